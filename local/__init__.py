@@ -1,0 +1,1 @@
+"""What only a single machine needs: the embedded stack, the sandbox Postiz, the demo."""

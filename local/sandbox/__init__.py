@@ -1,0 +1,1 @@
+"""A stand-in Postiz that behaves as the real one was seen to behave, with faults to switch on."""

@@ -1,0 +1,1 @@
+"""What web and worker have in common: the rows, the rules, and the way to Postiz."""

@@ -1,0 +1,66 @@
+"""Settings of every process, read once from the environment (`NAME`, or `NAME_FILE` for secrets)."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+class Settings(BaseModel):
+    """Names and defaults as in docs/CONFIGURATION.md; durations are in seconds."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+    database_url: SecretStr = Field(
+        SecretStr("postgresql://pressroom@localhost/pressroom"), alias="DATABASE_URL"
+    )
+    redis_url: SecretStr = Field(SecretStr("redis://localhost:6379/0"), alias="REDIS_URL")
+    postiz_api_url: str | None = Field(None, alias="POSTIZ_API_URL")
+    postiz_api_key: SecretStr | None = Field(None, alias="POSTIZ_API_KEY")
+    secret_keys: list[SecretStr] = Field([], alias="PRESSROOM_SECRET_KEYS")
+    media_url: str = Field("file:///var/lib/pressroom/media", alias="PRESSROOM_MEDIA_URL")
+    allow_private_urls: bool = Field(False, alias="PRESSROOM_ALLOW_PRIVATE_URLS")
+    admin_key: SecretStr | None = Field(None, alias="PRESSROOM_ADMIN_KEY")
+    log_format: str = Field("json", alias="PRESSROOM_LOG_FORMAT", pattern="^(json|text)$")
+
+    settle_seconds: float = Field(60, alias="PRESSROOM_SETTLE_SECONDS", ge=0)
+    unknown_release_seconds: float = Field(90, alias="PRESSROOM_UNKNOWN_RELEASE_SECONDS", ge=0)
+    writes_per_second: float = Field(5, alias="PRESSROOM_WRITES_PER_SECOND", gt=0)
+    error_final_seconds: float = Field(1800, alias="PRESSROOM_ERROR_FINAL_SECONDS", ge=0)
+    outcome_unknown_seconds: float = Field(7200, alias="PRESSROOM_OUTCOME_UNKNOWN_SECONDS", ge=0)
+    call_timeout_seconds: float = Field(20, alias="PRESSROOM_CALL_TIMEOUT_SECONDS", gt=0)
+
+    @field_validator("secret_keys", mode="before")
+    @classmethod
+    def _keys_are_a_comma_separated_list(cls, value: object) -> object:
+        return _split(value) if isinstance(value, str) else value
+
+    @field_validator("postiz_api_url", "postiz_api_key", "admin_key", mode="before")
+    @classmethod
+    def _empty_is_absent(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @property
+    def lease_seconds(self) -> float:
+        """How long a claim holds without a heartbeat: twice a publishing call (DESIGN.md: 40 s)."""
+        return 2 * self.call_timeout_seconds
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings from `environ` (default: this process's); a `NAME_FILE` wins over its `NAME`.
+
+    Raises `pydantic.ValidationError` for a value of the wrong kind and `OSError` for a file that
+    cannot be read.
+    """
+    environ = os.environ if environ is None else environ
+    names = [field.alias for field in Settings.model_fields.values() if field.alias]
+    values: dict[str, str] = {name: environ[name] for name in names if name in environ}
+    for name in names:
+        if path := environ.get(f"{name}_FILE"):
+            values[name] = Path(path).read_text(encoding="utf-8").strip()
+    return Settings.model_validate(values)

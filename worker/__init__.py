@@ -1,0 +1,1 @@
+"""The Celery workers: claim a row, make a call, write down what came back."""
