@@ -1,4 +1,4 @@
-"""Settings of every process, read once from the environment (`NAME`, or `NAME_FILE` for secrets)."""
+"""Settings of every process, read once from the environment: `NAME`, or `NAME_FILE`."""
 
 import os
 from collections.abc import Mapping

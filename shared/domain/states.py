@@ -1,0 +1,89 @@
+"""The states of a post and of a job, and which may follow which."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from shared.errors import IllegalTransition
+
+
+class PostState(StrEnum):
+    PENDING = "pending"  # nothing of it is in Postiz
+    STAGING = "staging"  # a call that creates its draft may be under way
+    STAGED = "staged"  # a draft in Postiz, which never publishes by itself
+    RELEASING = "releasing"  # a call that schedules the draft may be under way, or its end unknown
+    SCHEDULED = "scheduled"  # Postiz has it and will publish it at its time
+    PUBLISHED = "published"  # on the network
+    FAILED = "failed"  # will not be published, for the reason given
+    CANCELLING = "cancelling"  # being deleted in Postiz
+    CANCELLED = "cancelled"  # the user took it back before its release
+    DRAFT = "draft"  # the user asked for a draft, and Postiz has it
+
+
+S = PostState
+TRANSITIONS: Mapping[PostState, frozenset[PostState]] = {
+    S.PENDING: frozenset({S.STAGING, S.FAILED, S.CANCELLED}),
+    # back to pending: the call certainly failed, or left no more than litter
+    S.STAGING: frozenset({S.STAGED, S.DRAFT, S.PENDING, S.FAILED, S.CANCELLING}),
+    # back to pending: our own acknowledged delete, or another account took over
+    S.STAGED: frozenset({S.RELEASING, S.PENDING, S.CANCELLING, S.FAILED}),
+    # back to staged: the status change certainly never left; to pending: parked and deleted
+    S.RELEASING: frozenset({S.SCHEDULED, S.PUBLISHED, S.STAGED, S.PENDING, S.FAILED}),
+    S.SCHEDULED: frozenset({S.PUBLISHED, S.FAILED, S.CANCELLING}),
+    S.CANCELLING: frozenset({S.CANCELLED, S.SCHEDULED, S.PUBLISHED, S.FAILED}),
+    # Postiz sometimes learns late that it succeeded; a retry starts anew
+    S.FAILED: frozenset({S.PUBLISHED, S.PENDING}),
+    S.DRAFT: frozenset({S.CANCELLING}),
+    S.PUBLISHED: frozenset(),
+    S.CANCELLED: frozenset(),
+}
+del S
+
+#: States in which a job has nothing more to wait for (HTTP_API: `scheduled` counts as done).
+DONE = frozenset(
+    {
+        PostState.SCHEDULED,
+        PostState.PUBLISHED,
+        PostState.FAILED,
+        PostState.CANCELLED,
+        PostState.DRAFT,
+    }
+)
+
+
+def check_transition(source: PostState, target: PostState) -> None:
+    """Raise `IllegalTransition` unless `target` may follow `source`."""
+    if target not in TRANSITIONS[source]:
+        raise IllegalTransition(f"a post that is {source} cannot become {target}")
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    COMPLETED_WITH_ERRORS = "completed_with_errors"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+#: Of an upload's `media` in a job: what its row in `account_media` says.
+UPLOAD_DONE = frozenset({"uploaded", "failed"})
+
+
+def job_state(counts: Mapping[str, int], *, paused: bool) -> JobState:
+    """The state of a job, from how many of its posts (or uploads) are in which state."""
+    total = sum(counts.values())
+    done = sum(n for state, n in counts.items() if state in DONE or state in UPLOAD_DONE)
+    failed = counts.get(PostState.FAILED, 0)
+    if done < total:
+        if paused:
+            return JobState.PAUSED
+        untouched = counts.get(PostState.PENDING, 0) == total
+        return JobState.QUEUED if untouched else JobState.RUNNING
+    if failed and failed == total:
+        return JobState.FAILED
+    if failed:
+        return JobState.COMPLETED_WITH_ERRORS
+    if total and counts.get(PostState.CANCELLED, 0) == total:
+        return JobState.CANCELLED
+    return JobState.COMPLETED

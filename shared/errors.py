@@ -1,0 +1,160 @@
+"""Every error that Pressroom raises on purpose: the class is the policy.
+
+PressroomError
+├── InvalidRequest · NotFound · Conflict · NotConfigured · Forbidden   what the caller did wrong
+├── Unprocessable · TooLarge · UnsupportedMedia                 understood, not publishable
+├── Unavailable                                             ours to mend: try again later
+├── IllegalTransition · ClaimLost                           somebody else moved the row
+└── PublisherError                                          what Postiz answered
+    ├── Transient            certainly nothing happened: retry with backoff and jitter
+    │   ├── RateLimited      wait until; costs no attempt
+    │   ├── SettingsChanged  newer than the publisher: build it anew; costs no attempt
+    │   └── WrongBaseUrl     this address is not the Postiz API: look for its base path again
+    ├── Permanent            retrying cannot help
+    │   ├── PostRejected     this post: failed, with Postiz's words
+    │   └── CredentialsRejected   the account: hold its posts until the settings change
+    └── OutcomeUnknown       it may have happened: reconcile, never repeat
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldError:
+    """What is wrong with one field; `field` is a dotted path such as `items.3.caption`."""
+
+    field: str
+    message: str
+    code: str = "invalid"
+
+
+class PressroomError(Exception):
+    """Root of all. `code` names the kind for programs, `hint` says what a person can do."""
+
+    code = "error"
+
+    def __init__(self, message: str, *, code: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or type(self).code
+        self.hint = hint
+
+
+class RequestError(PressroomError):
+    """The request cannot be done as asked; `fields` names the parts at fault."""
+
+    def __init__(
+        self, message: str, *, code: str | None = None, fields: Sequence[FieldError] = ()
+    ) -> None:
+        super().__init__(message, code=code)
+        self.fields = tuple(fields)
+
+
+class InvalidRequest(RequestError):
+    code = "invalid_request"
+
+
+class NotFound(RequestError):
+    code = "not_found"
+
+
+class Conflict(RequestError):
+    code = "conflict"
+
+
+class NotConfigured(RequestError):
+    code = "not_configured"
+
+
+class Forbidden(RequestError):
+    code = "forbidden"
+
+
+class Unauthorized(RequestError):
+    code = "unauthorized"
+
+
+class Unprocessable(RequestError):
+    code = "not_publishable"
+
+
+class TooLarge(RequestError):
+    code = "too_large"
+
+
+class UnsupportedMedia(RequestError):
+    code = "unsupported_media"
+
+
+class Unavailable(PressroomError):
+    """Something that we need is away; the same request may go through in `retry_after` seconds."""
+
+    code = "unavailable"
+
+    def __init__(self, message: str, *, code: str | None = None, retry_after: int = 5) -> None:
+        super().__init__(message, code=code)
+        self.retry_after = retry_after
+
+
+class StorageFull(Unavailable):
+    code = "storage_full"
+
+
+class IllegalTransition(PressroomError):
+    code = "illegal_transition"
+
+
+class ClaimLost(PressroomError):
+    """The row was moved, or claimed by another, since we claimed it: stop, and change nothing."""
+
+    code = "claim_lost"
+
+
+class PublisherError(PressroomError):
+    code = "postiz_error"
+
+
+class Transient(PublisherError):
+    code = "postiz_unavailable"
+
+
+class RateLimited(Transient):
+    code = "rate_limited"
+
+    def __init__(self, message: str, *, until: datetime) -> None:
+        super().__init__(message)
+        self.until = until
+
+
+class SettingsChanged(Transient):
+    code = "settings_changed"
+
+
+class WrongBaseUrl(Transient):
+    code = "not_the_postiz_api"
+
+
+class Permanent(PublisherError):
+    code = "postiz_refused"
+
+
+class PostRejected(Permanent):
+    """Postiz refused what was sent. `index`: the element of the call at fault, if it said."""
+
+    code = "rejected_by_postiz"
+
+    def __init__(self, message: str, *, index: int | None = None, code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.index = index
+
+
+class CredentialsRejected(Permanent):
+    """The account may not publish; `code`: credentials_rejected, plan_limit, postiz_too_old."""
+
+    code = "credentials_rejected"
+
+
+class OutcomeUnknown(PublisherError):
+    code = "outcome_unknown"

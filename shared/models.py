@@ -1,0 +1,378 @@
+"""The tables. PostgreSQL holds the truth; everything else is a wake-up or a cache."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+_NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=_NAMES)
+    type_annotation_map = {  # noqa: RUF012  (declared so by SQLAlchemy)
+        datetime: DateTime(timezone=True),
+        str: Text(),
+        dict[str, Any]: JSONB(),
+        list[str]: ARRAY(Text()),
+        list[int]: ARRAY(BigInteger()),
+    }
+
+
+def _id() -> Mapped[int]:
+    return mapped_column(BigInteger, Identity(), primary_key=True)
+
+
+def _now() -> Mapped[datetime]:
+    return mapped_column(server_default=func.now())
+
+
+def _flag() -> Mapped[bool]:
+    return mapped_column(default=False, server_default=text("false"))
+
+
+def _count() -> Mapped[int]:
+    return mapped_column(default=0, server_default=text("0"))
+
+
+class Profile(Base):
+    """A brand, client or channel: whose credentials. `tts_settings.postiz.api_key` is encrypted."""
+
+    __tablename__ = "profiles"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str]
+    description: Mapped[str | None]
+    tts_settings: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    settings_version: Mapped[int] = mapped_column(BigInteger, default=1, server_default=text("1"))
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"), index=True)
+    key_hash: Mapped[str | None]  # of the key that `account_id` was found with
+    paused: Mapped[bool] = _flag()
+    created_at: Mapped[datetime] = _now()
+    updated_at: Mapped[datetime] = _now()
+
+
+class Account(Base):
+    """A Postiz organization: what is counted, limited, held and leased."""
+
+    __tablename__ = "accounts"
+
+    id: Mapped[int] = _id()
+    server: Mapped[str]  # where Postiz is, without the path of its API: what writes are paced by
+    base_url: Mapped[str | None]  # the detected base path, None until known
+    key_hash: Mapped[str] = mapped_column(index=True)  # of the key seen last
+    integrations_seen_at: Mapped[datetime | None]
+
+    budget_limit: Mapped[int | None]  # counted calls in a window, None until Postiz told
+    budget_used: Mapped[int] = _count()
+    window_ends_at: Mapped[datetime | None]
+    blocked_until: Mapped[datetime | None]
+
+    healthy: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+    held: Mapped[str | None]  # why nothing is sent, None if it is
+    held_key: Mapped[str | None]  # the key's hash that the hold is about
+    paused: Mapped[bool] = _flag()
+    failures: Mapped[int] = _count()  # transient ones in a row
+    retry_at: Mapped[datetime | None]  # no call before then
+
+    claim: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    lease_until: Mapped[datetime | None]
+    created_at: Mapped[datetime] = _now()
+
+
+class Integration(Base):
+    """A connected channel, as Postiz listed it last."""
+
+    __tablename__ = "integrations"
+    __table_args__ = (UniqueConstraint("server", "id"),)
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    server: Mapped[str]
+    name: Mapped[str]
+    identifier: Mapped[str]
+    picture: Mapped[str | None]
+    disabled: Mapped[bool] = _flag()
+    profile: Mapped[str | None]
+    listed: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+
+
+class Server(Base):
+    """One Postiz server: the pace of writes to it."""
+
+    __tablename__ = "servers"
+
+    server: Mapped[str] = mapped_column(primary_key=True)
+    next_write_at: Mapped[datetime] = _now()
+
+
+class Media(Base):
+    """A stored file of a profile."""
+
+    __tablename__ = "media"
+    __table_args__ = (UniqueConstraint("profile_id", "sha256"),)
+
+    id: Mapped[int] = _id()
+    profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"))
+    sha256: Mapped[str | None] = mapped_column(String(64))  # None until fetched from its URL
+    size: Mapped[int | None] = mapped_column(BigInteger)
+    mime: Mapped[str | None]
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    duration: Mapped[float | None]  # seconds
+    name: Mapped[str | None]
+    storage_key: Mapped[str | None]
+    source_url: Mapped[str | None]
+    created_at: Mapped[datetime] = _now()
+
+
+class AccountMedia(Base):
+    """What an account's Postiz calls a medium; the row is the job of uploading it."""
+
+    __tablename__ = "account_media"
+    __table_args__ = (
+        UniqueConstraint("media_id", "account_id"),
+        Index("ix_account_media_waiting", "next_at", postgresql_where=text("state = 'pending'")),
+        Index(
+            "ix_account_media_leased", "lease_until", postgresql_where=text("state = 'uploading'")
+        ),
+    )
+
+    id: Mapped[int] = _id()
+    media_id: Mapped[int] = mapped_column(ForeignKey("media.id"))
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)
+    profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"))  # whose key uploads it
+    state: Mapped[str] = mapped_column(default="pending")  # pending, uploading, uploaded, failed
+    attempts: Mapped[int] = _count()
+    next_at: Mapped[datetime] = _now()
+    claim: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    lease_until: Mapped[datetime | None]
+    postiz_id: Mapped[str | None]
+    postiz_path: Mapped[str | None]
+    error_code: Mapped[str | None]
+    error_message: Mapped[str | None]
+    uploaded_at: Mapped[datetime | None]
+
+
+class Job(Base):
+    """One accepted request."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        Index("ix_jobs_unfinished", "id", postgresql_where=text("finished_at IS NULL")),
+    )
+
+    id: Mapped[int] = _id()
+    kind: Mapped[str]  # upload, bulk_upload, publish, bulk_publish
+    profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"), index=True)
+    state: Mapped[str] = mapped_column(default="queued")
+    options: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    handoff: Mapped[str | None]
+    external_id: Mapped[str | None]
+    paused: Mapped[bool] = _flag()
+    total: Mapped[int] = _count()
+    created_at: Mapped[datetime] = _now()
+    updated_at: Mapped[datetime] = _now()
+    finished_at: Mapped[datetime | None]
+
+
+class JobMedia(Base):
+    """A medium that an upload job brought."""
+
+    __tablename__ = "job_media"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    account_media_id: Mapped[int] = mapped_column(ForeignKey("account_media.id"), index=True)
+    external_id: Mapped[str | None]
+
+
+class Post(Base):
+    """Content for one integration at one time."""
+
+    __tablename__ = "posts"
+    __table_args__ = (
+        Index(
+            "ix_posts_pending",
+            "account_id",
+            "publish_at",
+            postgresql_where=text("state = 'pending'"),
+        ),
+        Index(
+            "ix_posts_staged", "account_id", "release_at", postgresql_where=text("state = 'staged'")
+        ),
+        Index(
+            "ix_posts_tracked",
+            "account_id",
+            "track_at",
+            postgresql_where=text("state = 'scheduled'"),
+        ),
+        Index(
+            "ix_posts_leased",
+            "lease_until",
+            postgresql_where=text("state IN ('staging', 'releasing', 'cancelling')"),
+        ),
+        Index("ix_posts_submission_id", "submission_id"),
+        Index("ix_posts_job_id_state", "job_id", "state"),
+        Index("ix_posts_profile_id_id", "profile_id", "id"),
+    )
+
+    id: Mapped[int] = _id()
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"))
+    position: Mapped[int]  # the row of the request that it came from
+    profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"))
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    integration_id: Mapped[str]
+    integration_identifier: Mapped[str | None]
+    integration_name: Mapped[str | None]
+    content: Mapped[str]
+    media_ids: Mapped[list[int]] = mapped_column(default=list, server_default="{}")
+    settings: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    publish_at: Mapped[datetime]
+    handoff: Mapped[str]  # calendar, staged
+    as_draft: Mapped[bool] = _flag()
+    external_id: Mapped[str | None]
+
+    state: Mapped[str] = mapped_column(default="pending", server_default="pending")
+    attempts: Mapped[int] = _count()  # claims that got it nowhere
+    next_at: Mapped[datetime] = _now()  # no claim before then
+    pack_limit: Mapped[int | None]  # at most so many in one call: halved to find an offender
+    claim: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    lease_until: Mapped[datetime | None]
+
+    submission_id: Mapped[int | None] = mapped_column(ForeignKey("submissions.id"))
+    postiz_post_id: Mapped[str | None]
+    release_at: Mapped[datetime | None]  # when its draft may be released
+    released_at: Mapped[datetime | None]  # when we asked Postiz to
+    track_at: Mapped[datetime | None]
+    release_url: Mapped[str | None]
+    published_at: Mapped[datetime | None]
+    error_code: Mapped[str | None]
+    error_message: Mapped[str | None]
+    error_hint: Mapped[str | None]
+    error_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = _now()
+    updated_at: Mapped[datetime] = _now()
+
+
+class Submission(Base):
+    """One counted call, written down before it is made."""
+
+    __tablename__ = "submissions"
+    __table_args__ = (
+        UniqueConstraint("account_id", "marker_at"),
+        Index("ix_submissions_server_replied_at", "server", "replied_at"),
+        Index("ix_submissions_open", "account_id", postgresql_where=text("state = 'sending'")),
+    )
+
+    id: Mapped[int] = _id()
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"))
+    server: Mapped[str]
+    marker_at: Mapped[datetime]  # its date in Postiz; the millisecond is ours alone
+    elements: Mapped[int]
+    state: Mapped[str] = mapped_column(default="sending")  # sending, staged, rejected, abandoned
+    status: Mapped[int | None]  # what Postiz answered
+    detail: Mapped[str | None]
+    sent_at: Mapped[datetime] = _now()
+    replied_at: Mapped[datetime | None]
+
+
+class Handover(Base):
+    """Each id that a post ever had in Postiz, and what became of it: at most one alive per post."""
+
+    __tablename__ = "handovers"
+    __table_args__ = (
+        Index(
+            "uq_handovers_alive", "post_id", unique=True, postgresql_where=text("buried_at IS NULL")
+        ),
+        Index("ix_handovers_post_id", "post_id"),
+        UniqueConstraint("account_id", "postiz_id"),
+    )
+
+    id: Mapped[int] = _id()
+    post_id: Mapped[int] = mapped_column(ForeignKey("posts.id"))
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submissions.id"), index=True)
+    postiz_id: Mapped[str]
+    marker_at: Mapped[datetime]  # where to find it in Postiz
+    released_at: Mapped[datetime | None]  # the one status change, ever: when it was sent
+    release_status: Mapped[int | None]  # what was answered, None while unknown
+    buried_at: Mapped[datetime | None]
+    buried_why: Mapped[str | None]
+    created_at: Mapped[datetime] = _now()
+
+
+class Event(Base):
+    """The timeline: written in the transaction that changes the state."""
+
+    __tablename__ = "events"
+    __table_args__ = (
+        Index("ix_events_post_id_id", "post_id", "id"),
+        Index("ix_events_job_id_id", "job_id", "id"),
+    )
+
+    id: Mapped[int] = _id()
+    post_id: Mapped[int] = mapped_column(ForeignKey("posts.id", ondelete="CASCADE"))
+    job_id: Mapped[int]
+    at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    event: Mapped[str]
+    detail: Mapped[str | None]
+
+
+class ApiKey(Base):
+    """A key for the HTTP API; only its hash is kept."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[int] = _id()
+    name: Mapped[str]
+    key_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    profile_ids: Mapped[list[str] | None]
+    scopes: Mapped[list[str]]
+    expires_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = _now()
+
+
+class IdempotencyKey(Base):
+    """The answer that a repeated request gets again; the body is encrypted."""
+
+    __tablename__ = "idempotency_keys"
+
+    api_key_id: Mapped[int] = mapped_column(
+        ForeignKey("api_keys.id", ondelete="CASCADE"), primary_key=True
+    )
+    key: Mapped[str] = mapped_column(primary_key=True)
+    request_hash: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int]
+    headers: Mapped[dict[str, Any]]
+    body: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
+
+
+class Pulse(Base):
+    """Which of our processes was seen when."""
+
+    __tablename__ = "pulses"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    seen_at: Mapped[datetime] = _now()
