@@ -1,0 +1,92 @@
+"""Starts a service as a child with a process group of its own, and ends that group to the last."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from local.service import Service
+
+ROOT = Path(__file__).resolve().parent.parent
+_LOG_LIMIT = 20_000_000  # bytes, checked at each start
+
+
+class Child:
+    """One running service."""
+
+    def __init__(self, service: Service, log: Path) -> None:
+        self.service = service
+        self.log = log
+        self.started_at = time.monotonic()
+        service.prepare()
+        _make_room(log)
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                service.command,
+                env=service.environ,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def pids(self) -> list[int]:
+        """The main process first, then, where stack.json lists them, its children."""
+        if not self.service.lists_children:
+            return [self.pid]
+        with suppress(psutil.NoSuchProcess):  # it ended at this moment: the next look says so
+            children = psutil.Process(self.pid).children(recursive=True)
+            return [self.pid, *sorted(child.pid for child in children)]
+        return [self.pid]
+
+    def has_ended(self) -> bool:
+        """Looks without reaping: until `bury`, no other process can be given its number."""
+        if self._process.returncode is not None:
+            return True
+        options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, self.pid, options) is not None
+
+    def ask_to_stop(self) -> None:
+        if not self.has_ended():
+            self._process.send_signal(self.service.stop_signal)
+
+    def bury(self) -> int:
+        """Ends whatever is left of the group; returns the exit status as subprocess gives it."""
+        if self._process.returncode is None:
+            os.killpg(self.pid, signal.SIGKILL)
+        return self._process.wait()
+
+
+def stop(children: Sequence[Child]) -> None:
+    """Asks all of them at once, then gives each its time before it is killed."""
+    asked_at = time.monotonic()
+    for child in children:
+        child.ask_to_stop()
+    for child in children:
+        while not child.has_ended() and time.monotonic() - asked_at < child.service.patience:
+            time.sleep(0.05)
+        child.bury()
+
+
+def last_lines(log: Path, count: int = 20) -> str:
+    if not log.exists():
+        return ""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 20_000))
+        return "\n".join(file.read().decode(errors="replace").splitlines()[-count:])
+
+
+def _make_room(log: Path) -> None:
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if log.exists() and log.stat().st_size > _LOG_LIMIT:
+        log.replace(log.with_suffix(".log.1"))

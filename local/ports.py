@@ -1,0 +1,41 @@
+"""Chooses TCP ports on the loopback address."""
+
+import random
+import socket
+
+from local.errors import StackError
+
+LOOPBACK = "127.0.0.1"
+
+# Below the range from which the kernel numbers outgoing connections: a server that is started again
+# finds its port free, and a client that keeps dialling a dead server never connects to itself.
+_CHOICE = range(20_000, 32_000)
+
+
+def free_port() -> int:
+    for port in random.sample(_CHOICE, k=200):
+        if is_free(port):
+            return port
+    raise StackError(f"no free port on {LOOPBACK} between {_CHOICE.start} and {_CHOICE.stop}")
+
+
+def is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
+
+
+def wanted_port(name: str, text: str) -> int:
+    """The port that the setting `name` asks for; `0` chooses a free one."""
+    if not text.isdecimal() or int(text) > 65_535:
+        raise StackError(f"{name} is {text!r}: it must be a port number, or 0 for a free one")
+    port = int(text) or free_port()
+    if not is_free(port):
+        raise StackError(
+            f"port {port} is taken: set {name} to another port, or to 0 for a free one"
+        )
+    return port

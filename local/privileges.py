@@ -1,0 +1,40 @@
+"""Runs PostgreSQL's programs as `nobody` when we are root, since they refuse to run as root."""
+
+import os
+import pwd
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from local.errors import StackError
+
+_USER = "nobody"
+
+# The user may not enter the folders of root (a home of mode 0700, say) and we change nobody's
+# modes: it keeps the one capability that passes them.
+_CAPABILITY = "+dac_override"
+
+
+def unprivileged(command: Sequence[str]) -> list[str]:
+    """The same command, in the same process, as a user that PostgreSQL accepts."""
+    if os.geteuid() != 0:
+        return list(command)
+    setpriv = shutil.which("setpriv") or shutil.which("setpriv", path=os.defpath)
+    if setpriv is None:
+        raise StackError(
+            "PostgreSQL does not run as root, and setpriv, which would run it as another user, is "
+            "missing: apt-get install util-linux, or start Pressroom as an ordinary user"
+        )
+    user = pwd.getpwnam(_USER)
+    ids = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+    caps = [f"--inh-caps={_CAPABILITY}", f"--ambient-caps={_CAPABILITY}"]
+    return [setpriv, *ids, *caps, "--", *command]
+
+
+def owned_by_server(folder: Path) -> Path:
+    """Makes `folder` for PostgreSQL alone, which insists on owning its data."""
+    folder.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        user = pwd.getpwnam(_USER)
+        os.chown(folder, user.pw_uid, user.pw_gid)
+    return folder
