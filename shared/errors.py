@@ -19,6 +19,10 @@ PressroomError
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shared.postiz_replies import Budget
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +117,10 @@ class ClaimLost(PressroomError):
 
 
 class PublisherError(PressroomError):
+    """What came of a call to Postiz; `budget`: what its reply told of the budget, if it did."""
+
     code = "postiz_error"
+    budget: "Budget | None" = None
 
 
 class Transient(PublisherError):

@@ -1,0 +1,45 @@
+"""Secrets at rest: sealed with the newest of our keys, opened with any of them."""
+
+import hashlib
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from shared.config import Settings
+from shared.errors import PressroomError
+
+
+class SecretBox:
+    """Seals and opens short texts. `keys`: Fernet keys, the newest first."""
+
+    def __init__(self, keys: list[str]) -> None:
+        if not keys:
+            raise PressroomError(
+                "PRESSROOM_SECRET_KEYS is empty: credentials cannot be encrypted. Make a key with "
+                'python -c "from cryptography.fernet import Fernet; '
+                'print(Fernet.generate_key().decode())"',
+                code="no_secret_keys",
+            )
+        self._fernet = MultiFernet([Fernet(key) for key in keys])
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "SecretBox":
+        return cls([key.get_secret_value() for key in settings.secret_keys])
+
+    def seal(self, text: str) -> str:
+        return self._fernet.encrypt(text.encode()).decode()
+
+    def open(self, token: str) -> str:
+        """Raises `PressroomError` for what none of the keys has sealed."""
+        try:
+            return self._fernet.decrypt(token.encode()).decode()
+        except InvalidToken as error:
+            raise PressroomError(
+                "A stored secret cannot be opened with any of PRESSROOM_SECRET_KEYS",
+                code="wrong_secret_keys",
+                hint="Put the key that sealed it back, behind the newer ones.",
+            ) from error
+
+
+def fingerprint(*parts: str) -> str:
+    """A hash by which a key is recognised without being kept."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -1,0 +1,267 @@
+"""The adapter: the only module that knows Postiz's HTTP. Every line of it follows POSTIZ.md."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import IO, Any
+
+import requests
+from requests_toolbelt import MultipartEncoder
+
+from shared.errors import OutcomeUnknown, PostRejected, Transient, WrongBaseUrl
+from shared.postiz_replies import Budget, budget_of, error_of, not_postiz
+from shared.transport import Broken, NotSent, Transport
+
+READ_SECONDS = 10.0
+STALLED_UPLOAD_SECONDS = 30.0
+#: The public API refuses a larger body with 413 (bytes of JSON).
+MAX_CALL_BYTES = 100_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteIntegration:
+    id: str
+    name: str
+    identifier: str
+    picture: str | None
+    disabled: bool
+    profile: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteMedia:
+    id: str
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Element:
+    """One post of a counted call. `images`: ids and paths as the upload answered them."""
+
+    integration_id: str
+    content: str
+    settings: Mapping[str, Any]
+    images: Sequence[RemoteMedia] = ()
+    postiz_id: str | None = None  # of an existing post that is to be changed in place
+
+    def as_json(self) -> dict[str, Any]:
+        value: dict[str, Any] = {
+            "content": self.content,
+            "image": [{"id": image.id, "path": image.path} for image in self.images],
+        }
+        if self.postiz_id:
+            value["id"] = self.postiz_id
+        return {
+            "integration": {"id": self.integration_id},
+            "settings": dict(self.settings),
+            "value": [value],
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Created:
+    """The ids, in the order of the elements, and what the call left of the budget."""
+
+    ids: Sequence[str]
+    budget: Budget | None
+    status: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemotePost:
+    """A post as a window shows it; `state`: QUEUE, PUBLISHED, ERROR or DRAFT."""
+
+    id: str
+    state: str
+    publish_at: datetime
+    content: str
+    integration_id: str
+    release_url: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notification:
+    content: str
+    created_at: datetime
+
+
+class KeyAuth(requests.auth.AuthBase):
+    """The key alone, without `Bearer`."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = self._key
+        return request
+
+
+def iso(moment: datetime) -> str:
+    """As Postiz writes times: UTC, with milliseconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + (
+        f"{moment.microsecond // 1000:03d}Z"
+    )
+
+
+@dataclass
+class Postiz:
+    """One organization's API at `base_url` (`…/public/v1`). Raises `PublisherError`s only.
+
+    `check` is asked before each call and raises to forbid it. Thread-safe.
+    """
+
+    base_url: str
+    api_key: str = field(repr=False)
+    check: Callable[[], None] = lambda: None
+    call_seconds: float = 20.0
+
+    def __post_init__(self) -> None:
+        self._transport = Transport(KeyAuth(self.api_key), check=self.check)
+
+    def close(self) -> None:
+        self._transport.close()
+
+    # reads: harmless to repeat
+
+    def connected(self) -> None:
+        reply = self._read("/is-connected")
+        if reply != {"connected": True}:
+            raise WrongBaseUrl(f"{self.base_url} answers, but not as Postiz does")
+
+    def integrations(self, *, seconds: float = READ_SECONDS) -> list[RemoteIntegration]:
+        return [
+            RemoteIntegration(
+                id=row["id"],
+                name=row["name"] or "",
+                identifier=row["identifier"],
+                picture=row.get("picture"),
+                disabled=bool(row.get("disabled")),
+                profile=row.get("profile"),
+            )
+            for row in self._read("/integrations", seconds=seconds)
+        ]
+
+    def window(self, start: datetime, end: datetime) -> list[RemotePost]:
+        """The posts dated from `start` to `end`, both included; deleted ones are not listed."""
+        query = {"startDate": iso(start), "endDate": iso(end)}
+        return [
+            RemotePost(
+                id=row["id"],
+                state=row["state"],
+                publish_at=datetime.fromisoformat(row["publishDate"]),
+                content=row["content"],
+                integration_id=row["integration"]["id"],
+                release_url=row["releaseURL"],
+            )
+            for row in self._read("/posts", params=query)["posts"]
+        ]
+
+    def notifications(self) -> list[Notification]:
+        """The newest hundred, newest first: the only place where a failure's reason appears."""
+        return [
+            Notification(
+                content=row["content"], created_at=datetime.fromisoformat(row["createdAt"])
+            )
+            for row in self._read("/notifications", params={"page": 0})["notifications"]
+        ]
+
+    def has_status_route(self) -> bool:
+        """Whether a draft can be released (since v2.21.7): asks for a post that cannot exist."""
+        try:
+            self._write("PUT", "/posts/pressroom-probe/status", {"status": "draft"})
+        except WrongBaseUrl:
+            return False  # 404: Cannot PUT
+        except PostRejected:
+            return True  # 400: Post not found
+        return True
+
+    # writes: an unclear end is OutcomeUnknown
+
+    def upload(self, name: str, mime: str, stream: IO[bytes]) -> RemoteMedia:
+        """Send a file without holding it in memory. A second upload is only litter."""
+        form = MultipartEncoder({"file": (name, stream, mime)})
+        reply = self._call(
+            "POST",
+            "/upload",
+            total=None,
+            stall=STALLED_UPLOAD_SECONDS,
+            data=form,
+            headers={"Content-Type": form.content_type},
+        )
+        row = self._json(reply, write=True)
+        return RemoteMedia(id=row["id"], path=row["path"])
+
+    def stage(self, date: datetime, elements: Sequence[Element]) -> Created:
+        """Create drafts, all with one `date`; counted once."""
+        return self._create("draft", date, elements)
+
+    def move(self, date: datetime, elements: Sequence[Element]) -> Created:
+        """Change the dates of existing posts in place, as parking does; counted once."""
+        return self._create("update", date, elements)
+
+    def release(self, postiz_id: str) -> int:
+        """Schedule a draft; never twice for one id. A 200 proves little: read the post after."""
+        path = f"/posts/{postiz_id}/status"
+        return self._write("PUT", path, {"status": "schedule"}).status_code
+
+    def delete(self, postiz_id: str) -> None:
+        """Delete a post in Postiz. An unknown id is answered with 500, and so OutcomeUnknown."""
+        self._write("DELETE", f"/posts/{postiz_id}", None)
+
+    def _create(self, kind: str, date: datetime, elements: Sequence[Element]) -> Created:
+        body = call_body(kind, date, elements)
+        reply = self._write("POST", "/posts", body)
+        rows = self._json(reply, write=True)
+        if len(rows) != len(elements):
+            raise OutcomeUnknown(f"Postiz answered {len(rows)} ids for {len(elements)} posts")
+        return Created(
+            ids=[row["postId"] for row in rows],
+            budget=budget_of(reply),
+            status=reply.status_code,
+        )
+
+    def _read(
+        self, path: str, *, params: Mapping[str, Any] | None = None, seconds: float = READ_SECONDS
+    ) -> Any:
+        try:
+            reply = self._call("GET", path, total=seconds, stall=seconds, params=params)
+            return self._json(reply, write=False)
+        except OutcomeUnknown as error:
+            raise Transient(error.message) from error  # a read changes nothing
+
+    def _write(self, method: str, path: str, body: Any) -> requests.Response:
+        return self._call(method, path, total=self.call_seconds, stall=self.call_seconds, json=body)
+
+    def _call(self, method: str, path: str, **kwargs: Any) -> requests.Response:
+        where = f"{method} {path}"
+        try:
+            reply, _call = self._transport.request(method, self.base_url + path, **kwargs)
+        except NotSent as error:
+            raise Transient(f"Postiz cannot be reached ({where}): {error}") from error
+        except Broken as error:
+            raise OutcomeUnknown(f"{where}: {error}") from error
+        if reply.status_code >= 300:
+            refusal = error_of(reply, where)
+            refusal.budget = budget_of(reply)
+            raise refusal
+        return reply
+
+    def _json(self, reply: requests.Response, *, write: bool) -> Any:
+        try:
+            return reply.json()
+        except requests.JSONDecodeError as error:
+            if "html" in reply.headers.get("Content-Type", ""):
+                raise WrongBaseUrl(not_postiz(reply)) from error
+            kind = OutcomeUnknown if write else Transient
+            raise kind("Postiz answered something that is not JSON") from error
+
+
+def call_body(kind: str, date: datetime, elements: Sequence[Element]) -> dict[str, Any]:
+    """The JSON of a counted call."""
+    return {
+        "type": kind,
+        "date": iso(date),
+        "shortLink": False,
+        "tags": [],
+        "posts": [element.as_json() for element in elements],
+    }

@@ -1,0 +1,95 @@
+"""What Postiz's replies mean: its five shapes of errors, and the budget in its headers."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import requests
+
+from shared.errors import (
+    CredentialsRejected,
+    OutcomeUnknown,
+    PostRejected,
+    PublisherError,
+    RateLimited,
+    Transient,
+    WrongBaseUrl,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """Counted calls of a window, as a reply told them."""
+
+    limit: int
+    remaining: int
+    resets_at: datetime
+
+
+def error_of(reply: requests.Response, where: str) -> PublisherError:  # noqa: PLR0911 (a table)
+    """The class is the policy: what a refused call means for what was sent."""
+    status, message = reply.status_code, _message(reply)
+    match status:
+        case 401 if not reply.content:
+            return Transient("Postiz's database is away (an empty 401)")
+        case 401 | 403:
+            return CredentialsRejected(f"Postiz refused the API key: {message}")
+        case 402:
+            return CredentialsRejected(
+                f"Postiz refused: the plan's limit is reached ({message})", code="plan_limit"
+            )
+        case 429:
+            until = datetime.now(UTC) + timedelta(seconds=_retry_after(reply))
+            return RateLimited("Postiz's hourly limit on creating posts is reached", until=until)
+        case 404 | 301 | 302 | 303 | 307 | 308:
+            return WrongBaseUrl(not_postiz(reply))
+        case _ if status < 500:
+            return PostRejected(message, index=_offender(message))
+        case _:
+            return OutcomeUnknown(f"{where}: Postiz answered {status} ({message})")
+
+
+def not_postiz(reply: requests.Response) -> str:
+    url = reply.request.url
+    if location := reply.headers.get("Location"):
+        return f"{url} redirects to {location}: this is not the Postiz API"
+    if "html" in reply.headers.get("Content-Type", ""):
+        return f"{url} answers with a web page: this is not the Postiz API"
+    return f"{url} answers {reply.status_code}: this is not the Postiz API"
+
+
+def _message(reply: requests.Response) -> str:
+    """Postiz's words, whichever of its five shapes they come in."""
+    try:
+        body = reply.json()
+    except requests.JSONDecodeError:
+        return f"HTTP {reply.status_code}, no JSON"
+    if not isinstance(body, dict):
+        return f"HTTP {reply.status_code}"
+    words = body.get("message") or body.get("msg") or f"HTTP {reply.status_code}"
+    text = "; ".join(map(str, words)) if isinstance(words, list) else str(words)
+    return f"{body['provider']}: {text}" if "provider" in body else text
+
+
+def _offender(message: str) -> int | None:
+    found = set(re.findall(r"posts\.(\d+)\.", message))
+    return int(found.pop()) if len(found) == 1 else None
+
+
+def _retry_after(reply: requests.Response) -> float:
+    value = reply.headers.get("Retry-After", "")
+    return float(value) if value.isdigit() else 3600.0
+
+
+def budget_of(reply: requests.Response) -> Budget | None:
+    """`X-RateLimit-Reset` is seconds left, not an epoch."""
+    names = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+    values = [reply.headers.get(name, "") for name in names]
+    if not all(value.isdigit() for value in values):
+        return None
+    limit, remaining, reset = map(int, values)
+    return Budget(
+        limit=limit,
+        remaining=remaining,
+        resets_at=datetime.now(UTC) + timedelta(seconds=reset),
+    )
