@@ -15,6 +15,7 @@ from local.errors import StackError
 from local.ports import LOOPBACK
 from local.service import Service
 
+# Without the preamble: the checker takes the base file that this version writes for damaged.
 _SETTINGS = """\
 bind {host}
 port {port}
@@ -23,6 +24,7 @@ dir "{data}"
 daemonize no
 appendonly yes
 appendfsync everysec
+aof-use-rdb-preamble no
 save ""
 maxmemory-policy noeviction
 """

@@ -1,0 +1,57 @@
+# Pressroom, from a fresh clone to a running stack. `make` alone lists what there is.
+
+VENV ?= .venv
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; \
+	done)
+
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+RUNS := $(VENV)/.installed-local
+DEVELOPS := $(VENV)/.installed-dev
+SOURCES := shared web worker local
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up down test check format
+
+help: ## List what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(RUNS) ## Start everything, publish a bulk of real videos to a stand-in Postiz, and stop
+	@$(PY) -m local demo
+
+up: $(RUNS) ## Run the whole stack in the foreground (data in $PRESSROOM_HOME, else .pressroom)
+	@$(PY) -m local up
+
+down: $(RUNS) ## Stop the stack that `make up` runs
+	@$(PY) -m local down
+
+check: $(DEVELOPS) ## Lint, types, import rule and unit tests: before each commit
+	@echo "lint"; $(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@echo "types"; $(BIN)/mypy
+	@echo "import rule and unit tests"; $(PY) -m pytest -q tests/unit
+
+test: $(DEVELOPS) ## The whole test suite, with real Valkey and PostgreSQL
+	@echo "all tests, with embedded servers; the slowest are listed at the end"
+	@$(PY) -m pytest --durations=15
+
+format: $(DEVELOPS) ## Put the code into its format
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+$(PY):
+	@$(if $(PYTHON),,echo "Pressroom needs Python 3.11 or newer: apt-get install python3 python3-venv," \
+		"or name one with: make PYTHON=/path/to/python3.12" >&2; exit 1)
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "this Python cannot make environments: apt-get install python3-venv" >&2; exit 1; }
+	@echo "making the Python environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(RUNS): requirements.txt local/requirements.txt | $(PY)
+	@echo "installing what Pressroom runs on (once; a minute or two)"
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r local/requirements.txt
+	@touch $@
+
+$(DEVELOPS): requirements-dev.txt $(RUNS)
+	@echo "installing what its developers use (once)"
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

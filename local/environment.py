@@ -1,0 +1,36 @@
+"""The environment of each process: the user's own, with only what the stack decides changed."""
+
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from cryptography.fernet import Fernet
+
+from local import secret_files
+from local.home import Home
+
+#: Decided by the stack, or kept from processes that do not need it, whatever the user's own say.
+_OURS = ("DATABASE_URL", "REDIS_URL", "PRESSROOM_ADMIN_KEY")
+
+
+def service_environment(
+    users: Mapping[str, str], home: Home, *, database_url: str, redis_url: str
+) -> dict[str, str]:
+    hidden = {*_OURS, *(f"{name}_FILE" for name in _OURS)}
+    environ = {name: value for name, value in users.items() if name not in hidden}
+    defaults = {
+        "PRESSROOM_MEDIA_URL": f"file://{quote(str(home.media))}",
+        "PRESSROOM_ALLOW_PRIVATE_URLS": "true",
+        "PRESSROOM_LOG_FORMAT": "text",
+        "PYTHONUNBUFFERED": "1",
+    }
+    for name, value in defaults.items():
+        if f"{name}_FILE" not in environ:
+            environ.setdefault(name, value)
+    if not ("PRESSROOM_SECRET_KEYS" in environ or "PRESSROOM_SECRET_KEYS_FILE" in environ):
+        environ["PRESSROOM_SECRET_KEYS"] = _secret_keys(home)
+    return {**environ, "DATABASE_URL": database_url, "REDIS_URL": redis_url}
+
+
+def _secret_keys(home: Home) -> str:
+    """Made at the first start; whoever loses the file loses the credentials in the database."""
+    return secret_files.read_or_make(home.secret_keys, lambda: Fernet.generate_key().decode())

@@ -1,0 +1,152 @@
+"""Puts the whole of Pressroom together on one machine: which processes, in which order, and how."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from local.environment import service_environment
+from local.health import celery_answers, http_answers, http_ok
+from local.home import Home
+from local.ports import LOOPBACK, free_port, wanted_port
+from local.postgres import Postgres
+from local.service import Service
+from local.stack_file import Addresses
+from local.valkey import Valkey
+
+_WORKER_PATIENCE = 30.0  # a warm shutdown: what is under way may end
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    web: int
+    flower: int
+    postgres: int
+    valkey: int
+    sandbox: int | None
+
+
+def choose_ports(users: Mapping[str, str]) -> Ports:
+    return Ports(
+        web=wanted_port("PRESSROOM_PORT", users.get("PRESSROOM_PORT", "8000")),
+        flower=wanted_port("PRESSROOM_FLOWER_PORT", users.get("PRESSROOM_FLOWER_PORT", "5555")),
+        postgres=free_port(),
+        valkey=free_port(),
+        sandbox=None if users.get("PRESSROOM_SANDBOX") == "0" else free_port(),
+    )
+
+
+class Stack:
+    """The services of one home; `users` is the environment that its user gave us."""
+
+    def __init__(
+        self, home: Home, *, ports: Ports, admin_key: str, users: Mapping[str, str]
+    ) -> None:
+        self._home = home
+        self._ports = ports
+        self._admin_key = admin_key
+        self._users = users
+        self._postgres = Postgres(folder=home.folder / "postgres", port=ports.postgres)
+        self._valkey = Valkey(folder=home.folder / "valkey", port=ports.valkey)
+
+    @cached_property
+    def addresses(self) -> Addresses:
+        sandbox = self._ports.sandbox
+        return Addresses(
+            web_url=f"http://{LOOPBACK}:{self._ports.web}",
+            flower_url=f"http://{LOOPBACK}:{self._ports.flower}",
+            admin_key=self._admin_key,
+            database_url=self._postgres.url(),
+            redis_url=self._valkey.url(),
+            sandbox_url=f"http://{LOOPBACK}:{sandbox}" if sandbox else None,
+        )
+
+    def servers(self) -> list[Service]:
+        return [self._valkey.service(), self._postgres.service(), *self._sandbox()]
+
+    def migration(self) -> Service:
+        """The only process that is told the admin key: it keeps a hash of it."""
+        environ = {**self._environ, "PRESSROOM_ADMIN_KEY": self._admin_key}
+        command = _python("-m", "shared.migrate")
+        return Service(
+            name="migrate", role="migrate", command=command, environ=environ, healthy=lambda: True
+        )
+
+    def pressroom(self) -> list[Service]:
+        workers = [self._worker("publish"), self._worker("upload")]
+        return [self._web(), *workers, self._beat(), self._flower()]
+
+    @cached_property
+    def _environ(self) -> Mapping[str, str]:
+        urls = {"database_url": self._postgres.url(), "redis_url": self._valkey.url()}
+        return service_environment(self._users, self._home, **urls)
+
+    def _sandbox(self) -> list[Service]:
+        if self._ports.sandbox is None:
+            return []
+        data = self._home.folder / "sandbox"
+        options = ["--port", str(self._ports.sandbox), "--data", str(data)]
+        return [
+            Service(
+                name="sandbox",
+                role="sandbox",
+                command=_python("-m", "local.sandbox", *options),
+                environ=self._environ,
+                healthy=http_answers(f"{self.addresses.sandbox_url}/"),
+            )
+        ]
+
+    def _web(self) -> Service:
+        bind = ["--bind", f"{LOOPBACK}:{self._ports.web}"]
+        return Service(
+            name="web",
+            role="web",
+            command=_python("-m", "gunicorn", "-c", "web/gunicorn_conf.py", *bind, _WEB_APP),
+            environ=self._environ,
+            healthy=http_ok(f"{self.addresses.web_url}/health/ready"),
+            lists_children=True,
+        )
+
+    def _worker(self, queue: str) -> Service:
+        children = self._users.get("PRESSROOM_CONCURRENCY") or "2"
+        options = ["-Q", queue, "-n", f"{queue}@%h", "--concurrency", children, "-E"]
+        return Service(
+            name=f"worker-{queue}",
+            role="worker",
+            command=_celery("worker", *options, "--loglevel", "INFO"),
+            environ=self._environ,
+            healthy=celery_answers(self.addresses.redis_url, queue),
+            patience=_WORKER_PATIENCE,
+            lists_children=True,
+        )
+
+    def _beat(self) -> Service:
+        return Service(
+            name="beat",
+            role="beat",
+            command=_celery("beat"),
+            environ=self._environ,
+            healthy=celery_answers(self.addresses.redis_url, "celerybeat"),
+        )
+
+    def _flower(self) -> Service:
+        # In its environment: a command line can be read by every user of the machine.
+        environ = {**self._environ, "FLOWER_BASIC_AUTH": f"admin:{self._admin_key}"}
+        return Service(
+            name="flower",
+            role="flower",
+            command=_celery("flower", f"--address={LOOPBACK}", f"--port={self._ports.flower}"),
+            environ=environ,
+            healthy=http_ok(f"{self.addresses.flower_url}/healthcheck"),
+        )
+
+
+_WEB_APP = "web.app:create_app()"
+
+
+def _python(*words: str) -> Sequence[str]:
+    return [sys.executable, *words]
+
+
+def _celery(*words: str) -> Sequence[str]:
+    return _python("-m", "celery", "-A", "worker.app", *words)

@@ -1,0 +1,149 @@
+"""Starts services stage by stage, starts again what dies, and stops all in the opposite order."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from local.child import Child, last_lines, stop
+from local.errors import StackError
+from local.service import Service
+from local.stack_file import Processes
+
+_LOOK_SECONDS = 0.25  # between two looks at the processes
+_START_SECONDS = 120.0  # for one stage to be healthy, on a slow machine
+_START_TRIES = 3
+_PAUSE_LIMIT = 15.0  # seconds between two starts of a service that keeps dying
+_STEADY_SECONDS = 20.0  # a service that lived this long has forgotten its earlier deaths
+
+logger = logging.getLogger("local")
+
+
+class StopRequested(Exception):
+    """Someone asked the stack to stop while it was starting."""
+
+
+class Slot:
+    """One service and, unless it has just died, the child that runs it."""
+
+    def __init__(self, service: Service, log: Path) -> None:
+        self.service = service
+        self.log = log
+        self.child: Child | None = None
+        self.deaths = 0
+        self.last_error = ""
+        self._start_at = 0.0
+
+    def tend(self) -> None:
+        """Buries the child if it is dead, and starts another once the pause is over."""
+        if self.child is not None and self.child.has_ended():
+            self._bury(self.child)
+        if self.child is None and time.monotonic() >= self._start_at:
+            self._start()
+
+    def _start(self) -> None:
+        try:
+            self.child = Child(self.service, self.log)
+        except Exception as error:  # whatever it is, the other services have to go on
+            self.last_error = str(error)
+            self._count_death(f"{self.service.name} could not be started: {error}")
+
+    def _bury(self, child: Child) -> None:
+        if time.monotonic() - child.started_at > _STEADY_SECONDS:
+            self.deaths = 0
+        status = child.bury()
+        self.child = None
+        self._count_death(f"{self.service.name} ended ({_in_words(status)})")
+
+    def _count_death(self, what: str) -> None:
+        pause = min(0.5 * 2**self.deaths - 0.5, _PAUSE_LIMIT)
+        self.deaths += 1
+        self._start_at = time.monotonic() + pause
+        logger.warning("%s; starting it again%s", what, f" in {pause:g} s" if pause else "")
+
+
+class Supervisor:
+    """`changed` is told the processes by role whenever they are no longer the same."""
+
+    def __init__(
+        self,
+        *,
+        log: Callable[[str], Path],
+        changed: Callable[[Processes], None],
+        stop_requested: Callable[[], bool],
+    ) -> None:
+        self._log = log
+        self._changed = changed
+        self._stop_requested = stop_requested
+        self._stages: list[list[Slot]] = []
+        self._seen: Processes = {}
+
+    def start(self, services: Sequence[Service]) -> None:
+        """Returns once all are healthy; raises `StackError` when one cannot be started."""
+        stage = [Slot(service, self._log(service.name)) for service in services]
+        self._stages.append(stage)
+        deadline = time.monotonic() + _START_SECONDS
+        waiting = stage
+        while waiting:
+            self._look()
+            waiting = [slot for slot in waiting if not _is_healthy(slot)]
+            for slot in waiting:
+                _give_up_on_hopeless(slot, too_late=time.monotonic() > deadline)
+
+    def run_once(self, service: Service) -> None:
+        """Runs a service that ends by itself; raises `StackError` when it fails."""
+        child = Child(service, self._log(service.name))
+        try:
+            while not child.has_ended():
+                self._look()
+        finally:
+            stop([child])
+        if child.bury() != 0:
+            raise StackError(f"{service.name} failed; its log ends with:\n{last_lines(child.log)}")
+
+    def watch(self) -> None:
+        """Keeps everything running until it is asked to stop."""
+        while True:
+            try:
+                self._look()
+            except StopRequested:
+                return
+
+    def stop(self) -> None:
+        for stage in reversed(self._stages):
+            stop([slot.child for slot in stage if slot.child is not None])
+        self._stages.clear()
+
+    def processes(self) -> Processes:
+        found: dict[str, list[int]] = {}
+        for slot in (slot for stage in self._stages for slot in stage):
+            pids = found.setdefault(slot.service.role, [])
+            if slot.child is not None:
+                pids.extend(slot.child.pids())
+        return found
+
+    def _look(self) -> None:
+        for slot in (slot for stage in self._stages for slot in stage):
+            slot.tend()
+        now = self.processes()
+        if now != self._seen:
+            self._seen = now
+            self._changed(now)
+        if self._stop_requested():
+            raise StopRequested
+        time.sleep(_LOOK_SECONDS)
+
+
+def _is_healthy(slot: Slot) -> bool:
+    return slot.child is not None and not slot.child.has_ended() and slot.service.healthy()
+
+
+def _give_up_on_hopeless(slot: Slot, *, too_late: bool) -> None:
+    if slot.deaths >= _START_TRIES or too_late:
+        what = "keeps ending" if slot.deaths >= _START_TRIES else "does not become healthy"
+        told = slot.last_error or f"its log ends with:\n{last_lines(slot.log)}"
+        raise StackError(f"{slot.service.name} {what}; {told}\n(all of it: {slot.log})")
+
+
+def _in_words(status: int) -> str:
+    return f"signal {-status}" if status < 0 else f"exit status {status}"
