@@ -291,6 +291,7 @@ class Submission(Base):
     marker_at: Mapped[datetime]  # its date in Postiz; the millisecond is ours alone
     elements: Mapped[int]
     state: Mapped[str] = mapped_column(default="sending")  # sending, staged, rejected, abandoned
+    sent: Mapped[list[str]] = mapped_column(default=list, server_default="{}")  # fingerprints
     status: Mapped[int | None]  # what Postiz answered
     detail: Mapped[str | None]
     sent_at: Mapped[datetime] = _now()
@@ -314,7 +315,8 @@ class Handover(Base):
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
     submission_id: Mapped[int] = mapped_column(ForeignKey("submissions.id"), index=True)
     postiz_id: Mapped[str]
-    marker_at: Mapped[datetime]  # where to find it in Postiz
+    marker_at: Mapped[datetime]  # the date under which to find it in Postiz
+    state: Mapped[str] = mapped_column(default="staged")  # see worker/reconcile.py
     released_at: Mapped[datetime | None]  # the one status change, ever: when it was sent
     release_status: Mapped[int | None]  # what was answered, None while unknown
     buried_at: Mapped[datetime | None]

@@ -123,8 +123,8 @@ class Postiz:
 
     # reads: harmless to repeat
 
-    def connected(self) -> None:
-        reply = self._read("/is-connected")
+    def connected(self, *, seconds: float = READ_SECONDS) -> None:
+        reply = self._read("/is-connected", seconds=seconds)
         if reply != {"connected": True}:
             raise WrongBaseUrl(f"{self.base_url} answers, but not as Postiz does")
 

@@ -220,6 +220,7 @@ def upgrade() -> None:
         sa.Column("marker_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("elements", sa.Integer(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("sent", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
         sa.Column("status", sa.Integer(), nullable=True),
         sa.Column("detail", sa.Text(), nullable=True),
         sa.Column(
@@ -413,6 +414,7 @@ def upgrade() -> None:
         sa.Column("submission_id", sa.BigInteger(), nullable=False),
         sa.Column("postiz_id", sa.Text(), nullable=False),
         sa.Column("marker_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
         sa.Column("released_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("release_status", sa.Integer(), nullable=True),
         sa.Column("buried_at", sa.DateTime(timezone=True), nullable=True),

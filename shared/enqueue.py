@@ -1,0 +1,83 @@
+"""Names and queues of the tasks, and the wake-ups: messages that only say "look"."""
+
+from typing import Any
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from shared.log import get_logger
+
+PUBLISH = "publish"  # short work: nothing here may take longer than a call to Postiz
+UPLOAD = "upload"  # long work: whole files
+
+#: Task → queue. Arguments are ids, never content.
+QUEUES = {
+    "pressroom.upload": UPLOAD,
+    "pressroom.stage": PUBLISH,
+    "pressroom.release": PUBLISH,
+    "pressroom.reconcile": PUBLISH,
+    "pressroom.track": PUBLISH,
+    "pressroom.sweep": PUBLISH,
+    "pressroom.pulse": PUBLISH,
+}
+#: A wake-up that waited this long is not needed: the sweep has sent another (seconds).
+EXPIRES = 10
+
+#: With Redis down a message costs about a second, with a frozen one two.
+TRANSPORT = {
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+    "socket_keepalive": True,
+    "health_check_interval": 25,
+}
+WEB_TRANSPORT = {**TRANSPORT, "socket_timeout": 1, "socket_connect_timeout": 1}
+
+log = get_logger("enqueue")
+
+
+def sender(redis_url: str) -> Celery:
+    """A Celery app that only sends; for processes that run no tasks."""
+    app = Celery("pressroom", broker=redis_url, set_as_current=False)
+    app.conf.update(
+        task_ignore_result=True,
+        task_serializer="json",
+        broker_transport_options=WEB_TRANSPORT,
+        broker_connection_retry=False,
+        broker_connection_timeout=1,
+        redis_socket_timeout=1,
+        redis_socket_connect_timeout=1,
+    )
+    return app
+
+
+class Waker:
+    """Sends wake-ups. A broker that is away is no failure: the sweep looks without being told."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    def wake(self, task: str, *args: Any, queue: str | None = None) -> bool:
+        """Whether the message went out, which nothing may depend on."""
+        try:
+            self._app.send_task(
+                task,
+                args=args,
+                queue=queue or QUEUES[task],
+                expires=EXPIRES,
+                retry=False,
+                ignore_result=True,
+                argsrepr=repr(args),
+            )
+        except (OperationalError, OSError) as error:
+            log.warning("wake-up not sent", task=task, reason=str(error))
+            return False
+        return True
+
+    def upload(self, account_media_id: int) -> bool:
+        return self.wake("pressroom.upload", account_media_id)
+
+    def stage(self, account_id: int) -> bool:
+        return self.wake("pressroom.stage", account_id)
+
+    def release(self, account_id: int) -> bool:
+        return self.wake("pressroom.release", account_id)

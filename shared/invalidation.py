@@ -1,0 +1,99 @@
+"""Tells every process that a profile's settings changed: at once, and at most once.
+
+What is lost here the version makes right (see `publishers`); this only makes idle processes quick.
+"""
+
+import json
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import redis
+
+from shared.log import get_logger
+
+CHANNEL = "pressroom.invalidate"
+#: A broker that is frozen must not hold an answer for longer (seconds).
+BROADCAST_SECONDS = 1.0
+
+log = get_logger("invalidation")
+
+
+def connect(redis_url: str) -> redis.Redis:
+    """A client whose every operation ends within about a second."""
+    return redis.Redis.from_url(
+        redis_url,
+        socket_timeout=BROADCAST_SECONDS,
+        socket_connect_timeout=BROADCAST_SECONDS,
+        retry=None,
+    )
+
+
+def broadcast(client: redis.Redis, profile_id: str, version: int) -> bool:
+    """Whether the message went out. False with the broker away: the version makes it right."""
+    message = json.dumps({"profile_id": profile_id, "version": version})
+    try:
+        client.publish(CHANNEL, message)
+    except redis.RedisError as error:
+        log.warning("invalidation was not broadcast", profile=profile_id, reason=str(error))
+        return False
+    return True
+
+
+class Listener:
+    """A daemon thread, started after the fork, that hears invalidations.
+
+    `reset` is called with a profile's id for each message, and with None whenever something may
+    have been missed: at the first subscription, and at each one after a lost connection.
+    """
+
+    def __init__(self, redis_url: str, reset: Callable[[str | None], None]) -> None:
+        self._redis_url = redis_url
+        self._reset = reset
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="invalidations", daemon=True)
+        self.listening = threading.Event()
+
+    def start(self) -> "Listener":
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """End the thread; takes a second at most, for it wakes that often."""
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        pause = 0.1
+        while not self._stop.is_set():
+            try:
+                self._listen()
+                pause = 0.1
+            except (redis.RedisError, OSError) as error:
+                log.warning("invalidations cannot be heard", reason=str(error))
+                self._stop.wait(pause)
+                pause = min(pause * 2, 5.0)
+            finally:
+                self.listening.clear()
+
+    def _listen(self) -> None:
+        """Hear messages until the connection fails, which raises, or until stopped."""
+        client = redis.Redis.from_url(
+            self._redis_url, socket_connect_timeout=2, socket_timeout=5, health_check_interval=5
+        )
+        with client, client.pubsub() as channel:  # type: ignore[no-untyped-call]
+            channel.subscribe(CHANNEL)
+            while not self._stop.is_set():
+                # also wakes without a message, so that a stop is seen and a health check made
+                message = channel.get_message(timeout=0.5)
+                if message is not None:
+                    self._heard(message)
+
+    def _heard(self, message: dict[str, Any]) -> None:
+        match message["type"]:
+            case "subscribe":  # the only trace that a silent reconnection leaves
+                self._reset(None)
+                self.listening.set()
+            case "message":
+                body = json.loads(message["data"])
+                self._reset(body["profile_id"])

@@ -1,0 +1,46 @@
+"""Which media an account needs in its Postiz: a row for each is the job of uploading it."""
+
+from collections.abc import Collection
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from shared.domain.states import PostState
+from shared.models import AccountMedia, Post
+
+
+def want(
+    session: Session, media_ids: Collection[int], profile_id: str, account_id: int
+) -> list[AccountMedia]:
+    """Rows for `media_ids`, in their order; one that failed before is tried again."""
+    if not media_ids:
+        return []
+    again = {"state": "pending", "attempts": 0, "next_at": func.now(), "profile_id": profile_id}
+    ordered = sorted(set(media_ids))  # in one order, so that two requests cannot deadlock
+    session.execute(
+        insert(AccountMedia)
+        .values([{**again, "media_id": each, "account_id": account_id} for each in ordered])
+        .on_conflict_do_update(
+            index_elements=["media_id", "account_id"],
+            set_=again,
+            where=AccountMedia.state == "failed",
+        )
+    )
+    found = session.scalars(
+        select(AccountMedia)
+        .where(AccountMedia.account_id == account_id, AccountMedia.media_id.in_(media_ids))
+        .execution_options(populate_existing=True)
+    )
+    rows = {row.media_id: row for row in found}
+    return [rows[media_id] for media_id in media_ids]
+
+
+def for_pending(session: Session, profile_id: str, account_id: int) -> None:
+    """Want what the profile's waiting posts need: its account has changed."""
+    used = select(func.unnest(Post.media_ids)).where(
+        Post.profile_id == profile_id,
+        Post.account_id == account_id,
+        Post.state == PostState.PENDING,
+    )
+    want(session, list(set(session.scalars(used))), profile_id, account_id)

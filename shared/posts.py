@@ -1,0 +1,111 @@
+"""The posts: the one function that moves them from state to state, and their timeline."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sqlalchemy import CursorResult, func, insert, literal, select, update
+from sqlalchemy.orm import Session
+
+from shared import media_wanted
+from shared.domain.states import PostState, check_transition
+from shared.errors import ClaimLost
+from shared.models import Event, Handover, Post
+
+
+def move(
+    session: Session,
+    ids: Collection[int],
+    source: PostState,
+    target: PostState,
+    *,
+    event: str,
+    detail: str | None = None,
+    claim: int | None = None,
+    values: Mapping[str, Any] | None = None,
+) -> None:
+    """Move posts from `source` to `target`, and write it into their timelines: all or none.
+
+    Raises `IllegalTransition` where the table forbids it, and `ClaimLost` when any of them is no
+    longer in `source`, or no longer under `claim`; the caller's transaction then rolls back.
+    """
+    check_transition(source, target)
+    if not ids:
+        return
+    query = (
+        update(Post)
+        .where(Post.id.in_(ids), Post.state == source)
+        .values({"state": target, "lease_until": None, "updated_at": func.now(), **(values or {})})
+    )
+    if claim is not None:
+        query = query.where(Post.claim == claim)
+    moved = session.execute(query, execution_options={"synchronize_session": False})
+    assert isinstance(moved, CursorResult)
+    if moved.rowcount != len(ids):
+        raise ClaimLost(f"{moved.rowcount} of {len(ids)} posts were still {source}")
+    add_events(session, ids, event, detail)
+
+
+def add_events(
+    session: Session, ids: Collection[int], event: str, detail: str | None = None
+) -> None:
+    """Write one line into the timeline of each post."""
+    source = select(Post.id, Post.job_id, literal(event), literal(detail)).where(Post.id.in_(ids))
+    session.execute(insert(Event).from_select(["post_id", "job_id", "event", "detail"], source))
+
+
+def fail(
+    session: Session,
+    ids: Collection[int],
+    source: PostState,
+    *,
+    code: str,
+    message: str,
+    hint: str | None = None,
+    claim: int | None = None,
+) -> None:
+    """End posts as `failed`, with the reason in words and what to do."""
+    values = {
+        "error_code": code,
+        "error_message": message,
+        "error_hint": hint,
+        "error_at": func.now(),
+    }
+    move(
+        session,
+        ids,
+        source,
+        PostState.FAILED,
+        event="failed",
+        detail=message,
+        claim=claim,
+        values=values,
+    )
+
+
+def bury(session: Session, ids: Collection[int], why: str) -> None:
+    """End the life of the posts' present ids in Postiz: nothing is ever released under them."""
+    session.execute(
+        update(Handover)
+        .where(Handover.post_id.in_(ids), Handover.buried_at.is_(None))
+        .values(buried_at=func.now(), buried_why=why, state="buried")
+    )
+
+
+def move_to_account(session: Session, profile_id: str, account_id: int) -> None:
+    """What was never released is staged anew with the profile's new account."""
+    of_profile = (Post.profile_id == profile_id, Post.account_id != account_id)
+    staged = session.scalars(
+        select(Post.id).where(*of_profile, Post.state == PostState.STAGED).with_for_update()
+    ).all()
+    bury(session, staged, "the profile has another account")
+    move(
+        session,
+        staged,
+        PostState.STAGED,
+        PostState.PENDING,
+        event="account_changed",
+        values={"submission_id": None, "postiz_post_id": None, "release_at": None},
+    )
+    waiting = update(Post).where(*of_profile, Post.state == PostState.PENDING)
+    session.execute(waiting.values(account_id=account_id, pack_limit=None))
+    media_wanted.for_pending(session, profile_id, account_id)

@@ -1,0 +1,152 @@
+"""Profiles: whose credentials, their versions, and the account that they lead to."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from shared import accounts, posts
+from shared.config import Settings
+from shared.connect import Probe, server_of
+from shared.crypto import SecretBox
+from shared.errors import NotConfigured, NotFound
+from shared.models import Account, Profile
+
+HOW_TO_CONFIGURE = (
+    "This profile has no Postiz credentials. Set them with PATCH /api/v1/profiles/{id} "
+    '{{"tts_settings": {{"postiz": {{"api_url": "…", "api_key": "…"}}}}}}, or give the whole '
+    "installation a default with the environment variables POSTIZ_API_URL and POSTIZ_API_KEY."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credentials:
+    """Where and with which key; `source` is "profile" or "environment"."""
+
+    source: str
+    api_url: str
+    api_key: str = field(repr=False)
+
+    @property
+    def server(self) -> str:
+        return server_of(self.api_url)
+
+    @property
+    def key_hash(self) -> str:
+        return accounts.key_hash(self.server, self.api_key)
+
+
+def mask(api_key: str) -> str:
+    """Enough to tell two keys apart, and no more."""
+    return "••••" + (api_key[-4:] if len(api_key) >= 12 else "")
+
+
+def get(session: Session, profile_id: str, *, lock: bool = False) -> Profile:
+    """The profile; with `lock`, held against other writers. Raises `NotFound`."""
+    query = select(Profile).where(Profile.id == profile_id)
+    profile = session.scalar(query.with_for_update() if lock else query)
+    if profile is None:
+        raise NotFound(f"There is no profile {profile_id!r}")
+    return profile
+
+
+def credentials_of(profile: Profile, settings: Settings, box: SecretBox) -> Credentials | None:
+    """The profile's own, else the environment's, else None."""
+    own = profile.tts_settings.get("postiz")
+    if own:
+        return Credentials(
+            source="profile", api_url=own["api_url"], api_key=box.open(own["api_key"])
+        )
+    if settings.postiz_api_url and settings.postiz_api_key:
+        return Credentials(
+            source="environment",
+            api_url=settings.postiz_api_url,
+            api_key=settings.postiz_api_key.get_secret_value(),
+        )
+    return None
+
+
+def require_credentials(profile: Profile, settings: Settings, box: SecretBox) -> Credentials:
+    found = credentials_of(profile, settings, box)
+    if found is None:
+        raise NotConfigured(HOW_TO_CONFIGURE.format(id=profile.id))
+    return found
+
+
+def public_settings(profile: Profile, box: SecretBox) -> dict[str, Any]:
+    """`tts_settings` as a reply may show them."""
+    shown = dict(profile.tts_settings)
+    if own := shown.get("postiz"):
+        shown["postiz"] = {**own, "api_key": mask(box.open(own["api_key"]))}
+    return shown
+
+
+def save_settings(
+    session: Session, profile: Profile, changes: dict[str, Any], box: SecretBox
+) -> None:
+    """Merge `changes` into `tts_settings` at the top level and count the version up.
+
+    `postiz` comes as `{"api_url", "api_key"}` in the clear, or None to go back to the environment.
+    """
+    merged = {**profile.tts_settings, **changes}
+    if own := changes.get("postiz"):
+        merged["postiz"] = {**own, "api_key": box.seal(own["api_key"])}
+    elif "postiz" in changes:
+        del merged["postiz"]
+    profile.tts_settings = merged
+    bump_version(profile)
+
+
+def bump_version(profile: Profile) -> None:
+    """Make every publisher of this profile, in every process, too old to be used."""
+    profile.settings_version += 1
+    profile.updated_at = func.now()
+
+
+def connect_account(
+    session: Session, profile: Profile, credentials: Credentials | None, probe: Probe | None = None
+) -> Account | None:
+    """Lead the profile, and what of its posts was never released, to its credentials' account.
+
+    Saved credentials lift a hold: what was held goes on by itself.
+    """
+    if credentials is None:
+        profile.account_id, profile.key_hash = None, None
+        return None
+    account = accounts.recognise(
+        session,
+        accounts.Found(server=credentials.server, key_hash=credentials.key_hash, probe=probe),
+    )
+    if profile.account_id != account.id:
+        posts.move_to_account(session, profile.id, account.id)
+    profile.account_id, profile.key_hash = account.id, credentials.key_hash
+    if probe is None or probe.code != "credentials_rejected":
+        account.held, account.held_key, account.retry_at = None, None, None
+    session.flush()
+    return account
+
+
+def ensure_account(
+    session: Session, profile: Profile, settings: Settings, box: SecretBox
+) -> Account:
+    """The account of the credentials in force, found anew when the environment's have changed.
+
+    Raises `NotConfigured` with how to configure them.
+    """
+    credentials = require_credentials(profile, settings, box)
+    if profile.account_id is not None and profile.key_hash == credentials.key_hash:
+        return session.get_one(Account, profile.account_id)
+    session.refresh(profile, with_for_update=True)
+    account = connect_account(session, profile, credentials)
+    assert account is not None  # there are credentials
+    bump_version(profile)
+    return account
+
+
+def version_of(session: Session, profile_id: str) -> int | None:
+    return session.scalar(select(Profile.settings_version).where(Profile.id == profile_id))
+
+
+def set_paused(session: Session, profile_id: str, *, paused: bool) -> None:
+    session.execute(update(Profile).where(Profile.id == profile_id).values(paused=paused))
