@@ -1,0 +1,31 @@
+"""How long a caption is, as the network counts it."""
+
+import re
+
+#: X counts a link as this many characters, however long it is.
+LINK_LENGTH = 23
+
+_LINK = re.compile(r"https?://\S+", re.IGNORECASE)
+#: Several code points that show as one emoji: flags, and parts held together by joiners.
+_JOINED_EMOJI = re.compile(
+    "[\U0001f1e6-\U0001f1ff]{2}"
+    "|[\u2190-\U0001faff](?:[\ufe0f\U0001f3fb-\U0001f3ff]|\u200d[\u2190-\U0001faff])+"
+)
+#: Code points that X counts once; all others count twice.
+_SINGLE = ((0, 4351), (8192, 8205), (8208, 8223), (8242, 8247))
+
+
+def plain_length(text: str) -> int:
+    """As Postiz counts for most networks: UTF-16 code units, the length that JavaScript knows."""
+    return len(text.encode("utf-16-le")) // 2
+
+
+def weighted_length(text: str) -> int:
+    """As X counts: links 23, an emoji 2, wide characters 2, the rest 1."""
+    text, links = _LINK.subn("", text)
+    text, emoji = _JOINED_EMOJI.subn("", text)
+    return links * LINK_LENGTH + emoji * 2 + sum(_weight(ord(character)) for character in text)
+
+
+def _weight(code: int) -> int:
+    return 1 if any(first <= code <= last for first, last in _SINGLE) else 2
