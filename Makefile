@@ -9,13 +9,12 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 RUNS := $(VENV)/.installed-local
 DEVELOPS := $(VENV)/.installed-dev
-SOURCES := shared web worker local
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test check format
+.PHONY: help demo up down test check format secrets
 
 help: ## List what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(RUNS) ## Start everything, publish a bulk of real videos to a stand-in Postiz, and stop
 	@$(PY) -m local demo
@@ -37,6 +36,9 @@ test: $(DEVELOPS) ## The whole test suite, with real Valkey and PostgreSQL
 
 format: $(DEVELOPS) ## Put the code into its format
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+secrets: ## Make the passwords and keys for docker-compose.yml, once
+	@$(PYTHON) -m local.compose_secrets
 
 $(PY):
 	@$(if $(PYTHON),,echo "Pressroom needs Python 3.11 or newer: apt-get install python3 python3-venv," \
