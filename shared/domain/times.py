@@ -1,4 +1,4 @@
-"""When each row of a bulk is published: its own time, or start + index × interval ± jitter."""
+"""When each row of a bulk is published: its own time, or the place that a spread gives it."""
 
 import random
 from dataclasses import dataclass
