@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 
+from local.demo import demo
 from local.down import down
 from local.errors import StackError
 from local.home import Home, home_from
@@ -15,16 +16,27 @@ logger = logging.getLogger("local")
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
-    parser.add_argument("command", choices=["up", "down"])
-    command = parser.parse_args().command
-    home = home_from(os.environ)
+    parser.add_argument("command", choices=["up", "down", "demo"])
     try:
-        _configure_logging(home if command == "up" else None)
-        up(home, os.environ) if command == "up" else down(home)
+        _run(parser.parse_args().command)
     except StackError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
+
+
+def _run(command: str) -> None:
+    home = home_from(os.environ)
+    _configure_logging(home if command == "up" else None)
+    match command:
+        case "up":
+            up(home, os.environ)
+        case "down":
+            down(home)
+        case "demo":
+            demo(os.environ)
 
 
 def _configure_logging(home: Home | None) -> None:

@@ -1,25 +1,20 @@
 """Real servers for the tests that ask for them; a test that asks for none opens no socket."""
 
 import itertools
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import redis
 
-from local.child import ROOT, Child, last_lines, stop
 from local.ports import free_port
 from local.postgres import Postgres
-from local.service import Service
 from local.valkey import Valkey
+from tests.servers import migrate, running
+from tests.stacks import RunningStack
 
 _MIGRATED = "migrated"
-_START_SECONDS = 60
 
 
 @pytest.fixture(scope="session")
@@ -68,30 +63,19 @@ def redis_url(valkey_server: Valkey) -> str:
     return valkey_server.url()
 
 
-@contextmanager
-def running(service: Service, log: Path) -> Iterator[Child]:
-    child = Child(service, log)
-    try:
-        wait_until_healthy(child)
-        yield child
-    finally:
-        stop([child])
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """The whole stack, sandbox included, shared by all tests of the session that ask for it."""
+    with RunningStack(tmp_path_factory.mktemp("stack") / "home") as running_stack:
+        yield running_stack
 
 
-def wait_until_healthy(child: Child) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while not child.service.healthy():
-        alive = not child.has_ended() and time.monotonic() < deadline
-        assert alive, f"{child.service.name} did not start:\n{last_lines(child.log)}"
-        time.sleep(0.05)
+@pytest.fixture(scope="module")
+def start_stack() -> Iterator[Callable[..., RunningStack]]:
+    """Starts a stack of one's own, to harm at will: `start_stack(home, PRESSROOM_SANDBOX="0")`."""
+    with ExitStack() as started:
 
+        def start(home: Path, **settings: str) -> RunningStack:
+            return started.enter_context(RunningStack(home, **settings))
 
-def migrate(database_url: str) -> None:
-    if not (ROOT / "shared" / "migrate.py").exists():
-        return
-    command = [sys.executable, "-m", "shared.migrate"]
-    environ = {**os.environ, "DATABASE_URL": database_url}
-    done = subprocess.run(
-        command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+        yield start
