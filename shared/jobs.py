@@ -1,0 +1,145 @@
+"""Jobs: one per accepted request. What they have come to is counted from their posts or uploads."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, case, func, literal, select, update
+from sqlalchemy.orm import Session
+
+from shared.domain.states import DONE, UPLOAD_DONE, JobState, job_state
+from shared.errors import Conflict
+from shared.models import AccountMedia, Job, JobMedia, Post
+
+UPLOADS = ("upload", "bulk_upload")
+PUBLISHES = ("publish", "bulk_publish")
+KINDS = (*UPLOADS, *PUBLISHES)
+#: A state to filter by is known only once the posts are counted, so jobs are read in batches.
+_BATCH = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a job has come to. `eta`: when its last post is due, None when nothing is left."""
+
+    job: Job
+    counts: Mapping[str, int]
+    eta: datetime | None
+    touched_at: datetime
+
+    @property
+    def state(self) -> JobState:
+        if not self.counts:
+            return JobState(self.job.state)
+        return job_state(self.counts, paused=self.job.paused)
+
+    @property
+    def done(self) -> int:
+        return sum(n for state, n in self.counts.items() if state in DONE or state in UPLOAD_DONE)
+
+    @property
+    def percentage(self) -> int:
+        """Rounded down, so that 100 means all."""
+        total = sum(self.counts.values())
+        return 100 * self.done // total if total else 0
+
+    @property
+    def finished_at(self) -> datetime | None:
+        over = self.state not in {JobState.QUEUED, JobState.RUNNING, JobState.PAUSED}
+        return (self.job.finished_at or self.touched_at) if over else None
+
+
+@dataclass
+class _Tally:
+    counts: dict[str, int] = field(default_factory=dict)
+    touched: list[datetime] = field(default_factory=list)
+    due: list[datetime] = field(default_factory=list)
+
+
+def outcomes(session: Session, jobs: Sequence[Job]) -> list[Outcome]:
+    """Of each of `jobs`, in their order."""
+    tallies: dict[int, _Tally] = defaultdict(_Tally)
+    for query in (_post_counts([job.id for job in jobs]), _upload_counts([job.id for job in jobs])):
+        for job_id, state, number, touched_at, due_at in session.execute(query):
+            tally = tallies[job_id]
+            tally.counts[state] = number
+            tally.touched += [touched_at] if touched_at else []
+            tally.due += [due_at] if due_at else []
+    return [_outcome(job, tallies[job.id]) for job in jobs]
+
+
+def outcome(session: Session, job: Job) -> Outcome:
+    return outcomes(session, [job])[0]
+
+
+def _outcome(job: Job, tally: _Tally) -> Outcome:
+    return Outcome(
+        job=job,
+        counts=tally.counts,
+        eta=max(tally.due, default=None),
+        touched_at=max([job.updated_at, *tally.touched]),
+    )
+
+
+def _post_counts(ids: Sequence[int]) -> Select[int, str, int, datetime, Any]:
+    due = func.max(case((Post.state.not_in(DONE), Post.publish_at)))
+    columns = (Post.job_id, Post.state, func.count(), func.max(Post.updated_at), due)
+    return select(*columns).where(Post.job_id.in_(ids)).group_by(Post.job_id, Post.state)
+
+
+def _upload_counts(ids: Sequence[int]) -> Select[int, str, int, datetime | None, None]:
+    touched = func.max(AccountMedia.uploaded_at)
+    columns = (JobMedia.job_id, AccountMedia.state, func.count(), touched, literal(None))
+    joined = select(*columns).join(AccountMedia, AccountMedia.id == JobMedia.account_media_id)
+    return joined.where(JobMedia.job_id.in_(ids)).group_by(JobMedia.job_id, AccountMedia.state)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which jobs to list; None: whatever it is. `profile_ids`: what the caller may see."""
+
+    profile_ids: Sequence[str] | None
+    kind: str | None = None
+    state: JobState | None = None
+
+
+def newest(session: Session, wanted: Wanted, *, before: int | None, limit: int) -> list[Outcome]:
+    """The newest jobs first, older than the one with id `before`."""
+    found: list[Outcome] = []
+    for batch in _batches(session, wanted, before, _BATCH if wanted.state else limit):
+        rows = outcomes(session, batch)
+        found += [row for row in rows if wanted.state in {None, row.state}]
+        if len(found) >= limit:
+            break
+    return found[:limit]
+
+
+def _batches(
+    session: Session, wanted: Wanted, before: int | None, size: int
+) -> Iterator[Sequence[Job]]:
+    while True:
+        query = select(Job).order_by(Job.id.desc()).limit(size)
+        if wanted.profile_ids is not None:
+            query = query.where(Job.profile_id.in_(wanted.profile_ids))
+        if wanted.kind is not None:
+            query = query.where(Job.kind == wanted.kind)
+        if before is not None:
+            query = query.where(Job.id < before)
+        batch = session.scalars(query).all()
+        yield batch
+        if len(batch) < size:
+            return
+        before = batch[-1].id
+
+
+def set_paused(session: Session, job: Job, *, paused: bool) -> None:
+    """Raises `Conflict` for a job that has nothing left to do."""
+    state = outcome(session, job).state
+    if state not in {JobState.QUEUED, JobState.RUNNING, JobState.PAUSED}:
+        raise Conflict(f"The job is {state}: there is nothing left to pause or resume")
+    session.execute(
+        update(Job).where(Job.id == job.id).values(paused=paused, updated_at=func.now())
+    )
+    session.refresh(job)
