@@ -12,6 +12,7 @@ UPLOAD = "upload"  # long work: whole files
 
 #: Task → queue. Arguments are ids, never content.
 QUEUES = {
+    "pressroom.tick": PUBLISH,
     "pressroom.upload": UPLOAD,
     "pressroom.stage": PUBLISH,
     "pressroom.release": PUBLISH,

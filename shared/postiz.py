@@ -199,10 +199,10 @@ class Postiz:
         """Change the dates of existing posts in place, as parking does; counted once."""
         return self._create("update", date, elements)
 
-    def release(self, postiz_id: str) -> int:
+    def release(self, postiz_id: str, *, check: Callable[[], None] | None = None) -> int:
         """Schedule a draft; never twice for one id. A 200 proves little: read the post after."""
         path = f"/posts/{postiz_id}/status"
-        return self._write("PUT", path, {"status": "schedule"}).status_code
+        return self._write("PUT", path, {"status": "schedule"}, check=check).status_code
 
     def delete(self, postiz_id: str) -> None:
         """Delete a post in Postiz. An unknown id is answered with 500, and so OutcomeUnknown."""
@@ -229,13 +229,16 @@ class Postiz:
         except OutcomeUnknown as error:
             raise Transient(error.message) from error  # a read changes nothing
 
-    def _write(self, method: str, path: str, body: Any) -> requests.Response:
-        return self._call(method, path, total=self.call_seconds, stall=self.call_seconds, json=body)
+    def _write(
+        self, method: str, path: str, body: Any, *, check: Callable[[], None] | None = None
+    ) -> requests.Response:
+        seconds = self.call_seconds
+        return self._call(method, path, total=seconds, stall=seconds, json=body, check=check)
 
     def _call(self, method: str, path: str, **kwargs: Any) -> requests.Response:
         where = f"{method} {path}"
         try:
-            reply, _call = self._transport.request(method, self.base_url + path, **kwargs)
+            reply = self._transport.request(method, self.base_url + path, **kwargs)
         except NotSent as error:
             raise Transient(f"Postiz cannot be reached ({where}): {error}") from error
         except Broken as error:

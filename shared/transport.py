@@ -8,7 +8,7 @@ three matter to an API that cannot repeat a call, so they are settled here, belo
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -26,11 +26,17 @@ IDLE_SECONDS = 2.0
 class Call:
     """One request under way. `sent`: whether the other side may have seen any of it."""
 
-    def __init__(self, *, total: float | None, stall: float, check: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        *,
+        total: float | None,
+        stall: float,
+        checks: Sequence[Callable[[], None] | None],
+    ) -> None:
         self.sent = False
         self.expired = False
         self._stall = stall
-        self._check = check
+        self._checks = checks
         self._sock: socket.socket | None = None
         self._timer = threading.Timer(total, self._expire) if total else None
         if self._timer:
@@ -40,7 +46,9 @@ class Call:
     def before_send(self, sock: socket.socket) -> None:
         """The connection stands: ask a last time whether the call may be made."""
         self._sock = sock
-        self._check()
+        for check in self._checks:
+            if check:
+                check()
         if self.expired:
             raise TimeoutError("the time for this call was over before it was sent")
         sock.settimeout(self._stall)
@@ -125,16 +133,19 @@ class Transport:
         *,
         total: float | None,
         stall: float,
+        check: Callable[[], None] | None = None,
         **kwargs: Any,
-    ) -> tuple[requests.Response, Call]:
+    ) -> requests.Response:
         """The reply, read to its end. `total` and `stall`: seconds in all, and without progress.
+
+        `check` is asked besides the transport's own, for this call alone.
 
         Raises `NotSent` when certainly nothing left, `Broken` when it may have, and whatever
         `check` raises.
         """
         if time.monotonic() - self._used_at > IDLE_SECONDS:
             self.drop_connections()
-        call = Call(total=total, stall=stall, check=self._check)
+        call = Call(total=total, stall=stall, checks=(self._check, check))
         token = _CALL.set(call)
         try:
             reply = self._session.request(
@@ -150,7 +161,7 @@ class Transport:
             call.end()
             _CALL.reset(token)
             self._used_at = time.monotonic()
-        return reply, call
+        return reply
 
     def drop_connections(self) -> None:
         for adapter in self._session.adapters.values():

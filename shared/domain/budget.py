@@ -1,0 +1,53 @@
+"""The hourly limit on creating posts: whether one more counted call may be made, and when."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+#: Postiz's window. Learned from each reply; this is for a window whose end nobody told.
+WINDOW = timedelta(hours=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetState:
+    """What is known of an account's window. `limit` is None until a reply told it."""
+
+    limit: int | None
+    used: int
+    window_ends_at: datetime | None
+    blocked_until: datetime | None
+
+
+def reserve(limit: int) -> int:
+    """Calls kept back for parking what must be settled."""
+    return min(3, limit // 10)
+
+
+def rolled(state: BudgetState, now: datetime, *, unsettled: int) -> BudgetState:
+    """The state once a window has ended: a call whose end is unknown is charged to the next too."""
+    if state.window_ends_at is None or state.window_ends_at > now:
+        return state
+    return replace(state, used=unsettled, window_ends_at=None)
+
+
+def free_at(state: BudgetState, now: datetime) -> datetime:
+    """When the next counted call may be made: `now` if at once."""
+    if state.blocked_until is not None and state.blocked_until > now:
+        return state.blocked_until
+    if state.limit is None or state.used < state.limit - reserve(state.limit):
+        return now
+    return state.window_ends_at or now + WINDOW
+
+
+def reserved(state: BudgetState) -> BudgetState:
+    """One more call, written down before it is made."""
+    return replace(state, used=state.used + 1)
+
+
+def learned(state: BudgetState, *, limit: int, remaining: int, resets_at: datetime) -> BudgetState:
+    """What a reply told. Within a window it only ever raises what was used."""
+    return replace(
+        state,
+        limit=limit,
+        used=max(state.used, limit - remaining),
+        window_ends_at=resets_at,
+    )

@@ -1,0 +1,138 @@
+"""Claiming an account for a counted call, and writing down how it fares."""
+
+import secrets
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from shared.domain.budget import BudgetState, free_at, learned, reserved, rolled
+from shared.errors import PressroomError
+from shared.log import get_logger
+from shared.models import Account, Submission
+from shared.postiz_replies import Budget
+from worker.decisions import Again, HoldAccount, RetryLater, Unknown, WaitUntil, backoff, decide
+
+log = get_logger("accounts")
+
+
+def new_claim() -> int:
+    """A number that no other claim has: what is written under it is ours alone."""
+    return secrets.randbits(62)
+
+
+def now_plus(seconds: float) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=seconds)
+
+
+def rested() -> ColumnElement[bool]:
+    """Whether an account may be called again after what went wrong with it."""
+    return or_(Account.retry_at.is_(None), Account.retry_at <= func.now())
+
+
+def claim(session: Session, account_id: int, *, lease_seconds: float) -> Account | None:
+    """The account, leased to us; None while another has it, or it is paused or resting."""
+    free = or_(Account.lease_until.is_(None), Account.lease_until < func.now())
+    won = session.scalar(
+        update(Account)
+        .where(Account.id == account_id, free, rested(), Account.paused.is_(False))
+        .values(claim=new_claim(), lease_until=func.now() + timedelta(seconds=lease_seconds))
+        .returning(Account.id)
+    )
+    return session.get_one(Account, won, populate_existing=True) if won else None
+
+
+def give_back(session: Session, account: Account) -> None:
+    """End the lease, if it is still ours."""
+    session.execute(
+        update(Account)
+        .where(Account.id == account.id, Account.claim == account.claim)
+        .values(lease_until=None)
+    )
+
+
+def budget_of(account: Account) -> BudgetState:
+    return BudgetState(
+        limit=account.budget_limit,
+        used=account.budget_used,
+        window_ends_at=account.window_ends_at,
+        blocked_until=account.blocked_until,
+    )
+
+
+def reserve_call(session: Session, account: Account) -> bool:
+    """Take one call from the budget. False when there is none left now."""
+    now = session.scalar(select(func.now())) or datetime.now(UTC)
+    state = rolled(budget_of(account), now, unsettled=_unsettled(session, account))
+    if free_at(state, now) > now:
+        return False
+    _save_budget(account, reserved(state))
+    return True
+
+
+def _unsettled(session: Session, account: Account) -> int:
+    """Calls of the window that ended of which we do not know whether Postiz counted them late."""
+    recent = func.now() - timedelta(hours=1)
+    query = select(func.count()).where(
+        Submission.account_id == account.id,
+        Submission.state.in_(("sending", "abandoned")),
+        Submission.sent_at > recent,
+    )
+    return session.scalar(query) or 0
+
+
+def _save_budget(account: Account, state: BudgetState) -> None:
+    account.budget_limit = state.limit
+    account.budget_used = state.used
+    account.window_ends_at = state.window_ends_at
+
+
+def learn_budget(account: Account, told: Budget | None) -> None:
+    if told:
+        _save_budget(
+            account,
+            learned(
+                budget_of(account),
+                limit=told.limit,
+                remaining=told.remaining,
+                resets_at=told.resets_at,
+            ),
+        )
+
+
+def went_well(session: Session, account_id: int, told: Budget | None = None) -> Account:
+    """The account answered: it is healthy, and its budget known."""
+    account = session.get_one(Account, account_id, with_for_update=True, populate_existing=True)
+    learn_budget(account, told)
+    account.healthy, account.failures, account.retry_at = True, 0, None
+    return account
+
+
+def went_wrong(
+    session: Session, account_id: int, error: PressroomError, *, key_hash: str | None
+) -> Account:
+    """Let the account rest, wait or hold, as the error asks; `key_hash`: of the key used."""
+    account = session.get_one(Account, account_id, with_for_update=True, populate_existing=True)
+    learn_budget(account, getattr(error, "budget", None))
+    log.warning("call failed", account=account_id, code=error.code, reason=error.message)
+    match decide(error):
+        case RetryLater(look_for_base_url=look):
+            _rest(account)
+            account.base_url = None if look else account.base_url
+        case Unknown():
+            _rest(account)
+        case WaitUntil(until=until):
+            account.blocked_until = until
+        case HoldAccount(reason=reason):
+            account.held, account.held_key, account.healthy = reason, key_hash, False
+        case Again():
+            pass
+        case _:  # a refusal is about the post
+            account.healthy, account.failures = True, 0
+    return account
+
+
+def _rest(account: Account) -> None:
+    account.failures += 1
+    account.healthy = account.failures < 3
+    account.retry_at = now_plus(backoff(account.failures))

@@ -1,0 +1,74 @@
+"""The Celery app: its settings, and what happens when a worker child begins and ends.
+
+The row is the job and a message only says "look", so messages are acknowledged early and never
+retried by Celery: what it loses the sweep finds, what it repeats finds its claim taken.
+"""
+
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging, worker_process_init, worker_process_shutdown
+
+from shared.config import read_settings
+from shared.enqueue import PUBLISH, QUEUES, TRANSPORT, Waker
+from shared.log import configure_logging
+from worker import runtime
+from worker.schedule import ENTRIES
+
+settings = read_settings()
+app = Celery("pressroom", broker=settings.redis_url.get_secret_value(), include=["worker.tasks"])
+app.conf.update(
+    task_default_queue=PUBLISH,
+    task_routes={name: {"queue": queue} for name, queue in QUEUES.items()},
+    task_acks_late=False,
+    task_reject_on_worker_lost=False,
+    task_ignore_result=True,
+    task_store_errors_even_if_ignored=False,
+    task_serializer="json",
+    accept_content=["json"],
+    task_send_sent_event=False,
+    worker_send_task_events=True,
+    worker_prefetch_multiplier=1,
+    worker_max_tasks_per_child=1000,
+    worker_soft_shutdown_timeout=settings.call_timeout_seconds + 5,
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    worker_hijack_root_logger=False,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_transport_options=TRANSPORT,
+    beat_schedule=ENTRIES,
+    beat_scheduler="celery.beat:Scheduler",  # keeps no file: what is due is in the database
+    beat_max_loop_interval=1,
+    timezone="UTC",
+)
+
+
+class _Process:
+    """What this worker child has made after its fork."""
+
+    current: "runtime.Runtime | None" = None
+
+
+def current() -> runtime.Runtime:
+    """This process's runtime, made at its first use where no signal made it (the solo pool)."""
+    if _Process.current is None:
+        _Process.current = runtime.build(Waker(app))
+    return _Process.current
+
+
+@setup_logging.connect  # type: ignore[untyped-decorator]
+def _log(**_: Any) -> None:
+    configure_logging(settings.log_format)
+
+
+@worker_process_init.connect  # type: ignore[untyped-decorator]
+def _begin(**_: Any) -> None:
+    _Process.current = None
+    current()
+
+
+@worker_process_shutdown.connect  # type: ignore[untyped-decorator]
+def _end(**_: Any) -> None:
+    if _Process.current is not None:
+        _Process.current.close()
+        _Process.current = None

@@ -1,0 +1,89 @@
+"""What an error means for the work in hand: pure, from the error and what was tried before."""
+
+import random
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.errors import (
+    CredentialsRejected,
+    NotConfigured,
+    OutcomeUnknown,
+    PostRejected,
+    PressroomError,
+    RateLimited,
+    SettingsChanged,
+    Transient,
+    WrongBaseUrl,
+)
+
+#: A post that so many claims got nowhere is given up (an outage costs none).
+MAX_ATTEMPTS = 10
+LONGEST_PAUSE = 300.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Again:
+    """Nothing happened and nothing is wrong with us: look again at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetryLater:
+    """Certainly nothing happened: the account rests; costs no attempt."""
+
+    look_for_base_url: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitUntil:
+    """The account is blocked until then; costs no attempt."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class HoldAccount:
+    """Nothing goes out with this key until the settings change."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    """Postiz refused a post: the one at `index`, or one of them where that is None."""
+
+    index: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unknown:
+    """It may have happened."""
+
+
+Decision = Again | RetryLater | WaitUntil | HoldAccount | Refused | Unknown
+
+
+def decide(error: PressroomError) -> Decision:  # noqa: PLR0911 (a table)
+    """The class is the policy. Raises what is no answer of Postiz's: a defect of ours."""
+    match error:
+        case OutcomeUnknown():
+            return Unknown()
+        case RateLimited():
+            return WaitUntil(until=error.until)
+        case SettingsChanged():
+            return Again()
+        case WrongBaseUrl():
+            return RetryLater(look_for_base_url=True)
+        case Transient():
+            return RetryLater()
+        case CredentialsRejected() | NotConfigured():
+            return HoldAccount(reason=error.code)
+        case PostRejected():
+            return Refused(index=error.index)
+        case _:
+            raise error
+
+
+def backoff(failures: int, rng: random.Random | None = None) -> float:
+    """Seconds to rest after so many failures in a row: 1, 2, 4 … 300, with full jitter."""
+    most = min(LONGEST_PAUSE, 2.0 ** min(failures, 16))
+    return (rng or random).uniform(0.0, most)

@@ -1,0 +1,128 @@
+"""Looks at posts in Postiz: a window of their millisecond each, and a wide one for the missing."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.orm import Session
+
+from shared.errors import PressroomError
+from shared.models import Account, Handover, Post, Profile
+from shared.postiz import RemotePost
+from worker import accounts
+from worker.runtime import Runtime
+from worker.submissions import may_call
+
+AT_ONCE = 300
+#: A post that a teammate moved in Postiz's calendar is looked for so far around its date.
+WIDE = timedelta(days=31)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A post to look at, as it was claimed."""
+
+    post_id: int
+    claim: int
+    profile_id: str
+    version: int
+    key_hash: str | None
+    handover_id: int
+    postiz_id: str
+    marker_at: datetime
+    handover_state: str
+    integration_identifier: str | None
+    integration_name: str | None
+    publish_at: datetime
+    released_at: datetime
+    error_at: datetime | None
+
+
+def claim(
+    runtime: Runtime, account_id: int, due: Sequence[ColumnElement[bool]], *, lease_column: str
+) -> list[Subject]:
+    """Claim the posts that are due for a look; `lease_column` keeps others away from them."""
+    token = accounts.new_claim()
+    lease = func.now() + timedelta(seconds=runtime.settings.lease_seconds)
+    with runtime.database.transaction() as session:
+        ids = session.scalars(
+            select(Post.id)
+            .join(Account, Account.id == Post.account_id)
+            .where(Post.account_id == account_id, accounts.rested(), *due, may_call())
+            .order_by(Post.id)
+            .limit(AT_ONCE)
+            .with_for_update(of=Post, skip_locked=True)
+        ).all()
+        taken = update(Post).where(Post.id.in_(ids)).values({"claim": token, lease_column: lease})
+        session.execute(taken, execution_options={"synchronize_session": False})
+        return _subjects(session, ids, token)
+
+
+def _subjects(session: Session, ids: Sequence[int], token: int) -> list[Subject]:
+    rows = session.execute(
+        select(Post, Handover, Profile)
+        .join(Handover, (Handover.post_id == Post.id) & Handover.buried_at.is_(None))
+        .join(Profile, Profile.id == Post.profile_id)
+        .where(Post.id.in_(ids))
+        .order_by(Handover.marker_at)
+    )
+    return [
+        Subject(
+            post_id=post.id,
+            claim=token,
+            profile_id=profile.id,
+            version=profile.settings_version,
+            key_hash=profile.key_hash,
+            handover_id=handover.id,
+            postiz_id=handover.postiz_id,
+            marker_at=handover.marker_at,
+            handover_state=handover.state,
+            integration_identifier=post.integration_identifier,
+            integration_name=post.integration_name,
+            publish_at=post.publish_at,
+            released_at=handover.released_at or handover.created_at,
+            error_at=post.error_at,
+        )
+        for post, handover, profile in rows
+    ]
+
+
+def read(
+    runtime: Runtime, account_id: int, subjects: Sequence[Subject], *, ends: float
+) -> Iterator[tuple[Subject, RemotePost | None]]:
+    """What Postiz shows of each subject, None for one that it does not list.
+
+    Stops early when the account answers badly, or at the monotonic time `ends`: what was not
+    looked at comes back when its lease is over.
+    """
+    for (profile_id, version, marker_at), group in _by_window(subjects).items():
+        if time.monotonic() > ends:
+            return
+        try:
+            postiz = runtime.publishers.get(profile_id, version).postiz
+            seen = {row.id: row for row in postiz.window(marker_at, marker_at)}
+            if any(one.postiz_id not in seen for one in group):
+                wide = postiz.window(marker_at - WIDE, marker_at + WIDE)
+                seen |= {row.id: row for row in wide}
+        except PressroomError as error:
+            _badly(runtime, account_id, error, group[0])
+            return
+        for one in group:
+            yield one, seen.get(one.postiz_id)
+
+
+def _by_window(
+    subjects: Iterable[Subject],
+) -> dict[tuple[str, int, datetime], list[Subject]]:
+    groups: dict[tuple[str, int, datetime], list[Subject]] = defaultdict(list)
+    for one in subjects:
+        groups[one.profile_id, one.version, one.marker_at].append(one)
+    return groups
+
+
+def _badly(runtime: Runtime, account_id: int, error: PressroomError, one: Subject) -> None:
+    with runtime.database.transaction() as session:
+        accounts.went_wrong(session, account_id, error, key_hash=one.key_hash)

@@ -1,0 +1,39 @@
+"""The pace of writes to one Postiz server, kept in the database for all processes together."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from shared.models import Server
+
+#: A slot further ahead is left to a later turn (seconds).
+AHEAD = 1.0
+
+
+def take_slot(session: Session, server: str, *, per_second: float) -> datetime | None:
+    """The moment at which one write may be made; None when the next second is full."""
+    step = timedelta(seconds=1 / per_second)
+    now = func.clock_timestamp()
+    taken = (
+        insert(Server)
+        .values(server=server, next_write_at=now + step)
+        .on_conflict_do_update(
+            index_elements=["server"],
+            set_={"next_write_at": func.greatest(Server.next_write_at, now) + step},
+            where=Server.next_write_at <= now + timedelta(seconds=AHEAD),
+        )
+        .returning(Server.next_write_at - step)
+    )
+    return session.scalar(taken)
+
+
+def wait_for(session_now: datetime, slot: datetime) -> None:
+    """Sleep until the slot; `session_now` is the database's clock, which gave it."""
+    time.sleep(max(0.0, min(AHEAD + 1, (slot - session_now).total_seconds())))
+
+
+def clock(session: Session) -> datetime:
+    return session.scalar(select(func.clock_timestamp())) or datetime.now(UTC)

@@ -1,0 +1,46 @@
+"""What a worker process works with: made once, after the fork."""
+
+from dataclasses import dataclass
+
+from shared.config import Settings, read_settings
+from shared.crypto import SecretBox
+from shared.db import Database
+from shared.enqueue import Waker
+from shared.invalidation import Listener
+from shared.log import configure_logging
+from shared.publishers import PublisherFactory, Publishers
+from shared.storage import Storage, open_storage
+
+
+@dataclass
+class Runtime:
+    """The composition root of a worker child; tests make their own."""
+
+    settings: Settings
+    database: Database
+    publishers: Publishers
+    storage: Storage
+    waker: Waker
+    listener: Listener | None = None
+
+    def close(self) -> None:
+        if self.listener:
+            self.listener.stop()
+        self.publishers.reset()
+        self.database.close()
+
+
+def build(waker: Waker, settings: Settings | None = None) -> Runtime:
+    settings = settings or read_settings()
+    configure_logging(settings.log_format)
+    database = Database.connect(settings, pool_size=2)
+    factory = PublisherFactory(database, settings, SecretBox.from_settings(settings))
+    publishers = Publishers(factory)
+    return Runtime(
+        settings=settings,
+        database=database,
+        publishers=publishers,
+        storage=open_storage(settings.media_url),
+        waker=waker,
+        listener=Listener(settings.redis_url.get_secret_value(), publishers.reset).start(),
+    )

@@ -1,0 +1,227 @@
+"""Prepares a counted call: chooses posts that are due, and writes it down before it is made."""
+
+import hashlib
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, case, exists, func, not_, select
+from sqlalchemy.orm import Session, aliased
+
+from shared import posts
+from shared.domain.packing import Candidate, pack
+from shared.domain.states import PostState
+from shared.models import Account, AccountMedia, Job, Post, Profile, Submission
+from shared.postiz import Element, RemoteMedia
+from worker import accounts
+from worker.runtime import Runtime
+
+#: How long before its time a post is handed over (DESIGN.md, "Numbers").
+STAGED_AHEAD = timedelta(hours=24)
+CALENDAR_AHEAD = timedelta(days=14)
+CANDIDATES = 400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """A counted call that is written down and may be made."""
+
+    submission_id: int
+    account_id: int
+    claim: int
+    profile_id: str
+    version: int
+    key_hash: str | None
+    marker_at: datetime
+    post_ids: Sequence[int]
+    elements: Sequence[Element]
+    as_draft: bool
+
+
+def due(account_id: int) -> ColumnElement[bool]:
+    """Which pending posts may be staged now."""
+    ahead = case((Post.handoff == "staged", STAGED_AHEAD), else_=CALENDAR_AHEAD)
+    wanted = func.unnest(Post.media_ids).column_valued("wanted")
+    uploaded = aliased(AccountMedia)
+    missing = exists(
+        select(wanted).where(
+            ~exists().where(
+                uploaded.media_id == wanted,
+                uploaded.account_id == Post.account_id,
+                uploaded.state == "uploaded",
+            )
+        )
+    )
+    return and_(
+        Post.account_id == account_id,
+        Post.state == PostState.PENDING,
+        Post.next_at <= func.now(),
+        Post.publish_at <= func.now() + ahead,
+        may_go(),
+        not_(missing),
+    )
+
+
+def may_go() -> ColumnElement[bool]:
+    """Nothing is paused, and the profile's key may be used for this account."""
+    return and_(
+        exists().where(Job.id == Post.job_id, Job.paused.is_(False)),
+        exists().where(Profile.id == Post.profile_id, Profile.paused.is_(False)),
+        exists().where(Account.id == Post.account_id, Account.paused.is_(False)),
+        may_call(),
+    )
+
+
+def may_call() -> ColumnElement[bool]:
+    """The profile's key is of this post's account, and not held there."""
+    held = and_(Account.held.is_not(None), Account.held_key.is_not_distinct_from(Profile.key_hash))
+    return exists().where(
+        Profile.id == Post.profile_id,
+        Profile.account_id == Post.account_id,
+        Account.id == Post.account_id,
+        not_(held),
+    )
+
+
+def prepare(runtime: Runtime, account_id: int) -> Call | None:
+    """Claim the account and its next posts, and write the call down, in one transaction."""
+    lease = runtime.settings.lease_seconds
+    with runtime.database.transaction() as session:
+        account = accounts.claim(session, account_id, lease_seconds=lease)
+        if account is None:
+            return None
+        chosen = _choose(session, account)
+        if not chosen or not accounts.reserve_call(session, account):
+            accounts.give_back(session, account)
+            return None
+        return _write_down(session, account, chosen, lease)
+
+
+def _choose(session: Session, account: Account) -> list[Post]:
+    rows = session.scalars(
+        select(Post)
+        .where(due(account.id))
+        .order_by(Post.publish_at, Post.id)
+        .limit(CANDIDATES)
+        .with_for_update(of=Post, skip_locked=True)
+    ).all()
+    by_id = {row.id: row for row in rows}
+    return [by_id[one.id] for one in pack(map(_candidate, rows))]
+
+
+def _candidate(post: Post) -> Candidate:
+    size = len(json.dumps([post.content, post.settings, post.integration_id]).encode())
+    return Candidate(
+        id=post.id,
+        profile_id=post.profile_id,
+        handoff=post.handoff,
+        as_draft=post.as_draft,
+        publish_at=post.publish_at,
+        size=size + 200 + 300 * len(post.media_ids),  # 200, 300: the JSON around it, and a path
+        pack_limit=post.pack_limit,
+    )
+
+
+def _write_down(session: Session, account: Account, chosen: list[Post], lease: float) -> Call:
+    first = chosen[0]
+    profile = session.get_one(Profile, first.profile_id)
+    elements = _elements(session, account.id, chosen)
+    submission = Submission(
+        account_id=account.id,
+        profile_id=profile.id,
+        server=account.server,
+        marker_at=free_marker(session, account.id, _date_of(first)),
+        elements=len(chosen),
+        sent=[fingerprint(element) for element in elements],
+    )
+    session.add(submission)
+    session.flush()
+    ids = [post.id for post in chosen]
+    posts.move(
+        session,
+        ids,
+        PostState.PENDING,
+        PostState.STAGING,
+        event="staging",
+        values={
+            "claim": account.claim,
+            "lease_until": func.now() + timedelta(seconds=lease),
+            "attempts": Post.attempts + 1,
+            "submission_id": submission.id,
+        },
+    )
+    return Call(
+        submission_id=submission.id,
+        account_id=account.id,
+        claim=account.claim,
+        profile_id=profile.id,
+        version=profile.settings_version,
+        key_hash=profile.key_hash,
+        marker_at=submission.marker_at,
+        post_ids=ids,
+        elements=elements,
+        as_draft=first.as_draft,
+    )
+
+
+def _elements(session: Session, account_id: int, chosen: list[Post]) -> list[Element]:
+    wanted = {media_id for post in chosen for media_id in post.media_ids}
+    uploaded = session.scalars(
+        select(AccountMedia).where(
+            AccountMedia.account_id == account_id, AccountMedia.media_id.in_(wanted)
+        )
+    )
+    remote = {
+        row.media_id: RemoteMedia(id=row.postiz_id or "", path=row.postiz_path or "")
+        for row in uploaded
+    }
+    return [
+        Element(
+            integration_id=post.integration_id,
+            content=post.content,
+            settings=post.settings,
+            images=[remote[media_id] for media_id in post.media_ids],
+        )
+        for post in chosen
+    ]
+
+
+def fingerprint(element: Element) -> str:
+    """By what a draft of ours is known again in an abandoned window."""
+    return f"{element.integration_id} {hashlib.sha256(element.content.encode()).hexdigest()}"
+
+
+def _date_of(post: Post) -> datetime:
+    """The second under which the draft stands in Postiz.
+
+    Its true time in the calendar; for a staged one a second of the last 11 hours, for Postiz's own
+    rescue of late posts looks back two days and must never meet it.
+    """
+    if post.as_draft or post.handoff == "calendar":
+        return post.publish_at.replace(microsecond=0)
+    back = random.uniform(3600, 11 * 3600)  # noqa: S311 (chance, not secrecy)
+    return accounts.now_plus(-back).replace(microsecond=0)
+
+
+def free_marker(session: Session, account_id: int, second: datetime) -> datetime:
+    """A millisecond of that second, never .000, that no other call of the account uses."""
+    while True:
+        taken = set(
+            session.scalars(
+                select(Submission.marker_at).where(
+                    Submission.account_id == account_id,
+                    Submission.marker_at >= second,
+                    Submission.marker_at < second + timedelta(seconds=1),
+                )
+            )
+        )
+        free = [
+            moment
+            for ms in range(1, 1000)
+            if (moment := second + timedelta(milliseconds=ms)) not in taken
+        ]
+        if free:
+            return random.choice(free)  # noqa: S311 (chance, not secrecy)
+        second += timedelta(seconds=1)

@@ -1,0 +1,130 @@
+"""Sweep: look, without having been told, for everything that is due, lost or finished."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, exists, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from shared import jobs
+from shared.domain.states import DONE, PostState
+from shared.models import Account, AccountMedia, Job, JobMedia, Post, Pulse
+from worker import accounts, stage
+from worker.decisions import MAX_ATTEMPTS
+from worker.runtime import Runtime
+from worker.submissions import CALENDAR_AHEAD
+
+UPLOADS_AT_ONCE = 100
+JOBS_AT_ONCE = 200
+OPEN = [state for state in PostState if state not in DONE]
+
+
+def tick(runtime: Runtime) -> None:
+    """Every second: wake what is due to be released, and what is due for a look."""
+    with runtime.database.transaction() as session:
+        release = _accounts_with(session, PostState.STAGED, Post.release_at <= func.now())
+        settle = _accounts_with(session, PostState.RELEASING, Post.lease_until <= func.now())
+        track = _accounts_with(session, PostState.SCHEDULED, Post.track_at <= func.now())
+    _wake(runtime, "pressroom.release", release)
+    _wake(runtime, "pressroom.reconcile", settle)
+    _wake(runtime, "pressroom.track", track)
+
+
+def sweep(runtime: Runtime) -> None:
+    """Every two seconds: rescue what lost its owner, wake what waits, finish what is done."""
+    with runtime.database.transaction() as session:
+        for account_id in _accounts_with(
+            session, PostState.STAGING, Post.lease_until <= func.now()
+        ):
+            stage.rescue(session, account_id)
+    with runtime.database.transaction() as session:
+        _rescue_uploads(session)
+        uploads = _waiting_uploads(session)
+        pending = _accounts_with(
+            session,
+            PostState.PENDING,
+            Post.next_at <= func.now(),
+            Post.publish_at <= func.now() + CALENDAR_AHEAD,
+        )
+    _wake(runtime, "pressroom.upload", uploads)
+    _wake(runtime, "pressroom.stage", pending)
+    with runtime.database.transaction() as session:
+        _finish_jobs(session)
+        pulse(session, "beat")
+
+
+def pulse(session: Session, name: str) -> None:
+    """Note that one of our processes is alive."""
+    seen = {"seen_at": func.now()}
+    session.execute(
+        insert(Pulse)
+        .values(name=name, **seen)
+        .on_conflict_do_update(index_elements=["name"], set_=seen)
+    )
+
+
+def _accounts_with(session: Session, state: PostState, *due: ColumnElement[bool]) -> Sequence[int]:
+    """The accounts that may be called and have a post in `state` that is due."""
+    free = or_(Account.lease_until.is_(None), Account.lease_until < func.now())
+    needs_lease = state is PostState.PENDING
+    has_one = exists().where(Post.account_id == Account.id, Post.state == state, *due)
+    query = select(Account.id).where(accounts.rested(), has_one)
+    return session.scalars(query.where(free) if needs_lease else query).all()
+
+
+def _wake(runtime: Runtime, task: str, ids: Sequence[int]) -> None:
+    for each in ids:
+        runtime.waker.wake(task, each)
+
+
+def _rescue_uploads(session: Session) -> None:
+    """An upload whose worker is gone is tried again; a second copy in Postiz is only litter."""
+    session.execute(
+        update(AccountMedia)
+        .where(AccountMedia.state == "uploading", AccountMedia.lease_until < func.now())
+        .values(state="pending", lease_until=None)
+    )
+    poison = update(AccountMedia).where(
+        AccountMedia.state == "pending", AccountMedia.attempts >= MAX_ATTEMPTS + 1
+    )
+    session.execute(
+        poison.values(
+            state="failed",
+            error_code="too_many_attempts",
+            error_message=f"given up after {MAX_ATTEMPTS} attempts",
+        )
+    )
+
+
+def _waiting_uploads(session: Session) -> Sequence[int]:
+    return session.scalars(
+        select(AccountMedia.id)
+        .join(Account, Account.id == AccountMedia.account_id)
+        .where(
+            AccountMedia.state == "pending",
+            AccountMedia.next_at <= func.now(),
+            accounts.rested(),
+        )
+        .order_by(AccountMedia.next_at)
+        .limit(UPLOADS_AT_ONCE)
+    ).all()
+
+
+def _finish_jobs(session: Session) -> None:
+    """Note the end of jobs that have nothing more to wait for."""
+    open_posts = exists().where(Post.job_id == Job.id, Post.state.in_(OPEN))
+    open_media = exists().where(
+        JobMedia.job_id == Job.id,
+        AccountMedia.id == JobMedia.account_media_id,
+        AccountMedia.state.in_(("pending", "uploading")),
+    )
+    unfinished = session.scalars(
+        select(Job)
+        .where(Job.finished_at.is_(None), ~open_posts, ~open_media)
+        .order_by(Job.id)
+        .limit(JOBS_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    ).all()
+    for outcome in jobs.outcomes(session, unfinished):
+        outcome.job.state = outcome.state
+        outcome.job.finished_at = outcome.finished_at

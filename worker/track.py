@@ -1,0 +1,155 @@
+"""Track: follow what Postiz does with a post until it is published, or failed with its reason."""
+
+import time
+from datetime import timedelta
+
+from sqlalchemy import func, update
+from sqlalchemy.orm import Session
+
+from shared import posts
+from shared.domain.reasons import Notice, Reason, find_reason
+from shared.domain.settling import Errored, Failed, LookAgain, Published, track_step
+from shared.domain.states import PostState
+from shared.errors import ClaimLost, PressroomError
+from shared.models import Handover, Post
+from shared.postiz import RemotePost
+from worker import look, pace
+from worker.runtime import Runtime
+
+TURN = 1.0
+VANISHED = {
+    "removed_in_postiz": Reason(
+        code="removed_in_postiz",
+        message="The post is no longer in Postiz, and Pressroom did not delete it.",
+        hint="Ask who deleted it there; look at the channel before you retry it.",
+    ),
+    "unscheduled_in_postiz": Reason(
+        code="unscheduled_in_postiz",
+        message="Somebody turned the post back into a draft in Postiz.",
+        hint="Schedule it in Postiz, or retry it here.",
+    ),
+}
+
+
+def track(runtime: Runtime, account_id: int) -> None:
+    """Look at the account's scheduled posts that are due for it."""
+    due = [Post.state == PostState.SCHEDULED, Post.track_at <= func.now()]
+    subjects = look.claim(runtime, account_id, due, lease_column="track_at")
+    ends = time.monotonic() + TURN
+    for one, remote in look.read(runtime, account_id, subjects, ends=ends):
+        apply(runtime, one, remote)
+
+
+def apply(runtime: Runtime, one: look.Subject, remote: RemotePost | None) -> None:
+    """Write down what was seen of a scheduled post."""
+    settings = runtime.settings
+    with runtime.database.transaction() as session:
+        now = pace.clock(session)
+    step = track_step(
+        remote.state if remote else None,
+        now=now,
+        due_at=max(one.publish_at, one.released_at),
+        error_at=one.error_at,
+        error_final=timedelta(seconds=settings.error_final_seconds),
+        give_up_after=timedelta(seconds=settings.outcome_unknown_seconds),
+    )
+    reason = _reason(runtime, one, step)
+    try:
+        with runtime.database.transaction() as session:
+            _write(session, one, remote, step, reason)
+    except ClaimLost:
+        return  # somebody else has looked in the meantime
+
+
+def _reason(
+    runtime: Runtime, one: look.Subject, step: Published | Failed | Errored | LookAgain
+) -> Reason | None:
+    """Postiz's words, where it said ERROR; read once at first sight and once at the end."""
+    match step:
+        case Failed(code=code) if code in VANISHED:
+            return VANISHED[code]
+        case Failed() | Errored():
+            pass
+        case _:
+            return None
+    if isinstance(step, Errored) and one.error_at is not None:
+        return None
+    try:
+        rows = runtime.publishers.get(one.profile_id, one.version).postiz.notifications()
+    except PressroomError:
+        rows = []  # the reason is worth a look, not the post's end
+    return find_reason(
+        [Notice(content=row.content, created_at=row.created_at) for row in rows],
+        identifier=one.integration_identifier,
+        name=one.integration_name,
+        since=one.released_at - timedelta(minutes=1),
+    )
+
+
+def _write(
+    session: Session,
+    one: look.Subject,
+    remote: RemotePost | None,
+    step: Published | Failed | Errored | LookAgain,
+    reason: Reason | None,
+) -> None:
+    match step:
+        case Published():
+            _published(session, one, remote.release_url if remote else None)
+        case Failed():
+            assert reason is not None  # `_reason` gives one for each failure
+            posts.fail(
+                session,
+                [one.post_id],
+                PostState.SCHEDULED,
+                code=reason.code,
+                message=reason.message,
+                hint=reason.hint,
+                claim=one.claim,
+            )
+        case Errored(after=pause):
+            _errored(session, one, pause, reason)
+        case LookAgain(after=pause):
+            _again(session, one, {"track_at": func.now() + pause})
+    if remote is not None and remote.publish_at != one.marker_at:
+        moved = update(Handover).where(Handover.id == one.handover_id)
+        session.execute(moved.values(marker_at=remote.publish_at))
+
+
+def _published(session: Session, one: look.Subject, url: str | None) -> None:
+    posts.move(
+        session,
+        [one.post_id],
+        PostState.SCHEDULED,
+        PostState.PUBLISHED,
+        event="published",
+        detail=url,
+        claim=one.claim,
+        values={
+            "release_url": url,
+            "published_at": func.now(),
+            "error_code": None,
+            "error_message": None,
+            "error_hint": None,
+        },
+    )
+
+
+def _errored(session: Session, one: look.Subject, pause: timedelta, reason: Reason | None) -> None:
+    """Shown at once; final only after a quiet time, for Postiz tries some failures again."""
+    values: dict[str, object] = {"track_at": func.now() + pause}
+    if reason is not None:
+        values |= {
+            "error_at": func.now(),
+            "error_code": reason.code,
+            "error_message": reason.message,
+            "error_hint": reason.hint,
+        }
+        posts.add_events(session, [one.post_id], "error_in_postiz", reason.message)
+    _again(session, one, values)
+
+
+def _again(session: Session, one: look.Subject, values: dict[str, object]) -> None:
+    session.execute(
+        update(Post).where(Post.id == one.post_id, Post.claim == one.claim).values(values)
+    )

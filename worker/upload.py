@@ -1,0 +1,248 @@
+"""Upload: bring a medium to an account's Postiz, once."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import BinaryIO
+
+from sqlalchemy import CursorResult, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from shared import media, posts
+from shared.domain.states import PostState
+from shared.errors import (
+    ClaimLost,
+    CredentialsRejected,
+    NotConfigured,
+    PressroomError,
+    PublisherError,
+    RequestError,
+    Transient,
+    Unavailable,
+)
+from shared.models import Account, AccountMedia, Media, Post, Profile
+from worker import accounts
+from worker.decisions import MAX_ATTEMPTS, backoff
+from worker.runtime import Runtime
+
+LEASE = 60.0
+HEARTBEAT = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """A medium that is ours to upload."""
+
+    id: int
+    claim: int
+    media_id: int
+    account_id: int
+    profile_id: str
+    version: int
+    key_hash: str | None
+    attempts: int
+
+
+def upload(runtime: Runtime, account_media_id: int) -> None:
+    """Fetch the medium if it is only an address yet, and send it to its account's Postiz."""
+    with runtime.database.transaction() as session:
+        one = _claim(session, account_media_id)
+    if one is None:
+        return
+    beat = Heartbeat(runtime, one)
+    try:
+        _bring(runtime, one, beat)
+    except ClaimLost:
+        return
+    except (PublisherError, RequestError, Unavailable) as error:
+        _failed(runtime, one, error)
+
+
+def _claim(session: Session, account_media_id: int) -> Upload | None:
+    claim = accounts.new_claim()
+    row = session.scalar(
+        update(AccountMedia)
+        .where(
+            AccountMedia.id == account_media_id,
+            AccountMedia.state == "pending",
+            AccountMedia.next_at <= func.now(),
+            AccountMedia.account_id == Account.id,
+            AccountMedia.profile_id == Profile.id,
+            Profile.account_id == Account.id,
+            accounts.rested(),
+            Account.paused.is_(False),
+            or_(Account.held.is_(None), Account.held_key.is_distinct_from(Profile.key_hash)),
+        )
+        .values(
+            state="uploading",
+            claim=claim,
+            lease_until=func.now() + timedelta(seconds=LEASE),
+            attempts=AccountMedia.attempts + 1,
+        )
+        .returning(AccountMedia)
+        .execution_options(synchronize_session=False)
+    )
+    if row is None:
+        return None
+    profile = session.get_one(Profile, row.profile_id)
+    return Upload(
+        id=row.id,
+        claim=claim,
+        media_id=row.media_id,
+        account_id=row.account_id,
+        profile_id=profile.id,
+        version=profile.settings_version,
+        key_hash=profile.key_hash,
+        attempts=row.attempts,
+    )
+
+
+class Heartbeat:
+    """Keeps the lease while bytes flow; raises `ClaimLost` once it is somebody else's."""
+
+    def __init__(self, runtime: Runtime, one: Upload) -> None:
+        self._runtime = runtime
+        self._one = one
+        self._last = time.monotonic()
+
+    def __call__(self) -> None:
+        if time.monotonic() - self._last < HEARTBEAT:
+            return
+        with self._runtime.database.transaction() as session:
+            _write(session, self._one, lease_until=func.now() + timedelta(seconds=LEASE))
+        self._last = time.monotonic()
+
+
+class Beating:
+    """A file that calls `beat` at each read, as the encoder of the upload reads it."""
+
+    def __init__(self, file: BinaryIO, size: int, beat: Callable[[], None]) -> None:
+        self._file = file
+        self._beat = beat
+        self.len = size
+
+    def read(self, size: int = -1) -> bytes:
+        self._beat()
+        piece = self._file.read(size)
+        self.len -= len(piece)  # the encoder takes `len` for what is left
+        return piece
+
+
+def _write(session: Session, one: Upload, **values: object) -> None:
+    """Change the row while it is ours. Raises `ClaimLost`."""
+    query = update(AccountMedia).where(
+        AccountMedia.id == one.id,
+        AccountMedia.claim == one.claim,
+        AccountMedia.state == "uploading",
+    )
+    done = session.execute(query.values(**values))
+    assert isinstance(done, CursorResult)
+    if done.rowcount != 1:
+        raise ClaimLost(f"upload {one.id} is no longer ours")
+
+
+def _bring(runtime: Runtime, one: Upload, beat: Heartbeat) -> None:
+    media.fetch(
+        runtime.database,
+        runtime.storage,
+        one.media_id,
+        allow_private=runtime.settings.allow_private_urls,
+        on_progress=beat,
+    )
+    with runtime.database.transaction() as session:
+        medium = session.get_one(Media, one.media_id)
+        if medium.storage_key is None or medium.mime is None:
+            raise Unavailable("the medium is not in the storage yet")
+    publisher = runtime.publishers.get(one.profile_id, one.version)
+    name = f"{medium.id}.{medium.mime.rsplit('/', 1)[1]}"
+    size = runtime.storage.size(medium.storage_key)
+    with runtime.storage.open(medium.storage_key) as file:
+        remote = publisher.postiz.upload(name, medium.mime, Beating(file, size, beat))
+    with runtime.database.transaction() as session:
+        accounts.went_well(session, one.account_id)
+        _write(
+            session,
+            one,
+            state="uploaded",
+            postiz_id=remote.id,
+            postiz_path=remote.path,
+            uploaded_at=func.now(),
+            lease_until=None,
+            error_code=None,
+            error_message=None,
+        )
+    runtime.waker.stage(one.account_id)
+
+
+def _failed(runtime: Runtime, one: Upload, error: PressroomError) -> None:
+    """Try again later, hold the account, or give the medium up with its reason."""
+    try:
+        with runtime.database.transaction() as session:
+            if isinstance(error, PublisherError | NotConfigured) and error.code != "unfetchable":
+                # an upload that may have happened is only litter: as good as one that did not
+                kind = Transient(error.message) if _harmless(error) else error
+                accounts.went_wrong(session, one.account_id, kind, key_hash=one.key_hash)
+            if _for_good(error) or one.attempts >= MAX_ATTEMPTS:
+                _give_up(session, one, error)
+            else:
+                _later(session, one, error)
+    except ClaimLost:
+        return  # its new owner says how it ends
+
+
+def _harmless(error: PressroomError) -> bool:
+    return error.code == "outcome_unknown"
+
+
+def _for_good(error: PressroomError) -> bool:
+    """Whether another try of the same file must end the same way."""
+    passing = Transient | Unavailable | CredentialsRejected | NotConfigured
+    return not isinstance(error, passing) and not _harmless(error)
+
+
+def _later(session: Session, one: Upload, error: PressroomError) -> None:
+    outage = isinstance(error, Transient) and error.code != "unfetchable"
+    _write(
+        session,
+        one,
+        state="pending",
+        lease_until=None,
+        attempts=one.attempts - 1 if outage else one.attempts,
+        next_at=accounts.now_plus(backoff(one.attempts)),
+        error_code=error.code,
+        error_message=error.message,
+    )
+
+
+def _give_up(session: Session, one: Upload, error: PressroomError) -> None:
+    """The medium cannot be had there, and so no post that needs it can be published."""
+    _write(
+        session,
+        one,
+        state="failed",
+        lease_until=None,
+        error_code=error.code,
+        error_message=error.message,
+    )
+    fail_waiting(session, one.account_id, one.media_id, error.message)
+
+
+def fail_waiting(session: Session, account_id: int, media_id: int, message: str) -> None:
+    waiting = session.scalars(
+        select(Post.id)
+        .where(
+            Post.account_id == account_id,
+            Post.state == PostState.PENDING,
+            Post.media_ids.contains([media_id]),
+        )
+        .with_for_update()
+    ).all()
+    posts.fail(
+        session,
+        waiting,
+        PostState.PENDING,
+        code="media_refused",
+        message=f"its medium {media_id} could not be uploaded: {message}",
+        hint="Upload a file that Postiz takes, then publish it again.",
+    )
