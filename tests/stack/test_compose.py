@@ -1,0 +1,224 @@
+"""docker-compose.yml without Docker: each of its commands is run, and asked by its own check."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+import yaml
+from cryptography.fernet import Fernet
+
+from local import compose_secrets, valkey
+from local.child import ROOT
+from local.ports import free_port
+from local.postgres import Postgres
+from tests.stacks import PATIENCE
+
+TEXT = (ROOT / "docker-compose.yml").read_text()
+COMPOSE: dict[str, Any] = yaml.safe_load(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", TEXT))
+SERVICES: dict[str, Any] = COMPOSE["services"]
+OURS = [name for name, service in SERVICES.items() if service["image"] == "pressroom"]
+LASTING = [name for name in OURS if name != "migrate"]
+
+
+class Host:
+    """Stands in for the containers' host: other addresses, ports and folders, nothing else."""
+
+    def __init__(self, folder: Path, secrets: dict[str, str]) -> None:
+        self.folder = folder
+        (folder / "secrets").mkdir()
+        for name, content in secrets.items():
+            (folder / "secrets" / name).write_text(content)
+        self._moved = {
+            "/run/secrets": str(folder / "secrets"),
+            "/var/lib/pressroom": str(folder),
+            "0.0.0.0": "127.0.0.1",
+            "8000": str(free_port()),
+            "5555": str(free_port()),
+            "$$": "$",
+        }
+
+    def here(self, text: str) -> str:
+        for there, here in self._moved.items():
+            text = text.replace(there, here)
+        return text
+
+    def environment(self, service: dict[str, Any]) -> dict[str, str]:
+        """The service's own, and what a container has besides."""
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.defpath])
+        container = {"PATH": path, "HOSTNAME": socket.gethostname(), "HOME": str(self.folder)}
+        own = {name: self.here(str(value)) for name, value in service["environment"].items()}
+        return {**container, **own}
+
+    def start(self, name: str, log: Path) -> "subprocess.Popen[bytes]":
+        service = SERVICES[name]
+        with log.open("wb") as output:
+            return subprocess.Popen(
+                [self.here(word) for word in service["command"]],
+                cwd=ROOT,
+                env=self.environment(service),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def check(self, name: str) -> bool:
+        """What Docker would ask, as it would ask it."""
+        kind, *words = SERVICES[name]["healthcheck"]["test"]
+        command = ["sh", "-c", *words] if kind == "CMD-SHELL" else words
+        asked = subprocess.run(
+            [self.here(word) for word in command],
+            cwd=ROOT,
+            env=self.environment(SERVICES[name]),
+            capture_output=True,
+            check=False,
+        )
+        return asked.returncode == 0
+
+
+@pytest.fixture
+def host(tmp_path: Path, postgres: Postgres, redis_url: str) -> Iterator[Host]:
+    """With a database that only `migrate` has brought up to date."""
+    name = f"compose_{time.time_ns()}"
+    postgres.create_database(name)
+    secrets = {
+        "database_url": postgres.url(name),
+        "redis_url": redis_url,
+        "secret_keys": Fernet.generate_key().decode(),
+        "admin_key": "pk_of_the_test",
+        "postiz_api_key": "",
+    }
+    there = Host(tmp_path, secrets)
+    migration = there.start("migrate", tmp_path / "migrate.log")
+    assert migration.wait(timeout=PATIENCE) == 0, (tmp_path / "migrate.log").read_text()
+    yield there
+    postgres.drop_database(name)
+
+
+@contextmanager
+def started(host: Host, name: str) -> Iterator[None]:
+    log = host.folder / f"{name}.log"
+    process = host.start(name, log)
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while not host.check(name):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=60)  # the grace that Docker gives
+
+
+@pytest.mark.parametrize("name", LASTING)
+def test_a_service_runs_from_its_own_settings_and_its_check_is_honest(
+    host: Host, name: str
+) -> None:
+    assert not host.check(name)
+    with started(host, name):
+        assert host.check(name)
+    assert not host.check(name)
+
+
+def test_the_broker_is_configured_as_ours(tmp_path: Path) -> None:
+    host = Host(tmp_path, {"redis_password": "of-the-test"})
+    port = free_port()
+    stand_in = tmp_path / "valkey-server"
+    stand_in.write_text(f'#!/bin/sh\nexec {valkey._program()} "$@" --port {port}\n')
+    stand_in.chmod(0o755)
+    script = host.here(SERVICES["valkey"]["command"][2])
+    script = script.replace("/tmp/valkey.conf", str(tmp_path / "conf")).replace(
+        "dir /data", f"dir {tmp_path}"
+    )
+    path = os.pathsep.join([str(tmp_path), os.defpath])
+    server = subprocess.Popen(["sh", "-c", script], env={"PATH": path}, stdout=subprocess.DEVNULL)
+    try:
+        with redis.Redis(port=port, password="of-the-test", retry=None) as client:
+            settings = settings_of(client)
+    finally:
+        server.terminate()
+        server.wait()
+    assert settings == {
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "maxmemory-policy": "noeviction",
+        "save": "",
+    }
+
+
+def settings_of(client: "redis.Redis") -> dict[str, str]:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return client.config_get("appendonly", "appendfsync", "maxmemory-policy", "save")
+        except redis.ConnectionError:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_is_started_again_and_asked_for_its_health(name: str) -> None:
+    service = SERVICES[name]
+    if name == "migrate":  # it ends by itself
+        assert service["restart"] == "on-failure"
+    else:
+        assert service["restart"] == "unless-stopped"
+        assert service["healthcheck"]["test"]
+
+
+def test_our_services_wait_for_the_migration() -> None:
+    for name in LASTING:
+        waits_for = SERVICES[name]["depends_on"]
+        assert waits_for["migrate"]["condition"] == "service_completed_successfully"
+    assert SERVICES["migrate"]["depends_on"]["postgres"]["condition"] == "service_healthy"
+
+
+def test_no_secret_is_in_the_file() -> None:
+    secret = re.compile(r"PASSWORD|KEY|DATABASE_URL|REDIS_URL")
+    for service in SERVICES.values():
+        for name, value in service.get("environment", {}).items():
+            if secret.search(name):
+                assert name.endswith("_FILE")
+                assert value.startswith("/run/secrets/")
+
+
+def test_our_services_have_no_rights_to_spare() -> None:
+    for name in OURS:
+        assert "user" not in SERVICES[name]
+        assert SERVICES[name]["cap_drop"] == ["ALL"]
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    assert re.findall(r"^USER (\w+)$", dockerfile, re.MULTILINE) == ["pressroom"]
+
+
+def test_only_web_and_flower_are_published_and_only_on_loopback() -> None:
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert set(published) == {"web", "flower"}
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
+
+
+def test_the_image_and_the_file_start_web_alike() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    command = re.search(r"^CMD (\[.*\])$", dockerfile, re.MULTILINE)
+    assert command is not None
+    assert yaml.safe_load(command.group(1)) == SERVICES["web"]["command"]
+
+
+def test_make_secrets_makes_each_secret_of_the_file_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    compose_secrets.main()
+    made = {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()}
+    assert set(made) == set(COMPOSE["secrets"])
+    assert made["postgres_password"] in made["database_url"]
+    assert made["redis_password"] in made["redis_url"]
+    Fernet(made["secret_keys"])
+    with pytest.raises(SystemExit, match="left as they are"):
+        compose_secrets.main()
