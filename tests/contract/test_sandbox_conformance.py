@@ -5,6 +5,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import requests
@@ -67,7 +68,7 @@ ORGS = [
 class FileHandler(BaseHTTPRequestHandler):
     """Serves ok.mp4, ok.png, big.png, text.mp4, and redir.mp4, which leads to ok.mp4."""
 
-    files = {}
+    files: ClassVar[dict[str, bytes]] = {}
 
     def do_GET(self):
         name = self.path.partition("?")[0].strip("/")
