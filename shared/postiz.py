@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import IO, Any
+from typing import Any, Protocol
 
 import requests
 from requests_toolbelt import MultipartEncoder
@@ -83,6 +83,14 @@ class RemotePost:
 class Notification:
     content: str
     created_at: datetime
+
+
+class Readable(Protocol):
+    """What an upload is read from; `len` is the number of bytes that are left."""
+
+    len: int
+
+    def read(self, size: int = -1) -> bytes: ...
 
 
 class KeyAuth(requests.auth.AuthBase):
@@ -177,7 +185,7 @@ class Postiz:
 
     # writes: an unclear end is OutcomeUnknown
 
-    def upload(self, name: str, mime: str, stream: IO[bytes]) -> RemoteMedia:
+    def upload(self, name: str, mime: str, stream: Readable) -> RemoteMedia:
         """Send a file without holding it in memory. A second upload is only litter."""
         form = MultipartEncoder({"file": (name, stream, mime)})
         reply = self._call(

@@ -1,0 +1,239 @@
+"""From a pending post to a published one: the worker's steps against the sandbox Postiz."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.sandbox.process import SandboxProcess, start_sandbox
+from local.sandbox.timing import Timing
+from shared.domain.states import PostState
+from tests.world import World, runtime_for
+
+KEY = "key-of-acme"
+QUICK = Timing(send_delay=0.1, queue_to_start=0.01, publish_delay=0.05, search_rate=1000)
+CHANNELS: list[dict[str, Any]] = [
+    {"id": "int-mastodon", "name": "Masto Chan", "identifier": "mastodon"},
+    {"id": "int-x", "name": "X Chan", "identifier": "x"},
+    {"id": "int-tired", "name": "Tired Chan", "identifier": "mastodon", "refresh_needed": True},
+]
+X = {"who_can_reply_post": "everyone"}
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
+    with start_sandbox(tmp_path_factory.mktemp("sandbox"), timing=QUICK, seed=[]) as running:
+        yield running
+
+
+@pytest.fixture
+def world(sandbox: SandboxProcess, database_url: str, tmp_path: Path) -> Iterator[World]:
+    for org in sandbox.admin.orgs():
+        sandbox.admin.delete_org(org["id"])
+    sandbox.admin.clear_faults()
+    sandbox.admin.reset()
+    sandbox.admin.create_org("acme", keys=[KEY], integrations=CHANNELS)
+    runtime = runtime_for(database_url, tmp_path)
+    world = World(runtime=runtime, sandbox=sandbox.admin, api_url=sandbox.api_url)
+    yield world
+    runtime.close()
+
+
+def sent_contents(world: World) -> list[str]:
+    return sorted(send["content"] for send in world.sandbox.sends())
+
+
+def counted_calls(world: World) -> int:
+    return sum(
+        1
+        for row in world.sandbox.ledger(kind="request")
+        if row["method"] == "POST" and row["path"].endswith("/posts")
+    )
+
+
+def test_a_post_is_staged_released_and_followed_until_it_is_published(world: World) -> None:
+    world.profile(key=KEY)
+    [post_id] = world.job("acme", ["hello"])
+    world.until_all(PostState.PUBLISHED, [post_id])
+    assert sent_contents(world) == ["hello"]
+    assert world.post(post_id).release_url
+    assert world.timeline(post_id) == ["staging", "staged", "releasing", "scheduled", "published"]
+
+
+def test_many_posts_share_one_counted_call_and_each_is_sent_once(world: World) -> None:
+    world.profile(key=KEY)
+    contents = [f"clip {n}" for n in range(40)]
+    ids = world.job("acme", contents)
+    world.until_all(PostState.PUBLISHED, ids)
+    assert sent_contents(world) == sorted(contents)
+    assert counted_calls(world) == 1
+
+
+def test_a_draft_carries_a_millisecond_that_is_ours_alone(world: World) -> None:
+    world.profile(key=KEY)
+    calendar = world.job("acme", ["in the calendar"], handoff="calendar", in_seconds=4)
+    staged = world.job("acme", ["staged"], in_seconds=1)
+    world.until_all(PostState.PUBLISHED, calendar + staged)
+    dates = {post["content"]: post["publish_date"] for post in world.sandbox.posts()}
+    due = world.post(calendar[0]).publish_at
+    assert dates["in the calendar"].startswith(due.strftime("%Y-%m-%dT%H:%M:%S."))
+    assert not any(date.endswith(".000Z") for date in dates.values())
+
+
+def test_a_draft_that_the_user_asked_for_is_never_released(world: World) -> None:
+    world.profile(key=KEY)
+    ids = world.job("acme", ["only a draft"], as_draft=True)
+    world.until_all(PostState.DRAFT, ids)
+    world.until(lambda: not world.runtime.waker.waiting)  # type: ignore[attr-defined]
+    assert [post["state"] for post in world.sandbox.posts()] == ["DRAFT"]
+    assert world.sandbox.sends() == []
+
+
+def test_a_medium_is_uploaded_once_however_many_posts_use_it(world: World) -> None:
+    world.profile(key=KEY)
+    medium = world.medium("acme", b"\x89PNG\r\n\x1a\n" + bytes(200_000))
+    ids = world.job("acme", ["one", "two"], media_ids=[medium])
+    world.until_all(PostState.PUBLISHED, ids)
+    uploads = [
+        row for row in world.sandbox.ledger(kind="request") if row["path"].endswith("/upload")
+    ]
+    assert len(uploads) == 1
+    assert world.upload_state(medium) == "uploaded"
+
+
+def test_a_refused_post_fails_alone(world: World) -> None:
+    """The sandbox names the offender: its neighbours go on."""
+    world.profile(key=KEY)
+    good = world.job("acme", ["a", "b"], integration="int-x", identifier="x", settings=X)
+    bad = world.job("acme", ["no settings"], integration="int-x", identifier="x", settings={})
+    world.until_all(PostState.PUBLISHED, good)
+    world.until_all(PostState.FAILED, bad)
+    assert "who_can_reply_post" in (world.post(bad[0]).error_message or "")
+    assert sent_contents(world) == ["a", "b"]
+
+
+def test_an_offender_that_nobody_names_is_found_by_halving(world: World) -> None:
+    world.profile(key=KEY)
+    good = world.job("acme", [f"good {n}" for n in range(5)])
+    bad = world.job("acme", ["nowhere to go"], integration="int-gone")
+    world.until_all(PostState.FAILED, bad)
+    world.until_all(PostState.PUBLISHED, good)
+    assert "int-gone" in (world.post(bad[0]).error_message or "")
+
+
+def test_refused_credentials_hold_the_posts_until_they_are_mended(world: World) -> None:
+    world.profile(key=KEY)
+    world.sandbox.patch_org("acme", add_keys=["rotated"], revoke_keys=[KEY])
+    ids = world.job("acme", ["patience"])
+    world.until(lambda: world.account().held == "credentials_rejected")
+    assert world.states(ids) == [PostState.PENDING]
+    refused = len(world.sandbox.ledger(kind="request"))
+    for _ in range(5):
+        world.until(lambda: True)
+        world.runtime.waker.stage(world.account().id)
+        world.work()
+    assert len(world.sandbox.ledger(kind="request")) == refused  # nothing is hammered
+    account_id = world.account().id
+    world.save_key("acme", key="rotated")
+    world.until_all(PostState.PUBLISHED, ids)
+    assert world.account().id == account_id  # a rotated key stays one account
+    assert world.post(ids[0]).attempts == 0
+
+
+def test_an_outage_costs_no_attempt_and_the_work_goes_on_by_itself(world: World) -> None:
+    world.profile(key=KEY)
+    world.sandbox.add_fault("empty_401", route="*", times=3)
+    ids = world.job("acme", ["after the outage"])
+    world.until_all(PostState.PUBLISHED, ids)
+    assert world.post(ids[0]).attempts == 0
+    assert sent_contents(world) == ["after the outage"]
+
+
+def test_a_lost_reply_to_a_staging_leaves_a_draft_that_never_publishes(world: World) -> None:
+    world.profile(key=KEY)
+    world.sandbox.add_fault("reply_lost_after", route="POST /posts", times=1)
+    ids = world.job("acme", ["once only"])
+    world.until_all(PostState.PUBLISHED, ids)
+    assert len(world.sandbox.posts()) == 2  # the lost one is litter
+    assert sent_contents(world) == ["once only"]
+
+
+def test_a_lost_reply_to_a_release_is_read_and_not_repeated(world: World) -> None:
+    world.profile(key=KEY)
+    world.sandbox.add_fault("reply_lost_after", route="PUT /posts/:id/status", times=1)
+    ids = world.job("acme", ["once only"])
+    world.until_all(PostState.PUBLISHED, ids)
+    assert sent_contents(world) == ["once only"]
+    assert "release_unknown" in world.timeline(ids[0])
+
+
+def test_a_spontaneous_429_is_waited_out(world: World) -> None:
+    world.profile(key=KEY)
+    world.sandbox.add_fault("spontaneous_429", route="POST /posts", times=1)
+    ids = world.job("acme", ["later"])
+    world.until(lambda: world.account().blocked_until is not None)
+    world.work()
+    assert world.states(ids) == [PostState.PENDING]
+    assert world.post(ids[0]).attempts == 0
+    assert counted_calls(world) == 1
+
+
+def test_an_error_in_postiz_ends_with_its_words_and_what_to_do(world: World) -> None:
+    world.profile(key=KEY)
+    ids = world.job("acme", ["tired"], integration="int-tired")
+    world.until_all(PostState.FAILED, ids)
+    post = world.post(ids[0])
+    assert post.error_code == "reconnect_channel"
+    assert "reconnect" in (post.error_message or "")
+    assert "Reconnect" in (post.error_hint or "")
+
+
+def test_a_post_that_somebody_deletes_in_postiz_is_reported(world: World) -> None:
+    world.profile(key=KEY)
+    ids = world.job("acme", ["deleted there"], handoff="calendar", in_seconds=6)
+    world.until_all(PostState.SCHEDULED, ids)
+    world.sandbox.clear_faults()
+    import requests
+
+    gone = world.post(ids[0]).postiz_post_id
+    requests.delete(f"{world.api_url}/posts/{gone}", headers={"Authorization": KEY}, timeout=10)
+    world.until_all(PostState.FAILED, ids)
+    assert world.post(ids[0]).error_code == "removed_in_postiz"
+
+
+def test_staging_that_lost_its_worker_is_staged_anew(world: World) -> None:
+    from worker import submissions
+
+    world.profile(key=KEY)
+    ids = world.job("acme", ["orphan"])
+    call = submissions.prepare(world.runtime, world.account().id)
+    assert call is not None
+    assert world.states(ids) == [PostState.STAGING]
+    with world.database.transaction() as session:
+        from sqlalchemy import text
+
+        session.execute(text("UPDATE posts SET lease_until = now() - interval '1 second'"))
+        session.execute(text("UPDATE accounts SET lease_until = now() - interval '1 second'"))
+    world.until_all(PostState.PUBLISHED, ids)
+    assert sent_contents(world) == ["orphan"]
+
+
+def test_settling_keeps_a_large_staging_from_being_released_too_early(world: World) -> None:
+    world.profile(key=KEY)
+    ids = world.job("acme", [f"c{n}" for n in range(8)])
+    world.until_all(PostState.PUBLISHED, ids)
+    with world.database.transaction() as session:
+        from sqlalchemy import select
+
+        from shared.models import Handover, Submission
+
+        rows = session.execute(
+            select(Submission.replied_at, Handover.released_at).join(
+                Handover, Handover.submission_id == Submission.id
+            )
+        ).all()
+    settle = timedelta(seconds=world.settings.settle_seconds)
+    assert rows
+    assert all(released - replied >= settle for replied, released in rows)

@@ -1,0 +1,242 @@
+"""A small world for the worker's steps: real PostgreSQL and sandbox, tasks run in this process."""
+
+import hashlib
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cryptography.fernet import Fernet
+from sqlalchemy import func, select
+
+from local.sandbox.process import Admin
+from shared import accepting, connect, profiles
+from shared.config import Settings, read_settings
+from shared.crypto import SecretBox
+from shared.db import Database
+from shared.domain.states import PostState
+from shared.enqueue import Waker
+from shared.models import Account, AccountMedia, Event, Job, Media, Post, Profile
+from shared.publishers import PublisherFactory, Publishers
+from shared.storage import key_of, open_storage
+from worker import reconcile, release, stage, sweep, track, upload
+from worker.runtime import Runtime
+
+STEPS: dict[str, Callable[[Runtime, int], None]] = {
+    "pressroom.upload": upload.upload,
+    "pressroom.stage": stage.stage,
+    "pressroom.release": release.release,
+    "pressroom.reconcile": reconcile.settle,
+    "pressroom.track": track.track,
+}
+
+
+class InlineWaker(Waker):
+    """Keeps wake-ups for `World.work`; a second one for the same work is dropped."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[tuple[str, int]] = deque()
+
+    def wake(self, task: str, *args: Any, queue: str | None = None) -> bool:
+        if (task, args[0]) not in self.waiting:
+            self.waiting.append((task, args[0]))
+        return True
+
+
+def runtime_for(database_url: str, home: Path, **settings: Any) -> Runtime:
+    """A worker's runtime with the short times of a test; `settings` by their environment names."""
+    values = {
+        "DATABASE_URL": database_url,
+        "PRESSROOM_SECRET_KEYS": SECRET_KEY,
+        "PRESSROOM_MEDIA_URL": f"file://{home}/media",
+        "PRESSROOM_ALLOW_PRIVATE_URLS": "1",
+        "PRESSROOM_SETTLE_SECONDS": "0.5",
+        "PRESSROOM_WRITES_PER_SECOND": "50",
+        "PRESSROOM_CALL_TIMEOUT_SECONDS": "5",
+        "PRESSROOM_UNKNOWN_RELEASE_SECONDS": "2",
+        "PRESSROOM_ERROR_FINAL_SECONDS": "2",
+    }
+    read = read_settings({**values, **{name: str(value) for name, value in settings.items()}})
+    database = Database.connect(read)
+    factory = PublisherFactory(database, read, SecretBox.from_settings(read))
+    return Runtime(
+        settings=read,
+        database=database,
+        publishers=Publishers(factory),
+        storage=open_storage(read.media_url),
+        waker=InlineWaker(),
+    )
+
+
+SECRET_KEY = Fernet.generate_key().decode()
+
+
+@dataclass
+class World:
+    runtime: Runtime
+    sandbox: Admin
+    api_url: str
+    work_log: list[tuple[str, int]] = field(default_factory=list)
+
+    @property
+    def database(self) -> Database:
+        return self.runtime.database
+
+    @property
+    def settings(self) -> Settings:
+        return self.runtime.settings
+
+    def profile(self, profile_id: str = "acme", *, key: str, api_url: str | None = None) -> str:
+        """A profile with these credentials, as PATCH would save them."""
+        with self.database.transaction() as session:
+            if session.get(Profile, profile_id) is None:
+                session.add(Profile(id=profile_id, name=profile_id, tts_settings={}))
+        self.save_key(profile_id, key=key, api_url=api_url)
+        return profile_id
+
+    def save_key(self, profile_id: str, *, key: str, api_url: str | None = None) -> None:
+        url = api_url or self.api_url
+        box = SecretBox.from_settings(self.settings)
+        probe = connect.probe(url, key, self.settings)
+        with self.database.transaction() as session:
+            profile = profiles.get(session, profile_id, lock=True)
+            postiz = {"postiz": {"api_url": url, "api_key": key}}
+            profiles.save_settings(session, profile, postiz, box)
+            credentials = profiles.credentials_of(profile, self.settings, box)
+            profiles.connect_account(session, profile, credentials, probe)
+        self.runtime.publishers.reset(profile_id)
+
+    def job(
+        self,
+        profile_id: str,
+        contents: Sequence[str],
+        *,
+        integration: str = "int-mastodon",
+        identifier: str = "mastodon",
+        in_seconds: float = 0,
+        handoff: str = "staged",
+        media_ids: Sequence[int] = (),
+        settings: dict[str, Any] | None = None,
+        as_draft: bool = False,
+    ) -> list[int]:
+        """Pending posts, one per content; their ids."""
+        at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=in_seconds)
+        with self.database.transaction() as session:
+            profile = session.get_one(Profile, profile_id)
+            job = Job(kind="publish", profile_id=profile_id, handoff=handoff, total=len(contents))
+            session.add(job)
+            session.flush()
+            rows = [
+                Post(
+                    job_id=job.id,
+                    position=position,
+                    profile_id=profile_id,
+                    account_id=profile.account_id,
+                    integration_id=integration,
+                    integration_identifier=identifier,
+                    integration_name=None,
+                    content=content,
+                    media_ids=list(media_ids),
+                    settings=settings or {},
+                    publish_at=at,
+                    handoff=handoff,
+                    as_draft=as_draft,
+                )
+                for position, content in enumerate(contents)
+            ]
+            session.add_all(rows)
+            session.flush()
+            return [row.id for row in rows]
+
+    def medium(self, profile_id: str, content: bytes, *, mime: str = "image/png") -> int:
+        """A stored file and the row that asks for its upload; the medium's id."""
+        sha256 = hashlib.sha256(content).hexdigest()
+        key = key_of(profile_id, sha256)
+        with self.runtime.storage.receive() as incoming:
+            incoming.write(content)
+            incoming.finish()
+            incoming.keep(key)
+        with self.database.transaction() as session:
+            account = session.get_one(Profile, profile_id).account_id
+            assert account is not None
+            medium = Media(
+                profile_id=profile_id,
+                sha256=sha256,
+                size=len(content),
+                mime=mime,
+                storage_key=key,
+            )
+            session.add(medium)
+            session.flush()
+            accepting.accept_uploads(
+                session,
+                profile_id,
+                session.get_one(Account, account),
+                [accepting.Upload(media_id=medium.id)],
+                kind="upload",
+            )
+            return medium.id
+
+    def work(self) -> None:
+        """Run all wake-ups that are waiting, and those that they cause."""
+        waker = self.runtime.waker
+        assert isinstance(waker, InlineWaker)
+        while waker.waiting:
+            task, argument = waker.waiting.popleft()
+            self.work_log.append((task, argument))
+            STEPS[task](self.runtime, argument)
+
+    def until(self, reached: Callable[[], bool], *, seconds: float = 60) -> None:
+        """Beat and work until it is so."""
+        deadline = time.monotonic() + seconds
+        while not reached():
+            assert time.monotonic() < deadline, self.describe()
+            sweep.sweep(self.runtime)
+            sweep.tick(self.runtime)
+            self.work()
+            time.sleep(0.05)
+
+    def until_all(self, state: PostState, ids: Sequence[int], *, seconds: float = 60) -> None:
+        self.until(lambda: set(self.states(ids)) == {state}, seconds=seconds)
+
+    def states(self, ids: Sequence[int]) -> list[PostState]:
+        with self.database.transaction() as session:
+            rows = session.execute(select(Post.id, Post.state).where(Post.id.in_(ids)))
+            by_id = {row.id: PostState(row.state) for row in rows}
+        return [by_id[each] for each in ids]
+
+    def post(self, post_id: int) -> Post:
+        with self.database.transaction() as session:
+            return session.get_one(Post, post_id)
+
+    def account(self, profile_id: str = "acme") -> Account:
+        with self.database.transaction() as session:
+            account_id = session.get_one(Profile, profile_id).account_id
+            return session.get_one(Account, account_id)
+
+    def timeline(self, post_id: int) -> list[str]:
+        with self.database.transaction() as session:
+            query = select(Event.event).where(Event.post_id == post_id).order_by(Event.id)
+            return list(session.scalars(query))
+
+    def upload_state(self, media_id: int) -> str | None:
+        with self.database.transaction() as session:
+            query = select(AccountMedia.state).where(AccountMedia.media_id == media_id)
+            return session.scalar(query)
+
+    def describe(self) -> str:
+        """What a failed wait shows."""
+        with self.database.transaction() as session:
+            counts = session.execute(select(Post.state, func.count()).group_by(Post.state)).all()
+            last = session.execute(
+                select(Event.post_id, Event.event, Event.detail).order_by(Event.id.desc()).limit(15)
+            ).all()
+        return f"states: {counts}; last events: {last}; accounts' holds: {self._holds()}"
+
+    def _holds(self) -> list[tuple[Any, ...]]:
+        with self.database.transaction() as session:
+            query = select(Account.id, Account.held, Account.retry_at, Account.blocked_until)
+            return [tuple(row) for row in session.execute(query)]
