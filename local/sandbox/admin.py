@@ -172,6 +172,7 @@ def _org_stats(sandbox: Sandbox, org: Org) -> dict[str, Any]:
     return {
         "id": org.id,
         "name": org.name,
+        "integrations": list(sandbox.orgs.integrations(org.id)),
         "limit": org.limit,
         "used": budget.hits if now < budget.window_ends else 0,
         "remaining": remaining,

@@ -33,9 +33,9 @@ class Ledger:
                  ORDER BY seq LIMIT ?3"""
         return [_entry(row) for row in self._database.rows(sql, since, kind, limit)]
 
-    def latest(self, limit: int) -> list[dict[str, Any]]:
-        rows = self._database.rows("SELECT * FROM ledger ORDER BY seq DESC LIMIT ?", limit)
-        return [_entry(row) for row in rows]
+    def latest(self, limit: int, *, kind: str) -> list[dict[str, Any]]:
+        sql = "SELECT * FROM ledger WHERE kind = ? ORDER BY seq DESC LIMIT ?"
+        return [_entry(row) for row in self._database.rows(sql, kind, limit)]
 
     def counts(self) -> dict[str, int]:
         rows = self._database.rows("SELECT kind, count(*) AS number FROM ledger GROUP BY kind")

@@ -159,6 +159,12 @@ class Posts:
         sql = "SELECT * FROM posts WHERE parent IS NULL ORDER BY rowid"
         return [_post(row) for row in self._database.rows(sql)]
 
+    def waiting(self, limit: int) -> list[Post]:
+        """Drafts and scheduled posts, the latest created first."""
+        sql = """SELECT * FROM posts WHERE parent IS NULL AND deleted_at IS NULL
+                 AND state IN ('DRAFT', 'QUEUE') ORDER BY rowid DESC LIMIT ?"""
+        return [_post(row) for row in self._database.rows(sql, limit)]
+
     def state_counts(self) -> dict[str, int]:
         sql = """SELECT CASE WHEN deleted_at IS NULL THEN state ELSE 'deleted' END AS name,
                  count(*) AS number FROM posts WHERE parent IS NULL GROUP BY name"""
