@@ -124,7 +124,7 @@ class Stack:
         return Service(
             name="beat",
             role="beat",
-            command=_celery("beat"),
+            command=_celery("beat", "--enable-remote-control"),
             environ=self._environ,
             healthy=celery_answers(self.addresses.redis_url, "celerybeat"),
         )

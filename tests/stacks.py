@@ -42,7 +42,8 @@ class RunningStack:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.command("down")
+        if self.supervisor.poll() != 0:
+            self.command("down")
 
     def start(self) -> None:
         with self._output.open("wb") as output:
