@@ -2,8 +2,8 @@
 
 VENV ?= .venv
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
-	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; \
-	done)
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && exit; \
+	done; echo python3)
 
 BIN := $(VENV)/bin
 PY := $(BIN)/python
@@ -41,19 +41,20 @@ secrets: ## Make the passwords and keys for docker-compose.yml, once
 	@$(PYTHON) -m local.compose_secrets
 
 $(PY):
-	@$(if $(PYTHON),,echo "Pressroom needs Python 3.11 or newer: apt-get install python3 python3-venv," \
-		"or name one with: make PYTHON=/path/to/python3.12" >&2; exit 1)
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Pressroom needs Python 3.11 or newer: apt-get install python3 python3-venv," \
+			"or name one: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { \
 		echo "this Python cannot make environments: apt-get install python3-venv" >&2; exit 1; }
 	@echo "making the Python environment in $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 
 $(RUNS): requirements.txt local/requirements.txt | $(PY)
 	@echo "installing what Pressroom runs on (once; a minute or two)"
-	@$(PY) -m pip install --quiet --disable-pip-version-check -r local/requirements.txt
+	@$(PY) -m pip install --quiet --quiet --disable-pip-version-check -r local/requirements.txt
 	@touch $@
 
 $(DEVELOPS): requirements-dev.txt $(RUNS)
 	@echo "installing what its developers use (once)"
-	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(PY) -m pip install --quiet --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
