@@ -29,7 +29,7 @@ _BUTTONS = (
 )
 
 _STYLE = """
-:root { color-scheme: light dark; --line: #8883; --soft: #8889; --accent: #5b5bd6; --bad: #c4314b }
+:root { color-scheme: light dark; --line: #8883; --soft: color-mix(in srgb, currentColor 65%, transparent); --accent: #5b5bd6; --bad: #c4314b }
 * { box-sizing: border-box }
 body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 1100px; padding: 24px }
 h1 { font-size: 1.5rem; margin: 0 } h2 { font-size: 1.05rem; margin: 2rem 0 .5rem }
@@ -41,9 +41,8 @@ p.note { color: var(--soft); margin: .2rem 0 0 }
 .scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: 10px }
 table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; padding: 7px 12px; border-top: 1px solid var(--line);
-  vertical-align: top; overflow-wrap: anywhere }
-th { border: 0; color: var(--soft); font-weight: 500 }
-td.time { white-space: nowrap; font-variant-numeric: tabular-nums }
+  vertical-align: top; overflow-wrap: break-word }
+th { border: 0; color: var(--soft); font-weight: 500; white-space: nowrap }
 code { font-size: .9em } .bad { color: var(--bad) }
 meter { width: 120px }
 button { font: inherit; border: 1px solid var(--line); border-radius: 8px; padding: 5px 11px;

@@ -70,7 +70,8 @@ class Server:
 
     def refuse(self, seconds: float) -> None:
         """Close the listening socket, and every idle connection, for a while."""
-        self._refusing = asyncio.create_task(self._refuse(seconds))
+        if self._refusing is None or self._refusing.done():
+            self._refusing = asyncio.create_task(self._refuse(seconds))
 
     async def _refuse(self, seconds: float) -> None:
         await asyncio.sleep(0.05)  # the request that asked for it is answered first

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from local.sandbox.process import start_sandbox, wait_for
+from local.sandbox.process import SandboxFailed, start_sandbox, wait_for
 from local.sandbox.timing import Timing
 
 QUICK = Timing(
@@ -323,6 +323,20 @@ def test_revoked_key_is_refused_and_a_new_one_works(demo, caller):
     assert caller(who.sandbox, "fresh").call("GET", "/is-connected").json() == {"connected": True}
     labels = [each.get("key_label") for each in who.sandbox.admin.ledger(kind="request")]
     assert labels == ["demo-1", "second"]
+
+
+def test_organizations_come_and_go(demo, caller):
+    who = demo(QUICK)
+    mastodon = {"id": "int-third", "identifier": "mastodon", "name": "Third on Mastodon"}
+    who.sandbox.admin.create_org("third", keys=["third-key"], limit=5, integrations=[mastodon])
+    third = caller(who.sandbox, "third-key")
+    assert [each["id"] for each in third.call("GET", "/integrations").json()] == ["int-third"]
+    with pytest.raises(SandboxFailed, match="exists already"):
+        who.sandbox.admin.create_org("third", keys=[])
+    with pytest.raises(SandboxFailed, match="belongs to third"):
+        who.sandbox.admin.patch_org("demo", add_integrations=[mastodon])
+    who.sandbox.admin.delete_org("third")
+    assert third.call("GET", "/integrations").status_code == 401
 
 
 def test_budget_trips_blocks_and_counts_what_was_sent_into_the_block(demo):
