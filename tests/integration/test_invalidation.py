@@ -1,0 +1,98 @@
+"""The listener against a real Valkey: it hears, survives, and clears what it may have missed."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from local.ports import free_port
+from local.valkey import Valkey
+from shared import invalidation
+from shared.invalidation import Listener, broadcast
+from tests.servers import running
+
+
+class Heard:
+    """What a listener was told to reset."""
+
+    def __init__(self) -> None:
+        self.resets: list[str | None] = []
+
+    def __call__(self, profile_id: str | None = None) -> None:
+        self.resets.append(profile_id)
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def heard() -> Heard:
+    return Heard()
+
+
+@pytest.fixture
+def listener(redis_url: str, heard: Heard) -> Iterator[Listener]:
+    listening = Listener(redis_url, heard).start()
+    wait_for(listening.listening.is_set)
+    yield listening
+    listening.stop()
+
+
+def listeners(url: str) -> int:
+    with redis.Redis.from_url(url) as client:
+        return int(client.pubsub_numsub(invalidation.CHANNEL)[0][1])  # type: ignore[no-untyped-call]
+
+
+def test_a_broadcast_resets_that_profile(redis_url: str, listener: Listener, heard: Heard) -> None:
+    assert broadcast(invalidation.connect(redis_url), "acme", 2)
+    wait_for(lambda: "acme" in heard.resets)
+
+
+def test_a_first_subscription_clears_everything(listener: Listener, heard: Heard) -> None:
+    assert heard.resets == [None]
+
+
+def test_a_cut_connection_is_made_anew_and_clears_everything(
+    redis_url: str, listener: Listener, heard: Heard
+) -> None:
+    with redis.Redis.from_url(redis_url) as client:
+        client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")  # type: ignore[no-untyped-call]
+    wait_for(lambda: heard.resets.count(None) == 2)
+    broadcast(invalidation.connect(redis_url), "acme", 2)
+    wait_for(lambda: "acme" in heard.resets)
+
+
+def test_it_stops_cleanly_and_leaves_no_subscription(redis_url: str, heard: Heard) -> None:
+    listening = Listener(redis_url, heard).start()
+    wait_for(listening.listening.is_set)
+    listening.stop()
+    wait_for(lambda: listeners(redis_url) == 0)
+
+
+def test_it_survives_a_restart_of_the_server(tmp_path: Path, heard: Heard) -> None:
+    server = Valkey(folder=tmp_path, port=free_port())
+    with running(server.service(), tmp_path / "first.log"):
+        listening = Listener(server.url(), heard).start()
+        wait_for(listening.listening.is_set)
+    wait_for(lambda: not listening.listening.is_set())
+    assert not broadcast(invalidation.connect(server.url()), "acme", 2)  # away, and no error
+    with running(server.service(), tmp_path / "second.log"):
+        wait_for(lambda: heard.resets.count(None) >= 2)
+        broadcast(invalidation.connect(server.url()), "acme", 3)
+        wait_for(lambda: "acme" in heard.resets)
+        listening.stop()
+
+
+def test_it_waits_for_a_server_that_is_not_there_yet(tmp_path: Path, heard: Heard) -> None:
+    server = Valkey(folder=tmp_path, port=free_port())
+    listening = Listener(server.url(), heard).start()
+    time.sleep(0.3)
+    with running(server.service(), tmp_path / "valkey.log"):
+        wait_for(listening.listening.is_set)
+        listening.stop()

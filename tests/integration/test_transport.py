@@ -1,0 +1,154 @@
+"""The transport against real sockets: what left, what did not, and how long it may take."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+
+import pytest
+
+from shared.errors import OutcomeUnknown, SettingsChanged, Transient
+from shared.postiz import KeyAuth, Postiz
+from shared.transport import IDLE_SECONDS, Broken, NotSent, Transport
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+
+class Server:
+    """Accepts connections on loopback and treats each as `serve` says; counts them."""
+
+    def __init__(self, serve: Callable[[socket.socket], None]) -> None:
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+        self.connections = 0
+        self.serve = serve
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                connection, _ = self.socket.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self._one, args=(connection,), daemon=True).start()
+
+    def _one(self, connection: socket.socket) -> None:
+        with closing(connection):
+            try:
+                self.serve(connection)
+            except OSError:
+                return
+
+
+@contextmanager
+def server(serve: Callable[[socket.socket], None]) -> Iterator[Server]:
+    started = Server(serve)
+    with closing(started.socket):
+        yield started
+
+
+def answer_each(connection: socket.socket) -> None:
+    while connection.recv(65536):
+        connection.sendall(OK)
+
+
+def never_answer(connection: socket.socket) -> None:
+    connection.recv(65536)
+    time.sleep(30)
+
+
+def trickle(connection: socket.socket) -> None:
+    """A byte now and then: no single read ever times out."""
+    connection.recv(65536)
+    for byte in OK[:-1]:
+        connection.sendall(bytes([byte]))
+        time.sleep(0.1)
+
+
+def cut(connection: socket.socket) -> None:
+    connection.recv(65536)
+
+
+def put(transport: Transport, url: str, **more: object) -> None:
+    values = {"total": 5.0, "stall": 5.0, **more}
+    transport.request("PUT", url, **values)  # type: ignore[arg-type]
+
+
+def test_a_refused_connection_has_sent_nothing() -> None:
+    with server(cut) as gone:
+        url = gone.url
+    with pytest.raises(NotSent, match="refused"):
+        put(Transport(KeyAuth("k")), url)
+
+
+def test_a_connection_that_breaks_after_the_request_may_have_done_it() -> None:
+    with server(cut) as cutting, pytest.raises(Broken, match="broke"):
+        put(Transport(KeyAuth("k")), cutting.url)
+
+
+@pytest.mark.parametrize("serve", [never_answer, trickle])
+def test_the_whole_call_has_a_limit_even_when_bytes_trickle(
+    serve: Callable[[socket.socket], None],
+) -> None:
+    started = time.monotonic()
+    with server(serve) as slow, pytest.raises(Broken, match="no answer in time"):
+        put(Transport(KeyAuth("k")), slow.url, total=1.0)
+    assert time.monotonic() - started < 6
+
+
+def test_the_last_question_is_asked_when_the_connection_stands_and_before_any_byte() -> None:
+    seen: list[bytes] = []
+
+    def record(connection: socket.socket) -> None:
+        seen.append(connection.recv(65536))
+
+    def forbid() -> None:
+        raise SettingsChanged("newer")
+
+    with server(record) as recording:
+        with pytest.raises(SettingsChanged):
+            put(Transport(KeyAuth("k"), check=forbid), recording.url)
+        with pytest.raises(SettingsChanged):
+            put(Transport(KeyAuth("k")), recording.url, check=forbid)
+        deadline = time.monotonic() + 10
+        while len(seen) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert recording.connections == 2
+    assert seen == [b"", b""]
+
+
+def test_a_connection_is_used_again_but_not_when_it_rested(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with server(answer_each) as counting:
+        transport = Transport(KeyAuth("k"))
+        for _ in range(3):
+            put(transport, counting.url)
+        assert counting.connections == 1
+        transport._used_at -= IDLE_SECONDS + 0.1
+        put(transport, counting.url)
+        assert counting.connections == 2
+
+
+def test_redirects_are_not_followed() -> None:
+    def redirect(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(
+            b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /auth/login\r\nContent-Length: 0\r\n\r\n"
+        )
+
+    with server(redirect) as redirecting:
+        reply = Transport(KeyAuth("k")).request("GET", redirecting.url, total=5, stall=5)
+        assert reply.status_code == 307
+        assert redirecting.connections == 1
+
+
+def test_the_adapter_calls_a_broken_read_harmless_and_a_broken_write_unknown() -> None:
+    with server(cut) as cutting:
+        postiz = Postiz(cutting.url, "key", call_seconds=5)
+        with pytest.raises(Transient):
+            postiz.integrations()
+        with pytest.raises(OutcomeUnknown):
+            postiz.release("some-id")

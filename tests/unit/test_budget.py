@@ -1,0 +1,61 @@
+"""The budget: never overrun by us, and never believed to be larger than a reply said."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.budget import (
+    BudgetState,
+    free_at,
+    learned,
+    reserve,
+    reserved,
+    rolled,
+)
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+SOON = NOW + timedelta(minutes=10)
+UNKNOWN = BudgetState(limit=None, used=0, window_ends_at=None, blocked_until=None)
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        (UNKNOWN, NOW),
+        (replace(UNKNOWN, limit=90, used=86, window_ends_at=SOON), NOW),
+        (replace(UNKNOWN, limit=90, used=87, window_ends_at=SOON), SOON),  # 3 are kept back
+        (replace(UNKNOWN, limit=3, used=2, window_ends_at=SOON), NOW),
+        (replace(UNKNOWN, limit=3, used=3, window_ends_at=SOON), SOON),
+        (replace(UNKNOWN, blocked_until=SOON), SOON),
+        (replace(UNKNOWN, blocked_until=NOW), NOW),
+        (replace(UNKNOWN, limit=3, used=3), NOW + timedelta(hours=1)),
+    ],
+)
+def test_when_the_next_counted_call_may_be_made(state: BudgetState, expected: datetime) -> None:
+    assert free_at(state, NOW) == expected
+
+
+def test_a_reply_raises_what_was_used_and_never_lowers_it() -> None:
+    state = replace(UNKNOWN, used=5)
+    told = learned(state, limit=90, remaining=89, resets_at=SOON)
+    assert told.used == 5
+    assert learned(told, limit=90, remaining=80, resets_at=SOON).used == 10
+
+
+def test_a_window_that_ended_frees_the_budget_but_for_the_unsettled() -> None:
+    state = replace(UNKNOWN, limit=30, used=30, window_ends_at=NOW)
+    assert rolled(state, NOW, unsettled=2).used == 2
+    assert rolled(replace(state, window_ends_at=SOON), NOW, unsettled=2).used == 30
+
+
+@given(st.integers(1, 500))
+def test_calls_stop_before_the_limit_with_the_reserve_kept(limit: int) -> None:
+    state = replace(UNKNOWN, limit=limit, window_ends_at=SOON)
+    made = 0
+    while free_at(state, NOW) == NOW:
+        state, made = reserved(state), made + 1
+    assert made == limit - reserve(limit)
+    assert made >= 1

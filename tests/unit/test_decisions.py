@@ -1,0 +1,66 @@
+"""The class is the policy: what each error means for the work in hand."""
+
+import random
+from datetime import UTC, datetime
+
+import pytest
+
+from shared.errors import (
+    CredentialsRejected,
+    NotConfigured,
+    NotFound,
+    OutcomeUnknown,
+    PostRejected,
+    PressroomError,
+    RateLimited,
+    SettingsChanged,
+    Transient,
+    WrongBaseUrl,
+)
+from worker.decisions import (
+    LONGEST_PAUSE,
+    Again,
+    HoldAccount,
+    Refused,
+    RetryLater,
+    Unknown,
+    WaitUntil,
+    backoff,
+    decide,
+)
+
+LATER = datetime(2026, 11, 22, 13, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (OutcomeUnknown("?"), Unknown()),
+        (RateLimited("wait", until=LATER), WaitUntil(until=LATER)),
+        (SettingsChanged("newer"), Again()),
+        (WrongBaseUrl("html"), RetryLater(look_for_base_url=True)),
+        (Transient("refused"), RetryLater()),
+        (CredentialsRejected("401"), HoldAccount(reason="credentials_rejected")),
+        (CredentialsRejected("402", code="plan_limit"), HoldAccount(reason="plan_limit")),
+        (NotConfigured("none"), HoldAccount(reason="not_configured")),
+        (PostRejected("too long", index=3), Refused(index=3)),
+        (PostRejected("too long"), Refused(index=None)),
+    ],
+)
+def test_what_an_error_means(error: PressroomError, expected: object) -> None:
+    assert decide(error) == expected
+
+
+def test_a_defect_of_ours_is_not_taken_for_an_answer_of_postiz() -> None:
+    with pytest.raises(NotFound):
+        decide(NotFound("no such profile"))
+
+
+def test_the_backoff_doubles_up_to_its_bound_and_is_spread() -> None:
+    rng = random.Random(7)
+    for failures in range(1, 30):
+        pauses = [backoff(failures, rng) for _ in range(200)]
+        most = min(LONGEST_PAUSE, 2.0**failures)
+        assert all(0 <= pause <= most for pause in pauses)
+        assert max(pauses) > most / 2
+        assert min(pauses) < most / 2

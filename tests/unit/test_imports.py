@@ -1,0 +1,70 @@
+"""The arrows: web → shared ← worker; local may import all three, and nobody imports local."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MAY_IMPORT = {
+    "shared": {"shared"},
+    "web": {"web", "shared"},
+    "worker": {"worker", "shared"},
+    "local": {"local", "web", "worker", "shared"},
+}
+
+
+def imports_of(path: Path) -> set[str]:
+    """The first part of every absolute import of a module, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_a_package_imports_only_what_it_may(package: str) -> None:
+    modules = list((ROOT / package).rglob("*.py"))
+    assert modules
+    forbidden = set(MAY_IMPORT) - MAY_IMPORT[package] | {"tests"}
+    broken = {
+        str(path.relative_to(ROOT)): wrong
+        for path in modules
+        if (wrong := imports_of(path) & forbidden)
+    }
+    assert broken == {}
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_every_module_says_in_one_sentence_what_it_is_for(package: str) -> None:
+    silent = [
+        str(path.relative_to(ROOT))
+        for path in (ROOT / package).rglob("*.py")
+        if "versions" not in path.parts and not ast.get_docstring(ast.parse(path.read_text()))
+    ]
+    assert silent == []
+
+
+#: What is longer, and why, stands in ARCHITECTURE.md.
+LONG_FILES = {"shared/models.py"}
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_functions_and_files_stay_small(package: str) -> None:
+    too_long = []
+    for path in (ROOT / package).rglob("*.py"):
+        name = str(path.relative_to(ROOT))
+        if name.startswith("local/sandbox/") or "versions" in path.parts:
+            continue
+        text = path.read_text(encoding="utf-8")
+        if text.count("\n") > 300 and name not in LONG_FILES:
+            too_long.append(name)
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert node.end_lineno is not None
+                if node.end_lineno - node.lineno + 1 > 40:
+                    too_long.append(f"{name}:{node.name}")
+    assert too_long == []

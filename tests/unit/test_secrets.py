@@ -1,0 +1,45 @@
+"""Secrets stay secret: at rest, in replies, in logs and in what an error shows."""
+
+import pytest
+from cryptography.fernet import Fernet
+
+from shared.config import read_settings
+from shared.crypto import SecretBox
+from shared.errors import PressroomError
+from shared.log import redact
+from shared.postiz import Postiz
+from shared.profiles import Credentials, mask
+
+KEY = "pz-0123456789abcdef1f3a"
+
+
+def test_a_sealed_secret_is_opened_with_any_of_the_keys() -> None:
+    old, new = (Fernet.generate_key().decode() for _ in range(2))
+    sealed = SecretBox([old]).seal(KEY)
+    assert KEY not in sealed
+    assert SecretBox([new, old]).open(sealed) == KEY
+    with pytest.raises(PressroomError) as caught:
+        SecretBox([new]).open(sealed)
+    assert caught.value.code == "wrong_secret_keys"
+
+
+def test_without_keys_it_says_how_to_make_one() -> None:
+    with pytest.raises(PressroomError, match="PRESSROOM_SECRET_KEYS"):
+        SecretBox([])
+
+
+def test_a_mask_shows_the_end_of_a_long_key_only() -> None:
+    assert mask(KEY) == "••••1f3a"
+    assert mask("short") == "••••"
+
+
+def test_log_lines_lose_the_values_of_secret_names() -> None:
+    line = redact(None, "info", {"event": "x", "api_key": KEY, "body": {"Authorization": KEY}})
+    assert KEY not in str(line)
+
+
+def test_what_is_printed_of_our_objects_has_no_key() -> None:
+    settings = read_settings({"POSTIZ_API_KEY": KEY, "PRESSROOM_SECRET_KEYS": KEY})
+    credentials = Credentials(source="profile", api_url="https://p.example", api_key=KEY)
+    postiz = Postiz("https://p.example/public/v1", KEY)
+    assert KEY not in f"{settings!r} {credentials!r} {postiz!r}"
