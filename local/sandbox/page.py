@@ -29,7 +29,8 @@ _BUTTONS = (
 )
 
 _STYLE = """
-:root { color-scheme: light dark; --line: #8883; --soft: color-mix(in srgb, currentColor 65%, transparent); --accent: #5b5bd6; --bad: #c4314b }
+:root { color-scheme: light dark; --line: #8883; --accent: #5b5bd6; --bad: #c4314b;
+  --soft: color-mix(in srgb, currentColor 65%, transparent) }
 * { box-sizing: border-box }
 body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 1100px; padding: 24px }
 h1 { font-size: 1.5rem; margin: 0 } h2 { font-size: 1.05rem; margin: 2rem 0 .5rem }
