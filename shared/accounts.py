@@ -35,7 +35,7 @@ def recognise(session: Session, found: Found) -> Account:
     _one_at_a_time(session, found.server)
     listed = list(found.probe.integrations or ()) if found.probe else []
     account = _by_integrations(session, found.server, [row.id for row in listed])
-    account = account or _by_key(session, found.server, found.key_hash, new_ids=bool(listed))
+    account = account or _by_key(session, found.server, found.key_hash)
     if account is None:
         account = Account(server=found.server, key_hash=found.key_hash)
         session.add(account)
@@ -60,11 +60,8 @@ def _by_integrations(session: Session, server: str, ids: Sequence[str]) -> Accou
     )
 
 
-def _by_key(session: Session, server: str, hashed: str, *, new_ids: bool) -> Account | None:
-    """An account found by its key; not one that is known by other integrations than these."""
+def _by_key(session: Session, server: str, hashed: str) -> Account | None:
     query = select(Account).where(Account.server == server, Account.key_hash == hashed)
-    if new_ids:
-        query = query.where(Account.integrations_seen_at.is_(None))
     return session.scalar(query.order_by(Account.id).limit(1))
 
 
