@@ -11,8 +11,10 @@ from local.errors import StackError
 _USER = "nobody"
 
 # The user may not enter the folders of root (a home of mode 0700, say) and we change nobody's
-# modes: it keeps the one capability that passes them.
-_CAPABILITY = "+dac_override"
+# modes: it keeps the one capability that passes them. The kernel's access(2), by which PostgreSQL
+# looks for its own programs, heeds it only where the fix-up at a change of user is off.
+_KEEPING = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+_FOR_ACCESS = "--securebits=+no_setuid_fixup"
 
 
 def unprivileged(command: Sequence[str]) -> list[str]:
@@ -27,8 +29,7 @@ def unprivileged(command: Sequence[str]) -> list[str]:
         )
     user = pwd.getpwnam(_USER)
     ids = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
-    caps = [f"--inh-caps={_CAPABILITY}", f"--ambient-caps={_CAPABILITY}"]
-    return [setpriv, *ids, *caps, "--", *command]
+    return [setpriv, *ids, _FOR_ACCESS, *_KEEPING, "--", *command]
 
 
 def owned_by_server(folder: Path) -> Path:

@@ -44,6 +44,7 @@ class Slot:
     def _start(self) -> None:
         try:
             self.child = Child(self.service, self.log)
+            self.last_error = ""
         except Exception as error:  # whatever it is, the other services have to go on
             self.last_error = str(error)
             self._count_death(f"{self.service.name} could not be started: {error}")

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,12 +32,24 @@ def test_root_runs_it_as_nobody_even_below_a_folder_that_only_root_may_enter(
 ) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    program = shutil.copy("/usr/bin/id", closed / "id")
-    shown = subprocess.run(
-        unprivileged([str(program), "-un"]), capture_output=True, text=True, check=True
+    (closed / "program").touch(mode=0o755)
+    look = (
+        "import os, pwd, sys; "
+        "print(pwd.getpwuid(os.geteuid()).pw_name, os.access(sys.argv[1], os.X_OK))"
     )
-    assert shown.stdout == "nobody\n"
+    command = [sys.executable, "-c", look, str(closed / "program")]
+    shown = subprocess.run(unprivileged(command), capture_output=True, text=True, check=True)
+    assert shown.stdout == "nobody True\n"
     assert closed.stat().st_mode & 0o777 == 0o700
+
+
+@as_root
+def test_nobody_keeps_no_other_right_of_root() -> None:
+    command = unprivileged(["grep", "CapEff", "/proc/self/status"])
+    shown = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (
+        int(shown.stdout.split()[1], 16) == 1 << 1
+    )  # CAP_DAC_OVERRIDE, as capability.h numbers it
 
 
 @as_root
