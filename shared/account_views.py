@@ -1,0 +1,85 @@
+"""Reading accounts: their budget now, and what they have still to hand over."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from shared.domain.states import PostState
+from shared.models import Account, Integration, Post, Profile
+
+#: Posts that Postiz does not hold yet.
+BACKLOG = (PostState.PENDING, PostState.STAGING, PostState.STAGED, PostState.RELEASING)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountRead:
+    account: Account
+    profile_ids: Sequence[str]
+    integrations: Sequence[Integration]
+    backlog: int
+    drained_at: datetime | None
+
+
+def budget_remaining(account: Account, now: datetime) -> int | None:
+    """Counted calls left in the window, None while Postiz has not told its limit."""
+    if account.budget_limit is None:
+        return None
+    if account.window_ends_at is not None and account.window_ends_at <= now:
+        return account.budget_limit
+    return max(0, account.budget_limit - account.budget_used)
+
+
+def of_profiles(
+    session: Session, profile_ids: Sequence[str] | None, *, after: int | None, limit: int
+) -> list[AccountRead]:
+    """The accounts that these profiles (None: all) use, by id."""
+    used = select(Profile.account_id)
+    if profile_ids is not None:
+        used = used.where(Profile.id.in_(profile_ids))
+    query = select(Account).where(Account.id.in_(used)).order_by(Account.id).limit(limit)
+    if after is not None:
+        query = query.where(Account.id > after)
+    return read(session, session.scalars(query).all(), profile_ids)
+
+
+def read(
+    session: Session, accounts: Sequence[Account], profile_ids: Sequence[str] | None
+) -> list[AccountRead]:
+    ids = [account.id for account in accounts]
+    profiles = select(Profile.account_id, Profile.id).where(Profile.account_id.in_(ids))
+    if profile_ids is not None:
+        profiles = profiles.where(Profile.id.in_(profile_ids))
+    owners = session.execute(profiles.order_by(Profile.id)).tuples().all()
+    listed = session.scalars(
+        select(Integration)
+        .where(Integration.account_id.in_(ids), Integration.listed)
+        .order_by(Integration.name, Integration.id)
+    ).all()
+    backlogs = {row[0]: (row[1], row[2]) for row in _backlogs(session, ids)}
+    return [
+        AccountRead(
+            account=account,
+            profile_ids=[profile_id for owner, profile_id in owners if owner == account.id],
+            integrations=[row for row in listed if row.account_id == account.id],
+            backlog=backlogs.get(account.id, (0, None))[0],
+            drained_at=backlogs.get(account.id, (0, None))[1],
+        )
+        for account in accounts
+    ]
+
+
+def _backlogs(session: Session, ids: Sequence[int]) -> Iterable[tuple[int, int, datetime]]:
+    """Of each account: how many posts, and when the last of them is due, now at the earliest."""
+    last = func.greatest(func.max(Post.publish_at), func.now())
+    query = select(Post.account_id, func.count(), last).where(
+        Post.account_id.in_(ids), Post.state.in_(BACKLOG)
+    )
+    return session.execute(query.group_by(Post.account_id)).tuples().all()
+
+
+def users(session: Session, account_id: int) -> list[str]:
+    """The profiles that use the account."""
+    return list(session.scalars(select(Profile.id).where(Profile.account_id == account_id)))

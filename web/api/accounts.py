@@ -1,0 +1,87 @@
+"""Accounts: the Postiz organizations behind the profiles, their budgets and their backlogs."""
+
+from flask import Response
+from sqlalchemy.orm import Session
+
+from shared import account_views
+from shared.account_views import AccountRead
+from shared.errors import Forbidden, NotFound
+from shared.media import is_id
+from shared.models import Account
+from web.api.postiz import budget_of
+from web.api.resource import resource
+from web.auth import caller, profiles_in_sight
+from web.idempotency import Reply
+from web.paging import PageQuery, next_cursor, number_of
+from web.schemas.accounts import AccountView
+from web.schemas.common import IdPath, Page
+from web.schemas.profiles import IntegrationView
+from web.services import services
+
+api = resource("accounts", "Postiz organizations", write="settings")
+
+
+def _view(read: AccountRead) -> AccountView:
+    account = read.account
+    return AccountView(
+        **budget_of(account).model_dump(),
+        id=str(account.id),
+        base_url=account.base_url,
+        profile_ids=list(read.profile_ids),
+        integrations=[
+            IntegrationView.model_validate(row, from_attributes=True) for row in read.integrations
+        ],
+        held=account.held,
+        paused=account.paused,
+        backlog=read.backlog,
+        drained_at=read.drained_at,
+    )
+
+
+@api.get("/accounts", responses={200: Page[AccountView]})
+def list_accounts(query: PageQuery) -> Response:
+    """List the accounts that the key's profiles use, without any key"""
+    with services().database.transaction() as session:
+        rows = account_views.of_profiles(
+            session, profiles_in_sight(session), after=number_of(query.cursor), limit=query.limit
+        )
+    onward = next_cursor(rows, query.limit, lambda row: row.account.id)
+    page = Page[AccountView](items=[_view(row) for row in rows], next_cursor=onward)
+    return Reply(body=page).response()
+
+
+@api.post("/accounts/<id>/pause", responses={200: AccountView})
+def pause_account(path: IdPath) -> Response:
+    """Send nothing to this Postiz, whichever profile it is for"""
+    return _set_paused(path.id, paused=True)
+
+
+@api.post("/accounts/<id>/resume", responses={200: AccountView})
+def resume_account(path: IdPath) -> Response:
+    """Go on after a pause"""
+    return _set_paused(path.id, paused=False)
+
+
+def _set_paused(account_id: str, *, paused: bool) -> Response:
+    with services().database.transaction() as session:
+        account = _ours(session, account_id)
+        account.paused = paused
+        session.flush()
+        bound = caller().profile_ids
+        [read] = account_views.read(session, [account], None if bound is None else list(bound))
+    if not paused:
+        services().waker.stage(account.id)
+    return Reply(body=_view(read)).response()
+
+
+def _ours(session: Session, account_id: str) -> Account:
+    """Raises `NotFound`, and `Forbidden` where profiles that the key may not see use it too."""
+    account = None
+    if is_id(account_id):
+        account = session.get(Account, int(account_id), with_for_update=True)
+    users = account_views.users(session, account.id) if account else []
+    if account is None or not any(caller().sees(user) for user in users):
+        raise NotFound(f"There is no account {account_id!r}")
+    if not caller().sees_all(users):
+        raise Forbidden("Other profiles use this account too: a key that sees them all may do this")
+    return account

@@ -1,0 +1,161 @@
+"""Jobs: what accepted requests have come to, in two shapes."""
+
+from collections.abc import Iterator
+
+from flask import Response
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shared import jobs, post_views
+from shared.domain.states import JobState
+from shared.errors import NotFound
+from shared.jobs import Outcome
+from shared.media import is_id
+from shared.models import AccountMedia, Job, JobMedia, Post
+from web.api.resource import problems, resource
+from web.auth import caller, profiles_in_sight
+from web.idempotency import Reply
+from web.paging import next_cursor, number_of
+from web.schemas.common import IdPath, Page
+from web.schemas.jobs import JobPostsQuery, JobsQuery, JobView, PostView, ProgressView
+from web.services import services
+from web.views import job_view, location, post_list
+
+api = resource("jobs", "Accepted requests", write="publish")
+
+_STATUS = {
+    JobState.QUEUED: "in_progress",
+    JobState.RUNNING: "in_progress",
+    JobState.PAUSED: "in_progress",
+    JobState.COMPLETED: "completed",
+    JobState.COMPLETED_WITH_ERRORS: "completed_with_errors",
+    JobState.FAILED: "failed",
+    JobState.CANCELLED: "failed",
+}
+#: What is going on, by the earliest state that any of the posts or uploads is in.
+_STEPS = {
+    "uploading": "uploading media",
+    "pending": "waiting",
+    "staging": "handing posts to Postiz",
+    "staged": "waiting for their time",
+    "releasing": "releasing posts",
+    "cancelling": "cancelling",
+}
+
+
+@api.get("/jobs", responses={200: Page[JobView]})
+def list_jobs(query: JobsQuery) -> Response:
+    """List jobs, the newest first"""
+    with services().database.transaction() as session:
+        wanted = jobs.Wanted(
+            profile_ids=profiles_in_sight(session), kind=query.kind, state=query.state
+        )
+        before = number_of(query.cursor)
+        rows = jobs.newest(session, wanted, before=before, limit=query.limit)
+    onward = next_cursor(rows, query.limit, lambda row: row.job.id)
+    page = Page[JobView](items=[job_view(row) for row in rows], next_cursor=onward)
+    return Reply(body=page).response()
+
+
+@api.get("/jobs/<id>", responses={200: JobView})
+def get_job(path: IdPath) -> Response:
+    """Read a job"""
+    with services().database.transaction() as session:
+        found = jobs.outcome(session, _visible(session, path.id))
+    return Reply(body=job_view(found)).response()
+
+
+@api.get("/jobs/<id>/posts", responses={200: Page[PostView]})
+def list_job_posts(path: IdPath, query: JobPostsQuery) -> Response:
+    """List a job's posts, in the order of the request"""
+    with services().database.transaction() as session:
+        job = _visible(session, path.id)
+        wanted = post_views.Wanted(profile_ids=None, job_id=job.id, state=query.state)
+        after = number_of(query.cursor)
+        rows = post_views.listed(session, wanted, after=after, limit=query.limit)
+        shown = post_list(session, rows)
+    onward = next_cursor(rows, query.limit, lambda row: row.id)
+    return Reply(body=Page[PostView](items=shown, next_cursor=onward)).response()
+
+
+@api.post("/jobs/<id>/pause", responses={202: JobView, **problems(409)})
+def pause_job(path: IdPath) -> Response:
+    """Hold back what the job has not handed to Postiz yet"""
+    return _set_paused(path.id, paused=True)
+
+
+@api.post("/jobs/<id>/resume", responses={202: JobView, **problems(409)})
+def resume_job(path: IdPath) -> Response:
+    """Go on after a pause"""
+    return _set_paused(path.id, paused=False)
+
+
+def _set_paused(job_id: str, *, paused: bool) -> Response:
+    with services().database.transaction() as session:
+        job = _visible(session, job_id)
+        jobs.set_paused(session, job, paused=paused)
+        found = jobs.outcome(session, job)
+        used = select(Post.account_id).where(Post.job_id == job.id).distinct()
+        accounts = session.scalars(used).all()
+    if not paused:
+        for account_id in accounts:
+            services().waker.stage(account_id)
+    return Reply(body=job_view(found), status=202, headers=location(job)).response()
+
+
+def _visible(session: Session, job_id: str) -> Job:
+    job = session.get(Job, int(job_id)) if is_id(job_id) else None
+    if job is None or not caller().sees(job.profile_id):
+        raise NotFound(f"There is no job {job_id!r}")
+    return job
+
+
+@api.get("/postiz/publish/<id>/progress", responses={200: ProgressView, 404: ProgressView})
+def get_progress(path: IdPath) -> Response:
+    """A job's progress, for pollers: `not_found` with 404 where there is none"""
+    try:
+        with services().database.transaction() as session:
+            found = jobs.outcome(session, _visible(session, path.id))
+            detail = "; ".join(_reasons(session, found)) or None
+    except NotFound as error:
+        nothing = ProgressView(
+            step="not_found",
+            percentage=0,
+            status="not_found",
+            updated_at=None,
+            error_detail=error.message,
+        )
+        return Reply(body=nothing, status=404).response()
+    return Reply(body=_progress(found, detail)).response()
+
+
+def _progress(found: Outcome, detail: str | None) -> ProgressView:
+    return ProgressView(
+        step=_step(found),
+        percentage=found.percentage,
+        status=_STATUS[found.state],
+        updated_at=found.touched_at,
+        error_detail=detail,
+    )
+
+
+def _step(found: Outcome) -> str:
+    if found.state is JobState.PAUSED:
+        return "paused"
+    if found.finished_at is not None:
+        return str(found.state)
+    return next((step for state, step in _STEPS.items() if found.counts.get(state)), "working")
+
+
+def _reasons(session: Session, found: Outcome) -> Iterator[str]:
+    """Why parts of the job failed: each reason once, the first few."""
+    if found.state is JobState.CANCELLED:
+        yield "The job was cancelled"
+    of_posts = select(Post.error_message).where(Post.job_id == found.job.id, Post.state == "failed")
+    of_uploads = (
+        select(AccountMedia.error_message)
+        .join(JobMedia, JobMedia.account_media_id == AccountMedia.id)
+        .where(JobMedia.job_id == found.job.id, AccountMedia.state == "failed")
+    )
+    for query in (of_posts, of_uploads):
+        yield from (reason for reason in session.scalars(query.distinct().limit(5)) if reason)

@@ -1,0 +1,117 @@
+"""Keys of this API: made once, shown once, bound to profiles or to all."""
+
+from datetime import UTC, datetime
+
+from flask import Response
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shared import keys
+from shared.errors import FieldError, Forbidden, NotFound, Unprocessable
+from shared.media import is_id
+from shared.models import ApiKey, Profile
+from web.api.resource import problems, resource
+from web.auth import PROFILE_ID, caller
+from web.idempotency import Reply, once
+from web.paging import PageQuery, next_cursor, number_of
+from web.schemas.common import IdPath, Page
+from web.schemas.keys import CreatedKey, KeyView, NewKey
+from web.services import services
+
+api = resource("keys", "Keys of this API", read="admin", write="admin")
+
+
+def _facts(row: ApiKey) -> dict[str, object]:
+    return {
+        "id": str(row.id),
+        "name": row.name,
+        "profile_ids": row.profile_ids,
+        "scopes": row.scopes,
+        "expires_at": row.expires_at,
+        "created_at": row.created_at,
+    }
+
+
+@api.post("/keys", responses={201: CreatedKey, **problems(409, 422)})
+def create_key(body: NewKey) -> Response:
+    """Create a key, with no more than its maker has; it is shown this once"""
+    return once(lambda session: _create(session, body))
+
+
+def _create(session: Session, body: NewKey) -> Reply:
+    _check_profiles(session, body.profile_ids)
+    expires_at = _future(body.expires_at)
+    row, key = keys.create(
+        session,
+        name=body.name,
+        profile_ids=body.profile_ids,
+        scopes=sorted(set(body.scopes)),
+        expires_at=expires_at,
+    )
+    session.refresh(row)
+    shown = CreatedKey.model_validate({**_facts(row), "key": key})
+    return Reply(body=shown, status=201, headers={"Location": f"/api/v1/keys/{row.id}"})
+
+
+def _check_profiles(session: Session, wanted: list[str] | None) -> None:
+    """Raises `Forbidden` for more than the caller sees, `Unprocessable` for unknown profiles."""
+    if wanted is None and caller().profile_ids is not None:
+        raise Forbidden("This API key is bound to profiles: name which of them the new one is for")
+    well_formed = [name for name in wanted or () if PROFILE_ID.fullmatch(name)]
+    known = set(session.scalars(select(Profile.id).where(Profile.id.in_(well_formed))))
+    faults = [
+        FieldError(field=f"profile_ids.{index}", message=f"there is no profile {name!r}")
+        for index, name in enumerate(wanted or ())
+        if name not in known or not caller().sees(name)
+    ]
+    if faults:
+        raise Unprocessable("Some of these profiles do not exist", fields=faults)
+
+
+def _future(moment: datetime | None) -> datetime | None:
+    if moment is None:
+        return None
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if aware <= datetime.now(UTC):
+        fault = FieldError(field="expires_at", message="must lie in the future")
+        raise Unprocessable("The key would have expired already", fields=[fault])
+    return aware
+
+
+@api.get("/keys", responses={200: Page[KeyView]})
+def list_keys(query: PageQuery) -> Response:
+    """List the keys, without themselves"""
+    wanted = select(ApiKey).order_by(ApiKey.id).limit(query.limit)
+    bound = caller().profile_ids
+    if bound is not None:
+        wanted = wanted.where(ApiKey.profile_ids.contained_by(list(bound)))
+    if (after := number_of(query.cursor)) is not None:
+        wanted = wanted.where(ApiKey.id > after)
+    with services().database.transaction() as session:
+        rows = session.scalars(wanted).all()
+    onward = next_cursor(rows, query.limit, lambda row: row.id)
+    items = [KeyView.model_validate(_facts(row)) for row in rows]
+    return Reply(body=Page[KeyView](items=items, next_cursor=onward)).response()
+
+
+@api.get("/keys/<id>", responses={200: KeyView})
+def get_key(path: IdPath) -> Response:
+    """Read a key's name, profiles and scopes"""
+    with services().database.transaction() as session:
+        row = _visible(session, path.id)
+    return Reply(body=KeyView.model_validate(_facts(row))).response()
+
+
+@api.delete("/keys/<id>", responses={204: None})
+def delete_key(path: IdPath) -> Response:
+    """Delete a key: it stops working at once"""
+    with services().database.transaction() as session:
+        session.delete(_visible(session, path.id))
+    return Response(status=204)
+
+
+def _visible(session: Session, key_id: str) -> ApiKey:
+    row = session.get(ApiKey, int(key_id)) if is_id(key_id) else None
+    if row is None or not caller().sees_all(row.profile_ids):
+        raise NotFound(f"There is no key {key_id!r}")
+    return row

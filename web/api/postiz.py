@@ -1,0 +1,114 @@
+"""What Postiz says: whether it is connected, and its integrations."""
+
+from datetime import UTC, datetime
+
+from flask import Response
+from pydantic import RootModel
+from sqlalchemy.orm import Session
+
+from shared import account_views, accounts, profiles
+from shared.errors import CredentialsRejected, PublisherError, Unavailable
+from shared.models import Account
+from web import live
+from web.api.resource import resource
+from web.auth import current_profile
+from web.idempotency import Reply
+from web.schemas.accounts import Budget, StatusView
+from web.schemas.profiles import IntegrationView
+from web.services import services
+
+#: A request waits no longer for Postiz (seconds).
+LIVE_SECONDS = 5.0
+STALE = "X-Stale"
+
+api = resource("postiz", "What the profile's Postiz says", write="publish")
+
+
+class IntegrationList(RootModel[list[IntegrationView]]):
+    """Every channel that is connected in the profile's Postiz."""
+
+
+@api.get("/postiz/status", responses={200: StatusView})
+def get_status() -> Response:
+    """Whether the profile's Postiz is configured and answers, and the budget of its account"""
+    with services().database.transaction() as session:
+        profile = profiles.get(session, current_profile(session))
+        found = profiles.credentials_of(profile, services().settings, services().box)
+    if found is None:
+        detail = profiles.HOW_TO_CONFIGURE.format(id=profile.id)
+        nothing = StatusView(
+            configured=False, connected=False, source="none", account=None, detail=detail
+        )
+        return Reply(body=nothing).response()
+    trouble = _trouble(profile.id)
+    with services().database.transaction() as session:
+        budget = _budget(session, profile.id)
+    shown = StatusView(
+        configured=True,
+        connected=trouble is None,
+        source=found.source,
+        account=budget,
+        detail=trouble,
+    )
+    return Reply(body=shown).response()
+
+
+def _trouble(profile_id: str) -> str | None:
+    """Why Postiz cannot be used now, in words."""
+    try:
+        live.integrations(profile_id, seconds=LIVE_SECONDS)
+    except PublisherError as error:
+        return error.message
+    return None
+
+
+def _budget(session: Session, profile_id: str) -> Budget:
+    account = profiles.ensure_account(
+        session, profiles.get(session, profile_id), services().settings, services().box
+    )
+    return budget_of(account)
+
+
+def budget_of(account: Account) -> Budget:
+    return Budget(
+        budget_limit=account.budget_limit,
+        budget_remaining=account_views.budget_remaining(account, datetime.now(UTC)),
+        resets_at=account.window_ends_at,
+        blocked_until=account.blocked_until,
+        healthy=account.healthy,
+    )
+
+
+@api.get("/postiz/integrations", responses={200: IntegrationList})
+def list_integrations() -> Response:
+    """The connected channels, live; the last known list, marked X-Stale, when Postiz is away"""
+    with services().database.transaction() as session:
+        profile_id = current_profile(session)
+        account = profiles.ensure_account(
+            session, profiles.get(session, profile_id), services().settings, services().box
+        )
+    try:
+        live_rows = live.integrations(profile_id, seconds=LIVE_SECONDS)
+    except CredentialsRejected:
+        raise
+    except PublisherError as error:
+        return _last_known(account.id, error)
+    return _list([vars(row) for row in live_rows]).response()
+
+
+def _last_known(account_id: int, why: PublisherError) -> Response:
+    with services().database.transaction() as session:
+        seen = session.get_one(Account, account_id).integrations_seen_at
+        rows = [_plain(row) for row in accounts.integrations(session, account_id)]
+    if seen is None:
+        raise Unavailable(f"Postiz gave no list of integrations, now or before: {why.message}")
+    reply = _list(rows)
+    return Reply(body=reply.body, headers={STALE: "true"}).response()
+
+
+def _plain(row: object) -> dict[str, object]:
+    return {name: getattr(row, name) for name in IntegrationView.model_fields}
+
+
+def _list(rows: list[dict[str, object]]) -> Reply:
+    return Reply(body=IntegrationList([IntegrationView.model_validate(row) for row in rows]))

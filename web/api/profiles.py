@@ -1,0 +1,177 @@
+"""Profiles: brands, clients or channels, and where their posts go."""
+
+import secrets
+
+from flask import Response
+from pydantic import Field
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from shared import profile_removal, profiles
+from shared.connect import Probe
+from shared.errors import Conflict, Forbidden
+from shared.models import Profile
+from web import credentials
+from web.api.resource import problems, resource
+from web.auth import caller, visible
+from web.idempotency import Reply, once
+from web.paging import PageQuery, Query, next_cursor, place_of
+from web.schemas.common import IdPath, Page
+from web.schemas.profiles import NewProfile, PatchProfile, ProfileView, PutProfile, TtsSettings
+from web.services import services
+
+api = resource("profiles", "Brands, clients, channels: whose posts", write="settings")
+
+
+def view(profile: Profile, probe: Probe | None = None) -> ProfileView:
+    return ProfileView(
+        id=profile.id,
+        name=profile.name,
+        description=profile.description,
+        tts_settings=profiles.public_settings(profile, services().box),
+        account_id=None if profile.account_id is None else str(profile.account_id),
+        paused=profile.paused,
+        created_at=profile.created_at,
+        updated_at=profile.updated_at,
+        postiz_check=credentials.view(probe),
+    )
+
+
+@api.post("/profiles", responses={201: ProfileView, **problems(409, 422)})
+def create_profile(body: NewProfile) -> Response:
+    """Create a profile, with its Postiz credentials or without"""
+    if caller().profile_ids is not None:
+        raise Forbidden("This API key is bound to profiles and cannot create others")
+    probe = credentials.check_before_saving(body.tts_settings)
+    return once(lambda session: _create(session, body, probe))
+
+
+def _create(session: Session, body: NewProfile, probe: Probe | None) -> Reply:
+    profile_id = body.id or f"p_{secrets.token_hex(6)}"
+    if session.get(Profile, profile_id) is not None:
+        raise Conflict(f"There is a profile {profile_id!r} already")
+    profile = Profile(id=profile_id, name=body.name, description=body.description, tts_settings={})
+    session.add(profile)
+    session.flush()
+    _save_settings(session, profile, body.tts_settings, probe)
+    session.refresh(profile)
+    return Reply(
+        body=view(profile, probe),
+        status=201,
+        headers={"Location": f"/api/v1/profiles/{profile_id}"},
+    )
+
+
+def _save_settings(
+    session: Session, profile: Profile, settings: TtsSettings | None, probe: Probe | None
+) -> None:
+    if settings is None:
+        return
+    profiles.save_settings(session, profile, settings.changes(), services().box)
+    if "postiz" in settings.model_fields_set:
+        in_force = profiles.credentials_of(profile, services().settings, services().box)
+        profiles.connect_account(session, profile, in_force, probe)
+
+
+@api.get("/profiles", responses={200: Page[ProfileView]})
+def list_profiles(query: PageQuery) -> Response:
+    """List the profiles that the key may see"""
+    wanted = select(Profile).order_by(Profile.id).limit(query.limit)
+    if caller().profile_ids is not None:
+        wanted = wanted.where(Profile.id.in_(caller().profile_ids or ()))
+    if (after := place_of(query.cursor)) is not None:
+        wanted = wanted.where(Profile.id > after)
+    with services().database.transaction() as session:
+        rows = session.scalars(wanted).all()
+    onward = next_cursor(rows, query.limit, lambda row: row.id)
+    page = Page[ProfileView](items=[view(row) for row in rows], next_cursor=onward)
+    return Reply(body=page).response()
+
+
+@api.get("/profiles/<id>", responses={200: ProfileView})
+def get_profile(path: IdPath) -> Response:
+    """Read a profile"""
+    with services().database.transaction() as session:
+        return Reply(body=view(profiles.get(session, visible(path.id)))).response()
+
+
+@api.put("/profiles/<id>", responses={200: ProfileView})
+def put_profile(path: IdPath, body: PutProfile) -> Response:
+    """Replace a profile's name and description"""
+    with services().database.transaction() as session:
+        profile = profiles.get(session, visible(path.id), lock=True)
+        profile.name, profile.description = body.name, body.description
+        return _saved(session, profile)
+
+
+@api.patch("/profiles/<id>", responses={200: ProfileView, **problems(422)})
+def patch_profile(path: IdPath, body: PatchProfile) -> Response:
+    """Change a profile; new credentials are tried, and in force everywhere once this answers"""
+    with services().database.transaction() as session:
+        profiles.get(session, visible(path.id))
+    probe = credentials.check_before_saving(body.tts_settings)
+    with services().database.transaction() as session:
+        profile = profiles.get(session, path.id, lock=True)
+        profile.name = body.name or profile.name
+        if "description" in body.model_fields_set:
+            profile.description = body.description
+        _save_settings(session, profile, body.tts_settings, probe)
+        answer = _saved(session, profile, probe)
+    if body.tts_settings is not None:
+        services().settings_changed(profile.id, profile.settings_version)
+    _wake(profile)
+    return answer
+
+
+def _saved(session: Session, profile: Profile, probe: Probe | None = None) -> Response:
+    profile.updated_at = func.now()
+    session.flush()
+    session.refresh(profile)
+    return Reply(body=view(profile, probe)).response()
+
+
+class DeleteQuery(Query):
+    force: bool = Field(False, description="Give up what is pending")
+
+
+@api.delete("/profiles/<id>", responses={204: None, **problems(409)})
+def delete_profile(path: IdPath, query: DeleteQuery) -> Response:
+    """Delete a profile, its media, jobs and posts
+
+    Refused with 409 while posts are pending, unless `force` gives them up; and always while posts
+    are in Postiz and not yet published.
+    """
+    with services().database.transaction() as session:
+        version = profiles.get(session, visible(path.id)).settings_version
+        files = profile_removal.remove(session, path.id, force=query.force)
+    for key in files:
+        services().storage.delete(key)
+    services().settings_changed(path.id, version + 1)
+    return Response(status=204)
+
+
+@api.post("/profiles/<id>/pause", responses={200: ProfileView})
+def pause_profile(path: IdPath) -> Response:
+    """Hold back what the profile has not handed to Postiz yet"""
+    return _set_paused(path.id, paused=True)
+
+
+@api.post("/profiles/<id>/resume", responses={200: ProfileView})
+def resume_profile(path: IdPath) -> Response:
+    """Go on after a pause"""
+    return _set_paused(path.id, paused=False)
+
+
+def _set_paused(profile_id: str, *, paused: bool) -> Response:
+    with services().database.transaction() as session:
+        profile = profiles.get(session, visible(profile_id), lock=True)
+        profile.paused = paused
+        answer = _saved(session, profile)
+    _wake(profile)
+    return answer
+
+
+def _wake(profile: Profile) -> None:
+    """What was held or paused may go on."""
+    if profile.account_id is not None:
+        services().waker.stage(profile.account_id)

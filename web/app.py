@@ -1,0 +1,50 @@
+"""The composition root of a web process: `create_app` makes everything once, after the fork."""
+
+from flask import request
+from flask_openapi3.models.info import Info
+from flask_openapi3.openapi import OpenAPI
+
+from shared.config import Settings, read_settings
+from shared.log import configure_logging
+from web import auth, docs, drain, errors, health, services
+from web.api import accounts, credentials, jobs, keys, postiz, posts, profiles, publishing, uploads
+from web.api.resource import PREFIX, SECURITY_SCHEME
+from web.request import ApiRequest
+from web.services import Services
+
+RESOURCES = (profiles, credentials, postiz, uploads, publishing, jobs, posts, accounts, keys)
+
+
+def create_app(settings: Settings | None = None, parts: Services | None = None) -> OpenAPI:
+    """`parts`: what the process holds; a test may give its own. Whoever calls closes them."""
+    if parts is None:
+        settings = settings or read_settings()
+        configure_logging(settings.log_format)
+        parts = Services.start(settings)
+    app = OpenAPI(
+        "pressroom",
+        info=Info(title="Pressroom", version="0.1.0", description="Publishes through Postiz."),
+        security_schemes={SECURITY_SCHEME: {"type": "http", "scheme": "bearer"}},
+        validation_error_status=400,
+        validation_error_model=errors.Problem,
+        validation_error_callback=errors.refuse_invalid,
+        doc_ui=False,
+        static_folder=None,
+    )
+    app.request_class = ApiRequest
+    app.url_map.strict_slashes = False
+    services.install(app, parts)
+    errors.install(app)
+    drain.install(app)
+    app.before_request(_authenticate)
+    for module in RESOURCES:
+        app.register_api(module.api)
+    app.register_api(health.api)
+    docs.install(app)
+    return app
+
+
+def _authenticate() -> None:
+    """Before anything is said about a path, even that it does not exist."""
+    if request.path.startswith(f"{PREFIX}/"):
+        auth.authenticate()

@@ -1,0 +1,31 @@
+"""Calls to Postiz that a request waits for only so long; the call itself may end later."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from shared.errors import Transient
+
+T = TypeVar("T")
+
+#: A Postiz that hangs holds so many threads at most; calls behind them wait, and give up.
+THREADS = 16
+
+
+class BoundedCalls:
+    def __init__(self, threads: int = THREADS) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="postiz")
+
+    def within(self, seconds: float, call: Callable[[], T]) -> T:
+        """What `call` returns or raises; `Transient` when it has not ended within `seconds`."""
+        future: Future[T] = self._pool.submit(call)
+        try:
+            return future.result(timeout=seconds)
+        except TimeoutError as error:
+            if future.done():  # the call's own
+                raise
+            future.cancel()
+            raise Transient(f"Postiz did not answer within {seconds:g} s") from error
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,156 @@
+"""Every error as `application/problem+json` (RFC 9457), and none with what only we should know."""
+
+import json
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import NoReturn
+
+from flask import Flask, Response
+from pydantic import BaseModel, Field, ValidationError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+
+from shared import errors
+from shared.errors import FieldError, PressroomError
+from shared.log import get_logger
+
+log = get_logger("web")
+
+#: The most special class that fits decides.
+STATUS: dict[type[PressroomError], int] = {
+    errors.InvalidRequest: 400,
+    errors.NotConfigured: 400,
+    errors.Unauthorized: 401,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.TooLarge: 413,
+    errors.UnsupportedMedia: 415,
+    errors.Unprocessable: 422,
+    errors.StorageFull: 507,
+    errors.Unavailable: 503,
+    errors.ClaimLost: 409,
+    errors.CredentialsRejected: 400,
+    errors.RateLimited: 429,
+    errors.PublisherError: 503,
+}
+RETRYABLE = frozenset({429, 503, 507})
+DATABASE_AWAY = errors.Unavailable("The database is away. Nothing was changed: try again soon.")
+
+
+class Fault(BaseModel):
+    """A field at fault, as a dotted path, and what is wrong with it."""
+
+    field: str
+    message: str
+    code: str
+
+
+class Problem(BaseModel):
+    """Why a request was not done."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    code: str = Field(description="The kind of problem, for programs")
+    retryable: bool = Field(description="Whether the same request may go through later")
+    errors: list[Fault] | None = None
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    fields: Sequence[FieldError] = (),
+    retryable: bool | None = None,
+    retry_after: int | None = None,
+) -> Response:
+    body = Problem(
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        code=code,
+        retryable=status in RETRYABLE if retryable is None else retryable,
+        errors=[Fault(field=f.field, message=f.message, code=f.code) for f in fields] or None,
+    )
+    text = json.dumps(body.model_dump(exclude_none=True), ensure_ascii=False)
+    response = Response(text, status, content_type="application/problem+json")
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(retry_after)
+    if status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def refuse_invalid(error: ValidationError) -> NoReturn:
+    """What flask-openapi3 calls for a body, query or path that its model refuses."""
+    fields = [
+        FieldError(
+            field=".".join(str(part) for part in fault["loc"]) or "body",
+            message=_words(fault["type"], fault["msg"]),
+            code="unknown_field" if fault["type"] == "extra_forbidden" else fault["type"],
+        )
+        for fault in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    names = ", ".join(dict.fromkeys(field.field for field in fields[:10]))
+    raise errors.InvalidRequest(f"The request is malformed: {names}", fields=fields) from error
+
+
+def _words(kind: str, message: str) -> str:
+    if kind == "extra_forbidden":
+        return "unknown field"
+    return message.removeprefix("Value error, ")
+
+
+def install(app: Flask) -> None:
+    app.register_error_handler(PressroomError, _known)
+    app.register_error_handler(HTTPException, _http)
+    for away in (OperationalError, InterfaceError, PoolTimeout):
+        app.register_error_handler(away, _database_away)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _known(error: PressroomError) -> Response:
+    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+    if status == 500:
+        return _unexpected(error)
+    detail = f"{error.message}. {error.hint}" if error.hint else error.message
+    return problem(
+        status,
+        error.code,
+        detail,
+        fields=error.fields if isinstance(error, errors.RequestError) else (),
+        retryable=True if error.code == "still_under_way" else None,
+        retry_after=_retry_after(error, status),
+    )
+
+
+def _retry_after(error: PressroomError, status: int) -> int | None:
+    if isinstance(error, errors.Unavailable):
+        return error.retry_after
+    if error.code == "still_under_way":
+        return 1
+    return 30 if status in RETRYABLE else None
+
+
+def _http(error: HTTPException) -> Response:
+    status = error.code or 500
+    code = HTTPStatus(status).phrase.lower().replace(" ", "_")
+    response = problem(status, code, error.description or HTTPStatus(status).phrase)
+    for name, value in error.get_headers():
+        if name.lower() not in {"content-type", "content-length"}:
+            response.headers[name] = value
+    return response
+
+
+def _database_away(error: Exception) -> Response:
+    log.warning("the database is away", reason=type(error).__name__)
+    return _known(DATABASE_AWAY)
+
+
+def _unexpected(error: Exception) -> Response:
+    log.error("a request failed", exc_info=error)
+    return problem(500, "internal_error", "Something went wrong on our side. It has been logged.")

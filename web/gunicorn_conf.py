@@ -1,0 +1,27 @@
+"""gunicorn's settings: `gunicorn -c python:web.gunicorn_conf`."""
+
+import os
+from typing import Any
+
+wsgi_app = "web.app:create_app()"
+bind = f"0.0.0.0:{os.environ.get('PRESSROOM_PORT', '8000')}"
+worker_class = "gthread"
+workers = 2
+threads = 8
+#: Each worker makes its own connections and threads, after the fork.
+preload_app = False
+#: Of a worker that no longer turns its own loop; a long upload in one of its threads is none.
+timeout = 60
+graceful_timeout = 25
+keepalive = 5
+#: Requests carry keys, and signed addresses: they are not written down.
+accesslog = None
+errorlog = "-"
+control_socket_disable = True
+
+
+def worker_exit(_server: Any, worker: Any) -> None:
+    """The listener's thread would hold the process back."""
+    app = getattr(worker, "wsgi", None)
+    if app is not None:
+        app.extensions["pressroom"].close()

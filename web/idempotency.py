@@ -1,0 +1,131 @@
+"""`Idempotency-Key`: the same request again gets the same answer, and does nothing again."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from flask import Response, request
+from pydantic import BaseModel
+from sqlalchemy import delete, func, select, text, tuple_
+from sqlalchemy.orm import Session
+
+from shared.errors import Conflict, FieldError, InvalidRequest, Unprocessable
+from shared.models import IdempotencyKey
+from web.auth import PROFILE_HEADER, caller
+from web.services import services
+
+HEADER = "Idempotency-Key"
+REPLAYED = "Idempotent-Replayed"
+UNDER_WAY = "still_under_way"
+MAX_LENGTH = 255
+#: Longer than the 24 h that are promised; rows older than this go at the next request with a key.
+KEPT = timedelta(hours=48)
+_PRUNED_AT_ONCE = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """An answer, and what is to be done once its transaction has committed."""
+
+    body: BaseModel | None
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    afterwards: Callable[[], object] = lambda: None
+
+    def text(self) -> str:
+        return self.body.model_dump_json(by_alias=True) if self.body is not None else ""
+
+    def response(self) -> Response:
+        return _response(self.text(), self.status, self.headers)
+
+
+def _response(body: str, status: int, headers: dict[str, Any]) -> Response:
+    return Response(body, status, headers, content_type="application/json")
+
+
+def once(work: Callable[[Session], Reply], *, content: str | None = None) -> Response:
+    """Do `work` in a transaction and answer; or repeat the answer that its key was given before.
+
+    `content` stands for the body where it is not JSON. Raises `Unprocessable` for a key that came
+    with another request, and `Conflict` while the first is still under way.
+    """
+    key = _key()
+    with services().database.transaction() as session:
+        if key is None:
+            reply = work(session)
+        else:
+            request_hash = _request_hash(content)
+            earlier = _earlier(session, key, request_hash) or _lock(session, key, request_hash)
+            if earlier is not None:
+                return earlier
+            reply = work(session)
+            _remember(session, key, request_hash, reply)
+    reply.afterwards()
+    return reply.response()
+
+
+def _key() -> str | None:
+    key = request.headers.get(HEADER)
+    if key is not None and not 0 < len(key) <= MAX_LENGTH:
+        fault = FieldError(field=HEADER, message=f"must have 1 to {MAX_LENGTH} characters")
+        raise InvalidRequest(f"{HEADER} must have 1 to {MAX_LENGTH} characters", fields=[fault])
+    return key
+
+
+def _request_hash(content: str | None) -> str:
+    body = content if content is not None else json.dumps(request.get_json(), sort_keys=True)
+    profile = request.headers.get(PROFILE_HEADER, "")
+    parts = [request.method, request.full_path, profile, body]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _earlier(session: Session, key: str, request_hash: str) -> Response | None:
+    row = session.scalar(
+        select(IdempotencyKey).where(
+            IdempotencyKey.api_key_id == caller().key_id, IdempotencyKey.key == key
+        )
+    )
+    if row is None:
+        return None
+    if row.request_hash != request_hash:
+        raise Unprocessable(f"This {HEADER} came with another request", code="key_reused")
+    headers = {**row.headers, REPLAYED: "true"}
+    return _response(services().box.open(row.body), row.status, headers)
+
+
+def _lock(session: Session, key: str, request_hash: str) -> Response | None:
+    """Hold the key until the transaction ends; an answer that came just before is returned."""
+    name = f"{caller().key_id}:{key}"
+    query = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 11))")
+    if not session.scalar(query, {"name": name}):
+        raise Conflict(f"The first request with this {HEADER} is still under way", code=UNDER_WAY)
+    return _earlier(session, key, request_hash)
+
+
+def _remember(session: Session, key: str, request_hash: str, reply: Reply) -> None:
+    _prune(session)
+    session.add(
+        IdempotencyKey(
+            api_key_id=caller().key_id,
+            key=key,
+            request_hash=request_hash,
+            status=reply.status,
+            headers=reply.headers,
+            body=services().box.seal(reply.text()),
+        )
+    )
+
+
+def _prune(session: Session) -> None:
+    """Delete some expired rows; those that another request is deleting are left to it."""
+    row = tuple_(IdempotencyKey.api_key_id, IdempotencyKey.key)
+    expired = (
+        select(IdempotencyKey.api_key_id, IdempotencyKey.key)
+        .where(IdempotencyKey.created_at < func.now() - KEPT)
+        .limit(_PRUNED_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    session.execute(delete(IdempotencyKey).where(row.in_(expired)))

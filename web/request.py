@@ -1,0 +1,65 @@
+"""A request whose JSON is an object of clean text, or else a 400 that says what is wrong."""
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from flask import Request
+
+from shared.errors import FieldError, InvalidRequest
+
+#: Of JSON; files go by another way and have limits of their own.
+MAX_JSON_BYTES = 64 * 1024**2
+
+
+class ApiRequest(Request):
+    max_content_length = MAX_JSON_BYTES
+
+    def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
+        """The body. Never None: what is not a JSON object raises `InvalidRequest`."""
+        if not self.mimetype and not self.get_data():
+            return {}  # an empty body, which some requests may have
+        if not self.is_json:
+            given = self.mimetype or "none"
+            raise InvalidRequest(
+                f"The content type must be application/json, and is {given}", code="not_json"
+            )
+        try:
+            body = json.loads(self.get_data(), parse_constant=_no_number)
+        except (ValueError, RecursionError) as error:
+            raise InvalidRequest(f"The body is not JSON: {error}", code="not_json") from error
+        if not isinstance(body, dict):
+            raise InvalidRequest("The body must be a JSON object", code="not_json")
+        if faults := list(_unclean(body)):
+            raise InvalidRequest("The body holds what cannot be stored", fields=faults)
+        return body
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _unclean(body: dict[str, Any]) -> Iterator[FieldError]:
+    """Text and numbers that PostgreSQL cannot hold."""
+    waiting: list[tuple[str, Any]] = [("", body)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, str) and not is_clean(value):
+            yield FieldError(field=path, message="holds a NUL or half a character")
+        elif isinstance(value, float) and not math.isfinite(value):
+            yield FieldError(field=path, message="is too large a number")
+        elif isinstance(value, dict):
+            waiting += [(_join(path, key), inner) for key, inner in value.items()]
+            waiting += [(_join(path, "key"), key) for key in value if not is_clean(key)]
+        elif isinstance(value, list):
+            waiting += [(_join(path, str(index)), inner) for index, inner in enumerate(value)]
+
+
+def _join(path: str, name: str) -> str:
+    name = name if is_clean(name) else "?"
+    return f"{path}.{name}" if path else name
+
+
+def is_clean(text: str) -> bool:
+    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)

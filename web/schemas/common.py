@@ -1,0 +1,56 @@
+"""What the shapes have in common: strict bodies, ids, times."""
+
+from datetime import datetime
+from typing import Annotated, Generic, TypeVar
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
+
+T = TypeVar("T")
+
+
+class Body(BaseModel):
+    """A request's; an unknown field is refused by its name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class IdPath(BaseModel):
+    id: str
+
+
+def _iso(value: object) -> object:
+    """Only text: a number would be taken for seconds since 1970, which nobody writes on purpose."""
+    if value is None or isinstance(value, datetime):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("must be a time in ISO 8601")  # noqa: TRY004 (pydantic reports these)
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError as error:
+        raise ValueError("must be a time in ISO 8601, such as 2026-08-01T18:30:00Z") from error
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError("must be a time zone such as Europe/Berlin") from error
+    return name
+
+
+#: With or without a zone.
+IsoTime = Annotated[datetime, BeforeValidator(_iso)]
+Zone = Annotated[str, Field(max_length=64), AfterValidator(_zone)]
+Flag = Annotated[bool, Strict()]
+Number = Annotated[float, Strict()]
+Whole = Annotated[int, Strict()]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+ExternalId = Annotated[str, Field(max_length=255)]
+
+
+class Page(BaseModel, Generic[T]):
+    """A part of a list; `next_cursor` leads to the next one."""
+
+    items: list[T]
+    next_cursor: str | None

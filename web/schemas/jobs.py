@@ -1,0 +1,83 @@
+"""Jobs, their progress, and posts."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from shared.domain.states import JobState, PostState
+from web.paging import PageQuery
+from web.schemas.common import IsoTime
+
+
+class JobView(BaseModel):
+    id: str
+    kind: str
+    profile_id: str
+    state: JobState
+    counts: dict[str, int] = Field(description="Posts, or uploads, by state")
+    total: int
+    percentage: int
+    eta: datetime | None = Field(description="When its last open post is due")
+    external_id: str | None
+    created_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+
+
+class ProgressView(BaseModel):
+    step: str
+    percentage: int
+    status: Literal["in_progress", "completed", "completed_with_errors", "failed", "not_found"]
+    updated_at: datetime | None
+    error_detail: str | None = None
+
+
+class JobsQuery(PageQuery):
+    state: JobState | None = None
+    kind: Literal["upload", "bulk_upload", "publish", "bulk_publish"] | None = None
+
+
+class JobPostsQuery(PageQuery):
+    state: PostState | None = None
+
+
+class PostsQuery(JobPostsQuery):
+    integration_id: str | None = None
+    since: IsoTime | None = Field(None, alias="from", description="Due then or later")
+    until: IsoTime | None = Field(None, alias="to", description="Due before then")
+
+
+class IntegrationOfPost(BaseModel):
+    id: str
+    identifier: str | None
+    name: str | None
+
+
+class PostError(BaseModel):
+    code: str
+    message: str
+    hint: str | None
+
+
+class EventView(BaseModel):
+    at: datetime
+    event: str
+    detail: str | None
+
+
+class PostView(BaseModel):
+    id: str
+    job_id: str
+    profile_id: str
+    integration: IntegrationOfPost
+    content: str
+    media_ids: list[str]
+    publish_at: datetime
+    state: PostState
+    attempts: int
+    error: PostError | None
+    postiz_post_id: str | None
+    release_url: str | None
+    external_id: str | None
+    timeline: list[EventView]

@@ -1,0 +1,138 @@
+"""Profiles and their Postiz credentials."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from web.auth import PROFILE_ID
+from web.schemas.common import Body, Name
+
+_MASK = "•"
+
+
+def _api_url(value: str) -> str:
+    """A bare host is meant as an https address."""
+    value = value.strip()
+    return value if "://" in value else f"https://{value}"
+
+
+def _api_key(value: str) -> str:
+    if _MASK in value:
+        raise ValueError("is the masked key of a reply: send the whole key, or leave it out")
+    if not (value.isascii() and value.isprintable() and " " not in value):
+        raise ValueError("must be printable ASCII without spaces")
+    return value
+
+
+def _profile_id(value: str) -> str:
+    if not PROFILE_ID.fullmatch(value):
+        raise ValueError("must be 1 to 64 letters, digits, - and _, and start with none of those")
+    return value
+
+
+ApiUrl = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_api_url)]
+ApiSecret = Annotated[
+    str, Field(min_length=1, max_length=1000, repr=False), AfterValidator(_api_key)
+]
+ProfileId = Annotated[str, AfterValidator(_profile_id)]
+
+
+class PostizCredentials(Body):
+    """Both or neither: one alone is refused."""
+
+    api_url: ApiUrl
+    api_key: ApiSecret
+
+
+class TtsSettings(BaseModel):
+    """`postiz`, and whatever else the profile's owner keeps here."""
+
+    model_config = ConfigDict(extra="allow")
+
+    postiz: PostizCredentials | None = Field(
+        None, description="null: use the credentials of the environment"
+    )
+
+    def changes(self) -> dict[str, Any]:
+        return self.model_dump(exclude_unset=True)
+
+
+class NewProfile(Body):
+    id: ProfileId | None = None
+    name: Name
+    description: str | None = None
+    tts_settings: TtsSettings | None = None
+
+
+class PutProfile(Body):
+    name: Name
+    description: str | None = None
+
+
+class PatchProfile(Body):
+    """What is not named stays; `tts_settings` merges at the top level."""
+
+    name: Name | None = None
+    description: str | None = None
+    tts_settings: TtsSettings | None = None
+
+    @model_validator(mode="after")
+    def _has_a_name(self) -> "PatchProfile":
+        if "name" in self.model_fields_set and self.name is None:
+            raise ValueError("name must not be null")
+        return self
+
+
+class ValidateCredentials(Body):
+    """Without `api_key`, the saved credentials are tried; `api_url` alone is refused."""
+
+    api_url: ApiUrl | None = None
+    api_key: ApiSecret | None = None
+
+    @model_validator(mode="after")
+    def _never_sends_a_saved_key_elsewhere(self) -> "ValidateCredentials":
+        if self.api_url is not None and self.api_key is None:
+            raise ValueError("api_url needs its api_key: a saved key is sent to its own URL only")
+        return self
+
+
+class PostizCheck(BaseModel):
+    ok: bool
+    detail: str
+
+
+class ProfileView(BaseModel):
+    id: str
+    name: str
+    description: str | None
+    tts_settings: dict[str, Any] = Field(description="The Postiz key is masked")
+    account_id: str | None
+    paused: bool
+    created_at: datetime
+    updated_at: datetime
+    postiz_check: PostizCheck | None = Field(
+        None, description="What trying the new credentials came to; only where they changed"
+    )
+
+
+class CredentialsView(BaseModel):
+    source: str = Field(description="profile, environment or none")
+    api_url: str | None
+    api_key: str | None = Field(description="Masked")
+
+
+class IntegrationView(BaseModel):
+    id: str
+    name: str
+    identifier: str
+    picture: str | None
+    disabled: bool
+    profile: str | None
+
+
+class ValidationView(BaseModel):
+    ok: bool
+    base_url: str | None
+    integrations: list[IntegrationView] | None
+    detail: str

@@ -1,0 +1,54 @@
+"""Uploads: files and addresses."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from web.schemas.common import Body, ExternalId
+from web.schemas.jobs import JobView
+
+Url = Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+class UploadByUrl(Body):
+    url: Url
+    external_id: ExternalId | None = None
+
+
+class BulkUploadByUrl(Body):
+    items: Annotated[list[UploadByUrl], Field(min_length=1, max_length=1000)]
+
+
+class MediaView(BaseModel):
+    """All but `id` is known once the file is there: at once, or when fetched from its URL."""
+
+    id: str
+    sha256: str | None
+    size: int | None
+    mime: str | None
+    width: int | None
+    height: int | None
+    duration: float | None = Field(description="Seconds")
+    duplicate: bool = Field(description="The profile had this very file already")
+
+
+class UploadReply(BaseModel):
+    job: JobView
+    media: MediaView
+
+
+class ItemError(BaseModel):
+    code: str
+    message: str
+
+
+class UploadedItem(BaseModel):
+    index: int
+    ok: bool
+    media: MediaView | None = None
+    error: ItemError | None = None
+
+
+class BulkUploadReply(BaseModel):
+    job: JobView
+    items: list[UploadedItem]

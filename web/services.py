@@ -1,0 +1,74 @@
+"""What a web process holds: made once, after the fork, and handed to the views."""
+
+from dataclasses import dataclass
+from typing import Self, cast
+
+import redis
+from flask import current_app
+
+from shared import enqueue, invalidation
+from shared.config import Settings
+from shared.crypto import SecretBox
+from shared.db import Database
+from shared.invalidation import Listener
+from shared.publishers import PublisherFactory, Publishers
+from shared.storage import Storage, open_storage
+from web.bounded import BoundedCalls
+
+#: As many as a worker has threads, so that no request waits for a connection.
+POOL_SIZE = 8
+_EXTENSION = "pressroom"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    settings: Settings
+    database: Database
+    box: SecretBox
+    storage: Storage
+    broker: redis.Redis
+    waker: enqueue.Waker
+    publishers: Publishers
+    listener: Listener
+    calls: BoundedCalls
+
+    @classmethod
+    def start(cls, settings: Settings) -> Self:
+        redis_url = settings.redis_url.get_secret_value()
+        database = Database.connect(settings, pool_size=POOL_SIZE)
+        box = SecretBox.from_settings(settings)
+        publishers = Publishers(PublisherFactory(database, settings, box))
+        storage = open_storage(settings.media_url)
+        storage.remove_abandoned()
+        return cls(
+            settings=settings,
+            database=database,
+            box=box,
+            storage=storage,
+            broker=invalidation.connect(redis_url),
+            waker=enqueue.Waker(enqueue.sender(redis_url)),
+            publishers=publishers,
+            listener=Listener(redis_url, publishers.reset).start(),
+            calls=BoundedCalls(),
+        )
+
+    def close(self) -> None:
+        self.listener.stop()
+        self.publishers.reset()
+        self.calls.close()
+        self.broker.close()
+        self.database.close()
+
+    def settings_changed(self, profile_id: str, version: int) -> None:
+        """Drop the profile's publisher here at once, and ask every other process to."""
+        self.publishers.reset(profile_id)
+        invalidation.broadcast(self.broker, profile_id, version)
+
+
+def install(app: object, services: Services) -> None:
+    app.extensions[_EXTENSION] = services  # type: ignore[attr-defined]
+
+
+def services() -> Services:
+    """Those of the process that answers this request."""
+    return cast(Services, current_app.extensions[_EXTENSION])

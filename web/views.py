@@ -1,0 +1,101 @@
+"""Rows as replies show them, and the wake-ups that follow an accepted request."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.orm import Session
+
+from shared import jobs, post_views
+from shared.jobs import Outcome
+from shared.media import sha256_of
+from shared.models import Event, Job, Media, Post
+from web.api.resource import PREFIX
+from web.schemas.jobs import EventView, IntegrationOfPost, JobView, PostError, PostView
+from web.schemas.uploads import MediaView
+from web.services import services
+
+#: More than these are left to the sweep, which looks within seconds.
+WAKE_UPS = 50
+
+
+def job_view(outcome: Outcome) -> JobView:
+    job = outcome.job
+    return JobView(
+        id=str(job.id),
+        kind=job.kind,
+        profile_id=job.profile_id,
+        state=outcome.state,
+        counts=dict(outcome.counts),
+        total=job.total,
+        percentage=outcome.percentage,
+        eta=outcome.eta,
+        external_id=job.external_id,
+        created_at=job.created_at,
+        updated_at=outcome.touched_at,
+        finished_at=outcome.finished_at,
+    )
+
+
+def new_job_view(session: Session, job: Job) -> JobView:
+    """Of a job that this transaction has made."""
+    session.refresh(job)
+    return job_view(jobs.outcome(session, job))
+
+
+def location(job: Job) -> dict[str, str]:
+    return {"Location": f"{PREFIX}/jobs/{job.id}"}
+
+
+def media_view(media: Media, *, duplicate: bool) -> MediaView:
+    return MediaView(
+        id=str(media.id),
+        sha256=sha256_of(media),
+        size=media.size,
+        mime=media.mime,
+        width=media.width,
+        height=media.height,
+        duration=media.duration,
+        duplicate=duplicate,
+    )
+
+
+def post_list(session: Session, posts: Sequence[Post]) -> list[PostView]:
+    timelines = post_views.timelines(session, posts)
+    return [_post_view(post, timelines[post.id]) for post in posts]
+
+
+def _post_view(post: Post, timeline: Sequence[Event]) -> PostView:
+    return PostView(
+        id=str(post.id),
+        job_id=str(post.job_id),
+        profile_id=post.profile_id,
+        integration=IntegrationOfPost(
+            id=post.integration_id,
+            identifier=post.integration_identifier,
+            name=post.integration_name,
+        ),
+        content=post.content,
+        media_ids=[str(media_id) for media_id in post.media_ids],
+        publish_at=post.publish_at,
+        state=post.state,
+        attempts=post.attempts,
+        error=_error(post),
+        postiz_post_id=post.postiz_post_id,
+        release_url=post.release_url,
+        external_id=post.external_id,
+        timeline=[
+            EventView(at=event.at, event=event.event, detail=event.detail) for event in timeline
+        ],
+    )
+
+
+def _error(post: Post) -> PostError | None:
+    if post.error_code is None:
+        return None
+    return PostError(code=post.error_code, message=post.error_message or "", hint=post.error_hint)
+
+
+def wake_uploads(account_media_ids: Sequence[int]) -> None:
+    """Stops at the first that does not go out: the broker is away, and each costs its time-out."""
+    for each in account_media_ids[:WAKE_UPS]:
+        if not services().waker.upload(each):
+            return
