@@ -13,7 +13,6 @@ import psutil
 from local.service import Service
 
 ROOT = Path(__file__).resolve().parent.parent
-_LOG_LIMIT = 20_000_000  # bytes, checked at each start
 
 
 class Child:
@@ -24,7 +23,7 @@ class Child:
         self.log = log
         self.started_at = time.monotonic()
         service.prepare()
-        _make_room(log)
+        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 service.command,
@@ -76,17 +75,3 @@ def stop(children: Sequence[Child]) -> None:
         while not child.has_ended() and time.monotonic() - asked_at < child.service.patience:
             time.sleep(0.05)
         child.bury()
-
-
-def last_lines(log: Path, count: int = 20) -> str:
-    if not log.exists():
-        return ""
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 20_000))
-        return "\n".join(file.read().decode(errors="replace").splitlines()[-count:])
-
-
-def _make_room(log: Path) -> None:
-    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if log.exists() and log.stat().st_size > _LOG_LIMIT:
-        log.replace(log.with_suffix(".log.1"))

@@ -14,10 +14,11 @@ from typing import Any
 from rich.console import Console
 
 from local import stack_file
-from local.child import ROOT, last_lines
+from local.child import ROOT
 from local.demo_story import tell
 from local.errors import StackError
 from local.home import Home
+from local.logs import last_lines
 from local.stack_file import Addresses
 
 _START_SECONDS = 300

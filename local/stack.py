@@ -113,7 +113,7 @@ class Stack:
         return Service(
             name=f"worker-{queue}",
             role="worker",
-            command=_celery("worker", *options, "--loglevel", "INFO"),
+            command=_celery("worker", *options),
             environ=self._environ,
             healthy=celery_answers(self.addresses.redis_url, queue),
             patience=_WORKER_PATIENCE,

@@ -5,8 +5,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from local.child import Child, last_lines, stop
+from local.child import Child, stop
 from local.errors import StackError
+from local.logs import keep_bounded, last_lines
 from local.service import Service
 from local.stack_file import Processes
 
@@ -126,6 +127,7 @@ class Supervisor:
     def _look(self) -> None:
         for slot in (slot for stage in self._stages for slot in stage):
             slot.tend()
+            keep_bounded(slot.log)
         now = self.processes()
         if now != self._seen:
             self._seen = now

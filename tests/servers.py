@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from local.child import ROOT, Child, last_lines, stop
+from local.child import ROOT, Child, stop
+from local.logs import last_lines
 from local.service import Service
 
 _START_SECONDS = 60
