@@ -52,7 +52,7 @@ def read(
     profiles = select(Profile.account_id, Profile.id).where(Profile.account_id.in_(ids))
     if profile_ids is not None:
         profiles = profiles.where(Profile.id.in_(profile_ids))
-    owners = session.execute(profiles.order_by(Profile.id)).tuples().all()
+    owners = session.execute(profiles.order_by(Profile.id)).all()
     listed = session.scalars(
         select(Integration)
         .where(Integration.account_id.in_(ids), Integration.listed)
@@ -77,7 +77,7 @@ def _backlogs(session: Session, ids: Sequence[int]) -> Iterable[tuple[int, int, 
     query = select(Post.account_id, func.count(), last).where(
         Post.account_id.in_(ids), Post.state.in_(BACKLOG)
     )
-    return session.execute(query.group_by(Post.account_id)).tuples().all()
+    return session.execute(query.group_by(Post.account_id)).all()
 
 
 def users(session: Session, account_id: int) -> list[str]:

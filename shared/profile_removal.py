@@ -61,7 +61,7 @@ def _open_posts(session: Session, profile_id: str) -> dict[str, int]:
     pending = select(Post.id).where(Post.profile_id == profile_id, Post.state == PostState.PENDING)
     session.execute(pending.with_for_update())
     query = select(Post.state, func.count()).where(Post.profile_id == profile_id)
-    return dict(session.execute(query.group_by(Post.state)).tuples().all())
+    return {row[0]: row[1] for row in session.execute(query.group_by(Post.state))}
 
 
 def _storage_keys(session: Session, profile_id: str) -> list[str]:

@@ -32,9 +32,7 @@ def _profile_id(value: str) -> str:
 
 
 ApiUrl = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_api_url)]
-ApiSecret = Annotated[
-    str, Field(min_length=1, max_length=1000, repr=False), AfterValidator(_api_key)
-]
+ApiSecret = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_api_key)]
 ProfileId = Annotated[str, AfterValidator(_profile_id)]
 
 

@@ -1,0 +1,44 @@
+"""The HTTP API on a database of its own, with a sandbox Postiz behind it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.sandbox.process import SandboxProcess, start_sandbox
+from tests.api import Api, settings_for
+
+DEMO_KEY = "sandbox-demo-key"
+
+
+@pytest.fixture(scope="session")
+def api_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
+    with start_sandbox(tmp_path_factory.mktemp("api-sandbox")) as running:
+        yield running
+
+
+@pytest.fixture
+def postiz(api_sandbox: SandboxProcess) -> SandboxProcess:
+    """Without faults and posts, and with the organizations that it is born with."""
+    api_sandbox.admin.clear_faults()
+    api_sandbox.admin.reset()
+    return api_sandbox
+
+
+@pytest.fixture
+def bare_api(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Api]:
+    """With nothing in it, and no Postiz in its environment."""
+    made = Api(settings_for(database_url, redis_url, tmp_path))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def api(bare_api: Api, postiz: SandboxProcess) -> Api:
+    """With a profile `acme` whose Postiz is the sandbox."""
+    credentials = {"api_url": postiz.api_url, "api_key": DEMO_KEY}
+    body = {"id": "acme", "name": "Acme", "tts_settings": {"postiz": credentials}}
+    made = bare_api.post("/profiles", body)
+    assert made.status_code == 201, made.text
+    assert made.json["postiz_check"]["ok"], made.text
+    return bare_api
