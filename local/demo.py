@@ -25,7 +25,7 @@ _START_SECONDS = 300
 _STOP_SECONDS = 90
 _SETTLE_SECONDS = "3"
 
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 140)
 
 
 def demo(users: Mapping[str, str]) -> None:

@@ -139,7 +139,9 @@ def _raise_if_hopeless(posts: list[dict[str, Any]], *, too_late: bool) -> None:
 
 
 def _table(posts: list[dict[str, Any]]) -> Table:
-    table = Table("integration", "state", "Postiz id", "release URL")
+    table = Table("integration", "state")
+    table.add_column("Postiz id", overflow="fold")
+    table.add_column("release URL", overflow="fold")
     for post in posts:
         name = post["integration"]["name"] or post["integration"]["id"]
         table.add_row(name, post["state"], post["postiz_post_id"], post["release_url"])
