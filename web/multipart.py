@@ -18,8 +18,9 @@ from web.request import is_clean
 MIMETYPE = "multipart/form-data"
 FILE_FIELD = "file"
 MAX_FILES = 1000
-_MAX_FIELD_BYTES = 64 * 1024
 _BUFFER = 1024**2
+#: The parser holds what it has read to this limit too, so it must exceed the buffer.
+_MAX_FIELD_BYTES = 4 * _BUFFER
 _NAME_LENGTH = 255
 
 

@@ -1,0 +1,83 @@
+"""What a file is, by its first bytes; and what to do about those that Postiz would refuse."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.sniff import HEAD_BYTES, IMAGE_LIMIT, VIDEO_LIMIT, sniff, too_large
+from shared.errors import UnsupportedMedia
+
+
+def boxed(brand: bytes) -> bytes:
+    return b"\0\0\0\x20ftyp" + brand + b"\0" * 20
+
+
+ACCEPTED = [
+    (b"\xff\xd8\xff\xe0\0\x10JFIF", "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "image/png"),
+    (b"GIF87a\x01\0", "image/gif"),
+    (b"GIF89a\x01\0", "image/gif"),
+    (b"RIFF\x10\0\0\0WEBPVP8 ", "image/webp"),
+    *[(boxed(brand), "video/mp4") for brand in (b"isom", b"mp42", b"avc1", b"iso5", b"mp41")],
+]
+REFUSED = [
+    (boxed(b"qt  "), "QuickTime"),
+    (b"\0\0\0\x08wide\0\0\0\0mdat", "QuickTime"),
+    (b"\0\0\x10\0moov" + b"\0" * 20, "QuickTime"),
+    (boxed(b"M4V "), "M4V"),
+    (boxed(b"M4VH"), "M4V"),
+    (boxed(b"3gp4"), "3GP"),
+    (boxed(b"3g2a"), "3GP"),
+    (boxed(b"M4A "), "audio"),
+    (boxed(b"avif"), "AVIF"),
+    (boxed(b"avis"), "AVIF"),
+    (boxed(b"heic"), "HEIC"),
+    (boxed(b"mif1"), "HEIF"),
+    (b"\x1a\x45\xdf\xa3" + b"\0" * 20, "WebM"),
+    (b"BM\x36\0\0\0", "BMP"),
+    (b"II*\0\x08\0", "TIFF"),
+    (b"MM\0*\0\0", "TIFF"),
+    (b"RIFF\x10\0\0\0AVI LIST", "AVI"),
+    (b"RIFF\x10\0\0\0WAVEfmt ", "no image or video"),
+    (b"%PDF-1.7", "PDF"),
+    (b"hello, world", "no image or video"),
+    (b"\0\0\0\x20ftyp", "no image or video"),
+    (b"", "no image or video"),
+]
+
+
+@pytest.mark.parametrize(("head", "mime"), ACCEPTED)
+def test_types_that_postiz_takes_are_known_by_their_bytes(head: bytes, mime: str) -> None:
+    assert sniff(head).mime == mime
+
+
+@pytest.mark.parametrize(("head", "name"), REFUSED)
+def test_a_refusal_names_the_type_and_says_what_postiz_takes(head: bytes, name: str) -> None:
+    with pytest.raises(UnsupportedMedia) as refusal:
+        sniff(head)
+    assert name in refusal.value.message
+    assert "Postiz takes" in refusal.value.message
+
+
+def test_a_quicktime_movie_comes_with_the_command_that_converts_it() -> None:
+    with pytest.raises(UnsupportedMedia, match=r"ffmpeg -i in\.mov -c copy out\.mp4"):
+        sniff(boxed(b"qt  "))
+
+
+@given(st.binary(max_size=64))
+def test_any_bytes_are_either_known_or_refused(head: bytes) -> None:
+    try:
+        assert sniff(head).limit in {IMAGE_LIMIT, VIDEO_LIMIT}
+    except UnsupportedMedia as refusal:
+        assert refusal.message
+
+
+@given(st.sampled_from(ACCEPTED), st.binary(max_size=64))
+def test_what_follows_the_head_changes_nothing(known: tuple[bytes, str], tail: bytes) -> None:
+    head, mime = known
+    assert sniff((head.ljust(HEAD_BYTES, b"\0") + tail)[: HEAD_BYTES + 8]).mime == mime
+
+
+def test_each_kind_names_its_limit() -> None:
+    assert "10 MiB" in too_large(sniff(ACCEPTED[0][0]))
+    assert "1 GiB" in too_large(sniff(boxed(b"isom")))
