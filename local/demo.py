@@ -63,7 +63,9 @@ def _stack(home: Home, users: Mapping[str, str]) -> Iterator[Addresses]:
         try:
             yield _addresses(home, up)
         finally:
-            _stop(up)
+            status = _stop(up)
+        if status != 0:
+            raise StackError(f"the stack ended with exit status {status}")
 
 
 def _environment(home: Home, users: Mapping[str, str]) -> dict[str, str]:
@@ -88,11 +90,9 @@ def _addresses(home: Home, up: subprocess.Popen[bytes]) -> Addresses:
     return written[0]
 
 
-def _stop(up: subprocess.Popen[bytes]) -> None:
+def _stop(up: subprocess.Popen[bytes]) -> int:
     up.terminate()
-    status = up.wait(timeout=_STOP_SECONDS)
-    if status != 0:
-        raise StackError(f"the stack ended with exit status {status}")
+    return up.wait(timeout=_STOP_SECONDS)
 
 
 def _leave(_number: int, _frame: Any) -> None:
