@@ -1,6 +1,7 @@
 """The HTTP API as a test calls it: the real application, in this process, on real servers."""
 
 import io
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -9,7 +10,7 @@ from typing import Any
 
 import av
 from cryptography.fernet import Fernet
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from werkzeug.test import TestResponse
 
 from shared import keys
@@ -43,8 +44,16 @@ class Api:
         self.services = Services.start(settings)
         self.app = create_app(parts=self.services)
         self.home = Path(settings.media_url.removeprefix("file://"))
+        self.empty()
+
+    def empty(self) -> None:
+        """Back to the beginning: no rows but the admin key, no files, no publishers."""
+        tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
         with self.services.database.transaction() as session:
+            session.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
             keys.install_admin_key(session, ADMIN_KEY)
+        shutil.rmtree(self.home, ignore_errors=True)
+        self.services.publishers.reset()
 
     def close(self) -> None:
         self.services.close()

@@ -1,11 +1,12 @@
 """The HTTP API on a database of its own, with a sandbox Postiz behind it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from local.postgres import Postgres
 from local.sandbox.process import SandboxProcess, start_sandbox
+from local.valkey import Valkey
 from tests.api import Api, settings_for
 
 DEMO_KEY = "sandbox-demo-key"
@@ -25,12 +26,23 @@ def postiz(api_sandbox: SandboxProcess) -> SandboxProcess:
     return api_sandbox
 
 
-@pytest.fixture
-def bare_api(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Api]:
-    """With nothing in it, and no Postiz in its environment."""
-    made = Api(settings_for(database_url, redis_url, tmp_path))
+@pytest.fixture(scope="session")
+def one_api(
+    postgres: Postgres, valkey_server: Valkey, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Api]:
+    """One application for all tests: starting and ending it takes longer than most of them."""
+    postgres.create_database("api", template="migrated")
+    home = tmp_path_factory.mktemp("api")
+    made = Api(settings_for(postgres.url("api"), valkey_server.url(), home))
     yield made
     made.close()
+
+
+@pytest.fixture
+def bare_api(one_api: Api) -> Api:
+    """With nothing in it, and no Postiz in its environment."""
+    one_api.empty()
+    return one_api
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def row(**more: Any) -> Row:
 
 
 def good(*rows: Row, known: Known = KNOWN) -> list[PlannedPost]:
-    _, faults = plan_posts(rows, known)
+    posts, faults = plan_posts(rows, known)
     assert faults == []
     return posts
 
