@@ -1,0 +1,146 @@
+"""Idempotency keys: the same request again gets the same answer, and does nothing again."""
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select, text, update
+from werkzeug.test import TestResponse
+
+from shared.models import ApiKey, IdempotencyKey
+from tests.api import FILES, Api
+
+ONCE = {"Idempotency-Key": "once"}
+PUBLISH = {"caption": "hi", "integration_ids": ["int-mastodon"]}
+BULK = {"items": [{"caption": "a"}, {"caption": "b"}], "integration_ids": ["int-mastodon"]}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/postiz/publish", PUBLISH),
+        ("/postiz/bulk-publish", BULK),
+        ("/postiz/upload", {"url": "http://example.com/a.mp4"}),
+        ("/postiz/bulk-upload", {"items": [{"url": "http://example.com/a.mp4"}]}),
+        ("/profiles", {"name": "New"}),
+        ("/keys", {"name": "k", "scopes": ["read"]}),
+    ],
+)
+def test_a_repeated_request_is_answered_as_before(
+    api: Api, path: str, body: dict[str, Any]
+) -> None:
+    profile = "acme" if path.startswith("/postiz") else None
+    first = api.post(path, body, profile=profile, headers=ONCE)
+    assert first.status_code in {201, 202}, first.text
+    assert "Idempotent-Replayed" not in first.headers
+    before = api.rows()
+    again = api.post(path, body, profile=profile, headers=ONCE)
+    assert (again.status_code, again.json) == (first.status_code, first.json)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert again.headers["Location"] == first.headers["Location"]
+    assert api.rows() == before
+
+
+def test_the_order_of_fields_does_not_make_another_request(api: Api) -> None:
+    api.post("/postiz/publish", PUBLISH, profile="acme", headers=ONCE)
+    turned = dict(reversed(PUBLISH.items()))
+    assert api.post("/postiz/publish", turned, profile="acme", headers=ONCE).status_code == 202
+    assert api.rows()["jobs"] == 1
+
+
+def test_another_request_under_the_same_key_is_refused(api: Api) -> None:
+    api.post("/postiz/publish", PUBLISH, profile="acme", headers=ONCE)
+    before = api.rows()
+    for path, body in (
+        ("/postiz/publish", {**PUBLISH, "caption": "b"}),
+        ("/postiz/bulk-publish", BULK),
+    ):
+        other = api.post(path, body, profile="acme", headers=ONCE)
+        assert (other.status_code, other.json["code"]) == (422, "key_reused")
+    assert api.rows() == before
+
+
+def upload(api: Api, content: bytes, **fields: str) -> TestResponse:
+    return api.upload(content, profile="acme", headers=ONCE, fields=fields)
+
+
+def test_a_file_is_compared_by_its_content_and_fields(api: Api) -> None:
+    first = upload(api, FILES.png(1), external_id="e")
+    again = upload(api, FILES.png(1), external_id="e")
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert again.json == first.json
+    assert upload(api, FILES.png(2), external_id="e").status_code == 422
+    assert upload(api, FILES.png(1), external_id="f").status_code == 422
+    assert api.rows()["jobs"] == 1
+    assert len(api.files()) == 1
+
+
+def test_keys_are_told_apart_by_who_holds_them(api: Api) -> None:
+    other = api.key("publish")
+    for key in (None, other):
+        more = {} if key is None else {"key": key}
+        reply = api.post("/postiz/publish", PUBLISH, profile="acme", headers=ONCE, **more)
+        assert "Idempotent-Replayed" not in reply.headers
+    assert api.rows()["jobs"] == 2
+
+
+def test_a_refused_request_may_be_mended_under_the_same_key(api: Api) -> None:
+    bad = {**PUBLISH, "integration_ids": ["int-none"]}
+    assert api.post("/postiz/publish", bad, profile="acme", headers=ONCE).status_code == 422
+    assert api.post("/postiz/publish", PUBLISH, profile="acme", headers=ONCE).status_code == 202
+
+
+def test_a_first_request_still_under_way_is_a_409_to_try_again(api: Api) -> None:
+    with api.services.database.transaction() as session:
+        owner = session.scalars(select(ApiKey.id)).one()
+        lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 11))")
+        session.execute(lock, {"name": f"{owner}:once"})
+        busy = api.post("/postiz/publish", PUBLISH, profile="acme", headers=ONCE)
+    assert (busy.status_code, busy.json["code"]) == (409, "still_under_way")
+    assert busy.json["retryable"] is True
+    assert api.rows()["jobs"] == 0
+
+
+def test_many_at_once_do_it_once(api: Api) -> None:
+    replies: list[TestResponse] = []
+
+    def send() -> None:
+        replies.append(api.post("/postiz/bulk-publish", BULK, profile="acme", headers=ONCE))
+
+    threads = [threading.Thread(target=send) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {reply.status_code for reply in replies} <= {202, 409}
+    assert len({reply.json["job"]["id"] for reply in replies if reply.status_code == 202}) == 1
+    assert (api.rows()["jobs"], api.rows()["posts"]) == (1, 2)
+
+
+def test_a_stored_answer_is_encrypted(api: Api) -> None:
+    body = {"name": "k", "scopes": ["read"]}
+    key = api.post("/keys", body, headers=ONCE).json["key"]
+    with api.services.database.transaction() as session:
+        assert key not in session.scalars(select(IdempotencyKey.body)).one()
+
+
+def test_answers_are_kept_for_a_day_and_go_some_time_later(api: Api) -> None:
+    for name, age in (("a", 25), ("b", 50)):
+        headers = {"Idempotency-Key": name}
+        api.post("/postiz/publish", PUBLISH, profile="acme", headers=headers)
+        with api.services.database.transaction() as session:
+            row = update(IdempotencyKey).where(IdempotencyKey.key == name)
+            session.execute(row.values(created_at=func.now() - timedelta(hours=age)))
+    api.post("/postiz/publish", PUBLISH, profile="acme", headers={"Idempotency-Key": "c"})
+    with api.services.database.transaction() as session:
+        kept = session.scalars(select(IdempotencyKey.key).order_by(IdempotencyKey.key)).all()
+    assert kept == ["a", "c"]
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256])
+def test_a_key_of_no_sense_is_a_400(api: Api, key: str) -> None:
+    headers = {"Idempotency-Key": key}
+    reply = api.post("/postiz/publish", PUBLISH, profile="acme", headers=headers)
+    assert reply.status_code == 400
+    assert api.rows()["jobs"] == 0
