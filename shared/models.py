@@ -288,6 +288,7 @@ class Submission(Base):
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
     profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"))
     server: Mapped[str]
+    kind: Mapped[str] = mapped_column(default="stage")  # stage, park
     marker_at: Mapped[datetime]  # its date in Postiz; the millisecond is ours alone
     elements: Mapped[int]
     state: Mapped[str] = mapped_column(default="sending")  # sending, staged, rejected, abandoned
@@ -316,7 +317,8 @@ class Handover(Base):
     submission_id: Mapped[int] = mapped_column(ForeignKey("submissions.id"), index=True)
     postiz_id: Mapped[str]
     marker_at: Mapped[datetime]  # the date under which to find it in Postiz
-    state: Mapped[str] = mapped_column(default="staged")  # see worker/reconcile.py
+    state: Mapped[str] = mapped_column(default="staged")  # see shared/domain/settling.py
+    parked_at: Mapped[datetime | None]  # the date in 2099 that it was given
     released_at: Mapped[datetime | None]  # the one status change, ever: when it was sent
     release_status: Mapped[int | None]  # what was answered, None while unknown
     buried_at: Mapped[datetime | None]

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from shared.domain.budget import BudgetState, free_at, learned, reserved, rolled
 from shared.errors import PressroomError
 from shared.log import get_logger
-from shared.models import Account, Submission
+from shared.models import Account, Post, Submission
 from shared.postiz_replies import Budget
 from worker.decisions import Again, HoldAccount, RetryLater, Unknown, WaitUntil, backoff, decide
 
@@ -60,11 +60,11 @@ def budget_of(account: Account) -> BudgetState:
     )
 
 
-def reserve_call(session: Session, account: Account) -> bool:
+def reserve_call(session: Session, account: Account, *, parking: bool = False) -> bool:
     """Take one call from the budget. False when there is none left now."""
     now = session.scalar(select(func.now())) or datetime.now(UTC)
     state = rolled(budget_of(account), now, unsettled=_unsettled(session, account))
-    if free_at(state, now) > now:
+    if free_at(state, now, parking=parking) > now:
         return False
     _save_budget(account, reserved(state))
     return True
@@ -136,3 +136,9 @@ def _rest(account: Account) -> None:
     account.failures += 1
     account.healthy = account.failures < 3
     account.retry_at = now_plus(backoff(account.failures))
+
+
+def server_of(session: Session, post_id: int) -> str:
+    """The Postiz server that a post goes to: what writes are paced by."""
+    query = select(Account.server).join(Post, Post.account_id == Account.id)
+    return session.scalars(query.where(Post.id == post_id)).one()

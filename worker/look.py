@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from shared.errors import PressroomError
 from shared.models import Account, Handover, Post, Profile
-from shared.postiz import RemotePost
+from shared.postiz import Postiz, RemotePost
 from worker import accounts
 from worker.runtime import Runtime
 from worker.submissions import may_call
@@ -32,7 +32,7 @@ class Subject:
     key_hash: str | None
     handover_id: int
     postiz_id: str
-    marker_at: datetime
+    markers: tuple[datetime, ...]  # the dates under which it may stand in Postiz
     handover_state: str
     integration_identifier: str | None
     integration_name: str | None
@@ -78,7 +78,7 @@ def _subjects(session: Session, ids: Sequence[int], token: int) -> list[Subject]
             key_hash=profile.key_hash,
             handover_id=handover.id,
             postiz_id=handover.postiz_id,
-            marker_at=handover.marker_at,
+            markers=(handover.marker_at, *([handover.parked_at] if handover.parked_at else [])),
             handover_state=handover.state,
             integration_identifier=post.integration_identifier,
             integration_name=post.integration_name,
@@ -98,15 +98,14 @@ def read(
     Stops early when the account answers badly, or at the monotonic time `ends`: what was not
     looked at comes back when its lease is over.
     """
-    for (profile_id, version, marker_at), group in _by_window(subjects).items():
+    for (profile_id, version, markers), group in _by_window(subjects).items():
         if time.monotonic() > ends:
             return
         try:
             postiz = runtime.publishers.get(profile_id, version).postiz
-            seen = {row.id: row for row in postiz.window(marker_at, marker_at)}
+            seen = _windows(postiz, markers, timedelta(0))
             if any(one.postiz_id not in seen for one in group):
-                wide = postiz.window(marker_at - WIDE, marker_at + WIDE)
-                seen |= {row.id: row for row in wide}
+                seen |= _windows(postiz, markers, WIDE)
         except PressroomError as error:
             _badly(runtime, account_id, error, group[0])
             return
@@ -114,13 +113,30 @@ def read(
             yield one, seen.get(one.postiz_id)
 
 
+def _windows(
+    postiz: Postiz, markers: Iterable[datetime], around: timedelta
+) -> dict[str, RemotePost]:
+    rows = (postiz.window(marker - around, marker + around) for marker in markers)
+    return {row.id: row for window in rows for row in window}
+
+
 def _by_window(
     subjects: Iterable[Subject],
-) -> dict[tuple[str, int, datetime], list[Subject]]:
-    groups: dict[tuple[str, int, datetime], list[Subject]] = defaultdict(list)
+) -> dict[tuple[str, int, tuple[datetime, ...]], list[Subject]]:
+    groups: dict[tuple[str, int, tuple[datetime, ...]], list[Subject]] = defaultdict(list)
     for one in subjects:
-        groups[one.profile_id, one.version, one.marker_at].append(one)
+        groups[one.profile_id, one.version, one.markers].append(one)
     return groups
+
+
+def look_again(session: Session, subjects: Sequence[Subject], pause: timedelta) -> None:
+    """Have releases that are still ours looked at again after `pause`."""
+    for one in subjects:
+        session.execute(
+            update(Post)
+            .where(Post.id == one.post_id, Post.claim == one.claim)
+            .values(lease_until=func.now() + pause)
+        )
 
 
 def _badly(runtime: Runtime, account_id: int, error: PressroomError, one: Subject) -> None:

@@ -1,4 +1,9 @@
-"""Reconcile: find out what became of a release, by looking; nothing is ever sent a second time."""
+"""Reconcile: find out what became of a release, by looking; nothing is ever sent a second time.
+
+A draft that still stands as one when a status change must long have landed is parked, deleted, and
+staged anew. Each step is committed before the next one, so that any of them may be the last that a
+worker makes.
+"""
 
 import time
 from datetime import datetime, timedelta
@@ -7,12 +12,22 @@ from sqlalchemy import func, update
 from sqlalchemy.orm import Session
 
 from shared import posts
-from shared.domain.settling import GiveUp, HandedOver, LookAgain, settle_step
+from shared.domain.settling import (
+    DELETING,
+    Bury,
+    Delete,
+    GiveUp,
+    HandedOver,
+    LookAgain,
+    Park,
+    SettleStep,
+    settle_step,
+)
 from shared.domain.states import PostState
-from shared.errors import ClaimLost
-from shared.models import Post
+from shared.errors import ClaimLost, PressroomError
+from shared.models import Handover, Post
 from shared.postiz import RemotePost
-from worker import look, pace
+from worker import accounts, look, pace, park
 from worker.runtime import Runtime
 from worker.track import apply as apply_tracking
 
@@ -21,43 +36,69 @@ UNKNOWN = "It may have been published. Look at the channel, and retry it only if
 
 
 def settle(runtime: Runtime, account_id: int) -> None:
-    """Look at every release of this account whose end is not known yet."""
+    """Look at every release of this account whose end is not known yet, and settle what can be."""
     due = [Post.state == PostState.RELEASING, Post.lease_until <= func.now()]
     subjects = look.claim(runtime, account_id, due, lease_column="lease_until")
     ends = time.monotonic() + TURN
-    for one, remote in look.read(runtime, account_id, subjects, ends=ends):
-        _apply(runtime, one, remote)
+    to_park = [
+        one
+        for one, remote in look.read(runtime, account_id, subjects, ends=ends)
+        if isinstance(_apply(runtime, one, remote), Park)
+    ]
+    park.park(runtime, account_id, to_park)
 
 
-def _apply(runtime: Runtime, one: look.Subject, remote: RemotePost | None) -> None:
+def _apply(runtime: Runtime, one: look.Subject, remote: RemotePost | None) -> SettleStep | None:
+    """Do what is to be done; None when somebody else has claimed the post in the meantime."""
     try:
         with runtime.database.transaction() as session:
             now = pace.clock(session)
-            step = settle_step(
-                remote.state if remote else None,
-                age=now - one.released_at,
-                unknown_after=timedelta(seconds=runtime.settings.unknown_release_seconds),
-                give_up_after=timedelta(seconds=runtime.settings.outcome_unknown_seconds),
-            )
-            match step:
-                case HandedOver():
-                    _handed_over(session, one, now)
-                case LookAgain(after=pause):
-                    _look_again(session, one, pause)
-                case GiveUp():
-                    posts.fail(
-                        session,
-                        [one.post_id],
-                        PostState.RELEASING,
-                        code="outcome_unknown",
-                        message="Postiz never said what became of the release.",
-                        hint=UNKNOWN,
-                        claim=one.claim,
-                    )
+            step = _step(runtime, one, remote, now)
+            _write(session, one, step, now)
+        if isinstance(step, Delete):
+            _delete(runtime, one)
     except ClaimLost:
-        return
+        return None
     if isinstance(step, HandedOver) and remote is not None:
         apply_tracking(runtime, one, remote)
+    return step
+
+
+def _step(
+    runtime: Runtime, one: look.Subject, remote: RemotePost | None, now: datetime
+) -> SettleStep:
+    return settle_step(
+        remote.state if remote else None,
+        handover=one.handover_state,
+        in_2099=remote is not None and park.is_far(remote.publish_at),
+        age=now - one.released_at,
+        unknown_after=timedelta(seconds=runtime.settings.unknown_release_seconds),
+        give_up_after=timedelta(seconds=runtime.settings.outcome_unknown_seconds),
+    )
+
+
+def _write(session: Session, one: look.Subject, step: SettleStep, now: datetime) -> None:
+    match step:
+        case HandedOver():
+            _handed_over(session, one, now)
+        case LookAgain(after=pause):
+            look.look_again(session, [one], pause)
+        case Delete():
+            _keep(session, one, DELETING)
+        case Bury():
+            _bury(session, one, "gone after our delete")
+        case GiveUp():
+            posts.fail(
+                session,
+                [one.post_id],
+                PostState.RELEASING,
+                code="outcome_unknown",
+                message="Postiz never said what became of the release.",
+                hint=UNKNOWN,
+                claim=one.claim,
+            )
+        case Park():
+            pass  # all of them together, by one call
 
 
 def _handed_over(session: Session, one: look.Subject, now: datetime) -> None:
@@ -72,9 +113,52 @@ def _handed_over(session: Session, one: look.Subject, now: datetime) -> None:
     )
 
 
-def _look_again(session: Session, one: look.Subject, pause: timedelta) -> None:
-    session.execute(
-        update(Post)
-        .where(Post.id == one.post_id, Post.claim == one.claim)
-        .values(lease_until=func.now() + pause)
+def _keep(session: Session, one: look.Subject, state: str) -> None:
+    """Note the handover's state, if the claim is still ours."""
+    ours = Post.id == one.post_id, Post.claim == one.claim, Post.state == PostState.RELEASING
+    held = session.query(Post.id).where(*ours).with_for_update().first()
+    if held is None:
+        raise ClaimLost(f"post {one.post_id} is no longer ours to settle")
+    session.execute(update(Handover).where(Handover.id == one.handover_id).values(state=state))
+
+
+def _delete(runtime: Runtime, one: look.Subject) -> None:
+    """Delete a parked draft; an unclear end is looked at again."""
+    with runtime.database.transaction() as session:
+        server = accounts.server_of(session, one.post_id)
+        slot = pace.take_slot(session, server, per_second=runtime.settings.writes_per_second)
+        asked_at = pace.clock(session)
+        if slot is None:
+            look.look_again(session, [one], timedelta(seconds=1))
+    if slot is None:
+        return
+    pace.wait_for(asked_at, slot)
+    try:
+        runtime.publishers.get(one.profile_id, one.version).postiz.delete(one.postiz_id)
+    except PressroomError as error:
+        with runtime.database.transaction() as session:
+            posts.add_events(session, [one.post_id], "delete_unknown", error.message)
+            look.look_again(session, [one], timedelta(seconds=2))
+        return
+    with runtime.database.transaction() as session:
+        _bury(session, one, "deleted by us after parking")
+
+
+def _bury(session: Session, one: look.Subject, why: str) -> None:
+    """The id is dead, and the post free to be staged anew: one transaction."""
+    posts.bury(session, [one.post_id], why)
+    posts.move(
+        session,
+        [one.post_id],
+        PostState.RELEASING,
+        PostState.PENDING,
+        event="release_undone",
+        detail=why,
+        claim=one.claim,
+        values={
+            "submission_id": None,
+            "postiz_post_id": None,
+            "release_at": None,
+            "released_at": None,
+        },
     )

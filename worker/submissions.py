@@ -3,7 +3,7 @@
 import hashlib
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -127,7 +127,7 @@ def _candidate(post: Post) -> Candidate:
 def _write_down(session: Session, account: Account, chosen: list[Post], lease: float) -> Call:
     first = chosen[0]
     profile = session.get_one(Profile, first.profile_id)
-    elements = _elements(session, account.id, chosen)
+    elements = elements_of(session, account.id, chosen)
     submission = Submission(
         account_id=account.id,
         profile_id=profile.id,
@@ -166,7 +166,14 @@ def _write_down(session: Session, account: Account, chosen: list[Post], lease: f
     )
 
 
-def _elements(session: Session, account_id: int, chosen: list[Post]) -> list[Element]:
+def elements_of(
+    session: Session,
+    account_id: int,
+    chosen: Sequence[Post],
+    postiz_ids: Mapping[int, str] | None = None,
+) -> list[Element]:
+    """What is sent of each post; with `postiz_ids`, to change those posts in place."""
+    present = postiz_ids or {}
     wanted = {media_id for post in chosen for media_id in post.media_ids}
     uploaded = session.scalars(
         select(AccountMedia).where(
@@ -183,6 +190,7 @@ def _elements(session: Session, account_id: int, chosen: list[Post]) -> list[Ele
             content=post.content,
             settings=post.settings,
             images=[remote[media_id] for media_id in post.media_ids],
+            postiz_id=present.get(post.id),
         )
         for post in chosen
     ]

@@ -111,7 +111,7 @@ def _write(
             _errored(session, one, pause, reason)
         case LookAgain(after=pause):
             _again(session, one, {"track_at": func.now() + pause})
-    if remote is not None and remote.publish_at != one.marker_at:
+    if remote is not None and remote.publish_at != one.markers[0]:
         moved = update(Handover).where(Handover.id == one.handover_id)
         session.execute(moved.values(marker_at=remote.publish_at))
 

@@ -29,11 +29,12 @@ def rolled(state: BudgetState, now: datetime, *, unsettled: int) -> BudgetState:
     return replace(state, used=unsettled, window_ends_at=None)
 
 
-def free_at(state: BudgetState, now: datetime) -> datetime:
-    """When the next counted call may be made: `now` if at once."""
+def free_at(state: BudgetState, now: datetime, *, parking: bool = False) -> datetime:
+    """When the next counted call may be made: `now` if at once. Parking may use the reserve."""
     if state.blocked_until is not None and state.blocked_until > now:
         return state.blocked_until
-    if state.limit is None or state.used < state.limit - reserve(state.limit):
+    kept = 0 if parking or state.limit is None else reserve(state.limit)
+    if state.limit is None or state.used < state.limit - kept:
         return now
     return state.window_ends_at or now + WINDOW
 

@@ -18,6 +18,21 @@ class LookAgain:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Park:
+    """Move the draft to 2099, out of the reach of a status change that may still land."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delete:
+    """It stands parked as a draft: nothing can publish it any more, and it may go."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bury:
+    """It was parked as a draft, and our delete has removed it: it may be staged anew."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class GiveUp:
     """Nobody can tell: a person has to look."""
 
@@ -39,18 +54,41 @@ class Errored:
     after: timedelta
 
 
+#: What a handover is in, while its post is `releasing`: the status change was sent; the move to
+#: 2099 may have been; it stands there; its delete may have been sent.
+RELEASING, PARKING, PARKED, DELETING = "releasing", "parking", "parked", "deleting"
+
+SettleStep = HandedOver | LookAgain | Park | Delete | Bury | GiveUp
+
+
 def settle_step(
-    state: str | None, *, age: timedelta, unknown_after: timedelta, give_up_after: timedelta
-) -> HandedOver | LookAgain | GiveUp:
+    state: str | None,
+    *,
+    handover: str,
+    in_2099: bool,
+    age: timedelta,
+    unknown_after: timedelta,
+    give_up_after: timedelta,
+) -> SettleStep:
     """Of a release that is `age` old; `state` is None where Postiz does not list the post.
 
-    Absence proves nothing: a moved date or a disconnected channel look the same.
+    Absence proves nothing by itself: a moved date or a disconnected channel look the same. After
+    the post was seen parked as a draft it does not have to: nothing but a person can publish it.
     """
-    if state not in {None, DRAFT}:
-        return HandedOver()
+    match state:
+        case "DRAFT" if in_2099:
+            return Delete()
+        case None if handover == DELETING:
+            return Bury()
+        case "QUEUE" if in_2099:
+            pass  # the status change landed: before the move, and it publishes now, or after it
+        case "QUEUE" | "PUBLISHED" | "ERROR":
+            return HandedOver()
+        case "DRAFT" if age >= unknown_after:
+            return Park()
     if age >= give_up_after:
         return GiveUp()
-    return LookAgain(after=timedelta(seconds=1 if age < unknown_after else 30))
+    return LookAgain(after=timedelta(seconds=1 if age < unknown_after else 15))
 
 
 def track_step(

@@ -237,3 +237,43 @@ def test_settling_keeps_a_large_staging_from_being_released_too_early(world: Wor
     settle = timedelta(seconds=world.settings.settle_seconds)
     assert rows
     assert all(released - replied >= settle for replied, released in rows)
+
+
+def test_a_draft_whose_release_was_lost_is_parked_deleted_and_staged_anew(world: World) -> None:
+    world.profile(key=KEY)
+    world.sandbox.add_fault("reply_lost_before", route="PUT /posts/:id/status", times=1)
+    ids = world.job("acme", ["in the end once"])
+    world.until_all(PostState.PUBLISHED, ids)
+    assert sent_contents(world) == ["in the end once"]
+    assert [event for event in world.timeline(ids[0]) if "park" in event or "undone" in event] == [
+        "parking",
+        "parked",
+        "release_undone",
+    ]
+    alive = [post for post in world.sandbox.posts() if not post["deleted"]]
+    assert len(alive) == 1
+
+
+@pytest.mark.parametrize("lands_after", [1.0, 3.0, 5.0])
+def test_a_status_change_that_lands_late_publishes_at_most_once(
+    world: World, lands_after: float
+) -> None:
+    """The worker gives up after its time-out; the request goes on inside Postiz."""
+    world.profile(key=KEY)
+    late = world.settings.call_timeout_seconds + lands_after
+    world.sandbox.add_fault("hang_then_do", route="PUT /posts/:id/status", times=1, seconds=late)
+    ids = world.job("acme", ["once"])
+    world.until(lambda: world.states(ids)[0] in {PostState.PUBLISHED, PostState.FAILED}, seconds=90)
+    assert sent_contents(world) == ["once"]
+
+
+@pytest.mark.parametrize("kind", ["reply_lost_after", "reply_lost_before", "error_500_after"])
+@pytest.mark.parametrize("route", ["POST /posts", "DELETE /posts/:id"])
+def test_the_settling_itself_may_meet_faults(world: World, kind: str, route: str) -> None:
+    world.profile(key=KEY)
+    ids = world.job("acme", ["once"], in_seconds=4)
+    world.until_all(PostState.STAGED, ids)
+    world.sandbox.add_fault("reply_lost_before", route="PUT /posts/:id/status", times=1)
+    world.sandbox.add_fault(kind, route=route, times=1)
+    world.until_all(PostState.PUBLISHED, ids)
+    assert sent_contents(world) == ["once"]

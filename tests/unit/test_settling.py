@@ -6,11 +6,14 @@ import pytest
 
 from shared.domain import settling
 from shared.domain.settling import (
+    Bury,
+    Delete,
     Errored,
     Failed,
     GiveUp,
     HandedOver,
     LookAgain,
+    Park,
     Published,
     settle_step,
     track_step,
@@ -21,8 +24,17 @@ MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 
 
-def settle(state: str | None, age: timedelta) -> object:
-    return settle_step(state, age=age, unknown_after=1.5 * MINUTE, give_up_after=2 * HOUR)
+def settle(
+    state: str | None, age: timedelta, handover: str = settling.RELEASING, in_2099: bool = False
+) -> object:
+    return settle_step(
+        state,
+        handover=handover,
+        in_2099=in_2099,
+        age=age,
+        unknown_after=1.5 * MINUTE,
+        give_up_after=2 * HOUR,
+    )
 
 
 @pytest.mark.parametrize("state", [settling.QUEUE, settling.PUBLISHED, settling.ERROR])
@@ -31,11 +43,29 @@ def test_whatever_is_no_draft_was_handed_over(state: str, age: timedelta) -> Non
     assert settle(state, age) == HandedOver()
 
 
-@pytest.mark.parametrize("state", [settling.DRAFT, None])
-def test_a_draft_or_an_absence_proves_nothing_and_a_person_decides(state: str | None) -> None:
-    assert isinstance(settle(state, timedelta(0)), LookAgain)
-    assert isinstance(settle(state, HOUR), LookAgain)
-    assert settle(state, 2 * HOUR) == GiveUp()
+@pytest.mark.parametrize("handover", [settling.RELEASING, settling.PARKING, settling.PARKED])
+def test_an_absence_proves_nothing_and_in_the_end_a_person_decides(handover: str) -> None:
+    assert isinstance(settle(None, timedelta(0), handover), LookAgain)
+    assert isinstance(settle(None, HOUR, handover), LookAgain)
+    assert settle(None, 2 * HOUR, handover) == GiveUp()
+
+
+def test_a_draft_is_parked_once_a_late_status_change_must_have_landed_and_not_before() -> None:
+    assert isinstance(settle(settling.DRAFT, MINUTE), LookAgain)
+    assert settle(settling.DRAFT, 2 * MINUTE) == Park()
+    assert settle(settling.DRAFT, 2 * MINUTE, settling.PARKING) == Park()  # harmless to repeat
+
+
+def test_only_a_draft_seen_in_2099_is_deleted_and_only_then_may_it_be_gone() -> None:
+    assert settle(settling.DRAFT, HOUR, settling.PARKED, in_2099=True) == Delete()
+    assert settle(settling.DRAFT, HOUR, settling.DELETING, in_2099=True) == Delete()
+    assert settle(None, HOUR, settling.DELETING) == Bury()
+
+
+def test_a_status_change_that_landed_around_the_move_is_never_staged_anew() -> None:
+    assert isinstance(settle(settling.QUEUE, HOUR, settling.PARKED, in_2099=True), LookAgain)
+    assert settle(settling.QUEUE, 2 * HOUR, settling.PARKED, in_2099=True) == GiveUp()
+    assert settle(settling.PUBLISHED, HOUR, settling.PARKED, in_2099=True) == HandedOver()
 
 
 def track(state: str | None, *, late: timedelta, error_at: datetime | None = None) -> object:

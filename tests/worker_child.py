@@ -1,0 +1,44 @@
+"""A worker child as a process of its own, without Celery: `python -m tests.worker_child WHAT…`.
+
+It looks for due work again and again until it is killed. `deaf`: it hears no invalidation, as if
+every message were lost. `careless`: besides, nothing of it compares versions, which must be caught.
+"""
+
+import sys
+import time
+
+from shared import publishers
+from shared.invalidation import Listener
+from tests.world import STEPS, InlineWaker
+from worker import runtime, sweep
+
+
+def carelessly() -> None:
+    """Take the version check out of the cache and of every call."""
+    publishers.PublisherFactory.check = lambda *_: None  # type: ignore[method-assign,assignment]
+    kept = publishers.Publishers._fresh
+    publishers.Publishers._fresh = lambda self, profile_id, version: kept(  # type: ignore[method-assign]
+        self, profile_id, 0
+    )
+
+
+def main(words: list[str]) -> None:
+    if "careless" in words:
+        carelessly()
+    if {"deaf", "careless"} & set(words):
+        Listener._listen = lambda self: time.sleep(0.2)  # type: ignore[method-assign]
+    built = runtime.build(InlineWaker())
+    waker = built.waker
+    assert isinstance(waker, InlineWaker)
+    print("working", flush=True)
+    while True:
+        sweep.sweep(built)
+        sweep.tick(built)
+        while waker.waiting:
+            task, argument = waker.waiting.popleft()
+            STEPS[task](built, argument)
+        time.sleep(0.01)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,166 @@
+"""Park: move drafts of unknown release to 2099, where a status change that lands late is harmless.
+
+A draft that is deleted instead may be published all the same by a status change that lands between
+the look and the delete, and leaves no trace (POSTIZ.md). The move is a counted call for many.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from shared import posts
+from shared.domain.settling import PARKED, PARKING
+from shared.errors import PressroomError
+from shared.models import Account, Handover, Post, Submission
+from shared.postiz import Element
+from worker import accounts
+from worker.decisions import Refused, Unknown, decide
+from worker.look import Subject, look_again
+from worker.runtime import Runtime
+from worker.submissions import elements_of, free_marker
+
+AT_ONCE = 100
+FAR = datetime(2099, 1, 1, tzinfo=UTC)
+
+
+def is_far(moment: datetime) -> bool:
+    """Whether a date is one that we park at."""
+    return moment >= FAR
+
+
+@dataclass(frozen=True, kw_only=True)
+class Move:
+    """A counted call that is written down and may be made."""
+
+    submission_id: int
+    account_id: int
+    claim: int
+    marker_at: datetime
+    subjects: Sequence[Subject]
+    elements: Sequence[Element]
+
+
+def park(runtime: Runtime, account_id: int, subjects: Sequence[Subject]) -> list[Subject]:
+    """Park as many as one call takes, of one profile. Returns those that were."""
+    if not subjects:
+        return []
+    of_one = [one for one in subjects if one.profile_id == subjects[0].profile_id][:AT_ONCE]
+    move = _write_down(runtime, account_id, of_one)
+    if move is None:
+        with runtime.database.transaction() as session:
+            look_again(session, of_one, timedelta(seconds=5))
+        return []
+    first = of_one[0]
+    try:
+        postiz = runtime.publishers.get(first.profile_id, first.version).postiz
+        created = postiz.move(move.marker_at, move.elements)
+    except PressroomError as error:
+        _failed(runtime, move, error)
+        return []
+    return _parked(runtime, move, created.ids)
+
+
+def _write_down(runtime: Runtime, account_id: int, subjects: list[Subject]) -> Move | None:
+    """Commit the call and the budget that it uses; None while the account has none to give."""
+    with runtime.database.transaction() as session:
+        account = accounts.claim(session, account_id, lease_seconds=runtime.settings.lease_seconds)
+        if account is None:
+            return None
+        rows = _still_ours(session, subjects)
+        if not rows or not accounts.reserve_call(session, account, parking=True):
+            accounts.give_back(session, account)
+            return None
+        return _submission(session, account, rows)
+
+
+def _still_ours(session: Session, subjects: list[Subject]) -> list[tuple[Subject, Post]]:
+    claims = {one.post_id: one for one in subjects}
+    rows = session.scalars(
+        select(Post).where(Post.id.in_(claims), Post.claim == subjects[0].claim).with_for_update()
+    )
+    return [(claims[row.id], row) for row in rows]
+
+
+def _submission(session: Session, account: Account, rows: list[tuple[Subject, Post]]) -> Move:
+    chosen = [subject for subject, _ in rows]
+    second = FAR + timedelta(seconds=random.randrange(300 * 24 * 3600))  # noqa: S311 (chance)
+    submission = Submission(
+        kind="park",
+        account_id=account.id,
+        profile_id=chosen[0].profile_id,
+        server=account.server,
+        marker_at=free_marker(session, account.id, second),
+        elements=len(chosen),
+    )
+    session.add(submission)
+    session.flush()
+    session.execute(
+        update(Handover)
+        .where(Handover.id.in_([one.handover_id for one in chosen]))
+        .values(state=PARKING, parked_at=submission.marker_at)
+    )
+    posts.add_events(session, [one.post_id for one in chosen], "parking")
+    ids = {one.post_id: one.postiz_id for one in chosen}
+    return Move(
+        submission_id=submission.id,
+        account_id=account.id,
+        claim=account.claim,
+        marker_at=submission.marker_at,
+        subjects=chosen,
+        elements=elements_of(session, account.id, [post for _, post in rows], ids),
+    )
+
+
+def _parked(runtime: Runtime, move: Move, ids: Sequence[str]) -> list[Subject]:
+    """Where Postiz answered another id than the one that was sent, it made a new post: litter."""
+    told = dict(zip(ids, move.subjects, strict=True))
+    same = [one for postiz_id, one in told.items() if postiz_id == one.postiz_id]
+    strangers = [postiz_id for postiz_id, one in told.items() if postiz_id != one.postiz_id]
+    with runtime.database.transaction() as session:
+        account = accounts.went_well(session, move.account_id)
+        accounts.give_back(session, account)
+        submission = session.get_one(Submission, move.submission_id)
+        submission.state, submission.replied_at = "staged", func.clock_timestamp()
+        session.execute(
+            update(Handover)
+            .where(Handover.id.in_([one.handover_id for one in same]))
+            .values(state=PARKED)
+        )
+        posts.add_events(session, [one.post_id for one in same], "parked")
+        look_again(session, same, timedelta(0))
+    _remove(runtime, move, strangers)
+    return same
+
+
+def _remove(runtime: Runtime, move: Move, strangers: Sequence[str]) -> None:
+    if not strangers:
+        return
+    first = move.subjects[0]
+    postiz = runtime.publishers.get(first.profile_id, first.version).postiz
+    for postiz_id in strangers:
+        try:
+            postiz.delete(postiz_id)
+        except PressroomError:
+            continue  # dated 2099: nothing will come of it, and the window shows it to a person
+
+
+def _failed(runtime: Runtime, move: Move, error: PressroomError) -> None:
+    """Moving again is harmless, so an unclear end is as good as none."""
+    decision = decide(error)
+    first = move.subjects[0]
+    with runtime.database.transaction() as session:
+        account = accounts.went_wrong(session, move.account_id, error, key_hash=first.key_hash)
+        accounts.give_back(session, account)
+        submission = session.get_one(Submission, move.submission_id)
+        unclear = isinstance(decision, Unknown)
+        submission.state = "abandoned" if unclear else "rejected"
+        submission.detail = error.message
+        if not unclear and not isinstance(decision, Refused):
+            account.budget_used = max(0, account.budget_used - 1)
+        ids = [one.post_id for one in move.subjects]
+        posts.add_events(session, ids, "parking_failed", error.message)
+        look_again(session, move.subjects, timedelta(seconds=5))
