@@ -10,12 +10,15 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 import certifi
 import urllib3
-from urllib3.exceptions import HTTPError, LocationParseError
+from requests.utils import requote_uri
+from urllib3.exceptions import HTTPError
 
 from shared import addresses
 from shared.errors import InvalidRequest, Transient
 
 MAX_REDIRECTS = 5
+AGENT = "Pressroom"
+_NO_ADDRESS = "It is, or leads to, no http(s) address"
 CONNECT_SECONDS = 5.0
 #: Without a byte for so long, a source is given up.
 STALL_SECONDS = 30.0
@@ -36,28 +39,54 @@ def read_url(url: str, *, allow_private: bool) -> Iterator[bytes]:
             if reply.status not in _REDIRECTS:
                 yield from _body(reply, url)
                 return
-            url = urljoin(url, reply.headers.get("Location", ""))
+            url = _followed(url, reply.headers.get("Location", ""))
     raise InvalidRequest(f"More than {MAX_REDIRECTS} redirects", code="unfetchable")
 
 
 def _get(
     url: str, *, allow_private: bool
 ) -> tuple[urllib3.HTTPConnectionPool, urllib3.BaseHTTPResponse]:
-    addresses.require_http_url(url)
-    parts = urlsplit(url)
+    parts = _parts(url)
     pool = _pool_to(_checked_ip(parts, allow_private=allow_private), parts)
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    headers = {"Host": parts.netloc, "Accept-Encoding": "identity", "User-Agent": "Pressroom"}
+    target = requote_uri((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
+    headers = {"Host": _host_header(parts), "Accept-Encoding": "identity", "User-Agent": AGENT}
     try:
         reply = pool.urlopen(
             "GET", target, headers=headers, redirect=False, retries=False, preload_content=False
         )
-    except (HTTPError, LocationParseError, UnicodeError) as error:
+    except HTTPError as error:
         pool.close()
-        raise Transient(
-            f"{parts.hostname} cannot be reached: {error}", code="unfetchable"
-        ) from error
+        message = f"{parts.hostname} cannot be reached: {error}"
+        raise Transient(message, code="unfetchable") from error
     return pool, reply
+
+
+def _parts(url: str) -> SplitResult:
+    """Raises `InvalidRequest` for what is no http(s) address, or has a name that cannot be one."""
+    try:
+        addresses.require_http_url(url)
+        parts = urlsplit(url)
+        _ascii_host(parts)
+    except ValueError as error:
+        raise InvalidRequest(_NO_ADDRESS, code="unfetchable") from error
+    return parts
+
+
+def _followed(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise InvalidRequest(_NO_ADDRESS, code="unfetchable") from error
+
+
+def _ascii_host(parts: SplitResult) -> str:
+    return (parts.hostname or "").encode("idna").decode("ascii")
+
+
+def _host_header(parts: SplitResult) -> str:
+    host = _ascii_host(parts)
+    host = f"[{host}]" if ":" in host else host
+    return f"{host}:{parts.port}" if parts.port else host
 
 
 def _checked_ip(parts: SplitResult, *, allow_private: bool) -> str:
@@ -87,8 +116,8 @@ def _pool_to(ip: str, parts: SplitResult) -> urllib3.HTTPConnectionPool:
         timeout=_TIMEOUT,
         cert_reqs="CERT_REQUIRED",
         ca_certs=certifi.where(),
-        server_hostname=parts.hostname,
-        assert_hostname=parts.hostname,
+        server_hostname=_ascii_host(parts),
+        assert_hostname=_ascii_host(parts),
     )
 
 

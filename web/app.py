@@ -6,7 +6,7 @@ from flask_openapi3.openapi import OpenAPI
 
 from shared.config import Settings, read_settings
 from shared.log import configure_logging
-from web import auth, docs, drain, errors, health, services
+from web import auth, bodies, docs, errors, health, services
 from web.api import accounts, credentials, jobs, keys, postiz, posts, profiles, publishing, uploads
 from web.api.resource import PREFIX, SECURITY_SCHEME
 from web.request import ApiRequest
@@ -35,7 +35,7 @@ def create_app(settings: Settings | None = None, parts: Services | None = None) 
     app.url_map.strict_slashes = False
     services.install(app, parts)
     errors.install(app)
-    drain.install(app)
+    bodies.install(app)
     app.before_request(_authenticate)
     for module in RESOURCES:
         app.register_api(module.api)

@@ -36,7 +36,9 @@ STATUS: dict[type[PressroomError], int] = {
     errors.PublisherError: 503,
 }
 RETRYABLE = frozenset({429, 503, 507})
-DATABASE_AWAY = errors.Unavailable("The database is away. Nothing was changed: try again soon.")
+DATABASE_AWAY = errors.Unavailable(
+    "The database is away. Try again soon; with an Idempotency-Key nothing is done twice"
+)
 
 
 class Fault(BaseModel):

@@ -157,6 +157,9 @@ def _form(**parts: object) -> dict[str, Any]:
         ({"json": {"url": "file:///etc/passwd"}}, None),
         ({"json": {"url": "http://user:pw@a.b/c.mp4"}}, None),
         ({"json": {"url": "http://a.b:x/c.mp4"}}, None),
+        ({"json": {"url": "http://["}}, "url"),
+        ({"json": {"url": "http://" + "a" * 300}}, "url"),
+        ({"json": {"url": "http://a.b/c\n.mp4"}}, "url"),
     ],
 )
 def test_a_malformed_upload_is_a_400_and_changes_nothing(
@@ -207,6 +210,8 @@ class _Source(BaseHTTPRequestHandler):
             self._answer(302, {"Location": "/loop"})
         elif self.path.startswith("/moved"):
             self._answer(301, {"Location": "/a.png"})
+        elif self.path.startswith("/to-nowhere"):
+            self._answer(302, {"Location": "http://["})
         elif self.path.startswith("/to-file"):
             self._answer(302, {"Location": "file:///etc/passwd"})
         elif self.path == "/a.png":
@@ -255,7 +260,7 @@ def fetch(api: Api, media_id: int, *, allow_private: bool = True) -> Media:
         return session.get_one(Media, media_id)
 
 
-@pytest.mark.parametrize("path", ["/a.png", "/moved"])
+@pytest.mark.parametrize("path", ["/a.png", "/moved", "/moved à l'été?q=1 2"])
 def test_a_url_is_accepted_at_once_and_fetched_later(api: Api, source: str, path: str) -> None:
     row = fetch(api, by_url(api, source + path))
     assert (row.mime, row.size, row.width) == ("image/png", len(FILES.png(3)), 8)
@@ -275,6 +280,7 @@ def test_a_url_of_a_file_that_is_known_shares_it(api: Api, source: str) -> None:
         ("/none", InvalidRequest),
         ("/loop", InvalidRequest),
         ("/to-file", InvalidRequest),
+        ("/to-nowhere", InvalidRequest),
         ("/text", UnsupportedMedia),
         ("/busy", Transient),
         ("/cut", Transient),

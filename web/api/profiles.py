@@ -5,6 +5,7 @@ import secrets
 from flask import Response
 from pydantic import Field
 from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared import profile_removal, profiles
@@ -12,7 +13,7 @@ from shared.connect import Probe
 from shared.errors import Conflict, Forbidden
 from shared.models import Profile
 from web import credentials
-from web.api.resource import problems, resource
+from web.api.resource import PREFIX, problems, resource
 from web.auth import caller, visible
 from web.idempotency import Reply, once
 from web.paging import PageQuery, Query, next_cursor, place_of
@@ -48,18 +49,15 @@ def create_profile(body: NewProfile) -> Response:
 
 def _create(session: Session, body: NewProfile, probe: Probe | None) -> Reply:
     profile_id = body.id or f"p_{secrets.token_hex(6)}"
-    if session.get(Profile, profile_id) is not None:
+    row = insert(Profile).values(id=profile_id, name=body.name, description=body.description)
+    if session.scalar(row.on_conflict_do_nothing().returning(Profile.id)) is None:
         raise Conflict(f"There is a profile {profile_id!r} already")
-    profile = Profile(id=profile_id, name=body.name, description=body.description, tts_settings={})
-    session.add(profile)
-    session.flush()
+    profile = profiles.get(session, profile_id)
     _save_settings(session, profile, body.tts_settings, probe)
+    session.flush()
     session.refresh(profile)
-    return Reply(
-        body=view(profile, probe),
-        status=201,
-        headers={"Location": f"/api/v1/profiles/{profile_id}"},
-    )
+    place = {"Location": f"{PREFIX}/profiles/{profile_id}"}
+    return Reply(body=view(profile, probe), status=201, headers=place)
 
 
 def _save_settings(

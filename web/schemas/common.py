@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Annotated, Generic, TypeVar
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
@@ -39,8 +40,21 @@ def _zone(name: str) -> str:
     return name
 
 
+def _http_url(value: str) -> str:
+    """Whether we may call it is asked later; here only that it can be taken apart and looked up."""
+    try:
+        parts = urlsplit(value)
+        (parts.hostname or "").encode("idna")
+    except ValueError as error:
+        raise ValueError("must be an http(s) address") from error
+    if not value.isprintable():
+        raise ValueError("must not hold control characters")
+    return value
+
+
 #: With or without a zone.
 IsoTime = Annotated[datetime, BeforeValidator(_iso)]
+Url = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_http_url)]
 Zone = Annotated[str, Field(max_length=64), AfterValidator(_zone)]
 Flag = Annotated[bool, Strict()]
 Number = Annotated[float, Strict()]

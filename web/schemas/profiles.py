@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from web.auth import PROFILE_ID
-from web.schemas.common import Body, Name
+from web.schemas.common import Body, Name, Url
 
 _MASK = "•"
 
@@ -31,7 +31,7 @@ def _profile_id(value: str) -> str:
     return value
 
 
-ApiUrl = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_api_url)]
+ApiUrl = Annotated[Url, AfterValidator(_api_url)]
 ApiSecret = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_api_key)]
 ProfileId = Annotated[str, AfterValidator(_profile_id)]
 

@@ -4,10 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from web.schemas.common import Body, ExternalId
+from web.schemas.common import Body, ExternalId, Url
 from web.schemas.jobs import JobView
-
-Url = Annotated[str, Field(min_length=1, max_length=2000)]
 
 
 class UploadByUrl(Body):

@@ -1,0 +1,105 @@
+"""What an upload request brings, one by one: a file or an address, good or refused."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from sqlalchemy.orm import Session
+
+from shared import accepting, addresses, media
+from shared.accepting import Upload
+from shared.errors import InvalidRequest, RequestError
+from shared.models import AccountMedia, Job, Media
+from shared.receiving import Received
+from web.multipart import Part
+from web.schemas.uploads import ItemError, UploadByUrl, UploadedItem
+from web.services import services
+from web.views import media_view
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One file or address of a request. `add` makes its row, or finds that it is there already."""
+
+    index: int = 0
+    add: Callable[[Session], tuple[Media, bool]] | None = None
+    error: RequestError | None = None
+    external_id: str | None = None
+    order: str = ""  # rows are made in one order, so that two requests cannot deadlock
+
+
+def file_item(profile_id: str, index: int, part: Part, external_id: str | None = None) -> Item:
+    received, storage = part.received, services().storage
+    if received is None:
+        return Item(index=index, error=part.error)
+
+    def add(session: Session, received: Received = received) -> tuple[Media, bool]:
+        return media.add_file(session, storage, profile_id, received)
+
+    return Item(index=index, add=add, external_id=external_id, order=received.sha256)
+
+
+def url_items(profile_id: str, rows: Sequence[UploadByUrl]) -> list[Item]:
+    """Each host is looked up once, however many of the rows lie there."""
+    allowed: set[tuple[str, str]] = set()
+    items = []
+    for index, row in enumerate(rows):
+        parts = urlsplit(row.url)
+        place = (parts.scheme, parts.netloc)
+        refusal = None if place in allowed else _refusal(row.url)
+        if refusal is None:
+            allowed.add(place)
+        items.append(_url_item(profile_id, index, row, refusal))
+    return items
+
+
+def _refusal(url: str) -> InvalidRequest | None:
+    """Why we may not fetch it."""
+    try:
+        addresses.require_allowed(url, allow_private=services().settings.allow_private_urls)
+    except InvalidRequest as error:
+        return error
+    return None
+
+
+def _url_item(
+    profile_id: str, index: int, row: UploadByUrl, refusal: InvalidRequest | None
+) -> Item:
+    def add(session: Session) -> tuple[Media, bool]:
+        return media.add_url(session, profile_id, row.url), False
+
+    if refusal is not None:
+        return Item(index=index, error=refusal)
+    return Item(index=index, add=add, external_id=row.external_id)
+
+
+def accept(
+    session: Session, profile_id: str, items: Sequence[Item], *, kind: str
+) -> tuple[Job, list[int], list[UploadedItem]]:
+    """The job of the good items, the rows that wait for a worker, and what became of each item."""
+    account = accepting.account_for(session, profile_id, services().settings, services().box)
+    added = {
+        item.index: item.add(session)
+        for item in sorted(items, key=lambda item: item.order)
+        if item.add is not None
+    }
+    uploads = [
+        Upload(media_id=added[item.index][0].id, external_id=item.external_id)
+        for item in items
+        if item.index in added
+    ]
+    job, rows = accepting.accept_uploads(session, profile_id, account, uploads, kind=kind)
+    return job, _waiting(rows), [_shown(item, added.get(item.index)) for item in items]
+
+
+def _waiting(rows: Sequence[AccountMedia]) -> list[int]:
+    return [row.id for row in rows if row.state == "pending"]
+
+
+def _shown(item: Item, added: tuple[Media, bool] | None) -> UploadedItem:
+    if added is None:
+        assert item.error is not None  # an item is either added or refused
+        error = ItemError(code=item.error.code, message=item.error.message)
+        return UploadedItem(index=item.index, ok=False, error=error)
+    row, duplicate = added
+    return UploadedItem(index=item.index, ok=True, media=media_view(row, duplicate=duplicate))
