@@ -32,6 +32,7 @@ class Slot:
         self.log = log
         self.child: Child | None = None
         self.deaths = 0
+        self.was_healthy = False
         self.last_error = ""
         self._start_at = 0.0
 
@@ -42,6 +43,11 @@ class Slot:
         if self.child is None and time.monotonic() >= self._start_at:
             self._start()
 
+    def is_healthy(self) -> bool:
+        alive = self.child is not None and not self.child.has_ended()
+        self.was_healthy = alive and self.service.healthy()
+        return self.was_healthy
+
     def _start(self) -> None:
         try:
             self.child = Child(self.service, self.log)
@@ -51,7 +57,7 @@ class Slot:
             self._count_death(f"{self.service.name} could not be started: {error}")
 
     def _bury(self, child: Child) -> None:
-        if time.monotonic() - child.started_at > _STEADY_SECONDS:
+        if self.was_healthy and time.monotonic() - child.started_at > _STEADY_SECONDS:
             self.deaths = 0
         status = child.bury()
         self.child = None
@@ -88,7 +94,7 @@ class Supervisor:
         waiting = stage
         while waiting:
             self._look()
-            waiting = [slot for slot in waiting if not _is_healthy(slot)]
+            waiting = [slot for slot in waiting if not slot.is_healthy()]
             for slot in waiting:
                 _give_up_on_hopeless(slot, too_late=time.monotonic() > deadline)
 
@@ -135,10 +141,6 @@ class Supervisor:
         if self._stop_requested():
             raise StopRequested
         time.sleep(_LOOK_SECONDS)
-
-
-def _is_healthy(slot: Slot) -> bool:
-    return slot.child is not None and not slot.child.has_ended() and slot.service.healthy()
 
 
 def _give_up_on_hopeless(slot: Slot, *, too_late: bool) -> None:

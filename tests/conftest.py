@@ -1,6 +1,7 @@
 """Real servers for the tests that ask for them; a test that asks for none opens no socket."""
 
 import itertools
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +16,11 @@ from tests.servers import migrate, running
 from tests.stacks import RunningStack
 
 _MIGRATED = "migrated"
+
+
+def pytest_configure() -> None:
+    """A run that is told to stop ends its servers too, as one that is interrupted does."""
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("told to stop", returncode=143))
 
 
 @pytest.fixture(scope="session")
