@@ -6,9 +6,13 @@ from contextlib import contextmanager
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.selectable import ForUpdateArg
 
 from shared.config import Settings
 
+#: Locks a row against other writers, but not against rows that refer to it (`FOR NO KEY UPDATE`):
+#: a plain `FOR UPDATE` of a profile would wait for every insert of its posts, and they for it.
+ROW_LOCK = ForUpdateArg(key_share=True)
 #: Of our processes with tables: a statement that takes longer has met a lock that nobody gives up.
 STATEMENT_TIMEOUT_MS = 30_000
 
@@ -30,6 +34,7 @@ class Database:
         return cls(
             create_engine(
                 sqlalchemy_url(settings.database_url.get_secret_value()),
+                hide_parameters=True,  # an error's text must not carry what was written
                 pool_size=pool_size,
                 max_overflow=pool_size,
                 pool_pre_ping=True,

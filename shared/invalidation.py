@@ -13,6 +13,8 @@ import redis
 from shared.log import get_logger
 
 CHANNEL = "pressroom.invalidate"
+#: How a listener's connection calls itself in `CLIENT LIST`.
+LISTENER = "pressroom-invalidations"
 #: A broker that is frozen must not hold an answer for longer (seconds).
 BROADCAST_SECONDS = 1.0
 
@@ -79,7 +81,11 @@ class Listener:
     def _listen(self) -> None:
         """Hear messages until the connection fails, which raises, or until stopped."""
         client = redis.Redis.from_url(
-            self._redis_url, socket_connect_timeout=2, socket_timeout=5, health_check_interval=5
+            self._redis_url,
+            client_name=LISTENER,
+            socket_connect_timeout=2,
+            socket_timeout=5,
+            health_check_interval=5,
         )
         with client, client.pubsub() as channel:  # type: ignore[no-untyped-call]
             channel.subscribe(CHANNEL)

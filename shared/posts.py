@@ -95,7 +95,9 @@ def move_to_account(session: Session, profile_id: str, account_id: int) -> None:
     """What was never released is staged anew with the profile's new account."""
     of_profile = (Post.profile_id == profile_id, Post.account_id != account_id)
     staged = session.scalars(
-        select(Post.id).where(*of_profile, Post.state == PostState.STAGED).with_for_update()
+        select(Post.id)
+        .where(*of_profile, Post.state == PostState.STAGED)
+        .with_for_update(key_share=True)
     ).all()
     bury(session, staged, "the profile has another account")
     move(

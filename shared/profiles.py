@@ -10,6 +10,7 @@ from shared import accounts, posts
 from shared.config import Settings
 from shared.connect import Probe, server_of
 from shared.crypto import SecretBox
+from shared.db import ROW_LOCK
 from shared.errors import NotConfigured, NotFound
 from shared.models import Account, Profile
 
@@ -45,7 +46,7 @@ def mask(api_key: str) -> str:
 def get(session: Session, profile_id: str, *, lock: bool = False) -> Profile:
     """The profile; with `lock`, held against other writers. Raises `NotFound`."""
     query = select(Profile).where(Profile.id == profile_id)
-    profile = session.scalar(query.with_for_update() if lock else query)
+    profile = session.scalar(query.with_for_update(key_share=True) if lock else query)
     if profile is None:
         raise NotFound(f"There is no profile {profile_id!r}")
     return profile
@@ -137,7 +138,7 @@ def ensure_account(
     credentials = require_credentials(profile, settings, box)
     if profile.account_id is not None and profile.key_hash == credentials.key_hash:
         return session.get_one(Account, profile.account_id)
-    session.refresh(profile, with_for_update=True)
+    session.refresh(profile, with_for_update=ROW_LOCK)
     account = connect_account(session, profile, credentials)
     assert account is not None  # there are credentials
     bump_version(profile)

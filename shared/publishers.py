@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from shared import connect, profiles
 from shared.config import Settings
 from shared.crypto import SecretBox
-from shared.db import Database
+from shared.db import ROW_LOCK, Database
 from shared.errors import NotConfigured, SettingsChanged, Transient, WrongBaseUrl
 from shared.models import Account, Profile
 from shared.postiz import Postiz
@@ -162,7 +162,7 @@ class PublisherFactory:
         if found.base_url is None:
             kind = WrongBaseUrl if found.code == "not_the_postiz_api" else Transient
             raise kind(found.detail)
-        session.refresh(profile, with_for_update=True)
+        session.refresh(profile, with_for_update=ROW_LOCK)
         account = profiles.connect_account(session, profile, credentials, found)
         assert account is not None  # there are credentials
         return account

@@ -115,7 +115,7 @@ class World:
         contents: Sequence[str],
         *,
         integration: str = "int-mastodon",
-        identifier: str = "mastodon",
+        identifier: str | None = "mastodon",
         in_seconds: float = 0,
         handoff: str = "staged",
         media_ids: Sequence[int] = (),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from shared import accounts, profiles
+from shared.db import ROW_LOCK
 from shared.errors import NotFound, WrongBaseUrl
 from shared.models import Account
 from shared.postiz import RemoteIntegration
@@ -40,7 +41,7 @@ def _publisher(ours: Services, profile_id: str) -> Publisher:
 
 def _found_anew(ours: Services, publisher: Publisher) -> Publisher:
     with ours.database.transaction() as session:
-        session.get_one(Account, publisher.account_id, with_for_update=True).base_url = None
+        session.get_one(Account, publisher.account_id, with_for_update=ROW_LOCK).base_url = None
     ours.publishers.reset(publisher.profile_id)
     return _publisher(ours, publisher.profile_id)
 

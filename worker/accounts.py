@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from shared.db import ROW_LOCK
 from shared.domain.budget import BudgetState, free_at, learned, reserved, rolled
 from shared.errors import PressroomError
 from shared.log import get_logger
@@ -102,7 +103,7 @@ def learn_budget(account: Account, told: Budget | None) -> None:
 
 def went_well(session: Session, account_id: int, told: Budget | None = None) -> Account:
     """The account answered: it is healthy, and its budget known."""
-    account = session.get_one(Account, account_id, with_for_update=True, populate_existing=True)
+    account = session.get_one(Account, account_id, with_for_update=ROW_LOCK, populate_existing=True)
     learn_budget(account, told)
     account.healthy, account.failures, account.retry_at = True, 0, None
     return account
@@ -112,7 +113,7 @@ def went_wrong(
     session: Session, account_id: int, error: PressroomError, *, key_hash: str | None
 ) -> Account:
     """Let the account rest, wait or hold, as the error asks; `key_hash`: of the key used."""
-    account = session.get_one(Account, account_id, with_for_update=True, populate_existing=True)
+    account = session.get_one(Account, account_id, with_for_update=ROW_LOCK, populate_existing=True)
     learn_budget(account, getattr(error, "budget", None))
     log.warning("call failed", account=account_id, code=error.code, reason=error.message)
     match decide(error):

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 from shared.errors import PressroomError
 from shared.models import Account, Handover, Post, Profile
 from shared.postiz import Postiz, RemotePost
-from worker import accounts
+from worker import accounts, calling
 from worker.runtime import Runtime
 from worker.submissions import may_call
 
@@ -26,6 +27,7 @@ class Subject:
     """A post to look at, as it was claimed."""
 
     post_id: int
+    account_id: int
     claim: int
     profile_id: str
     version: int
@@ -72,6 +74,7 @@ def _subjects(session: Session, ids: Sequence[int], token: int) -> list[Subject]
     return [
         Subject(
             post_id=post.id,
+            account_id=post.account_id,
             claim=token,
             profile_id=profile.id,
             version=profile.settings_version,
@@ -102,15 +105,23 @@ def read(
         if time.monotonic() > ends:
             return
         try:
-            postiz = runtime.publishers.get(profile_id, version).postiz
-            seen = _windows(postiz, markers, timedelta(0))
-            if any(one.postiz_id not in seen for one in group):
-                seen |= _windows(postiz, markers, WIDE)
+            seen = calling.call(
+                runtime, profile_id, version, account_id, partial(_find, markers, group)
+            )
         except PressroomError as error:
             _badly(runtime, account_id, error, group[0])
             return
         for one in group:
             yield one, seen.get(one.postiz_id)
+
+
+def _find(
+    markers: Iterable[datetime], group: Sequence[Subject], postiz: Postiz
+) -> dict[str, RemotePost]:
+    seen = _windows(postiz, markers, timedelta(0))
+    if any(one.postiz_id not in seen for one in group):
+        seen |= _windows(postiz, markers, WIDE)
+    return seen
 
 
 def _windows(

@@ -8,6 +8,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import methodcaller
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -15,14 +16,16 @@ from sqlalchemy.orm import Session
 from shared import posts
 from shared.domain.settling import PARKED, PARKING
 from shared.errors import PressroomError
+from shared.log import get_logger
 from shared.models import Account, Handover, Post, Submission
 from shared.postiz import Element
-from worker import accounts
+from worker import accounts, calling
 from worker.decisions import Refused, Unknown, decide
 from worker.look import Subject, look_again
 from worker.runtime import Runtime
 from worker.submissions import elements_of, free_marker
 
+log = get_logger("park")
 AT_ONCE = 100
 FAR = datetime(2099, 1, 1, tzinfo=UTC)
 
@@ -56,8 +59,13 @@ def park(runtime: Runtime, account_id: int, subjects: Sequence[Subject]) -> list
         return []
     first = of_one[0]
     try:
-        postiz = runtime.publishers.get(first.profile_id, first.version).postiz
-        created = postiz.move(move.marker_at, move.elements)
+        created = calling.call(
+            runtime,
+            first.profile_id,
+            first.version,
+            account_id,
+            lambda postiz: postiz.move(move.marker_at, move.elements),
+        )
     except PressroomError as error:
         _failed(runtime, move, error)
         return []
@@ -80,7 +88,9 @@ def _write_down(runtime: Runtime, account_id: int, subjects: list[Subject]) -> M
 def _still_ours(session: Session, subjects: list[Subject]) -> list[tuple[Subject, Post]]:
     claims = {one.post_id: one for one in subjects}
     rows = session.scalars(
-        select(Post).where(Post.id.in_(claims), Post.claim == subjects[0].claim).with_for_update()
+        select(Post)
+        .where(Post.id.in_(claims), Post.claim == subjects[0].claim)
+        .with_for_update(key_share=True)
     )
     return [(claims[row.id], row) for row in rows]
 
@@ -140,12 +150,12 @@ def _remove(runtime: Runtime, move: Move, strangers: Sequence[str]) -> None:
     if not strangers:
         return
     first = move.subjects[0]
-    postiz = runtime.publishers.get(first.profile_id, first.version).postiz
     for postiz_id in strangers:
+        delete = methodcaller("delete", postiz_id)
         try:
-            postiz.delete(postiz_id)
-        except PressroomError:
-            continue  # dated 2099: nothing will come of it, and the window shows it to a person
+            calling.call(runtime, first.profile_id, first.version, move.account_id, delete)
+        except PressroomError as error:  # dated 2099: nothing comes of it, and a person can see it
+            log.warning("litter left in 2099", postiz_id=postiz_id, reason=error.message)
 
 
 def _failed(runtime: Runtime, move: Move, error: PressroomError) -> None:

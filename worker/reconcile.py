@@ -27,7 +27,7 @@ from shared.domain.states import PostState
 from shared.errors import ClaimLost, PressroomError
 from shared.models import Handover, Post
 from shared.postiz import RemotePost
-from worker import accounts, look, pace, park
+from worker import accounts, calling, look, pace, park
 from worker.runtime import Runtime
 from worker.track import apply as apply_tracking
 
@@ -116,7 +116,7 @@ def _handed_over(session: Session, one: look.Subject, now: datetime) -> None:
 def _keep(session: Session, one: look.Subject, state: str) -> None:
     """Note the handover's state, if the claim is still ours."""
     ours = Post.id == one.post_id, Post.claim == one.claim, Post.state == PostState.RELEASING
-    held = session.query(Post.id).where(*ours).with_for_update().first()
+    held = session.query(Post.id).where(*ours).with_for_update(key_share=True).first()
     if held is None:
         raise ClaimLost(f"post {one.post_id} is no longer ours to settle")
     session.execute(update(Handover).where(Handover.id == one.handover_id).values(state=state))
@@ -134,7 +134,13 @@ def _delete(runtime: Runtime, one: look.Subject) -> None:
         return
     pace.wait_for(asked_at, slot)
     try:
-        runtime.publishers.get(one.profile_id, one.version).postiz.delete(one.postiz_id)
+        calling.call(
+            runtime,
+            one.profile_id,
+            one.version,
+            one.account_id,
+            lambda postiz: postiz.delete(one.postiz_id),
+        )
     except PressroomError as error:
         with runtime.database.transaction() as session:
             posts.add_events(session, [one.post_id], "delete_unknown", error.message)

@@ -11,7 +11,7 @@ from shared import posts
 from shared.domain.states import PostState
 from shared.errors import ClaimLost, OutcomeUnknown, PostRejected, PressroomError
 from shared.models import Account, Handover, Post, Profile, Submission
-from worker import accounts, pace
+from worker import accounts, calling, pace
 from worker.decisions import Again, decide
 from worker.reconcile import settle
 from worker.runtime import Runtime
@@ -143,8 +143,13 @@ def _make(runtime: Runtime, one: Release) -> bool:
     """Make the status change. False when the account answered badly: its turn is over."""
     pace.wait_for(one.asked_at, one.slot)
     try:
-        publisher = runtime.publishers.get(one.profile_id, one.version)
-        publisher.postiz.release(one.postiz_id, check=lambda: _still_ours(runtime, one))
+        calling.call(
+            runtime,
+            one.profile_id,
+            one.version,
+            one.account_id,
+            lambda postiz: postiz.release(one.postiz_id, check=lambda: _still_ours(runtime, one)),
+        )
     except ClaimLost:
         return False  # frozen beyond the lease: whoever settles it now must not be disturbed
     except (OutcomeUnknown, PostRejected) as error:

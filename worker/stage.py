@@ -11,9 +11,8 @@ from shared import posts
 from shared.domain.states import PostState
 from shared.errors import PressroomError, Transient
 from shared.models import Account, Handover, Post, Submission
-from shared.postiz import Created
-from shared.publishers import Publisher
-from worker import accounts
+from shared.postiz import Created, Postiz
+from worker import accounts, calling, late
 from worker.decisions import MAX_ATTEMPTS, Refused, Unknown, decide
 from worker.runtime import Runtime
 from worker.submissions import Call, free_marker, prepare
@@ -27,6 +26,7 @@ MARKER_TRIES = 5
 def stage(runtime: Runtime, account_id: int) -> None:
     """Stage what is due on this account, for one turn."""
     ends = time.monotonic() + TURN
+    late.resolve(runtime, account_id)
     while call := prepare(runtime, account_id):
         _make(runtime, call)
         if time.monotonic() > ends:
@@ -36,20 +36,24 @@ def stage(runtime: Runtime, account_id: int) -> None:
 
 def _make(runtime: Runtime, call: Call) -> None:
     try:
-        publisher = runtime.publishers.get(call.profile_id, call.version)
-        marker_at = _empty_window(runtime, call, publisher)
-        created = publisher.postiz.stage(marker_at, call.elements)
+        created = calling.call(
+            runtime,
+            call.profile_id,
+            call.version,
+            call.account_id,
+            lambda postiz: postiz.stage(_empty_window(runtime, call, postiz), call.elements),
+        )
     except PressroomError as error:
         _failed(runtime, call, error)
     else:
         _staged(runtime, call, created)
 
 
-def _empty_window(runtime: Runtime, call: Call, publisher: Publisher) -> datetime:
+def _empty_window(runtime: Runtime, call: Call, postiz: Postiz) -> datetime:
     """The call's millisecond, or another, under which Postiz has nothing yet."""
     marker_at = call.marker_at
     for _ in range(MARKER_TRIES):
-        if not publisher.postiz.window(marker_at, marker_at):
+        if not postiz.window(marker_at, marker_at):
             return marker_at
         with runtime.database.transaction() as session:
             submission = session.get_one(Submission, call.submission_id)

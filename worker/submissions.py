@@ -57,6 +57,7 @@ def due(account_id: int) -> ColumnElement[bool]:
     return and_(
         Post.account_id == account_id,
         Post.state == PostState.PENDING,
+        Post.integration_identifier.is_not(None),  # else see worker/late.py
         Post.next_at <= func.now(),
         Post.publish_at <= func.now() + ahead,
         may_go(),
@@ -67,9 +68,9 @@ def due(account_id: int) -> ColumnElement[bool]:
 def may_go() -> ColumnElement[bool]:
     """Nothing is paused, and the profile's key may be used for this account."""
     return and_(
-        exists().where(Job.id == Post.job_id, Job.paused.is_(False)),
-        exists().where(Profile.id == Post.profile_id, Profile.paused.is_(False)),
-        exists().where(Account.id == Post.account_id, Account.paused.is_(False)),
+        _of_post(Job.id == Post.job_id, Job.paused.is_(False)),
+        _of_post(Profile.id == Post.profile_id, Profile.paused.is_(False)),
+        _of_post(Account.id == Post.account_id, Account.paused.is_(False)),
         may_call(),
     )
 
@@ -77,12 +78,17 @@ def may_go() -> ColumnElement[bool]:
 def may_call() -> ColumnElement[bool]:
     """The profile's key is of this post's account, and not held there."""
     held = and_(Account.held.is_not(None), Account.held_key.is_not_distinct_from(Profile.key_hash))
-    return exists().where(
+    return _of_post(
         Profile.id == Post.profile_id,
         Profile.account_id == Post.account_id,
         Account.id == Post.account_id,
         not_(held),
     )
+
+
+def _of_post(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether such rows exist for the post, whatever else the query around it joins."""
+    return exists().where(*conditions).correlate(Post)
 
 
 def prepare(runtime: Runtime, account_id: int) -> Call | None:

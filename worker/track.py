@@ -13,7 +13,7 @@ from shared.domain.states import PostState
 from shared.errors import ClaimLost, PressroomError
 from shared.models import Handover, Post
 from shared.postiz import RemotePost
-from worker import look, pace
+from worker import calling, look, pace
 from worker.runtime import Runtime
 
 TURN = 1.0
@@ -75,7 +75,13 @@ def _reason(
     if isinstance(step, Errored) and one.error_at is not None:
         return None
     try:
-        rows = runtime.publishers.get(one.profile_id, one.version).postiz.notifications()
+        rows = calling.call(
+            runtime,
+            one.profile_id,
+            one.version,
+            one.account_id,
+            lambda postiz: postiz.notifications(),
+        )
     except PressroomError:
         rows = []  # the reason is worth a look, not the post's end
     return find_reason(

@@ -22,7 +22,8 @@ from shared.errors import (
     Unavailable,
 )
 from shared.models import Account, AccountMedia, Media, Post, Profile
-from worker import accounts
+from shared.postiz import Postiz, RemoteMedia
+from worker import accounts, calling
 from worker.decisions import MAX_ATTEMPTS, backoff
 from worker.runtime import Runtime
 
@@ -154,11 +155,15 @@ def _bring(runtime: Runtime, one: Upload, beat: Heartbeat) -> None:
         medium = session.get_one(Media, one.media_id)
         if medium.storage_key is None or medium.mime is None:
             raise Unavailable("the medium is not in the storage yet")
-    publisher = runtime.publishers.get(one.profile_id, one.version)
-    name = f"{medium.id}.{medium.mime.rsplit('/', 1)[1]}"
-    size = runtime.storage.size(medium.storage_key)
-    with runtime.storage.open(medium.storage_key) as file:
-        remote = publisher.postiz.upload(name, medium.mime, Beating(file, size, beat))
+        key, mime = medium.storage_key, medium.mime
+    name = f"{medium.id}.{mime.rsplit('/', 1)[1]}"
+    size = runtime.storage.size(key)
+
+    def send(postiz: Postiz) -> RemoteMedia:
+        with runtime.storage.open(key) as file:
+            return postiz.upload(name, mime, Beating(file, size, beat))
+
+    remote = calling.call(runtime, one.profile_id, one.version, one.account_id, send)
     with runtime.database.transaction() as session:
         accounts.went_well(session, one.account_id)
         _write(
@@ -236,7 +241,7 @@ def fail_waiting(session: Session, account_id: int, media_id: int, message: str)
             Post.state == PostState.PENDING,
             Post.media_ids.contains([media_id]),
         )
-        .with_for_update()
+        .with_for_update(key_share=True)
     ).all()
     posts.fail(
         session,

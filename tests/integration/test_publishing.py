@@ -277,3 +277,17 @@ def test_the_settling_itself_may_meet_faults(world: World, kind: str, route: str
     world.sandbox.add_fault(kind, route=route, times=1)
     world.until_all(PostState.PUBLISHED, ids)
     assert sent_contents(world) == ["once"]
+
+
+def test_a_post_accepted_before_the_integrations_were_known_is_checked_before_it_goes(
+    world: World,
+) -> None:
+    world.profile(key=KEY)
+    good = world.job("acme", ["fine"], integration="int-mastodon", identifier=None)
+    bad = world.job("acme", ["no settings"], integration="int-x", identifier=None)
+    gone = world.job("acme", ["nowhere"], integration="int-gone", identifier=None)
+    world.until_all(PostState.PUBLISHED, good)
+    world.until_all(PostState.FAILED, bad + gone)
+    assert "settings.int-x.who_can_reply_post" in (world.post(bad[0]).error_message or "")
+    assert "int-gone" in (world.post(gone[0]).error_message or "")
+    assert counted_calls(world) == 1

@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 
 from shared import account_views
 from shared.account_views import AccountRead
+from shared.db import ROW_LOCK
 from shared.errors import Forbidden, NotFound
 from shared.media import is_id
 from shared.models import Account
@@ -78,7 +79,7 @@ def _ours(session: Session, account_id: str) -> Account:
     """Raises `NotFound`, and `Forbidden` where profiles that the key may not see use it too."""
     account = None
     if is_id(account_id):
-        account = session.get(Account, int(account_id), with_for_update=True)
+        account = session.get(Account, int(account_id), with_for_update=ROW_LOCK)
     users = account_views.users(session, account.id) if account else []
     if account is None or not any(caller().sees(user) for user in users):
         raise NotFound(f"There is no account {account_id!r}")

@@ -1,0 +1,84 @@
+"""The version check is what keeps replaced keys from being used: without it, they are."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from local.child import ROOT
+from local.sandbox.process import SandboxProcess, start_sandbox
+from local.sandbox.timing import Timing
+from tests import rotation
+from tests.world import SECRET_KEY, World, runtime_for
+
+CHILDREN = 4
+ROTATIONS = 40
+POSTS = 150
+QUICK = Timing(
+    send_delay=0.1, queue_to_start=0.01, publish_delay=0.05, search_rate=1000, element_delay=0.001
+)
+
+
+@contextmanager
+def children(word: str, environ: dict[str, str]) -> Iterator[None]:
+    """Worker children that are `word`; ended by the pids that were started."""
+    command = [sys.executable, "-m", "tests.worker_child", word]
+    started = [
+        subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True)
+        for _ in range(CHILDREN)
+    ]
+    try:
+        for child in started:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "working\n"
+        yield
+    finally:
+        for child in started:
+            child.kill()
+        for child in started:
+            child.wait()
+            assert child.stdout is not None
+            child.stdout.close()
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[SandboxProcess]:
+    with start_sandbox(tmp_path / "sandbox", timing=QUICK, seed=[]) as running:
+        yield running
+
+
+@pytest.fixture
+def world(sandbox: SandboxProcess, database_url: str, tmp_path: Path) -> Iterator[World]:
+    runtime = runtime_for(database_url, tmp_path, PRESSROOM_SETTLE_SECONDS=0.2)
+    yield World(runtime=runtime, sandbox=sandbox.admin, api_url=sandbox.api_url)
+    runtime.close()
+
+
+@pytest.mark.parametrize("word", ["deaf", "careless"])
+def test_only_processes_that_compare_versions_keep_the_promise(
+    world: World, word: str, database_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    made = rotation.open_org(world.sandbox, ROTATIONS)
+    world.profile("rotating", key=made[0])
+    world.job("rotating", [f"clip {number}" for number in range(POSTS)], integration="int-rotating")
+    environ = {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "PRESSROOM_SECRET_KEYS": SECRET_KEY,
+        "PRESSROOM_MEDIA_URL": f"file://{tmp_path}/media",
+        "PRESSROOM_ALLOW_PRIVATE_URLS": "1",
+        "PRESSROOM_SETTLE_SECONDS": "0.2",
+        "PRESSROOM_WRITES_PER_SECOND": "20",
+    }
+    with children(word, environ):
+        world.until(lambda: bool(rotation.keys_used(world.sandbox)))
+        saved = rotation.rotate(lambda key: world.save_key("rotating", key=key), made, pause=0.15)
+    stale = rotation.stale_calls(world.sandbox, saved)
+    if word == "careless":
+        assert stale, "the test does not see what it is there to see"
+    else:
+        assert stale == []
+        assert len(rotation.keys_used(world.sandbox)) > 5

@@ -1,0 +1,87 @@
+"""Late: posts that were accepted before Postiz had told its integrations, checked once it has."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
+
+from shared import accounts as known
+from shared import late_rules, posts
+from shared.domain.rows import Channel
+from shared.domain.states import PostState
+from shared.errors import PressroomError
+from shared.models import Account, Integration, Post, Profile
+from shared.postiz import RemoteIntegration
+from worker import accounts, calling
+from worker.runtime import Runtime
+from worker.submissions import CALENDAR_AHEAD, may_go
+
+AT_ONCE = 400
+
+
+def resolve(runtime: Runtime, account_id: int) -> None:
+    """Ask Postiz for the account's integrations, if posts wait for it, and check those posts."""
+    with runtime.database.transaction() as session:
+        first = session.execute(
+            select(Post.profile_id, Profile.settings_version, Profile.key_hash)
+            .join(Profile, Profile.id == Post.profile_id)
+            .join(Account, Account.id == Post.account_id)
+            .where(*_waiting(account_id), accounts.rested(), may_go())
+            .limit(1)
+        ).first()
+    if first is None:
+        return
+    profile_id, version, key_hash = first
+    try:
+        rows = calling.call(
+            runtime, profile_id, version, account_id, lambda postiz: postiz.integrations()
+        )
+    except PressroomError as error:
+        with runtime.database.transaction() as session:
+            accounts.went_wrong(session, account_id, error, key_hash=key_hash)
+        return
+    with runtime.database.transaction() as session:
+        _check(session, account_id, rows)
+
+
+def _waiting(account_id: int) -> list[ColumnElement[bool]]:
+    return [
+        Post.account_id == account_id,
+        Post.state == PostState.PENDING,
+        Post.integration_identifier.is_(None),
+        Post.publish_at <= func.now() + CALENDAR_AHEAD,
+    ]
+
+
+def _check(session: Session, account_id: int, rows: Sequence[RemoteIntegration]) -> None:
+    account = session.get_one(Account, account_id)
+    known.remember_integrations(session, account, rows)
+    listed = {row.id: row for row in known.integrations(session, account_id)}
+    waiting = session.scalars(
+        select(Post)
+        .where(*_waiting(account_id))
+        .order_by(Post.publish_at, Post.id)
+        .limit(AT_ONCE)
+        .with_for_update(key_share=True, skip_locked=True)
+    ).all()
+    for post in waiting:
+        faults = _faults(session, post, listed.get(post.integration_id))
+        if faults:
+            posts.fail(
+                session,
+                [post.id],
+                PostState.PENDING,
+                code="not_publishable",
+                message="; ".join(faults),
+                hint="Correct what is named, then publish it again.",
+            )
+
+
+def _faults(session: Session, post: Post, row: Integration | None) -> list[str]:
+    if row is None:
+        return [f"there is no integration {post.integration_id!r} in this profile's Postiz"]
+    if row.disabled:
+        return [f"the integration {row.name!r} is disabled in Postiz"]
+    channel = Channel(id=row.id, identifier=row.identifier, name=row.name, disabled=row.disabled)
+    faults = late_rules.resolve(session, post, channel)
+    return [f"{fault.field}: {fault.message}" for fault in faults]
