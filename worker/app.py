@@ -7,7 +7,12 @@ retried by Celery: what it loses the sweep finds, what it repeats finds its clai
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_process_init, worker_process_shutdown
+from celery.signals import (
+    setup_logging,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_ready,
+)
 
 from shared.config import read_settings
 from shared.enqueue import PUBLISH, QUEUES, TRANSPORT, Waker
@@ -57,6 +62,13 @@ def current() -> runtime.Runtime:
     if _Process.current is None:
         _Process.current = runtime.build(Waker(app))
     return _Process.current
+
+
+@worker_ready.connect  # type: ignore[untyped-decorator]
+def _first_pulse(sender: Any, **_: Any) -> None:
+    """So that readiness need not wait for beat's first one."""
+    for queue in sender.app.amqp.queues.consume_from:
+        sender.app.send_task("pressroom.pulse", args=(queue,), queue=queue)
 
 
 @setup_logging.connect  # type: ignore[untyped-decorator]

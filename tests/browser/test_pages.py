@@ -1,0 +1,113 @@
+"""What a person sees: the API's page, Flower and the sandbox's page, in a real browser."""
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import requests
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.stacks import PATIENCE, RunningStack, wait_until
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1200,900",
+)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    options = Options()
+    options.binary_location = shutil.which("chromium") or "chromium"
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    yield driver
+    driver.quit()
+
+
+def text_of(browser: webdriver.Chrome) -> str:
+    return browser.find_element(By.TAG_NAME, "body").text
+
+
+def wait_for_text(browser: webdriver.Chrome, text: str) -> None:
+    WebDriverWait(browser, PATIENCE).until(lambda page: text in text_of(page), text)
+
+
+def complaints(browser: webdriver.Chrome) -> list[Any]:
+    return [row for row in browser.get_log("browser") if row["level"] == "SEVERE"]
+
+
+def call(stack: RunningStack, method: str, path: str, body: Any = None) -> Any:
+    facts = stack.facts()
+    headers = {"Authorization": f"Bearer {facts['admin_key']}", "X-Profile-Id": "seen"}
+    url = f"{facts['web_url']}/api/v1{path}"
+    reply = requests.request(method, url, json=body, headers=headers, timeout=60)
+    assert reply.ok, reply.text
+    return reply.json()
+
+
+@pytest.fixture(scope="module")
+def published(stack: RunningStack) -> dict[str, Any]:
+    """A post that went all the way, on the running stack."""
+    postiz = {"api_url": stack.facts()["sandbox_url"], "api_key": "sandbox-demo-key"}
+    profile = {"id": "seen", "name": "Seen", "tts_settings": {"postiz": postiz}}
+    call(stack, "POST", "/profiles", profile)
+    words = {"caption": "Seen in a browser", "integration_ids": ["int-mastodon"]}
+    job = call(stack, "POST", "/postiz/publish", words)["job"]["id"]
+
+    def post() -> dict[str, Any]:
+        found: dict[str, Any] = call(stack, "GET", f"/jobs/{job}/posts")["items"][0]
+        return found
+
+    wait_until(lambda: post()["state"] == "published", lambda: str(post()))
+    return post()
+
+
+def test_the_api_can_be_read_and_tried_without_the_internet(
+    stack: RunningStack, browser: webdriver.Chrome
+) -> None:
+    browser.get(f"{stack.facts()['web_url']}/docs")
+    wait_for_text(browser, "/api/v1/postiz/bulk-publish")
+    assert complaints(browser) == []
+
+
+def test_flower_shows_the_tasks_by_telling_names(
+    stack: RunningStack, browser: webdriver.Chrome, published: dict[str, Any]
+) -> None:
+    facts = stack.facts()
+    login = f"admin:{quote(facts['admin_key'])}@"
+    browser.get(f"{facts['flower_url'].replace('://', f'://{login}')}/tasks")
+    wait_for_text(browser, "pressroom.")
+    names = {cell.text for cell in browser.find_elements(By.CSS_SELECTOR, "td:first-child")}
+    assert any(name.startswith("pressroom.") for name in names), names
+
+
+def test_flower_lets_nobody_in_without_the_key(stack: RunningStack) -> None:
+    url = stack.facts()["flower_url"]
+    for path in ("/tasks", "/api/tasks", "/workers", "/metrics"):
+        assert requests.get(url + path, timeout=30).status_code in {401, 403}, path
+
+
+def test_the_sandbox_shows_what_it_published(
+    stack: RunningStack, browser: webdriver.Chrome, published: dict[str, Any]
+) -> None:
+    browser.get(stack.facts()["sandbox_url"].removesuffix("/public/v1"))
+    wait_for_text(browser, "Seen in a browser")
+    assert complaints(browser) == []
+    browser.get(published["release_url"])
+    wait_for_text(browser, "Seen in a browser")
