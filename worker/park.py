@@ -13,7 +13,7 @@ from operator import methodcaller
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from shared import posts
+from shared import failpoints, posts
 from shared.domain.settling import PARKED, PARKING
 from shared.errors import PressroomError
 from shared.log import get_logger
@@ -58,6 +58,7 @@ def park(runtime: Runtime, account_id: int, subjects: Sequence[Subject]) -> list
             look_again(session, of_one, timedelta(seconds=5))
         return []
     first = of_one[0]
+    failpoints.hit("park.before_call")
     try:
         created = calling.call(
             runtime,
@@ -69,6 +70,7 @@ def park(runtime: Runtime, account_id: int, subjects: Sequence[Subject]) -> list
     except PressroomError as error:
         _failed(runtime, move, error)
         return []
+    failpoints.hit("park.after_call")
     return _parked(runtime, move, created.ids)
 
 
@@ -142,6 +144,7 @@ def _parked(runtime: Runtime, move: Move, ids: Sequence[str]) -> list[Subject]:
         )
         posts.add_events(session, [one.post_id for one in same], "parked")
         look_again(session, same, timedelta(0))
+    failpoints.hit("park.after_commit")
     _remove(runtime, move, strangers)
     return same
 

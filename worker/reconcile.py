@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, update
 from sqlalchemy.orm import Session
 
-from shared import posts
+from shared import failpoints, posts
 from shared.domain.settling import (
     DELETING,
     Bury,
@@ -55,6 +55,7 @@ def _apply(runtime: Runtime, one: look.Subject, remote: RemotePost | None) -> Se
             now = pace.clock(session)
             step = _step(runtime, one, remote, now)
             _write(session, one, step, now)
+        failpoints.hit("settle.after_commit")
         if isinstance(step, Delete):
             _delete(runtime, one)
     except ClaimLost:
@@ -133,6 +134,7 @@ def _delete(runtime: Runtime, one: look.Subject) -> None:
     if slot is None:
         return
     pace.wait_for(asked_at, slot)
+    failpoints.hit("delete.before_call")
     try:
         calling.call(
             runtime,
@@ -146,8 +148,10 @@ def _delete(runtime: Runtime, one: look.Subject) -> None:
             posts.add_events(session, [one.post_id], "delete_unknown", error.message)
             look.look_again(session, [one], timedelta(seconds=2))
         return
+    failpoints.hit("delete.after_call")
     with runtime.database.transaction() as session:
         _bury(session, one, "deleted by us after parking")
+    failpoints.hit("delete.after_commit")
 
 
 def _bury(session: Session, one: look.Subject, why: str) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from shared import posts
+from shared import failpoints, posts
 from shared.domain.states import PostState
 from shared.errors import ClaimLost, OutcomeUnknown, PostRejected, PressroomError
 from shared.models import Account, Handover, Post, Profile, Submission
@@ -142,6 +142,7 @@ def _write_down(session: Session, post: Post, slot: datetime, lease: float) -> R
 def _make(runtime: Runtime, one: Release) -> bool:
     """Make the status change. False when the account answered badly: its turn is over."""
     pace.wait_for(one.asked_at, one.slot)
+    failpoints.hit("release.before_call")
     try:
         calling.call(
             runtime,
@@ -153,12 +154,16 @@ def _make(runtime: Runtime, one: Release) -> bool:
     except ClaimLost:
         return False  # frozen beyond the lease: whoever settles it now must not be disturbed
     except (OutcomeUnknown, PostRejected) as error:
+        failpoints.hit("release.after_unclear")
         _unclear(runtime, one, error)
         return False
     except PressroomError as error:
+        failpoints.hit("release.after_error")
         return _not_sent(runtime, one, error)
+    failpoints.hit("release.after_call")
     with runtime.database.transaction() as session:
         _answered(session, one, 200)
+    failpoints.hit("release.after_commit")
     return True
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import case, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from shared import posts
+from shared import failpoints, posts
 from shared.domain.states import PostState
 from shared.errors import PressroomError, Transient
 from shared.models import Account, Handover, Post, Submission
@@ -35,6 +35,7 @@ def stage(runtime: Runtime, account_id: int) -> None:
 
 
 def _make(runtime: Runtime, call: Call) -> None:
+    failpoints.hit("stage.before_call")
     try:
         created = calling.call(
             runtime,
@@ -44,9 +45,12 @@ def _make(runtime: Runtime, call: Call) -> None:
             lambda postiz: postiz.stage(_empty_window(runtime, call, postiz), call.elements),
         )
     except PressroomError as error:
+        failpoints.hit("stage.after_error")
         _failed(runtime, call, error)
     else:
+        failpoints.hit("stage.after_call")
         _staged(runtime, call, created)
+        failpoints.hit("stage.after_commit")
 
 
 def _empty_window(runtime: Runtime, call: Call, postiz: Postiz) -> datetime:

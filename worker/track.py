@@ -6,7 +6,7 @@ from datetime import timedelta
 from sqlalchemy import func, update
 from sqlalchemy.orm import Session
 
-from shared import posts
+from shared import failpoints, posts
 from shared.domain.reasons import Notice, Reason, find_reason
 from shared.domain.settling import Errored, Failed, LookAgain, Published, track_step
 from shared.domain.states import PostState
@@ -54,11 +54,13 @@ def apply(runtime: Runtime, one: look.Subject, remote: RemotePost | None) -> Non
         give_up_after=timedelta(seconds=settings.outcome_unknown_seconds),
     )
     reason = _reason(runtime, one, step)
+    failpoints.hit("track.before_commit")
     try:
         with runtime.database.transaction() as session:
             _write(session, one, remote, step, reason)
     except ClaimLost:
         return  # somebody else has looked in the meantime
+    failpoints.hit("track.after_commit")
 
 
 def _reason(

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from sqlalchemy import CursorResult, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from shared import media, posts
+from shared import failpoints, media, posts
 from shared.domain.states import PostState
 from shared.errors import (
     ClaimLost,
@@ -163,7 +163,9 @@ def _bring(runtime: Runtime, one: Upload, beat: Heartbeat) -> None:
         with runtime.storage.open(key) as file:
             return postiz.upload(name, mime, Beating(file, size, beat))
 
+    failpoints.hit("upload.before_call")
     remote = calling.call(runtime, one.profile_id, one.version, one.account_id, send)
+    failpoints.hit("upload.after_call")
     with runtime.database.transaction() as session:
         accounts.went_well(session, one.account_id)
         _write(
@@ -177,6 +179,7 @@ def _bring(runtime: Runtime, one: Upload, beat: Heartbeat) -> None:
             error_code=None,
             error_message=None,
         )
+    failpoints.hit("upload.after_commit")
     runtime.waker.stage(one.account_id)
 
 
