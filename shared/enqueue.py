@@ -18,6 +18,8 @@ QUEUES = {
     "pressroom.release": PUBLISH,
     "pressroom.reconcile": PUBLISH,
     "pressroom.track": PUBLISH,
+    "pressroom.cancel": PUBLISH,
+    "pressroom.litter": PUBLISH,
     "pressroom.sweep": PUBLISH,
     "pressroom.pulse": PUBLISH,
 }
@@ -79,6 +81,10 @@ class Waker:
 
     def stage(self, account_id: int) -> bool:
         return self.wake("pressroom.stage", account_id)
+
+    def look(self, account_id: int) -> bool:
+        """Something was resumed, retried or taken back on this account."""
+        return self.stage(account_id) and self.wake("pressroom.cancel", account_id)
 
     def release(self, account_id: int) -> bool:
         return self.wake("pressroom.release", account_id)

@@ -224,7 +224,7 @@ class Post(Base):
             "ix_posts_tracked",
             "account_id",
             "track_at",
-            postgresql_where=text("state = 'scheduled'"),
+            postgresql_where=text("track_at IS NOT NULL"),
         ),
         Index(
             "ix_posts_leased",
@@ -281,7 +281,8 @@ class Submission(Base):
     __table_args__ = (
         UniqueConstraint("account_id", "marker_at"),
         Index("ix_submissions_server_replied_at", "server", "replied_at"),
-        Index("ix_submissions_open", "account_id", postgresql_where=text("state = 'sending'")),
+        Index("ix_submissions_open", "sent_at", postgresql_where=text("state = 'sending'")),
+        Index("ix_submissions_litter_at", "litter_at"),
     )
 
     id: Mapped[int] = _id()
@@ -295,6 +296,7 @@ class Submission(Base):
     sent: Mapped[list[str]] = mapped_column(default=list, server_default="{}")  # fingerprints
     status: Mapped[int | None]  # what Postiz answered
     detail: Mapped[str | None]
+    litter_at: Mapped[datetime | None]  # when an abandoned one is looked at for drafts it left
     sent_at: Mapped[datetime] = _now()
     replied_at: Mapped[datetime | None]
 
@@ -309,6 +311,7 @@ class Handover(Base):
         ),
         Index("ix_handovers_post_id", "post_id"),
         UniqueConstraint("account_id", "postiz_id"),
+        Index("ix_handovers_discarded", "id", postgresql_where=text("state = 'discarded'")),
     )
 
     id: Mapped[int] = _id()

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
 import requests
@@ -125,6 +126,7 @@ class Postiz:
 
     def __post_init__(self) -> None:
         self._transport = Transport(KeyAuth(self.api_key), check=self.check)
+        self.clock_error = timedelta(0)  # by how much Postiz's clock is ahead, as last seen
 
     def close(self) -> None:
         self._transport.close()
@@ -251,6 +253,8 @@ class Postiz:
             raise Transient(f"Postiz cannot be reached ({where}): {error}") from error
         except Broken as error:
             raise OutcomeUnknown(f"{where}: {error}") from error
+        if date := reply.headers.get("Date"):
+            self.clock_error = parsedate_to_datetime(date) - datetime.now(UTC)
         if reply.status_code >= 300:
             refusal = error_of(reply, where)
             refusal.budget = budget_of(reply)

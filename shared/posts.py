@@ -1,6 +1,7 @@
 """The posts: the one function that moves them from state to state, and their timeline."""
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import CursorResult, func, insert, literal, select, update
@@ -62,9 +63,14 @@ def fail(
     message: str,
     hint: str | None = None,
     claim: int | None = None,
+    track_at: datetime | None = None,
 ) -> None:
-    """End posts as `failed`, with the reason in words and what to do."""
+    """End posts as `failed`, with the reason in words and what to do.
+
+    `track_at`: when to look again, for what Postiz may yet turn out to have published.
+    """
     values = {
+        "track_at": track_at,
         "error_code": code,
         "error_message": message,
         "error_hint": hint,

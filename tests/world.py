@@ -22,7 +22,7 @@ from shared.enqueue import Waker
 from shared.models import Account, AccountMedia, Event, Job, Media, Post, Profile
 from shared.publishers import PublisherFactory, Publishers
 from shared.storage import key_of, open_storage
-from worker import reconcile, release, stage, sweep, track, upload
+from worker import cancel, litter, reconcile, release, stage, sweep, track, upload
 from worker.runtime import Runtime
 
 STEPS: dict[str, Callable[[Runtime, int], None]] = {
@@ -31,6 +31,8 @@ STEPS: dict[str, Callable[[Runtime, int], None]] = {
     "pressroom.release": release.release,
     "pressroom.reconcile": reconcile.settle,
     "pressroom.track": track.track,
+    "pressroom.cancel": cancel.cancel,
+    "pressroom.litter": litter.clean,
 }
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
+from shared.domain.states import PostState
 from shared.errors import PressroomError
 from shared.models import Account, Handover, Post, Profile
 from shared.postiz import Postiz, RemotePost
@@ -40,7 +41,11 @@ class Subject:
     integration_name: str | None
     publish_at: datetime
     released_at: datetime
+    was_released: bool  # a status change was sent under its present id
+    attempts: int
     error_at: datetime | None
+    error_code: str | None
+    state: PostState
 
 
 def claim(
@@ -87,7 +92,11 @@ def _subjects(session: Session, ids: Sequence[int], token: int) -> list[Subject]
             integration_name=post.integration_name,
             publish_at=post.publish_at,
             released_at=handover.released_at or handover.created_at,
+            was_released=handover.released_at is not None,
+            attempts=post.attempts,
             error_at=post.error_at,
+            error_code=post.error_code,
+            state=PostState(post.state),
         )
         for post, handover, profile in rows
     ]
@@ -148,6 +157,12 @@ def look_again(session: Session, subjects: Sequence[Subject], pause: timedelta) 
             .where(Post.id == one.post_id, Post.claim == one.claim)
             .values(lease_until=func.now() + pause)
         )
+
+
+def clock_error(runtime: Runtime, one: Subject) -> timedelta:
+    """How far Postiz's clock is ahead of ours, by the `Date` of its last reply."""
+    postiz = runtime.publishers.get(one.profile_id, one.version).postiz
+    return postiz.clock_error
 
 
 def _badly(runtime: Runtime, account_id: int, error: PressroomError, one: Subject) -> None:

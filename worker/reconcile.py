@@ -6,6 +6,7 @@ worker makes.
 """
 
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, update
@@ -28,6 +29,7 @@ from shared.errors import ClaimLost, PressroomError
 from shared.models import Handover, Post
 from shared.postiz import RemotePost
 from worker import accounts, calling, look, pace, park
+from worker.decisions import MAX_ATTEMPTS
 from worker.runtime import Runtime
 from worker.track import apply as apply_tracking
 
@@ -61,7 +63,7 @@ def _apply(runtime: Runtime, one: look.Subject, remote: RemotePost | None) -> Se
     except ClaimLost:
         return None
     if isinstance(step, HandedOver) and remote is not None:
-        apply_tracking(runtime, one, remote)
+        apply_tracking(runtime, replace(one, state=PostState.SCHEDULED), remote)
     return step
 
 
@@ -97,6 +99,7 @@ def _write(session: Session, one: look.Subject, step: SettleStep, now: datetime)
                 message="Postiz never said what became of the release.",
                 hint=UNKNOWN,
                 claim=one.claim,
+                track_at=now + timedelta(minutes=1),
             )
         case Park():
             pass  # all of them together, by one call
@@ -157,6 +160,17 @@ def _delete(runtime: Runtime, one: look.Subject) -> None:
 def _bury(session: Session, one: look.Subject, why: str) -> None:
     """The id is dead, and the post free to be staged anew: one transaction."""
     posts.bury(session, [one.post_id], why)
+    if one.attempts >= MAX_ATTEMPTS:
+        posts.fail(
+            session,
+            [one.post_id],
+            PostState.RELEASING,
+            code="too_many_attempts",
+            message=f"given up after {MAX_ATTEMPTS} attempts to release it; it is not published",
+            hint="Look at Postiz's health, then retry it.",
+            claim=one.claim,
+        )
+        return
     posts.move(
         session,
         [one.post_id],

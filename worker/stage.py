@@ -1,8 +1,9 @@
 """Stage: create drafts of due posts in Postiz, many in one counted call."""
 
 import time
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from sqlalchemy import case, func, insert, select, update
 from sqlalchemy.orm import Session
@@ -75,9 +76,10 @@ def _staged(runtime: Runtime, call: Call, created: Created) -> None:
         submission = session.get_one(Submission, call.submission_id)
         submission.state, submission.status = "staged", created.status
         submission.replied_at = func.clock_timestamp()
+        taken_back = _taken_back(session, call, ids)
         posts.move(
             session,
-            call.post_ids,
+            _without(call.post_ids, taken_back),
             PostState.STAGING,
             PostState.DRAFT if call.as_draft else PostState.STAGED,
             event="draft_created" if call.as_draft else "staged",
@@ -89,12 +91,30 @@ def _staged(runtime: Runtime, call: Call, created: Created) -> None:
     runtime.waker.release(call.account_id)
 
 
+def _taken_back(
+    session: Session, call: Call, ids: Mapping[int, str] | None = None
+) -> Collection[int]:
+    """Posts that the user took back while the call was made: handed to the canceller, with ids."""
+    told = {"postiz_post_id": case(dict(ids), value=Post.id)} if ids else {}
+    return session.scalars(
+        update(Post)
+        .where(
+            Post.id.in_(call.post_ids),
+            Post.claim == call.claim,
+            Post.state == PostState.CANCELLING,
+        )
+        .values({"lease_until": func.now(), **told})
+        .returning(Post.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+
+
 def _ready(ids: dict[int, str]) -> dict[str, object]:
     calendar = func.clock_timestamp()
     return {
         "postiz_post_id": case(ids, value=Post.id),
         "release_at": case((Post.handoff == "staged", Post.publish_at), else_=calendar),
-        "attempts": 0,
+        "attempts": Post.attempts - 1,  # this claim got it somewhere
         "pack_limit": None,
     }
 
@@ -119,16 +139,23 @@ def _failed(runtime: Runtime, call: Call, error: PressroomError) -> None:
         account = accounts.went_wrong(session, call.account_id, error, key_hash=call.key_hash)
         accounts.give_back(session, account)
         submission = session.get_one(Submission, call.submission_id)
-        submission.state = "abandoned" if isinstance(decision, Unknown) else "rejected"
+        submission.state = "rejected"
+        if isinstance(decision, Unknown):
+            submission.state, submission.litter_at = "abandoned", func.now()
         submission.detail = error.message
+        rest = replace(call, post_ids=_without(call.post_ids, _taken_back(session, call)))
         match decision:
             case Refused(index=index):
-                _refuse(session, call, error, index)
+                _refuse(session, rest, error, _offender(call, index))
             case Unknown():
-                _back(session, call, "staging_unknown", error.message)
+                _back(session, rest, "staging_unknown", error.message)
             case _:
                 _not_sent(account)
-                _back(session, call, "staging_delayed", error.message, attempts=-1)
+                _back(session, rest, "staging_delayed", error.message, attempts=-1)
+
+
+def _without(ids: Sequence[int], gone: Collection[int]) -> list[int]:
+    return [each for each in ids if each not in set(gone)]
 
 
 def _not_sent(account: Account) -> None:
@@ -166,7 +193,7 @@ def put_back(
     values = {"submission_id": None, "attempts": Post.attempts + attempts}
     posts.move(
         session,
-        [each for each in ids if each not in set(given_up)],
+        _without(ids, given_up),
         PostState.STAGING,
         PostState.PENDING,
         event=event,
@@ -176,50 +203,44 @@ def put_back(
     )
 
 
-def _refuse(session: Session, call: Call, error: PressroomError, index: int | None) -> None:
-    """The offender is the one that Postiz named, or the only one; else it is found by halving."""
-    ids = list(call.post_ids)
-    if len(ids) == 1:
-        index = 0
-    if index is None or index >= len(ids):
-        half = max(1, len(ids) // 2)
-        _back(session, call, "staging_split", error.message, attempts=-1, pack_limit=half)
+def _offender(call: Call, index: int | None) -> int | None:
+    """The post at fault: the one that Postiz named, or the only one."""
+    if len(call.post_ids) == 1:
+        return call.post_ids[0]
+    named = index is not None and index < len(call.post_ids)
+    return call.post_ids[index] if named and index is not None else None
+
+
+def _refuse(session: Session, rest: Call, error: PressroomError, offender: int | None) -> None:
+    """End the offender; where nobody named it, it is found by halving. The others go on."""
+    if offender is None:
+        half = max(1, len(rest.post_ids) // 2)
+        _back(session, rest, "staging_split", error.message, attempts=-1, pack_limit=half)
         return
     posts.fail(
         session,
-        [ids[index]],
+        [each for each in rest.post_ids if each == offender],
         PostState.STAGING,
         code=error.code,
         message=f"Postiz refused it: {error.message}",
         hint="Correct what Postiz names, then publish it again.",
-        claim=call.claim,
+        claim=rest.claim,
     )
-    put_back(
-        session,
-        ids[:index] + ids[index + 1 :],
-        call.claim,
-        event="staging_delayed",
-        detail="a neighbour was refused",
-        attempts=-1,
-    )
+    others = replace(rest, post_ids=_without(rest.post_ids, [offender]))
+    _back(session, others, "staging_delayed", "a neighbour was refused", attempts=-1)
 
 
-def rescue(session: Session, account_id: int) -> None:
-    """Staging whose owner is gone left drafts or nothing: stage anew; the drafts are litter."""
+def rescue(session: Session, lease_seconds: float) -> None:
+    """Calls whose worker is gone left drafts or nothing: stage anew; the drafts are litter."""
+    gone = func.now() - timedelta(seconds=lease_seconds)
     abandoned = session.scalars(
         update(Submission)
-        .where(
-            Submission.account_id == account_id,
-            Submission.state == "sending",
-            Submission.id.in_(
-                select(Post.submission_id).where(
-                    Post.account_id == account_id,
-                    Post.state == PostState.STAGING,
-                    Post.lease_until < func.now(),
-                )
-            ),
+        .where(Submission.state == "sending", Submission.sent_at < gone)
+        .values(
+            state="abandoned",
+            detail="the worker was gone before Postiz answered",
+            litter_at=func.now(),
         )
-        .values(state="abandoned", detail="the worker was gone before Postiz answered")
         .returning(Submission.id)
     ).all()
     rows = session.execute(

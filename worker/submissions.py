@@ -1,6 +1,5 @@
 """Prepares a counted call: chooses posts that are due, and writes it down before it is made."""
 
-import hashlib
 import json
 import random
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from sqlalchemy import ColumnElement, and_, case, exists, func, not_, select
 from sqlalchemy.orm import Session, aliased
 
 from shared import posts
+from shared.domain.gist import fingerprint
 from shared.domain.packing import Candidate, pack
 from shared.domain.states import PostState
 from shared.models import Account, AccountMedia, Job, Post, Profile, Submission
@@ -140,7 +140,7 @@ def _write_down(session: Session, account: Account, chosen: list[Post], lease: f
         server=account.server,
         marker_at=free_marker(session, account.id, _date_of(first)),
         elements=len(chosen),
-        sent=[fingerprint(element) for element in elements],
+        sent=[fingerprint(one.integration_id, one.content) for one in elements],
     )
     session.add(submission)
     session.flush()
@@ -200,11 +200,6 @@ def elements_of(
         )
         for post in chosen
     ]
-
-
-def fingerprint(element: Element) -> str:
-    """By what a draft of ours is known again in an abandoned window."""
-    return f"{element.integration_id} {hashlib.sha256(element.content.encode()).hexdigest()}"
 
 
 def _date_of(post: Post) -> datetime:

@@ -9,10 +9,11 @@ from sqlalchemy.orm import Session
 from shared import jobs
 from shared.domain.states import DONE, PostState
 from shared.models import Account, AccountMedia, Job, JobMedia, Post, Pulse
-from worker import accounts, stage
+from worker import accounts, litter, stage
 from worker.decisions import MAX_ATTEMPTS
 from worker.runtime import Runtime
 from worker.submissions import CALENDAR_AHEAD
+from worker.track import TRACKED
 
 UPLOADS_AT_ONCE = 100
 JOBS_AT_ONCE = 200
@@ -24,19 +25,22 @@ def tick(runtime: Runtime) -> None:
     with runtime.database.transaction() as session:
         release = _accounts_with(session, PostState.STAGED, Post.release_at <= func.now())
         settle = _accounts_with(session, PostState.RELEASING, Post.lease_until <= func.now())
-        track = _accounts_with(session, PostState.SCHEDULED, Post.track_at <= func.now())
+        track = [
+            account_id
+            for state in TRACKED
+            for account_id in _accounts_with(session, state, Post.track_at <= func.now())
+        ]
+        cancel = _accounts_with(session, PostState.CANCELLING, Post.lease_until <= func.now())
     _wake(runtime, "pressroom.release", release)
     _wake(runtime, "pressroom.reconcile", settle)
     _wake(runtime, "pressroom.track", track)
+    _wake(runtime, "pressroom.cancel", cancel)
 
 
 def sweep(runtime: Runtime) -> None:
     """Every two seconds: rescue what lost its owner, wake what waits, finish what is done."""
     with runtime.database.transaction() as session:
-        for account_id in _accounts_with(
-            session, PostState.STAGING, Post.lease_until <= func.now()
-        ):
-            stage.rescue(session, account_id)
+        stage.rescue(session, runtime.settings.lease_seconds)
     with runtime.database.transaction() as session:
         _rescue_uploads(session)
         uploads = _waiting_uploads(session)
@@ -48,6 +52,9 @@ def sweep(runtime: Runtime) -> None:
         )
     _wake(runtime, "pressroom.upload", uploads)
     _wake(runtime, "pressroom.stage", pending)
+    with runtime.database.transaction() as session:
+        dirty = litter.due(session)
+    _wake(runtime, "pressroom.litter", dirty)
     with runtime.database.transaction() as session:
         _finish_jobs(session)
         pulse(session, "beat")

@@ -4,7 +4,7 @@ from typing import Any
 
 from shared.errors import ClaimLost
 from shared.log import get_logger
-from worker import reconcile, release, stage, sweep, track, upload
+from worker import cancel, litter, reconcile, release, stage, sweep, track, upload
 from worker.app import app, current
 
 log = get_logger("tasks")
@@ -37,6 +37,16 @@ def reconcile_account(account_id: int) -> None:
 @app.task(name="pressroom.track", **SHORT)  # type: ignore[untyped-decorator]
 def track_account(account_id: int) -> None:
     _ours(track.track, account_id)
+
+
+@app.task(name="pressroom.cancel", **SHORT)  # type: ignore[untyped-decorator]
+def cancel_account(account_id: int) -> None:
+    _ours(cancel.cancel, account_id)
+
+
+@app.task(name="pressroom.litter", **SHORT)  # type: ignore[untyped-decorator]
+def clean_account(account_id: int) -> None:
+    _ours(litter.clean, account_id)
 
 
 @app.task(name="pressroom.tick", **SHORT)  # type: ignore[untyped-decorator]

@@ -1,22 +1,28 @@
 """Track: follow what Postiz does with a post until it is published, or failed with its reason."""
 
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, update
 from sqlalchemy.orm import Session
 
 from shared import failpoints, posts
 from shared.domain.reasons import Notice, Reason, find_reason
-from shared.domain.settling import Errored, Failed, LookAgain, Published, track_step
+from shared.domain.settling import PUBLISHED, Errored, Failed, LookAgain, Published, track_step
 from shared.domain.states import PostState
 from shared.errors import ClaimLost, PressroomError
 from shared.models import Handover, Post
 from shared.postiz import RemotePost
-from worker import calling, look, pace
+from worker import accounts, calling, look, pace
 from worker.runtime import Runtime
 
 TURN = 1.0
+#: A failed post is followed too, for a day: Postiz sometimes learns late that it succeeded.
+TRACKED = (PostState.SCHEDULED, PostState.FAILED)
+FOLLOW_FAILED = timedelta(hours=24)
+FAILED_PAUSE = timedelta(minutes=10)
+#: A post that is still queued so long after its time is shown as such, and never released again.
+OVERDUE = timedelta(minutes=5)
 VANISHED = {
     "removed_in_postiz": Reason(
         code="removed_in_postiz",
@@ -33,7 +39,7 @@ VANISHED = {
 
 def track(runtime: Runtime, account_id: int) -> None:
     """Look at the account's scheduled posts that are due for it."""
-    due = [Post.state == PostState.SCHEDULED, Post.track_at <= func.now()]
+    due = [Post.state.in_(TRACKED), Post.track_at <= func.now()]
     subjects = look.claim(runtime, account_id, due, lease_column="track_at")
     ends = time.monotonic() + TURN
     for one, remote in look.read(runtime, account_id, subjects, ends=ends):
@@ -45,6 +51,9 @@ def apply(runtime: Runtime, one: look.Subject, remote: RemotePost | None) -> Non
     settings = runtime.settings
     with runtime.database.transaction() as session:
         now = pace.clock(session)
+    if one.state is PostState.FAILED:
+        _follow_failed(runtime, one, remote, now)
+        return
     step = track_step(
         remote.state if remote else None,
         now=now,
@@ -114,27 +123,61 @@ def _write(
                 message=reason.message,
                 hint=reason.hint,
                 claim=one.claim,
+                track_at=accounts.now_plus(FAILED_PAUSE.total_seconds()),
             )
         case Errored(after=pause):
             _errored(session, one, pause, reason)
         case LookAgain(after=pause):
-            _again(session, one, {"track_at": func.now() + pause})
+            values: dict[str, object] = {"track_at": func.now() + pause}
+            if one.error_code is None and _late(session, one) >= OVERDUE:
+                values |= _overdue(session, one)
+            _again(session, one, values)
     if remote is not None and remote.publish_at != one.markers[0]:
         moved = update(Handover).where(Handover.id == one.handover_id)
         session.execute(moved.values(marker_at=remote.publish_at))
+
+
+def _late(session: Session, one: look.Subject) -> timedelta:
+    return pace.clock(session) - max(one.publish_at, one.released_at)
+
+
+def _overdue(session: Session, one: look.Subject) -> dict[str, object]:
+    """Still queued in Postiz: it may have been published, or may be yet."""
+    posts.add_events(session, [one.post_id], "overdue_in_postiz")
+    return {
+        "error_code": "overdue_in_postiz",
+        "error_message": "Postiz has it in its queue, but its time is over.",
+        "error_hint": "Look at the channel, and at Postiz's workers; it is never sent again.",
+    }
+
+
+def _follow_failed(
+    runtime: Runtime, one: look.Subject, remote: RemotePost | None, now: datetime
+) -> None:
+    """A failed post may turn out to be published; nothing else changes it here."""
+    recent = one.error_at is not None and now - one.error_at < FOLLOW_FAILED
+    try:
+        with runtime.database.transaction() as session:
+            if remote is not None and remote.state == PUBLISHED:
+                _published(session, one, remote.release_url)
+            else:
+                _again(session, one, {"track_at": now + FAILED_PAUSE if recent else None})
+    except ClaimLost:
+        return  # a person has it tried again
 
 
 def _published(session: Session, one: look.Subject, url: str | None) -> None:
     posts.move(
         session,
         [one.post_id],
-        PostState.SCHEDULED,
+        one.state,
         PostState.PUBLISHED,
         event="published",
         detail=url,
         claim=one.claim,
         values={
             "release_url": url,
+            "track_at": None,
             "published_at": func.now(),
             "error_code": None,
             "error_message": None,

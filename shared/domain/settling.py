@@ -122,3 +122,36 @@ def pause_until_next_look(late: timedelta) -> timedelta:
     if late < timedelta(seconds=10):
         return timedelta(seconds=1)
     return timedelta(seconds=5) if late < timedelta(minutes=1) else timedelta(minutes=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cancelled:
+    """Nothing of it can be published any more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TooLate:
+    """Postiz is about to publish it, or has."""
+
+
+#: A delete proves something only so long before the date of what Postiz has scheduled.
+CANCEL_AHEAD = timedelta(minutes=2)
+
+
+def cancel_step(
+    state: str | None, *, released: bool, deleting: bool, left: timedelta
+) -> Cancelled | Delete | TooLate | Failed:
+    """Of a post that is to be taken back; `left`: until its date, by Postiz's own clock.
+
+    `deleting`: our delete was sent. What was never released cannot publish, so for that a delete
+    needs no time, and its absence is as good.
+    """
+    match state:
+        case None:
+            return Cancelled() if deleting or not released else Failed(code="removed_in_postiz")
+        case "DRAFT" if not released:
+            return Delete()
+        case "QUEUE" | "DRAFT" if left >= CANCEL_AHEAD:
+            return Delete()
+        case _:
+            return TooLate()

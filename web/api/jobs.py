@@ -1,23 +1,24 @@
 """Jobs: what accepted requests have come to, in two shapes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from flask import Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shared import jobs, post_views
+from shared import jobs, post_views, second_thoughts
 from shared.domain.states import JobState
-from shared.errors import NotFound
+from shared.errors import Conflict, NotFound
 from shared.jobs import Outcome
 from shared.media import is_id
 from shared.models import AccountMedia, Job, JobMedia, Post
 from web.api.resource import problems, resource
 from web.auth import caller, profiles_in_sight
 from web.idempotency import Reply
+from web.optional import body_or, optional_body
 from web.paging import next_cursor, number_of
 from web.schemas.common import IdPath, Page
-from web.schemas.jobs import JobPostsQuery, JobsQuery, JobView, PostView, ProgressView
+from web.schemas.jobs import JobPostsQuery, JobsQuery, JobView, PostView, ProgressView, RetryRequest
 from web.services import services
 from web.views import job_view, location, post_list
 
@@ -90,17 +91,49 @@ def resume_job(path: IdPath) -> Response:
     return _set_paused(path.id, paused=False)
 
 
-def _set_paused(job_id: str, *, paused: bool) -> Response:
+@api.post("/jobs/<id>/cancel", responses={202: JobView, **problems(409)})
+def cancel_job(path: IdPath) -> Response:
+    """Take back what has not been released yet; what Postiz holds is deleted there"""
+    return _change(path.id, _cancel)
+
+
+@api.post(
+    "/jobs/<id>/retry",
+    responses={202: JobView, **problems(409)},
+    openapi_extensions=optional_body(RetryRequest),
+)
+def retry_job(path: IdPath) -> Response:
+    """Try the failed posts again; what may be live only on your word that it is not"""
+    confirmed = body_or(RetryRequest).confirm_not_published
+    return _change(
+        path.id,
+        lambda session, job: second_thoughts.retry_job(session, job, confirmed=confirmed),
+    )
+
+
+def _cancel(session: Session, job: Job) -> None:
+    open_posts = select(Post.id).where(
+        Post.job_id == job.id, Post.state.in_(second_thoughts.CAN_BE_TAKEN_BACK)
+    )
+    if not second_thoughts.cancel(session, list(session.scalars(open_posts))):
+        raise Conflict("The job has nothing left that could be taken back")
+
+
+def _change(job_id: str, change: Callable[[Session, Job], object]) -> Response:
     with services().database.transaction() as session:
         job = _visible(session, job_id)
-        jobs.set_paused(session, job, paused=paused)
+        change(session, job)
+        session.refresh(job)
         found = jobs.outcome(session, job)
         used = select(Post.account_id).where(Post.job_id == job.id).distinct()
         accounts = session.scalars(used).all()
-    if not paused:
-        for account_id in accounts:
-            services().waker.stage(account_id)
+    for account_id in accounts:
+        services().waker.look(account_id)
     return Reply(body=job_view(found), status=202, headers=location(job)).response()
+
+
+def _set_paused(job_id: str, *, paused: bool) -> Response:
+    return _change(job_id, lambda session, job: jobs.set_paused(session, job, paused=paused))
 
 
 def _visible(session: Session, job_id: str) -> Job:

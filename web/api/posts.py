@@ -1,18 +1,21 @@
 """Posts: each with its state, its timeline and the reason for its failure."""
 
+from collections.abc import Callable
+
 from flask import Response
 from sqlalchemy.orm import Session
 
-from shared import post_views
+from shared import post_views, second_thoughts
 from shared.errors import NotFound
 from shared.media import is_id
 from shared.models import Post
-from web.api.resource import resource
+from web.api.resource import problems, resource
 from web.auth import caller, profiles_in_sight
 from web.idempotency import Reply
+from web.optional import body_or, optional_body
 from web.paging import next_cursor, number_of
 from web.schemas.common import IdPath, Page
-from web.schemas.jobs import PostsQuery, PostView
+from web.schemas.jobs import PostsQuery, PostView, RetryRequest
 from web.services import services
 from web.views import post_list
 
@@ -43,6 +46,36 @@ def get_post(path: IdPath) -> Response:
     with services().database.transaction() as session:
         [shown] = post_list(session, [_visible(session, path.id)])
     return Reply(body=shown).response()
+
+
+@api.post("/posts/<id>/cancel", responses={202: PostView, **problems(409)})
+def cancel_post(path: IdPath) -> Response:
+    """Take a post back; what Postiz holds of it is deleted there"""
+    return _change(path.id, second_thoughts.cancel_post)
+
+
+@api.post(
+    "/posts/<id>/retry",
+    responses={202: PostView, **problems(409)},
+    openapi_extensions=optional_body(RetryRequest),
+)
+def retry_post(path: IdPath) -> Response:
+    """Try a failed post again; one that may be live only on your word that it is not"""
+    confirmed = body_or(RetryRequest).confirm_not_published
+    return _change(
+        path.id,
+        lambda session, post: second_thoughts.retry_post(session, post, confirmed=confirmed),
+    )
+
+
+def _change(post_id: str, change: Callable[[Session, Post], None]) -> Response:
+    with services().database.transaction() as session:
+        post = _visible(session, post_id)
+        change(session, post)
+        [shown] = post_list(session, [post])
+        account_id = post.account_id
+    services().waker.look(account_id)
+    return Reply(body=shown, status=202).response()
 
 
 def _visible(session: Session, post_id: str) -> Post:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from shared.domain.states import JobState, PostState
 from web.paging import PageQuery
-from web.schemas.common import IsoTime
+from web.schemas.common import Body, IsoTime
 
 
 class JobView(BaseModel):
@@ -36,6 +36,13 @@ class ProgressView(BaseModel):
 class JobsQuery(PageQuery):
     state: JobState | None = None
     kind: Literal["upload", "bulk_upload", "publish", "bulk_publish"] | None = None
+
+
+class RetryRequest(Body):
+    confirm_not_published: bool = Field(
+        default=False,
+        description="Your word that what Postiz may have published is not on the network",
+    )
 
 
 class JobPostsQuery(PageQuery):

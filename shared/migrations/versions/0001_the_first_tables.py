@@ -224,6 +224,7 @@ def upgrade() -> None:
         sa.Column("sent", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
         sa.Column("status", sa.Integer(), nullable=True),
         sa.Column("detail", sa.Text(), nullable=True),
+        sa.Column("litter_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "sent_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
         ),
@@ -239,10 +240,11 @@ def upgrade() -> None:
             "account_id", "marker_at", name=op.f("uq_submissions_account_id_marker_at")
         ),
     )
+    op.create_index("ix_submissions_litter_at", "submissions", ["litter_at"], unique=False)
     op.create_index(
         "ix_submissions_open",
         "submissions",
-        ["account_id"],
+        ["sent_at"],
         unique=False,
         postgresql_where=sa.text("state = 'sending'"),
     )
@@ -385,7 +387,7 @@ def upgrade() -> None:
         "posts",
         ["account_id", "track_at"],
         unique=False,
-        postgresql_where=sa.text("state = 'scheduled'"),
+        postgresql_where=sa.text("track_at IS NOT NULL"),
     )
     op.create_table(
         "events",
@@ -439,6 +441,13 @@ def upgrade() -> None:
             "account_id", "postiz_id", name=op.f("uq_handovers_account_id_postiz_id")
         ),
     )
+    op.create_index(
+        "ix_handovers_discarded",
+        "handovers",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'discarded'"),
+    )
     op.create_index("ix_handovers_post_id", "handovers", ["post_id"], unique=False)
     op.create_index(
         op.f("ix_handovers_submission_id"), "handovers", ["submission_id"], unique=False
@@ -479,12 +488,17 @@ def downgrade() -> None:
     )
     op.drop_index(op.f("ix_handovers_submission_id"), table_name="handovers")
     op.drop_index("ix_handovers_post_id", table_name="handovers")
+    op.drop_index(
+        "ix_handovers_discarded",
+        table_name="handovers",
+        postgresql_where=sa.text("state = 'discarded'"),
+    )
     op.drop_table("handovers")
     op.drop_index("ix_events_post_id_id", table_name="events")
     op.drop_index("ix_events_job_id_id", table_name="events")
     op.drop_table("events")
     op.drop_index(
-        "ix_posts_tracked", table_name="posts", postgresql_where=sa.text("state = 'scheduled'")
+        "ix_posts_tracked", table_name="posts", postgresql_where=sa.text("track_at IS NOT NULL")
     )
     op.drop_index("ix_posts_submission_id", table_name="posts")
     op.drop_index(
@@ -519,6 +533,7 @@ def downgrade() -> None:
         table_name="submissions",
         postgresql_where=sa.text("state = 'sending'"),
     )
+    op.drop_index("ix_submissions_litter_at", table_name="submissions")
     op.drop_table("submissions")
     op.drop_table("media")
     op.drop_index(

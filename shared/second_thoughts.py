@@ -1,0 +1,123 @@
+"""What a person may still change about a post: take it back, or have it tried again."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import exists, func, select, update
+from sqlalchemy.orm import Session
+
+from shared import media_wanted, posts
+from shared.domain.states import PostState
+from shared.errors import Conflict
+from shared.models import Handover, Job, Post, Profile
+
+#: What can be taken back at once, and what a worker has to delete in Postiz first.
+AT_ONCE = (PostState.PENDING,)
+BY_A_WORKER = (PostState.STAGING, PostState.STAGED, PostState.SCHEDULED, PostState.DRAFT)
+CAN_BE_TAKEN_BACK = AT_ONCE + BY_A_WORKER
+MAY_BE_LIVE = (
+    "It was handed to Postiz and may be on the network. Look at the channel; if it is not there, "
+    'say so: {"confirm_not_published": true}'
+)
+
+
+def cancel(session: Session, ids: Sequence[int]) -> list[int]:
+    """Take back what can be of `ids`; returns those that now are cancelled or being cancelled."""
+    rows = session.execute(
+        select(Post.id, Post.state).where(Post.id.in_(ids)).with_for_update(key_share=True)
+    ).all()
+    taken: list[int] = []
+    for state in CAN_BE_TAKEN_BACK:
+        of_state = [row.id for row in rows if row.state == state]
+        _take_back(session, of_state, state)
+        taken += of_state
+    return taken
+
+
+def _take_back(session: Session, ids: Sequence[int], state: PostState) -> None:
+    if state in AT_ONCE:
+        posts.move(session, ids, state, PostState.CANCELLED, event="cancelled")
+        return
+    # a call that is under way keeps its lease: whoever makes it hands the post to the canceller
+    until = Post.lease_until if state is PostState.STAGING else func.now()
+    values = {"lease_until": until, "track_at": None}
+    posts.move(session, ids, state, PostState.CANCELLING, event="cancelling", values=values)
+
+
+def cancel_post(session: Session, post: Post) -> None:
+    """Raises `Conflict` for a post that can no longer be taken back."""
+    if not cancel(session, [post.id]):
+        raise Conflict(f"The post is {post.state}: it can no longer be taken back")
+    session.refresh(post)
+
+
+def retry_post(session: Session, post: Post, *, confirmed: bool) -> None:
+    """Raises `Conflict` for one that did not fail, or may be live and nobody said it is not."""
+    if post.state != PostState.FAILED:
+        raise Conflict(f"The post is {post.state}: only a failed one can be retried")
+    if not confirmed and _released(session, [post.id]):
+        raise Conflict(MAY_BE_LIVE, code="may_be_live")
+    _again(session, [post.id])
+    session.refresh(post)
+
+
+def retry_job(session: Session, job: Job, *, confirmed: bool) -> list[int]:
+    """Have the job's failed posts tried again; without the word, only what was never released."""
+    failed = list(
+        session.scalars(
+            select(Post.id)
+            .where(Post.job_id == job.id, Post.state == PostState.FAILED)
+            .with_for_update(key_share=True)
+        )
+    )
+    live = set() if confirmed else _released(session, failed)
+    free = [each for each in failed if each not in live]
+    if failed and not free:
+        raise Conflict(MAY_BE_LIVE, code="may_be_live")
+    if not failed:
+        raise Conflict("The job has no failed posts")
+    _again(session, free)
+    return free
+
+
+def _released(session: Session, ids: Sequence[int]) -> set[int]:
+    """Of `ids`, what was handed over under an id that we did not see die ourselves."""
+    query = select(Handover.post_id).where(
+        Handover.post_id.in_(ids), Handover.released_at.is_not(None), Handover.buried_at.is_(None)
+    )
+    return set(session.scalars(query))
+
+
+def _again(session: Session, ids: Sequence[int]) -> None:
+    session.execute(
+        update(Handover)
+        .where(Handover.post_id.in_(ids), Handover.buried_at.is_(None))
+        .values(buried_at=func.now(), buried_why="retried", state="discarded")
+    )
+    values = {
+        "attempts": 0,
+        "next_at": func.now(),
+        "submission_id": None,
+        "postiz_post_id": None,
+        "release_at": None,
+        "released_at": None,
+        "track_at": None,
+        "pack_limit": None,
+        "error_code": None,
+        "error_message": None,
+        "error_hint": None,
+        "error_at": None,
+        "account_id": select(Profile.account_id)
+        .where(Profile.id == Post.profile_id)
+        .scalar_subquery(),
+    }
+    posts.move(session, ids, PostState.FAILED, PostState.PENDING, event="retried", values=values)
+    rows = session.execute(
+        select(Post.profile_id, Post.account_id, func.unnest(Post.media_ids)).where(
+            Post.id.in_(ids)
+        )
+    ).all()
+    for profile_id, account_id in {(row[0], row[1]) for row in rows}:
+        wanted = {row[2] for row in rows if row[0] == profile_id}
+        media_wanted.want(session, sorted(wanted), profile_id, account_id)
+    reopened = exists().where(Post.id.in_(ids), Post.job_id == Job.id)
+    session.execute(update(Job).where(reopened).values(finished_at=None, updated_at=func.now()))

@@ -1,0 +1,201 @@
+"""Taking posts back at every state, and having failed ones tried again."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from local.sandbox.process import SandboxProcess, start_sandbox
+from local.sandbox.timing import Timing
+from shared import second_thoughts
+from shared.domain.states import PostState
+from shared.errors import Conflict
+from shared.models import Job, Post
+from tests.world import World, runtime_for
+from worker import submissions
+
+KEY = "key-of-acme"
+QUICK = Timing(send_delay=0.1, queue_to_start=0.01, publish_delay=0.05, search_rate=1000)
+CHANNELS: list[dict[str, Any]] = [
+    {"id": "int-mastodon", "name": "Masto Chan", "identifier": "mastodon"},
+    {"id": "int-tired", "name": "Tired Chan", "identifier": "mastodon", "refresh_needed": True},
+]
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
+    with start_sandbox(tmp_path_factory.mktemp("sandbox"), timing=QUICK, seed=[]) as running:
+        yield running
+
+
+@pytest.fixture
+def world(sandbox: SandboxProcess, database_url: str, tmp_path: Path) -> Iterator[World]:
+    for org in sandbox.admin.orgs():
+        sandbox.admin.delete_org(org["id"])
+    sandbox.admin.clear_faults()
+    sandbox.admin.reset()
+    sandbox.admin.create_org("acme", keys=[KEY], integrations=CHANNELS)
+    runtime = runtime_for(database_url, tmp_path)
+    made = World(runtime=runtime, sandbox=sandbox.admin, api_url=sandbox.api_url)
+    made.profile(key=KEY)
+    yield made
+    runtime.close()
+
+
+def cancel(world: World, post_id: int) -> None:
+    with world.database.transaction() as session:
+        second_thoughts.cancel_post(session, session.get_one(Post, post_id))
+
+
+def retry(world: World, post_id: int, *, confirmed: bool = False) -> None:
+    with world.database.transaction() as session:
+        second_thoughts.retry_post(session, session.get_one(Post, post_id), confirmed=confirmed)
+
+
+def alive(world: World) -> list[dict[str, Any]]:
+    return [post for post in world.sandbox.posts() if not post["deleted"]]
+
+
+def test_what_is_not_in_postiz_is_cancelled_at_once(world: World) -> None:
+    [post_id] = world.job("acme", ["never mind"])
+    cancel(world, post_id)
+    assert world.states([post_id]) == [PostState.CANCELLED]
+    assert world.sandbox.posts() == []
+
+
+def test_a_draft_is_deleted_in_postiz_before_it_counts_as_cancelled(world: World) -> None:
+    [post_id] = world.job("acme", ["never mind"], in_seconds=600)
+    world.until_all(PostState.STAGED, [post_id])
+    cancel(world, post_id)
+    assert world.states([post_id]) == [PostState.CANCELLING]
+    world.until_all(PostState.CANCELLED, [post_id])
+    assert alive(world) == []
+    assert world.sandbox.sends() == []
+
+
+def test_a_post_in_the_calendar_is_deleted_there_in_time(world: World) -> None:
+    [post_id] = world.job("acme", ["never mind"], handoff="calendar", in_seconds=3600)
+    world.until_all(PostState.SCHEDULED, [post_id])
+    cancel(world, post_id)
+    world.until_all(PostState.CANCELLED, [post_id])
+    assert alive(world) == []
+
+
+def test_a_post_whose_time_is_near_goes_on(world: World) -> None:
+    """Within two minutes of its date a delete proves nothing."""
+    [post_id] = world.job("acme", ["too late"], handoff="calendar", in_seconds=5)
+    world.until_all(PostState.SCHEDULED, [post_id])
+    cancel(world, post_id)
+    world.until_all(PostState.PUBLISHED, [post_id])
+    assert "too_late_to_cancel" in world.timeline(post_id)
+
+
+def test_a_post_that_is_being_staged_is_deleted_once_its_id_is_known(world: World) -> None:
+    world.sandbox.add_fault("slow", route="POST /posts", times=1, seconds=1)
+    ids = world.job("acme", ["taken back", "not taken back"], in_seconds=2)
+    call = submissions.prepare(world.runtime, world.account().id)
+    assert call is not None
+    cancel(world, ids[0])
+    from worker import stage
+
+    stage._make(world.runtime, call)
+    world.until_all(PostState.CANCELLED, ids[:1])
+    world.until_all(PostState.PUBLISHED, ids[1:])
+    assert [send["content"] for send in world.sandbox.sends()] == ["not taken back"]
+    assert [post["content"] for post in alive(world)] == ["not taken back"]
+
+
+def test_a_user_draft_is_deleted_in_postiz(world: World) -> None:
+    ids = world.job("acme", ["a draft"], as_draft=True)
+    world.until_all(PostState.DRAFT, ids)
+    cancel(world, ids[0])
+    world.until_all(PostState.CANCELLED, ids)
+    assert alive(world) == []
+
+
+@pytest.mark.parametrize("kind", ["reply_lost_after", "reply_lost_before", "error_500_after"])
+def test_an_unclear_delete_is_looked_at_again(world: World, kind: str) -> None:
+    ids = world.job("acme", ["never mind"], in_seconds=600)
+    world.until_all(PostState.STAGED, ids)
+    world.sandbox.add_fault(kind, route="DELETE /posts/:id", times=1)
+    cancel(world, ids[0])
+    world.until_all(PostState.CANCELLED, ids)
+    assert alive(world) == []
+
+
+def test_a_published_post_cannot_be_taken_back(world: World) -> None:
+    ids = world.job("acme", ["out"])
+    world.until_all(PostState.PUBLISHED, ids)
+    with pytest.raises(Conflict, match="published"):
+        cancel(world, ids[0])
+
+
+def test_what_was_never_released_is_retried_freely(world: World) -> None:
+    ids = world.job("acme", ["nowhere"], integration="int-gone")
+    world.until_all(PostState.FAILED, ids)
+    world.sandbox.patch_org(
+        "acme", add_integrations=[{"id": "int-gone", "name": "Back", "identifier": "mastodon"}]
+    )
+    retry(world, ids[0])
+    world.until_all(PostState.PUBLISHED, ids)
+    assert world.post(ids[0]).error_code is None
+
+
+def test_what_may_be_live_is_retried_only_on_the_users_word(world: World) -> None:
+    ids = world.job("acme", ["tired"], integration="int-tired")
+    world.until_all(PostState.FAILED, ids)
+    with pytest.raises(Conflict, match="may be on the network"):
+        retry(world, ids[0])
+    world.sandbox.patch_org("acme", integrations={"int-tired": {"refresh_needed": False}})
+    retry(world, ids[0], confirmed=True)
+    world.until_all(PostState.PUBLISHED, ids)
+    assert [send["content"] for send in world.sandbox.sends()] == ["tired"]
+    world.until(lambda: len(alive(world)) == 1)  # the one that was given up is deleted
+
+
+def test_a_jobs_retry_leaves_alone_what_may_be_live(world: World) -> None:
+    ids = world.job("acme", ["tired"], integration="int-tired")
+    world.until_all(PostState.FAILED, ids)
+    with world.database.transaction() as session:
+        job = session.get_one(Job, world.post(ids[0]).job_id)
+        with pytest.raises(Conflict, match="confirm_not_published"):
+            second_thoughts.retry_job(session, job, confirmed=False)
+        assert second_thoughts.retry_job(session, job, confirmed=True) == ids
+
+
+def draft_of_a_teammate(world: World) -> None:
+    post = {
+        "integration": {"id": "int-mastodon"},
+        "value": [{"content": "a teammate's draft", "image": []}],
+        "settings": {},
+    }
+    body = {"type": "draft", "date": "2026-01-01T10:00:00.000Z", "shortLink": False, "tags": []}
+    made = requests.post(
+        f"{world.api_url}/posts",
+        json={**body, "posts": [post]},
+        headers={"Authorization": KEY},
+        timeout=10,
+    )
+    assert made.status_code == 201
+
+
+def test_the_drafts_of_unclear_calls_are_cleared_away_and_nobody_elses(world: World) -> None:
+    draft_of_a_teammate(world)
+    world.sandbox.add_fault("reply_lost_after", route="POST /posts", times=2)
+    contents = ["a & b <b>bold</b>", "plain"]
+    ids = world.job("acme", contents)
+    world.until_all(PostState.PUBLISHED, ids)
+    world.until(lambda: sum(post["state"] == "DRAFT" for post in alive(world)) == 1)
+    assert len(world.sandbox.sends()) == len(contents)
+    assert sum(post["deleted"] for post in world.sandbox.posts()) == 2 * len(contents)
+
+
+def test_a_postiz_that_fails_and_later_succeeds_is_believed(world: World) -> None:
+    world.sandbox.add_fault(
+        "publish_error", times=1, message="Unknown Error", recover=True, seconds=1
+    )
+    ids = world.job("acme", ["in the end"])
+    world.until(lambda: world.states(ids)[0] in {PostState.FAILED, PostState.PUBLISHED})
+    world.until_all(PostState.PUBLISHED, ids, seconds=90)
