@@ -9,6 +9,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import (
     setup_logging,
+    worker_init,
     worker_process_init,
     worker_process_shutdown,
     worker_ready,
@@ -18,6 +19,7 @@ from shared.config import read_settings
 from shared.enqueue import PUBLISH, QUEUES, TRANSPORT, Waker
 from shared.log import configure_logging
 from worker import runtime
+from worker.bulkhead import Bulkhead
 from worker.schedule import ENTRIES
 
 settings = read_settings()
@@ -55,6 +57,7 @@ class _Process:
     """What this worker child has made after its fork."""
 
     current: "runtime.Runtime | None" = None
+    children = 1
 
 
 def current() -> runtime.Runtime:
@@ -62,6 +65,16 @@ def current() -> runtime.Runtime:
     if _Process.current is None:
         _Process.current = runtime.build(Waker(app))
     return _Process.current
+
+
+def bulkhead() -> Bulkhead:
+    return Bulkhead(_Process.children)
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]
+def _count_children(sender: Any, **_: Any) -> None:
+    """Before the fork, so that each child knows how many they are."""
+    _Process.children = sender.concurrency or 1
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]

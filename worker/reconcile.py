@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
 from shared import failpoints, posts
@@ -26,7 +26,7 @@ from shared.domain.settling import (
 )
 from shared.domain.states import PostState
 from shared.errors import ClaimLost, PressroomError
-from shared.models import Handover, Post
+from shared.models import Handover, Post, Profile
 from shared.postiz import RemotePost
 from worker import accounts, calling, look, pace, park
 from worker.decisions import MAX_ATTEMPTS
@@ -185,4 +185,31 @@ def _bury(session: Session, one: look.Subject, why: str) -> None:
             "release_at": None,
             "released_at": None,
         },
+    )
+
+
+def give_up_unreachable(session: Session, seconds: float) -> None:
+    """Releases that no key can be looked at with any more are left to a person, after their time.
+
+    Their profile publishes with another account now; an unknown release is never taken there.
+    """
+    old = func.now() - timedelta(seconds=seconds)
+    reachable = exists().where(Profile.id == Post.profile_id, Profile.account_id == Post.account_id)
+    ids = session.scalars(
+        select(Post.id)
+        .where(
+            Post.state == PostState.RELEASING,
+            Post.lease_until < func.now(),
+            Post.released_at < old,
+            ~reachable,
+        )
+        .with_for_update(key_share=True, skip_locked=True)
+    ).all()
+    posts.fail(
+        session,
+        ids,
+        PostState.RELEASING,
+        code="outcome_unknown",
+        message="The profile has another Postiz account now, so its release cannot be looked at.",
+        hint=UNKNOWN,
     )

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from shared import jobs
 from shared.domain.states import DONE, PostState
 from shared.models import Account, AccountMedia, Job, JobMedia, Post, Pulse
-from worker import accounts, litter, stage
+from worker import accounts, litter, reconcile, stage, upload
 from worker.decisions import MAX_ATTEMPTS
 from worker.runtime import Runtime
 from worker.submissions import CALENDAR_AHEAD
@@ -41,6 +41,7 @@ def sweep(runtime: Runtime) -> None:
     """Every two seconds: rescue what lost its owner, wake what waits, finish what is done."""
     with runtime.database.transaction() as session:
         stage.rescue(session, runtime.settings.lease_seconds)
+        reconcile.give_up_unreachable(session, runtime.settings.outcome_unknown_seconds)
     with runtime.database.transaction() as session:
         _rescue_uploads(session)
         uploads = _waiting_uploads(session)
@@ -94,13 +95,14 @@ def _rescue_uploads(session: Session) -> None:
     poison = update(AccountMedia).where(
         AccountMedia.state == "pending", AccountMedia.attempts >= MAX_ATTEMPTS + 1
     )
-    session.execute(
+    words = f"given up after {MAX_ATTEMPTS} attempts"
+    given_up = session.execute(
         poison.values(
-            state="failed",
-            error_code="too_many_attempts",
-            error_message=f"given up after {MAX_ATTEMPTS} attempts",
-        )
-    )
+            state="failed", error_code="too_many_attempts", error_message=words
+        ).returning(AccountMedia.account_id, AccountMedia.media_id)
+    ).all()
+    for account_id, media_id in given_up:
+        upload.fail_waiting(session, account_id, media_id, words)
 
 
 def _waiting_uploads(session: Session) -> Sequence[int]:

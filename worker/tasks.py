@@ -1,11 +1,16 @@
 """The tasks: thin, named for Flower, with ids as their only arguments."""
 
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.errors import ClaimLost
 from shared.log import get_logger
 from worker import cancel, litter, reconcile, release, stage, sweep, track, upload
-from worker.app import app, current
+from worker.app import app, bulkhead, current
+from worker.runtime import Runtime
 
 log = get_logger("tasks")
 #: Above the longest that a publishing turn may last: a turn, and a call that began at its end.
@@ -16,7 +21,8 @@ LONG = {"soft_time_limit": 4 * 3600, "time_limit": 4 * 3600 + 60}
 
 @app.task(name="pressroom.upload", **LONG)  # type: ignore[untyped-decorator]
 def upload_medium(account_media_id: int) -> None:
-    upload.upload(current(), account_media_id)
+    with database_may_be_away():
+        upload.upload(current(), account_media_id)
 
 
 @app.task(name="pressroom.stage", **SHORT)  # type: ignore[untyped-decorator]
@@ -51,23 +57,38 @@ def clean_account(account_id: int) -> None:
 
 @app.task(name="pressroom.tick", **SHORT)  # type: ignore[untyped-decorator]
 def tick() -> None:
-    sweep.tick(current())
+    with database_may_be_away():
+        sweep.tick(current())
 
 
 @app.task(name="pressroom.sweep", **SHORT)  # type: ignore[untyped-decorator]
 def sweep_all() -> None:
-    sweep.sweep(current())
+    with database_may_be_away():
+        sweep.sweep(current())
 
 
 @app.task(name="pressroom.pulse", **SHORT)  # type: ignore[untyped-decorator]
 def pulse(queue: str) -> None:
-    with current().database.transaction() as session:
+    with database_may_be_away(), current().database.transaction() as session:
         sweep.pulse(session, f"worker:{queue}")
 
 
-def _ours(step: Any, account_id: int) -> None:
-    """Run a step; rows that another owner took in the meantime are its own to settle."""
+def _ours(step: Callable[[Runtime, int], None], account_id: int) -> None:
+    """Run a step, if the account may have another child; rows that others took are theirs."""
+    runtime = current()
+    with database_may_be_away(), bulkhead().place(runtime.database, account_id) as admitted:
+        if not admitted:
+            return
+        try:
+            step(runtime, account_id)
+        except ClaimLost as error:
+            log.warning("claim lost", account=account_id, reason=error.message)
+
+
+@contextmanager
+def database_may_be_away() -> Iterator[None]:
+    """Without PostgreSQL nothing can be claimed: the work waits where it is, in its rows."""
     try:
-        step(current(), account_id)
-    except ClaimLost as error:
-        log.warning("claim lost", account=account_id, reason=error.message)
+        yield
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        log.warning("the database is away", reason=str(error).splitlines()[0])
