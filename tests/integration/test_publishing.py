@@ -6,11 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+from sqlalchemy import select, text
 
 from local.sandbox.process import SandboxProcess, start_sandbox
 from local.sandbox.timing import Timing
 from shared.domain.states import PostState
+from shared.models import Handover, Submission
 from tests.world import World, runtime_for
+from worker import submissions, sweep
+from worker.decisions import MAX_ATTEMPTS
 
 KEY = "key-of-acme"
 QUICK = Timing(send_delay=0.1, queue_to_start=0.01, publish_delay=0.05, search_rate=1000)
@@ -195,8 +200,6 @@ def test_a_post_that_somebody_deletes_in_postiz_is_reported(world: World) -> Non
     ids = world.job("acme", ["deleted there"], handoff="calendar", in_seconds=6)
     world.until_all(PostState.SCHEDULED, ids)
     world.sandbox.clear_faults()
-    import requests
-
     gone = world.post(ids[0]).postiz_post_id
     requests.delete(f"{world.api_url}/posts/{gone}", headers={"Authorization": KEY}, timeout=10)
     world.until_all(PostState.FAILED, ids)
@@ -204,18 +207,11 @@ def test_a_post_that_somebody_deletes_in_postiz_is_reported(world: World) -> Non
 
 
 def test_staging_that_lost_its_worker_is_staged_anew(world: World) -> None:
-    from worker import submissions
-
     world.profile(key=KEY)
     ids = world.job("acme", ["orphan"])
-    call = submissions.prepare(world.runtime, world.account().id)
-    assert call is not None
+    assert submissions.prepare(world.runtime, world.account().id) is not None
     assert world.states(ids) == [PostState.STAGING]
-    with world.database.transaction() as session:
-        from sqlalchemy import text
-
-        session.execute(text("UPDATE posts SET lease_until = now() - interval '1 second'"))
-        session.execute(text("UPDATE accounts SET lease_until = now() - interval '1 second'"))
+    forget_owners(world)
     world.until_all(PostState.PUBLISHED, ids)
     assert sent_contents(world) == ["orphan"]
 
@@ -225,10 +221,6 @@ def test_settling_keeps_a_large_staging_from_being_released_too_early(world: Wor
     ids = world.job("acme", [f"c{n}" for n in range(8)])
     world.until_all(PostState.PUBLISHED, ids)
     with world.database.transaction() as session:
-        from sqlalchemy import select
-
-        from shared.models import Handover, Submission
-
         rows = session.execute(
             select(Submission.replied_at, Handover.released_at).join(
                 Handover, Handover.submission_id == Submission.id
@@ -291,3 +283,25 @@ def test_a_post_accepted_before_the_integrations_were_known_is_checked_before_it
     assert "settings.int-x.who_can_reply_post" in (world.post(bad[0]).error_message or "")
     assert "int-gone" in (world.post(gone[0]).error_message or "")
     assert counted_calls(world) == 1
+
+
+def test_a_post_that_kills_its_worker_every_time_is_given_up(world: World) -> None:
+    """A poison: the claim counts, so that the end comes though nobody lives to report it."""
+    world.profile(key=KEY)
+    ids = world.job("acme", ["poison"])
+    for _ in range(MAX_ATTEMPTS):
+        assert submissions.prepare(world.runtime, world.account().id) is not None
+        forget_owners(world)  # the worker is gone, and its lease over
+        sweep.sweep(world.runtime)
+    assert world.states(ids) == [PostState.FAILED]
+    assert world.post(ids[0]).error_code == "too_many_attempts"
+
+
+def forget_owners(world: World) -> None:
+    with world.database.transaction() as session:
+        for statement in (
+            "UPDATE posts SET lease_until = now() - interval '1 second'",
+            "UPDATE accounts SET lease_until = now() - interval '1 second'",
+            "UPDATE submissions SET sent_at = sent_at - interval '1 hour'",
+        ):
+            session.execute(text(statement))

@@ -1,0 +1,119 @@
+"""Cancel and retry as their callers use them."""
+
+import pytest
+from sqlalchemy import select
+
+from shared.models import Account, Handover, Post, Submission
+from tests.api import Api
+from tests.integration.test_api_jobs import accept, set_states
+
+
+def first_post(api: Api, job_id: str) -> str:
+    return str(api.get(f"/jobs/{job_id}/posts").json["items"][0]["id"])
+
+
+def was_released(api: Api) -> None:
+    """The first post was handed over under an id that is still alive."""
+    with api.services.database.transaction() as session:
+        post = session.scalars(select(Post).order_by(Post.id)).first()
+        account = session.scalars(select(Account)).first()
+        assert post is not None
+        assert account is not None
+        submission = Submission(
+            account_id=account.id,
+            profile_id=post.profile_id,
+            server=account.server,
+            marker_at=post.publish_at,
+            elements=1,
+        )
+        session.add(submission)
+        session.flush()
+        session.add(
+            Handover(
+                post_id=post.id,
+                account_id=account.id,
+                submission_id=submission.id,
+                postiz_id="in-postiz",
+                marker_at=post.publish_at,
+                released_at=post.publish_at,
+            )
+        )
+
+
+def test_a_pending_post_is_cancelled_at_once(api: Api) -> None:
+    post = first_post(api, accept(api))
+    reply = api.post(f"/posts/{post}/cancel", None)
+    assert (reply.status_code, reply.json["state"]) == (202, "cancelled")
+    assert reply.json["timeline"][-1]["event"] == "cancelled"
+    assert api.post(f"/posts/{post}/cancel", None).status_code == 409
+
+
+@pytest.mark.parametrize("state", ["staged", "scheduled", "draft"])
+def test_what_postiz_holds_is_being_cancelled_until_it_is_deleted_there(
+    api: Api, state: str
+) -> None:
+    post = first_post(api, accept(api))
+    set_states(api, state)
+    reply = api.post(f"/posts/{post}/cancel", None)
+    assert (reply.status_code, reply.json["state"]) == (202, "cancelling")
+
+
+@pytest.mark.parametrize("state", ["releasing", "published", "failed"])
+def test_what_can_no_longer_be_taken_back_is_a_conflict(api: Api, state: str) -> None:
+    post = first_post(api, accept(api))
+    set_states(api, state)
+    reply = api.post(f"/posts/{post}/cancel", None)
+    assert (reply.status_code, reply.content_type) == (409, "application/problem+json")
+    assert state in reply.json["detail"]
+
+
+def test_a_job_is_cancelled_with_all_that_can_still_be_taken_back(api: Api) -> None:
+    job = accept(api, 3)
+    set_states(api, "published", "pending", "staged")
+    reply = api.post(f"/jobs/{job}/cancel", None)
+    assert reply.status_code == 202
+    assert reply.json["counts"] == {"published": 1, "cancelled": 1, "cancelling": 1}
+    set_states(api, "published", "cancelled", "cancelled")
+    assert api.post(f"/jobs/{job}/cancel", None).status_code == 409
+
+
+def test_a_failed_post_that_was_never_released_is_retried_freely(api: Api) -> None:
+    job = accept(api)
+    set_states(api, "failed", error_code="rejected_by_postiz", error_message="no")
+    reply = api.post(f"/posts/{first_post(api, job)}/retry", None)
+    assert (reply.status_code, reply.json["state"], reply.json["error"]) == (202, "pending", None)
+
+
+def test_what_may_be_live_needs_the_callers_word(api: Api) -> None:
+    job = accept(api)
+    set_states(api, "failed", error_code="outcome_unknown", error_message="nobody knows")
+    was_released(api)
+    post = first_post(api, job)
+    for path in (f"/posts/{post}/retry", f"/jobs/{job}/retry"):
+        refused = api.post(path, None)
+        assert (refused.status_code, refused.json["code"]) == (409, "may_be_live")
+        assert "confirm_not_published" in refused.json["detail"]
+    reply = api.post(f"/posts/{post}/retry", {"confirm_not_published": True})
+    assert (reply.status_code, reply.json["state"]) == (202, "pending")
+
+
+def test_a_job_is_retried_with_its_failed_posts_only(api: Api) -> None:
+    job = accept(api, 2)
+    set_states(api, "published", "failed")
+    reply = api.post(f"/jobs/{job}/retry", None)
+    assert (reply.status_code, reply.json["counts"]) == (202, {"published": 1, "pending": 1})
+    assert api.post(f"/jobs/{job}/retry", None).status_code == 409
+
+
+@pytest.mark.parametrize(
+    "body", [{"confirm": True}, {"confirm_not_published": "perhaps"}, [], "yes"]
+)
+def test_a_malformed_word_is_refused(api: Api, body: object) -> None:
+    job = accept(api)
+    set_states(api, "failed")
+    assert api.post(f"/jobs/{job}/retry", body).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/posts/999999/cancel", "/jobs/999999/retry", "/posts/x/retry"])
+def test_what_does_not_exist_is_not_found(api: Api, path: str) -> None:
+    assert api.post(path, None).status_code == 404

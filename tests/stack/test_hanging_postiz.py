@@ -1,0 +1,98 @@
+"""A Postiz that hangs on every call costs its own accounts, and nobody else."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+import requests
+
+from local.sandbox.process import SandboxProcess, start_sandbox
+from local.sandbox.timing import Timing
+from tests.stacks import RunningStack, wait_until
+
+QUICK = Timing(send_delay=0.1, queue_to_start=0.01, publish_delay=0.05, search_rate=1000)
+CALL_SECONDS = 5
+LEASE_SECONDS = 2 * CALL_SECONDS
+POSTS = 20
+CHANNEL = {"id": "int-one", "name": "One", "identifier": "mastodon"}
+
+
+@pytest.fixture(scope="module")
+def sandboxes(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[SandboxProcess, SandboxProcess]]:
+    folder = tmp_path_factory.mktemp("sandboxes")
+    with (
+        start_sandbox(folder / "good", timing=QUICK, seed=[]) as good,
+        start_sandbox(folder / "hanging", timing=QUICK, seed=[]) as hanging,
+    ):
+        for sandbox in (good, hanging):
+            sandbox.admin.create_org("org", keys=["key"], integrations=[CHANNEL])
+        yield good, hanging
+
+
+@pytest.fixture(scope="module")
+def stack(
+    start_stack: Callable[..., RunningStack], tmp_path_factory: pytest.TempPathFactory
+) -> RunningStack:
+    home: Path = tmp_path_factory.mktemp("hanging") / "home"
+    seconds = {"PRESSROOM_CALL_TIMEOUT_SECONDS": str(CALL_SECONDS)}
+    return start_stack(home, PRESSROOM_SANDBOX="0", **seconds)
+
+
+def call(stack: RunningStack, profile: str, method: str, path: str, body: Any = None) -> Any:
+    facts = stack.facts()
+    headers = {"Authorization": f"Bearer {facts['admin_key']}", "X-Profile-Id": profile}
+    url = f"{facts['web_url']}/api/v1{path}"
+    reply = requests.request(method, url, json=body, headers=headers, timeout=60)
+    assert reply.ok, reply.text
+    return reply.json()
+
+
+def longest_lease(database_url: str) -> float:
+    """Of any account or post: how far ahead its lease reaches, in seconds."""
+    with psycopg2.connect(database_url) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(max(extract(epoch FROM lease_until - now())), 0) FROM"
+            " (SELECT lease_until FROM accounts UNION ALL SELECT lease_until FROM posts) AS leases"
+        )
+        row = cursor.fetchone()
+    assert row is not None
+    return float(row[0])
+
+
+def test_a_hanging_postiz_delays_no_other_account(
+    stack: RunningStack, sandboxes: tuple[SandboxProcess, SandboxProcess]
+) -> None:
+    good, hanging = sandboxes
+    for name, sandbox in (("good", good), ("hung", hanging)):
+        postiz = {"api_url": sandbox.api_url, "api_key": "key"}
+        body = {"id": name, "name": name, "tts_settings": {"postiz": postiz}}
+        call(stack, name, "POST", "/profiles", body)
+    hanging.admin.add_fault("hang")
+    items = [{"caption": f"post {number}"} for number in range(POSTS)]
+    bulk = {"items": items, "integration_ids": ["int-one"], "schedule_interval_minutes": 0}
+    hung = call(stack, "hung", "POST", "/postiz/bulk-publish", bulk)["job"]["id"]
+    bulk["schedule_interval_minutes"] = 1 / 60  # one a second, while the other hangs
+    job = call(stack, "good", "POST", "/postiz/bulk-publish", bulk)["job"]["id"]
+    leases = []
+
+    def published() -> bool:
+        leases.append(longest_lease(stack.facts()["database_url"]))
+        counts = call(stack, "good", "GET", f"/jobs/{job}")["counts"]
+        return bool(counts == {"published": POSTS})
+
+    wait_until(published)
+    assert max(leases) <= LEASE_SECONDS
+    posts = call(stack, "hung", "GET", f"/jobs/{hung}/posts")["items"]
+    assert {post["state"] for post in posts} <= {"pending", "staging"}
+    assert all(post["attempts"] <= 1 for post in posts)  # an outage wastes none
+    hanging.admin.clear_faults()
+    wait_until(
+        lambda: call(stack, "hung", "GET", f"/jobs/{hung}")["counts"] == {"published": POSTS}
+    )
+    assert sorted(send["content"] for send in hanging.admin.sends()) == sorted(
+        item["caption"] for item in items
+    )
