@@ -13,6 +13,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import func, select
 
 from local.sandbox.process import Admin
+from local.sandbox.timing import Timing
 from shared import accepting, connect, profiles
 from shared.config import Settings, read_settings
 from shared.crypto import SecretBox
@@ -73,6 +74,13 @@ def runtime_for(database_url: str, home: Path, **settings: Any) -> Runtime:
     )
 
 
+KEY = "key-of-acme"
+QUICK = Timing(send_delay=0.1, queue_to_start=0.01, publish_delay=0.05, search_rate=1000)
+CHANNELS: list[dict[str, Any]] = [
+    {"id": "int-mastodon", "name": "Masto Chan", "identifier": "mastodon"},
+    {"id": "int-x", "name": "X Chan", "identifier": "x"},
+    {"id": "int-tired", "name": "Tired Chan", "identifier": "mastodon", "refresh_needed": True},
+]
 SECRET_KEY = Fernet.generate_key().decode()
 
 

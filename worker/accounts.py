@@ -10,7 +10,7 @@ from shared.db import ROW_LOCK
 from shared.domain.budget import BudgetState, free_at, learned, reserved, rolled
 from shared.errors import PressroomError
 from shared.log import get_logger
-from shared.models import Account, Post, Submission
+from shared.models import Account, Submission
 from shared.postiz_replies import Budget
 from worker.decisions import Again, HoldAccount, RetryLater, Unknown, WaitUntil, backoff, decide
 
@@ -137,9 +137,3 @@ def _rest(account: Account) -> None:
     account.failures += 1
     account.healthy = account.failures < 3
     account.retry_at = now_plus(backoff(account.failures))
-
-
-def server_of(session: Session, post_id: int) -> str:
-    """The Postiz server that a post goes to: what writes are paced by."""
-    query = select(Account.server).join(Post, Post.account_id == Account.id)
-    return session.scalars(query.where(Post.id == post_id)).one()

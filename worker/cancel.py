@@ -19,7 +19,7 @@ from shared.domain.states import PostState
 from shared.errors import ClaimLost, PressroomError
 from shared.models import Handover, Post
 from shared.postiz import RemotePost
-from worker import accounts, calling, look, pace
+from worker import deleting, look
 from worker.runtime import Runtime
 from worker.track import VANISHED
 
@@ -114,31 +114,18 @@ def _too_late(runtime: Runtime, one: look.Subject) -> None:
 
 def _delete(runtime: Runtime, one: look.Subject) -> None:
     """Send the delete, noted before; the next look says whether it is gone."""
-    settings = runtime.settings
-    with runtime.database.transaction() as session:
-        server = accounts.server_of(session, one.post_id)
-        slot = pace.take_slot(session, server, per_second=settings.writes_per_second)
-        asked_at = pace.clock(session)
-        if slot is not None:
-            noted = update(Handover).where(Handover.id == one.handover_id)
-            session.execute(noted.values(state=DELETING))
-        else:
-            look.look_again(session, [one], timedelta(seconds=1))
-    if slot is None:
-        return
-    pace.wait_for(asked_at, slot)
-    error: PressroomError | None = None
+
+    def note(session: Session) -> None:
+        noted = update(Handover).where(Handover.id == one.handover_id)
+        session.execute(noted.values(state=DELETING))
+
+    pause, trouble = timedelta(0), None
     try:
-        calling.call(
-            runtime,
-            one.profile_id,
-            one.version,
-            one.account_id,
-            lambda postiz: postiz.delete(one.postiz_id),
-        )
-    except PressroomError as raised:
-        error = raised
+        if not deleting.delete(runtime, look.target(one), note=note):
+            pause = timedelta(seconds=1)
+    except PressroomError as error:
+        pause, trouble = timedelta(seconds=2), error.message
     with runtime.database.transaction() as session:
-        if error is not None:
-            posts.add_events(session, [one.post_id], "delete_unknown", error.message)
-        look.look_again(session, [one], timedelta(seconds=2 if error else 0))
+        if trouble is not None:
+            posts.add_events(session, [one.post_id], "delete_unknown", trouble)
+        look.look_again(session, [one], pause)

@@ -16,8 +16,8 @@ from shared.domain.settling import DRAFT
 from shared.errors import PressroomError
 from shared.log import get_logger
 from shared.models import Account, Handover, Post, Profile, Submission
-from shared.postiz import Postiz, RemotePost
-from worker import accounts, calling, pace
+from shared.postiz import RemotePost
+from worker import accounts, calling, deleting, pace
 from worker.runtime import Runtime
 
 AT_ONCE = 20
@@ -32,14 +32,11 @@ log = get_logger("litter")
 class Window:
     """An abandoned call's millisecond, and what it may have left there."""
 
-    submission_id: int
     account_id: int
     profile_id: str
     version: int
     key_hash: str | None
-    server: str
     marker_at: datetime
-    sent_at: datetime
     sent: frozenset[str]
 
 
@@ -86,14 +83,11 @@ def _claim(runtime: Runtime, account_id: int) -> list[Window]:
             submission.litter_at = _next_look(now, submission.sent_at)
         return [
             Window(
-                submission_id=submission.id,
                 account_id=account_id,
                 profile_id=profile.id,
                 version=profile.settings_version,
                 key_hash=profile.key_hash,
-                server=submission.server,
                 marker_at=submission.marker_at,
-                sent_at=submission.sent_at,
                 sent=frozenset(submission.sent),
             )
             for submission, profile in rows
@@ -130,7 +124,15 @@ def _clean_one(runtime: Runtime, window: Window) -> None:
         lambda postiz: postiz.window(window.marker_at, window.marker_at),
     )
     for row in _ours(runtime, window, rows):
-        _delete(runtime, window, row.id)
+        target = deleting.Target(
+            profile_id=window.profile_id,
+            version=window.version,
+            account_id=window.account_id,
+            postiz_id=row.id,
+        )
+        if not deleting.delete(runtime, target):
+            return  # the pace is needed for releases: the next look comes
+        log.info("litter deleted", account=window.account_id, postiz_id=row.id)
 
 
 def _ours(runtime: Runtime, window: Window, rows: Iterable[RemotePost]) -> list[RemotePost]:
@@ -149,29 +151,13 @@ def _ours(runtime: Runtime, window: Window, rows: Iterable[RemotePost]) -> list[
     return [row for row in ours if row.id not in alive]
 
 
-def _delete(runtime: Runtime, window: Window, postiz_id: str) -> None:
-    with runtime.database.transaction() as session:
-        slot = pace.take_slot(session, window.server, per_second=runtime.settings.writes_per_second)
-        asked_at = pace.clock(session)
-    if slot is None:
-        return  # the pace is needed for releases: the next look comes
-    pace.wait_for(asked_at, slot)
-
-    def delete(postiz: Postiz) -> None:
-        postiz.delete(postiz_id)
-
-    calling.call(runtime, window.profile_id, window.version, window.account_id, delete)
-    log.info("litter deleted", account=window.account_id, postiz_id=postiz_id)
-
-
 def _delete_discarded(runtime: Runtime, account_id: int) -> None:
     """Ids that a person gave up by a retry: deleted, so that Postiz tries them no more."""
     with runtime.database.transaction() as session:
         rows = session.execute(
-            select(Handover, Profile, Account.server)
+            select(Handover, Profile)
             .join(Post, Post.id == Handover.post_id)
             .join(Profile, Profile.id == Post.profile_id)
-            .join(Account, Account.id == Handover.account_id)
             .where(
                 Handover.account_id == account_id,
                 Handover.state == "discarded",
@@ -179,30 +165,22 @@ def _delete_discarded(runtime: Runtime, account_id: int) -> None:
             )
             .limit(AT_ONCE)
         ).all()
-        windows = [
-            (handover.id, handover.postiz_id, _as_window(handover, profile, server))
-            for handover, profile, server in rows
-        ]
-    for handover_id, postiz_id, window in windows:
+        targets = {
+            handover.id: deleting.Target(
+                profile_id=profile.id,
+                version=profile.settings_version,
+                account_id=account_id,
+                postiz_id=handover.postiz_id,
+            )
+            for handover, profile in rows
+        }
+    for handover_id, target in targets.items():
         try:
-            _delete(runtime, window, postiz_id)
+            if not deleting.delete(runtime, target):
+                return
         except PressroomError as error:  # unknown there, or away: the look for litter is over
-            log.warning("discarded post not deleted", postiz_id=postiz_id, reason=error.message)
+            log.warning("discarded post not deleted", post=target.postiz_id, reason=error.message)
         with runtime.database.transaction() as session:
             session.execute(
                 update(Handover).where(Handover.id == handover_id).values(state="buried")
             )
-
-
-def _as_window(handover: Handover, profile: Profile, server: str) -> Window:
-    return Window(
-        submission_id=handover.submission_id,
-        account_id=handover.account_id,
-        profile_id=profile.id,
-        version=profile.settings_version,
-        key_hash=profile.key_hash,
-        server=server,
-        marker_at=handover.marker_at,
-        sent_at=handover.created_at,
-        sent=frozenset(),
-    )

@@ -4,7 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from sqlalchemy import ColumnElement, func, select, update
@@ -15,12 +15,14 @@ from shared.errors import PressroomError
 from shared.models import Account, Handover, Post, Profile
 from shared.postiz import Postiz, RemotePost
 from worker import accounts, calling
+from worker.deleting import Target
 from worker.runtime import Runtime
 from worker.submissions import may_call
 
 AT_ONCE = 300
 #: A post that a teammate moved in Postiz's calendar is looked for so far around its date.
 WIDE = timedelta(days=31)
+EVER = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,7 @@ class Subject:
     handover_id: int
     postiz_id: str
     markers: tuple[datetime, ...]  # the dates under which it may stand in Postiz
+    parked: bool
     handover_state: str
     integration_identifier: str | None
     integration_name: str | None
@@ -87,6 +90,7 @@ def _subjects(session: Session, ids: Sequence[int], token: int) -> list[Subject]
             handover_id=handover.id,
             postiz_id=handover.postiz_id,
             markers=(handover.marker_at, *([handover.parked_at] if handover.parked_at else [])),
+            parked=handover.parked_at is not None,
             handover_state=handover.state,
             integration_identifier=post.integration_identifier,
             integration_name=post.integration_name,
@@ -128,9 +132,11 @@ def _find(
     markers: Iterable[datetime], group: Sequence[Subject], postiz: Postiz
 ) -> dict[str, RemotePost]:
     seen = _windows(postiz, markers, timedelta(0))
-    if any(one.postiz_id not in seen for one in group):
-        seen |= _windows(postiz, markers, WIDE)
-    return seen
+    if all(one.postiz_id in seen for one in group):
+        return seen
+    if any(one.parked for one in group):  # its absence will count: look everywhere
+        return seen | {row.id: row for row in postiz.window(*EVER)}
+    return seen | _windows(postiz, markers, WIDE)
 
 
 def _windows(
@@ -147,6 +153,15 @@ def _by_window(
     for one in subjects:
         groups[one.profile_id, one.version, one.markers].append(one)
     return groups
+
+
+def target(one: Subject) -> Target:
+    return Target(
+        profile_id=one.profile_id,
+        version=one.version,
+        account_id=one.account_id,
+        postiz_id=one.postiz_id,
+    )
 
 
 def look_again(session: Session, subjects: Sequence[Subject], pause: timedelta) -> None:

@@ -28,7 +28,7 @@ from shared.domain.states import PostState
 from shared.errors import ClaimLost, PressroomError
 from shared.models import Handover, Post, Profile
 from shared.postiz import RemotePost
-from worker import accounts, calling, look, pace, park
+from worker import deleting, look, pace, park
 from worker.decisions import MAX_ATTEMPTS
 from worker.runtime import Runtime
 from worker.track import apply as apply_tracking
@@ -86,8 +86,6 @@ def _write(session: Session, one: look.Subject, step: SettleStep, now: datetime)
             _handed_over(session, one, now)
         case LookAgain(after=pause):
             look.look_again(session, [one], pause)
-        case Delete():
-            _keep(session, one, DELETING)
         case Bury():
             _bury(session, one, "gone after our delete")
         case GiveUp():
@@ -101,8 +99,8 @@ def _write(session: Session, one: look.Subject, step: SettleStep, now: datetime)
                 claim=one.claim,
                 track_at=now + timedelta(minutes=1),
             )
-        case Park():
-            pass  # all of them together, by one call
+        case Park() | Delete():
+            pass  # parked all together by one call, deleted one by one: outside of this transaction
 
 
 def _handed_over(session: Session, one: look.Subject, now: datetime) -> None:
@@ -128,32 +126,22 @@ def _keep(session: Session, one: look.Subject, state: str) -> None:
 
 def _delete(runtime: Runtime, one: look.Subject) -> None:
     """Delete a parked draft; an unclear end is looked at again."""
-    with runtime.database.transaction() as session:
-        server = accounts.server_of(session, one.post_id)
-        slot = pace.take_slot(session, server, per_second=runtime.settings.writes_per_second)
-        asked_at = pace.clock(session)
-        if slot is None:
-            look.look_again(session, [one], timedelta(seconds=1))
-    if slot is None:
-        return
-    pace.wait_for(asked_at, slot)
-    failpoints.hit("delete.before_call")
     try:
-        calling.call(
-            runtime,
-            one.profile_id,
-            one.version,
-            one.account_id,
-            lambda postiz: postiz.delete(one.postiz_id),
+        gone = deleting.delete(
+            runtime, look.target(one), note=lambda session: _keep(session, one, DELETING)
         )
     except PressroomError as error:
+        if isinstance(error, ClaimLost):
+            raise
         with runtime.database.transaction() as session:
             posts.add_events(session, [one.post_id], "delete_unknown", error.message)
             look.look_again(session, [one], timedelta(seconds=2))
         return
-    failpoints.hit("delete.after_call")
     with runtime.database.transaction() as session:
-        _bury(session, one, "deleted by us after parking")
+        if gone:
+            _bury(session, one, "deleted by us after parking")
+        else:
+            look.look_again(session, [one], timedelta(seconds=1))
     failpoints.hit("delete.after_commit")
 
 

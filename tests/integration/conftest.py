@@ -1,6 +1,7 @@
-"""The HTTP API on a database of its own, with a sandbox Postiz behind it."""
+"""The HTTP API, and the worker's steps, each with a sandbox Postiz behind it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from local.postgres import Postgres
 from local.sandbox.process import SandboxProcess, start_sandbox
 from local.valkey import Valkey
 from tests.api import Api, settings_for
+from tests.world import CHANNELS, KEY, QUICK, World, runtime_for
 
 DEMO_KEY = "sandbox-demo-key"
 
@@ -54,3 +56,23 @@ def api(bare_api: Api, postiz: SandboxProcess) -> Api:
     assert made.status_code == 201, made.text
     assert made.json["postiz_check"]["ok"], made.text
     return bare_api
+
+
+@pytest.fixture(scope="session")
+def quick_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
+    with start_sandbox(tmp_path_factory.mktemp("quick"), timing=QUICK, seed=[]) as running:
+        yield running
+
+
+@pytest.fixture
+def world(quick_sandbox: SandboxProcess, database_url: str, tmp_path: Path) -> Iterator[World]:
+    """A worker in this process, and the organization `acme` with the key `KEY`."""
+    admin = quick_sandbox.admin
+    for org in admin.orgs():
+        admin.delete_org(org["id"])
+    admin.clear_faults()
+    admin.reset()
+    admin.create_org("acme", keys=[KEY], integrations=CHANNELS)
+    runtime = runtime_for(database_url, tmp_path)
+    yield World(runtime=runtime, sandbox=admin, api_url=quick_sandbox.api_url)
+    runtime.close()

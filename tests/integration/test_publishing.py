@@ -1,49 +1,18 @@
 """From a pending post to a published one: the worker's steps against the sandbox Postiz."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
 from sqlalchemy import select, text
 
-from local.sandbox.process import SandboxProcess, start_sandbox
-from local.sandbox.timing import Timing
 from shared.domain.states import PostState
 from shared.models import Handover, Submission
-from tests.world import World, runtime_for
+from tests.world import KEY, World
 from worker import submissions, sweep
 from worker.decisions import MAX_ATTEMPTS
 
-KEY = "key-of-acme"
-QUICK = Timing(send_delay=0.1, queue_to_start=0.01, publish_delay=0.05, search_rate=1000)
-CHANNELS: list[dict[str, Any]] = [
-    {"id": "int-mastodon", "name": "Masto Chan", "identifier": "mastodon"},
-    {"id": "int-x", "name": "X Chan", "identifier": "x"},
-    {"id": "int-tired", "name": "Tired Chan", "identifier": "mastodon", "refresh_needed": True},
-]
 X = {"who_can_reply_post": "everyone"}
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
-    with start_sandbox(tmp_path_factory.mktemp("sandbox"), timing=QUICK, seed=[]) as running:
-        yield running
-
-
-@pytest.fixture
-def world(sandbox: SandboxProcess, database_url: str, tmp_path: Path) -> Iterator[World]:
-    for org in sandbox.admin.orgs():
-        sandbox.admin.delete_org(org["id"])
-    sandbox.admin.clear_faults()
-    sandbox.admin.reset()
-    sandbox.admin.create_org("acme", keys=[KEY], integrations=CHANNELS)
-    runtime = runtime_for(database_url, tmp_path)
-    world = World(runtime=runtime, sandbox=sandbox.admin, api_url=sandbox.api_url)
-    yield world
-    runtime.close()
 
 
 def sent_contents(world: World) -> list[str]:

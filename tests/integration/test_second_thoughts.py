@@ -1,47 +1,21 @@
 """Taking posts back at every state, and having failed ones tried again."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from local.sandbox.process import SandboxProcess, start_sandbox
-from local.sandbox.timing import Timing
 from shared import second_thoughts
 from shared.domain.states import PostState
 from shared.errors import Conflict
 from shared.models import Job, Post
-from tests.world import World, runtime_for
-from worker import submissions
-
-KEY = "key-of-acme"
-QUICK = Timing(send_delay=0.1, queue_to_start=0.01, publish_delay=0.05, search_rate=1000)
-CHANNELS: list[dict[str, Any]] = [
-    {"id": "int-mastodon", "name": "Masto Chan", "identifier": "mastodon"},
-    {"id": "int-tired", "name": "Tired Chan", "identifier": "mastodon", "refresh_needed": True},
-]
+from tests.world import KEY, World
+from worker import stage, submissions
 
 
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
-    with start_sandbox(tmp_path_factory.mktemp("sandbox"), timing=QUICK, seed=[]) as running:
-        yield running
-
-
-@pytest.fixture
-def world(sandbox: SandboxProcess, database_url: str, tmp_path: Path) -> Iterator[World]:
-    for org in sandbox.admin.orgs():
-        sandbox.admin.delete_org(org["id"])
-    sandbox.admin.clear_faults()
-    sandbox.admin.reset()
-    sandbox.admin.create_org("acme", keys=[KEY], integrations=CHANNELS)
-    runtime = runtime_for(database_url, tmp_path)
-    made = World(runtime=runtime, sandbox=sandbox.admin, api_url=sandbox.api_url)
-    made.profile(key=KEY)
-    yield made
-    runtime.close()
+@pytest.fixture(autouse=True)
+def a_profile(world: World) -> None:
+    world.profile(key=KEY)
 
 
 def cancel(world: World, post_id: int) -> None:
@@ -98,8 +72,6 @@ def test_a_post_that_is_being_staged_is_deleted_once_its_id_is_known(world: Worl
     call = submissions.prepare(world.runtime, world.account().id)
     assert call is not None
     cancel(world, ids[0])
-    from worker import stage
-
     stage._make(world.runtime, call)
     world.until_all(PostState.CANCELLED, ids[:1])
     world.until_all(PostState.PUBLISHED, ids[1:])
