@@ -1,10 +1,11 @@
 """From a pending post to a published one: the worker's steps against the sandbox Postiz."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
 from sqlalchemy import select, text
+from sqlalchemy.exc import IntegrityError
 
 from shared.domain.states import PostState
 from shared.models import Handover, Submission
@@ -274,3 +275,32 @@ def forget_owners(world: World) -> None:
             "UPDATE submissions SET sent_at = sent_at - interval '1 hour'",
         ):
             session.execute(text(statement))
+
+
+def test_no_two_calls_of_an_account_share_a_millisecond(world: World) -> None:
+    """By its millisecond a lost call is known again: the last free one is found, then the next."""
+    world.profile(key=KEY)
+    second = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    account_id = world.account().id
+    last = second + timedelta(milliseconds=617)
+
+    def used(moment: datetime) -> Submission:
+        return Submission(
+            account_id=account_id,
+            profile_id="acme",
+            server="http://postiz",
+            marker_at=moment,
+            elements=1,
+        )
+
+    moments = [second + timedelta(milliseconds=ms) for ms in range(1, 1000)]
+    with world.database.transaction() as session:
+        session.add_all(used(moment) for moment in moments if moment != last)
+        session.flush()
+        assert submissions.free_marker(session, account_id, second) == last
+        session.add(used(last))
+        session.flush()
+        following = submissions.free_marker(session, account_id, second)
+        assert second + timedelta(seconds=1) < following < second + timedelta(seconds=2)
+    with pytest.raises(IntegrityError), world.database.transaction() as session:
+        session.add(used(last))
