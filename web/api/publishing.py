@@ -106,7 +106,8 @@ def _accept(session: Session, order: Order) -> Reply:
     known = _known(session, account, order)
     posts, faults = plan_posts(order.rows, known)
     if faults:
-        raise Unprocessable(f"{len(faults)} faults: nothing was accepted", fields=faults)
+        number = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        raise Unprocessable(f"{number} in the request: nothing was accepted", fields=faults)
     job = accepting.accept_posts(
         session, order.profile_id, account, posts, _how(account, order, known, posts)
     )
