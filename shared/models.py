@@ -280,7 +280,7 @@ class Submission(Base):
     __tablename__ = "submissions"
     __table_args__ = (
         UniqueConstraint("account_id", "marker_at"),
-        Index("ix_submissions_server_replied_at", "server", "replied_at"),
+        Index("ix_submissions_server_sent_at", "server", "sent_at"),
         Index("ix_submissions_open", "sent_at", postgresql_where=text("state = 'sending'")),
         Index("ix_submissions_litter_at", "litter_at"),
     )

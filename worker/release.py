@@ -21,6 +21,8 @@ from worker.submissions import may_go
 TURN = 1.0
 #: With fewer elements created lately Postiz has no stray work that could kill a workflow.
 FEW_ELEMENTS = 6
+#: From a call's being written down to its reply, and more.
+LONGEST_CALL = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +75,7 @@ def few_elements_lately(session: Session, server: str, seconds: float) -> bool:
     since = func.now() - timedelta(seconds=seconds)
     query = select(func.coalesce(func.sum(Submission.elements), 0)).where(
         Submission.server == server,
+        Submission.sent_at > since - LONGEST_CALL,
         or_(Submission.replied_at > since, Submission.sent_at > since),
     )
     return (session.scalar(query) or 0) < FEW_ELEMENTS

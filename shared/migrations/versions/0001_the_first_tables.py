@@ -249,7 +249,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'sending'"),
     )
     op.create_index(
-        "ix_submissions_server_replied_at", "submissions", ["server", "replied_at"], unique=False
+        "ix_submissions_server_sent_at", "submissions", ["server", "sent_at"], unique=False
     )
     op.create_table(
         "account_media",
@@ -527,7 +527,7 @@ def downgrade() -> None:
     )
     op.drop_index(op.f("ix_account_media_account_id"), table_name="account_media")
     op.drop_table("account_media")
-    op.drop_index("ix_submissions_server_replied_at", table_name="submissions")
+    op.drop_index("ix_submissions_server_sent_at", table_name="submissions")
     op.drop_index(
         "ix_submissions_open",
         table_name="submissions",
