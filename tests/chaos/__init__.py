@@ -1,0 +1,1 @@
+"""The chaos suite: everything that can go wrong, and an audit of what came of it."""

@@ -1,0 +1,50 @@
+"""`python -m tests.chaos --seed 7`: run, print the table, exit 1 on any violation."""
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.chaos.options import Options
+from tests.chaos.run import run
+
+
+def main() -> int:
+    asked = _arguments()
+    options = Options(
+        seed=asked.seed,
+        posts=asked.posts,
+        accounts=asked.accounts,
+        faults=asked.faults,
+        kills=asked.kills,
+        minutes=asked.minutes or max(0.7, asked.posts / 500),
+        careless=asked.careless,
+    )
+    began = time.monotonic()
+    folder = Path(asked.folder or tempfile.mkdtemp(prefix="pressroom-chaos-"))
+    print(f"{options}\nlogs and data: {folder}", flush=True)
+    outcome = run(options, folder, say=lambda line: print(line, flush=True))
+    print(outcome.report)
+    print(f"{time.monotonic() - began:.0f} s in all", flush=True)
+    return 1 if outcome.verdict.violations else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
+    parser.add_argument("--posts", type=int, default=5000)
+    parser.add_argument("--accounts", type=int, default=20)
+    parser.add_argument("--faults", type=int, default=500)
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--minutes", type=float, help="of load and injection")
+    parser.add_argument("--folder", help="where logs and data go; a temporary one by default")
+    parser.add_argument(
+        "--careless", action="store_true", help="the control arm: workers that do not park"
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,177 @@
+"""The audit: what was accepted against what was sent, and each post against the ledger."""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from shared.domain.states import PostState
+from shared.models import Post
+from tests.chaos.cast import Member
+from tests.chaos.diary import Diary
+from tests.chaos.evidence import Evidence, is_settled, wanted
+
+#: How long after the answer of a PATCH the old key may still be seen (DESIGN.md, promise 3).
+GRACE = 0.1
+#: A process that was frozen between its last question and its first byte cannot know better.
+AFTER_THAW = 1.5
+_2099 = "2099"
+#: Failures that nothing was done to cause, but that end a post honestly.
+HONEST = frozenset({"too_many_attempts"})
+DELETED_BY_TEAMMATE = ("draft deleted", "scheduled deleted")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Violation:
+    kind: str
+    what: str
+    post_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    violations: list[Violation]
+    outcome_unknown: dict[int, str]  # post → why nobody can tell
+    failed: Counter[str]
+    litter: int
+    in_2099: int
+
+    def count(self, kind: str) -> int:
+        return sum(violation.kind == kind for violation in self.violations)
+
+
+def audit(evidence: Evidence, cast: list[Member], diary: Diary) -> Verdict:
+    judge = _Judge(evidence, diary)
+    unknown = {
+        post.id: judge.why_unknown(post)
+        for post in evidence.posts
+        if post.error_code == "outcome_unknown" and post.state == PostState.FAILED
+    }
+    violations = [
+        *_accepted(evidence),
+        *_sent(evidence),
+        *(found for post in evidence.posts for found in judge.judge(post)),
+        *_too_many_unknown(unknown, len(evidence.posts)),
+        *_budget(evidence),
+        *_stale_keys(evidence, cast, diary),
+    ]
+    left = [row for id_, row in evidence.remote.items() if id_ not in evidence.alive]
+    left = [row for row in left if not row["deleted"]]
+    return Verdict(
+        violations=violations,
+        outcome_unknown=unknown,
+        failed=Counter(
+            str(post.error_code) for post in evidence.posts if post.state == PostState.FAILED
+        ),
+        litter=sum(row["state"] == "DRAFT" for row in left),
+        in_2099=sum(
+            row["publish_date"].startswith(_2099)
+            for row in evidence.remote.values()
+            if not row["deleted"]
+        ),
+    )
+
+
+def _accepted(evidence: Evidence) -> Iterator[Violation]:
+    """Each accepted post is in the database, and once."""
+    there = Counter(wanted(post) for post in evidence.posts)
+    asked = Counter(evidence.accepted)
+    for one in asked - there:
+        yield Violation(kind="lost", what=f"accepted, and not in the database: {one}")
+    for one in there - asked:
+        yield Violation(kind="accepted twice", what=f"more often than it was asked for: {one}")
+
+
+def _sent(evidence: Evidence) -> Iterator[Violation]:
+    by_wanted = {wanted(post): post.id for post in evidence.posts}
+    for one, sends in evidence.sends_of.items():
+        if one not in by_wanted:
+            yield Violation(kind="strange send", what=f"sent, and nobody asked for it: {one}")
+        elif len(sends) > 1:
+            yield Violation(
+                kind="duplicate", what=f"sent {len(sends)} times: {one}", post_id=by_wanted[one]
+            )
+
+
+@dataclass(frozen=True)
+class _Judge:
+    evidence: Evidence
+    diary: Diary
+
+    def judge(self, post: Post) -> Iterator[Violation]:
+        """Each post by its state, against the sends and what the sandbox shows of its id."""
+        if not is_settled(post, self.evidence.never_published):
+            yield self._says("unsettled", post, f"still {post.state}")
+            return
+        sends = self.evidence.sends_of.get(wanted(post), [])
+        match post.state:
+            case PostState.PUBLISHED:
+                yield from self._published(post, [send["post"] for send in sends])
+            case PostState.FAILED:
+                yield from self._failed(post, sent=bool(sends))
+            case _ if sends:
+                yield self._says("disagreement", post, f"{post.state}, and was sent")
+
+    def _published(self, post: Post, sent: list[str]) -> Iterator[Violation]:
+        if not sent:
+            yield self._says("lost", post, "says published, and was never sent")
+        elif post.postiz_post_id not in sent:
+            yield self._says("disagreement", post, f"names {post.postiz_post_id}, sent was {sent}")
+
+    def _failed(self, post: Post, *, sent: bool) -> Iterator[Violation]:
+        code, deleted = post.error_code, self._deleted_by_teammate(post)
+        refused = post.postiz_post_id in self.evidence.refused_by_network
+        if code == "outcome_unknown":
+            if not self.why_unknown(post):
+                yield self._says("unexplained", post, "nothing explains why nobody can tell")
+        elif sent and not deleted:
+            yield self._says("disagreement", post, f"failed as {code}, and was sent")
+        elif not (refused or deleted or code in HONEST):
+            yield self._says("lost", post, f"failed without a cause of ours: {code}")
+
+    def why_unknown(self, post: Post) -> str:
+        remote = self.evidence.remote.get(post.postiz_post_id or "")
+        if self._deleted_by_teammate(post):
+            return "a teammate deleted the draft"
+        if remote and remote["publish_date"].startswith(_2099) and not remote["deleted"]:
+            return "the status change landed after it was parked"
+        return ""
+
+    def _deleted_by_teammate(self, post: Post) -> bool:
+        return any(
+            entry.detail == post.content
+            for what in DELETED_BY_TEAMMATE
+            for entry in self.diary.of(what)
+        )
+
+    @staticmethod
+    def _says(kind: str, post: Post, what: str) -> Violation:
+        return Violation(kind=kind, what=f"post {post.id} {what}", post_id=post.id)
+
+
+def _too_many_unknown(unknown: dict[int, str], posts: int) -> Iterator[Violation]:
+    """Under 1 %, or three of a small run."""
+    if len(unknown) > max(3, posts // 100):
+        yield Violation(kind="too many unknown", what=f"{len(unknown)} of {posts} posts")
+
+
+def _budget(evidence: Evidence) -> Iterator[Violation]:
+    for org in evidence.orgs:
+        if org["refused_calls"] or org["trips"]:
+            facts = f"{org['id']}: {org['trips']} trips, {org['refused_calls']} refused"
+            yield Violation(kind="budget", what=facts)
+
+
+def _stale_keys(evidence: Evidence, cast: list[Member], diary: Diary) -> Iterator[Violation]:
+    replaced: dict[str, float] = {}
+    for member in cast:
+        replaced |= {old: at for (old, _), (_, at) in itertools.pairwise(member.saved)}
+    thaws = [entry.at for entry in diary.of("thaw")]
+    for row in evidence.requests:
+        late = row["time"] - replaced.get(row["key"], float("inf"))
+        thawed = any(0 <= row["time"] - thaw < AFTER_THAW for thaw in thaws)
+        if late > GRACE and not thawed:
+            at = datetime.fromtimestamp(row["time"], UTC).isoformat()
+            what = f"{row['method']} {row['path']} at {at}, {late * 1000:.0f} ms after the answer"
+            yield Violation(kind="stale key", what=what)

@@ -1,0 +1,20 @@
+"""The control arm: workers that stage anew right after an unknown release, without parking.
+
+Python imports this at its start where the folder is on PYTHONPATH. The audit must find duplicates.
+"""
+
+import sys
+
+if "celery" in sys.orig_argv and "worker" in sys.orig_argv:
+    from shared.domain import settling
+    from worker import reconcile
+
+    careful = reconcile.settle_step
+
+    def careless(state: str | None, **facts: object) -> settling.SettleStep:
+        """A draft that still stands when it is first looked at is taken for never released."""
+        if state == settling.DRAFT:
+            return settling.Bury()
+        return careful(state, **facts)  # type: ignore[arg-type]
+
+    reconcile.settle_step = careless

@@ -1,0 +1,124 @@
+"""The evidence of a run: what was accepted, what the database says, what the ledger saw."""
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared.domain.states import PostState
+from shared.models import Event, Handover, Post
+from tests.chaos.arena import Arena
+from tests.chaos.load import Wanted
+
+State = PostState
+#: States of which nothing more is to come.
+ENDED = frozenset({State.PUBLISHED, State.FAILED, State.CANCELLED, State.DRAFT})
+#: A post that Postiz's calendar holds for later than this is settled as `scheduled`.
+LATER = timedelta(hours=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    accepted: Sequence[Wanted]
+    posts: Sequence[Post]
+    events: Mapping[int, Sequence[Event]]
+    handovers: Sequence[Handover]
+    sends: Sequence[Mapping[str, Any]]
+    remote: Mapping[str, Mapping[str, Any]]  # the sandbox's posts by id
+    requests: Sequence[Mapping[str, Any]]
+    other: Mapping[str, Sequence[Mapping[str, Any]]]  # the ledger's other kinds
+    orgs: Sequence[Mapping[str, Any]]
+
+    @cached_property
+    def sends_of(self) -> Mapping[Wanted, Sequence[Mapping[str, Any]]]:
+        found = defaultdict(list)
+        for send in self.sends:
+            found[Wanted(send["org"], send["integration"], send["content"])].append(send)
+        return found
+
+    @cached_property
+    def never_published(self) -> frozenset[str]:
+        return frozenset(row["post"] for row in self.other["never_published"])
+
+    @cached_property
+    def refused_by_network(self) -> frozenset[str]:
+        return frozenset(row["post"] for row in self.other["publish_error"])
+
+    @cached_property
+    def alive(self) -> frozenset[str]:
+        return frozenset(row.postiz_id for row in self.handovers if row.buried_at is None)
+
+
+OTHER_KINDS = ("never_published", "publish_error", "status", "created", "parked", "deleted")
+
+
+def wanted(post: Post) -> Wanted:
+    """The organization is part of the ids of its channels."""
+    return Wanted(post.integration_id.rpartition("-")[0], post.integration_id, post.content)
+
+
+def collect(arena: Arena, accepted: Sequence[Wanted]) -> Evidence:
+    with arena.database.transaction() as session:
+        posts = session.scalars(select(Post).order_by(Post.id)).all()
+        handovers = session.scalars(select(Handover).order_by(Handover.id)).all()
+        events: dict[int, list[Event]] = defaultdict(list)
+        for event in session.scalars(select(Event).order_by(Event.id)):
+            events[event.post_id].append(event)
+    return Evidence(
+        accepted=accepted,
+        posts=posts,
+        events=events,
+        handovers=handovers,
+        sends=arena.ledger("send"),
+        remote={row["id"]: row for row in arena.sandbox.posts()},
+        requests=arena.ledger("request"),
+        other={kind: arena.ledger(kind) for kind in OTHER_KINDS},
+        orgs=arena.sandbox.stats()["orgs"],
+    )
+
+
+def is_settled(post: Post, never_published: frozenset[str]) -> bool:
+    if post.state in ENDED:
+        return True
+    later = post.publish_at > datetime.now(UTC) + LATER
+    stuck = post.postiz_post_id in never_published
+    return post.state == State.SCHEDULED and (later or stuck)
+
+
+def wait_until_settled(arena: Arena, *, patience: float) -> bool:
+    """Whether all was settled in time; then a little more, for what is still on its way."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        if _unsettled(arena) == 0:
+            time.sleep(5)
+            return True
+        time.sleep(2)
+    return False
+
+
+def _unsettled(arena: Arena) -> int | None:
+    """None while the database is away."""
+    never = frozenset(row["post"] for row in arena.ledger("never_published"))
+    try:
+        with arena.database.transaction() as session:
+            open_posts = session.scalars(select(Post).where(Post.state.not_in(ENDED))).all()
+    except SQLAlchemyError:
+        return None
+    return sum(not is_settled(post, never) for post in open_posts)
+
+
+def progress(arena: Arena) -> str:
+    """One line for whoever watches."""
+    try:
+        with arena.database.transaction() as session:
+            rows = session.execute(select(Post.state, func.count()).group_by(Post.state))
+            states = ", ".join(f"{number} {state}" for state, number in rows)
+    except SQLAlchemyError:
+        states = "database away"
+    return f"{time.time() - arena.began:5.0f} s  {states}"

@@ -1,0 +1,53 @@
+"""What a chaos run is asked for, and the short times that it runs with."""
+
+from dataclasses import dataclass
+
+from local.sandbox.timing import Timing
+
+#: Seconds; CALL_TIMEOUT also makes the lease, which is twice as long.
+CALL_TIMEOUT = 3.0
+LEASE = 2 * CALL_TIMEOUT
+UNKNOWN_RELEASE = 6.0
+ERROR_FINAL = 5.0
+
+#: As a real server showed it, but for Temporal's search quota: at 10 a second 5,000 posts, each
+#: created, scheduled and sometimes deleted, would take half an hour for their searches alone.
+SEARCHES_PER_SECOND = 400.0
+TIMING = Timing(search_rate=SEARCHES_PER_SECOND, search_burst=SEARCHES_PER_SECOND)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """`minutes`: of load and injection; `patience`: seconds to settle after that."""
+
+    seed: int
+    posts: int
+    accounts: int
+    faults: int
+    kills: int
+    minutes: float
+    patience: float = 420.0
+    concurrency: int = 3
+    outcome_unknown: float = 60.0
+    failpoints: float = 0.001
+    careless: bool = False
+
+    @property
+    def seconds(self) -> float:
+        return self.minutes * 60
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The stack's environment."""
+        return {
+            "PRESSROOM_SANDBOX": "0",
+            "PRESSROOM_CONCURRENCY": str(self.concurrency),
+            "PRESSROOM_SETTLE_SECONDS": "1.5",
+            "PRESSROOM_UNKNOWN_RELEASE_SECONDS": str(UNKNOWN_RELEASE),
+            "PRESSROOM_WRITES_PER_SECOND": "100",
+            "PRESSROOM_CALL_TIMEOUT_SECONDS": str(CALL_TIMEOUT),
+            "PRESSROOM_ERROR_FINAL_SECONDS": str(ERROR_FINAL),
+            "PRESSROOM_OUTCOME_UNKNOWN_SECONDS": str(self.outcome_unknown),
+            "PRESSROOM_FAILPOINTS": f"*={self.failpoints}" if self.failpoints else "",
+            "PRESSROOM_FAILPOINTS_SEED": str(self.seed),
+        }

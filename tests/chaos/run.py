@@ -1,0 +1,132 @@
+"""One run: load, harm, settle, audit."""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.chaos import cast as casting
+from tests.chaos import evidence as found
+from tests.chaos import load, script, table
+from tests.chaos.arena import Arena, arena
+from tests.chaos.audit import Verdict, audit
+from tests.chaos.client import Client
+from tests.chaos.diary import Diary
+from tests.chaos.harm import Act, Harm
+from tests.chaos.options import Options
+from tests.chaos.people import Mender, People
+from tests.chaos.wire_faults import Feeder
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    verdict: Verdict
+    evidence: found.Evidence
+    report: str
+
+
+def run(options: Options, folder: Path, say: Say = print) -> Outcome:
+    with arena(options, folder) as place:
+        return _Run(place, say).go()
+
+
+class _Run:
+    def __init__(self, place: Arena, say: Say) -> None:
+        self._arena, self._say = place, say
+        self._options = place.options
+        self._diary = Diary()
+        self._dice = random.Random(self._options.seed)
+        self._cast = list(casting.members(self._options.accounts))
+        facts = place.facts()
+        self._client = Client(facts["web_url"], facts["admin_key"])
+        self._people = People(place, self._client, self._cast, self._diary)
+        self._accepted = load.Accepted()
+
+    def go(self) -> Outcome:
+        casting.open_orgs(self._arena.sandbox, self._cast)
+        self._people.arrive()
+        seconds = self._options.seconds
+        bulks = load.plan(self._dice, self._cast, posts=self._options.posts, seconds=seconds)
+        scenes = script.write(self._dice, self._options)
+        self._say(f"seed {self._options.seed}: {script.summary(scenes)}")
+        feeder = Feeder(
+            self._arena.sandbox,
+            random.Random(f"faults {self._options.seed}"),
+            sorted({member.org for member in self._cast}),
+            total=self._options.faults,
+            seconds=seconds,
+        )
+        mender, watcher = Mender(self._people), _Watcher(self._arena, self._say)
+        for thread in (feeder, mender, watcher):
+            thread.start()
+        self._perform(bulks, scenes, seconds)
+        feeder.stop()
+        settled_in = self._settle()
+        mender.stop()
+        watcher.stop()
+        return self._judge(refused=feeder.refused, settled_in=settled_in)
+
+    def _perform(self, bulks: list[load.Bulk], scenes: list[script.Scene], seconds: float) -> None:
+        playing = threading.Thread(target=script.play, args=(scenes, self._acts()))
+        playing.start()
+        load.run(self._client, bulks, self._accepted, seconds=seconds)
+        playing.join()
+
+    def _acts(self) -> dict[str, Act]:
+        harm, people = Harm(self._arena, self._diary), self._people
+        kills: dict[str, Act] = {
+            f"kill {role}": lambda rng, role=role: harm.kill(role, rng)  # type: ignore[misc]
+            for role in script.VICTIMS
+        }
+        return kills | {
+            "flush": harm.flush,
+            "second beat": harm.second_beat,
+            "freeze": harm.freeze,
+            "flood": harm.flood,
+            "rotate": people.rotate,
+            "delete draft": people.delete_draft,
+            "delete scheduled": people.delete_scheduled,
+            "move scheduled": people.move_scheduled,
+        }
+
+    def _settle(self) -> float:
+        began = time.monotonic()
+        found.wait_until_settled(self._arena, patience=self._options.patience)
+        return time.monotonic() - began
+
+    def _judge(self, *, refused: int, settled_in: float) -> Outcome:
+        evidence = found.collect(self._arena, self._accepted.posts)
+        verdict = audit(evidence, self._cast, self._diary)
+        lines = [
+            table.table(
+                self._arena,
+                evidence,
+                verdict,
+                self._diary,
+                refused=refused,
+                settled_in=settled_in,
+            ),
+            *table.offenders(evidence, verdict),
+        ]
+        return Outcome(verdict=verdict, evidence=evidence, report="\n".join(lines))
+
+
+class _Watcher(threading.Thread):
+    """Says every fifteen seconds where the posts stand."""
+
+    def __init__(self, place: Arena, say: Say) -> None:
+        super().__init__(daemon=True)
+        self._arena, self._say = place, say
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        while not self._over.wait(15):
+            self._say(found.progress(self._arena))
+
+    def stop(self) -> None:
+        self._over.set()
+        self.join()

@@ -1,0 +1,109 @@
+"""The table of a run, and the timelines of what offends."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from tests.chaos.arena import Arena
+from tests.chaos.audit import Verdict
+from tests.chaos.diary import Diary
+from tests.chaos.evidence import Evidence
+from tests.chaos.options import SEARCHES_PER_SECOND, TIMING
+from tests.chaos.recovery import after_kills, after_release_faults
+
+#: More timelines than these are cut off.
+MOST = 12
+
+
+def faults_met(evidence: Evidence, refused: int) -> Counter[str]:
+    """By kind, from the ledger; connections that were refused it cannot see."""
+    met = Counter(str(row["fault"]) for row in evidence.requests if row.get("fault"))
+    met["publish_error"] = len(evidence.other["publish_error"])
+    met["never_publish"] = len(evidence.other["never_published"])
+    met["refuse"] = refused
+    return +met
+
+
+def table(
+    arena: Arena,
+    evidence: Evidence,
+    verdict: Verdict,
+    diary: Diary,
+    *,
+    refused: int,
+    settled_in: float,
+) -> str:
+    rows = list(_rows(arena, evidence, verdict, diary, refused))
+    rows.append(("settled after the last injection", f"{settled_in:.0f} s"))
+    return "\n".join(["| what | how many |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)])
+
+
+def _rows(
+    arena: Arena, evidence: Evidence, verdict: Verdict, diary: Diary, refused: int
+) -> Iterator[tuple[str, object]]:
+    options = arena.options
+    states = Counter(post.state for post in evidence.posts)
+    met, hits = faults_met(evidence, refused), arena.failpoints_hit()
+    roles = diary.details("kill")
+    yield "seed", options.seed
+    yield "posts accepted", len(evidence.accepted)
+    yield "organizations", options.accounts
+    yield "minutes of load and injection", f"{options.minutes:g}"
+    yield "ended as", _listed(Counter({str(key): number for key, number in states.items()}))
+    yield "failures by reason", _listed(verdict.failed) or "none"
+    yield "faults met", f"{sum(met.values())}: {_listed(met)}"
+    yield "kills", f"{sum(roles.values())}: {_listed(roles)}"
+    yield "deaths at fail points", f"{len(hits)}: {_listed(Counter(hits))}"
+    others = {k: v for k, v in diary.counts().items() if k not in ("kill", "thaw")}
+    yield "besides", _listed(Counter(others))
+    for kind in ("duplicate", "lost", "unsettled", "disagreement", "accepted twice"):
+        yield f"**{kind}**", verdict.count(kind)
+    yield "**sent and never asked for**", verdict.count("strange send")
+    why = Counter(verdict.outcome_unknown.values())
+    yield "**outcome_unknown**", f"{len(verdict.outcome_unknown)} {_listed(why)}".strip()
+    yield "**outcome_unknown, unexplained**", verdict.count("unexplained")
+    yield "**429 of our doing, in organizations**", verdict.count("budget")
+    yield "**calls with a replaced key**", verdict.count("stale key")
+    yield "drafts left as litter", verdict.litter
+    yield "left in 2099", verdict.in_2099
+    yield "kill to next progress, p50 / p99 / max", after_kills(evidence, diary)
+    yield "fault at a release to certainty, p50 / p99 / max", after_release_faults(evidence)
+    yield "sandbox", f"{TIMING.send_delay:g} s to a send, {SEARCHES_PER_SECOND:g} searches/s"
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in counts.most_common())
+
+
+def offenders(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
+    for number, violation in enumerate(verdict.violations):
+        if number == MOST:
+            yield f"… and {len(verdict.violations) - MOST} more"
+            return
+        yield f"\n{violation.kind}: {violation.what}"
+        if violation.post_id is not None:
+            yield from timeline(evidence, violation.post_id)
+
+
+def timeline(evidence: Evidence, post_id: int) -> Iterator[str]:
+    """What we wrote down, and what the sandbox saw of the ids that the post ever had."""
+    post = next(post for post in evidence.posts if post.id == post_id)
+    content = post.content
+    ids = {id_ for id_, row in evidence.remote.items() if row["content"] == content}
+    lines = [
+        (event.at.timestamp(), "ours", f"{event.event} {event.detail or ''}")
+        for event in evidence.events[post_id]
+    ]
+    for kind, rows in {**evidence.other, "send": evidence.sends}.items():
+        lines += [
+            (row["time"], "postiz", f"{kind} {row['post'][-6:]} {row.get('publish_date', '')}")
+            for row in rows
+            if row["post"] in ids
+        ]
+    for row in evidence.requests:
+        if row["params"].get("id") in ids:
+            told = f"{row['method']} {row['params']['id'][-6:]}: {row['status']}"
+            lines.append((row["time"], "call", f"{told} {row.get('fault', '')}"))
+    first = min((at for at, _, _ in lines), default=0.0)
+    for at, whose, what in sorted(lines):
+        yield f"  {at - first:8.2f}  {whose:6}  {what}"
+    yield f"  in the end: {post.state} {post.error_code or ''} {post.postiz_post_id or ''}"
