@@ -1,0 +1,240 @@
+"""What our workers may do next: each step one commit or one call, as in worker/*.py."""
+
+from collections.abc import Iterator
+
+from shared.domain.settling import (
+    DELETING,
+    PARKED,
+    PARKING,
+    Bury,
+    Delete,
+    Errored,
+    Failed,
+    GiveUp,
+    HandedOver,
+    Park,
+    Published,
+)
+from shared.domain.settling import RELEASING as HANDED
+from shared.domain.states import PostState
+from tests.model import postiz, rows
+from tests.model.explorer import Step
+from tests.model.postiz import Remote, Request
+from tests.model.protocol import Decision, Protocol, ReleaseAgain, track
+from tests.model.rows import Row, Seen, Worker
+from tests.model.world import World
+
+Steps = Iterator[Step[World]]
+ABSENT = Seen()
+
+
+def steps_of(world: World, index: int, protocol: Protocol) -> Steps:
+    """What this worker may do next."""
+    match world.workers[index].doing:
+        case rows.IDLE:
+            yield from _claims(world, index, protocol)
+        case rows.STAGING:
+            yield from _stage(world, index)
+        case rows.RELEASES:
+            yield from _release(world, index)
+        case rows.LOOKS:
+            yield from _look(world, index)
+        case rows.HAS_LOOKED:
+            yield _decide(world, index, protocol)
+        case rows.MOVES:
+            yield _call(world, index, rows.AWAITS_UPDATE, postiz.UPDATE)
+        case rows.DELETES:
+            yield _call(world, index, rows.AWAITS_DELETE, postiz.DELETE)
+        case _:
+            yield from _await(world, index)
+
+
+def _claims(world: World, index: int, protocol: Protocol) -> Steps:
+    row = world.row
+    match row.state:
+        case PostState.PENDING:
+            staging = row.moved(PostState.STAGING)
+            claimed = world.claimed(index, Worker(doing=rows.STAGING), staging)
+            yield Step("a worker commits `staging`", claimed)
+        case PostState.STAGED if not (protocol.waits_for_stray and world.drafts[row.draft].stray):
+            releasing = row.moved(PostState.RELEASING, handover=HANDED, age=0)
+            worker = Worker(doing=rows.RELEASES, draft=row.draft)
+            words = f"a worker commits `releasing` of draft {row.draft + 1}"
+            yield Step(words, world.claimed(index, worker, releasing))
+        case PostState.RELEASING if not row.leased:
+            worker = Worker(doing=rows.LOOKS, draft=row.draft, known=row.handover)
+            yield Step("a worker claims the post for a look", world.claimed(index, worker, row))
+
+
+# stage
+
+
+def _stage(world: World, index: int) -> Steps:
+    """A draft whose id we never learn, or may not keep, is litter: no status change names it."""
+    idle, row = world.without_worker(index), world.row
+    if not (world.workers[index].holds and row.state is PostState.STAGING):
+        yield Step("a worker that lost its claim leaves a draft as litter", idle)
+        return
+    number = len(world.drafts)
+    staged = row.moved(PostState.STAGED, draft=number, handover="staged")
+    made = idle._replace(row=staged, drafts=(*world.drafts, Remote()))
+    yield Step(f"Postiz creates draft {number + 1}; its worker commits `staged`", made)
+    undone = idle._replace(row=row.moved(PostState.PENDING))
+    yield Step("a staging ends unclear; its worker commits `pending`", undone, fault=True)
+
+
+# release
+
+
+def _release(world: World, index: int) -> Steps:
+    """The last claim check, then the call; a refused connection is known to have done nothing."""
+    worker, row = world.workers[index], world.row
+    if not (worker.holds and row.leased and row.state is PostState.RELEASING):
+        yield Step("the claim check stops a late status change", world.without_worker(index))
+        return
+    yield _call(world, index, rows.AWAITS_PUT, postiz.PUT)
+    staged = world.without_worker(index)._replace(
+        row=row.moved(PostState.STAGED, handover="staged", age=0)
+    )
+    words = "the connection for the status change is refused; its worker commits `staged`"
+    yield Step(words, staged, fault=True)
+
+
+def _call(world: World, index: int, doing: str, kind: str) -> Step[World]:
+    request = Request(kind, world.workers[index].draft)
+    words = f"a worker sends the {kind} of draft {request.draft + 1}"
+    return Step(words, world.with_call(index, doing, request))
+
+
+# what comes back from a call
+
+
+def _await(world: World, index: int) -> Steps:
+    worker = world.workers[index]
+    kind = worker.call.kind
+    if worker.call.is_over:
+        yield _answered(world, index)
+    gone = _ours_to_look_at(world, index)
+    words = f"a worker gives up on the reply to its {kind} of draft {worker.draft + 1}"
+    yield Step(words, gone, fault=True)
+
+
+def _answered(world: World, index: int) -> Step[World]:
+    worker = world.workers[index]
+    words = f"the reply to the {worker.call.kind} of draft {worker.draft + 1} comes back"
+    match worker.call.kind:
+        case postiz.UPDATE:
+            return Step(f"{words}; `parked` is committed", _parked(world, index))
+        case postiz.DELETE if not _still_ours(world, worker):
+            return Step(f"{words}, to a worker without a claim", world.without_worker(index))
+        case postiz.DELETE:
+            return Step(f"{words}; the id is buried", _buried(world, index))
+    return Step(words, _ours_to_look_at(world, index))
+
+
+def _parked(world: World, index: int) -> World:
+    """The note is not guarded by the claim, but names its own handover."""
+    parked, row = _ours_to_look_at(world, index), world.row
+    if row.draft != world.workers[index].draft or row.state is not PostState.RELEASING:
+        return parked
+    return parked._replace(row=parked.row._replace(handover=PARKED))
+
+
+def _ours_to_look_at(world: World, index: int) -> World:
+    """The worker is done; under its claim, the post may be looked at again at once."""
+    idle = world.without_worker(index)
+    if _still_ours(world, world.workers[index]):
+        return idle._replace(row=idle.row._replace(leased=False))
+    return idle
+
+
+def _still_ours(world: World, worker: Worker) -> bool:
+    return worker.holds and world.row.state is PostState.RELEASING
+
+
+def _buried(world: World, index: int) -> World:
+    row = world.row.moved(PostState.PENDING, draft=-1, handover="", age=0)
+    return world.without_worker(index)._replace(row=row)
+
+
+# look, decide
+
+
+def _look(world: World, index: int) -> Steps:
+    """A look may miss a post that is there: a moved date, a disconnected channel, another key."""
+    worker = world.workers[index]
+    for seen, fault in _seen(world, worker.draft):
+        words = f"it looks at draft {worker.draft + 1} and sees {_in_words(seen)}"
+        looked = worker._replace(doing=rows.HAS_LOOKED, seen=seen)
+        yield Step(words, world.with_worker(index, looked), fault)
+
+
+def _seen(world: World, draft: int) -> Iterator[tuple[Seen, bool]]:
+    shown = postiz.look(world.drafts[draft])
+    yield (Seen(*shown), False) if shown else (ABSENT, False)
+    if shown:
+        yield ABSENT, True
+
+
+def _in_words(seen: Seen) -> str:
+    return f"{seen.state or 'nothing'}{' in 2099' if seen.far else ''}"
+
+
+def _decide(world: World, index: int, protocol: Protocol) -> Step[World]:
+    worker = world.workers[index]
+    if not _still_ours(world, worker):
+        words = "a worker that has lost its claim drops what it saw"
+        return Step(words, world.without_worker(index))
+    decision = protocol.settle(world.row, worker.known, worker.seen)
+    words = f"having seen {_in_words(worker.seen)}, it decides {type(decision).__name__}"
+    return Step(words, _carry_out(world, index, decision))
+
+
+def _carry_out(world: World, index: int, decision: Decision) -> World:
+    row, idle = world.row, world.without_worker(index)
+    match decision:
+        case HandedOver():
+            return idle._replace(row=row.moved(PostState.SCHEDULED))
+        case GiveUp():
+            return idle._replace(row=row.moved(PostState.FAILED, reason="outcome_unknown"))
+        case Bury():
+            return _buried(world, index)
+        case Park():
+            return _goes_on(world, index, rows.MOVES, PARKING)
+        case Delete():
+            return _goes_on(world, index, rows.DELETES, DELETING)
+        case ReleaseAgain():
+            return _goes_on(world, index, rows.RELEASES, HANDED)
+    return _ours_to_look_at(world, index)
+
+
+def _goes_on(world: World, index: int, doing: str, handover: str) -> World:
+    """The next step is committed before it is made."""
+    worker = world.workers[index]._replace(doing=doing, known="", seen=ABSENT)
+    row = world.row._replace(handover=handover)
+    return world._replace(row=row).with_worker(index, worker)
+
+
+# track
+
+
+def tracking_steps(world: World) -> Steps:
+    """A look at a scheduled post and its commit in one: nothing is sent because of it."""
+    if world.row.state is not PostState.SCHEDULED:
+        return
+    for seen, fault in _seen(world, world.row.draft):
+        row = _tracked(world.row, seen)
+        if row != world.row:
+            words = f"tracking sees {_in_words(seen)}: the post is {row.state} {row.reason}"
+            yield Step(words.rstrip(), world._replace(row=row), fault)
+
+
+def _tracked(row: Row, seen: Seen) -> Row:
+    match track(row, seen):
+        case Published():
+            return row.moved(PostState.PUBLISHED)
+        case Failed(code=code):
+            return row.moved(PostState.FAILED, reason=code)
+        case Errored():
+            return row._replace(error_seen=True)
+    return row

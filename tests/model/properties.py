@@ -1,0 +1,44 @@
+"""What must never happen, and where a run may end."""
+
+from shared.domain.settling import QUEUE
+from shared.domain.states import PostState
+from tests.model.postiz import At
+from tests.model.world import World
+
+
+def sent_twice(world: World) -> bool:
+    return sum(remote.sends for remote in world.drafts) > 1
+
+
+def sent_under_two_ids(world: World) -> bool:
+    return sum(remote.sends > 0 for remote in world.drafts) > 1
+
+
+def published_but_not_sent(world: World) -> bool:
+    return world.row.state is PostState.PUBLISHED and not any(one.sends for one in world.drafts)
+
+
+def failed_without_a_reason(world: World) -> bool:
+    return world.row.state is PostState.FAILED and not world.row.reason
+
+
+def settled(world: World) -> bool:
+    """`scheduled` is no end here: the post is due, so it must come to be one of these."""
+    return world.row.state in (PostState.PUBLISHED, PostState.FAILED)
+
+
+def queued_for_ever(world: World) -> bool:
+    """`scheduled` with us, QUEUE in Postiz, and no workflow there that would ever send it."""
+    if world.row.state is not PostState.SCHEDULED:
+        return False
+    remote = world.drafts[world.row.draft]
+    return remote.state == QUEUE and remote.workflow == At.NONE and not world.adrift
+
+
+def left_behind_in_the_queue(world: World) -> bool:
+    """A draft that we buried, though it still stands in Postiz, to be published in 2099."""
+    return any(
+        remote.far and not remote.deleted and remote.state == QUEUE
+        for number, remote in enumerate(world.drafts)
+        if number != world.row.draft
+    )

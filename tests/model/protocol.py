@@ -1,0 +1,60 @@
+"""What the protocol decides, by the very tables that the workers ask, unless a test breaks it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from shared.domain.settling import (
+    Errored,
+    Failed,
+    LookAgain,
+    Published,
+    SettleStep,
+    settle_step,
+    track_step,
+)
+from tests.model.rows import AGES, GIVE_UP_AFTER, UNKNOWN_AFTER, Row, Seen
+
+ERROR_FINAL = timedelta(minutes=30)
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class ReleaseAgain:
+    """What no correct protocol decides: a second status change for the same draft."""
+
+
+Decision = SettleStep | ReleaseAgain
+Settle = Callable[[Row, str, Seen], Decision]
+
+
+def settle(row: Row, known: str, seen: Seen) -> Decision:
+    """What the real table says of a release; `known`: the handover's state as it was claimed."""
+    return settle_step(
+        seen.state or None,
+        handover=known,
+        in_2099=seen.far,
+        age=AGES[row.age],
+        unknown_after=UNKNOWN_AFTER,
+        give_up_after=GIVE_UP_AFTER,
+    )
+
+
+def track(row: Row, seen: Seen) -> Published | Failed | Errored | LookAgain:
+    """What the real table says of a post that Postiz has."""
+    return track_step(
+        seen.state or None,
+        now=NOW,
+        due_at=NOW - AGES[row.age],
+        error_at=NOW - ERROR_FINAL if row.error_seen else None,
+        error_final=ERROR_FINAL,
+        give_up_after=GIVE_UP_AFTER,
+    )
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How posts are released, and what is decided about a release of unknown end."""
+
+    settle: Settle = settle
+    waits_for_stray: bool = True  # the settle time between staging and release

@@ -1,0 +1,58 @@
+"""A model of what we know: the committed rows of one post, and what each worker remembers."""
+
+from datetime import timedelta
+from typing import NamedTuple
+
+from shared.domain.states import PostState, check_transition
+from tests.model.postiz import NO_CALL, Request
+
+UNKNOWN_AFTER, GIVE_UP_AFTER = timedelta(seconds=90), timedelta(hours=2)
+#: How old a release is: the moments between which nothing is decided differently.
+AGES = (timedelta(0), UNKNOWN_AFTER, GIVE_UP_AFTER)
+
+
+class Seen(NamedTuple):
+    """What a look has shown: no state where Postiz lists no such post."""
+
+    state: str = ""
+    far: bool = False
+
+
+class Row(NamedTuple):
+    """The post and its living handover, as committed."""
+
+    state: PostState = PostState.PENDING
+    reason: str = ""
+    leased: bool = False
+    draft: int = -1  # which of the drafts is alive
+    handover: str = ""
+    age: int = 0  # of the release, as an index into AGES
+    error_seen: bool = False
+
+    def moved(self, target: PostState, **values: object) -> "Row":
+        check_transition(self.state, target)
+        return self._replace(**{"state": target, "leased": False, **values})  # type: ignore[arg-type]
+
+
+#: What a worker is at; the words complete "the worker that …".
+IDLE = "is idle"
+STAGING = "stages"
+RELEASES = "may make its status change"
+AWAITS_PUT = "awaits its status change"
+LOOKS = "claimed a look"
+HAS_LOOKED = "has looked"
+MOVES = "may make its move to 2099"
+AWAITS_UPDATE = "awaits its move to 2099"
+DELETES = "may make its delete"
+AWAITS_DELETE = "awaits its delete"
+
+
+class Worker(NamedTuple):
+    """One process, with what it remembers; a crash makes it an idle one."""
+
+    doing: str = IDLE
+    draft: int = -1
+    holds: bool = False  # its claim is the one in the row
+    known: str = ""  # the handover's state as it claimed
+    seen: Seen = Seen()
+    call: Request = NO_CALL  # the one that it awaits

@@ -1,0 +1,47 @@
+"""The protocol broken on purpose, one idea at a time, and one correction of it."""
+
+from shared.domain.settling import (
+    QUEUE,
+    RELEASING,
+    Bury,
+    Delete,
+    GiveUp,
+    HandedOver,
+    LookAgain,
+    Park,
+)
+from tests.model.protocol import Decision, Protocol, ReleaseAgain, settle
+from tests.model.rows import AGES, GIVE_UP_AFTER, Row, Seen
+
+
+def _delete_at_once(row: Row, known: str, seen: Seen) -> Decision:
+    """Takes a delete for a fence."""
+    step = settle(row, known, seen)
+    return Delete() if isinstance(step, Park) else step
+
+
+def _release_again(row: Row, known: str, seen: Seen) -> Decision:
+    """Takes a draft for the proof that the status change came to nothing."""
+    step = settle(row, known, seen)
+    return ReleaseAgain() if isinstance(step, Park) else step
+
+
+def _bury_what_is_absent(row: Row, known: str, seen: Seen) -> Decision:
+    """Takes absence for the proof that nothing can be published."""
+    return settle(row, known, seen) if seen.state else Bury()
+
+
+def _wait_once_a_move_was_sent(row: Row, known: str, seen: Seen) -> Decision:
+    """While a move to 2099 may be under way, QUEUE is no handover: PUBLISHED and ERROR are."""
+    step = settle(row, known, seen)
+    if isinstance(step, HandedOver) and seen.state == QUEUE and known != RELEASING:
+        late = AGES[row.age] >= GIVE_UP_AFTER
+        return GiveUp() if late else LookAgain(after=AGES[1])
+    return step
+
+
+DELETES_WITHOUT_PARKING = Protocol(settle=_delete_at_once)
+REPEATS_THE_STATUS_CHANGE = Protocol(settle=_release_again)
+STAGES_ANEW_UPON_ABSENCE = Protocol(settle=_bury_what_is_absent)
+RELEASES_WITHOUT_SETTLING = Protocol(waits_for_stray=False)
+WAITS_ONCE_A_MOVE_WAS_SENT = Protocol(settle=_wait_once_a_move_was_sent)
