@@ -32,6 +32,7 @@ class Subject:
     post_id: int
     account_id: int
     claim: int
+    lease_column: str
     profile_id: str
     version: int
     key_hash: str | None
@@ -62,28 +63,29 @@ def claim(
             select(Post.id)
             .join(Account, Account.id == Post.account_id)
             .where(Post.account_id == account_id, accounts.rested(), *due, may_call())
-            .order_by(Post.id)
+            .order_by(getattr(Post, lease_column), Post.id)
             .limit(AT_ONCE)
             .with_for_update(of=Post, skip_locked=True)
         ).all()
         taken = update(Post).where(Post.id.in_(ids)).values({"claim": token, lease_column: lease})
         session.execute(taken, execution_options={"synchronize_session": False})
-        return _subjects(session, ids, token)
+        return _subjects(session, ids, token, lease_column)
 
 
-def _subjects(session: Session, ids: Sequence[int], token: int) -> list[Subject]:
+def _subjects(session: Session, ids: Sequence[int], token: int, lease_column: str) -> list[Subject]:
     rows = session.execute(
         select(Post, Handover, Profile)
         .join(Handover, (Handover.post_id == Post.id) & Handover.buried_at.is_(None))
         .join(Profile, Profile.id == Post.profile_id)
         .where(Post.id.in_(ids))
-        .order_by(Handover.marker_at)
+        .order_by(Post.publish_at, Post.id)
     )
     return [
         Subject(
             post_id=post.id,
             account_id=post.account_id,
             claim=token,
+            lease_column=lease_column,
             profile_id=profile.id,
             version=profile.settings_version,
             key_hash=profile.key_hash,
@@ -111,21 +113,35 @@ def read(
 ) -> Iterator[tuple[Subject, RemotePost | None]]:
     """What Postiz shows of each subject, None for one that it does not list.
 
-    Stops early when the account answers badly, or at the monotonic time `ends`: what was not
-    looked at comes back when its lease is over.
+    Stops early when the account answers badly, or at the monotonic time `ends`; what was not looked
+    at is given back.
     """
-    for (profile_id, version, markers), group in _by_window(subjects).items():
-        if time.monotonic() > ends:
-            return
+    left = _by_window(subjects)
+    while left and time.monotonic() < ends:
+        profile_id, version, markers = next(iter(left))
+        group = left.pop((profile_id, version, markers))
         try:
             seen = calling.call(
                 runtime, profile_id, version, account_id, partial(_find, markers, group)
             )
         except PressroomError as error:
             _badly(runtime, account_id, error, group[0])
-            return
+            left[profile_id, version, markers] = group
+            break
         for one in group:
             yield one, seen.get(one.postiz_id)
+    _give_back(runtime, [one for group in left.values() for one in group])
+
+
+def _give_back(runtime: Runtime, subjects: Sequence[Subject]) -> None:
+    if not subjects:
+        return
+    first = subjects[0]
+    ours = Post.id.in_([one.post_id for one in subjects]), Post.claim == first.claim
+    with runtime.database.transaction() as session:
+        values = {first.lease_column: func.now()}
+        given = update(Post).where(*ours).values(values)
+        session.execute(given, execution_options={"synchronize_session": False})
 
 
 def _find(
