@@ -55,7 +55,11 @@ class Host:
         """The service's own, and what a container has besides."""
         path = os.pathsep.join([str(Path(sys.executable).parent), os.defpath])
         container = {"PATH": path, "HOSTNAME": socket.gethostname(), "HOME": str(self.folder)}
-        own = {name: self.here(str(value)) for name, value in service["environment"].items()}
+        # a variable that is not set is empty there, and read as null here
+        own = {
+            name: self.here("" if value is None else str(value))
+            for name, value in service["environment"].items()
+        }
         return {**container, **own}
 
     def start(self, name: str, log: Path) -> "subprocess.Popen[bytes]":
