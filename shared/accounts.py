@@ -66,7 +66,8 @@ def _by_key(session: Session, server: str, hashed: str) -> Account | None:
 
 
 def _learn(session: Session, account: Account, probe: Probe) -> None:
-    account.base_url = probe.base_url or account.base_url
+    if probe.integrations is not None:  # a key that is refused says nothing of whose account it is
+        account.base_url = probe.base_url
     account.healthy = probe.ok
     if probe.ok:
         account.failures, account.retry_at = 0, None

@@ -25,10 +25,10 @@ def is_public(address: str) -> bool:
 def require_http_url(url: str) -> None:
     """Raise `InvalidRequest` for what is not an absolute http(s) URL without a login in it."""
     parts = urlsplit(url)
+    if parts.username or parts.password:  # first: no message may repeat it
+        raise InvalidRequest("an address must not contain a user name or password")
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise InvalidRequest(f"{url!r} is not an http(s) address")
-    if parts.username or parts.password:
-        raise InvalidRequest("an address must not contain a user name or password")
     try:
         _ = parts.port
     except ValueError as error:

@@ -117,9 +117,10 @@ class ClaimLost(PressroomError):
 
 
 class PublisherError(PressroomError):
-    """What came of a call to Postiz; `budget`: what its reply told of the budget, if it did."""
+    """What came of a call to Postiz; `status`, `budget`: of its reply, if there was one."""
 
     code = "postiz_error"
+    status: int | None = None
     budget: "Budget | None" = None
 
 

@@ -3,14 +3,21 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
 import requests
 from requests_toolbelt import MultipartEncoder
 
 from shared.errors import OutcomeUnknown, PostRejected, Transient, WrongBaseUrl
-from shared.postiz_replies import Budget, budget_of, error_of, not_postiz
+from shared.postiz_replies import (
+    Budget,
+    budget_of,
+    error_of,
+    expected,
+    hide,
+    not_postiz,
+    sent_at,
+)
 from shared.transport import Broken, NotSent, Transport
 
 READ_SECONDS = 10.0
@@ -139,48 +146,56 @@ class Postiz:
             raise WrongBaseUrl(f"{self.base_url} answers, but not as Postiz does")
 
     def integrations(self, *, seconds: float = READ_SECONDS) -> list[RemoteIntegration]:
-        return [
-            RemoteIntegration(
-                id=row["id"],
-                name=row["name"] or "",
-                identifier=row["identifier"],
-                picture=row.get("picture"),
-                disabled=bool(row.get("disabled")),
-                profile=row.get("profile"),
-            )
-            for row in self._read("/integrations", seconds=seconds)
-        ]
+        rows = self._read("/integrations", seconds=seconds)
+        with expected(Transient):
+            return [
+                RemoteIntegration(
+                    id=row["id"],
+                    name=row["name"] or "",
+                    identifier=row["identifier"],
+                    picture=row.get("picture"),
+                    disabled=bool(row.get("disabled")),
+                    profile=row.get("profile"),
+                )
+                for row in rows
+            ]
 
     def window(self, start: datetime, end: datetime) -> list[RemotePost]:
         """The posts dated from `start` to `end`, both included; deleted ones are not listed."""
         query = {"startDate": iso(start), "endDate": iso(end)}
-        return [
-            RemotePost(
-                id=row["id"],
-                state=row["state"],
-                publish_at=datetime.fromisoformat(row["publishDate"]),
-                content=row["content"],
-                integration_id=row["integration"]["id"],
-                release_url=row["releaseURL"],
-            )
-            for row in self._read("/posts", params=query)["posts"]
-        ]
+        answer = self._read("/posts", params=query)
+        with expected(Transient):
+            return [
+                RemotePost(
+                    id=row["id"],
+                    state=row["state"],
+                    publish_at=datetime.fromisoformat(row["publishDate"]),
+                    content=row["content"],
+                    integration_id=row["integration"]["id"],
+                    release_url=row["releaseURL"],
+                )
+                for row in answer["posts"]
+            ]
 
     def notifications(self) -> list[Notification]:
         """The newest hundred, newest first: the only place where a failure's reason appears."""
-        return [
-            Notification(
-                content=row["content"], created_at=datetime.fromisoformat(row["createdAt"])
-            )
-            for row in self._read("/notifications", params={"page": 0})["notifications"]
-        ]
+        answer = self._read("/notifications", params={"page": 0})
+        with expected(Transient):
+            return [
+                Notification(
+                    content=row["content"], created_at=datetime.fromisoformat(row["createdAt"])
+                )
+                for row in answer["notifications"]
+            ]
 
     def has_status_route(self) -> bool:
         """Whether a draft can be released (since v2.21.7): asks for a post that cannot exist."""
         try:
             self._write("PUT", "/posts/pressroom-probe/status", {"status": "draft"})
-        except WrongBaseUrl:
-            return False  # 404: Cannot PUT
+        except WrongBaseUrl as error:
+            if error.status != 404:  # of a proxy: no word about the route
+                raise
+            return False  # Cannot PUT
         except PostRejected:
             return True  # 400: Post not found
         return True
@@ -199,7 +214,8 @@ class Postiz:
             headers={"Content-Type": form.content_type},
         )
         row = self._json(reply, write=True)
-        return RemoteMedia(id=row["id"], path=row["path"])
+        with expected(OutcomeUnknown):
+            return RemoteMedia(id=row["id"], path=row["path"])
 
     def stage(self, date: datetime, elements: Sequence[Element]) -> Created:
         """Create drafts, all with one `date`; counted once."""
@@ -222,13 +238,11 @@ class Postiz:
         body = call_body(kind, date, elements)
         reply = self._write("POST", "/posts", body)
         rows = self._json(reply, write=True)
-        if len(rows) != len(elements):
-            raise OutcomeUnknown(f"Postiz answered {len(rows)} ids for {len(elements)} posts")
-        return Created(
-            ids=[row["postId"] for row in rows],
-            budget=budget_of(reply),
-            status=reply.status_code,
-        )
+        with expected(OutcomeUnknown):
+            ids = [row["postId"] for row in rows]
+        if len(ids) != len(elements):
+            raise OutcomeUnknown(f"Postiz answered {len(ids)} ids for {len(elements)} posts")
+        return Created(ids=ids, budget=budget_of(reply), status=reply.status_code)
 
     def _read(
         self, path: str, *, params: Mapping[str, Any] | None = None, seconds: float = READ_SECONDS
@@ -253,11 +267,11 @@ class Postiz:
             raise Transient(f"Postiz cannot be reached ({where}): {error}") from error
         except Broken as error:
             raise OutcomeUnknown(f"{where}: {error}") from error
-        if date := reply.headers.get("Date"):
-            self.clock_error = parsedate_to_datetime(date) - datetime.now(UTC)
+        if now_there := sent_at(reply):
+            self.clock_error = now_there - datetime.now(UTC)
         if reply.status_code >= 300:
-            refusal = error_of(reply, where)
-            refusal.budget = budget_of(reply)
+            refusal = hide(error_of(reply, where), self.api_key)
+            refusal.status, refusal.budget = reply.status_code, budget_of(reply)
             raise refusal
         return reply
 
@@ -266,7 +280,7 @@ class Postiz:
             return reply.json()
         except requests.JSONDecodeError as error:
             if "html" in reply.headers.get("Content-Type", ""):
-                raise WrongBaseUrl(not_postiz(reply)) from error
+                raise hide(WrongBaseUrl(not_postiz(reply)), self.api_key) from error
             kind = OutcomeUnknown if write else Transient
             raise kind("Postiz answered something that is not JSON") from error
 

@@ -1,8 +1,12 @@
 """What Postiz's replies mean: its five shapes of errors, and the budget in its headers."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from urllib.parse import quote
 
 import requests
 
@@ -32,6 +36,8 @@ def error_of(reply: requests.Response, where: str) -> PublisherError:  # noqa: P
     match status:
         case 401 if not reply.content:
             return Transient("Postiz's database is away (an empty 401)")
+        case 401 | 403 if not _is_json(reply):  # of a proxy, or another server
+            return WrongBaseUrl(not_postiz(reply))
         case 401 | 403:
             return CredentialsRejected(f"Postiz refused the API key: {message}")
         case 402:
@@ -43,6 +49,8 @@ def error_of(reply: requests.Response, where: str) -> PublisherError:  # noqa: P
             return RateLimited("Postiz's hourly limit on creating posts is reached", until=until)
         case 404 | 301 | 302 | 303 | 307 | 308:
             return WrongBaseUrl(not_postiz(reply))
+        case 408 | 425 | 499:  # of a proxy, which may have passed on what it gave up
+            return OutcomeUnknown(f"{where}: Postiz answered {status} ({message})")
         case _ if status < 500:
             return PostRejected(message, index=_offender(message))
         case _:
@@ -58,12 +66,45 @@ def not_postiz(reply: requests.Response) -> str:
     return f"{url} answers {reply.status_code}: this is not the Postiz API"
 
 
+@contextmanager
+def expected(otherwise: type[PublisherError]) -> Iterator[None]:
+    """Reading a reply; raises `otherwise` where it has another shape than Postiz's."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise otherwise("Postiz answered JSON of an unexpected shape") from error
+
+
+def hide(error: PublisherError, secret: str) -> PublisherError:
+    """The error without `secret`, which whoever answered may have repeated."""
+    for form in (secret, quote(secret, safe="")):
+        error.message = error.message.replace(form, "••••")
+    error.args = (error.message,)
+    return error
+
+
+def sent_at(reply: requests.Response) -> datetime | None:
+    """The other side's clock, None where it does not tell it in a form that one can read."""
+    try:
+        return parsedate_to_datetime(reply.headers.get("Date", "")).astimezone(UTC)
+    except ValueError:
+        return None
+
+
+def _is_json(reply: requests.Response) -> bool:
+    try:
+        reply.json()
+    except requests.JSONDecodeError:
+        return False
+    return True
+
+
 def _message(reply: requests.Response) -> str:
     """Postiz's words, whichever of its five shapes they come in."""
     try:
         body = reply.json()
     except requests.JSONDecodeError:
-        return f"HTTP {reply.status_code}, no JSON"
+        return f"HTTP {reply.status_code}, not in Postiz's words: of a proxy before it?"
     if not isinstance(body, dict):
         return f"HTTP {reply.status_code}"
     words = body.get("message") or body.get("msg") or f"HTTP {reply.status_code}"

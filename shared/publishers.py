@@ -12,7 +12,14 @@ from shared import connect, profiles
 from shared.config import Settings
 from shared.crypto import SecretBox
 from shared.db import ROW_LOCK, Database
-from shared.errors import NotConfigured, SettingsChanged, Transient, WrongBaseUrl
+from shared.errors import (
+    CredentialsRejected,
+    NotConfigured,
+    PublisherError,
+    SettingsChanged,
+    Transient,
+    WrongBaseUrl,
+)
 from shared.models import Account, Profile
 from shared.postiz import Postiz
 
@@ -159,10 +166,20 @@ class PublisherFactory:
         self, session: Session, profile: Profile, credentials: profiles.Credentials
     ) -> Account:
         found = connect.probe(credentials.api_url, credentials.api_key, self.settings)
-        if found.base_url is None:
-            kind = WrongBaseUrl if found.code == "not_the_postiz_api" else Transient
-            raise kind(found.detail)
+        if found.integrations is None:
+            raise _failure(found)
         session.refresh(profile, with_for_update=ROW_LOCK)
         account = profiles.connect_account(session, profile, credentials, found)
         assert account is not None  # there are credentials
         return account
+
+
+def _failure(found: connect.Probe) -> PublisherError:
+    """Why a probe came to nothing, as an error of its class."""
+    match found.code:
+        case "unreachable":
+            return Transient(found.detail)
+        case "not_the_postiz_api":
+            return WrongBaseUrl(found.detail)
+        case code:
+            return CredentialsRejected(found.detail, code=code)

@@ -188,7 +188,7 @@ def _in_words(error: Exception, call: Call) -> str:  # noqa: PLR0911 (a table)
         case requests.Timeout() | TimeoutError():
             return "no answer in time"
         case requests.exceptions.SSLError():
-            return f"TLS failed: {error}"
+            return f"TLS failed: {getattr(error.args[0], 'reason', error)}"
         case requests.exceptions.ProxyError():
             return "the proxy did not let us through"
         case _ if call.sent:

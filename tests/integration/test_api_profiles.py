@@ -82,6 +82,29 @@ def test_a_patch_says_what_trying_the_new_credentials_came_to(
     assert quiet.json["postiz_check"] is None
 
 
+def test_a_key_saved_before_it_works_leads_to_the_same_account_once_it_does(
+    api: Api, postiz: SandboxProcess
+) -> None:
+    before = api.get("/profiles/acme").json["account_id"]
+    saved = api.call("PATCH", "/profiles/acme", json=credentials(postiz, "a-key-of-tomorrow"))
+    assert saved.json["account_id"] != before
+    refused = api.get("/postiz/integrations", profile="acme")
+    assert (refused.status_code, refused.json["code"]) == (400, "credentials_rejected")
+    postiz.admin.patch_org("demo", add_keys=["a-key-of-tomorrow"])
+    try:
+        assert api.get("/postiz/integrations", profile="acme").status_code == 200
+    finally:
+        postiz.admin.patch_org("demo", revoke_keys=["a-key-of-tomorrow"])
+    assert api.get("/profiles/acme").json["account_id"] == before
+
+
+def test_no_refusal_repeats_a_password_in_an_address(api: Api) -> None:
+    given = {"postiz": {"api_url": "redis://me:hunter2@postiz.example", "api_key": "a-long-key-1"}}
+    refused = api.call("PATCH", "/profiles/acme", json={"tts_settings": given})
+    assert refused.status_code == 400
+    assert "hunter2" not in refused.text
+
+
 def test_null_goes_back_to_the_environment(api: Api) -> None:
     cleared = api.call("PATCH", "/profiles/acme", json={"tts_settings": {"postiz": None}})
     assert "postiz" not in cleared.json["tts_settings"]

@@ -1,17 +1,26 @@
 """The transport against real sockets: what left, what did not, and how long it may take."""
 
+import json
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 
 import pytest
 
-from shared.errors import OutcomeUnknown, SettingsChanged, Transient
-from shared.postiz import KeyAuth, Postiz
+from shared.errors import (
+    CredentialsRejected,
+    OutcomeUnknown,
+    SettingsChanged,
+    Transient,
+    WrongBaseUrl,
+)
+from shared.postiz import Element, KeyAuth, Postiz
 from shared.transport import IDLE_SECONDS, Broken, NotSent, Transport
 
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
 
@@ -47,6 +56,7 @@ def server(serve: Callable[[socket.socket], None]) -> Iterator[Server]:
     started = Server(serve)
     with closing(started.socket):
         yield started
+        started.socket.shutdown(socket.SHUT_RDWR)  # a thread in accept() would take one more
 
 
 def answer_each(connection: socket.socket) -> None:
@@ -152,3 +162,46 @@ def test_the_adapter_calls_a_broken_read_harmless_and_a_broken_write_unknown() -
             postiz.integrations()
         with pytest.raises(OutcomeUnknown):
             postiz.release("some-id")
+
+
+def test_json_of_another_shape_is_no_answer_of_postiz() -> None:
+    with server(answer_each) as odd:  # {}
+        postiz = Postiz(odd.url, "key", call_seconds=5)
+        for read in (postiz.notifications, lambda: postiz.window(NOW, NOW)):
+            with pytest.raises(Transient, match="unexpected shape"):
+                read()
+        with pytest.raises(OutcomeUnknown):
+            postiz.stage(NOW, [Element(integration_id="x", content="hello", settings={})])
+
+
+def test_no_error_repeats_a_key_that_the_answer_repeats() -> None:
+    def repeat(connection: socket.socket) -> None:
+        asked = connection.recv(65536).decode()
+        told = json.dumps({"msg": asked}).encode()
+        head = f"HTTP/1.1 401 No\r\nContent-Length: {len(told)}\r\n\r\n"
+        connection.sendall(head.encode() + told)
+
+    with server(repeat) as repeating:
+        postiz = Postiz(repeating.url, "the-whole-key", call_seconds=5)
+        with pytest.raises(CredentialsRejected) as caught:
+            postiz.integrations()
+    assert "the-whole-key" not in str(caught.value)
+
+
+def test_a_proxy_that_refuses_the_status_route_does_not_make_postiz_too_old() -> None:
+    def refuse(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 403 No\r\nContent-Length: 5\r\n\r\n<html")
+
+    with server(refuse) as refusing:
+        postiz = Postiz(refusing.url, "key", call_seconds=5)
+        with pytest.raises(WrongBaseUrl):
+            postiz.has_status_route()
+
+
+def test_a_plain_server_behind_https_is_told_in_words() -> None:
+    with server(answer_each) as plain:
+        postiz = Postiz(plain.url.replace("http:", "https:"), "key", call_seconds=5)
+        with pytest.raises(Transient, match="TLS failed: ") as caught:
+            postiz.integrations()
+    assert "Max retries" not in str(caught.value)

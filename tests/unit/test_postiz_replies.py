@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import UTC, datetime
 
 import pytest
 import requests
@@ -15,7 +16,7 @@ from shared.errors import (
     Transient,
     WrongBaseUrl,
 )
-from shared.postiz_replies import budget_of, error_of
+from shared.postiz_replies import budget_of, error_of, hide, sent_at
 
 
 def reply(status: int, body: object = None, **headers: str) -> requests.Response:
@@ -47,6 +48,9 @@ HTML = {"Content_Type": "text/html; charset=utf-8"}
             PostRejected,
             "large",
         ),
+        (reply(403, "<html>", **HTML), WrongBaseUrl, "web page"),
+        (reply(408, "<html>", **HTML), OutcomeUnknown, "408"),
+        (reply(413, "<html>", **HTML), PostRejected, "proxy"),
         (reply(404, {"message": "Cannot POST /x", "statusCode": 404}), WrongBaseUrl, "404"),
         (reply(307, None, Location="/auth/login"), WrongBaseUrl, "/auth/login"),
         (reply(404, "<html>", **HTML), WrongBaseUrl, "web page"),
@@ -98,3 +102,25 @@ def test_the_budget_is_read_from_the_headers_where_all_are_there() -> None:
     assert told is not None
     assert (told.limit, told.remaining) == (90, 12)
     assert budget_of(reply(429, {}, Retry_After="3600")) is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        reply(401, {"msg": "Invalid key a/key=1"}),
+        reply(307, None, Location="https://login.example/?key=a%2Fkey%3D1"),
+    ],
+)
+def test_a_key_that_the_answer_repeats_is_hidden(answer: requests.Response) -> None:
+    error = hide(error_of(answer, "GET /integrations"), "a/key=1")
+    for text in (error.message, str(error)):
+        assert "••••" in text
+        assert "key=1" not in text
+        assert "key%3D1" not in text
+
+
+def test_the_clock_of_the_other_side_is_read_where_it_can_be() -> None:
+    told = sent_at(reply(200, {}, Date="Sun, 22 Nov 2026 14:00:00 GMT"))
+    assert told == datetime(2026, 11, 22, 14, tzinfo=UTC)
+    assert sent_at(reply(200, {}, Date="yesterday")) is None
+    assert sent_at(reply(200, {})) is None
