@@ -4,6 +4,8 @@ The row is the job and a message only says "look", so messages are acknowledged 
 retried by Celery: what it loses the sweep finds, what it repeats finds its claim taken.
 """
 
+import os
+import shutil
 from typing import Any
 
 from celery import Celery
@@ -13,13 +15,14 @@ from celery.signals import (
     worker_process_init,
     worker_process_shutdown,
     worker_ready,
+    worker_shutdown,
 )
 
 from shared.config import read_settings
 from shared.enqueue import PUBLISH, QUEUES, TRANSPORT, Waker
 from shared.log import configure_logging
 from worker import runtime
-from worker.bulkhead import Bulkhead
+from worker.bulkhead import Bulkhead, folder_of
 from worker.schedule import ENTRIES
 
 settings = read_settings()
@@ -82,6 +85,11 @@ def _first_pulse(sender: Any, **_: Any) -> None:
     """So that readiness need not wait for beat's first one."""
     for queue in sender.app.amqp.queues.consume_from:
         sender.app.send_task("pressroom.pulse", args=(queue,), queue=queue)
+
+
+@worker_shutdown.connect  # type: ignore[untyped-decorator]
+def _leave_nothing(**_: Any) -> None:
+    shutil.rmtree(folder_of(os.getpid()), ignore_errors=True)
 
 
 @setup_logging.connect  # type: ignore[untyped-decorator]

@@ -37,12 +37,17 @@ def admits(served: list[Served], wanted: Served, *, children: int) -> bool:
     return not wanted.suspect or suspects < max(1, children // 2)
 
 
+def folder_of(parent: int) -> Path:
+    """Where the children of the process `parent` write what they serve."""
+    return Path(tempfile.gettempdir()) / f"pressroom-pool-{parent}"
+
+
 class Bulkhead:
     """Of one pool: the children of one parent process."""
 
     def __init__(self, children: int, folder: Path | None = None) -> None:
         self._children = children
-        self._folder = folder or Path(tempfile.gettempdir()) / f"pressroom-pool-{os.getppid()}"
+        self._folder = folder or folder_of(os.getppid())
 
     @contextmanager
     def place(self, database: Database, account_id: int) -> Iterator[bool]:
