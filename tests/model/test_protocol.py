@@ -15,10 +15,10 @@ from tests.model.properties import (
     sent_under_two_ids,
     settled,
 )
-from tests.model.variants import WAITS_ONCE_A_MOVE_WAS_SENT
+from tests.model.variants import PARKS_AT_ONCE, WAITS_ONCE_A_MOVE_WAS_SENT
 from tests.model.world import World
 
-#: How many faults a run may meet. 3 takes about a minute, and each further one 15 times as long.
+#: How many faults a run may meet. Each one more takes about 15 times as long.
 DEPTH = int(os.environ.get("MODEL_DEPTH", "2"))
 
 
@@ -74,6 +74,10 @@ def test_a_third_worker_changes_nothing() -> None:
     found = _explored(Model(workers=3, faults=min(DEPTH, 2)))
     _never(found, sent_twice)
     _never(found, published_but_not_sent)
+
+
+def test_at_most_once_does_not_rest_on_the_90_seconds() -> None:
+    _never(_explored(Model(protocol=PARKS_AT_ONCE, faults=min(DEPTH, 2))), sent_twice)
 
 
 def test_without_faults_every_post_can_still_be_published() -> None:
