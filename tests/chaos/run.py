@@ -20,6 +20,8 @@ from tests.chaos.people import Mender, People
 from tests.chaos.wire_faults import Feeder
 
 Say = Callable[[str], None]
+#: A status change that lands so long after it was sent (seconds): its worker has given it up.
+LATE = 8.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,9 @@ class _Run:
     def go(self) -> Outcome:
         casting.open_orgs(self._arena.sandbox, self._cast)
         self._people.arrive()
+        if self._options.careless:  # what a worker that does not park must stumble over
+            late = {"route": "PUT /posts/:id/status", "times": 6, "seconds": LATE}
+            self._arena.sandbox.add_fault("hang_then_do", **late)
         seconds = self._options.seconds
         bulks = load.plan(self._dice, self._cast, posts=self._options.posts, seconds=seconds)
         scenes = script.write(self._dice, self._options)

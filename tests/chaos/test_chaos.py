@@ -1,0 +1,48 @@
+"""A short chaos run with a fixed seed, and the control arm that its audit must condemn."""
+
+from pathlib import Path
+
+from tests.chaos.options import Options
+from tests.chaos.run import Outcome, run
+
+SHORT = {"patience": 150.0, "outcome_unknown": 20.0}
+
+
+def counts(outcome: Outcome) -> list[str]:
+    return [f"{violation.kind}: {violation.what}" for violation in outcome.verdict.violations]
+
+
+def test_whatever_dies_hangs_or_repeats_nothing_is_lost_and_nothing_is_sent_twice(
+    tmp_path: Path,
+) -> None:
+    options = Options(
+        seed=41,
+        posts=150,
+        accounts=4,
+        faults=40,
+        kills=8,
+        minutes=0.5,
+        failpoints=0.003,
+        **SHORT,
+    )
+    outcome = run(options, tmp_path)
+    print(outcome.report)
+    assert counts(outcome) == []
+    assert len(outcome.evidence.accepted) == 150
+
+
+def test_the_audit_condemns_workers_that_stage_anew_without_parking(tmp_path: Path) -> None:
+    options = Options(
+        seed=42,
+        posts=30,
+        accounts=1,
+        faults=0,
+        kills=0,
+        minutes=0.2,
+        failpoints=0,
+        careless=True,
+        **SHORT,
+    )
+    outcome = run(options, tmp_path)
+    print(outcome.report)
+    assert outcome.verdict.count("duplicate") > 0

@@ -1,0 +1,110 @@
+"""Each fault alone, at probability 1 for the first calls that it fits: everything ends settled."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.sandbox.process import SandboxProcess, start_sandbox
+from local.sandbox.timing import Timing
+from shared.domain.states import PostState
+from tests.world import World, runtime_for
+
+KEY, OTHER_KEY = "key-of-acme", "other-key-of-acme"
+QUICK = Timing(send_delay=0.3, queue_to_start=0.01, publish_delay=0.05, search_rate=1000)
+CHANNELS: list[dict[str, Any]] = [{"id": "int-mastodon", "identifier": "mastodon"}]
+CREATE, RELEASE, LOOK = "POST /posts", "PUT /posts/:id/status", "GET /posts"
+#: Beyond those that tests/integration/test_publishing.py has; the first N calls meet each.
+FAULTS: list[tuple[str, str, int, dict[str, Any]]] = [
+    ("hang", RELEASE, 2, {}),
+    ("hang", CREATE, 2, {}),
+    ("hang_then_do", CREATE, 2, {"seconds": 3}),
+    ("error_500_before", RELEASE, 2, {}),
+    ("error_500_after", RELEASE, 2, {}),
+    ("error_500_before", LOOK, 2, {}),
+    ("html_502", RELEASE, 2, {}),
+    ("html_502", RELEASE, 2, {"after": True}),
+    ("html_502", CREATE, 2, {"after": True}),
+    ("empty_401", RELEASE, 2, {}),
+    ("slow", RELEASE, 2, {"seconds": 0.8}),
+    ("spontaneous_429", RELEASE, 2, {"retry_after": 1}),
+    ("stop_midway", CREATE, 2, {"elements": 1}),
+    ("truncated_reply", CREATE, 2, {}),
+    ("truncated_reply", RELEASE, 2, {}),
+    ("truncated_reply", LOOK, 2, {}),
+    ("repeat_request", CREATE, 2, {}),
+    ("repeat_request", RELEASE, 2, {}),
+    ("refuse", "*", 1, {"seconds": 1}),
+]
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
+    with start_sandbox(tmp_path_factory.mktemp("sandbox"), timing=QUICK, seed=[]) as running:
+        yield running
+
+
+@pytest.fixture
+def world(sandbox: SandboxProcess, database_url: str, tmp_path: Path) -> Iterator[World]:
+    admin = sandbox.admin
+    admin.clear_faults()
+    for org in admin.orgs():
+        admin.delete_org(org["id"])
+    admin.reset()
+    admin.create_org("acme", keys=[KEY, OTHER_KEY], integrations=CHANNELS)
+    runtime = runtime_for(database_url, tmp_path, PRESSROOM_CALL_TIMEOUT_SECONDS=1)
+    world = World(runtime=runtime, sandbox=admin, api_url=sandbox.api_url)
+    world.profile(key=KEY)
+    yield world
+    runtime.close()
+
+
+def sent(world: World) -> list[str]:
+    return sorted(send["content"] for send in world.sandbox.sends())
+
+
+@pytest.mark.parametrize(
+    ("kind", "route", "times", "args"),
+    FAULTS,
+    ids=[f"{kind} at {route}{' after it' if 'after' in a else ''}" for kind, route, _, a in FAULTS],
+)
+def test_a_fault_alone_ends_with_each_post_published_once(
+    world: World, kind: str, route: str, times: int, args: dict[str, Any]
+) -> None:
+    world.sandbox.add_fault(kind, route=route, times=times, **args)
+    ids = world.job("acme", ["one", "two", "three"])
+    world.until_all(PostState.PUBLISHED, ids, seconds=90)
+    assert sent(world) == ["one", "three", "two"]
+
+
+@pytest.mark.parametrize("route", [CREATE, RELEASE, LOOK])
+def test_a_plan_that_is_used_up_holds_the_posts_until_other_credentials_are_saved(
+    world: World, route: str
+) -> None:
+    world.sandbox.add_fault("error_402", route=route, times=1)
+    ids = world.job("acme", ["one", "two", "three"])
+    world.until(lambda: world.account().held == "plan_limit")
+    world.save_key("acme", key=OTHER_KEY)
+    world.until_all(PostState.PUBLISHED, ids, seconds=90)
+    assert sent(world) == ["one", "three", "two"]
+
+
+def test_a_post_that_the_network_refuses_and_then_takes_ends_as_published(world: World) -> None:
+    world.sandbox.add_fault("publish_error", times=1, recover=1)
+    ids = world.job("acme", ["one", "two", "three"])
+    world.until_all(PostState.PUBLISHED, ids, seconds=90)
+    assert sent(world) == ["one", "three", "two"]
+
+
+def test_a_post_that_postiz_never_publishes_stays_scheduled_and_is_sent_no_second_time(
+    world: World,
+) -> None:
+    world.sandbox.add_fault("never_publish", times=1)
+    [post_id] = world.job("acme", ["forgotten"])
+    world.until(lambda: bool(world.sandbox.ledger(kind="never_published")))
+    ends = time.monotonic() + world.settings.unknown_release_seconds + 1
+    world.until(lambda: time.monotonic() > ends)
+    assert world.states([post_id]) == [PostState.SCHEDULED]
+    assert sent(world) == []
