@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from shared.connect import Probe
 from shared.crypto import fingerprint
+from shared.merging import merge
 from shared.models import Account, Integration
 from shared.postiz import RemoteIntegration
 
@@ -78,7 +79,12 @@ def _learn(session: Session, account: Account, probe: Probe) -> None:
 def remember_integrations(
     session: Session, account: Account, rows: Sequence[RemoteIntegration]
 ) -> None:
-    """Replace the known list; one that Postiz no longer lists is kept, marked as not listed."""
+    """Replace the known list; one that Postiz no longer lists is kept, marked as not listed.
+
+    An id that is known under another account tells that both are one organization.
+    """
+    for other in _others_with(session, account, [row.id for row in rows]):
+        merge(session, other, account)
     session.execute(
         update(Integration).where(Integration.account_id == account.id).values(listed=False)
     )
@@ -99,6 +105,15 @@ def remember_integrations(
             .on_conflict_do_update(index_elements=["server", "id"], set_=values)
         )
     account.integrations_seen_at = func.now()
+
+
+def _others_with(session: Session, account: Account, ids: Sequence[str]) -> Sequence[int]:
+    query = select(Integration.account_id).where(
+        Integration.server == account.server,
+        Integration.id.in_(ids),
+        Integration.account_id != account.id,
+    )
+    return session.scalars(query.distinct()).all()
 
 
 def integrations(session: Session, account_id: int) -> list[Integration]:

@@ -9,6 +9,7 @@ PressroomError
     ├── Transient            certainly nothing happened: retry with backoff and jitter
     │   ├── RateLimited      wait until; costs no attempt
     │   ├── SettingsChanged  newer than the publisher: build it anew; costs no attempt
+    │   ├── Paused           the user held it back at the last moment; costs no attempt
     │   └── WrongBaseUrl     this address is not the Postiz API: look for its base path again
     ├── Permanent            retrying cannot help
     │   ├── PostRejected     this post: failed, with Postiz's words
@@ -138,6 +139,10 @@ class RateLimited(Transient):
 
 class SettingsChanged(Transient):
     code = "settings_changed"
+
+
+class Paused(Transient):
+    code = "paused"
 
 
 class WrongBaseUrl(Transient):

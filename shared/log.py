@@ -62,7 +62,8 @@ def configure_logging(log_format: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    for chatty in ("celery.worker.strategy", "celery.app.trace"):  # two lines for every tick
+    # a line for every tick, two for each that ran, one for each that came too late
+    for chatty in ("celery.worker.strategy", "celery.app.trace", "celery.worker.request"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

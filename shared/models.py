@@ -103,7 +103,7 @@ class Integration(Base):
     """A connected channel, as Postiz listed it last."""
 
     __tablename__ = "integrations"
-    __table_args__ = (UniqueConstraint("server", "id"),)
+    __table_args__ = (UniqueConstraint("server", "id"), Index("ix_integrations_id", "id"))
 
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
     id: Mapped[str] = mapped_column(primary_key=True)

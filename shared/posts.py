@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from shared import media_wanted
 from shared.domain.states import PostState, check_transition
 from shared.errors import ClaimLost
-from shared.models import Event, Handover, Post
+from shared.models import Event, Handover, Post, Profile
 
 
 def move(
@@ -88,12 +88,15 @@ def fail(
     )
 
 
-def bury(session: Session, ids: Collection[int], why: str) -> None:
-    """End the life of the posts' present ids in Postiz: nothing is ever released under them."""
+def bury(session: Session, ids: Collection[int], why: str, *, discard: bool = False) -> None:
+    """End the life of the posts' present ids in Postiz: nothing is ever released under them.
+
+    With `discard` they may still stand there, and are to be deleted.
+    """
     session.execute(
         update(Handover)
         .where(Handover.post_id.in_(ids), Handover.buried_at.is_(None))
-        .values(buried_at=func.now(), buried_why=why, state="buried")
+        .values(buried_at=func.now(), buried_why=why, state="discarded" if discard else "buried")
     )
 
 
@@ -105,7 +108,7 @@ def move_to_account(session: Session, profile_id: str, account_id: int) -> None:
         .where(*of_profile, Post.state == PostState.STAGED)
         .with_for_update(key_share=True)
     ).all()
-    bury(session, staged, "the profile has another account")
+    bury(session, staged, "the profile has another account", discard=True)
     move(
         session,
         staged,
@@ -117,3 +120,20 @@ def move_to_account(session: Session, profile_id: str, account_id: int) -> None:
     waiting = update(Post).where(*of_profile, Post.state == PostState.PENDING)
     session.execute(waiting.values(account_id=account_id, pack_limit=None))
     media_wanted.for_pending(session, profile_id, account_id)
+
+
+def follow_accounts(session: Session) -> None:
+    """Move what came back to an account that its profile has left in the meantime."""
+    left = session.execute(
+        select(Post.profile_id, Profile.account_id)
+        .join(Profile, Profile.id == Post.profile_id)
+        .where(
+            Post.state.in_((PostState.PENDING, PostState.STAGED)),
+            Profile.account_id != Post.account_id,
+        )
+        .distinct()
+        .limit(100)
+    ).all()
+    for profile_id, account_id in left:
+        if account_id is not None:
+            move_to_account(session, profile_id, account_id)

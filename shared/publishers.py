@@ -6,12 +6,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sqlalchemy.orm import Session
-
 from shared import connect, profiles
 from shared.config import Settings
 from shared.crypto import SecretBox
-from shared.db import ROW_LOCK, Database
+from shared.db import Database
 from shared.errors import (
     CredentialsRejected,
     NotConfigured,
@@ -20,7 +18,6 @@ from shared.errors import (
     Transient,
     WrongBaseUrl,
 )
-from shared.models import Account, Profile
 from shared.postiz import Postiz
 
 MAX_PUBLISHERS = 500
@@ -137,14 +134,12 @@ class PublisherFactory:
 
     def __call__(self, profile_id: str) -> Publisher:
         """Raises `NotFound`, `NotConfigured`, or what looking for the base path came to."""
-        with self.database.transaction() as session:
-            profile = profiles.get(session, profile_id)
-            credentials = profiles.require_credentials(profile, self.settings, self.box)
-            account = profiles.ensure_account(session, profile, self.settings, self.box)
-            if account.base_url is None:
-                account = self._find_base_url(session, profile, credentials)
-            version, base_url, account_id = profile.settings_version, account.base_url, account.id
-        assert base_url is not None  # looked for above
+        credentials, version, account_id, base_url = self._read(profile_id)
+        if base_url is None:
+            self._find_base_url(profile_id, credentials)
+            credentials, version, account_id, base_url = self._read(profile_id)
+        if base_url is None:
+            raise SettingsChanged(f"{profile_id!r} was changed while its Postiz was looked for")
         postiz = Postiz(
             base_url=base_url,
             api_key=credentials.api_key,
@@ -152,6 +147,13 @@ class PublisherFactory:
             call_seconds=self.settings.call_timeout_seconds,
         )
         return Publisher(profile_id, version, account_id, postiz)
+
+    def _read(self, profile_id: str) -> tuple[profiles.Credentials, int, int, str | None]:
+        with self.database.transaction() as session:
+            profile = profiles.get(session, profile_id)
+            credentials = profiles.require_credentials(profile, self.settings, self.box)
+            account = profiles.ensure_account(session, profile, self.settings, self.box)
+            return credentials, profile.settings_version, account.id, account.base_url
 
     def check(self, profile_id: str, version: int) -> None:
         """Raise `SettingsChanged` unless the profile's settings are still of `version`."""
@@ -162,24 +164,24 @@ class PublisherFactory:
         if current != version:
             raise SettingsChanged(f"the settings of {profile_id!r} have changed")
 
-    def _find_base_url(
-        self, session: Session, profile: Profile, credentials: profiles.Credentials
-    ) -> Account:
+    def _find_base_url(self, profile_id: str, credentials: profiles.Credentials) -> None:
+        """Probe, holding nothing meanwhile; then keep what was found, if it is still asked for."""
         found = connect.probe(credentials.api_url, credentials.api_key, self.settings)
         if found.integrations is None:
-            raise _failure(found)
-        session.refresh(profile, with_for_update=ROW_LOCK)
-        account = profiles.connect_account(session, profile, credentials, found)
-        assert account is not None  # there are credentials
-        return account
+            raise _refusal(found)
+        with self.database.transaction() as session:
+            profile = profiles.get(session, profile_id, lock=True)
+            if profiles.credentials_of(profile, self.settings, self.box) != credentials:
+                return
+            profiles.connect_account(session, profile, credentials, found)
 
 
-def _failure(found: connect.Probe) -> PublisherError:
-    """Why a probe came to nothing, as an error of its class."""
+def _refusal(found: connect.Probe) -> PublisherError:
+    """What a look that led to no integrations means for the work that needs them."""
     match found.code:
-        case "unreachable":
-            return Transient(found.detail)
         case "not_the_postiz_api":
             return WrongBaseUrl(found.detail)
+        case "unreachable" | "ok":
+            return Transient(found.detail)
         case code:
             return CredentialsRejected(found.detail, code=code)

@@ -88,11 +88,7 @@ def _released(session: Session, ids: Sequence[int]) -> set[int]:
 
 
 def _again(session: Session, ids: Sequence[int]) -> None:
-    session.execute(
-        update(Handover)
-        .where(Handover.post_id.in_(ids), Handover.buried_at.is_(None))
-        .values(buried_at=func.now(), buried_why="retried", state="discarded")
-    )
+    posts.bury(session, ids, "retried", discard=True)
     values = {
         "attempts": 0,
         "next_at": func.now(),

@@ -8,6 +8,7 @@ from shared.errors import (
     CredentialsRejected,
     NotConfigured,
     OutcomeUnknown,
+    Paused,
     PostRejected,
     PressroomError,
     RateLimited,
@@ -69,7 +70,7 @@ def decide(error: PressroomError) -> Decision:  # noqa: PLR0911 (a table)
             return Unknown()
         case RateLimited():
             return WaitUntil(until=error.until)
-        case SettingsChanged():
+        case SettingsChanged() | Paused():
             return Again()
         case WrongBaseUrl():
             return RetryLater(look_for_base_url=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, not_, select
 from sqlalchemy.orm import Session
 
 from shared import accounts as known
@@ -14,7 +14,7 @@ from shared.models import Account, Integration, Post, Profile
 from shared.postiz import RemoteIntegration
 from worker import accounts, calling
 from worker.runtime import Runtime
-from worker.submissions import CALENDAR_AHEAD, may_go
+from worker.submissions import CALENDAR_AHEAD, elsewhere, may_go
 
 AT_ONCE = 400
 
@@ -50,6 +50,7 @@ def _waiting(account_id: int) -> list[ColumnElement[bool]]:
         Post.state == PostState.PENDING,
         Post.integration_identifier.is_(None),
         Post.publish_at <= func.now() + CALENDAR_AHEAD,
+        not_(elsewhere()),
     ]
 
 

@@ -57,7 +57,13 @@ def due(session: Session) -> list[int]:
     windows = exists().where(
         Submission.account_id == Account.id, Submission.litter_at <= func.now()
     )
-    discarded = exists().where(Handover.account_id == Account.id, Handover.state == "discarded")
+    discarded = exists().where(
+        Handover.account_id == Account.id,
+        Handover.state == "discarded",
+        Post.id == Handover.post_id,
+        Profile.id == Post.profile_id,
+        Profile.account_id == Account.id,
+    )
     query = select(Account.id).where(accounts.rested(), or_(windows, discarded))
     return list(session.scalars(query))
 

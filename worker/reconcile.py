@@ -87,7 +87,7 @@ def _write(session: Session, one: look.Subject, step: SettleStep, now: datetime)
         case LookAgain(after=pause):
             look.look_again(session, [one], pause)
         case Bury():
-            _bury(session, one, "gone after our delete")
+            _bury(session, one, "gone after our delete", discard=True)
         case GiveUp():
             posts.fail(
                 session,
@@ -145,9 +145,9 @@ def _delete(runtime: Runtime, one: look.Subject) -> None:
     failpoints.hit("delete.after_commit")
 
 
-def _bury(session: Session, one: look.Subject, why: str) -> None:
+def _bury(session: Session, one: look.Subject, why: str, *, discard: bool = False) -> None:
     """The id is dead, and the post free to be staged anew: one transaction."""
-    posts.bury(session, [one.post_id], why)
+    posts.bury(session, [one.post_id], why, discard=discard)
     if one.attempts >= MAX_ATTEMPTS:
         posts.fail(
             session,

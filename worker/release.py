@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from shared import failpoints, posts
 from shared.domain.states import PostState
-from shared.errors import ClaimLost, OutcomeUnknown, PostRejected, PressroomError
+from shared.errors import ClaimLost, OutcomeUnknown, Paused, PostRejected, PressroomError
 from shared.models import Account, Handover, Post, Profile, Submission
 from worker import accounts, calling, pace
 from worker.decisions import Again, decide
@@ -173,14 +173,17 @@ def _make(runtime: Runtime, one: Release) -> bool:
 def _still_ours(runtime: Runtime, one: Release) -> None:
     """The last question before the first byte: is the claim ours, and may the post go?"""
     with runtime.database.transaction() as session:
-        ours = select(Post.id).where(
+        ours = select(may_go()).where(
             Post.id == one.post_id,
             Post.claim == one.claim,
             Post.state == PostState.RELEASING,
             Post.lease_until > func.clock_timestamp(),
         )
-        if session.scalar(ours) is None:
-            raise ClaimLost(f"post {one.post_id} is no longer ours to release")
+        may = session.scalar(ours)
+    if may is None:
+        raise ClaimLost(f"post {one.post_id} is no longer ours to release")
+    if not may:
+        raise Paused("held back before it was released")
 
 
 def _answered(session: Session, one: Release, status: int) -> None:

@@ -13,7 +13,7 @@ from shared import posts
 from shared.domain.gist import fingerprint
 from shared.domain.packing import Candidate, pack
 from shared.domain.states import PostState
-from shared.models import Account, AccountMedia, Job, Post, Profile, Submission
+from shared.models import Account, AccountMedia, Integration, Job, Post, Profile, Submission
 from shared.postiz import Element, RemoteMedia
 from worker import accounts
 from worker.runtime import Runtime
@@ -61,7 +61,15 @@ def due(account_id: int) -> ColumnElement[bool]:
         Post.next_at <= func.now(),
         Post.publish_at <= func.now() + ahead,
         may_go(),
+        not_(elsewhere()),
         not_(missing),
+    )
+
+
+def elsewhere() -> ColumnElement[bool]:
+    """The post's integration is known, but of another organization than the profile's key."""
+    return exists().where(
+        Integration.id == Post.integration_id, Integration.account_id != Post.account_id
     )
 
 
@@ -156,6 +164,7 @@ def _write_down(session: Session, account: Account, chosen: list[Post], lease: f
             "lease_until": func.now() + timedelta(seconds=lease),
             "attempts": Post.attempts + 1,
             "submission_id": submission.id,
+            **dict.fromkeys(("error_code", "error_message", "error_hint")),
         },
     )
     return Call(

@@ -6,10 +6,10 @@ from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from shared import jobs
+from shared import jobs, posts
 from shared.domain.states import DONE, PostState
 from shared.models import Account, AccountMedia, Job, JobMedia, Post, Pulse
-from worker import accounts, litter, reconcile, stage, upload
+from worker import accounts, explain, litter, reconcile, stage, upload
 from worker.decisions import MAX_ATTEMPTS
 from worker.runtime import Runtime
 from worker.submissions import CALENDAR_AHEAD
@@ -41,6 +41,8 @@ def sweep(runtime: Runtime) -> None:
     """Every two seconds: rescue what lost its owner, wake what waits, finish what is done."""
     with runtime.database.transaction() as session:
         stage.rescue(session, runtime.settings.lease_seconds)
+        posts.follow_accounts(session)
+        explain.waiting(session)
         reconcile.give_up_unreachable(session, runtime.settings.outcome_unknown_seconds)
     with runtime.database.transaction() as session:
         _rescue_uploads(session)

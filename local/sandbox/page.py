@@ -69,7 +69,7 @@ document.addEventListener('click', async (event) => {
 """
 
 _PAGE = Template("""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>$title</title>
+<html lang="en"><head><meta charset="utf-8"><link rel="icon" href="data:,"><title>$title</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>$style</style></head>
 <body><main>$main</main><script>$script</script></body></html>

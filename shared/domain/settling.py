@@ -80,8 +80,8 @@ def settle_step(
             return Delete()
         case None if handover == DELETING:
             return Bury()
-        case "QUEUE" if in_2099:
-            pass  # the status change landed: before the move, and it publishes now, or after it
+        case "QUEUE" if in_2099 or handover != RELEASING:
+            pass  # the status change and the move crossed: it publishes now, or never
         case "QUEUE" | "PUBLISHED" | "ERROR":
             return HandedOver()
         case "DRAFT" if age >= unknown_after:

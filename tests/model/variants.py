@@ -1,18 +1,16 @@
-"""The protocol broken on purpose, one idea at a time, and changed in two ways that are sound."""
+"""The protocol broken on purpose, one idea at a time, and once changed to be only wasteful."""
 
 from shared.domain.settling import (
     DRAFT,
     QUEUE,
-    RELEASING,
     Bury,
     Delete,
-    GiveUp,
     HandedOver,
     LookAgain,
     Park,
 )
 from tests.model.protocol import Decision, Protocol, ReleaseAgain, settle
-from tests.model.rows import AGES, GIVE_UP_AFTER, Row, Seen
+from tests.model.rows import Row, Seen
 
 
 def _delete_at_once(row: Row, known: str, seen: Seen) -> Decision:
@@ -32,13 +30,9 @@ def _bury_what_is_absent(row: Row, known: str, seen: Seen) -> Decision:
     return settle(row, known, seen) if seen.state else Bury()
 
 
-def _wait_once_a_move_was_sent(row: Row, known: str, seen: Seen) -> Decision:
-    """While a move to 2099 may be under way, QUEUE is no handover: PUBLISHED and ERROR are."""
-    step = settle(row, known, seen)
-    if isinstance(step, HandedOver) and seen.state == QUEUE and known != RELEASING:
-        late = AGES[row.age] >= GIVE_UP_AFTER
-        return GiveUp() if late else LookAgain(after=AGES[1])
-    return step
+def _take_any_queue(row: Row, known: str, seen: Seen) -> Decision:
+    """Takes QUEUE at the old date for a handover, though a move to 2099 may be under way."""
+    return HandedOver() if seen == Seen(QUEUE) else settle(row, known, seen)
 
 
 def _park_at_once(row: Row, known: str, seen: Seen) -> Decision:
@@ -52,5 +46,5 @@ DELETES_WITHOUT_PARKING = Protocol(settle=_delete_at_once)
 REPEATS_THE_STATUS_CHANGE = Protocol(settle=_release_again)
 STAGES_ANEW_UPON_ABSENCE = Protocol(settle=_bury_what_is_absent)
 RELEASES_WITHOUT_SETTLING = Protocol(waits_for_stray=False)
-WAITS_ONCE_A_MOVE_WAS_SENT = Protocol(settle=_wait_once_a_move_was_sent)
+TAKES_ANY_QUEUE_FOR_A_HANDOVER = Protocol(settle=_take_any_queue)
 PARKS_AT_ONCE = Protocol(settle=_park_at_once)

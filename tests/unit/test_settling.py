@@ -66,6 +66,9 @@ def test_a_status_change_that_landed_around_the_move_is_never_staged_anew() -> N
     assert isinstance(settle(settling.QUEUE, HOUR, settling.PARKED, in_2099=True), LookAgain)
     assert settle(settling.QUEUE, 2 * HOUR, settling.PARKED, in_2099=True) == GiveUp()
     assert settle(settling.PUBLISHED, HOUR, settling.PARKED, in_2099=True) == HandedOver()
+    # its old date proves nothing while the move may still be on its way
+    assert isinstance(settle(settling.QUEUE, HOUR, settling.PARKING), LookAgain)
+    assert settle(settling.ERROR, HOUR, settling.PARKING) == HandedOver()
 
 
 def track(state: str | None, *, late: timedelta, error_at: datetime | None = None) -> object:

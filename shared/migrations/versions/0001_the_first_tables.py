@@ -118,6 +118,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("pk_integrations")),
         sa.UniqueConstraint("server", "id", name=op.f("uq_integrations_server_id")),
     )
+    op.create_index("ix_integrations_id", "integrations", ["id"], unique=False)
     op.create_table(
         "profiles",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -543,6 +544,7 @@ def downgrade() -> None:
     op.drop_table("jobs")
     op.drop_index(op.f("ix_profiles_account_id"), table_name="profiles")
     op.drop_table("profiles")
+    op.drop_index("ix_integrations_id", table_name="integrations")
     op.drop_table("integrations")
     op.drop_index(op.f("ix_idempotency_keys_created_at"), table_name="idempotency_keys")
     op.drop_table("idempotency_keys")

@@ -1,0 +1,106 @@
+"""Accounts that change, meet, or are left behind: no post is lost between them."""
+
+import time
+from typing import Any
+
+from sqlalchemy import func, select
+
+from local.sandbox.process import Admin
+from shared.domain.states import PostState
+from shared.models import Account, Integration, Job, Post
+from tests.world import KEY, World
+from worker import release, submissions, sweep
+from worker.stage import _make as make_call
+
+OTHER = "key-of-the-other"
+MASTODON = {"id": "int-other", "name": "Other Masto", "identifier": "mastodon"}
+
+
+def other_org(sandbox: Admin, *integrations: dict[str, Any]) -> None:
+    sandbox.create_org("other", keys=[OTHER, "second"], integrations=integrations)
+
+
+def counted(world: World) -> int:
+    rows = world.sandbox.ledger(kind="request")
+    return sum(row["method"] == "POST" and row["path"].endswith("/posts") for row in rows)
+
+
+def test_posts_that_were_in_a_call_follow_their_profile_to_its_new_account(world: World) -> None:
+    world.profile(key=KEY)
+    ids = world.job("acme", ["in mid-call"])
+    call = submissions.prepare(world.runtime, world.account().id)
+    assert call is not None
+    world.sandbox.patch_org("acme", integrations={}, add_keys=["another key"])
+    other_org(world.sandbox, MASTODON)
+    world.save_key("acme", key=OTHER)  # another organization, while the call is under way
+    make_call(world.runtime, call)
+    world.save_key("acme", key="another key")  # and back, by another key
+    world.until_all(PostState.PUBLISHED, ids)
+    assert [send["content"] for send in world.sandbox.sends()] == ["in mid-call"]
+
+
+def test_another_organizations_key_burns_no_budget_and_a_way_back_is_left(world: World) -> None:
+    world.profile(key=KEY)
+    ids = world.job("acme", [f"clip {n}" for n in range(8)], in_seconds=3600)
+    world.until_all(PostState.STAGED, ids)
+    other_org(world.sandbox, MASTODON)
+    before = counted(world)
+    world.save_key("acme", key=OTHER)
+    world.until(lambda: world.post(ids[0]).error_code == "other_account")
+    for _ in range(5):
+        sweep.sweep(world.runtime)
+        world.work()
+    assert counted(world) == before
+    assert set(world.states(ids)) == {PostState.PENDING}
+    world.save_key("acme", key=KEY)
+    world.until_all(PostState.STAGED, ids)
+    assert world.post(ids[0]).error_code is None
+    world.until(lambda: len(alive_drafts(world)) == len(ids))  # the first drafts are deleted
+
+
+def alive_drafts(world: World) -> list[dict[str, Any]]:
+    return [post for post in world.sandbox.posts() if not post["deleted"]]
+
+
+def test_two_accounts_that_turn_out_to_be_one_organization_become_one(world: World) -> None:
+    other_org(world.sandbox)  # no channel yet: nothing tells that both keys are of one
+    world.profile("one", key=OTHER)
+    world.profile("two", key="second")
+    assert world.account("one").id != world.account("two").id
+    world.sandbox.patch_org("other", add_integrations=[MASTODON])
+    ids = world.job("one", ["from one"], integration="int-other")
+    ids += world.job("two", ["from two"], integration="int-other")
+    world.save_key("one", key=OTHER)
+    world.save_key("two", key="second")
+    assert world.account("one").id == world.account("two").id
+    world.until_all(PostState.PUBLISHED, ids)
+    with world.database.transaction() as session:
+        listed = session.scalars(select(Integration.account_id).distinct()).all()
+        left_behind = session.scalar(
+            select(func.count()).where(Post.account_id != world.account("one").id)
+        )
+        accounts = session.scalar(select(func.count()).select_from(Account))
+    assert len(listed) == 1
+    assert left_behind == 0
+    assert accounts == 2  # the empty one stays, for what still names it
+
+
+def test_a_pause_at_the_last_moment_holds_a_post_back(world: World) -> None:
+    world.profile(key=KEY)
+    ids = world.job("acme", ["wait"], in_seconds=2)
+    world.until_all(PostState.STAGED, ids)
+    time.sleep(2.5)  # nobody looks meanwhile
+    one = release._claim(world.runtime, world.account().id)
+    assert one is not None
+    pause(world, one.post_id, paused=True)  # between the claim and the call
+    release._make(world.runtime, one)
+    assert world.states(ids) == [PostState.STAGED]
+    assert world.sandbox.sends() == []
+    pause(world, ids[0], paused=False)
+    world.until_all(PostState.PUBLISHED, ids)
+
+
+def pause(world: World, post_id: int, *, paused: bool) -> None:
+    with world.database.transaction() as session:
+        job = session.get_one(Job, session.get_one(Post, post_id).job_id)
+        job.paused = paused

@@ -1,0 +1,41 @@
+"""Explain: say on a post why it waits, where nobody else would."""
+
+from sqlalchemy import ColumnElement, exists, func, not_, update
+from sqlalchemy.orm import Session
+
+from shared.domain.states import PostState
+from shared.models import Post, Profile
+from worker.submissions import elsewhere
+
+
+def waiting(session: Session) -> None:
+    """Posts that no key of their organization can serve: shown, and left as they are."""
+    reachable = exists().where(Profile.id == Post.profile_id, Profile.account_id == Post.account_id)
+    _say(
+        session,
+        (Post.state == PostState.PENDING, elsewhere()),
+        code="other_account",
+        message="Its integration belongs to another Postiz organization than the profile's key.",
+        hint="Save a key of its organization, or cancel it and publish it to another integration.",
+    )
+    _say(
+        session,
+        (
+            Post.state == PostState.SCHEDULED,
+            Post.track_at < func.now() - func.make_interval(0, 0, 0, 0, 0, 5),
+            not_(reachable),
+        ),
+        code="cannot_be_followed",
+        message="The profile has another Postiz account now, so this post cannot be looked at.",
+        hint="Look at the channel, or save a key of its organization again.",
+    )
+
+
+def _say(
+    session: Session, which: tuple[ColumnElement[bool], ...], *, code: str, message: str, hint: str
+) -> None:
+    said = update(Post).where(*which, Post.error_code.is_(None))
+    session.execute(
+        said.values(error_code=code, error_message=message, error_hint=hint),
+        execution_options={"synchronize_session": False},
+    )
