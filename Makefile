@@ -11,7 +11,7 @@ RUNS := $(VENV)/.installed-local
 DEVELOPS := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test check format secrets
+.PHONY: help demo up down test chaos check format secrets
 
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ check: $(DEVELOPS) ## Lint, types, import rule and unit tests: before each commi
 test: $(DEVELOPS) ## The whole test suite, with real Valkey and PostgreSQL
 	@echo "all tests, with embedded servers; the slowest are listed at the end"
 	@$(PY) -m pytest --durations=15
+
+chaos: $(DEVELOPS) ## Break everything at once for long, audit it, print the table (CHAOS="--seed 7")
+	@$(PY) -m tests.chaos $(CHAOS)
 
 format: $(DEVELOPS) ## Put the code into its format
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .

@@ -2,6 +2,7 @@
 
 import argparse
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -20,8 +21,11 @@ def main() -> int:
         faults=asked.faults,
         kills=asked.kills,
         minutes=asked.minutes or max(0.7, asked.posts / 500),
+        concurrency=asked.children,
+        patience=asked.patience,
         careless=asked.careless,
     )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and so everything is stopped
     began = time.monotonic()
     folder = Path(asked.folder or tempfile.mkdtemp(prefix="pressroom-chaos-"))
     print(f"{options}\nlogs and data: {folder}", flush=True)
@@ -39,6 +43,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--faults", type=int, default=500)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--minutes", type=float, help="of load and injection")
+    parser.add_argument("--children", type=int, default=6, help="of each worker pool")
+    parser.add_argument("--patience", type=float, default=420, help="seconds to settle at most")
     parser.add_argument("--folder", help="where logs and data go; a temporary one by default")
     parser.add_argument(
         "--careless", action="store_true", help="the control arm: workers that do not park"

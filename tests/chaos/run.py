@@ -21,7 +21,7 @@ from tests.chaos.wire_faults import Feeder
 
 Say = Callable[[str], None]
 #: A status change that lands so long after it was sent (seconds): its worker has given it up.
-LATE = 8.0
+LATE = 15.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,34 +51,37 @@ class _Run:
     def go(self) -> Outcome:
         casting.open_orgs(self._arena.sandbox, self._cast)
         self._people.arrive()
-        if self._options.careless:  # what a worker that does not park must stumble over
-            late = {"route": "PUT /posts/:id/status", "times": 6, "seconds": LATE}
-            self._arena.sandbox.add_fault("hang_then_do", **late)
-        seconds = self._options.seconds
-        bulks = load.plan(self._dice, self._cast, posts=self._options.posts, seconds=seconds)
-        scenes = script.write(self._dice, self._options)
-        self._say(f"seed {self._options.seed}: {script.summary(scenes)}")
-        feeder = Feeder(
-            self._arena.sandbox,
-            random.Random(f"faults {self._options.seed}"),
-            sorted({member.org for member in self._cast}),
-            total=self._options.faults,
-            seconds=seconds,
-        )
-        mender, watcher = Mender(self._people), _Watcher(self._arena, self._say)
+        options = self._options
+        bulks = load.plan(self._dice, self._cast, posts=options.posts, seconds=options.seconds)
+        scenes = [] if options.careless else script.write(self._dice, options)
+        self._say(f"seed {options.seed}: {script.summary(scenes)}")
+        feeder, mender = self._feeder(), Mender(self._people)
+        watcher = _Watcher(self._arena, self._say)
         for thread in (feeder, mender, watcher):
             thread.start()
-        self._perform(bulks, scenes, seconds)
+        self._perform(bulks, scenes)
         feeder.stop()
         settled_in = self._settle()
         mender.stop()
         watcher.stop()
         return self._judge(refused=feeder.refused, settled_in=settled_in)
 
-    def _perform(self, bulks: list[load.Bulk], scenes: list[script.Scene], seconds: float) -> None:
+    def _feeder(self) -> Feeder:
+        if self._options.careless:  # what a worker that does not park must stumble over
+            late = {"route": "PUT /posts/:id/status", "times": 3, "seconds": LATE}
+            self._arena.sandbox.add_fault("hang_then_do", **late)
+        return Feeder(
+            self._arena.sandbox,
+            random.Random(f"faults {self._options.seed}"),
+            sorted({member.org for member in self._cast}),
+            total=self._options.faults,
+            seconds=self._options.seconds,
+        )
+
+    def _perform(self, bulks: list[load.Bulk], scenes: list[script.Scene]) -> None:
         playing = threading.Thread(target=script.play, args=(scenes, self._acts()))
         playing.start()
-        load.run(self._client, bulks, self._accepted, seconds=seconds)
+        load.run(self._client, bulks, self._accepted, seconds=self._options.seconds)
         playing.join()
 
     def _acts(self) -> dict[str, Act]:

@@ -67,6 +67,7 @@ def _rows(
     yield "left in 2099", verdict.in_2099
     yield "kill to next progress, p50 / p99 / max", after_kills(evidence, diary)
     yield "fault at a release to certainty, p50 / p99 / max", after_release_faults(evidence)
+    yield "children of each worker pool", options.concurrency
     yield "sandbox", f"{TIMING.send_delay:g} s to a send, {SEARCHES_PER_SECOND:g} searches/s"
 
 

@@ -34,7 +34,7 @@ def test_whatever_dies_hangs_or_repeats_nothing_is_lost_and_nothing_is_sent_twic
 def test_the_audit_condemns_workers_that_stage_anew_without_parking(tmp_path: Path) -> None:
     options = Options(
         seed=42,
-        posts=30,
+        posts=12,
         accounts=1,
         faults=0,
         kills=0,

@@ -110,7 +110,7 @@ class Feeder(threading.Thread):
 
     def run(self) -> None:
         began = time.monotonic()
-        while not self._over.wait(0.2):
+        while self._total and not self._over.wait(0.2):
             share = min(1.0, (time.monotonic() - began) / self._seconds)
             standing = self._sandbox.faults()
             met = self.refused + self._added - sum(fault["times"] for fault in standing)
@@ -136,7 +136,8 @@ class Feeder(threading.Thread):
         """No more faults: those that nobody met are taken away."""
         self._over.set()
         self.join()
-        self._sandbox.clear_faults()
+        if self._total:
+            self._sandbox.clear_faults()
 
 
 def _place(fault: dict[str, Any]) -> str:
