@@ -1,6 +1,5 @@
 """Prepares a counted call: chooses posts that are due, and writes it down before it is made."""
 
-import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from shared import posts
 from shared.domain.gist import fingerprint
-from shared.domain.packing import Candidate, pack
+from shared.domain.packing import Candidate, pack, size_of
 from shared.domain.states import PostState
 from shared.models import Account, AccountMedia, Integration, Job, Post, Profile, Submission
 from shared.postiz import Element, RemoteMedia
@@ -126,47 +125,40 @@ def _choose(session: Session, account: Account) -> list[Post]:
 
 
 def _candidate(post: Post) -> Candidate:
-    size = len(json.dumps([post.content, post.settings, post.integration_id]).encode())
     return Candidate(
         id=post.id,
         profile_id=post.profile_id,
         handoff=post.handoff,
         as_draft=post.as_draft,
         publish_at=post.publish_at,
-        size=size + 200 + 300 * len(post.media_ids),  # 200, 300: the JSON around it, and a path
+        size=size_of(post.content, post.settings, len(post.media_ids)),
         pack_limit=post.pack_limit,
     )
 
 
 def _write_down(session: Session, account: Account, chosen: list[Post], lease: float) -> Call:
-    first = chosen[0]
-    profile = session.get_one(Profile, first.profile_id)
+    profile = session.get_one(Profile, chosen[0].profile_id)
     elements = elements_of(session, account.id, chosen)
     submission = Submission(
         account_id=account.id,
         profile_id=profile.id,
         server=account.server,
-        marker_at=free_marker(session, account.id, _date_of(first)),
+        marker_at=free_marker(session, account.id, _date_of(chosen[0])),
         elements=len(chosen),
         sent=[fingerprint(one.integration_id, one.content) for one in elements],
     )
     session.add(submission)
     session.flush()
     ids = [post.id for post in chosen]
-    posts.move(
-        session,
-        ids,
-        PostState.PENDING,
-        PostState.STAGING,
-        event="staging",
-        values={
-            "claim": account.claim,
-            "lease_until": func.now() + timedelta(seconds=lease),
-            "attempts": Post.attempts + 1,
-            "submission_id": submission.id,
-            **dict.fromkeys(("error_code", "error_message", "error_hint")),
-        },
-    )
+    values = {
+        "claim": account.claim,
+        "lease_until": func.now() + timedelta(seconds=lease),
+        "attempts": Post.attempts + 1,
+        "submission_id": submission.id,
+        **dict.fromkeys(("error_code", "error_message", "error_hint")),
+    }
+    to = PostState.STAGING
+    posts.move(session, ids, PostState.PENDING, to, event="staging", values=values)
     return Call(
         submission_id=submission.id,
         account_id=account.id,
@@ -177,7 +169,7 @@ def _write_down(session: Session, account: Account, chosen: list[Post], lease: f
         marker_at=submission.marker_at,
         post_ids=ids,
         elements=elements,
-        as_draft=first.as_draft,
+        as_draft=chosen[0].as_draft,
     )
 
 

@@ -84,8 +84,10 @@ def _claim(session: Session, account_media_id: int) -> Upload | None:
         .returning(AccountMedia)
         .execution_options(synchronize_session=False)
     )
-    if row is None:
-        return None
+    return _upload_of(session, row, claim) if row else None
+
+
+def _upload_of(session: Session, row: AccountMedia, claim: int) -> Upload:
     profile = session.get_one(Profile, row.profile_id)
     return Upload(
         id=row.id,

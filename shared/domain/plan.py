@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 CALENDAR = "calendar"
 STAGED = "staged"
 AUTO = "auto"
-HANDOFFS = (AUTO, CALENDAR, STAGED)
 
 #: Postiz's shipped limit on counted calls an hour, assumed until the account's own is known.
 ASSUMED_BUDGET = 30

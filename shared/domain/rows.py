@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from shared.domain.packing import MAX_BYTES, size_of
 from shared.domain.rules import violations
 from shared.errors import FieldError
 
@@ -98,6 +99,10 @@ def plan_posts(rows: Iterable[Row], known: Known) -> tuple[list[PlannedPost], li
 
 def faults_of(post: PlannedPost, known: Known) -> list[FieldError]:
     """What the network would refuse in this post, named by the fields of its row."""
+    size = size_of(post.content, post.settings, len(post.media_ids))
+    if size > MAX_BYTES:
+        message = f"the post takes {size:,} bytes of JSON, and Postiz takes at most {MAX_BYTES:,}"
+        return [FieldError(field=_field(post, "caption"), message=message, code="too_large")]
     if post.channel.identifier is None:
         return []
     found = violations(

@@ -95,3 +95,9 @@ def test_where_no_list_is_to_be_had_any_integration_is_accepted_unresolved() -> 
     unknown = Known(channels=None, media={})
     [post] = good(row(integration_ids=["int-new"]), known=unknown)
     assert post.channel == Channel(id="int-new")
+
+
+def test_a_post_that_no_call_can_carry_is_refused_with_its_size() -> None:
+    """Counted as it is sent: a letter that takes three bytes counts three."""
+    assert places(row(position=2, caption="語" * 32_000)) == [("caption", "too_large")]
+    assert ("caption", "too_large") not in places(row(caption="語" * 31_000))
