@@ -11,7 +11,7 @@ RUNS := $(VENV)/.installed-local
 DEVELOPS := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test chaos check format secrets
+.PHONY: help demo up down test chaos bench check format secrets
 
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test: $(DEVELOPS) ## The whole test suite, with real Valkey and PostgreSQL
 
 chaos: $(DEVELOPS) ## Break everything at once for long, audit it, print the table (CHAOS="--seed 7")
 	@$(PY) -m tests.chaos $(CHAOS)
+
+bench: $(DEVELOPS) ## Measure what is promised to be fast, and print it
+	@$(PY) -m pytest -q tests/bench
 
 format: $(DEVELOPS) ## Put the code into its format
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
