@@ -58,8 +58,8 @@ def _rows(
     for kind in ("duplicate", "lost", "unsettled", "disagreement", "accepted twice"):
         yield f"**{kind}**", verdict.count(kind)
     yield "**sent and never asked for**", verdict.count("strange send")
-    why = Counter(verdict.outcome_unknown.values())
-    yield "**outcome_unknown**", f"{len(verdict.outcome_unknown)} {_listed(why)}".strip()
+    why = Counter(reason or "unexplained" for reason in verdict.outcome_unknown.values())
+    yield "**outcome_unknown**", f"{len(verdict.outcome_unknown)}: {_listed(why) or 'none'}"
     yield "**outcome_unknown, unexplained**", verdict.count("unexplained")
     yield "**429 of our doing, in organizations**", verdict.count("budget")
     yield "**calls with a replaced key**", verdict.count("stale key")
