@@ -20,6 +20,7 @@ QUEUES = {
     "pressroom.track": PUBLISH,
     "pressroom.cancel": PUBLISH,
     "pressroom.litter": PUBLISH,
+    "pressroom.meet": PUBLISH,
     "pressroom.sweep": PUBLISH,
     "pressroom.pulse": PUBLISH,
 }

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from shared import media_wanted
 from shared.domain.states import PostState, check_transition
 from shared.errors import ClaimLost
-from shared.models import Event, Handover, Post, Profile
+from shared.models import Account, Event, Handover, Post, Profile
 
 
 def move(
@@ -127,9 +127,11 @@ def follow_accounts(session: Session) -> None:
     left = session.execute(
         select(Post.profile_id, Profile.account_id)
         .join(Profile, Profile.id == Post.profile_id)
+        .join(Account, Account.id == Profile.account_id)
         .where(
             Post.state.in_((PostState.PENDING, PostState.STAGED)),
-            Profile.account_id != Post.account_id,
+            Account.id != Post.account_id,
+            Account.integrations_seen_at.is_not(None),
         )
         .distinct()
         .limit(100)

@@ -110,6 +110,7 @@ def connect_account(
 ) -> Account | None:
     """Lead the profile, and what of its posts was never released, to its credentials' account.
 
+    While nothing is known of that account the posts stay: most often the key was only rotated.
     Saved credentials lift a hold: what was held goes on by itself.
     """
     if credentials is None:
@@ -119,7 +120,7 @@ def connect_account(
         session,
         accounts.Found(server=credentials.server, key_hash=credentials.key_hash, probe=probe),
     )
-    if profile.account_id != account.id:
+    if profile.account_id != account.id and account.integrations_seen_at is not None:
         posts.move_to_account(session, profile.id, account.id)
     profile.account_id, profile.key_hash = account.id, credentials.key_hash
     if probe is None or probe.code != "credentials_rejected":

@@ -23,7 +23,7 @@ from shared.enqueue import Waker
 from shared.models import Account, AccountMedia, Event, Job, Media, Post, Profile
 from shared.publishers import PublisherFactory, Publishers
 from shared.storage import key_of, open_storage
-from worker import cancel, litter, reconcile, release, stage, sweep, track, upload
+from worker import cancel, litter, meeting, reconcile, release, stage, sweep, track, upload
 from worker.runtime import Runtime
 
 STEPS: dict[str, Callable[[Runtime, int], None]] = {
@@ -34,6 +34,7 @@ STEPS: dict[str, Callable[[Runtime, int], None]] = {
     "pressroom.track": track.track,
     "pressroom.cancel": cancel.cancel,
     "pressroom.litter": litter.clean,
+    "pressroom.meet": meeting.meet,
 }
 
 

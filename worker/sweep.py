@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from shared import jobs, posts
 from shared.domain.states import DONE, PostState
 from shared.models import Account, AccountMedia, Job, JobMedia, Post, Pulse
-from worker import accounts, explain, litter, reconcile, stage, upload
+from worker import accounts, explain, litter, meeting, reconcile, stage, upload
 from worker.decisions import MAX_ATTEMPTS
 from worker.runtime import Runtime
 from worker.submissions import CALENDAR_AHEAD
@@ -57,7 +57,9 @@ def sweep(runtime: Runtime) -> None:
     _wake(runtime, "pressroom.stage", pending)
     with runtime.database.transaction() as session:
         dirty = litter.due(session)
+        strangers = meeting.due(session)
     _wake(runtime, "pressroom.litter", dirty)
+    _wake(runtime, "pressroom.meet", strangers)
     with runtime.database.transaction() as session:
         _finish_jobs(session)
         pulse(session, "beat")

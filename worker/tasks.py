@@ -8,7 +8,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.errors import ClaimLost
 from shared.log import get_logger
-from worker import cancel, litter, reconcile, release, stage, sweep, track, upload
+from worker import cancel, litter, meeting, reconcile, release, stage, sweep, track, upload
 from worker.app import app, bulkhead, current
 from worker.runtime import Runtime
 
@@ -53,6 +53,11 @@ def cancel_account(account_id: int) -> None:
 @app.task(name="pressroom.litter", **SHORT)  # type: ignore[untyped-decorator]
 def clean_account(account_id: int) -> None:
     _ours(litter.clean, account_id)
+
+
+@app.task(name="pressroom.meet", **SHORT)  # type: ignore[untyped-decorator]
+def meet_account(account_id: int) -> None:
+    _ours(meeting.meet, account_id)
 
 
 @app.task(name="pressroom.tick", **SHORT)  # type: ignore[untyped-decorator]

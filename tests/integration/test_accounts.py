@@ -85,6 +85,22 @@ def test_two_accounts_that_turn_out_to_be_one_organization_become_one(world: Wor
     assert accounts == 2  # the empty one stays, for what still names it
 
 
+def test_a_key_rotated_while_postiz_is_away_moves_nothing(world: World) -> None:
+    """Nobody could say whose key it is: the drafts wait where they are, and are released later."""
+    world.profile(key=KEY)
+    ids = world.job("acme", ["staged before"], in_seconds=4)
+    world.until_all(PostState.STAGED, ids)
+    account_id, before = world.account().id, counted(world)
+    world.sandbox.patch_org("acme", add_keys=["rotated"])
+    world.sandbox.add_fault("empty_401", times=3)
+    world.save_key("acme", key="rotated")
+    assert world.account().id != account_id
+    assert world.states(ids) == [PostState.STAGED]
+    world.until_all(PostState.PUBLISHED, ids)
+    assert world.account().id == account_id
+    assert counted(world) == before
+
+
 def test_a_pause_at_the_last_moment_holds_a_post_back(world: World) -> None:
     world.profile(key=KEY)
     ids = world.job("acme", ["wait"], in_seconds=2)

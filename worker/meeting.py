@@ -1,0 +1,53 @@
+"""Meeting: find out whose organization a key is of, when Postiz could not say as it was saved.
+
+Until then the profile's posts wait where they are: most often the key was only rotated, and they go
+on without having been moved.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from shared.domain.states import PostState
+from shared.errors import PressroomError
+from shared.models import Account, Post, Profile
+from worker import accounts
+from worker.runtime import Runtime
+
+WAITING = [
+    state
+    for state in PostState
+    if state not in {PostState.PUBLISHED, PostState.CANCELLED, PostState.FAILED, PostState.DRAFT}
+]
+
+
+def due(session: Session) -> Sequence[int]:
+    """Accounts of which nothing is known yet, though posts wait for it elsewhere."""
+    waits = exists().where(
+        Profile.account_id == Account.id,
+        Post.profile_id == Profile.id,
+        Post.account_id != Account.id,
+        Post.state.in_(WAITING),
+    )
+    unknown = Account.integrations_seen_at.is_(None)
+    return session.scalars(select(Account.id).where(unknown, accounts.rested(), waits)).all()
+
+
+def meet(runtime: Runtime, account_id: int) -> None:
+    """Build a publisher for one of the account's profiles, which looks and remembers."""
+    with runtime.database.transaction() as session:
+        found = session.execute(
+            select(Profile.id, Profile.settings_version, Profile.key_hash)
+            .where(Profile.account_id == account_id)
+            .limit(1)
+        ).first()
+    if found is None:
+        return
+    profile_id, version, key_hash = found
+    try:
+        runtime.publishers.reset(profile_id)
+        runtime.publishers.get(profile_id, version)
+    except PressroomError as error:
+        with runtime.database.transaction() as session:
+            accounts.went_wrong(session, account_id, error, key_hash=key_hash)
