@@ -20,7 +20,7 @@ def main() -> int:
         accounts=asked.accounts,
         faults=asked.faults,
         kills=asked.kills,
-        minutes=asked.minutes or max(0.7, asked.posts / 500),
+        minutes=asked.minutes or max(0.7, asked.posts / 400),
         concurrency=asked.children,
         patience=asked.patience,
         careless=asked.careless,

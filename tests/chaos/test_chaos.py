@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.chaos.options import Options
 from tests.chaos.run import Outcome, run
 
-SHORT = {"patience": 150.0, "outcome_unknown": 20.0}
+SHORT = {"patience": 150.0, "outcome_unknown": 45.0}
 
 
 def counts(outcome: Outcome) -> list[str]:

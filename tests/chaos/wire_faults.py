@@ -31,7 +31,7 @@ KINDS_AT = {
     SERVER: ("refuse",),
 }
 WEIGHTS = {**ROUTES, NETWORK: 3, SERVER: 2}
-STANDING_AT_A_PLACE = 2
+STANDING_AT_A_PLACE = 4
 #: One fault in so many closes the listening socket.
 REFUSALS = 20
 
