@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -36,8 +36,25 @@ def want(
     return [rows[media_id] for media_id in media_ids]
 
 
+#: What waited for the account that the profile has left waits for its new one. `:profile`, `:to`.
+_FOLLOW = (
+    """UPDATE account_media AS waits SET account_id = :to
+       WHERE profile_id = :profile AND account_id <> :to AND state = 'pending' AND NOT EXISTS (
+         SELECT FROM account_media AS there
+         WHERE there.media_id = waits.media_id AND there.account_id = :to)""",
+    """UPDATE job_media SET account_media_id = there.id
+       FROM account_media AS waits JOIN account_media AS there USING (media_id)
+       WHERE waits.profile_id = :profile AND waits.account_id <> :to AND waits.state = 'pending'
+         AND there.account_id = :to AND job_media.account_media_id = waits.id""",
+    """DELETE FROM account_media
+       WHERE profile_id = :profile AND account_id <> :to AND state = 'pending'""",
+)
+
+
 def for_pending(session: Session, profile_id: str, account_id: int) -> None:
-    """Want what the profile's waiting posts need: its account has changed."""
+    """Want what the profile's waiting uploads and posts need: its account has changed."""
+    for statement in _FOLLOW:
+        session.execute(text(statement), {"profile": profile_id, "to": account_id})
     used = select(func.unnest(Post.media_ids)).where(
         Post.profile_id == profile_id,
         Post.account_id == account_id,

@@ -67,7 +67,7 @@ def reserve_call(session: Session, account: Account, *, parking: bool = False) -
     state = rolled(budget_of(account), now, unsettled=_unsettled(session, account))
     if free_at(state, now, parking=parking) > now:
         return False
-    _save_budget(account, reserved(state))
+    _save_budget(account, reserved(state, now))
     return True
 
 
@@ -99,6 +99,12 @@ def learn_budget(account: Account, told: Budget | None) -> None:
                 resets_at=told.resets_at,
             ),
         )
+
+
+def answered(session: Session, account_id: int) -> None:
+    """A call of any kind was answered as it should be: what went wrong before is over."""
+    recovered = update(Account).where(Account.id == account_id, Account.failures > 0)
+    session.execute(recovered.values(failures=0, retry_at=None, healthy=True))
 
 
 def went_well(session: Session, account_id: int, told: Budget | None = None) -> Account:

@@ -128,6 +128,8 @@ def read(
             _badly(runtime, account_id, error, group[0])
             left[profile_id, version, markers] = group
             break
+        with runtime.database.transaction() as session:
+            accounts.answered(session, account_id)
         for one in group:
             yield one, seen.get(one.postiz_id)
     _give_back(runtime, [one for group in left.values() for one in group])

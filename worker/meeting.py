@@ -23,11 +23,10 @@ WAITING = [
 
 
 def due(session: Session) -> Sequence[int]:
-    """Accounts of which nothing is known yet, though posts wait for it elsewhere."""
+    """Accounts of which nothing is known yet, though posts wait for it."""
     waits = exists().where(
         Profile.account_id == Account.id,
         Post.profile_id == Profile.id,
-        Post.account_id != Account.id,
         Post.state.in_(WAITING),
     )
     unknown = Account.integrations_seen_at.is_(None)

@@ -26,7 +26,7 @@ from shared.domain.settling import (
 )
 from shared.domain.states import PostState
 from shared.errors import ClaimLost, PressroomError
-from shared.models import Handover, Post, Profile
+from shared.models import Account, Handover, Post, Profile
 from shared.postiz import RemotePost
 from worker import deleting, look, pace, park
 from worker.decisions import MAX_ATTEMPTS
@@ -179,13 +179,20 @@ def _bury(session: Session, one: look.Subject, why: str, *, discard: bool = Fals
 def give_up_unreachable(session: Session, seconds: float) -> None:
     """Releases that no key can be looked at with any more are left to a person, after their time.
 
-    Their profile publishes with another account now; an unknown release is never taken there.
+    Their profile publishes with another account now; an unknown release is never taken there. An
+    account of which nothing is known yet may turn out to be the same.
     """
     old = func.now() - timedelta(seconds=seconds)
     reachable = exists().where(Profile.id == Post.profile_id, Profile.account_id == Post.account_id)
+    unknown = exists().where(
+        Profile.id == Post.profile_id,
+        Account.id == Profile.account_id,
+        Account.integrations_seen_at.is_(None),
+    )
     ids = session.scalars(
         select(Post.id)
         .where(
+            ~unknown,
             Post.state == PostState.RELEASING,
             Post.lease_until < func.now(),
             Post.released_at < old,

@@ -165,6 +165,7 @@ def _make(runtime: Runtime, one: Release) -> bool:
         return _not_sent(runtime, one, error)
     failpoints.hit("release.after_call")
     with runtime.database.transaction() as session:
+        accounts.answered(session, one.account_id)
         _answered(session, one, 200)
     failpoints.hit("release.after_commit")
     return True

@@ -39,9 +39,13 @@ def free_at(state: BudgetState, now: datetime, *, parking: bool = False) -> date
     return state.window_ends_at or now + WINDOW
 
 
-def reserved(state: BudgetState) -> BudgetState:
-    """One more call, written down before it is made."""
-    return replace(state, used=state.used + 1)
+def reserved(state: BudgetState, now: datetime) -> BudgetState:
+    """One more call, written down before it is made.
+
+    A window whose end nobody told lasts an hour at most from its first call: without an end of its
+    own, replies that are all lost would block the account for ever.
+    """
+    return replace(state, used=state.used + 1, window_ends_at=state.window_ends_at or now + WINDOW)
 
 
 def learned(state: BudgetState, *, limit: int, remaining: int, resets_at: datetime) -> BudgetState:

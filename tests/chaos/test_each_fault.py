@@ -118,7 +118,6 @@ def test_a_key_that_is_rotated_while_postiz_is_away_strands_no_post(world: World
     assert sent(world) == ["one", "two"]
 
 
-@pytest.mark.xfail(reason="nobody asks whose key it is while posts wait for that account alone")
 def test_what_is_accepted_before_a_rotated_key_is_known_again_is_published(world: World) -> None:
     world.sandbox.add_fault("error_500_before", route="GET /is-connected", times=2)
     world.save_key("acme", key=OTHER_KEY)

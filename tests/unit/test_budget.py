@@ -56,6 +56,16 @@ def test_calls_stop_before_the_limit_with_the_reserve_kept(limit: int) -> None:
     state = replace(UNKNOWN, limit=limit, window_ends_at=SOON)
     made = 0
     while free_at(state, NOW) == NOW:
-        state, made = reserved(state), made + 1
+        state, made = reserved(state, NOW), made + 1
     assert made == limit - reserve(limit)
     assert made >= 1
+
+
+def test_replies_that_are_all_lost_block_an_account_for_a_window_and_not_for_ever() -> None:
+    state = replace(UNKNOWN, limit=30)
+    for _ in range(27):
+        assert free_at(state, NOW) == NOW
+        state = reserved(state, NOW)
+    later = free_at(state, NOW)
+    assert later == NOW + timedelta(hours=1)
+    assert free_at(rolled(state, later, unsettled=0), later) == later
