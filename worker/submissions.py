@@ -66,10 +66,15 @@ def due(account_id: int) -> ColumnElement[bool]:
 
 
 def elsewhere() -> ColumnElement[bool]:
-    """The post's integration is known, but of another organization than the profile's key."""
-    return exists().where(
-        Integration.id == Post.integration_id, Integration.account_id != Post.account_id
+    """The post's integration is known, but only of another organization than the profile's key.
+
+    Two Postiz servers may use the same id: what the account has itself is its own.
+    """
+    known = exists().where(Integration.id == Post.integration_id).correlate(Post)
+    own = exists().where(
+        Integration.id == Post.integration_id, Integration.account_id == Post.account_id
     )
+    return and_(known, not_(own.correlate(Post)))
 
 
 def may_go() -> ColumnElement[bool]:
