@@ -231,6 +231,14 @@ class Post(Base):
             "lease_until",
             postgresql_where=text("state IN ('staging', 'releasing', 'cancelling')"),
         ),
+        Index(
+            "ix_posts_late_policy",
+            "publish_at",
+            postgresql_where=text(
+                "late_policy IN ('skip', 'hold') AND state IN ('pending', 'staged')"
+            ),
+        ),
+        Index("ix_posts_integration_id_publish_at", "integration_id", "publish_at"),
         Index("ix_posts_submission_id", "submission_id"),
         Index("ix_posts_job_id_state", "job_id", "state"),
         Index("ix_posts_profile_id_id", "profile_id", "id"),
@@ -251,6 +259,7 @@ class Post(Base):
     handoff: Mapped[str]  # calendar, staged
     as_draft: Mapped[bool] = _flag()
     external_id: Mapped[str | None]
+    late_policy: Mapped[str] = mapped_column(default="publish", server_default="publish")
 
     state: Mapped[str] = mapped_column(default="pending", server_default="pending")
     attempts: Mapped[int] = _count()  # claims that got it nowhere

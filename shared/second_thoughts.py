@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
-from shared import media_wanted, posts
+from shared import late_policy, media_wanted, posts
 from shared.domain.states import PostState
 from shared.errors import Conflict
 from shared.models import Handover, Job, Post, Profile
@@ -51,7 +51,14 @@ def cancel_post(session: Session, post: Post) -> None:
 
 
 def retry_post(session: Session, post: Post, *, confirmed: bool) -> None:
-    """Raises `Conflict` for one that did not fail, or may be live and nobody said it is not."""
+    """Raises `Conflict` for one that did not fail, or may be live and nobody said it is not.
+
+    One that is held because it is late is let go.
+    """
+    if held := late_policy.held(session, Post.id == post.id):
+        late_policy.let_go(session, held)
+        session.refresh(post)
+        return
     if post.state != PostState.FAILED:
         raise Conflict(f"The post is {post.state}: only a failed one can be retried")
     if not confirmed and _released(session, [post.id]):
@@ -61,7 +68,12 @@ def retry_post(session: Session, post: Post, *, confirmed: bool) -> None:
 
 
 def retry_job(session: Session, job: Job, *, confirmed: bool) -> list[int]:
-    """Have the job's failed posts tried again; without the word, only what was never released."""
+    """Have the job's failed posts tried again; without the word, only what was never released.
+
+    Those that are held because they are late are let go.
+    """
+    held = late_policy.held(session, Post.job_id == job.id)
+    late_policy.let_go(session, held)
     failed = list(
         session.scalars(
             select(Post.id)
@@ -71,12 +83,12 @@ def retry_job(session: Session, job: Job, *, confirmed: bool) -> list[int]:
     )
     live = set() if confirmed else _released(session, failed)
     free = [each for each in failed if each not in live]
-    if failed and not free:
+    if failed and not free and not held:
         raise Conflict(MAY_BE_LIVE, code="may_be_live")
-    if not failed:
+    if not failed and not held:
         raise Conflict("The job has no failed posts")
     _again(session, free)
-    return free
+    return held + free
 
 
 def _released(session: Session, ids: Sequence[int]) -> set[int]:
@@ -98,6 +110,7 @@ def _again(session: Session, ids: Sequence[int]) -> None:
         "released_at": None,
         "track_at": None,
         "pack_limit": None,
+        "late_policy": late_policy.after_retry(),
         "error_code": None,
         "error_message": None,
         "error_hint": None,

@@ -12,6 +12,7 @@ from shared import posts
 from shared.domain.gist import fingerprint
 from shared.domain.packing import Candidate, pack, size_of
 from shared.domain.states import PostState
+from shared.late_policy import not_too_late
 from shared.models import Account, AccountMedia, Integration, Job, Post, Profile, Submission
 from shared.postiz import Element, RemoteMedia
 from worker import accounts
@@ -78,11 +79,12 @@ def elsewhere() -> ColumnElement[bool]:
 
 
 def may_go() -> ColumnElement[bool]:
-    """Nothing is paused, and the profile's key may be used for this account."""
+    """Nothing is paused, it is in time, and the profile's key may be used for this account."""
     return and_(
         _of_post(Job.id == Post.job_id, Job.paused.is_(False)),
         _of_post(Profile.id == Post.profile_id, Profile.paused.is_(False)),
         _of_post(Account.id == Post.account_id, Account.paused.is_(False)),
+        not_too_late(),
         may_call(),
     )
 

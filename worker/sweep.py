@@ -8,8 +8,9 @@ from sqlalchemy.orm import Session
 
 from shared import jobs, posts
 from shared.domain.states import DONE, PostState
+from shared.late_policy import not_too_late
 from shared.models import Account, AccountMedia, Job, JobMedia, Post, Pulse
-from worker import accounts, explain, litter, meeting, reconcile, stage, upload
+from worker import accounts, explain, litter, meeting, punctual, reconcile, stage, upload
 from worker.decisions import MAX_ATTEMPTS
 from worker.runtime import Runtime
 from worker.submissions import CALENDAR_AHEAD
@@ -44,6 +45,7 @@ def sweep(runtime: Runtime) -> None:
         posts.follow_accounts(session)
         explain.waiting(session)
         reconcile.give_up_unreachable(session, runtime.settings.outcome_unknown_seconds)
+    punctual.enforce(runtime)
     with runtime.database.transaction() as session:
         _rescue_uploads(session)
         uploads = _waiting_uploads(session)
@@ -52,6 +54,7 @@ def sweep(runtime: Runtime) -> None:
             PostState.PENDING,
             Post.next_at <= func.now(),
             Post.publish_at <= func.now() + CALENDAR_AHEAD,
+            not_too_late(),
         )
     _wake(runtime, "pressroom.upload", uploads)
     _wake(runtime, "pressroom.stage", pending)

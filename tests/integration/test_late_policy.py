@@ -1,0 +1,143 @@
+"""What could not go out in time is published late, skipped or held, as its policy says."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select, text, update
+
+from shared import late_policy, second_thoughts
+from shared.domain.states import PostState
+from shared.models import Handover, Job, Post
+from tests.world import KEY, World
+from worker import punctual, release, submissions
+
+
+@pytest.fixture(autouse=True)
+def a_profile(world: World) -> None:
+    world.profile(key=KEY)
+
+
+def late_by(world: World, ids: Sequence[int], seconds: float, **values: Any) -> None:
+    """Let their time have been so long ago."""
+    at = func.now() - timedelta(seconds=seconds)
+    with world.database.transaction() as session:
+        changed = update(Post).where(Post.id.in_(ids))
+        session.execute(changed.values(publish_at=at, **values))
+
+
+def job(world: World, policy: str, *contents: str, ago: float = 0, **more: Any) -> list[int]:
+    ids = world.job("acme", contents, **more)
+    late_by(world, ids, ago, late_policy=policy)
+    return ids
+
+
+def sent(world: World) -> list[str]:
+    return sorted(send["content"] for send in world.sandbox.sends())
+
+
+def retry(world: World, post_id: int) -> None:
+    with world.database.transaction() as session:
+        second_thoughts.retry_post(session, session.get_one(Post, post_id), confirmed=False)
+
+
+def test_each_policy_does_with_a_late_post_what_it_says(world: World) -> None:
+    [late] = job(world, "publish", "late", ago=400)
+    [skipped] = job(world, "skip", "skipped", ago=400)
+    [held] = job(world, "hold", "held", ago=400)
+    in_time = job(world, "skip", "a", ago=200) + job(world, "hold", "b", ago=200)
+    world.until_all(PostState.PUBLISHED, [late, *in_time])
+    assert world.states([skipped, held]) == [PostState.FAILED, PostState.PENDING]
+    assert [world.post(each).error_code for each in (skipped, held)] == [
+        "late_skipped",
+        "late_held",
+    ]
+    assert all(world.post(each).error_hint for each in (skipped, held))
+    assert world.timeline(held).count("held") == 1
+    assert sent(world) == ["a", "b", "late"]
+
+
+@pytest.mark.parametrize("policy", ["skip", "hold"])
+def test_what_became_late_goes_out_on_a_persons_word(world: World, policy: str) -> None:
+    [post_id] = job(world, policy, "now", ago=400)
+    world.until(lambda: world.post(post_id).error_code is not None)
+    retry(world, post_id)
+    assert world.post(post_id).error_code is None
+    world.until_all(PostState.PUBLISHED, [post_id])
+    assert sent(world) == ["now"]
+
+
+def test_a_retry_of_the_job_lets_go_what_is_held_and_skipped(world: World) -> None:
+    ids = job(world, "hold", "held", "skipped", ago=400)
+    late_by(world, ids[1:], 400, late_policy="skip")
+    world.until(lambda: all(world.post(each).error_code for each in ids))
+    with world.database.transaction() as session:
+        of_job = session.get_one(Job, session.get_one(Post, ids[0]).job_id)
+        assert sorted(second_thoughts.retry_job(session, of_job, confirmed=False)) == ids
+    world.until_all(PostState.PUBLISHED, ids)
+
+
+@pytest.mark.parametrize(
+    ("policy", "state"), [("skip", PostState.FAILED), ("hold", PostState.PENDING)]
+)
+def test_a_draft_that_has_become_too_late_is_taken_back(
+    world: World, policy: str, state: PostState
+) -> None:
+    ids = job(world, policy, "never", ago=-600)
+    world.until_all(PostState.STAGED, ids)
+    late_by(world, ids, 400)
+    with world.database.transaction() as session:
+        session.execute(update(Post).values(release_at=func.now() - timedelta(seconds=400)))
+    release.release(world.runtime, world.account().id)
+    assert world.states(ids) == [PostState.STAGED]  # too late to be released, whoever comes first
+    world.until_all(state, ids)
+    world.until(lambda: all(post["deleted"] for post in world.sandbox.posts()))
+    assert sent(world) == []
+    with world.database.transaction() as session:
+        assert session.scalars(select(Handover.released_at)).all() == [None]
+    retry(world, ids[0])
+    world.until_all(PostState.PUBLISHED, ids)
+
+
+def test_a_late_post_is_not_chosen_before_the_sweep_has_seen_it(world: World) -> None:
+    job(world, "skip", "a", ago=400)
+    job(world, "hold", "b", ago=400)
+    assert submissions.prepare(world.runtime, world.account().id) is None
+
+
+def test_a_users_draft_is_never_too_late(world: World) -> None:
+    ids = job(world, "skip", "a draft", ago=4000, as_draft=True, handoff="calendar")
+    world.until_all(PostState.DRAFT, ids)
+
+
+def test_a_held_post_can_be_cancelled(world: World) -> None:
+    [post_id] = job(world, "hold", "never mind", ago=400)
+    punctual.enforce(world.runtime)
+    with world.database.transaction() as session:
+        second_thoughts.cancel_post(session, session.get_one(Post, post_id))
+    assert world.states([post_id]) == [PostState.CANCELLED]
+
+
+def test_a_retry_before_its_time_keeps_the_policy(world: World) -> None:
+    [post_id] = job(world, "skip", "later", ago=-3600)
+    with world.database.transaction() as session:
+        session.execute(update(Post).values(state=PostState.FAILED))
+    retry(world, post_id)
+    assert world.post(post_id).late_policy == "skip"
+
+
+def test_looking_for_late_posts_reads_only_those_that_may_be(world: World) -> None:
+    """However many posts wait, the sweep's look goes through its own index."""
+    job(world, "skip", "a", ago=400)
+    with world.database.transaction() as session:
+        session.execute(text("SET LOCAL enable_seqscan = off"))
+        rows = late_policy.overdue(session, PostState.PENDING, limit=10)
+        plan = session.execute(
+            text(
+                "EXPLAIN SELECT id FROM posts WHERE late_policy IN ('skip', 'hold') AND state IN "
+                "('pending', 'staged') AND state = 'pending' AND publish_at <= now()"
+            )
+        ).scalars()
+        assert len(rows) == 1
+        assert "ix_posts_late_policy" in "\n".join(plan)
