@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from shared.domain.budget import BudgetState
 from shared.domain.states import PostState
 from shared.models import Account, Integration, Post, Profile
 
@@ -23,13 +24,25 @@ class AccountRead:
     drained_at: datetime | None
 
 
+def budget_state(account: Account) -> BudgetState:
+    return BudgetState(
+        limit=account.budget_limit,
+        used=account.budget_used,
+        window_ends_at=account.window_ends_at,
+        blocked_until=account.blocked_until,
+        own_limit=account.limit_override,
+        own_reserve=account.budget_reserve,
+    )
+
+
 def budget_remaining(account: Account, now: datetime) -> int | None:
-    """Counted calls left in the window, None while Postiz has not told its limit."""
-    if account.budget_limit is None:
+    """Counted calls left in the window, None while Postiz has not told its limit, nor the owner."""
+    most = budget_state(account).most
+    if most is None:
         return None
     if account.window_ends_at is not None and account.window_ends_at <= now:
-        return account.budget_limit
-    return max(0, account.budget_limit - account.budget_used)
+        return most
+    return max(0, most - account.budget_used)
 
 
 def of_profiles(

@@ -37,6 +37,16 @@ def merge(session: Session, loser_id: int, winner: Account) -> None:
     winner.budget_used += loser.budget_used
     blocks = [one.blocked_until for one in (winner, loser) if one.blocked_until is not None]
     winner.blocked_until = max(blocks, default=None)
+    _keep_wishes(winner, loser)
     loser.key_hash = f"merged into {winner.id}"
     session.flush()
     session.expire_all()
+
+
+def _keep_wishes(winner: Account, loser: Account) -> None:
+    """What the owners set: the more careful of two, and of rules the winner's own."""
+    limits = (winner.limit_override, loser.limit_override)
+    reserves = (winner.budget_reserve, loser.budget_reserve)
+    winner.limit_override = min((one for one in limits if one is not None), default=None)
+    winner.budget_reserve = max((one for one in reserves if one is not None), default=None)
+    winner.rule_overrides = {**loser.rule_overrides, **winner.rule_overrides}

@@ -86,6 +86,9 @@ class Account(Base):
     budget_used: Mapped[int] = _count()
     window_ends_at: Mapped[datetime | None]
     blocked_until: Mapped[datetime | None]
+    limit_override: Mapped[int | None]  # at most so many calls in a window, whatever Postiz allows
+    budget_reserve: Mapped[int | None]  # calls kept back for parking, None: as many as usual
+    rule_overrides: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
 
     healthy: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
     held: Mapped[str | None]  # why nothing is sent, None if it is

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from shared.account_views import budget_state
 from shared.db import ROW_LOCK
 from shared.domain.budget import BudgetState, free_at, learned, reserved, rolled
 from shared.errors import PressroomError
@@ -52,19 +53,10 @@ def give_back(session: Session, account: Account) -> None:
     )
 
 
-def budget_of(account: Account) -> BudgetState:
-    return BudgetState(
-        limit=account.budget_limit,
-        used=account.budget_used,
-        window_ends_at=account.window_ends_at,
-        blocked_until=account.blocked_until,
-    )
-
-
 def reserve_call(session: Session, account: Account, *, parking: bool = False) -> bool:
     """Take one call from the budget. False when there is none left now."""
     now = session.scalar(select(func.now())) or datetime.now(UTC)
-    state = rolled(budget_of(account), now, unsettled=_unsettled(session, account))
+    state = rolled(budget_state(account), now, unsettled=_unsettled(session, account))
     if free_at(state, now, parking=parking) > now:
         return False
     _save_budget(account, reserved(state, now))
@@ -93,7 +85,7 @@ def learn_budget(account: Account, told: Budget | None) -> None:
         _save_budget(
             account,
             learned(
-                budget_of(account),
+                budget_state(account),
                 limit=told.limit,
                 remaining=told.remaining,
                 resets_at=told.resets_at,

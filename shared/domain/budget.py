@@ -9,16 +9,35 @@ WINDOW = timedelta(hours=1)
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetState:
-    """What is known of an account's window. `limit` is None until a reply told it."""
+    """What is known of an account's window. `limit` is None until a reply told it.
+
+    `own_limit` and `own_reserve`: what the account's owner wants instead, None where that is
+    nothing.
+    """
 
     limit: int | None
     used: int
     window_ends_at: datetime | None
     blocked_until: datetime | None
+    own_limit: int | None = None
+    own_reserve: int | None = None
+
+    @property
+    def most(self) -> int | None:
+        """Calls in a window: Postiz's limit or the owner's, whichever is lower."""
+        return min((one for one in (self.limit, self.own_limit) if one is not None), default=None)
+
+    @property
+    def kept(self) -> int:
+        """Calls kept back; however many the owner wants, one is left to publish with."""
+        if self.most is None:
+            return 0
+        wanted = reserve(self.most) if self.own_reserve is None else self.own_reserve
+        return max(0, min(wanted, self.most - 1))
 
 
 def reserve(limit: int) -> int:
-    """Calls kept back for parking what must be settled."""
+    """Calls kept back for parking what must be settled, unless the account's owner says."""
     return min(3, limit // 10)
 
 
@@ -33,8 +52,8 @@ def free_at(state: BudgetState, now: datetime, *, parking: bool = False) -> date
     """When the next counted call may be made: `now` if at once. Parking may use the reserve."""
     if state.blocked_until is not None and state.blocked_until > now:
         return state.blocked_until
-    kept = 0 if parking or state.limit is None else reserve(state.limit)
-    if state.limit is None or state.used < state.limit - kept:
+    kept = 0 if parking else state.kept
+    if state.most is None or state.used < state.most - kept:
         return now
     return state.window_ends_at or now + WINDOW
 

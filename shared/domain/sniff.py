@@ -5,12 +5,11 @@ Which types Postiz takes, and how large: POSTIZ.md, "Media". Declared types and 
 
 from dataclasses import dataclass
 
+from shared.domain.limits import IMAGE_BYTES, VIDEO_BYTES
 from shared.errors import UnsupportedMedia
 
 #: As many bytes from the start of a file as `sniff` looks at.
 HEAD_BYTES = 32
-IMAGE_LIMIT = 10 * 1024**2
-VIDEO_LIMIT = 1024**3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,10 +25,10 @@ class FileType:
 
 
 def _image(mime: str) -> FileType:
-    return FileType(mime=mime, limit=IMAGE_LIMIT)
+    return FileType(mime=mime, limit=IMAGE_BYTES)
 
 
-MP4 = FileType(mime="video/mp4", limit=VIDEO_LIMIT)
+MP4 = FileType(mime="video/mp4", limit=VIDEO_BYTES)
 
 _ACCEPTED = (
     (b"\xff\xd8\xff", _image("image/jpeg")),

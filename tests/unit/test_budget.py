@@ -32,6 +32,12 @@ UNKNOWN = BudgetState(limit=None, used=0, window_ends_at=None, blocked_until=Non
         (replace(UNKNOWN, blocked_until=SOON), SOON),
         (replace(UNKNOWN, blocked_until=NOW), NOW),
         (replace(UNKNOWN, limit=3, used=3), NOW + timedelta(hours=1)),
+        (replace(UNKNOWN, limit=90, own_limit=10, used=9, window_ends_at=SOON), SOON),
+        (replace(UNKNOWN, limit=10, own_limit=90, used=9, window_ends_at=SOON), SOON),
+        (replace(UNKNOWN, own_limit=2, used=2, window_ends_at=SOON), SOON),
+        (replace(UNKNOWN, limit=90, own_reserve=0, used=89, window_ends_at=SOON), NOW),
+        (replace(UNKNOWN, limit=90, own_reserve=20, used=70, window_ends_at=SOON), SOON),
+        (replace(UNKNOWN, limit=3, own_reserve=50, used=0, window_ends_at=SOON), NOW),
     ],
 )
 def test_when_the_next_counted_call_may_be_made(state: BudgetState, expected: datetime) -> None:
@@ -69,3 +75,21 @@ def test_replies_that_are_all_lost_block_an_account_for_a_window_and_not_for_eve
     later = free_at(state, NOW)
     assert later == NOW + timedelta(hours=1)
     assert free_at(rolled(state, later, unsettled=0), later) == later
+
+
+def test_parking_may_use_what_is_kept_back_but_not_more_than_the_owner_allows() -> None:
+    state = replace(UNKNOWN, limit=90, own_limit=10, own_reserve=4, window_ends_at=SOON)
+    assert free_at(replace(state, used=6), NOW) == SOON
+    assert free_at(replace(state, used=6), NOW, parking=True) == NOW
+    assert free_at(replace(state, used=10), NOW, parking=True) == SOON
+
+
+@given(limit=st.integers(1, 500), own=st.integers(1, 500), kept=st.integers(0, 600))
+def test_whatever_the_owner_wants_no_limit_is_overrun_and_one_call_is_left(
+    limit: int, own: int, kept: int
+) -> None:
+    state = replace(UNKNOWN, limit=limit, own_limit=own, own_reserve=kept, window_ends_at=SOON)
+    made = 0
+    while free_at(state, NOW) == NOW:
+        state, made = reserved(state, NOW), made + 1
+    assert made == max(1, min(limit, own) - kept)

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.sniff import HEAD_BYTES, IMAGE_LIMIT, VIDEO_LIMIT, sniff, too_large
+from shared.domain.limits import IMAGE_BYTES, VIDEO_BYTES
+from shared.domain.sniff import HEAD_BYTES, sniff, too_large
 from shared.errors import UnsupportedMedia
 
 
@@ -67,7 +68,7 @@ def test_a_quicktime_movie_comes_with_the_command_that_converts_it() -> None:
 @given(st.binary(max_size=64))
 def test_any_bytes_are_either_known_or_refused(head: bytes) -> None:
     try:
-        assert sniff(head).limit in {IMAGE_LIMIT, VIDEO_LIMIT}
+        assert sniff(head).limit in {IMAGE_BYTES, VIDEO_BYTES}
     except UnsupportedMedia as refusal:
         assert refusal.message
 

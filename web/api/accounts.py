@@ -1,20 +1,24 @@
 """Accounts: the Postiz organizations behind the profiles, their budgets and their backlogs."""
 
+from typing import Any
+
 from flask import Response
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared import account_views
 from shared.account_views import AccountRead
 from shared.db import ROW_LOCK
-from shared.errors import Forbidden, NotFound
+from shared.domain import overrides
+from shared.errors import Forbidden, InvalidRequest, NotFound
 from shared.media import is_id
-from shared.models import Account
+from shared.models import Account, Integration
 from web.api.postiz import budget_of
 from web.api.resource import resource
 from web.auth import caller, profiles_in_sight
 from web.idempotency import Reply
 from web.paging import PageQuery, next_cursor, number_of
-from web.schemas.accounts import AccountView
+from web.schemas.accounts import AccountView, PatchAccount
 from web.schemas.common import IdPath, Page
 from web.schemas.profiles import IntegrationView
 from web.services import services
@@ -36,7 +40,15 @@ def _view(read: AccountRead) -> AccountView:
         paused=account.paused,
         backlog=read.backlog,
         drained_at=read.drained_at,
+        limit_override=account.limit_override,
+        budget_reserve=_reserve(account),
+        rule_overrides=account.rule_overrides,
     )
+
+
+def _reserve(account: Account) -> int | None:
+    state = account_views.budget_state(account)
+    return account.budget_reserve if state.most is None else state.kept
 
 
 @api.get("/accounts", responses={200: Page[AccountView]})
@@ -49,6 +61,41 @@ def list_accounts(query: PageQuery) -> Response:
     onward = next_cursor(rows, query.limit, lambda row: row.account.id)
     page = Page[AccountView](items=[_view(row) for row in rows], next_cursor=onward)
     return Reply(body=page).response()
+
+
+@api.patch("/accounts/<id>", responses={200: AccountView})
+def patch_account(path: IdPath, body: PatchAccount) -> Response:
+    """Set a limit of one's own on calls, and what is known better of the networks' limits"""
+    with services().database.transaction() as session:
+        account = _ours(session, path.id)
+        if "budget_limit" in body.model_fields_set:
+            account.limit_override = body.budget_limit
+        if "budget_reserve" in body.model_fields_set:
+            account.budget_reserve = body.budget_reserve
+        if "rule_overrides" in body.model_fields_set:
+            account.rule_overrides = _rules(session, account, body.rule_overrides)
+        session.flush()
+        answer = _shown(session, account)
+    services().waker.stage(account.id)
+    return answer
+
+
+def _rules(session: Session, account: Account, change: dict[str, Any] | None) -> dict[str, Any]:
+    """Raises `InvalidRequest` naming what is no rule, or has no such value."""
+    if change is None:
+        return {}
+    of_account = select(Integration.id).where(Integration.account_id == account.id)
+    wrong = overrides.faults(change, set(session.scalars(of_account)))
+    if wrong:
+        names = ", ".join(fault.field for fault in wrong[:10])
+        raise InvalidRequest(f"Some overrides are wrong: {names}", fields=wrong)
+    return overrides.merged(account.rule_overrides, change)
+
+
+def _shown(session: Session, account: Account) -> Response:
+    bound = caller().profile_ids
+    [read] = account_views.read(session, [account], None if bound is None else list(bound))
+    return Reply(body=_view(read)).response()
 
 
 @api.post("/accounts/<id>/pause", responses={200: AccountView})
@@ -68,11 +115,10 @@ def _set_paused(account_id: str, *, paused: bool) -> Response:
         account = _ours(session, account_id)
         account.paused = paused
         session.flush()
-        bound = caller().profile_ids
-        [read] = account_views.read(session, [account], None if bound is None else list(bound))
+        answer = _shown(session, account)
     if not paused:
         services().waker.stage(account.id)
-    return Reply(body=_view(read)).response()
+    return answer
 
 
 def _ours(session: Session, account_id: str) -> Account:

@@ -71,7 +71,7 @@ def _budget(session: Session, profile_id: str) -> Budget:
 
 def budget_of(account: Account) -> Budget:
     return Budget(
-        budget_limit=account.budget_limit,
+        budget_limit=account_views.budget_state(account).most,
         budget_remaining=account_views.budget_remaining(account, datetime.now(UTC)),
         resets_at=account.window_ends_at,
         blocked_until=account.blocked_until,

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy.orm import Session
 
 from shared import profiles
-from shared.domain.sniff import MP4, VIDEO_LIMIT, too_large
+from shared.domain.limits import VIDEO_BYTES
+from shared.domain.sniff import MP4, too_large
 from shared.errors import FieldError, InvalidRequest, TooLarge, Unprocessable
 from web import multipart, upload_items
 from web.api.resource import problems, resource
@@ -50,7 +51,7 @@ def upload() -> Response:
         if by_url.error:
             raise by_url.error
         return once(lambda session: _upload(session, profile_id, by_url))
-    if (request.content_length or 0) > VIDEO_LIMIT + _OVERHEAD:
+    if (request.content_length or 0) > VIDEO_BYTES + _OVERHEAD:
         raise TooLarge(too_large(MP4))
     fields = frozenset({_EXTERNAL_ID})
     with multipart.receive(services().storage, single=True, fields=fields) as form:

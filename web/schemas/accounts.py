@@ -1,9 +1,11 @@
 """Accounts: the Postiz organizations, as far as a caller may know them."""
 
 from datetime import datetime
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
+from web.schemas.common import Body, Whole
 from web.schemas.profiles import IntegrationView
 
 
@@ -32,3 +34,24 @@ class AccountView(Budget):
     paused: bool
     backlog: int = Field(description="Posts that Postiz does not hold yet")
     drained_at: datetime | None = Field(description="When the last of them is due")
+    limit_override: int | None = Field(description="What PATCH set as `budget_limit`")
+    budget_reserve: int | None = Field(
+        description="Calls kept back for settling, None while no limit is known"
+    )
+    rule_overrides: dict[str, dict[str, float | None]]
+
+
+class PatchAccount(Body):
+    """What is not named stays."""
+
+    budget_limit: Annotated[Whole, Field(ge=1, le=1_000_000)] | None = Field(
+        None, description="At most so many calls an hour, even where Postiz allows more; null: none"
+    )
+    budget_reserve: Annotated[Whole, Field(ge=0, le=1_000_000)] | None = Field(
+        None, description="Calls kept back for settling unclear releases; null: as many as usual"
+    )
+    rule_overrides: dict[str, Any] | None = Field(
+        None,
+        description="By identifier or integration id, an object of limits as in docs/NETWORKS.md;"
+        " merged key by key, null drops a key; null as a whole drops all",
+    )
