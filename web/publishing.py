@@ -2,17 +2,15 @@
 
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from shared.domain.rows import Row
-from shared.domain.times import Spread, in_utc, whole_second
+from shared.domain.spreading import LATEST, Spread, Wish, place
+from shared.domain.times import in_utc, whole_second
 from shared.errors import FieldError, InvalidRequest, Unprocessable
 from web.schemas.publishing import BulkItem, BulkPublishRequest, Defaults, PublishRequest
-
-#: Where drafts are parked: a post of the user's must never lie there.
-LATEST = datetime(2099, 1, 1, tzinfo=UTC)
 
 
 def single_row(body: PublishRequest, now: datetime) -> Row:
@@ -34,37 +32,50 @@ def seeded(body: BulkPublishRequest) -> BulkPublishRequest:
 
 def bulk_rows(body: BulkPublishRequest, now: datetime) -> list[Row]:
     """`body` must be seeded."""
-    spread = Spread(
+    wishes = [_wish(body, index, item) for index, item in enumerate(body.items)]
+    moments = place(wishes, _spread(body, now), {})
+    return [
+        _bulk_row(body, index, item, wishes[index], moments[index])
+        for index, item in enumerate(body.items)
+    ]
+
+
+def _wish(body: BulkPublishRequest, index: int, item: BulkItem) -> Wish:
+    own = item.integration_ids
+    return Wish(
+        own=_time(item.schedule_date, body, f"items.{index}.schedule_date"),
+        integration_ids=body.integration_ids if own is None else own,
+    )
+
+
+def _spread(body: BulkPublishRequest, now: datetime) -> Spread:
+    return Spread(
         start=_time(body.schedule_date, body, "schedule_date") or whole_second(now),
+        zone=ZoneInfo(body.timezone),
         interval=timedelta(minutes=body.schedule_interval_minutes),
         jitter=timedelta(minutes=body.schedule_jitter_minutes),
         seed=body.jitter_seed or 0,
     )
-    rows = [_bulk_row(body, index, item, spread) for index, item in enumerate(body.items)]
-    late = [row.path + "schedule_date" for row in rows if row.publish_at >= LATEST]
-    if late:
-        raise Unprocessable(
-            "Some rows lie too far in the future", fields=[_too_far(name) for name in late]
-        )
-    return rows
 
 
-def _bulk_row(body: BulkPublishRequest, index: int, item: BulkItem, spread: Spread) -> Row:
+def _bulk_row(
+    body: BulkPublishRequest, index: int, item: BulkItem, wish: Wish, moment: datetime
+) -> Row:
     path = f"items.{index}."
     texts = _texts(body)
     texts["captions"] = {**body.captions_per_platform, **item.captions_per_platform}
     texts["settings"] = _merged(body.settings, item.settings)
     if item.caption is not None:
         texts["caption"] = item.caption
-    own = item.integration_ids
     return Row(
         **texts,
         position=index,
         path=path,
         media_ids=body.media_ids if item.media_ids is None else item.media_ids,
-        integration_ids=body.integration_ids if own is None else own,
-        publish_at=_time(item.schedule_date, body, f"{path}schedule_date") or spread.at(index),
+        integration_ids=wish.integration_ids,
+        publish_at=moment,
         external_id=item.external_id,
+        faults=[_too_far(f"{path}schedule_date")] if moment >= LATEST else [],
     )
 
 

@@ -48,6 +48,7 @@ class Row:
     integration_ids: Sequence[str] = ()
     publish_at: datetime
     external_id: str | None = None
+    faults: Sequence[FieldError] = ()  # what was found before it came to the rules
 
     def caption_key(self, channel: Channel) -> str | None:
         """Under which key `captions` has something for `channel`."""
@@ -83,18 +84,26 @@ class Known:
     media: Mapping[str, Medium]
 
 
-def plan_posts(rows: Iterable[Row], known: Known) -> tuple[list[PlannedPost], list[FieldError]]:
-    """The posts of all rows in order, and every fault of every row."""
-    posts: list[PlannedPost] = []
-    faults: list[FieldError] = []
-    for row in rows:
-        row_faults = [*_media_faults(row, known), *_channel_faults(row, known)]
-        if not row_faults:
-            row_posts = [_planned(row, channel, known) for channel in _channels(row, known)]
-            row_faults = [fault for post in row_posts for fault in faults_of(post, known)]
-            posts += row_posts
-        faults += row_faults
-    return posts, faults
+@dataclass(frozen=True, kw_only=True)
+class CheckedRow:
+    """What comes of a row: its posts, or the faults for which it has none."""
+
+    row: Row
+    posts: Sequence[PlannedPost] = ()
+    faults: Sequence[FieldError] = ()
+
+
+def check_rows(rows: Iterable[Row], known: Known) -> list[CheckedRow]:
+    """Every row with its posts in order, or with all of its faults."""
+    return [_checked(row, known) for row in rows]
+
+
+def _checked(row: Row, known: Known) -> CheckedRow:
+    faults = [*row.faults, *_media_faults(row, known), *_channel_faults(row, known)]
+    if not faults:
+        posts = [_planned(row, channel, known) for channel in _channels(row, known)]
+        faults = [fault for post in posts for fault in faults_of(post, known)]
+    return CheckedRow(row=row, faults=faults) if faults else CheckedRow(row=row, posts=posts)
 
 
 def faults_of(post: PlannedPost, known: Known) -> list[FieldError]:

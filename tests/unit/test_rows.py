@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.domain.rows import Channel, Known, Medium, PlannedPost, Row, plan_posts
+from shared.domain.rows import Channel, Known, Medium, PlannedPost, Row, check_rows
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 X = Channel(id="int-x", identifier="x", name="On X")
@@ -24,14 +24,15 @@ def row(**more: Any) -> Row:
 
 
 def good(*rows: Row, known: Known = KNOWN) -> list[PlannedPost]:
-    posts, faults = plan_posts(rows, known)
-    assert faults == []
-    return posts
+    checked = check_rows(rows, known)
+    assert [fault for one in checked for fault in one.faults] == []
+    return [post for one in checked for post in one.posts]
 
 
 def places(*rows: Row, known: Known = KNOWN) -> list[tuple[str, str]]:
-    _, faults = plan_posts(rows, known)
-    return [(fault.field, fault.code) for fault in faults]
+    checked = check_rows(rows, known)
+    assert all(bool(one.posts) is not bool(one.faults) for one in checked)
+    return [(fault.field, fault.code) for one in checked for fault in one.faults]
 
 
 def test_a_row_becomes_a_post_for_each_integration_in_order() -> None:

@@ -1,56 +1,19 @@
-"""When the rows of a bulk are due: intervals, jitter with a seed, and clocks on walls."""
+"""Clocks on walls, over every change of theirs."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.times import Spread, in_utc, whole_second
+from shared.domain.times import in_utc, local_day, on_day, slots, whole_second
 
 BERLIN = ZoneInfo("Europe/Berlin")
-START = datetime(2026, 8, 1, 9, 0, tzinfo=UTC)
-MINUTES = st.integers(0, 600).map(lambda n: timedelta(minutes=n))
-SEEDS = st.integers(0, 2**31)
-INDEXES = st.integers(0, 9_999)
-
-
-def spread(interval: timedelta, jitter: timedelta, seed: int) -> Spread:
-    return Spread(start=START, interval=interval, jitter=jitter, seed=seed)
-
-
-def test_rows_follow_each_other_by_the_interval() -> None:
-    every = spread(timedelta(minutes=30), timedelta(0), 0)
-    assert [every.at(n) - START for n in range(3)] == [timedelta(minutes=30 * n) for n in range(3)]
-
-
-@given(MINUTES, MINUTES, SEEDS, INDEXES)
-def test_jitter_stays_within_its_bound_and_on_whole_seconds(
-    interval: timedelta, jitter: timedelta, seed: int, index: int
-) -> None:
-    moment = spread(interval, jitter, seed).at(index)
-    assert abs(moment - (START + index * interval)) <= jitter + timedelta(seconds=1)
-    assert moment.microsecond == 0
-
-
-@given(MINUTES, MINUTES, SEEDS, INDEXES)
-def test_the_same_seed_gives_the_same_times(
-    interval: timedelta, jitter: timedelta, seed: int, index: int
-) -> None:
-    assert spread(interval, jitter, seed).at(index) == spread(interval, jitter, seed).at(index)
-
-
-def test_another_seed_gives_other_times() -> None:
-    hour = timedelta(hours=1)
-    times = [[spread(hour, hour, seed).at(n) for n in range(20)] for seed in (1, 2)]
-    assert times[0] != times[1]
-
-
-def test_jitter_goes_both_ways() -> None:
-    hour = timedelta(hours=1)
-    shifts = [spread(hour, hour, 7).at(n) - START - n * hour for n in range(50)]
-    assert min(shifts) < timedelta(0) < max(shifts)
+ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "Africa/Cairo"]
+WALLS = st.lists(st.times().map(lambda t: t.replace(microsecond=0)), min_size=1, max_size=5)
+DAYS = st.dates(date(2020, 1, 1), date(2030, 12, 31))
 
 
 @pytest.mark.parametrize(
@@ -76,3 +39,83 @@ def test_a_time_beyond_the_calendar_is_an_error() -> None:
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_whole_seconds_never_lie_later(moment: datetime) -> None:
     assert timedelta(0) <= moment - whole_second(moment) < timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "wall", "utc"),
+    [
+        ("Europe/Berlin", "2026-08-01", "18:30", "2026-08-01T16:30Z"),
+        ("Europe/Berlin", "2026-03-29", "01:59", "2026-03-29T00:59Z"),
+        ("Europe/Berlin", "2026-03-29", "02:00", "2026-03-29T01:00Z"),  # the jump itself
+        ("Europe/Berlin", "2026-03-29", "02:30", "2026-03-29T01:00Z"),
+        ("Europe/Berlin", "2026-03-29", "03:00", "2026-03-29T01:00Z"),
+        ("Europe/Berlin", "2026-10-25", "02:30", "2026-10-25T00:30Z"),  # of two the first
+        ("Australia/Lord_Howe", "2026-10-04", "02:15", "2026-10-03T15:30Z"),  # half an hour
+        ("Africa/Cairo", "2026-04-24", "00:00", "2026-04-23T22:00Z"),  # jumps at midnight
+    ],
+)
+def test_a_time_of_the_day_that_the_clock_jumps_over_is_the_moment_after_the_jump(
+    zone: str, day: str, wall: str, utc: str
+) -> None:
+    found = on_day(date.fromisoformat(day), time.fromisoformat(wall), ZoneInfo(zone))
+    assert found == datetime.fromisoformat(utc)
+
+
+@given(DAYS, st.times(), st.sampled_from(ZONES))
+def test_a_clock_shows_the_time_asked_for_or_has_just_jumped_over_it(
+    day: date, wall: time, name: str
+) -> None:
+    zone = ZoneInfo(name)
+    wall = wall.replace(microsecond=0)
+    shown = on_day(day, wall, zone).astimezone(zone)
+    if shown.time() != wall:
+        moment = on_day(day, wall, zone)
+        just_before = (moment - timedelta(seconds=1)).astimezone(zone)
+        assert just_before.replace(tzinfo=None) < datetime.combine(day, wall)
+        assert shown.replace(tzinfo=None) > datetime.combine(day, wall)
+    assert shown.date() == day
+
+
+@given(st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)), WALLS, st.sampled_from(ZONES))  # noqa: DTZ001
+def test_slots_follow_each_other_and_are_those_of_each_day_from_the_start_on(
+    naive: datetime, walls: list[time], name: str
+) -> None:
+    zone, start = ZoneInfo(name), naive.replace(microsecond=0, tzinfo=UTC)
+    found = list(islice(slots(start, walls, zone), 40))
+    assert found[0] >= start
+    assert all(one < other for one, other in pairwise(found))
+    days = sorted({local_day(moment, zone) for moment in found})
+    for day in days[1:-1]:
+        of_day = [moment for moment in found if local_day(moment, zone) == day]
+        assert of_day == sorted({on_day(day, wall, zone) for wall in walls})
+    assert all(later - day == timedelta(days=1) for day, later in pairwise(days))
+
+
+def test_slots_keep_their_time_on_the_wall_over_both_changes() -> None:
+    nine = [time(9)]
+    for start in ("2026-03-27T12:00Z", "2026-10-23T12:00Z"):
+        found = list(islice(slots(datetime.fromisoformat(start), nine, BERLIN), 4))
+        assert {moment.astimezone(BERLIN).time() for moment in found} == {time(9)}
+        assert len({moment.time() for moment in found}) == 2  # in UTC they move
+
+
+def test_slots_that_fall_together_count_once_and_a_repeated_one_too() -> None:
+    walls = [time(2, 15), time(2, 45), time(3)]
+    spring = list(islice(slots(datetime(2026, 3, 28, 23, tzinfo=UTC), walls, BERLIN), 2))
+    assert spring == [
+        datetime(2026, 3, 29, 1, tzinfo=UTC),
+        datetime(2026, 3, 30, 0, 15, tzinfo=UTC),
+    ]
+    autumn = list(islice(slots(datetime(2026, 10, 24, 22, tzinfo=UTC), walls, BERLIN), 4))
+    assert [f"{moment:%d %H:%M}" for moment in autumn] == [
+        "25 00:15",
+        "25 00:45",
+        "25 02:00",
+        "26 01:15",
+    ]
+
+
+def test_a_day_that_a_zone_skipped_has_no_slots() -> None:
+    apia = ZoneInfo("Pacific/Apia")
+    found = islice(slots(datetime(2011, 12, 29, 10, tzinfo=UTC), [time(9)], apia), 2)
+    assert [local_day(moment, apia).day for moment in found] == [29, 31]

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from shared import accepting, account_views, late_rules, media
 from shared.accepting import Accepted
 from shared.domain.plan import Situation, choose_handoff
-from shared.domain.rows import Known, PlannedPost, Row, plan_posts
+from shared.domain.rows import Known, PlannedPost, Row, check_rows
 from shared.errors import PublisherError, Unprocessable
 from shared.models import Account
 from web import live
@@ -104,8 +104,9 @@ def _refresh_integrations(profile_id: str) -> None:
 def _accept(session: Session, order: Order) -> Reply:
     account = accepting.account_for(session, order.profile_id, services().settings, services().box)
     known = _known(session, account, order)
-    posts, faults = plan_posts(order.rows, known)
-    if faults:
+    checked = check_rows(order.rows, known)
+    posts = [post for one in checked for post in one.posts]
+    if faults := [fault for one in checked for fault in one.faults]:
         number = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         raise Unprocessable(f"{number} in the request: nothing was accepted", fields=faults)
     job = accepting.accept_posts(
