@@ -44,6 +44,8 @@ def _columns(received: Received) -> dict[str, Any]:
         "width": received.facts.width,
         "height": received.facts.height,
         "duration": received.facts.duration,
+        "codec": received.facts.codec,
+        "brand": received.brand,
     }
 
 

@@ -1,35 +1,115 @@
-"""Width, height and duration of a stored file, as far as PyAV can read them."""
+"""What a stored file tells of itself, as far as PyAV can read it: for planning, and for people.
 
-from dataclasses import dataclass
+Nothing of it decides whether a file is taken: one that hides its facts is still published.
+"""
+
+import io
+import time
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import av
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
+
+#: The demuxer for each type that we take: none may look for itself, and open what it likes.
+_FORMATS = {
+    "image/jpeg": "jpeg_pipe",
+    "image/png": "png_pipe",
+    "image/gif": "gif",
+    "image/webp": "webp_pipe",
+    "video/mp4": "mov",
+}
+#: A picture's size costs decoding it: larger ones than this keep it to themselves (160 MB).
+_PIXELS = 40_000_000
+_OPTIONS = {"max_pixels": str(_PIXELS), "probesize": "1000000", "analyzeduration": "1000000"}
+#: A file may make us read no more, and take no longer, than this (bytes, seconds).
+_READ = 64 * 1024**2
+_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """`duration` in seconds, of videos only. None: not to be read from this file."""
+    """`width` and `height` as shown, `duration` in seconds, of videos only. None: not told."""
 
     width: int | None = None
     height: int | None = None
     duration: float | None = None
+    codec: str | None = None
 
 
-def read_facts(file: BinaryIO, *, is_video: bool) -> Facts:
-    """Facts are for planning and for people: a file that hides them is still published."""
+def read_facts(file: BinaryIO, *, mime: str) -> Facts:
+    """Never raises for what is in the file."""
+    bounded = _Bounded(file)
     try:
-        with av.open(file, mode="r") as container:
-            return _facts_of(container, is_video=is_video)
+        with av.open(bounded, mode="r", format=_FORMATS[mime], options=_OPTIONS) as container:
+            return _facts_of(container, is_video=mime.startswith("video/"))
     except (FFmpegError, ValueError, OverflowError):
         return Facts()
 
 
+class _Bounded(io.RawIOBase):
+    """A file that is over once enough was read of it, or for long enough."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self._file = file
+        self._left = _READ
+        self._until = time.monotonic() + _SECONDS
+
+    def read(self, size: int = -1) -> bytes:
+        if self._left <= 0 or time.monotonic() > self._until:
+            return b""
+        data = self._file.read(min(size, self._left) if size >= 0 else self._left)
+        self._left -= len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+
 def _facts_of(container: InputContainer, *, is_video: bool) -> Facts:
-    streams = container.streams.video
     seconds = container.duration / av.time_base if is_video and container.duration else None
+    # a cover of a song, or of a film, is a stream of its own
+    streams = [one for one in container.streams.video if not _is_cover(one)]
     if not streams:
         return Facts(duration=seconds)
-    # a picture of no size is one whose header told nothing
-    return Facts(width=streams[0].width or None, height=streams[0].height or None, duration=seconds)
+    context: VideoCodecContext | None = streams[0].codec_context
+    if context is None or not context.width or not context.height:
+        return Facts(duration=seconds)  # damaged, strange, or too large to look at
+    context.thread_count = 1
+    facts = Facts(
+        width=context.width,
+        height=context.height,
+        duration=seconds,
+        codec=context.codec.canonical_name,
+    )
+    return _turned(facts) if is_video and _lies_on_its_side(container, streams[0]) else facts
+
+
+def _is_cover(stream: VideoStream) -> bool:
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
+
+
+def _turned(facts: Facts) -> Facts:
+    return replace(facts, width=facts.height, height=facts.width)
+
+
+def _lies_on_its_side(container: InputContainer, stream: VideoStream) -> bool:
+    """Phones store upright videos lying, and how to turn them; only a frame tells."""
+    try:
+        frame = next(container.decode(stream), None)
+    except FFmpegError:
+        return False
+    return frame is not None and abs(frame.rotation) % 180 == 90

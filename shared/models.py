@@ -142,6 +142,8 @@ class Media(Base):
     width: Mapped[int | None]
     height: Mapped[int | None]
     duration: Mapped[float | None]  # seconds
+    codec: Mapped[str | None]
+    brand: Mapped[str | None]  # of an MP4's container
     name: Mapped[str | None]
     storage_key: Mapped[str | None]
     source_url: Mapped[str | None]

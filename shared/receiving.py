@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
-from shared.domain.sniff import HEAD_BYTES, FileType, sniff, too_large
+from shared.domain.sniff import HEAD_BYTES, FileType, brand_of, sniff, too_large
 from shared.errors import InvalidRequest, TooLarge
 from shared.media_facts import Facts, read_facts
 from shared.storage import Incoming, key_of
@@ -18,6 +18,7 @@ class Received:
     size: int
     mime: str
     facts: Facts
+    brand: str | None = None
     name: str | None = None
 
     def keep(self, profile_id: str) -> str:
@@ -57,12 +58,13 @@ class Receiver:
         kind = self._type or sniff(self._head)
         self.incoming.finish()
         with self.incoming.read_back() as file:
-            facts = read_facts(file, is_video=kind.is_video)
+            facts = read_facts(file, mime=kind.mime)
         return Received(
             incoming=self.incoming,
             sha256=self._hash.hexdigest(),
             size=self._size,
             mime=kind.mime,
             facts=facts,
+            brand=brand_of(self._head),
             name=self.name,
         )

@@ -54,6 +54,8 @@ def media_view(media: Media, *, duplicate: bool) -> MediaView:
         width=media.width,
         height=media.height,
         duration=media.duration,
+        codec=media.codec,
+        brand=media.brand,
         duplicate=duplicate,
     )
 

@@ -83,6 +83,12 @@ def sniff(head: bytes) -> FileType:
     raise UnsupportedMedia(_advice(head))
 
 
+def brand_of(head: bytes) -> str | None:
+    """The brand of an MP4's container, such as `isom`; None for other files, and for rubbish."""
+    brand = head[8:12].decode("latin-1").strip()
+    return brand if head[4:8] == b"ftyp" and brand.isascii() and brand.isprintable() else None
+
+
 def _riff(head: bytes) -> FileType:
     if head[8:12] == b"WEBP":
         return _image("image/webp")

@@ -25,12 +25,22 @@ def test_a_video_is_accepted_with_its_facts(api: Api) -> None:
     assert (shown["mime"], shown["width"], shown["height"]) == ("video/mp4", 64, 96)
     assert shown["duration"] == pytest.approx(2.0, abs=0.2)
     assert shown["size"] == len(FILES.mp4())
+    assert (shown["codec"], shown["brand"]) == ("mpeg4", "isom")
     assert shown["duplicate"] is False
     assert (job["kind"], job["total"], job["external_id"]) == ("upload", 1, "e1")
     assert job["counts"] == {"pending": 1}
     assert reply.headers["Location"] == f"/api/v1/jobs/{job['id']}"
     assert api.get(f"/jobs/{job['id']}").json["state"] == "queued"
     assert [path.read_bytes() for path in api.files()] == [FILES.mp4()]
+
+
+def test_a_video_that_cannot_be_read_is_accepted_with_unknown_facts(api: Api) -> None:
+    broken = FILES.mp4()[:200]
+    reply = api.upload(broken, name="clip.mp4", profile="acme")
+    assert reply.status_code == 202
+    shown = reply.json["media"]
+    assert (shown["mime"], shown["size"], shown["brand"]) == ("video/mp4", 200, "isom")
+    assert [shown[name] for name in ("width", "height", "duration", "codec")] == [None] * 4
 
 
 def test_the_same_file_again_is_a_duplicate_with_a_job_of_its_own(api: Api) -> None:

@@ -27,6 +27,8 @@ class MediaView(BaseModel):
     width: int | None
     height: int | None
     duration: float | None = Field(description="Seconds")
+    codec: str | None = Field(description="Such as h264; what a file does not tell is null")
+    brand: str | None = Field(description="Of an MP4's container, such as isom")
     duplicate: bool = Field(description="The profile had this very file already")
 
 
