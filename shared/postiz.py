@@ -23,6 +23,7 @@ from shared.transport import Broken, NotSent, Transport
 
 READ_SECONDS = 10.0
 STALLED_UPLOAD_SECONDS = 30.0
+Check = Callable[[], None] | None  # asked before the first byte; raises to forbid the call
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +123,7 @@ def iso(moment: datetime) -> str:
 class Postiz:
     """One organization's API at `base_url` (`…/public/v1`). Raises `PublisherError`s only.
 
-    `check` is asked before each call and raises to forbid it. Thread-safe.
+    `check` is asked before each call; what sends something new takes one more. Thread-safe.
     """
 
     base_url: str
@@ -201,7 +202,7 @@ class Postiz:
 
     # writes: an unclear end is OutcomeUnknown
 
-    def upload(self, name: str, mime: str, stream: Readable) -> RemoteMedia:
+    def upload(self, name: str, mime: str, stream: Readable, check: Check = None) -> RemoteMedia:
         """Send a file without holding it in memory. A second upload is only litter."""
         form = MultipartEncoder({"file": (name, stream, mime)})
         reply = self._call(
@@ -210,21 +211,22 @@ class Postiz:
             total=None,
             stall=STALLED_UPLOAD_SECONDS,
             data=form,
+            check=check,
             headers={"Content-Type": form.content_type},
         )
         row = self._json(reply, write=True)
         with expected(OutcomeUnknown):
             return RemoteMedia(id=row["id"], path=row["path"])
 
-    def stage(self, date: datetime, elements: Sequence[Element]) -> Created:
+    def stage(self, date: datetime, elements: Sequence[Element], check: Check = None) -> Created:
         """Create drafts, all with one `date`; counted once."""
-        return self._create("draft", date, elements)
+        return self._create("draft", date, elements, check)
 
     def move(self, date: datetime, elements: Sequence[Element]) -> Created:
         """Change the dates of existing posts in place, as parking does; counted once."""
         return self._create("update", date, elements)
 
-    def release(self, postiz_id: str, *, check: Callable[[], None] | None = None) -> int:
+    def release(self, postiz_id: str, *, check: Check = None) -> int:
         """Schedule a draft; never twice for one id. A 200 proves little: read the post after."""
         path = f"/posts/{postiz_id}/status"
         return self._write("PUT", path, {"status": "schedule"}, check=check).status_code
@@ -233,9 +235,10 @@ class Postiz:
         """Delete a post in Postiz. An unknown id is answered with 500, and so OutcomeUnknown."""
         self._write("DELETE", f"/posts/{postiz_id}", None)
 
-    def _create(self, kind: str, date: datetime, elements: Sequence[Element]) -> Created:
-        body = call_body(kind, date, elements)
-        reply = self._write("POST", "/posts", body)
+    def _create(
+        self, kind: str, date: datetime, elements: Sequence[Element], check: Check = None
+    ) -> Created:
+        reply = self._write("POST", "/posts", call_body(kind, date, elements), check)
         rows = self._json(reply, write=True)
         with expected(OutcomeUnknown):
             ids = [row["postId"] for row in rows]
@@ -252,15 +255,13 @@ class Postiz:
         except OutcomeUnknown as error:
             raise Transient(error.message) from error  # a read changes nothing
 
-    def _write(
-        self, method: str, path: str, body: Any, *, check: Callable[[], None] | None = None
-    ) -> requests.Response:
-        seconds = self.call_seconds
+    def _write(self, method: str, path: str, body: Any, check: Check = None) -> requests.Response:
         sent: dict[str, Any] = {}
         if body is not None:  # as UTF-8: escaped, a caption would take up to three times the room
             sent["data"] = json.dumps(body, ensure_ascii=False).encode()
             sent["headers"] = {"Content-Type": "application/json"}
-        return self._call(method, path, total=seconds, stall=seconds, check=check, **sent)
+        sent["total"] = sent["stall"] = self.call_seconds
+        return self._call(method, path, check=check, **sent)
 
     def _call(self, method: str, path: str, **kwargs: Any) -> requests.Response:
         where = f"{method} {path}"

@@ -3,7 +3,7 @@
 import secrets
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from shared.account_views import budget_state
@@ -32,12 +32,18 @@ def rested() -> ColumnElement[bool]:
     return or_(Account.retry_at.is_(None), Account.retry_at <= func.now())
 
 
-def claim(session: Session, account_id: int, *, lease_seconds: float) -> Account | None:
-    """The account, leased to us; None while another has it, or it is paused or resting."""
+def claim(
+    session: Session, account_id: int, *, lease_seconds: float, parking: bool = False
+) -> Account | None:
+    """The account, leased to us; None while another has it, or it is paused or resting.
+
+    A pause keeps nothing from being parked: that sends nothing out, it only settles.
+    """
     free = or_(Account.lease_until.is_(None), Account.lease_until < func.now())
+    may_send = true() if parking else Account.paused.is_(False)
     won = session.scalar(
         update(Account)
-        .where(Account.id == account_id, free, rested(), Account.paused.is_(False))
+        .where(Account.id == account_id, free, rested(), may_send)
         .values(claim=new_claim(), lease_until=func.now() + timedelta(seconds=lease_seconds))
         .returning(Account.id)
     )

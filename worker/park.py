@@ -77,7 +77,8 @@ def park(runtime: Runtime, account_id: int, subjects: Sequence[Subject]) -> list
 def _write_down(runtime: Runtime, account_id: int, subjects: list[Subject]) -> Move | None:
     """Commit the call and the budget that it uses; None while the account has none to give."""
     with runtime.database.transaction() as session:
-        account = accounts.claim(session, account_id, lease_seconds=runtime.settings.lease_seconds)
+        lease = runtime.settings.lease_seconds
+        account = accounts.claim(session, account_id, lease_seconds=lease, parking=True)
         if account is None:
             return None
         rows = _still_ours(session, subjects)

@@ -16,7 +16,7 @@ from shared.postiz import Created, Postiz
 from worker import accounts, calling, late
 from worker.decisions import MAX_ATTEMPTS, Refused, Unknown, decide
 from worker.runtime import Runtime
-from worker.submissions import Call, free_marker, prepare
+from worker.submissions import Call, ask_again, free_marker, prepare
 
 #: One child serves one account for so long at a time (seconds).
 TURN = 1.0
@@ -43,7 +43,11 @@ def _make(runtime: Runtime, call: Call) -> None:
             call.profile_id,
             call.version,
             call.account_id,
-            lambda postiz: postiz.stage(_empty_window(runtime, call, postiz), call.elements),
+            lambda postiz: postiz.stage(
+                _empty_window(runtime, call, postiz),
+                call.elements,
+                check=lambda: ask_again(runtime, call),
+            ),
         )
     except PressroomError as error:
         failpoints.hit("stage.after_error")

@@ -12,6 +12,7 @@ from shared import posts
 from shared.domain.gist import fingerprint
 from shared.domain.packing import Candidate, pack, size_of
 from shared.domain.states import PostState
+from shared.errors import Paused
 from shared.late_policy import not_too_late
 from shared.models import Account, AccountMedia, Integration, Job, Post, Profile, Submission
 from shared.postiz import Element, RemoteMedia
@@ -117,6 +118,20 @@ def prepare(runtime: Runtime, account_id: int) -> Call | None:
             accounts.give_back(session, account)
             return None
         return _write_down(session, account, chosen, lease)
+
+
+def ask_again(runtime: Runtime, call: Call) -> None:
+    """The last question before the first byte: may each post still go? Raises `Paused` if not."""
+    with runtime.database.transaction() as session:
+        ready = select(func.count()).where(
+            Post.id.in_(call.post_ids),
+            Post.state == PostState.STAGING,
+            Post.claim == call.claim,
+            may_go(),
+        )
+        held_back = len(call.post_ids) - (session.scalar(ready) or 0)
+    if held_back:
+        raise Paused(f"{held_back} of {len(call.post_ids)} posts were held back before the call")
 
 
 def _choose(session: Session, account: Account) -> list[Post]:

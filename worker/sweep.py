@@ -115,11 +115,10 @@ def _rescue_uploads(session: Session) -> None:
 def _waiting_uploads(session: Session) -> Sequence[int]:
     return session.scalars(
         select(AccountMedia.id)
-        .join(Account, Account.id == AccountMedia.account_id)
         .where(
             AccountMedia.state == "pending",
             AccountMedia.next_at <= func.now(),
-            accounts.rested(),
+            upload.may_go(),
         )
         .order_by(AccountMedia.next_at)
         .limit(UPLOADS_AT_ONCE)

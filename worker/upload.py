@@ -4,9 +4,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import BinaryIO
 
-from sqlalchemy import CursorResult, func, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, exists, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from shared import failpoints, media, posts
@@ -15,13 +16,14 @@ from shared.errors import (
     ClaimLost,
     CredentialsRejected,
     NotConfigured,
+    Paused,
     PressroomError,
     PublisherError,
     RequestError,
     Transient,
     Unavailable,
 )
-from shared.models import Account, AccountMedia, Media, Post, Profile
+from shared.models import Account, AccountMedia, Job, JobMedia, Media, Post, Profile
 from shared.postiz import Postiz, RemoteMedia
 from worker import accounts, calling
 from worker.decisions import MAX_ATTEMPTS, backoff
@@ -68,12 +70,7 @@ def _claim(session: Session, account_media_id: int) -> Upload | None:
             AccountMedia.id == account_media_id,
             AccountMedia.state == "pending",
             AccountMedia.next_at <= func.now(),
-            AccountMedia.account_id == Account.id,
-            AccountMedia.profile_id == Profile.id,
-            Profile.account_id == Account.id,
-            accounts.rested(),
-            Account.paused.is_(False),
-            or_(Account.held.is_(None), Account.held_key.is_distinct_from(Profile.key_hash)),
+            may_go(),
         )
         .values(
             state="uploading",
@@ -85,6 +82,31 @@ def _claim(session: Session, account_media_id: int) -> Upload | None:
         .execution_options(synchronize_session=False)
     )
     return _upload_of(session, row, claim) if row else None
+
+
+def may_go() -> ColumnElement[bool]:
+    """Nothing is paused that wants this upload, and its profile's key may be used."""
+    usable = exists().where(
+        Account.id == AccountMedia.account_id,
+        Profile.id == AccountMedia.profile_id,
+        Profile.account_id == Account.id,
+        accounts.rested(),
+        Account.paused.is_(False),
+        Profile.paused.is_(False),
+        or_(Account.held.is_(None), Account.held_key.is_distinct_from(Profile.key_hash)),
+    )
+    wanted = exists().where(JobMedia.account_media_id == AccountMedia.id, Job.id == JobMedia.job_id)
+    by_paused, by_others = wanted.where(Job.paused), wanted.where(Job.paused.is_(False))
+    own = [part.correlate(AccountMedia) for part in (usable, by_paused, by_others)]
+    return and_(own[0], or_(not_(own[1]), own[2]))
+
+
+def _ask_again(runtime: Runtime, one: Upload) -> None:
+    """The last question before the first byte of the file."""
+    with runtime.database.transaction() as session:
+        may = session.scalar(select(may_go()).where(AccountMedia.id == one.id))
+    if not may:
+        raise Paused("held back before it was uploaded")
 
 
 def _upload_of(session: Session, row: AccountMedia, claim: int) -> Upload:
@@ -163,7 +185,8 @@ def _bring(runtime: Runtime, one: Upload, beat: Heartbeat) -> None:
 
     def send(postiz: Postiz) -> RemoteMedia:
         with runtime.storage.open(key) as file:
-            return postiz.upload(name, mime, Beating(file, size, beat))
+            check = partial(_ask_again, runtime, one)
+            return postiz.upload(name, mime, Beating(file, size, beat), check=check)
 
     failpoints.hit("upload.before_call")
     remote = calling.call(runtime, one.profile_id, one.version, one.account_id, send)

@@ -100,7 +100,7 @@ def _shown(session: Session, account: Account) -> Response:
 
 @api.post("/accounts/<id>/pause", responses={200: AccountView})
 def pause_account(path: IdPath) -> Response:
-    """Send nothing to this Postiz, whichever profile it is for"""
+    """Send nothing new to this Postiz, whichever profile it is for"""
     return _set_paused(path.id, paused=True)
 
 
