@@ -21,7 +21,7 @@ from shared.postiz_replies import (
 )
 from shared.transport import Broken, NotSent, Transport
 
-READ_SECONDS = 10.0
+READ_SECONDS = 10.0  # at most, and never longer than a write may take
 STALLED_UPLOAD_SECONDS = 30.0
 Check = Callable[[], None] | None  # asked before the first byte; raises to forbid the call
 
@@ -246,9 +246,8 @@ class Postiz:
             raise OutcomeUnknown(f"Postiz answered {len(ids)} ids for {len(elements)} posts")
         return Created(ids=ids, budget=budget_of(reply), status=reply.status_code)
 
-    def _read(
-        self, path: str, *, params: Mapping[str, Any] | None = None, seconds: float = READ_SECONDS
-    ) -> Any:
+    def _read(self, path: str, *, params: Any = None, seconds: float = READ_SECONDS) -> Any:
+        seconds = min(seconds, self.call_seconds)
         try:
             reply = self._call("GET", path, total=seconds, stall=seconds, params=params)
             return self._json(reply, write=False)

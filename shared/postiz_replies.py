@@ -20,6 +20,9 @@ from shared.errors import (
     WrongBaseUrl,
 )
 
+#: Of a form whose end was lost on the way: it says nothing about the file.
+CUT_SHORT = "Unexpected end of form"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
@@ -51,6 +54,8 @@ def error_of(reply: requests.Response, where: str) -> PublisherError:  # noqa: P
             return WrongBaseUrl(not_postiz(reply))
         case 408 | 425 | 499:  # of a proxy, which may have passed on what it gave up
             return OutcomeUnknown(f"{where}: Postiz answered {status} ({message})")
+        case 400 if CUT_SHORT in message:
+            return Transient(f"{where} did not arrive whole", code="cut_short")
         case _ if status < 500:
             return PostRejected(message, index=_offender(message))
         case _:

@@ -12,6 +12,11 @@ from shared.domain.states import PostState, check_transition
 from shared.errors import ClaimLost
 from shared.models import Account, Event, Handover, Post, Profile
 
+#: Of a post of which nothing is in Postiz any more: what said where it stood there.
+NOT_IN_POSTIZ: Mapping[str, None] = dict.fromkeys(
+    ("submission_id", "postiz_post_id", "release_at", "released_at")
+)
+
 
 def move(
     session: Session,
@@ -115,7 +120,7 @@ def move_to_account(session: Session, profile_id: str, account_id: int) -> None:
         PostState.STAGED,
         PostState.PENDING,
         event="account_changed",
-        values={"submission_id": None, "postiz_post_id": None, "release_at": None},
+        values=NOT_IN_POSTIZ,
     )
     waiting = update(Post).where(*of_profile, Post.state == PostState.PENDING)
     session.execute(waiting.values(account_id=account_id, pack_limit=None))

@@ -102,12 +102,9 @@ def _released(session: Session, ids: Sequence[int]) -> set[int]:
 def _again(session: Session, ids: Sequence[int]) -> None:
     posts.bury(session, ids, "retried", discard=True)
     values = {
+        **posts.NOT_IN_POSTIZ,
         "attempts": 0,
         "next_at": func.now(),
-        "submission_id": None,
-        "postiz_post_id": None,
-        "release_at": None,
-        "released_at": None,
         "track_at": None,
         "pack_limit": None,
         "late_policy": late_policy.after_retry(),

@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from sqlalchemy import exists, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import aliased
 
 from shared.db import Database
 from shared.models import Account
+
+#: When so many accounts of one server answer badly, it is the server.
+MANY = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,9 +83,14 @@ class Bulkhead:
 
 
 def _is_suspect(database: Database, account_id: int) -> bool:
-    """Whether the account, or another one on the same server, answered badly last."""
+    """Whether the account answered badly last, or many on its server did."""
     neighbour = aliased(Account)
-    bad = exists().where(neighbour.server == Account.server, neighbour.failures > 0)
+    failing = (
+        select(func.count())
+        .where(neighbour.server == Account.server, neighbour.failures > 0)
+        .scalar_subquery()
+    )
+    suspect = or_(Account.failures > 0, failing >= MANY)
     with database.transaction() as session:
-        query = select(Account.id).where(Account.id == account_id, bad)
+        query = select(Account.id).where(Account.id == account_id, suspect)
         return session.scalar(query) is not None

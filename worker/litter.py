@@ -4,6 +4,7 @@ A draft never publishes by itself; but it stands in the user's calendar, and in 
 Only drafts are deleted, and only what we sent there: by our millisecond, integration and content.
 """
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,14 +14,16 @@ from sqlalchemy.orm import Session
 
 from shared.domain.gist import fingerprint
 from shared.domain.settling import DRAFT
-from shared.errors import PressroomError
+from shared.errors import OutcomeUnknown, PostRejected, PressroomError
 from shared.log import get_logger
 from shared.models import Account, Handover, Post, Profile, Submission
-from shared.postiz import RemotePost
+from shared.postiz import Postiz, RemotePost
 from worker import accounts, calling, deleting, pace
 from worker.runtime import Runtime
 
 AT_ONCE = 20
+#: One child serves one account for so long at a time (seconds).
+TURN = 1.0
 #: An abandoned request may still run inside Postiz: its window is looked at again for so long.
 LOOK_FOR = timedelta(hours=24)
 LONGEST_PAUSE = timedelta(hours=1)
@@ -32,24 +35,34 @@ log = get_logger("litter")
 class Window:
     """An abandoned call's millisecond, and what it may have left there."""
 
+    submission_id: int
     account_id: int
     profile_id: str
     version: int
     key_hash: str | None
     marker_at: datetime
+    sent_at: datetime
     sent: frozenset[str]
 
 
 def clean(runtime: Runtime, account_id: int) -> None:
     """Look at the account's abandoned windows that are due, and delete what we left there."""
-    for window in _claim(runtime, account_id):
+    ends = time.monotonic() + TURN
+    windows = _claim(runtime, account_id)
+    while windows and time.monotonic() < ends:
+        window = windows.pop(0)
         try:
-            _clean_one(runtime, window)
+            clean = _clean_one(runtime, window, ends)
         except PressroomError as error:
-            with runtime.database.transaction() as session:
-                accounts.went_wrong(session, account_id, error, key_hash=window.key_hash)
+            _look_again(runtime, [window, *windows])
+            _badly(runtime, account_id, error, window.key_hash)
             return
-    _delete_discarded(runtime, account_id)
+        if not clean:
+            windows.append(window)
+            break
+        _looked(runtime, window)
+    _look_again(runtime, windows)
+    _delete_discarded(runtime, account_id, ends)
 
 
 def due(session: Session) -> list[int]:
@@ -69,7 +82,8 @@ def due(session: Session) -> list[int]:
 
 
 def _claim(runtime: Runtime, account_id: int) -> list[Window]:
-    """Windows that are due, with the next look written down before this one is made."""
+    """Windows that are due, left to us for a lease: a look that nobody ends is made anew."""
+    lease = timedelta(seconds=runtime.settings.lease_seconds)
     with runtime.database.transaction() as session:
         rows = session.execute(
             select(Submission, Profile)
@@ -86,14 +100,16 @@ def _claim(runtime: Runtime, account_id: int) -> list[Window]:
         ).all()
         now = pace.clock(session)
         for submission, _ in rows:
-            submission.litter_at = _next_look(now, submission.sent_at)
+            submission.litter_at = now + lease
         return [
             Window(
+                submission_id=submission.id,
                 account_id=account_id,
                 profile_id=profile.id,
                 version=profile.settings_version,
                 key_hash=profile.key_hash,
                 marker_at=submission.marker_at,
+                sent_at=submission.sent_at,
                 sent=frozenset(submission.sent),
             )
             for submission, profile in rows
@@ -121,7 +137,31 @@ def _next_look(now: datetime, sent_at: datetime) -> datetime | None:
     return now + min(max(age, timedelta(seconds=5)), LONGEST_PAUSE)
 
 
-def _clean_one(runtime: Runtime, window: Window) -> None:
+def _looked(runtime: Runtime, window: Window) -> None:
+    """Nothing of ours is there now: look again when something may have come late."""
+    with runtime.database.transaction() as session:
+        _due_at(session, window, _next_look(pace.clock(session), window.sent_at))
+
+
+def _look_again(runtime: Runtime, windows: Iterable[Window]) -> None:
+    """What was not looked at, or not to its end, is due at once: the account's rest is enough."""
+    with runtime.database.transaction() as session:
+        for window in windows:
+            _due_at(session, window, pace.clock(session))
+
+
+def _due_at(session: Session, window: Window, moment: datetime | None) -> None:
+    row = update(Submission).where(Submission.id == window.submission_id)
+    session.execute(row.values(litter_at=moment))
+
+
+def _badly(runtime: Runtime, account_id: int, error: PressroomError, key_hash: str | None) -> None:
+    with runtime.database.transaction() as session:
+        accounts.went_wrong(session, account_id, error, key_hash=key_hash)
+
+
+def _clean_one(runtime: Runtime, window: Window, ends: float) -> bool:
+    """Whether nothing that we sent there is left; False when the turn or the pace was over."""
     rows = calling.call(
         runtime,
         window.profile_id,
@@ -136,9 +176,10 @@ def _clean_one(runtime: Runtime, window: Window) -> None:
             account_id=window.account_id,
             postiz_id=row.id,
         )
-        if not deleting.delete(runtime, target):
-            return  # the pace is needed for releases: the next look comes
+        if time.monotonic() > ends or not deleting.delete(runtime, target):
+            return False  # the child, or the pace, is needed for others
         log.info("litter deleted", account=window.account_id, postiz_id=row.id)
+    return True
 
 
 def _ours(runtime: Runtime, window: Window, rows: Iterable[RemotePost]) -> list[RemotePost]:
@@ -157,8 +198,30 @@ def _ours(runtime: Runtime, window: Window, rows: Iterable[RemotePost]) -> list[
     return [row for row in ours if row.id not in alive]
 
 
-def _delete_discarded(runtime: Runtime, account_id: int) -> None:
-    """Ids that a person gave up by a retry: deleted, so that Postiz tries them no more."""
+def _delete_discarded(runtime: Runtime, account_id: int, ends: float) -> None:
+    """Ids that we or a person gave up: deleted, so that Postiz tries them no more."""
+    for one in _discarded(runtime, account_id):
+        try:
+            if time.monotonic() > ends or not _is_gone(runtime, one):
+                return
+        except PressroomError as error:
+            log.warning("discarded post not deleted", post=one.target.postiz_id, why=error.message)
+            _badly(runtime, account_id, error, one.key_hash)
+            return
+        with runtime.database.transaction() as session:
+            row = update(Handover).where(Handover.id == one.handover_id)
+            session.execute(row.values(state="buried"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Discarded:
+    handover_id: int
+    target: deleting.Target
+    key_hash: str | None
+    markers: tuple[datetime, ...]  # the dates under which it may stand in Postiz
+
+
+def _discarded(runtime: Runtime, account_id: int) -> list[_Discarded]:
     with runtime.database.transaction() as session:
         rows = session.execute(
             select(Handover, Profile)
@@ -171,22 +234,37 @@ def _delete_discarded(runtime: Runtime, account_id: int) -> None:
             )
             .limit(AT_ONCE)
         ).all()
-        targets = {
-            handover.id: deleting.Target(
-                profile_id=profile.id,
-                version=profile.settings_version,
-                account_id=account_id,
-                postiz_id=handover.postiz_id,
-            )
-            for handover, profile in rows
-        }
-    for handover_id, target in targets.items():
-        try:
-            if not deleting.delete(runtime, target):
-                return
-        except PressroomError as error:  # unknown there, or away: the look for litter is over
-            log.warning("discarded post not deleted", post=target.postiz_id, reason=error.message)
-        with runtime.database.transaction() as session:
-            session.execute(
-                update(Handover).where(Handover.id == handover_id).values(state="buried")
-            )
+        return [_of(handover, profile) for handover, profile in rows]
+
+
+def _of(handover: Handover, profile: Profile) -> _Discarded:
+    return _Discarded(
+        handover_id=handover.id,
+        target=deleting.Target(
+            profile_id=profile.id,
+            version=profile.settings_version,
+            account_id=handover.account_id,
+            postiz_id=handover.postiz_id,
+        ),
+        key_hash=profile.key_hash,
+        markers=(handover.marker_at, *([handover.parked_at] if handover.parked_at else [])),
+    )
+
+
+def _is_gone(runtime: Runtime, one: _Discarded) -> bool:
+    """Delete it. Postiz answers alike for an unknown id and for trouble: only a look can tell."""
+    try:
+        return deleting.delete(runtime, one.target)
+    except (OutcomeUnknown, PostRejected):
+        if _is_listed(runtime, one):
+            raise
+        return True
+
+
+def _is_listed(runtime: Runtime, one: _Discarded) -> bool:
+    def find(postiz: Postiz) -> bool:
+        windows = (postiz.window(marker, marker) for marker in one.markers)
+        return any(row.id == one.target.postiz_id for window in windows for row in window)
+
+    target = one.target
+    return calling.call(runtime, target.profile_id, target.version, target.account_id, find)

@@ -117,6 +117,7 @@ def read(
     at is given back.
     """
     left = _by_window(subjects)
+    answered = False
     while left and time.monotonic() < ends:
         profile_id, version, markers = next(iter(left))
         group = left.pop((profile_id, version, markers))
@@ -125,14 +126,23 @@ def read(
                 runtime, profile_id, version, account_id, partial(_find, markers, group)
             )
         except PressroomError as error:
+            if answered:
+                _well(runtime, account_id)
             _badly(runtime, account_id, error, group[0])
             left[profile_id, version, markers] = group
             break
-        with runtime.database.transaction() as session:
-            accounts.answered(session, account_id)
+        answered = True
         for one in group:
             yield one, seen.get(one.postiz_id)
+    else:
+        if answered:
+            _well(runtime, account_id)
     _give_back(runtime, [one for group in left.values() for one in group])
+
+
+def _well(runtime: Runtime, account_id: int) -> None:
+    with runtime.database.transaction() as session:
+        accounts.answered(session, account_id)
 
 
 def _give_back(runtime: Runtime, subjects: Sequence[Subject]) -> None:

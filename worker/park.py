@@ -55,7 +55,7 @@ def park(runtime: Runtime, account_id: int, subjects: Sequence[Subject]) -> list
     move = _write_down(runtime, account_id, of_one)
     if move is None:
         with runtime.database.transaction() as session:
-            look_again(session, of_one, timedelta(seconds=5))
+            look_again(session, of_one, timedelta(seconds=2))
         return []
     first = of_one[0]
     failpoints.hit("park.before_call")

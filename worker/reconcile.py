@@ -167,12 +167,7 @@ def _bury(session: Session, one: look.Subject, why: str, *, discard: bool = Fals
         event="release_undone",
         detail=why,
         claim=one.claim,
-        values={
-            "submission_id": None,
-            "postiz_post_id": None,
-            "release_at": None,
-            "released_at": None,
-        },
+        values=posts.NOT_IN_POSTIZ,
     )
 
 

@@ -11,7 +11,7 @@ from shared import failpoints, posts
 from shared.domain.states import PostState
 from shared.errors import ClaimLost, OutcomeUnknown, Paused, PostRejected, PressroomError
 from shared.models import Account, Handover, Post, Profile, Submission
-from worker import accounts, calling, pace
+from worker import accounts, calling, pace, probe
 from worker.decisions import Again, decide
 from worker.reconcile import settle
 from worker.runtime import Runtime
@@ -43,6 +43,8 @@ class Release:
 
 def release(runtime: Runtime, account_id: int) -> None:
     """Release what is due on this account for one turn, then read what became of it."""
+    if not probe.answers(runtime, account_id):
+        return
     ends = time.monotonic() + TURN
     released = False
     while time.monotonic() < ends and (one := _claim(runtime, account_id)):

@@ -31,6 +31,8 @@ from worker.runtime import Runtime
 
 LEASE = 60.0
 HEARTBEAT = 10.0
+#: What says nothing about the account, and counts as an attempt: it may be the file after all.
+OF_THE_FILE = frozenset({"unfetchable", "cut_short"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,7 +214,7 @@ def _failed(runtime: Runtime, one: Upload, error: PressroomError) -> None:
     """Try again later, hold the account, or give the medium up with its reason."""
     try:
         with runtime.database.transaction() as session:
-            if isinstance(error, PublisherError | NotConfigured) and error.code != "unfetchable":
+            if isinstance(error, PublisherError | NotConfigured) and error.code not in OF_THE_FILE:
                 # an upload that may have happened is only litter: as good as one that did not
                 kind = Transient(error.message) if _harmless(error) else error
                 accounts.went_wrong(session, one.account_id, kind, key_hash=one.key_hash)
@@ -235,7 +237,7 @@ def _for_good(error: PressroomError) -> bool:
 
 
 def _later(session: Session, one: Upload, error: PressroomError) -> None:
-    outage = isinstance(error, Transient) and error.code != "unfetchable"
+    outage = isinstance(error, Transient) and error.code not in OF_THE_FILE
     _write(
         session,
         one,

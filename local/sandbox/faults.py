@@ -26,9 +26,10 @@ WIRE_KINDS = (
     "truncated_reply",
     "repeat_request",
 )
+UPLOAD_KINDS = ("cut_short",)
 PUBLISH_KINDS = ("publish_error", "never_publish")
 SERVER_KINDS = ("refuse",)
-KINDS = WIRE_KINDS + PUBLISH_KINDS + SERVER_KINDS
+KINDS = WIRE_KINDS + UPLOAD_KINDS + PUBLISH_KINDS + SERVER_KINDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +45,8 @@ class Fault:
     id: int = 0
 
     def on_request(self, label: str, org: str | None) -> bool:
-        return self.kind in WIRE_KINDS and self._on_route(label) and self.org in (None, org)
+        on_wire = self.kind in WIRE_KINDS or (self.kind in UPLOAD_KINDS and label == "POST /upload")
+        return on_wire and self._on_route(label) and self.org in (None, org)
 
     def _on_route(self, label: str) -> bool:
         method, _, path = self.route.partition(" ")

@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from . import api, replies
-from .bodies import is_upload
+from .bodies import drain, is_upload
 from .faults import Fault
 from .replies import Reply
 from .routes import Match, match
@@ -147,6 +147,14 @@ async def _do_later(
     return _response(await work())
 
 
+async def _cut_short(
+    request: web.Request, _args: Mapping[str, Any], _work: Work
+) -> web.StreamResponse:
+    """Not all of the form arrived: of a proxy that gave up, say."""
+    await drain(request)
+    return _response(replies.bad_request("Multipart: Unexpected end of form"))
+
+
 async def _hang(request: web.Request, _args: Mapping[str, Any], _work: Work) -> web.StreamResponse:
     while request.transport is not None and not request.transport.is_closing():
         await asyncio.sleep(_POLL)
@@ -219,6 +227,7 @@ _KINDS: Mapping[str, Meeting] = {
     "reply_lost_before": _lost_before,
     "hang_then_do": _do_later,
     "hang": _hang,
+    "cut_short": _cut_short,
     "error_500_after": _error_after,
     "error_500_before": _instead(replies.internal_error()),
     "error_402": _instead(replies.plan_limit("https://platform.invalid/billing")),

@@ -88,7 +88,7 @@ def settle_step(
             return Park()
     if age >= give_up_after:
         return GiveUp()
-    return LookAgain(after=timedelta(seconds=1 if age < unknown_after else 15))
+    return LookAgain(after=timedelta(seconds=1) if age < unknown_after else unknown_after / 6)
 
 
 def track_step(

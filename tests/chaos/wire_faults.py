@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from typing import Any, NamedTuple
 
-from local.sandbox.faults import WIRE_KINDS
+from local.sandbox.faults import UPLOAD_KINDS, WIRE_KINDS
 from local.sandbox.process import Admin
 
 #: The routes that Pressroom calls, and how often a fault is put there: most where it hurts most.
@@ -22,16 +22,19 @@ ROUTES = {
 }
 #: Not at a route: the network refuses a post, or the whole server refuses connections.
 NETWORK, SERVER = "network", "server"
-#: No proxy repeats a POST (POSTIZ.md); of a draft it would be harmless, a file is read only once.
-_UPLOAD_KINDS = tuple(kind for kind in WIRE_KINDS if kind != "repeat_request")
+#: No proxy repeats a POST (POSTIZ.md); a second draft would be harmless, and stay.
+_POST_KINDS = tuple(kind for kind in WIRE_KINDS if kind != "repeat_request")
 KINDS_AT = {
     **dict.fromkeys(ROUTES, WIRE_KINDS),
-    "POST /upload": _UPLOAD_KINDS,
+    "POST /posts": _POST_KINDS,
+    "POST /upload": (*_POST_KINDS, *UPLOAD_KINDS),
     NETWORK: ("publish_error", "publish_error_that_recovers", "never_publish"),
     SERVER: ("refuse",),
 }
 WEIGHTS = {**ROUTES, NETWORK: 3, SERVER: 2}
 STANDING_AT_A_PLACE = 4
+#: So many faults wait for one organization; the others meet whoever calls next.
+TO_ONE_ORG = 0.3
 #: One fault in so many closes the listening socket.
 REFUSALS = 20
 
@@ -69,7 +72,7 @@ class Deck:
             place=place,
             times=1 if once else self._rng.choice((1, 1, 2)),
             args=_args(self._rng, kind),
-            org=self._rng.choice([None, None, *self._orgs]),
+            org=self._rng.choice(self._orgs) if self._rng.random() < TO_ONE_ORG else None,
         )
 
 

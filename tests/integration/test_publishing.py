@@ -304,3 +304,25 @@ def test_no_two_calls_of_an_account_share_a_millisecond(world: World) -> None:
         assert second + timedelta(seconds=1) < following < second + timedelta(seconds=2)
     with pytest.raises(IntegrityError), world.database.transaction() as session:
         session.add(used(last))
+
+
+def test_an_upload_that_did_not_arrive_whole_is_made_again(world: World) -> None:
+    """Postiz answers 400 for it, as for a file that it does not take."""
+    world.profile(key=KEY)
+    world.sandbox.add_fault("cut_short", route="POST /upload", times=2)
+    medium = world.medium("acme", b"\x89PNG\r\n\x1a\n" + bytes(2000))
+    ids = world.job("acme", ["with a medium"], media_ids=[medium])
+    world.until_all(PostState.PUBLISHED, ids)
+    assert world.account().failures == 0
+
+
+def test_after_an_outage_postiz_is_read_before_anything_is_released(world: World) -> None:
+    """Else each look whether it is over would cost a draft that has to be parked."""
+    world.profile(key=KEY)
+    ids = world.job("acme", [f"clip {n}" for n in range(4)], in_seconds=2)
+    world.until_all(PostState.STAGED, ids)
+    world.sandbox.add_fault("html_502", route="*", times=5)
+    world.until_all(PostState.PUBLISHED, ids)
+    changes = [row for row in world.sandbox.ledger(kind="request") if row["method"] == "PUT"]
+    probes = [row for row in changes if "pressroom-probe" not in row["path"]]
+    assert sum(row["status"] == 502 for row in probes) <= 1
