@@ -8,15 +8,14 @@ from sqlalchemy import func, insert, literal, select
 from sqlalchemy.orm import Session
 
 from shared import accounts, media_wanted, profiles
+from shared.bulk_insert import insert_rows
 from shared.config import Settings
 from shared.crypto import SecretBox
 from shared.domain.rows import Channel, PlannedPost
 from shared.domain.states import JobState
 from shared.errors import NotFound
+from shared.late_policy import LatePolicy
 from shared.models import Account, AccountMedia, Event, Job, JobMedia, Post, Profile
-
-#: Rows of one INSERT.
-_BATCH = 1000
 
 
 def account_for(session: Session, profile_id: str, settings: Settings, box: SecretBox) -> Account:
@@ -84,6 +83,7 @@ class Accepted:
     as_draft: bool
     external_id: str | None
     options: Mapping[str, Any]
+    late_policy: str = LatePolicy.PUBLISH
 
 
 def accept_posts(
@@ -104,21 +104,24 @@ def accept_posts(
     )
     session.add(job)
     session.flush()
-    for start in range(0, len(posts), _BATCH):
-        batch = posts[start : start + _BATCH]
-        session.execute(insert(Post), [_values(post, job, account, how) for post in batch])
+    same = {
+        "job_id": job.id,
+        "profile_id": profile_id,
+        "account_id": account.id,
+        "handoff": how.handoff,
+        "as_draft": how.as_draft,
+        "late_policy": how.late_policy,
+    }
+    insert_rows(session, Post, [_values(post) for post in posts], same=same)
     _write_accepted(session, job)
     used = {media_id for post in posts for media_id in post.media_ids}
     media_wanted.want(session, sorted(used), profile_id, account.id)
     return job
 
 
-def _values(post: PlannedPost, job: Job, account: Account, how: Accepted) -> dict[str, Any]:
+def _values(post: PlannedPost) -> dict[str, Any]:
     return {
-        "job_id": job.id,
         "position": post.row.position,
-        "profile_id": job.profile_id,
-        "account_id": account.id,
         "integration_id": post.channel.id,
         "integration_identifier": post.channel.identifier,
         "integration_name": post.channel.name,
@@ -126,8 +129,6 @@ def _values(post: PlannedPost, job: Job, account: Account, how: Accepted) -> dic
         "media_ids": post.media_ids,
         "settings": post.settings,
         "publish_at": post.row.publish_at,
-        "handoff": how.handoff,
-        "as_draft": how.as_draft,
         "external_id": post.row.external_id,
     }
 

@@ -1,13 +1,13 @@
 """From the body of a publish or bulk-publish to the rows that the rules and the planner work on."""
 
-import secrets
+import hashlib
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from shared.domain.rows import Row
-from shared.domain.spreading import LATEST, Spread, Wish, place
+from shared.domain.spreading import LATEST, Spread, Taken, Wish, place
 from shared.domain.times import in_utc, whole_second
 from shared.errors import FieldError, InvalidRequest, Unprocessable
 from web.schemas.publishing import BulkItem, BulkPublishRequest, Defaults, PublishRequest
@@ -24,16 +24,36 @@ def single_row(body: PublishRequest, now: datetime) -> Row:
 
 
 def seeded(body: BulkPublishRequest) -> BulkPublishRequest:
-    """With a seed, so that the times of a bulk can be told again."""
-    if body.jitter_seed is not None:
+    """With a seed where there is jitter: the same request has the same times, whoever asks."""
+    if body.jitter_seed is not None or not body.schedule_jitter_minutes:
         return body
-    return body.model_copy(update={"jitter_seed": secrets.randbelow(2**31)})
+    digest = hashlib.sha256(body.model_dump_json(exclude_defaults=True).encode()).digest()
+    return body.model_copy(update={"jitter_seed": int.from_bytes(digest[:4]) >> 1})
 
 
-def bulk_rows(body: BulkPublishRequest, now: datetime) -> list[Row]:
+def spread_of(body: BulkPublishRequest, now: datetime) -> Spread:
     """`body` must be seeded."""
+    return Spread(
+        start=_time(body.schedule_date, body, "schedule_date") or whole_second(now),
+        zone=ZoneInfo(body.timezone),
+        interval=timedelta(minutes=body.schedule_interval_minutes),
+        jitter=timedelta(minutes=body.schedule_jitter_minutes),
+        seed=body.jitter_seed or 0,
+        walls=[time.fromisoformat(wall) for wall in body.slots or ()],
+        daily_cap=body.daily_cap_per_integration,
+        min_gap=timedelta(minutes=body.min_gap_minutes_per_integration),
+    )
+
+
+def integrations_of(body: BulkPublishRequest) -> set[str]:
+    own = {name for item in body.items for name in item.integration_ids or ()}
+    return own.union(body.integration_ids)
+
+
+def bulk_rows(body: BulkPublishRequest, spread: Spread, taken: Taken) -> list[Row]:
+    """`taken`: when other posts of the same integrations are due."""
     wishes = [_wish(body, index, item) for index, item in enumerate(body.items)]
-    moments = place(wishes, _spread(body, now), {})
+    moments = place(wishes, spread, taken)
     return [
         _bulk_row(body, index, item, wishes[index], moments[index])
         for index, item in enumerate(body.items)
@@ -43,19 +63,16 @@ def bulk_rows(body: BulkPublishRequest, now: datetime) -> list[Row]:
 def _wish(body: BulkPublishRequest, index: int, item: BulkItem) -> Wish:
     own = item.integration_ids
     return Wish(
-        own=_time(item.schedule_date, body, f"items.{index}.schedule_date"),
+        own=_own_time(item, body, index),
         integration_ids=body.integration_ids if own is None else own,
     )
 
 
-def _spread(body: BulkPublishRequest, now: datetime) -> Spread:
-    return Spread(
-        start=_time(body.schedule_date, body, "schedule_date") or whole_second(now),
-        zone=ZoneInfo(body.timezone),
-        interval=timedelta(minutes=body.schedule_interval_minutes),
-        jitter=timedelta(minutes=body.schedule_jitter_minutes),
-        seed=body.jitter_seed or 0,
-    )
+def _own_time(item: BulkItem, body: BulkPublishRequest, index: int) -> datetime | None:
+    """One too far in the future stays there: it is the row's fault, not the whole bulk's."""
+    if item.schedule_date is None:
+        return None
+    return _in_calendar(item.schedule_date, body, f"items.{index}.schedule_date")
 
 
 def _bulk_row(
@@ -99,14 +116,18 @@ def _time(moment: datetime | None, body: Defaults, name: str) -> datetime | None
     """In UTC and whole seconds. Raises for what no calendar of ours reaches."""
     if moment is None:
         return None
-    try:
-        found = whole_second(in_utc(moment, ZoneInfo(body.timezone)))
-    except OverflowError as error:
-        fault = FieldError(field=name, message="is beyond the calendar")
-        raise InvalidRequest(f"{name} is beyond the calendar", fields=[fault]) from error
+    found = _in_calendar(moment, body, name)
     if found >= LATEST:
         raise Unprocessable("The time lies too far in the future", fields=[_too_far(name)])
     return found
+
+
+def _in_calendar(moment: datetime, body: Defaults, name: str) -> datetime:
+    try:
+        return whole_second(in_utc(moment, ZoneInfo(body.timezone)))
+    except OverflowError as error:
+        fault = FieldError(field=name, message="is beyond the calendar")
+        raise InvalidRequest(f"{name} is beyond the calendar", fields=[fault]) from error
 
 
 def _too_far(name: str) -> FieldError:

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, NoReturn
 
 from flask import Request
@@ -18,6 +19,11 @@ class ApiRequest(Request):
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
         """The body. Never None: what is not a JSON object raises `InvalidRequest`."""
+        return self._body
+
+    @cached_property
+    def _body(self) -> dict[str, Any]:
+        """Read once, for a bulk is large, and asked for by more than one."""
         if not self.mimetype and not self.get_data():
             return {}  # an empty body, which some requests may have
         if not self.is_json:
@@ -31,17 +37,48 @@ class ApiRequest(Request):
             raise InvalidRequest(f"The body is not JSON: {error}", code="not_json") from error
         if not isinstance(body, dict):
             raise InvalidRequest("The body must be a JSON object", code="not_json")
-        if faults := list(_unclean(body)):
-            raise InvalidRequest("The body holds what cannot be stored", fields=faults)
+        if not _all_clean(body):
+            raise InvalidRequest(
+                "The body holds what cannot be stored", fields=list(_unclean(body))
+            )
         return body
+
+
+def read_json(text: str) -> Any:
+    """A value of its own, such as a cell of a table. Raises `ValueError`."""
+    try:
+        value = json.loads(text, parse_constant=_no_number)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if not _all_clean(value):
+        raise ValueError("it holds what cannot be stored")
+    return value
 
 
 def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number")
 
 
+def _all_clean(body: Any) -> bool:
+    """The same question as `_unclean`, without asking where: nearly always all there is to do."""
+    waiting: list[Any] = [body]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            if not is_clean(value):
+                return False
+        elif isinstance(value, dict):
+            waiting += value
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, float) and not math.isfinite(value):
+            return False
+    return True
+
+
 def _unclean(body: dict[str, Any]) -> Iterator[FieldError]:
-    """Text and numbers that PostgreSQL cannot hold."""
+    """Text and numbers that PostgreSQL cannot hold, by their places."""
     waiting: list[tuple[str, Any]] = [("", body)]
     while waiting:
         path, value = waiting.pop()
@@ -62,4 +99,13 @@ def _join(path: str, name: str) -> str:
 
 
 def is_clean(text: str) -> bool:
-    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+    """Whether PostgreSQL can hold it: no NUL, no half of a surrogate pair."""
+    if "\0" in text:
+        return False
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,157 +1,190 @@
 """Publish and bulk-publish: a request becomes a job, with a post per row and integration."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
+from hashlib import sha256
 
-from flask import Response
+from flask import Response, request
+from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
-from shared import accepting, account_views, late_rules, media
-from shared.accepting import Accepted
-from shared.domain.plan import Situation, choose_handoff
-from shared.domain.rows import Known, PlannedPost, Row, check_rows
-from shared.errors import PublisherError, Unprocessable
+from shared import accepting, occupied
+from shared.domain.rows import Row
+from shared.domain.spreading import Spread
+from shared.errors import FieldError, InvalidRequest, PublisherError
 from shared.models import Account
-from web import live
+from web import csv_items, live, orders, plans
 from web.api.resource import problems, resource
 from web.auth import current_profile
+from web.bulk_docs import ROWS
+from web.csv_items import Table
+from web.errors import refuse_invalid
 from web.idempotency import Reply, once
-from web.publishing import bulk_rows, seeded, single_row
-from web.schemas.publishing import BulkPublishRequest, Defaults, JobReply, PublishRequest
+from web.orders import Checked, Order
+from web.publishing import bulk_rows, integrations_of, seeded, single_row, spread_of
+from web.schemas.publishing import (
+    BulkJobReply,
+    BulkPublishRequest,
+    BulkQuery,
+    JobReply,
+    PlanReply,
+    PublishRequest,
+    SkippedRow,
+)
 from web.services import services
-from web.views import location, new_job_view, wake_uploads
+from web.views import location, new_job_view
 
 #: The known integrations are refreshed when that takes no longer (seconds).
 REFRESH_SECONDS = 1.0
+#: So many of the rows that were left out are told; a dry run tells all.
+SKIPPED_TOLD = 100
+#: Of a bulk's own fields, what its job keeps.
+_KEPT = {
+    "schedule_date",
+    "schedule_interval_minutes",
+    "schedule_jitter_minutes",
+    "jitter_seed",
+    "slots",
+    "timezone",
+    "daily_cap_per_integration",
+    "min_gap_minutes_per_integration",
+    "late_policy",
+}
 
 api = resource("publishing", "Posts, one or ten thousand", write="publish")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Order:
-    """What is asked for, whichever endpoint it came by."""
-
-    kind: str
-    profile_id: str
-    body: Defaults
-    rows: Sequence[Row]
-    now: datetime
-    external_id: str | None = None
-    options: dict[str, Any]
 
 
 @api.post("/postiz/publish", responses={202: JobReply, **problems(409, 422)})
 def publish(body: PublishRequest) -> Response:
     """Publish a caption and media through one or more integrations"""
     now = datetime.now(UTC)
-    return _accepted(
-        lambda profile_id: Order(
-            kind="publish",
-            profile_id=profile_id,
-            body=body,
-            rows=[single_row(body, now)],
-            now=now,
-            external_id=body.external_id,
-            options={"timezone": body.timezone},
-        )
+    row = single_row(body, now)
+    order = Order(
+        kind="publish",
+        profile_id=_profile(),
+        body=body,
+        rows=lambda _session, _account: [row],
+        now=now,
+        external_id=body.external_id,
+        options={"timezone": body.timezone},
+    )
+    return once(lambda session: _accepted(session, order))
+
+
+def _accepted(session: Session, order: Order) -> Reply:
+    checked = orders.check(session, order)
+    orders.require_faultless(checked)
+    job, wake = orders.accept(session, checked)
+    shown = JobReply(job=new_job_view(session, job))
+    return Reply(body=shown, status=202, headers=location(job), afterwards=wake)
+
+
+@api.post(
+    "/postiz/bulk-publish",
+    responses={200: PlanReply, 202: BulkJobReply, **problems(409, 413, 422)},
+    openapi_extensions=ROWS,
+)
+def bulk_publish(query: BulkQuery) -> Response:
+    """Publish up to 10,000 rows, each at its own time, in slots, or spread from a start
+
+    JSON, or CSV with a row per item. With `dry_run`, only the plan is made.
+    """
+    body, table = _bulk(query)
+    order = _bulk_order(seeded(body), table)
+    if query.dry_run:
+        return _planned(order)
+    content = None if table is None else sha256(request.get_data()).hexdigest()
+    return once(
+        lambda session: _bulk_accepted(session, order, skip_invalid=query.skip_invalid),
+        content=content,
     )
 
 
-@api.post("/postiz/bulk-publish", responses={202: JobReply, **problems(409, 413, 422)})
-def bulk_publish(body: BulkPublishRequest) -> Response:
-    """Publish up to 10,000 rows, each at its own time or spread from a start"""
+def _bulk(query: BulkQuery) -> tuple[BulkPublishRequest, Table | None]:
+    """The body, and the table that it was if it was CSV."""
+    more = {name: str(value) for name, value in (query.model_extra or {}).items()}
+    if request.mimetype != csv_items.MIMETYPE:
+        _require_none(more)
+        return _model(request.get_json()), None
+    fields = csv_items.job_fields(more)
+    table = csv_items.read_table(request.get_data())
+    try:
+        return _model({**fields, "items": table.items}), table
+    except InvalidRequest as error:
+        raise InvalidRequest(error.message, fields=table.named(error.fields)) from error
+
+
+def _require_none(more: dict[str, str]) -> None:
+    if more:
+        fields = [FieldError(field=name, message="unknown field") for name in more]
+        names = ", ".join(more)
+        raise InvalidRequest(f"The query holds what only CSV has there: {names}", fields=fields)
+
+
+def _model(body: object) -> BulkPublishRequest:
+    try:
+        return BulkPublishRequest.model_validate(body)
+    except ValidationError as error:
+        refuse_invalid(error)
+
+
+def _bulk_order(body: BulkPublishRequest, table: Table | None) -> Order:
     now = datetime.now(UTC)
-    body = seeded(body)
-    return _accepted(
-        lambda profile_id: Order(
-            kind="bulk_publish",
-            profile_id=profile_id,
-            body=body,
-            rows=bulk_rows(body, now),
-            now=now,
-            options=body.model_dump(
-                mode="json",
-                include={
-                    "schedule_date",
-                    "schedule_interval_minutes",
-                    "schedule_jitter_minutes",
-                    "jitter_seed",
-                    "timezone",
-                },
-            ),
-        )
+    spread = spread_of(body, now)
+    return Order(
+        kind="bulk_publish",
+        profile_id=_profile(),
+        body=body,
+        rows=lambda session, account: _rows(session, account, body, spread),
+        now=now,
+        options=body.model_dump(mode="json", include=_KEPT),
+        late_policy=body.late_policy,
+        named=orders.as_they_are if table is None else table.named,
     )
 
 
-def _accepted(order_for: Callable[[str], Order]) -> Response:
+def _rows(
+    session: Session, account: Account, body: BulkPublishRequest, spread: Spread
+) -> list[Row]:
+    if not spread.limited:
+        return bulk_rows(body, spread, {})
+    names = integrations_of(body)
+    taken = occupied.times(session, account.id, names, since=spread.matters_from)
+    return bulk_rows(body, spread, taken)
+
+
+def _planned(order: Order) -> Response:
+    with services().database.transaction() as session:
+        plan = plans.plan_view(orders.check(session, order))
+        session.rollback()  # what is asked for may not leave a trace
+    return Reply(body=PlanReply(plan=plan)).response()
+
+
+def _bulk_accepted(session: Session, order: Order, *, skip_invalid: bool) -> Reply:
+    checked = orders.check(session, order)
+    orders.require_faultless(checked, skip_invalid=skip_invalid)
+    job, wake = orders.accept(session, checked)
+    shown = BulkJobReply(
+        job=new_job_view(session, job),
+        skipped=len(checked.invalid),
+        skipped_rows=_skipped(checked),
+    )
+    return Reply(body=shown, status=202, headers=location(job), afterwards=wake)
+
+
+def _skipped(checked: Checked) -> list[SkippedRow]:
+    return [
+        SkippedRow(index=row.row.position, errors=plans.faults_of(checked, row))
+        for row in checked.invalid[:SKIPPED_TOLD]
+    ]
+
+
+def _profile() -> str:
+    """The profile, with an account, and with its integrations as fresh as may be had at once."""
     with services().database.transaction() as session:
         profile_id = current_profile(session)
         accepting.account_for(session, profile_id, services().settings, services().box)
-    order = order_for(profile_id)
-    _refresh_integrations(profile_id)
-    return once(lambda session: _accept(session, order))
-
-
-def _refresh_integrations(profile_id: str) -> None:
     try:
         live.integrations(profile_id, seconds=REFRESH_SECONDS)
     except PublisherError:
-        return  # the list that is known decides; and where there is none, the worker
-
-
-def _accept(session: Session, order: Order) -> Reply:
-    account = accepting.account_for(session, order.profile_id, services().settings, services().box)
-    known = _known(session, account, order)
-    checked = check_rows(order.rows, known)
-    posts = [post for one in checked for post in one.posts]
-    if faults := [fault for one in checked for fault in one.faults]:
-        number = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-        raise Unprocessable(f"{number} in the request: nothing was accepted", fields=faults)
-    job = accepting.accept_posts(
-        session, order.profile_id, account, posts, _how(account, order, known, posts)
-    )
-    used = {media_id for post in posts for media_id in post.media_ids}
-    waiting = accepting.waiting_uploads(session, account, used)
-    return Reply(
-        body=JobReply(job=new_job_view(session, job)),
-        status=202,
-        headers=location(job),
-        afterwards=lambda: _wake(account.id, waiting),
-    )
-
-
-def _known(session: Session, account: Account, order: Order) -> Known:
-    used = {media_id for row in order.rows for media_id in row.media_ids}
-    return Known(
-        channels=accepting.known_channels(session, account),
-        media=media.known(session, order.profile_id, used),
-    )
-
-
-def _how(account: Account, order: Order, known: Known, posts: Sequence[PlannedPost]) -> Accepted:
-    situation = Situation(
-        now=order.now,
-        budget=account_views.budget_remaining(account, order.now),
-        settle=timedelta(seconds=services().settings.settle_seconds),
-    )
-    handoff = choose_handoff(
-        (post.row.publish_at for post in posts),
-        situation,
-        wanted=order.body.handoff,
-        drafts=order.body.save_as_draft,
-    )
-    late = late_rules.late_options(order.rows) if known.channels is None else {}
-    return Accepted(
-        kind=order.kind,
-        handoff=handoff,
-        as_draft=order.body.save_as_draft,
-        external_id=order.external_id,
-        options={**order.options, **late},
-    )
-
-
-def _wake(account_id: int, uploads: Sequence[int]) -> None:
-    if services().waker.stage(account_id):
-        wake_uploads(uploads)
+        return profile_id  # the known list decides; and where there is none, the worker
+    return profile_id

@@ -1,8 +1,10 @@
 """Publish and bulk-publish."""
 
+import re
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from web.schemas.common import Body, ExternalId, Flag, IsoTime, Number, Whole, Zone
 from web.schemas.jobs import JobView
@@ -13,7 +15,17 @@ Caption = Annotated[str, Field(max_length=100_000)]
 Captions = dict[str, Caption]
 NetworkSettings = dict[str, dict[str, Any]]
 Ids = Annotated[list[str], Field(max_length=100)]
+
+
+def _wall(text: str) -> str:
+    if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", text):
+        raise ValueError("must be a time of the day such as 09:00")
+    return text
+
+
 _A_MONTH = 31 * 24 * 60
+#: A time of the day.
+Wall = Annotated[str, AfterValidator(_wall)]
 Minutes = Annotated[Number, Field(ge=0, le=_A_MONTH, allow_inf_nan=False)]
 
 
@@ -64,6 +76,15 @@ class BulkItem(NullIsAbsent):
     external_id: ExternalId | None = None
 
 
+class BulkQuery(BaseModel):
+    """What is to be done with a bulk. CSV has the job's own fields here too."""
+
+    model_config = ConfigDict(extra="allow")
+
+    dry_run: bool = Field(default=False, description="Answer with the plan, and write nothing")
+    skip_invalid: bool = Field(default=False, description="Leave out the rows that are at fault")
+
+
 class BulkPublishRequest(Defaults):
     items: Annotated[list[BulkItem], Field(min_length=1, max_length=MAX_ITEMS)]
     integration_ids: Ids = Field([])
@@ -71,7 +92,77 @@ class BulkPublishRequest(Defaults):
     schedule_interval_minutes: Minutes = 30
     schedule_jitter_minutes: Minutes = 0
     jitter_seed: Whole | None = Field(None, description="The same seed, the same times")
+    slots: Annotated[list[Wall], Field(min_length=1, max_length=1440)] | None = Field(
+        None, description="Times of the day in `timezone`, instead of the interval"
+    )
+    daily_cap_per_integration: Annotated[Whole, Field(ge=1, le=MAX_ITEMS)] | None = Field(
+        None, description="Posts a day in `timezone`, those accepted before included"
+    )
+    min_gap_minutes_per_integration: Minutes = Field(
+        0, description="Between two posts, those accepted before included"
+    )
+    late_policy: Literal["publish", "skip", "hold"] = Field(
+        "publish", description="Of posts that could not go out within 5 minutes of their time"
+    )
+
+
+class FaultOfRow(BaseModel):
+    code: str
+    message: str
+    field: str
+
+
+class PlannedRow(BaseModel):
+    """A row of the request; `errors` say why it has no posts."""
+
+    index: int
+    ok: bool
+    publish_at: datetime | None
+    errors: list[FaultOfRow]
+
+
+class PlanWarning(BaseModel):
+    """What is not known to be wrong, and for which rows."""
+
+    code: str
+    message: str
+    indexes: list[int]
+
+
+class Handovers(BaseModel):
+    """Posts by the way in which they are handed over."""
+
+    calendar: int = 0
+    staged: int = 0
+
+
+class Plan(BaseModel):
+    """What the same request without `dry_run` would do."""
+
+    posts: int
+    counted_calls: int = Field(description="Of the hourly limit on creating posts")
+    first_at: datetime | None
+    finishes_at: datetime | None
+    late_posts: int = Field(description="Posts that cannot go out within 5 minutes of their time")
+    handoff: Handovers
+    jitter_seed: int | None = Field(description="Of the times, where there is jitter")
+    warnings: list[PlanWarning]
+    rows: list[PlannedRow]
+
+
+class PlanReply(BaseModel):
+    plan: Plan
 
 
 class JobReply(BaseModel):
     job: JobView
+
+
+class SkippedRow(BaseModel):
+    index: int
+    errors: list[FaultOfRow]
+
+
+class BulkJobReply(JobReply):
+    skipped: int = Field(0, description="Rows that were left out, with `skip_invalid`")
+    skipped_rows: list[SkippedRow] = Field([], description="The first 100 of them")

@@ -1,0 +1,124 @@
+"""What is asked to be published, whichever endpoint it came by: checked, and then accepted."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from shared import accepting, account_views, late_rules, media
+from shared.accepting import Accepted
+from shared.domain.plan import Situation, choose_handoff
+from shared.domain.rows import CheckedRow, Known, PlannedPost, Row, check_rows
+from shared.errors import FieldError, Unprocessable
+from shared.late_policy import LatePolicy
+from shared.models import Account, Job
+from web.schemas.publishing import Defaults
+from web.services import services
+from web.views import wake_uploads
+
+
+def as_they_are(faults: Sequence[FieldError]) -> Sequence[FieldError]:
+    return faults
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """`rows` are made once the account is known, for what it has accepted before may move them.
+
+    `named`: the faults in the words of the request's own form.
+    """
+
+    kind: str
+    profile_id: str
+    body: Defaults
+    rows: Callable[[Session, Account], Sequence[Row]]
+    now: datetime
+    external_id: str | None = None
+    options: Mapping[str, Any]
+    late_policy: str = LatePolicy.PUBLISH
+    named: Callable[[Sequence[FieldError]], Sequence[FieldError]] = as_they_are
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """An order whose rows have met the rules."""
+
+    order: Order
+    account: Account
+    known: Known
+    rows: Sequence[CheckedRow]
+    handoff: str
+    posts: Sequence[PlannedPost] = field(default_factory=list)
+
+    @property
+    def faults(self) -> list[FieldError]:
+        return [fault for row in self.rows for fault in self.order.named(row.faults)]
+
+    @property
+    def invalid(self) -> list[CheckedRow]:
+        return [row for row in self.rows if row.faults]
+
+
+def check(session: Session, order: Order) -> Checked:
+    """Raises `NotConfigured` where the profile has no Postiz."""
+    account = accepting.account_for(session, order.profile_id, services().settings, services().box)
+    rows = order.rows(session, account)
+    used = {media_id for row in rows for media_id in row.media_ids}
+    known = Known(
+        channels=accepting.known_channels(session, account),
+        media=media.known(session, order.profile_id, used),
+    )
+    checked = check_rows(rows, known)
+    posts = [post for row in checked for post in row.posts]
+    handoff = _handoff(order, account, posts)
+    return Checked(
+        order=order, account=account, known=known, rows=checked, handoff=handoff, posts=posts
+    )
+
+
+def _handoff(order: Order, account: Account, posts: Sequence[PlannedPost]) -> str:
+    situation = Situation(
+        now=order.now,
+        budget=account_views.budget_remaining(account, order.now),
+        settle=timedelta(seconds=services().settings.settle_seconds),
+    )
+    return choose_handoff(
+        (post.row.publish_at for post in posts),
+        situation,
+        wanted=order.body.handoff,
+        drafts=order.body.save_as_draft,
+    )
+
+
+def require_faultless(checked: Checked, *, skip_invalid: bool = False) -> None:
+    """Raises `Unprocessable` with every fault; with `skip_invalid`, where no row is left."""
+    if checked.faults and not (skip_invalid and checked.posts):
+        number = "1 fault" if len(checked.faults) == 1 else f"{len(checked.faults)} faults"
+        message = f"{number} in the request: nothing was accepted"
+        raise Unprocessable(message, fields=checked.faults)
+
+
+def accept(session: Session, checked: Checked) -> tuple[Job, Callable[[], None]]:
+    """The job, and what wakes the workers once it is committed."""
+    order, account, posts = checked.order, checked.account, checked.posts
+    rows = [row.row for row in checked.rows if row.posts]
+    late = late_rules.late_options(rows) if checked.known.channels is None else {}
+    how = Accepted(
+        kind=order.kind,
+        handoff=checked.handoff,
+        as_draft=order.body.save_as_draft,
+        external_id=order.external_id,
+        options={**order.options, **late},
+        late_policy=order.late_policy,
+    )
+    job = accepting.accept_posts(session, order.profile_id, account, posts, how)
+    used = {media_id for post in posts for media_id in post.media_ids}
+    waiting = accepting.waiting_uploads(session, account, used)
+    return job, lambda: _wake(account.id, waiting)
+
+
+def _wake(account_id: int, uploads: Sequence[int]) -> None:
+    if services().waker.stage(account_id):
+        wake_uploads(uploads)
