@@ -245,6 +245,8 @@ class Post(Base):
         ),
         Index("ix_posts_integration_id_publish_at", "integration_id", "publish_at"),
         Index("ix_posts_submission_id", "submission_id"),
+        Index("ix_posts_failed", "account_id", "id", postgresql_where=text("state = 'failed'")),
+        Index("ix_posts_take_back", "id", postgresql_where=text("take_back")),
         Index("ix_posts_job_id_state", "job_id", "state"),
         Index("ix_posts_profile_id_id", "profile_id", "id"),
     )
@@ -272,6 +274,7 @@ class Post(Base):
     pack_limit: Mapped[int | None]  # at most so many in one call: halved to find an offender
     claim: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     lease_until: Mapped[datetime | None]
+    take_back: Mapped[bool] = _flag()  # a person wants it back once its release is settled
 
     submission_id: Mapped[int | None] = mapped_column(ForeignKey("submissions.id"))
     postiz_post_id: Mapped[str | None]

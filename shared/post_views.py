@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from shared.models import Event, Post
@@ -20,23 +20,29 @@ class Wanted:
     integration_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    ids: Sequence[int] | None = None
+    account_id: int | None = None
+    error_code: str | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        equal = {
+            Post.job_id: self.job_id,
+            Post.state: self.state,
+            Post.integration_id: self.integration_id,
+            Post.account_id: self.account_id,
+            Post.error_code: self.error_code,
+        }
+        found = [column == value for column, value in equal.items() if value is not None]
+        for column, values in ((Post.profile_id, self.profile_ids), (Post.id, self.ids)):
+            found += [] if values is None else [column.in_(values)]
+        found += [] if self.since is None else [Post.publish_at >= self.since]
+        found += [] if self.until is None else [Post.publish_at < self.until]
+        return found
 
 
 def listed(session: Session, wanted: Wanted, *, after: int | None, limit: int) -> Sequence[Post]:
     """In the order in which they were accepted, behind the one with id `after`."""
-    query = select(Post).order_by(Post.id).limit(limit)
-    if wanted.profile_ids is not None:
-        query = query.where(Post.profile_id.in_(wanted.profile_ids))
-    equal = {
-        Post.job_id: wanted.job_id,
-        Post.state: wanted.state,
-        Post.integration_id: wanted.integration_id,
-    }
-    query = query.where(*(column == value for column, value in equal.items() if value is not None))
-    if wanted.since is not None:
-        query = query.where(Post.publish_at >= wanted.since)
-    if wanted.until is not None:
-        query = query.where(Post.publish_at < wanted.until)
+    query = select(Post).where(*wanted.conditions()).order_by(Post.id).limit(limit)
     if after is not None:
         query = query.where(Post.id > after)
     return session.scalars(query).all()

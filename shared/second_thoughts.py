@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from shared import late_policy, media_wanted, posts
 from shared.domain.states import PostState
 from shared.errors import Conflict
-from shared.models import Handover, Job, Post, Profile
+from shared.models import AccountMedia, Handover, Job, JobMedia, Post, Profile
 
 #: What can be taken back at once, and what a worker has to delete in Postiz first.
 AT_ONCE = (PostState.PENDING,)
@@ -63,32 +63,8 @@ def retry_post(session: Session, post: Post, *, confirmed: bool) -> None:
         raise Conflict(f"The post is {post.state}: only a failed one can be retried")
     if not confirmed and _released(session, [post.id]):
         raise Conflict(MAY_BE_LIVE, code="may_be_live")
-    _again(session, [post.id])
+    again(session, [post.id])
     session.refresh(post)
-
-
-def retry_job(session: Session, job: Job, *, confirmed: bool) -> list[int]:
-    """Have the job's failed posts tried again; without the word, only what was never released.
-
-    Those that are held because they are late are let go.
-    """
-    held = late_policy.held(session, Post.job_id == job.id)
-    late_policy.let_go(session, held)
-    failed = list(
-        session.scalars(
-            select(Post.id)
-            .where(Post.job_id == job.id, Post.state == PostState.FAILED)
-            .with_for_update(key_share=True)
-        )
-    )
-    live = set() if confirmed else _released(session, failed)
-    free = [each for each in failed if each not in live]
-    if failed and not free and not held:
-        raise Conflict(MAY_BE_LIVE, code="may_be_live")
-    if not failed and not held:
-        raise Conflict("The job has no failed posts")
-    _again(session, free)
-    return held + free
 
 
 def _released(session: Session, ids: Sequence[int]) -> set[int]:
@@ -99,13 +75,15 @@ def _released(session: Session, ids: Sequence[int]) -> set[int]:
     return set(session.scalars(query))
 
 
-def _again(session: Session, ids: Sequence[int]) -> None:
+def again(session: Session, ids: Sequence[int]) -> None:
+    """Have failed posts tried again from the beginning."""
     posts.bury(session, ids, "retried", discard=True)
     values = {
         **posts.NOT_IN_POSTIZ,
         "attempts": 0,
         "next_at": func.now(),
         "track_at": None,
+        "take_back": False,
         "pack_limit": None,
         "late_policy": late_policy.after_retry(),
         "error_code": None,
@@ -127,3 +105,23 @@ def _again(session: Session, ids: Sequence[int]) -> None:
         media_wanted.want(session, sorted(wanted), profile_id, account_id)
     reopened = exists().where(Post.id.in_(ids), Post.job_id == Job.id)
     session.execute(update(Job).where(reopened).values(finished_at=None, updated_at=func.now()))
+
+
+def retry_uploads(session: Session, job: Job) -> list[int]:
+    """Have the job's failed uploads tried again. Raises `Conflict` where there are none."""
+    failed = session.scalars(
+        update(AccountMedia)
+        .where(
+            JobMedia.job_id == job.id,
+            AccountMedia.id == JobMedia.account_media_id,
+            AccountMedia.state == "failed",
+        )
+        .values(state="pending", attempts=0, next_at=func.now())
+        .returning(AccountMedia.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    if not failed:
+        raise Conflict("The job has no failed uploads")
+    reopened = update(Job).where(Job.id == job.id)
+    session.execute(reopened.values(finished_at=None, updated_at=func.now()))
+    return list(failed)

@@ -7,12 +7,34 @@ from flask_openapi3.openapi import OpenAPI
 from shared.config import Settings, read_settings
 from shared.log import configure_logging
 from web import auth, bodies, docs, errors, health, services
-from web.api import accounts, credentials, jobs, keys, postiz, posts, profiles, publishing, uploads
+from web.api import (
+    accounts,
+    control,
+    credentials,
+    jobs,
+    keys,
+    postiz,
+    posts,
+    profiles,
+    publishing,
+    uploads,
+)
 from web.api.resource import PREFIX, SECURITY_SCHEME
 from web.request import ApiRequest
 from web.services import Services
 
-RESOURCES = (profiles, credentials, postiz, uploads, publishing, jobs, posts, accounts, keys)
+RESOURCES = (
+    profiles,
+    credentials,
+    postiz,
+    uploads,
+    publishing,
+    jobs,
+    posts,
+    control,
+    accounts,
+    keys,
+)
 
 
 def create_app(settings: Settings | None = None, parts: Services | None = None) -> OpenAPI:

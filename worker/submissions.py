@@ -80,8 +80,9 @@ def elsewhere() -> ColumnElement[bool]:
 
 
 def may_go() -> ColumnElement[bool]:
-    """Nothing is paused, it is in time, and the profile's key may be used for this account."""
+    """Not paused, not wanted back, in time, and the profile's key may be used for the account."""
     return and_(
+        Post.take_back.is_(False),
         _of_post(Job.id == Post.job_id, Job.paused.is_(False)),
         _of_post(Profile.id == Post.profile_id, Profile.paused.is_(False)),
         _of_post(Account.id == Post.account_id, Account.paused.is_(False)),

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from shared import jobs, posts
+from shared import in_bulk, jobs, posts
 from shared.domain.states import DONE, PostState
 from shared.late_policy import not_too_late
 from shared.models import Account, AccountMedia, Job, JobMedia, Post, Pulse
@@ -43,6 +43,7 @@ def sweep(runtime: Runtime) -> None:
     with runtime.database.transaction() as session:
         stage.rescue(session, runtime.settings.lease_seconds)
         posts.follow_accounts(session)
+        in_bulk.tidy(session)
         explain.waiting(session)
         reconcile.give_up_unreachable(session, runtime.settings.outcome_unknown_seconds)
     punctual.enforce(runtime)

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text, update
 
-from shared import late_policy, second_thoughts
+from shared import in_bulk, late_policy, second_thoughts
 from shared.domain.states import PostState
-from shared.models import Handover, Job, Post
+from shared.models import Handover, Post
+from shared.post_views import Wanted
 from tests.world import KEY, World
 from worker import punctual, release, submissions
 
@@ -72,9 +73,8 @@ def test_a_retry_of_the_job_lets_go_what_is_held_and_skipped(world: World) -> No
     ids = job(world, "hold", "held", "skipped", ago=400)
     late_by(world, ids[1:], 400, late_policy="skip")
     world.until(lambda: all(world.post(each).error_code for each in ids))
-    with world.database.transaction() as session:
-        of_job = session.get_one(Job, session.get_one(Post, ids[0]).job_id)
-        assert sorted(second_thoughts.retry_job(session, of_job, confirmed=False)) == ids
+    of_job = Wanted(profile_ids=None, job_id=world.post(ids[0]).job_id)
+    assert in_bulk.retry(world.database, of_job, confirmed=False).posts == len(ids)
     world.until_all(PostState.PUBLISHED, ids)
 
 

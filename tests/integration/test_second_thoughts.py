@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 import requests
 
-from shared import second_thoughts
+from shared import in_bulk, second_thoughts
 from shared.domain.states import PostState
 from shared.errors import Conflict
-from shared.models import Job, Post
+from shared.models import Post
+from shared.post_views import Wanted
 from tests.world import KEY, World
 from worker import stage, submissions
 
@@ -130,11 +131,11 @@ def test_what_may_be_live_is_retried_only_on_the_users_word(world: World) -> Non
 def test_a_jobs_retry_leaves_alone_what_may_be_live(world: World) -> None:
     ids = world.job("acme", ["tired"], integration="int-tired")
     world.until_all(PostState.FAILED, ids)
-    with world.database.transaction() as session:
-        job = session.get_one(Job, world.post(ids[0]).job_id)
-        with pytest.raises(Conflict, match="confirm_not_published"):
-            second_thoughts.retry_job(session, job, confirmed=False)
-        assert second_thoughts.retry_job(session, job, confirmed=True) == ids
+    of_job = Wanted(profile_ids=None, job_id=world.post(ids[0]).job_id)
+    left = in_bulk.retry(world.database, of_job, confirmed=False)
+    assert (left.posts, left.may_be_live) == (0, 1)
+    assert in_bulk.retry(world.database, of_job, confirmed=True).posts == 1
+    assert in_bulk.retry(world.database, of_job, confirmed=True).posts == 0
 
 
 def draft_of_a_teammate(world: World) -> None:

@@ -67,7 +67,7 @@ def list_accounts(query: PageQuery) -> Response:
 def patch_account(path: IdPath, body: PatchAccount) -> Response:
     """Set a limit of one's own on calls, and what is known better of the networks' limits"""
     with services().database.transaction() as session:
-        account = _ours(session, path.id)
+        account = changeable(session, path.id)
         if "budget_limit" in body.model_fields_set:
             account.limit_override = body.budget_limit
         if "budget_reserve" in body.model_fields_set:
@@ -112,7 +112,7 @@ def resume_account(path: IdPath) -> Response:
 
 def _set_paused(account_id: str, *, paused: bool) -> Response:
     with services().database.transaction() as session:
-        account = _ours(session, account_id)
+        account = changeable(session, account_id)
         account.paused = paused
         session.flush()
         answer = _shown(session, account)
@@ -121,7 +121,7 @@ def _set_paused(account_id: str, *, paused: bool) -> Response:
     return answer
 
 
-def _ours(session: Session, account_id: str) -> Account:
+def changeable(session: Session, account_id: str) -> Account:
     """Raises `NotFound`, and `Forbidden` where profiles that the key may not see use it too."""
     account = None
     if is_id(account_id):

@@ -1,17 +1,19 @@
 """Jobs: what accepted requests have come to, in two shapes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from flask import Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shared import jobs, post_views, second_thoughts
+from shared import in_bulk, jobs, post_views, second_thoughts
 from shared.domain.states import JobState
 from shared.errors import Conflict, NotFound
 from shared.jobs import Outcome
 from shared.media import is_id
 from shared.models import AccountMedia, Job, JobMedia, Post
+from shared.post_views import Wanted
+from web.api import control
 from web.api.resource import problems, resource
 from web.auth import caller, profiles_in_sight
 from web.idempotency import Reply
@@ -20,7 +22,7 @@ from web.paging import next_cursor, number_of
 from web.schemas.common import IdPath, Page
 from web.schemas.jobs import JobPostsQuery, JobsQuery, JobView, PostView, ProgressView, RetryRequest
 from web.services import services
-from web.views import job_view, location, post_list
+from web.views import job_view, location, post_list, wake_uploads
 
 api = resource("jobs", "Accepted requests", write="publish")
 
@@ -71,7 +73,7 @@ def list_job_posts(path: IdPath, query: JobPostsQuery) -> Response:
     """List a job's posts, in the order of the request"""
     with services().database.transaction() as session:
         job = _visible(session, path.id)
-        wanted = post_views.Wanted(profile_ids=None, job_id=job.id, state=query.state)
+        wanted = Wanted(profile_ids=None, job_id=job.id, state=query.state)
         after = number_of(query.cursor)
         rows = post_views.listed(session, wanted, after=after, limit=query.limit)
         shown = post_list(session, rows)
@@ -94,7 +96,14 @@ def resume_job(path: IdPath) -> Response:
 @api.post("/jobs/<id>/cancel", responses={202: JobView, **problems(409)})
 def cancel_job(path: IdPath) -> Response:
     """Take back what has not been released yet; what Postiz holds is deleted there"""
-    return _change(path.id, _cancel)
+    job = _seen(path.id)
+    changed = in_bulk.cancel(services().database, Wanted(profile_ids=None, job_id=job.id))
+    with services().database.transaction() as session:
+        counts = jobs.outcome(session, job).counts
+    if not changed.posts and not {"cancelled", "cancelling"} & set(counts):
+        raise Conflict("The job has nothing left that could be taken back")
+    control.wake(changed)
+    return _answer(job.id)
 
 
 @api.post(
@@ -105,35 +114,47 @@ def cancel_job(path: IdPath) -> Response:
 def retry_job(path: IdPath) -> Response:
     """Try the failed posts again; what may be live only on your word that it is not"""
     confirmed = body_or(RetryRequest).confirm_not_published
-    return _change(
-        path.id,
-        lambda session, job: second_thoughts.retry_job(session, job, confirmed=confirmed),
-    )
+    job = _seen(path.id)
+    if job.kind in jobs.UPLOADS:
+        return _retry_uploads(job)
+    wanted = Wanted(profile_ids=None, job_id=job.id)
+    changed = in_bulk.retry(services().database, wanted, confirmed=confirmed)
+    if not changed.posts:
+        if changed.may_be_live:
+            raise Conflict(second_thoughts.MAY_BE_LIVE, code="may_be_live")
+        raise Conflict("The job has no failed posts")
+    control.wake(changed)
+    return _answer(job.id)
 
 
-def _cancel(session: Session, job: Job) -> None:
-    open_posts = select(Post.id).where(
-        Post.job_id == job.id, Post.state.in_(second_thoughts.CAN_BE_TAKEN_BACK)
-    )
-    if not second_thoughts.cancel(session, list(session.scalars(open_posts))):
-        raise Conflict("The job has nothing left that could be taken back")
+def _retry_uploads(job: Job) -> Response:
+    with services().database.transaction() as session:
+        waiting = second_thoughts.retry_uploads(session, job)
+    wake_uploads(waiting)
+    return _answer(job.id)
 
 
-def _change(job_id: str, change: Callable[[Session, Job], object]) -> Response:
+def _set_paused(job_id: str, *, paused: bool) -> Response:
     with services().database.transaction() as session:
         job = _visible(session, job_id)
-        change(session, job)
-        session.refresh(job)
-        found = jobs.outcome(session, job)
+        jobs.set_paused(session, job, paused=paused)
         used = select(Post.account_id).where(Post.job_id == job.id).distinct()
         accounts = session.scalars(used).all()
     for account_id in accounts:
         services().waker.look(account_id)
+    return _answer(job.id)
+
+
+def _answer(job_id: int) -> Response:
+    with services().database.transaction() as session:
+        job = session.get_one(Job, job_id)
+        found = jobs.outcome(session, job)
     return Reply(body=job_view(found), status=202, headers=location(job)).response()
 
 
-def _set_paused(job_id: str, *, paused: bool) -> Response:
-    return _change(job_id, lambda session, job: jobs.set_paused(session, job, paused=paused))
+def _seen(job_id: str) -> Job:
+    with services().database.transaction() as session:
+        return _visible(session, job_id)
 
 
 def _visible(session: Session, job_id: str) -> Job:

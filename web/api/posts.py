@@ -30,6 +30,7 @@ def list_posts(query: PostsQuery) -> Response:
             profile_ids=profiles_in_sight(session),
             state=query.state,
             integration_id=query.integration_id,
+            error_code=query.error_code,
             since=query.since,
             until=query.until,
         )

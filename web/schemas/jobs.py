@@ -51,6 +51,7 @@ class JobPostsQuery(PageQuery):
 
 class PostsQuery(JobPostsQuery):
     integration_id: str | None = None
+    error_code: str | None = Field(None, description="Why it failed, or waits")
     since: IsoTime | None = Field(None, alias="from", description="Due then or later")
     until: IsoTime | None = Field(None, alias="to", description="Due before then")
 

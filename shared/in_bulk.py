@@ -1,0 +1,152 @@
+"""Second thoughts about many posts: in batches of a transaction each, so that no lock lasts.
+
+Rows that a worker holds are passed over and come last, so that neither ever waits for the other's
+lock. Whatever is repeated changes nothing more.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy.orm import Session
+
+from shared import late_policy, second_thoughts
+from shared.db import Database
+from shared.domain.states import PostState
+from shared.errors import Unavailable
+from shared.late_policy import LatePolicy
+from shared.models import Handover, Post
+from shared.post_views import Wanted
+
+BATCH = 500
+#: For posts that workers hold at the moment (seconds).
+PATIENCE = 20.0
+#: Of a profile's or an account's: a user's draft is what was asked for, and stays.
+UNPUBLISHED = (PostState.PENDING, PostState.STAGING, PostState.STAGED, PostState.SCHEDULED)
+
+Change = Callable[[Session, Sequence[int]], object]
+
+
+@dataclass
+class Changed:
+    """How many posts were changed, and of which accounts they are. `may_be_live`: left as they are,
+    for nobody said that they are not on the network."""
+
+    posts: int = 0
+    may_be_live: int = 0
+    account_ids: set[int] = field(default_factory=set)
+
+
+def cancel(
+    database: Database,
+    wanted: Wanted,
+    *,
+    states: Sequence[PostState] = second_thoughts.CAN_BE_TAKEN_BACK,
+) -> Changed:
+    """Take back all that can be; what is being released at this moment as soon as that is over."""
+    changed = Changed()
+    open_now = [*wanted.conditions(), Post.state.in_(states)]
+    on_its_way = [
+        *wanted.conditions(),
+        Post.state == PostState.RELEASING,
+        Post.take_back.is_(False),
+    ]
+    # a post may come back from its release, or begin it, while the others are taken back
+    while _all(database, changed, open_now, second_thoughts.cancel) + _all(
+        database, changed, on_its_way, _wish
+    ):
+        continue
+    return changed
+
+
+def _wish(session: Session, ids: Sequence[int]) -> None:
+    session.execute(update(Post).where(Post.id.in_(ids)).values(take_back=True))
+
+
+def retry(database: Database, wanted: Wanted, *, confirmed: bool) -> Changed:
+    """Have what failed until now tried again; without the word, only what was never released.
+
+    Posts that are held because they are late are let go.
+    """
+    changed = Changed()
+    with database.transaction() as session:
+        begun = session.scalar(select(func.now()))
+    failed = [*wanted.conditions(), Post.state == PostState.FAILED, Post.updated_at <= begun]
+    free = failed if confirmed else [*failed, ~_may_be_live()]
+    held = [
+        *wanted.conditions(),
+        Post.state == PostState.PENDING,
+        Post.late_policy == LatePolicy.HELD,
+    ]
+    _all(database, changed, held, late_policy.let_go)
+    _all(database, changed, free, second_thoughts.again)
+    if not confirmed:
+        with database.transaction() as session:
+            live = select(func.count()).select_from(Post).where(*failed, _may_be_live())
+            changed.may_be_live = session.scalar(live) or 0
+    return changed
+
+
+def _may_be_live() -> ColumnElement[bool]:
+    return exists().where(
+        Handover.post_id == Post.id,
+        Handover.released_at.is_not(None),
+        Handover.buried_at.is_(None),
+    )
+
+
+def _all(
+    database: Database, changed: Changed, which: Sequence[ColumnElement[bool]], change: Change
+) -> int:
+    """Change every post that is `which`, and is no longer once it was changed."""
+    before = changed.posts
+    deadline = time.monotonic() + PATIENCE
+    while _any(database, which):
+        if time.monotonic() > deadline:
+            raise Unavailable("Some posts are busy; what is done is done: ask again", retry_after=1)
+        if not _pass(database, changed, which, change):
+            time.sleep(0.05)
+    return changed.posts - before
+
+
+def _any(database: Database, which: Sequence[ColumnElement[bool]]) -> bool:
+    with database.transaction() as session:
+        return session.scalar(select(Post.id).where(*which).limit(1)) is not None
+
+
+def _pass(
+    database: Database, changed: Changed, which: Sequence[ColumnElement[bool]], change: Change
+) -> int:
+    """Once through all of them, leaving out what somebody holds; how many were changed."""
+    number, after = 0, 0
+    while True:
+        with database.transaction() as session:
+            rows = session.execute(
+                select(Post.id, Post.account_id)
+                .where(*which, Post.id > after)
+                .order_by(Post.id)
+                .limit(BATCH)
+                .with_for_update(key_share=True, skip_locked=True)
+            ).all()
+            if rows:
+                change(session, [row.id for row in rows])
+        number += len(rows)
+        changed.posts += len(rows)
+        changed.account_ids |= {row.account_id for row in rows}
+        if len(rows) < BATCH:
+            return number
+        after = rows[-1].id
+
+
+def tidy(session: Session) -> None:
+    """Take back what could not be while it was being released, and now can; called by the sweep."""
+    ids = session.scalars(
+        select(Post.id)
+        .where(Post.take_back, Post.state != PostState.RELEASING)
+        .order_by(Post.id)
+        .limit(BATCH)
+        .with_for_update(key_share=True, skip_locked=True)
+    ).all()
+    second_thoughts.cancel(session, ids)
+    session.execute(update(Post).where(Post.id.in_(ids)).values(take_back=False))
