@@ -28,11 +28,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class FieldError:
-    """What is wrong with one field; `field` is a dotted path such as `items.3.caption`."""
+    """What is wrong with one field; `field` is a dotted path such as `items.3.caption`.
+
+    `row`: of a request of many, counted from 0. `remedy`: a sentence that says what to do.
+    """
 
     field: str
     message: str
     code: str = "invalid"
+    row: int | None = None
+    remedy: str | None = None
 
 
 class PressroomError(Exception):

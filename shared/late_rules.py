@@ -4,15 +4,18 @@ Which caption and settings are theirs depends on the network, which nobody knew.
 words wait in the job's options under `late`, by the post's position.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shared.domain.rows import Channel, Known, Medium, PlannedPost, Row, faults_of
+from shared import media, posts
+from shared.domain.medium import Medium
+from shared.domain.rows import Channel, Known, Row, faults_of, planned
 from shared.errors import FieldError
-from shared.models import Job, Media, Post
+from shared.models import Account, Job, Post
 
 LATE = "late"
 
@@ -39,16 +42,18 @@ def resolve(session: Session, post: Post, channel: Channel) -> list[FieldError]:
     """
     job = session.get_one(Job, post.job_id)
     row = _row(post, job.options.get(LATE, {}).get(str(post.position), {}))
+    made = planned(row, channel, post.media_ids)
     post.integration_identifier, post.integration_name = channel.identifier, channel.name
-    post.content, post.settings = row.content_for(channel), row.settings_for(channel)
-    planned = PlannedPost(
-        row=row,
-        channel=channel,
-        content=post.content,
-        settings=post.settings,
-        media_ids=post.media_ids,
-    )
-    return faults_of(planned, Known(channels=None, media=_media(session, post)))
+    post.content, post.settings = made.content, made.settings
+    if made.assumed:
+        posts.add_events(session, [post.id], "settings_assumed", _words(made.assumed))
+    own = session.scalar(select(Account.rule_overrides).where(Account.id == post.account_id))
+    known = Known(channels=None, media=_media(session, post), overrides=own or {})
+    return faults_of(made, known)
+
+
+def _words(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}: {json.dumps(value)}" for name, value in settings.items())
 
 
 def _row(post: Post, kept: dict[str, Any]) -> Row:
@@ -64,5 +69,4 @@ def _row(post: Post, kept: dict[str, Any]) -> Row:
 
 
 def _media(session: Session, post: Post) -> dict[str, Medium]:
-    rows = session.execute(select(Media.id, Media.mime).where(Media.id.in_(post.media_ids)))
-    return {str(number): Medium(id=number, mime=mime) for number, mime in rows}
+    return media.known(session, post.profile_id, [str(media_id) for media_id in post.media_ids])

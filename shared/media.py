@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from shared.db import Database
-from shared.domain.rows import Medium
+from shared.domain.medium import Medium
 from shared.errors import InvalidRequest, NotFound
 from shared.fetching import read_url
 from shared.models import Media
@@ -60,9 +60,19 @@ def add_url(session: Session, profile_id: str, url: str) -> Media:
 def known(session: Session, profile_id: str, ids: Collection[str]) -> dict[str, Medium]:
     """Which of `ids` are media of the profile, by the ids as they were given."""
     numbers = {int(text) for text in ids if is_id(text)}
-    query = select(Media.id, Media.mime).where(Media.profile_id == profile_id)
-    rows = session.execute(query.where(Media.id.in_(numbers)))
-    return {str(number): Medium(id=number, mime=mime) for number, mime in rows}
+    query = select(Media).where(Media.profile_id == profile_id, Media.id.in_(numbers))
+    return {str(row.id): _medium(row) for row in session.scalars(query)}
+
+
+def _medium(row: Media) -> Medium:
+    return Medium(
+        id=row.id,
+        mime=row.mime,
+        size=row.size,
+        width=row.width,
+        height=row.height,
+        duration=row.duration,
+    )
 
 
 def is_id(text: str) -> bool:

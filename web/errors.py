@@ -47,6 +47,8 @@ class Fault(BaseModel):
     field: str
     message: str
     code: str
+    row: int | None = Field(None, description="Of a bulk, counted from 0")
+    remedy: str | None = Field(None, description="What to do about it")
 
 
 class Problem(BaseModel):
@@ -76,7 +78,7 @@ def problem(
         detail=detail,
         code=code,
         retryable=status in RETRYABLE if retryable is None else retryable,
-        errors=[Fault(field=f.field, message=f.message, code=f.code) for f in fields] or None,
+        errors=[Fault(**vars(field)) for field in fields] or None,
     )
     text = json.dumps(body.model_dump(exclude_none=True), ensure_ascii=False)
     response = Response(text, status, content_type="application/problem+json")

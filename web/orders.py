@@ -69,6 +69,7 @@ def check(session: Session, order: Order) -> Checked:
     known = Known(
         channels=accepting.known_channels(session, account),
         media=media.known(session, order.profile_id, used),
+        overrides=account.rule_overrides,
     )
     checked = check_rows(rows, known)
     posts = [post for row in checked for post in row.posts]

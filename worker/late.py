@@ -9,7 +9,7 @@ from shared import accounts as known
 from shared import late_rules, posts
 from shared.domain.rows import Channel
 from shared.domain.states import PostState
-from shared.errors import PressroomError
+from shared.errors import FieldError, PressroomError
 from shared.models import Account, Integration, Post, Profile
 from shared.postiz import RemoteIntegration
 from worker import accounts, calling
@@ -73,16 +73,25 @@ def _check(session: Session, account_id: int, rows: Sequence[RemoteIntegration])
                 [post.id],
                 PostState.PENDING,
                 code="not_publishable",
-                message="; ".join(faults),
-                hint="Correct what is named, then publish it again.",
+                message="; ".join(f"{fault.field}: {fault.message}" for fault in faults),
+                hint=_hint(faults),
             )
 
 
-def _faults(session: Session, post: Post, row: Integration | None) -> list[str]:
+def _hint(faults: Sequence[FieldError]) -> str:
+    remedies = dict.fromkeys(fault.remedy for fault in faults if fault.remedy)
+    return " ".join([*remedies, "Then publish it again."])
+
+
+def _faults(session: Session, post: Post, row: Integration | None) -> list[FieldError]:
     if row is None:
-        return [f"there is no integration {post.integration_id!r} in this profile's Postiz"]
+        message = f"there is no integration {post.integration_id!r} in this profile's Postiz"
+        return [_fault(message, "Name one that GET /postiz/integrations lists.")]
     if row.disabled:
-        return [f"the integration {row.name!r} is disabled in Postiz"]
+        return [_fault(f"{row.name!r} is disabled in Postiz", "Connect it again in Postiz.")]
     channel = Channel(id=row.id, identifier=row.identifier, name=row.name, disabled=row.disabled)
-    faults = late_rules.resolve(session, post, channel)
-    return [f"{fault.field}: {fault.message}" for fault in faults]
+    return late_rules.resolve(session, post, channel)
+
+
+def _fault(message: str, remedy: str) -> FieldError:
+    return FieldError(field="integration_ids", message=message, remedy=remedy)

@@ -6,6 +6,8 @@ import re
 LINK_LENGTH = 23
 
 _LINK = re.compile(r"https?://\S+", re.IGNORECASE)
+#: What looks like a host's name, and may be one: `example.com`, `go.example.io/now`.
+_BARE_LINK = re.compile(r"(?<![@\w.])(?:[a-z0-9-]+\.)+[a-z]{2,}(?:/\S*)?", re.IGNORECASE)
 #: Several code points that show as one emoji: flags, and parts held together by joiners.
 _JOINED_EMOJI = re.compile(
     "[\U0001f1e6-\U0001f1ff]{2}"
@@ -17,7 +19,7 @@ _SINGLE = ((0, 4351), (8192, 8205), (8208, 8223), (8242, 8247))
 
 def plain_length(text: str) -> int:
     """As Postiz counts for most networks: UTF-16 code units, the length that JavaScript knows."""
-    return len(text.encode("utf-16-le")) // 2
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def weighted_length(text: str) -> int:
@@ -25,6 +27,14 @@ def weighted_length(text: str) -> int:
     text, links = _LINK.subn("", text)
     text, emoji = _JOINED_EMOJI.subn("", text)
     return links * LINK_LENGTH + emoji * 2 + sum(_weight(ord(character)) for character in text)
+
+
+def possible_weighted_length(text: str) -> int:
+    """As long as X may make it: it takes some addresses without https:// for links too."""
+    bare = sum(
+        max(0, LINK_LENGTH - len(found)) for found in _BARE_LINK.findall(_LINK.sub("", text))
+    )
+    return weighted_length(text) + bare
 
 
 def _weight(code: int) -> int:

@@ -4,8 +4,8 @@
 by an integration's id, which wins. null in place of a number: no limit.
 """
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from shared.domain.limits import KINDS, LIMITS, Confidence, Limit, Limits, Source
@@ -61,18 +61,13 @@ def merged(saved: Overrides, change: Mapping[str, Any]) -> dict[str, Any]:
     return {key: values for key, values in both.items() if values is not None}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Limited:
-    """Tells the limits of a channel, with what its account overrides."""
-
-    overrides: Overrides
-
-    def of(self, identifier: str, integration_id: str) -> Limits:
-        own = {**self.overrides.get(identifier, {}), **self.overrides.get(integration_id, {})}
-        known: Mapping[str, Limit] = LIMITS.get(identifier, {})
-        if not own:
-            return known
-        return {**known, **{name: _own(known.get(name), value) for name, value in own.items()}}
+def limits_of(keys: Sequence[str], overrides: Overrides) -> Limits:
+    """The limits of a channel; `keys`: by what it may be named, the most special first."""
+    known = next((LIMITS[key] for key in keys if key in LIMITS), {})
+    if not overrides:
+        return known
+    own = {name: value for key in reversed(keys) for name, value in overrides.get(key, {}).items()}
+    return {**known, **{name: _own(known.get(name), value) for name, value in own.items()}}
 
 
 _OURS = Source(name="rule_overrides of the account", checked=None, confidence=Confidence.DOCUMENTED)

@@ -200,7 +200,13 @@ def test_the_youtube_title_fills_the_settings(api: Api, media: str) -> None:
     [
         ({"integration_ids": ["int-none"]}, ("integration_ids.0", "unknown_integration")),
         ({"integration_ids": ["int-x-disabled"]}, ("integration_ids.0", "integration_disabled")),
-        ({"integration_ids": ["int-x"]}, ("settings.int-x.who_can_reply_post", "missing_setting")),
+        (
+            {
+                "integration_ids": ["int-x"],
+                "settings": {"int-x": {"who_can_reply_post": "nobody"}},
+            },
+            ("settings.int-x.who_can_reply_post", "invalid_setting"),
+        ),
         (
             {"integration_ids": ["int-mastodon", "int-mastodon"]},
             ("integration_ids.1", "repeated_integration"),
@@ -242,7 +248,6 @@ def test_every_bad_row_is_told_and_no_good_one_is_written(api: Api) -> None:
     items[99] = {"media_ids": ["5"]}
     before = api.rows()
     told = faults(bulk(api, items))
-    assert ("items.3.settings.int-tiktok.privacy_level", "missing_setting") in told
     assert ("items.3.media_ids", "media_refused") in told
     assert ("items.40.caption", "caption_too_long") in told
     assert ("items.99.media_ids.0", "unknown_media") in told
@@ -299,11 +304,11 @@ def test_where_no_list_is_to_be_had_posts_are_accepted_and_resolved_later(strang
 
 
 def test_what_is_resolved_late_is_checked_late(strange: Api) -> None:
-    assert publish(strange, integration_ids=["int-new"]).status_code == 202
+    assert publish(strange, integration_ids=["int-new"], caption="a" * 300).status_code == 202
     with strange.services.database.transaction() as session:
         post = session.scalars(select(Post)).one()
         found = late_rules.resolve(session, post, Channel(id="int-new", identifier="x"))
-    assert [fault.code for fault in found] == ["missing_setting"]
+    assert [fault.code for fault in found] == ["caption_too_long"]
 
 
 def test_an_unconfigured_profile_is_told_how_to_configure_it(bare_api: Api) -> None:

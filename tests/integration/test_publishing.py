@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from shared.domain.states import PostState
-from shared.models import Handover, Submission
+from shared.models import Account, Handover, Submission
 from tests.world import KEY, World
 from worker import submissions, sweep
 from worker.decisions import MAX_ATTEMPTS
@@ -246,13 +246,26 @@ def test_a_post_accepted_before_the_integrations_were_known_is_checked_before_it
 ) -> None:
     world.profile(key=KEY)
     good = world.job("acme", ["fine"], integration="int-mastodon", identifier=None)
-    bad = world.job("acme", ["no settings"], integration="int-x", identifier=None)
+    bad = world.job("acme", ["a" * 300], integration="int-x", identifier=None)
+    assumed = world.job("acme", ["no settings"], integration="int-x", identifier=None)
     gone = world.job("acme", ["nowhere"], integration="int-gone", identifier=None)
-    world.until_all(PostState.PUBLISHED, good)
+    world.until_all(PostState.PUBLISHED, good + assumed)
     world.until_all(PostState.FAILED, bad + gone)
-    assert "settings.int-x.who_can_reply_post" in (world.post(bad[0]).error_message or "")
+    assert "caption: x takes 280 characters" in (world.post(bad[0]).error_message or "")
+    assert "Shorten it by 20" in (world.post(bad[0]).error_hint or "")
+    assert world.post(assumed[0]).settings == X
+    assert "settings_assumed" in world.timeline(assumed[0])
     assert "int-gone" in (world.post(gone[0]).error_message or "")
     assert counted_calls(world) == 1
+
+
+def test_a_late_check_knows_the_accounts_own_limits(world: World) -> None:
+    world.profile(key=KEY)
+    with world.database.transaction() as session:
+        session.execute(update(Account).values(rule_overrides={"x": {"characters": 10}}))
+    ids = world.job("acme", ["of 11 chars"], integration="int-x", identifier=None)
+    world.until_all(PostState.FAILED, ids)
+    assert "x takes 10 characters" in (world.post(ids[0]).error_message or "")
 
 
 def test_a_post_that_kills_its_worker_every_time_is_given_up(world: World) -> None:

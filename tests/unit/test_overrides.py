@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.limits import KINDS, LIMITS
-from shared.domain.overrides import Limited, faults, merged
+from shared.domain.overrides import Overrides, faults, limits_of, merged
 
 
 @pytest.mark.parametrize(
@@ -56,25 +56,33 @@ def test_no_json_makes_the_check_fail(overrides: dict[str, Any]) -> None:
 
 
 def test_a_channels_own_limit_wins_over_its_networks_and_the_rest_stays() -> None:
-    limited = Limited(overrides={"x": {"characters": 1000}, "int-1": {"characters": 4000}})
-    assert limited.of("x", "int-1")["characters"].value == 4000
-    assert limited.of("x", "int-2")["characters"].value == 1000
-    assert limited.of("x", "int-1")["media_most"] == LIMITS["x"]["media_most"]
-    assert limited.of("mastodon", "int-1")["characters"].value == 4000
-    assert limited.of("mastodon", "int-2") == LIMITS["mastodon"]
+    overrides = {"x": {"characters": 1000}, "int-1": {"characters": 4000}}
+    assert limits_of(["int-1", "x"], overrides)["characters"].value == 4000
+    assert limits_of(["int-2", "x"], overrides)["characters"].value == 1000
+    assert limits_of(["int-1", "x"], overrides)["media_most"] == LIMITS["x"]["media_most"]
+    assert limits_of(["int-1", "mastodon"], overrides)["characters"].value == 4000
+    assert limits_of(["int-2", "mastodon"], overrides) == LIMITS["mastodon"]
+
+
+def test_an_override_of_instagram_holds_for_both_ways_to_it() -> None:
+    keys = ["int-1", "instagram-standalone", "instagram"]
+    overrides = {"instagram": {"posts_per_day": 100}}
+    assert limits_of(keys, overrides)["posts_per_day"].value == 100
+    overrides["instagram-standalone"] = {"posts_per_day": 50}
+    assert limits_of(keys, overrides)["posts_per_day"].value == 50
 
 
 def test_an_override_stays_as_sure_as_what_it_stands_for_and_may_be_no_limit() -> None:
-    limited = Limited(overrides={"tiktok": {"posts_per_day": None}, "telegram": {"media_most": 3}})
-    none = limited.of("tiktok", "int-1")["posts_per_day"]
+    overrides: Overrides = {"tiktok": {"posts_per_day": None}, "telegram": {"media_most": 3}}
+    none = limits_of(["int-1", "tiktok"], overrides)["posts_per_day"]
     assert (none.value, none.source) == (None, LIMITS["tiktok"]["posts_per_day"].source)
-    assert limited.of("telegram", "int-1")["media_most"].source.checked is None
+    assert limits_of(["int-1", "telegram"], overrides)["media_most"].source.checked is None
 
 
 def test_of_a_network_that_is_not_known_only_what_the_owner_says_is_known() -> None:
-    limited = Limited(overrides={"int-1": {"posts_per_day": 3}})
-    assert set(limited.of("vk", "int-1")) == {"posts_per_day"}
-    assert limited.of("vk", "int-2") == {}
+    overrides = {"int-1": {"posts_per_day": 3}}
+    assert set(limits_of(["int-1", "vk"], overrides)) == {"posts_per_day"}
+    assert limits_of(["int-2", "vk"], overrides) == {}
 
 
 def test_a_change_is_merged_key_by_key_and_null_drops_a_key() -> None:

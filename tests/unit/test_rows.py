@@ -4,17 +4,21 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.domain.rows import Channel, Known, Medium, PlannedPost, Row, check_rows
+from shared.domain.medium import Medium
+from shared.domain.rows import Channel, Known, PlannedPost, Row, check_rows
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 X = Channel(id="int-x", identifier="x", name="On X")
 MASTO = Channel(id="int-m", identifier="mastodon", name="On Mastodon")
 GONE = Channel(id="int-gone", identifier="mastodon", name="Old", disabled=True)
 TUBE = Channel(id="int-y", identifier="youtube", name="Tube")
+PINS = Channel(id="int-p", identifier="pinterest", name="Pins")
+GRAM = Channel(id="int-g", identifier="instagram-standalone", name="Gram")
 KNOWN = Known(
-    channels={channel.id: channel for channel in (X, MASTO, GONE, TUBE)},
+    channels={channel.id: channel for channel in (X, MASTO, GONE, TUBE, PINS, GRAM)},
     media={"1": Medium(id=1, mime="video/mp4"), "2": Medium(id=2, mime=None)},
 )
+NOBODY = {"x": {"who_can_reply_post": "nobody"}}
 EVERYONE = {"x": {"who_can_reply_post": "everyone"}}
 
 
@@ -59,7 +63,7 @@ def test_the_youtube_title_is_used_where_the_settings_have_none() -> None:
     assert good(replace(tube, settings=shown))[0].settings["title"] == "Mine"
     own = {"youtube": {"type": "public", "title": "Own"}}
     assert good(replace(tube, settings=own))[0].settings["title"] == "Own"
-    assert places(tube) == [("settings.int-y.type", "missing_setting")]
+    assert good(tube)[0].settings == {"type": "public", "title": "Mine"}
 
 
 def test_media_are_known_by_their_numbers() -> None:
@@ -72,23 +76,27 @@ def test_every_fault_of_every_row_is_told_by_its_place() -> None:
         row(path="items.1.", integration_ids=["int-m", "int-none"]),
         row(path="items.2.", integration_ids=["int-gone"]),
         row(path="items.3.", integration_ids=[]),
-        row(path="items.4.", integration_ids=["int-x"]),
+        row(path="items.4.", integration_ids=["int-x"], settings=NOBODY),
         row(path="items.5.", caption="a" * 501),
         row(path="items.6.", captions={"mastodon": "a" * 501}),
         row(path="items.7.", integration_ids=["int-m", "int-m"]),
-        row(path="items.8.", integration_ids=["int-y"], settings={"youtube": {"type": "public"}}),
+        row(path="items.8.", integration_ids=["int-y"], caption="a"),
+        row(path="items.9.", integration_ids=["int-y"], media_ids=["1"], youtube_title="a"),
+        row(path="items.10.", integration_ids=["int-p"], media_ids=["2"]),
     ]
     assert places(*rows) == [
         ("items.0.media_ids.1", "unknown_media"),
         ("items.1.integration_ids.1", "unknown_integration"),
         ("items.2.integration_ids.0", "integration_disabled"),
         ("items.3.integration_ids", "missing_integration"),
-        ("items.4.settings.int-x.who_can_reply_post", "missing_setting"),
+        ("items.4.settings.x.who_can_reply_post", "invalid_setting"),
         ("items.5.caption", "caption_too_long"),
         ("items.6.captions_per_platform.mastodon", "caption_too_long"),
         ("items.7.integration_ids.1", "repeated_integration"),
         ("items.8.settings.int-y.title", "missing_setting"),
         ("items.8.media_ids", "media_refused"),
+        ("items.9.youtube_title", "invalid_setting"),
+        ("items.10.settings.int-p.board", "missing_setting"),
     ]
 
 
@@ -102,3 +110,50 @@ def test_a_post_that_no_call_can_carry_is_refused_with_its_size() -> None:
     """Counted as it is sent: a letter that takes three bytes counts three."""
     assert places(row(position=2, caption="語" * 32_000)) == [("caption", "too_large")]
     assert ("caption", "too_large") not in places(row(caption="語" * 31_000))
+
+
+def test_each_fault_names_its_row_and_what_to_do() -> None:
+    rows = [
+        row(position=7, path="items.7.", integration_ids=["int-p", "int-none"], media_ids=["9"])
+    ]
+    [one] = check_rows(rows, KNOWN)
+    assert len(one.faults) == 2
+    for fault in one.faults:
+        assert fault.row == 7
+        assert fault.remedy
+    [alone] = check_rows([row(integration_ids=[])], KNOWN)
+    assert alone.faults[0].row is None
+
+
+def test_what_stands_under_instagram_serves_the_standalone_one_too_unless_it_has_its_own() -> None:
+    post = row(
+        integration_ids=["int-g"],
+        media_ids=["1"],
+        captions={"instagram": "for both"},
+        settings={"instagram": {"post_type": "story", "a": 1}},
+    )
+    [made] = good(post)
+    assert (made.content, made.settings) == ("for both", {"post_type": "story", "a": 1})
+    own = {**post.settings, "instagram-standalone": {"post_type": "post"}}
+    [made] = good(replace(post, settings=own))
+    assert made.settings == {"post_type": "post", "a": 1}
+
+
+def test_what_a_network_demands_and_nobody_gave_is_assumed_and_told() -> None:
+    both = row(
+        integration_ids=["int-x", "int-y", "int-m"], media_ids=["1"], caption="A day out\nmore"
+    )
+    x, tube, masto = good(both)
+    assert x.settings == x.assumed == {"who_can_reply_post": "everyone"}
+    assert tube.settings == tube.assumed == {"type": "public", "title": "A day out"}
+    assert masto.settings == masto.assumed == {}
+    own = {"int-y": {"type": "private", "title": None, "tags": ["a"]}}
+    [_, tube, _] = good(replace(both, settings=own))
+    assert tube.assumed == {"title": "A day out"}
+    assert tube.settings == {"type": "private", "title": "A day out", "tags": ["a"]}
+
+
+def test_an_account_of_its_own_limits_is_checked_by_them() -> None:
+    long = row(caption="a" * 501)
+    assert places(long) == [("caption", "caption_too_long")]
+    assert good(long, known=replace(KNOWN, overrides={"int-m": {"characters": 600}}))

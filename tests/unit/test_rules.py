@@ -1,12 +1,17 @@
 """What each network would refuse: settings, captions, media."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from shared.domain.limits import LIMITS, Confidence
+from shared.domain.medium import Medium
 from shared.domain.networks import NETWORKS
-from shared.domain.rules import violations
+from shared.domain.overrides import Overrides, limits_of
+from shared.domain.rules import ERRORS, violations
 
 MP4, PNG = "video/mp4", "image/png"
 TIKTOK: Mapping[str, Any] = {
@@ -50,15 +55,21 @@ def fields(
     good_settings, good_mimes = GOOD[identifier]
     found = violations(
         identifier,
+        LIMITS[identifier],
         content=content,
         settings=good_settings if settings is None else settings,
-        mimes=good_mimes if mimes is None else mimes,
+        media=media(good_mimes if mimes is None else mimes),
     )
+    assert all(fault.message and fault.remedy for fault in found)
     return [fault.field for fault in found]
 
 
+def media(mimes: Sequence[str | None]) -> list[Medium]:
+    return [Medium(id=number, mime=mime) for number, mime in enumerate(mimes)]
+
+
 def test_there_is_an_example_for_every_network() -> None:
-    assert set(GOOD) == set(NETWORKS)
+    assert set(GOOD) == set(NETWORKS) == set(LIMITS)
 
 
 @pytest.mark.parametrize("identifier", GOOD)
@@ -74,7 +85,7 @@ def test_each_required_setting_is_named_when_it_is_missing(identifier: str) -> N
 
 @pytest.mark.parametrize("identifier", GOOD)
 def test_a_caption_may_be_as_long_as_the_network_takes_and_no_longer(identifier: str) -> None:
-    most = NETWORKS[identifier].characters
+    most = int(LIMITS[identifier]["characters"].value or 0)
     assert fields(identifier, content="a" * most) == []
     assert fields(identifier, content="a" * (most + 1)) == ["caption"]
 
@@ -147,10 +158,50 @@ def test_a_post_of_nothing_is_refused_on_every_network() -> None:
 
 def test_a_network_that_we_do_not_know_is_left_to_postiz() -> None:
     long = "a" * 9000
-    assert violations("vk", content=long, settings={}, mimes=[MP4, PNG]) == []
+    assert violations("vk", {}, content=long, settings={}, media=media([MP4, PNG])) == []
 
 
 def test_a_missing_setting_says_what_it_may_be() -> None:
-    [fault] = violations("x", content="a", settings={}, mimes=[])
+    [fault] = violations("x", LIMITS["x"], content="a", settings={}, media=[])
     assert "everyone" in fault.message
     assert fault.code == "missing_setting"
+    assert fault.remedy
+    assert '{"x": {"who_can_reply_post": …}}' in fault.remedy
+
+
+def test_a_limit_of_the_accounts_own_holds_instead_of_the_networks() -> None:
+    def codes(length: int, overrides: Overrides) -> list[str]:
+        limits = limits_of(["int-1", "x"], overrides)
+        settings = GOOD["x"][0]
+        found = violations("x", limits, content="a" * length, settings=settings, media=[])
+        return [fault.code for fault in found]
+
+    assert codes(281, {}) == ["caption_too_long"]
+    assert codes(281, {"x": {"characters": 4000}}) == []
+    assert codes(4001, {"int-1": {"characters": 4000}}) == ["caption_too_long"]
+    assert codes(90_000, {"x": {"characters": None}}) == []
+
+
+def test_a_caption_too_long_for_x_says_how_a_verified_account_is_told() -> None:
+    [fault] = violations(
+        "x", LIMITS["x"], content="a" * 300, settings=GOOD["x"][0], media=media([])
+    )
+    assert fault.remedy is not None
+    for word in ("Shorten it by 20", "captions_per_platform.x", "rule_overrides", "4000"):
+        assert word in fault.remedy
+
+
+@pytest.mark.parametrize("identifier", LIMITS)
+def test_what_is_refused_is_certain_and_what_is_not_certain_is_only_warned_of(
+    identifier: str,
+) -> None:
+    for name, limit in LIMITS[identifier].items():
+        assert (name in ERRORS) == (limit.source.confidence is Confidence.CERTAIN)
+
+
+@given(title=st.text(max_size=120))
+def test_a_title_is_as_long_as_postiz_counts_it(title: str) -> None:
+    """In units of UTF-16, as JavaScript does."""
+    length = len(title.encode("utf-16-le", "surrogatepass")) // 2
+    settings = {**GOOD["youtube"][0], "title": title}
+    assert (fields("youtube", settings=settings) == []) == (2 <= length <= 100)

@@ -1,0 +1,204 @@
+"""Warnings about rows that are published all the same: guesses, and what was assumed or unchecked.
+
+What is certain is an error (shared/domain/rules.py). The same thing said of many rows is said once,
+with the numbers of the rows.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from shared.domain.lengths import possible_weighted_length, weighted_length
+from shared.domain.limits import KINDS, LIMITS, Limit
+from shared.domain.medium import Medium
+from shared.domain.networks import NETWORKS
+from shared.domain.rows import Channel, CheckedRow, Known, PlannedPost, Row
+from shared.domain.videos import video_advice
+from shared.domain.warned import Advice, Said, about_limit
+
+
+def advise(rows: Iterable[CheckedRow], known: Known) -> list[Advice]:
+    """All that is worth saying of the rows that have no faults."""
+    found = _Collected()
+    posts = [post for one in rows for post in one.posts]
+    checker = _Checker(known=known)
+    for post in posts:
+        for said in checker.of(post):
+            found.add(said, post.row.position)
+    for said, index in _too_many(posts, known):
+        found.add(said, index)
+    for said, index in _unused_words(posts, known):
+        found.add(said, index)
+    return found.advice()
+
+
+class _Collected:
+    """What was said, in the order in which it was said first."""
+
+    def __init__(self) -> None:
+        self._indexes: dict[Said, dict[int, None]] = {}
+
+    def add(self, said: Said, index: int) -> None:
+        self._indexes.setdefault(said, {})[index] = None
+
+    def advice(self) -> list[Advice]:
+        return [
+            Advice(said=said, indexes=sorted(indexes)) for said, indexes in self._indexes.items()
+        ]
+
+
+@dataclass(kw_only=True)
+class _Checker:
+    """Looks at posts one by one; what a medium comes to on a channel is worked out once."""
+
+    known: Known
+    _media: dict[tuple[int, str], list[Said]] = field(default_factory=dict)
+
+    def of(self, post: PlannedPost) -> Iterator[Said]:
+        identifier = post.channel.identifier
+        if identifier is None:
+            yield _UNCHECKED
+            return
+        if identifier not in NETWORKS:
+            yield _unknown_network(identifier)
+        if post.assumed:
+            yield _assumed(identifier, post)
+        if identifier == "x" and _may_be_too_long(post, self.known):
+            yield _LINKS
+        for medium in self.known.media_of(post.row):
+            yield from self._of_medium(medium, identifier, post.channel)
+
+    def _of_medium(self, medium: Medium, identifier: str, channel: Channel) -> list[Said]:
+        key = (medium.id, channel.id)
+        if key not in self._media:
+            limits = self.known.limits(channel)
+            self._media[key] = list(video_advice(medium, identifier, limits))
+        return self._media[key]
+
+
+_UNCHECKED = Said(
+    code="integrations_unknown",
+    message="Postiz has not told its integrations yet, so nothing was checked by their rules",
+    remedy="It is done before they are published; a post that breaks one then fails, and says why.",
+)
+_LINKS = Said(
+    code="caption_may_be_too_long",
+    message="X counts an address without https:// as 23 characters if it takes it for a link",
+    remedy="Shorten the caption by as much, or write the address out.",
+)
+
+
+def _unknown_network(identifier: str) -> Said:
+    return Said(
+        code="unknown_network",
+        message=f"no rules are known of {identifier}: Postiz decides",
+        remedy="Try one post before a bulk.",
+    )
+
+
+def _assumed(identifier: str, post: PlannedPost) -> Said:
+    """A title is each row's own, so it is said that there is one, not which."""
+    shown = {**post.assumed, "title": "the caption's first line"} if _titled(post) else post.assumed
+    words = ", ".join(f"{name} {_word(value)}" for name, value in shown.items())
+    return Said(
+        code="default_setting_used",
+        message=f"{identifier} demands settings that were not given, so these are used: {words}",
+        remedy=f'Give them as "settings": {{"{identifier}": {{…}}}} if they are to be others.',
+    )
+
+
+def _titled(post: PlannedPost) -> bool:
+    return "title" in post.assumed
+
+
+def _word(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _may_be_too_long(post: PlannedPost, known: Known) -> bool:
+    limit = known.limits(post.channel).get("characters")
+    if limit is None or limit.value is None:
+        return False
+    return weighted_length(post.content) <= limit.value < possible_weighted_length(post.content)
+
+
+def _too_many(posts: Sequence[PlannedPost], known: Known) -> Iterator[tuple[Said, int]]:
+    """Posts beyond what a network takes in a time, as far as this request goes."""
+    for channels, theirs in _by_channel(posts):
+        for name, limit in known.limits(channels).items():
+            if KINDS[name].window is not None and not limit.shared:
+                yield from _beyond(theirs, channels, name, limit, known)
+    for identifier, theirs in _by_network(posts):
+        for name, limit in LIMITS.get(identifier, {}).items():
+            if KINDS[name].window is not None and limit.shared:
+                own = known.limits(Channel(id=identifier, identifier=identifier))[name]
+                yield from _beyond(theirs, theirs[0].channel, name, own, known)
+
+
+def _by_channel(posts: Sequence[PlannedPost]) -> Iterable[tuple[Channel, list[PlannedPost]]]:
+    found: dict[Channel, list[PlannedPost]] = defaultdict(list)
+    for post in posts:
+        found[post.channel].append(post)
+    return found.items()
+
+
+def _by_network(posts: Sequence[PlannedPost]) -> Iterable[tuple[str, list[PlannedPost]]]:
+    found: dict[str, list[PlannedPost]] = defaultdict(list)
+    for post in posts:
+        found[post.channel.identifier or ""].append(post)
+    return found.items()
+
+
+def _beyond(
+    posts: Sequence[PlannedPost], channel: Channel, name: str, limit: Limit, known: Known
+) -> Iterator[tuple[Said, int]]:
+    window = KINDS[name].window
+    if limit.value is None or window is None:
+        return
+    if name == "videos_per_day":
+        posts = [one for one in posts if any(each.is_video for each in known.media_of(one.row))]
+    dated = sorted((post.row.publish_at, post.row.position) for post in posts)
+    most = int(limit.value)
+    for place, (moment, index) in enumerate(dated):
+        if place >= most and moment - _moment(dated, place - most) < window:
+            yield _crowded(channel, name, limit), index
+
+
+def _moment(dated: Sequence[tuple[datetime, int]], place: int) -> datetime:
+    return dated[place][0]
+
+
+def _crowded(channel: Channel, name: str, limit: Limit) -> Said:
+    whose = "all its channels together" if limit.shared else (channel.name or channel.id)
+    return about_limit(
+        limit,
+        code="too_many_posts",
+        message=f"{channel.identifier} takes {limit.value:,.0f} {KINDS[name].words}"
+        f" ({whose}), and these come on top",
+        remedy="Spread them over more time, for example with daily_cap_per_integration.",
+    )
+
+
+def _unused_words(posts: Sequence[PlannedPost], known: Known) -> Iterator[tuple[Said, int]]:
+    """Captions and settings under a name that is no integration and no network."""
+    if known.channels is None:
+        return
+    names = {key for channel in known.channels.values() for key in channel.keys} | set(LIMITS)
+    for row in {id(post.row): post.row for post in posts}.values():
+        for name in _named(row):
+            if name not in names:
+                yield _unused(name), row.position
+
+
+def _named(row: Row) -> Iterable[str]:
+    return {**row.captions, **row.settings}
+
+
+def _unused(name: str) -> Said:
+    return Said(
+        code="unknown_platform",
+        message=f"{name!r} is no integration of this profile's Postiz and no network that we know:"
+        " what stands under it is not used",
+        remedy="Correct it, or leave it out; GET /postiz/integrations lists ids and identifiers.",
+    )

@@ -1,0 +1,22 @@
+"""A medium, as far as rules look at it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Medium:
+    """A stored file; `mime` is None until it has been fetched, the rest where it is not known.
+
+    `width` and `height` as shown, `duration` in seconds, `size` in bytes.
+    """
+
+    id: int
+    mime: str | None
+    size: int | None = None
+    width: int | None = None
+    height: int | None = None
+    duration: float | None = None
+
+    @property
+    def is_video(self) -> bool:
+        return self.mime is not None and self.mime.startswith("video/")
