@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from shared.errors import FieldError, InvalidRequest
@@ -32,10 +33,14 @@ _ITEM = re.compile(r"items\.(\d+)(?:\.|$)")
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A file's rows, as the items that JSON would have. `lines`: where each begins, from 1."""
+    """A file's rows, as the items that JSON would have.
+
+    `lines`: where each begins, from 1. `faults`: of malformed rows, by their indexes.
+    """
 
     items: Sequence[dict[str, Any]]
     lines: Sequence[int]
+    faults: Mapping[int, Sequence[FieldError]]
 
     def named(self, faults: Sequence[FieldError]) -> list[FieldError]:
         """With the line of the file in the words of what is wrong with an item."""
@@ -47,27 +52,30 @@ class Table:
 
 
 def read_table(raw: bytes) -> Table:
-    """Raises `InvalidRequest` that names every column, and every row, that is malformed."""
+    """Raises `InvalidRequest` for what is no table, or has columns that no item has."""
     rows = _rows(_text(raw))
     _, header = next(rows, (1, []))
     names = _checked_header([name.strip() for name in header])
     items: list[dict[str, Any]] = []
     lines: list[int] = []
-    faults: list[FieldError] = []
-    for line, cells in rows:
-        if len(cells) > len(names):
-            words = f"has {len(cells)} cells, and the header names {len(names)} columns"
-            faults.append(FieldError(field=f"items.{len(items)}", message=words, code="malformed"))
-        item, wrong = _fields(zip(names, cells, strict=False), f"items.{len(items)}.")
+    faults: dict[int, list[FieldError]] = {}
+    for line, cells in islice(rows, MAX_ITEMS + 1):  # one too many: the model says so
+        item, wrong = _item(names, cells, f"items.{len(items)}")
+        if wrong:
+            faults[len(items)] = wrong
         items.append(item)
         lines.append(line)
-        faults += wrong
-        if len(items) > MAX_ITEMS:
-            break  # too many by one: the model says so
-    table = Table(items=items, lines=lines)
-    if faults:
-        raise InvalidRequest("Some rows are malformed", fields=table.named(faults))
-    return table
+    return Table(items=items, lines=lines, faults=faults)
+
+
+def _item(
+    names: Sequence[str], cells: Sequence[str], path: str
+) -> tuple[dict[str, Any], list[FieldError]]:
+    item, faults = _fields(zip(names, cells, strict=False), f"{path}.")
+    if len(cells) > len(names):
+        words = f"has {len(cells)} cells, and the header names {len(names)} columns"
+        faults.append(FieldError(field=path, message=words, code="malformed"))
+    return item, faults
 
 
 def job_fields(query: Mapping[str, str]) -> dict[str, Any]:

@@ -91,7 +91,13 @@ def problem(
 
 def refuse_invalid(error: ValidationError) -> NoReturn:
     """What flask-openapi3 calls for a body, query or path that its model refuses."""
-    fields = [
+    fields = fields_of(error)
+    names = ", ".join(dict.fromkeys(field.field for field in fields[:10]))
+    raise errors.InvalidRequest(f"The request is malformed: {names}", fields=fields) from error
+
+
+def fields_of(error: ValidationError) -> list[FieldError]:
+    return [
         FieldError(
             field=".".join(str(part) for part in fault["loc"]) or "body",
             message=_words(fault["type"], fault["msg"]),
@@ -99,8 +105,6 @@ def refuse_invalid(error: ValidationError) -> NoReturn:
         )
         for fault in error.errors(include_url=False, include_context=False, include_input=False)
     ]
-    names = ", ".join(dict.fromkeys(field.field for field in fields[:10]))
-    raise errors.InvalidRequest(f"The request is malformed: {names}", fields=fields) from error
 
 
 def _words(kind: str, message: str) -> str:

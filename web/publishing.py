@@ -1,7 +1,7 @@
 """From the body of a publish or bulk-publish to the rows that the rules and the planner work on."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -50,12 +50,17 @@ def integrations_of(body: BulkPublishRequest) -> set[str]:
     return own.union(body.integration_ids)
 
 
-def bulk_rows(body: BulkPublishRequest, spread: Spread, taken: Taken) -> list[Row]:
-    """`taken`: when other posts of the same integrations are due."""
+def bulk_rows(
+    body: BulkPublishRequest,
+    spread: Spread,
+    taken: Taken,
+    malformed: Mapping[int, Sequence[FieldError]],
+) -> list[Row]:
+    """`taken`: when other posts of the same integrations are due. `malformed`: faults by row."""
     wishes = [_wish(body, index, item) for index, item in enumerate(body.items)]
     moments = place(wishes, spread, taken)
     return [
-        _bulk_row(body, index, item, wishes[index], moments[index])
+        _bulk_row(body, index, item, wishes[index], moments[index], malformed.get(index, ()))
         for index, item in enumerate(body.items)
     ]
 
@@ -76,9 +81,15 @@ def _own_time(item: BulkItem, body: BulkPublishRequest, index: int) -> datetime 
 
 
 def _bulk_row(
-    body: BulkPublishRequest, index: int, item: BulkItem, wish: Wish, moment: datetime
+    body: BulkPublishRequest,
+    index: int,
+    item: BulkItem,
+    wish: Wish,
+    moment: datetime,
+    malformed: Sequence[FieldError],
 ) -> Row:
     path = f"items.{index}."
+    too_far = [_too_far(f"{path}schedule_date")] if moment >= LATEST else []
     texts = _texts(body)
     texts["captions"] = {**body.captions_per_platform, **item.captions_per_platform}
     texts["settings"] = _merged(body.settings, item.settings)
@@ -92,7 +103,7 @@ def _bulk_row(
         integration_ids=wish.integration_ids,
         publish_at=moment,
         external_id=item.external_id,
-        faults=[_too_far(f"{path}schedule_date")] if moment >= LATEST else [],
+        faults=malformed or too_far,
     )
 
 

@@ -52,7 +52,7 @@ class Row:
     integration_ids: Sequence[str] = ()
     publish_at: datetime
     external_id: str | None = None
-    faults: Sequence[FieldError] = ()  # what was found before it came to the rules
+    faults: Sequence[FieldError] = ()  # what keeps it from coming to the rules at all
 
     @property
     def number(self) -> int | None:

@@ -253,6 +253,35 @@ def test_the_faults_of_a_table_name_the_item_and_the_line(api: Api) -> None:
     assert planned["rows"][1]["errors"][0]["message"].startswith("line 4: ")
 
 
+@pytest.mark.parametrize("query", ["&dry_run=true", "&skip_invalid=true"])
+def test_malformed_rows_are_told_apart_where_others_may_go_on(api: Api, query: str) -> None:
+    rows = "caption,schedule_date,settings\na,,\nb,soon,\nc,,{\nd,,,more\ne,,\n"
+    reply = table(api, rows, query)
+    told = reply.json["plan"]["rows"] if "plan" in reply.json else reply.json["skipped_rows"]
+    wrong = {row["index"]: row["errors"][0]["message"][:8] for row in told if row["errors"]}
+    assert wrong == {1: "line 3: ", 2: "line 4: ", 3: "line 5: "}
+    assert len(posts(api)) == (2 if "skip" in query else 0)
+    whole = table(api, rows)
+    assert whole.status_code == 400
+    assert len(whole.json["errors"]) == 3
+
+
+def test_a_name_that_no_item_has_is_refused_in_every_mode(api: Api) -> None:
+    for query in ("", "?dry_run=true", "?skip_invalid=true"):
+        reply = bulk(api, [{"caption": "a"}, {"capton": "b", "external_id": 5}], query=query)
+        assert reply.status_code == 400
+        assert "items.1.capton" in [fault["field"] for fault in reply.json["errors"]]
+
+
+def test_malformed_items_of_json_are_told_apart_too(api: Api) -> None:
+    items: list[Any] = [{"caption": "a"}, {"caption": 5}, 7, {"media_ids": [1]}]
+    plan = dry(api, items)
+    assert [row["ok"] for row in plan["rows"]] == [True, False, False, False]
+    assert plan["rows"][3]["errors"][0]["field"] == "items.3.media_ids.0"
+    assert bulk(api, items).status_code == 400
+    assert bulk(api, items, query="?skip_invalid=true").json["job"]["total"] == 1
+
+
 def test_a_table_that_cannot_be_read_is_a_400(api: Api) -> None:
     for raw, word in (
         (b"titel\na\n", "titel"),

@@ -20,6 +20,12 @@ def items(text: str, encoding: str = "utf-8") -> list[dict[str, Any]]:
     return list(read_table(text.encode(encoding)).items)
 
 
+def faults(raw: bytes) -> list[tuple[str, str]]:
+    """Of malformed rows, with their lines."""
+    table = read_table(raw)
+    return [(one.field, one.message) for row in table.faults.values() for one in table.named(row)]
+
+
 def refused(raw: bytes) -> tuple[str, list[tuple[str, str]]]:
     with pytest.raises(InvalidRequest) as caught:
         read_table(raw)
@@ -71,11 +77,11 @@ def test_a_row_of_several_lines_is_known_by_its_first() -> None:
     table = read_table(b'caption,external_id\n"one\ntwo",1\nthree,2\n')
     assert table.items[0]["caption"] == "one\ntwo"
     assert table.lines == [2, 4]
-    faults = [
+    found = [
         FieldError(field="items.1.caption", message="is bad"),
         FieldError(field="x", message="y"),
     ]
-    assert [one.message for one in table.named(faults)] == ["line 4: is bad", "y"]
+    assert [one.message for one in table.named(found)] == ["line 4: is bad", "y"]
 
 
 def test_settings_are_json() -> None:
@@ -83,21 +89,21 @@ def test_settings_are_json() -> None:
     [item] = items(text)
     assert item["settings"] == {"x": {"who_can_reply_post": "everyone"}}
     for cell in ("{", "NaN", '"""\\u0000"""', "[" * 5000):
-        _, [(field, message)] = refused(f"caption,settings\na,\nb,{cell}\n".encode())
+        [(field, message)] = faults(f"caption,settings\na,\nb,{cell}\n".encode())
         assert field == "items.1.settings"
         assert message.startswith("line 3: ")
 
 
 def test_unknown_columns_are_all_named_and_so_are_doubles() -> None:
-    message, faults = refused(b"caption,titel,caption_,,caption,media\nhello\n")
-    assert [field for field, _ in faults] == ["titel", "caption_", "", "media", "caption"]
+    message, found = refused(b"caption,titel,caption_,,caption,media\nhello\n")
+    assert [field for field, _ in found] == ["titel", "caption_", "", "media", "caption"]
     assert "titel" in message
 
 
 def test_a_row_with_too_many_cells_is_refused_by_its_line() -> None:
-    _, faults = refused(b"caption,external_id\na,1\nb,2,3\nc,4\nd,5,6,7\n")
-    assert [field for field, _ in faults] == ["items.1", "items.3"]
-    assert faults[0][1] == "line 3: has 3 cells, and the header names 2 columns"
+    found = faults(b"caption,external_id\na,1\nb,2,3\nc,4\nd,5,6,7\n")
+    assert [field for field, _ in found] == ["items.1", "items.3"]
+    assert found[0][1] == "line 3: has 3 cells, and the header names 2 columns"
 
 
 @pytest.mark.parametrize(

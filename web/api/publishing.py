@@ -1,23 +1,20 @@
 """Publish and bulk-publish: a request becomes a job, with a post per row and integration."""
 
 from datetime import UTC, datetime
-from hashlib import sha256
 
-from flask import Response, request
-from pydantic import ValidationError
+from flask import Response
 from sqlalchemy.orm import Session
 
 from shared import accepting, occupied
 from shared.domain.rows import Row
-from shared.domain.spreading import Spread
-from shared.errors import FieldError, InvalidRequest, PublisherError
+from shared.domain.spreading import Spread, Taken
+from shared.errors import PublisherError
 from shared.models import Account
-from web import csv_items, live, orders, plans
+from web import live, orders, plans
 from web.api.resource import problems, resource
 from web.auth import current_profile
 from web.bulk_docs import ROWS
-from web.csv_items import Table
-from web.errors import refuse_invalid
+from web.bulk_request import BulkRequest, read_bulk
 from web.idempotency import Reply, once
 from web.orders import Checked, Order
 from web.publishing import bulk_rows, integrations_of, seeded, single_row, spread_of
@@ -88,68 +85,40 @@ def bulk_publish(query: BulkQuery) -> Response:
 
     JSON, or CSV with a row per item. With `dry_run`, only the plan is made.
     """
-    body, table = _bulk(query)
-    order = _bulk_order(seeded(body), table)
+    sent = read_bulk(query)
+    order = _bulk_order(sent)
     if query.dry_run:
         return _planned(order)
-    content = None if table is None else sha256(request.get_data()).hexdigest()
     return once(
         lambda session: _bulk_accepted(session, order, skip_invalid=query.skip_invalid),
-        content=content,
+        content=sent.content,
     )
 
 
-def _bulk(query: BulkQuery) -> tuple[BulkPublishRequest, Table | None]:
-    """The body, and the table that it was if it was CSV."""
-    more = {name: str(value) for name, value in (query.model_extra or {}).items()}
-    if request.mimetype != csv_items.MIMETYPE:
-        _require_none(more)
-        return _model(request.get_json()), None
-    fields = csv_items.job_fields(more)
-    table = csv_items.read_table(request.get_data())
-    try:
-        return _model({**fields, "items": table.items}), table
-    except InvalidRequest as error:
-        raise InvalidRequest(error.message, fields=table.named(error.fields)) from error
-
-
-def _require_none(more: dict[str, str]) -> None:
-    if more:
-        fields = [FieldError(field=name, message="unknown field") for name in more]
-        names = ", ".join(more)
-        raise InvalidRequest(f"The query holds what only CSV has there: {names}", fields=fields)
-
-
-def _model(body: object) -> BulkPublishRequest:
-    try:
-        return BulkPublishRequest.model_validate(body)
-    except ValidationError as error:
-        refuse_invalid(error)
-
-
-def _bulk_order(body: BulkPublishRequest, table: Table | None) -> Order:
+def _bulk_order(sent: BulkRequest) -> Order:
     now = datetime.now(UTC)
+    body = seeded(sent.body)
     spread = spread_of(body, now)
+
+    def rows(session: Session, account: Account) -> list[Row]:
+        taken = _taken(session, account, body, spread) if spread.limited else {}
+        return bulk_rows(body, spread, taken, sent.malformed)
+
     return Order(
         kind="bulk_publish",
         profile_id=_profile(),
         body=body,
-        rows=lambda session, account: _rows(session, account, body, spread),
+        rows=rows,
         now=now,
         options=body.model_dump(mode="json", include=_KEPT),
         late_policy=body.late_policy,
-        named=orders.as_they_are if table is None else table.named,
+        named=sent.named,
     )
 
 
-def _rows(
-    session: Session, account: Account, body: BulkPublishRequest, spread: Spread
-) -> list[Row]:
-    if not spread.limited:
-        return bulk_rows(body, spread, {})
+def _taken(session: Session, account: Account, body: BulkPublishRequest, spread: Spread) -> Taken:
     names = integrations_of(body)
-    taken = occupied.times(session, account.id, names, since=spread.matters_from)
-    return bulk_rows(body, spread, taken)
+    return occupied.times(session, account.id, names, since=spread.matters_from)
 
 
 def _planned(order: Order) -> Response:
