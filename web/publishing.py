@@ -60,9 +60,15 @@ def bulk_rows(
     wishes = [_wish(body, index, item) for index, item in enumerate(body.items)]
     moments = place(wishes, spread, taken)
     return [
-        _bulk_row(body, index, item, wishes[index], moments[index], malformed.get(index, ()))
+        _bulk_row(body, index, item, wishes[index], moments[index])
+        if index not in malformed
+        else _malformed_row(index, moments[index], malformed[index])
         for index, item in enumerate(body.items)
     ]
+
+
+def _malformed_row(index: int, moment: datetime, faults: Sequence[FieldError]) -> Row:
+    return Row(position=index, path=f"items.{index}.", publish_at=moment, faults=faults)
 
 
 def _wish(body: BulkPublishRequest, index: int, item: BulkItem) -> Wish:
@@ -81,15 +87,9 @@ def _own_time(item: BulkItem, body: BulkPublishRequest, index: int) -> datetime 
 
 
 def _bulk_row(
-    body: BulkPublishRequest,
-    index: int,
-    item: BulkItem,
-    wish: Wish,
-    moment: datetime,
-    malformed: Sequence[FieldError],
+    body: BulkPublishRequest, index: int, item: BulkItem, wish: Wish, moment: datetime
 ) -> Row:
     path = f"items.{index}."
-    too_far = [_too_far(f"{path}schedule_date")] if moment >= LATEST else []
     texts = _texts(body)
     texts["captions"] = {**body.captions_per_platform, **item.captions_per_platform}
     texts["settings"] = _merged(body.settings, item.settings)
@@ -103,7 +103,7 @@ def _bulk_row(
         integration_ids=wish.integration_ids,
         publish_at=moment,
         external_id=item.external_id,
-        faults=malformed or too_far,
+        faults=[_too_far(f"{path}schedule_date")] if moment >= LATEST else [],
     )
 
 

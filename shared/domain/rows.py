@@ -130,7 +130,9 @@ def check_rows(rows: Iterable[Row], known: Known) -> list[CheckedRow]:
 
 
 def _checked(row: Row, known: Known) -> CheckedRow:
-    faults = [*row.faults, *_media_faults(row, known), *_channel_faults(row, known)]
+    if row.faults:
+        return CheckedRow(row=row, faults=row.faults)
+    faults = [*_media_faults(row, known), *_channel_faults(row, known)]
     if not faults:
         media_ids = [medium.id for medium in known.media_of(row)]
         posts = [planned(row, channel, media_ids) for channel in _channels(row, known)]
