@@ -74,8 +74,8 @@ def hold(session: Session, ids: Sequence[int], state: PostState) -> None:
     """Have them wait, out of Postiz, for a person."""
     if state is PostState.STAGED:
         posts.bury(session, ids, "held: too late", discard=True)
-        values = dict.fromkeys(("submission_id", "postiz_post_id", "release_at"))
-        posts.move(session, ids, state, PostState.PENDING, event="taken_back", values=values)
+        gone = posts.NOT_IN_POSTIZ
+        posts.move(session, ids, state, PostState.PENDING, event="taken_back", values=gone)
     held = {
         "late_policy": LatePolicy.HELD,
         "error_code": HELD,

@@ -9,6 +9,8 @@ import pytest
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
+from shared import late_policy
+from shared.domain.states import PostState
 from shared.models import Job, Post
 from tests.api import Api
 
@@ -185,6 +187,19 @@ def test_the_late_policy_is_kept_with_each_post(api: Api) -> None:
     assert bulk(api, 2, late_policy="hold").status_code == 202
     assert bulk(api, 1).status_code == 202
     assert [post.late_policy for post in posts(api)] == ["hold", "hold", "publish"]
+
+
+def test_a_post_that_is_held_says_so_and_goes_on_with_a_retry(api: Api) -> None:
+    assert bulk(api, 1, schedule_date="2020-01-01T00:00:00Z", late_policy="hold").status_code == 202
+    [post] = posts(api)
+    with api.services.database.transaction() as session:
+        late_policy.hold(session, [post.id], PostState.PENDING)
+    shown = api.get(f"/posts/{post.id}").json
+    assert (shown["state"], shown["error"]["code"]) == ("pending", "late_held")
+    assert shown["timeline"][-1]["event"] == "held"
+    let_go = api.post(f"/posts/{post.id}/retry")
+    assert (let_go.status_code, let_go.json["error"]) == (202, None)
+    assert api.post(f"/posts/{post.id}/retry").status_code == 409
 
 
 @pytest.mark.parametrize(

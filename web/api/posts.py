@@ -61,7 +61,10 @@ def cancel_post(path: IdPath) -> Response:
     openapi_extensions=optional_body(RetryRequest),
 )
 def retry_post(path: IdPath) -> Response:
-    """Try a failed post again; one that may be live only on your word that it is not"""
+    """Try a failed post again; one that may be live only on your word that it is not
+
+    A post that is held because it is late is let go.
+    """
     confirmed = body_or(RetryRequest).confirm_not_published
     return _change(
         path.id,
