@@ -3,14 +3,17 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from shared import accepting, account_views, late_rules, media
 from shared.accepting import Accepted
+from shared.domain.advice import advise
 from shared.domain.plan import Situation, choose_handoff
 from shared.domain.rows import CheckedRow, Known, PlannedPost, Row, check_rows
+from shared.domain.warned import Advice
 from shared.errors import FieldError, Unprocessable
 from shared.late_policy import LatePolicy
 from shared.models import Account, Job
@@ -55,6 +58,10 @@ class Checked:
     @property
     def faults(self) -> list[FieldError]:
         return [fault for row in self.rows for fault in self.order.named(row.faults)]
+
+    @cached_property
+    def advice(self) -> list[Advice]:
+        return advise(self.rows, self.known)
 
     @property
     def invalid(self) -> list[CheckedRow]:

@@ -10,6 +10,7 @@ from shared.domain.plan import CALENDAR
 from shared.domain.rows import CheckedRow, PlannedPost
 from shared.domain.spreading import LATEST
 from shared.late_policy import LATE, LatePolicy
+from web import warned
 from web.orders import Checked
 from web.schemas.publishing import FaultOfRow, Handovers, Plan, PlannedRow, PlanWarning
 
@@ -80,7 +81,7 @@ def plan_view(checked: Checked) -> Plan:
         late_posts=len(totals.late),
         handoff=Handovers(calendar=posts) if in_calendar else Handovers(staged=posts),
         jitter_seed=checked.order.options.get("jitter_seed"),
-        warnings=list(_warnings(checked, totals)),
+        warnings=[*_warnings(checked, totals), *warned.warnings(checked)],
         rows=[_row(checked, row) for row in checked.rows],
     )
 
@@ -92,12 +93,13 @@ def _row(checked: Checked, row: CheckedRow) -> PlannedRow:
         ok=not row.faults,
         publish_at=moment if moment < LATEST else None,
         errors=faults_of(checked, row),
+        posts=warned.posts(row),
     )
 
 
 def faults_of(checked: Checked, row: CheckedRow) -> list[FaultOfRow]:
     return [
-        FaultOfRow(code=fault.code, message=fault.message, field=fault.field)
+        FaultOfRow(code=fault.code, message=fault.message, field=fault.field, remedy=fault.remedy)
         for fault in checked.order.named(row.faults)
     ]
 

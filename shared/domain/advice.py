@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from shared.domain.lengths import possible_weighted_length, weighted_length
+from shared.domain.lengths import bare_links, weighted_length
 from shared.domain.limits import KINDS, LIMITS, Limit
 from shared.domain.medium import Medium
 from shared.domain.networks import NETWORKS
@@ -118,9 +118,10 @@ def _word(value: object) -> str:
 
 def _may_be_too_long(post: PlannedPost, known: Known) -> bool:
     limit = known.limits(post.channel).get("characters")
-    if limit is None or limit.value is None:
+    more = bare_links(post.content)
+    if not more or limit is None or limit.value is None:
         return False
-    return weighted_length(post.content) <= limit.value < possible_weighted_length(post.content)
+    return weighted_length(post.content) + more > limit.value
 
 
 def _too_many(posts: Sequence[PlannedPost], known: Known) -> Iterator[tuple[Said, int]]:

@@ -13,8 +13,8 @@ _JOINED_EMOJI = re.compile(
     "[\U0001f1e6-\U0001f1ff]{2}"
     "|[\u2190-\U0001faff](?:[\ufe0f\U0001f3fb-\U0001f3ff]|\u200d[\u2190-\U0001faff])+"
 )
-#: Code points that X counts once; all others count twice.
-_SINGLE = ((0, 4351), (8192, 8205), (8208, 8223), (8242, 8247))
+#: X counts these twice, all others once.
+_DOUBLE = re.compile("[^\u0000-\u10ff\u2000-\u200d\u2010-\u201f\u2032-\u2037]")
 
 
 def plain_length(text: str) -> int:
@@ -26,16 +26,10 @@ def weighted_length(text: str) -> int:
     """As X counts: links 23, an emoji 2, wide characters 2, the rest 1."""
     text, links = _LINK.subn("", text)
     text, emoji = _JOINED_EMOJI.subn("", text)
-    return links * LINK_LENGTH + emoji * 2 + sum(_weight(ord(character)) for character in text)
+    return links * LINK_LENGTH + emoji * 2 + len(text) + len(_DOUBLE.findall(text))
 
 
-def possible_weighted_length(text: str) -> int:
-    """As long as X may make it: it takes some addresses without https:// for links too."""
-    bare = sum(
-        max(0, LINK_LENGTH - len(found)) for found in _BARE_LINK.findall(_LINK.sub("", text))
-    )
-    return weighted_length(text) + bare
-
-
-def _weight(code: int) -> int:
-    return 1 if any(first <= code <= last for first, last in _SINGLE) else 2
+def bare_links(text: str) -> int:
+    """What X may count besides: it takes some addresses without https:// for links too."""
+    bare = _BARE_LINK.findall(_LINK.sub("", text)) if "." in text else []
+    return sum(max(0, LINK_LENGTH - len(found)) for found in bare)

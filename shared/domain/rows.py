@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from shared.domain.defaults import assumed
@@ -26,7 +27,7 @@ class Channel:
     name: str | None = None
     disabled: bool = False
 
-    @property
+    @cached_property
     def keys(self) -> list[str]:
         """By what a request may name it, the most special first."""
         identifier = self.identifier or ""
@@ -112,7 +113,8 @@ class Known:
         return limits_of(channel.keys, self.overrides)
 
     def media_of(self, row: Row) -> list[Medium]:
-        return [self.media[media_id] for media_id in row.media_ids]
+        """Those that there are."""
+        return [self.media[media_id] for media_id in row.media_ids if media_id in self.media]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,10 +135,9 @@ def _checked(row: Row, known: Known) -> CheckedRow:
     if row.faults:
         return CheckedRow(row=row, faults=row.faults)
     faults = [*_media_faults(row, known), *_channel_faults(row, known)]
-    if not faults:
-        media_ids = [medium.id for medium in known.media_of(row)]
-        posts = [planned(row, channel, media_ids) for channel in _channels(row, known)]
-        faults = [fault for post in posts for fault in faults_of(post, known)]
+    media_ids = [medium.id for medium in known.media_of(row)]
+    posts = [planned(row, channel, media_ids) for channel in _channels(row, known)]
+    faults += [fault for post in posts for fault in faults_of(post, known)]
     return CheckedRow(row=row, faults=faults) if faults else CheckedRow(row=row, posts=posts)
 
 
@@ -154,7 +155,12 @@ def faults_of(post: PlannedPost, known: Known) -> list[FieldError]:
         settings=post.settings,
         media=known.media_of(post.row),
     )
+    if len(post.media_ids) < len(post.row.media_ids):  # of the rest nothing is known
+        found = [fault for fault in found if fault.code not in _ABOUT_MEDIA]
     return [_at_its_place(post, fault) for fault in found]
+
+
+_ABOUT_MEDIA = frozenset({"media_refused", "empty_post"})
 
 
 def _too_large(size: int) -> FieldError:
@@ -190,9 +196,11 @@ def planned(row: Row, channel: Channel, media_ids: Sequence[int]) -> PlannedPost
 
 
 def _channels(row: Row, known: Known) -> list[Channel]:
+    """Those that there are, each once."""
+    names = dict.fromkeys(row.integration_ids)
     if known.channels is None:
-        return [Channel(id=name) for name in row.integration_ids]
-    return [known.channels[name] for name in row.integration_ids]
+        return [Channel(id=name) for name in names]
+    return [known.channels[name] for name in names if name in known.channels]
 
 
 def _media_faults(row: Row, known: Known) -> Iterator[FieldError]:

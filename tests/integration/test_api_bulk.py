@@ -118,6 +118,7 @@ def test_a_plan_has_its_shape_and_counts_posts_and_calls(api: Api) -> None:
         {"caption": "b"},
     ]
     plan = dry(api, items)
+    assert [len(row.pop("posts")) for row in plan["rows"]] == [2, 1]
     assert plan == {
         "posts": 3,
         "counted_calls": 2,
@@ -142,7 +143,8 @@ def test_a_plan_tells_every_fault_of_every_row_and_what_is_left(api: Api) -> Non
     ]
     plan = dry(api, items)
     assert (plan["posts"], [row["ok"] for row in plan["rows"]]) == (1, [True, False, False])
-    assert [fault["code"] for fault in plan["rows"][1]["errors"]] == ["unknown_media"]
+    codes = [fault["code"] for fault in plan["rows"][1]["errors"]]
+    assert codes == ["unknown_media", "caption_too_long"]
     assert plan["rows"][2]["publish_at"] is None
     assert plan["rows"][2]["errors"][0]["field"] == "items.2.schedule_date"
 

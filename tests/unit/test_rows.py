@@ -117,7 +117,7 @@ def test_each_fault_names_its_row_and_what_to_do() -> None:
         row(position=7, path="items.7.", integration_ids=["int-p", "int-none"], media_ids=["9"])
     ]
     [one] = check_rows(rows, KNOWN)
-    assert len(one.faults) == 2
+    assert len(one.faults) == 3
     for fault in one.faults:
         assert fault.row == 7
         assert fault.remedy
@@ -157,3 +157,18 @@ def test_an_account_of_its_own_limits_is_checked_by_them() -> None:
     long = row(caption="a" * 501)
     assert places(long) == [("caption", "caption_too_long")]
     assert good(long, known=replace(KNOWN, overrides={"int-m": {"characters": 600}}))
+
+
+def test_a_medium_or_channel_that_is_not_there_hides_no_other_fault() -> None:
+    post = row(caption="a" * 501, integration_ids=["int-none", "int-m"], media_ids=["9"])
+    assert [code for _, code in places(post)] == [
+        "unknown_media",
+        "unknown_integration",
+        "caption_too_long",
+    ]
+    nothing = row(caption="", integration_ids=["int-y", "int-gone"], media_ids=["9"])
+    assert [code for _, code in places(nothing)] == [
+        "unknown_media",
+        "integration_disabled",
+        "missing_setting",
+    ]

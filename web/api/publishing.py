@@ -10,7 +10,7 @@ from shared.domain.rows import Row
 from shared.domain.spreading import Spread, Taken
 from shared.errors import PublisherError
 from shared.models import Account
-from web import live, orders, plans
+from web import live, orders, plans, warned
 from web.api.resource import problems, resource
 from web.auth import current_profile
 from web.bulk_docs import ROWS
@@ -71,7 +71,7 @@ def _accepted(session: Session, order: Order) -> Reply:
     checked = orders.check(session, order)
     orders.require_faultless(checked)
     job, wake = orders.accept(session, checked)
-    shown = JobReply(job=new_job_view(session, job))
+    shown = JobReply(job=new_job_view(session, job), warnings=warned.warnings(checked))
     return Reply(body=shown, status=202, headers=location(job), afterwards=wake)
 
 
@@ -134,6 +134,7 @@ def _bulk_accepted(session: Session, order: Order, *, skip_invalid: bool) -> Rep
     job, wake = orders.accept(session, checked)
     shown = BulkJobReply(
         job=new_job_view(session, job),
+        warnings=warned.warnings(checked),
         skipped=len(checked.invalid),
         skipped_rows=_skipped(checked),
     )

@@ -110,6 +110,17 @@ class FaultOfRow(BaseModel):
     code: str
     message: str
     field: str
+    remedy: str | None = Field(None, description="What to do about it")
+
+
+class PlannedPostView(BaseModel):
+    """A post of a row; `content` only where it is not the row's caption."""
+
+    integration_id: str
+    identifier: str | None
+    settings: dict[str, Any]
+    assumed: list[str] = Field(description="The settings that nobody gave")
+    content: str | None
 
 
 class PlannedRow(BaseModel):
@@ -119,14 +130,21 @@ class PlannedRow(BaseModel):
     ok: bool
     publish_at: datetime | None
     errors: list[FaultOfRow]
+    posts: list[PlannedPostView] = []
 
 
 class PlanWarning(BaseModel):
-    """What is not known to be wrong, and for which rows."""
+    """What is not known to be wrong, and for which rows.
+
+    `source`, `confidence`: of the limit that it is about, as docs/NETWORKS.md has them.
+    """
 
     code: str
     message: str
     indexes: list[int]
+    remedy: str | None = None
+    source: str | None = None
+    confidence: str | None = None
 
 
 class Handovers(BaseModel):
@@ -156,6 +174,7 @@ class PlanReply(BaseModel):
 
 class JobReply(BaseModel):
     job: JobView
+    warnings: list[PlanWarning] = Field([], description="What may go wrong, or was assumed")
 
 
 class SkippedRow(BaseModel):
