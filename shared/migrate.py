@@ -8,7 +8,7 @@ from alembic.config import Config
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
-from shared import keys
+from shared import feed, keys
 from shared.config import Settings, read_settings
 from shared.db import Database, sqlalchemy_url
 from shared.log import configure_logging, get_logger
@@ -45,11 +45,12 @@ def migrate(settings: Settings) -> None:
     url = settings.database_url.get_secret_value()
     wait_for_database(url)
     command.upgrade(alembic_config(url), "head")
-    if settings.admin_key:
-        database = Database.connect(settings, pool_size=1)
-        with database.transaction() as session:
+    database = Database.connect(settings, pool_size=1)
+    with database.transaction() as session:
+        feed.after_a_restore(session)
+        if settings.admin_key:
             keys.install_admin_key(session, settings.admin_key.get_secret_value())
-        database.close()
+    database.close()
 
 
 def main() -> None:

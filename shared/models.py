@@ -352,7 +352,7 @@ class Event(Base):
     __tablename__ = "events"
     __table_args__ = (
         Index("ix_events_post_id_id", "post_id", "id"),
-        Index("ix_events_job_id_id", "job_id", "id"),
+        Index("ix_events_job_id_tx_id", "job_id", "tx", "id"),
     )
 
     id: Mapped[int] = _id()
@@ -361,6 +361,9 @@ class Event(Base):
     at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     event: Mapped[str]
     detail: Mapped[str | None]
+    tx: Mapped[int] = mapped_column(  # that wrote it: see shared/feed.py
+        BigInteger, server_default=text("(pg_current_xact_id()::text)::bigint")
+    )
 
 
 class ApiKey(Base):

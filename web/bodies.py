@@ -3,7 +3,8 @@
 A sender that vanished without a word would hold a thread, and half a file, for ever: so a body may
 not pause for long. And the rest of a refused body is read all the same: a connection that is closed
 on unread bytes is reset, and most clients then report a broken pipe where the answer said what was
-wrong.
+wrong. But only a few at once, and for moments where we have too much to do anyway: a thread that
+reads on for a slow sender answers nobody else.
 """
 
 import time
@@ -11,10 +12,14 @@ import time
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
+from shared.errors import Unavailable
+from web.services import services
+
 #: Without a byte for so long, a body has broken off (seconds).
 STALL_SECONDS = 30.0
 #: A refused body is read on for so long at most (seconds, bytes).
 DRAIN_SECONDS = 30.0
+BUSY_SECONDS = 1.0
 DRAIN_BYTES = 2 * 1024**3
 _PIECE = 1024**2
 
@@ -33,13 +38,24 @@ def _limit_stalls() -> None:
 def _drain_if_refused(response: Response) -> Response:
     chunked = request.headers.get("Transfer-Encoding", "").lower() == "chunked"
     if response.status_code >= 400 and (request.content_length or chunked):
-        _drain()
+        _drain_in_place(BUSY_SECONDS if response.status_code == 503 else DRAIN_SECONDS)
     return response
 
 
-def _drain() -> None:
+def _drain_in_place(seconds: float) -> None:
+    try:
+        with services().drains.place():
+            _drain(seconds)
+    except Unavailable:
+        return  # whoever gets no place is answered without
+
+
+def _drain(seconds: float) -> None:
     request.max_content_length = None
-    until = time.monotonic() + DRAIN_SECONDS
+    until = time.monotonic() + seconds
+    sock = request.environ.get("gunicorn.socket")
+    if sock is not None:
+        sock.settimeout(min(seconds, STALL_SECONDS))
     left = DRAIN_BYTES
     while left > 0 and time.monotonic() < until:
         try:

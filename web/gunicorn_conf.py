@@ -3,11 +3,14 @@
 import os
 from typing import Any
 
+from web.places import STREAMS, UPLOADS
+
 wsgi_app = "web.app:create_app()"
 bind = f"0.0.0.0:{os.environ.get('PRESSROOM_PORT', '8000')}"
 worker_class = "gthread"
 workers = 2
-threads = 8
+#: Eight for whatever is quick, and the places of uploads and streams (web/places.py).
+threads = 8 + UPLOADS + STREAMS
 #: Each worker makes its own connections and threads, after the fork.
 preload_app = False
 #: Of a worker that no longer turns its own loop; a long upload in one of its threads is none.
@@ -18,6 +21,11 @@ keepalive = 5
 accesslog = None
 errorlog = "-"
 control_socket_disable = True
+
+
+def post_worker_init(worker: Any) -> None:
+    """Streams end when the process is told to stop, instead of holding it up."""
+    worker.wsgi.extensions["pressroom"].streams.going_on = lambda: worker.alive
 
 
 def worker_exit(_server: Any, worker: Any) -> None:

@@ -13,9 +13,12 @@ from shared.db import Database
 from shared.invalidation import Listener
 from shared.publishers import PublisherFactory, Publishers
 from shared.storage import Storage, open_storage
+from web import places
 from web.bounded import BoundedCalls
+from web.places import Places
 
-#: As many as a worker has threads, so that no request waits for a connection.
+#: As many as a worker has threads besides those that uploads and streams may take: these hold a
+#: connection for moments only.
 POOL_SIZE = 8
 _EXTENSION = "pressroom"
 
@@ -31,6 +34,9 @@ class Services:
     publishers: Publishers
     listener: Listener
     calls: BoundedCalls
+    uploads: Places
+    streams: Places
+    drains: Places
 
     @classmethod
     def start(cls, settings: Settings) -> Self:
@@ -50,6 +56,9 @@ class Services:
             publishers=publishers,
             listener=Listener(redis_url, publishers.reset).start(),
             calls=BoundedCalls(),
+            uploads=Places(places.UPLOADS, "uploads", retry_after=5),
+            streams=Places(places.STREAMS, "event streams", retry_after=10),
+            drains=Places(places.DRAINS, "refused bodies", retry_after=1),
         )
 
     def close(self) -> None:

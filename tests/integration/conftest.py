@@ -9,6 +9,7 @@ from local.postgres import Postgres
 from local.sandbox.process import SandboxProcess, start_sandbox
 from local.valkey import Valkey
 from tests.api import Api, settings_for
+from tests.web_server import Server, serving
 from tests.world import CHANNELS, KEY, QUICK, World, runtime_for
 
 DEMO_KEY = "sandbox-demo-key"
@@ -76,3 +77,10 @@ def world(quick_sandbox: SandboxProcess, database_url: str, tmp_path: Path) -> I
     runtime = runtime_for(database_url, tmp_path)
     yield World(runtime=runtime, sandbox=admin, api_url=quick_sandbox.api_url)
     runtime.close()
+
+
+@pytest.fixture
+def server(database_url: str, valkey_server: Valkey, tmp_path: Path) -> Iterator[Server]:
+    """gunicorn, as users run it."""
+    with serving(database_url, valkey_server.url(), tmp_path) as running:
+        yield running

@@ -1,84 +1,17 @@
 """The API behind its real server: uploads that break off, refusals that are read, clean ends."""
 
 import io
-import os
 import signal
 import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 import requests
 
-from local.ports import free_port
-from local.valkey import Valkey
-from tests.api import ADMIN_KEY, FILES, PREFIX, SECRET_KEY
+from tests.api import ADMIN_KEY, FILES, PREFIX
+from tests.web_server import LONG, Server, eventually
 
-ROOT = Path(__file__).parents[2]
-LONG = 60.0
 HEAD = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n\x89PNG\r\n\x1a\n'
-
-
-@dataclass
-class Server:
-    url: str
-    port: int
-    media: Path
-    process: "subprocess.Popen[bytes]"
-
-    def post(self, path: str, **more: object) -> requests.Response:
-        headers = {"Authorization": f"Bearer {ADMIN_KEY}", "X-Profile-Id": "acme"}
-        return requests.post(self.url + path, headers=headers, timeout=LONG, **more)  # type: ignore[arg-type]
-
-    def files(self) -> list[Path]:
-        return [path for path in self.media.rglob("*") if path.is_file()]
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LONG
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.05)
-
-
-@pytest.fixture
-def server(database_url: str, valkey_server: Valkey, tmp_path: Path) -> Iterator[Server]:
-    environ = {
-        **os.environ,
-        "DATABASE_URL": database_url,
-        "REDIS_URL": valkey_server.url(),
-        "PRESSROOM_SECRET_KEYS": SECRET_KEY,
-        "PRESSROOM_MEDIA_URL": f"file://{tmp_path}/media",
-        "PRESSROOM_ADMIN_KEY": ADMIN_KEY,
-        "POSTIZ_API_URL": "http://203.0.113.1",
-        "POSTIZ_API_KEY": "a-key-of-nobody",
-    }
-    command = [sys.executable, "-m", "shared.migrate"]
-    subprocess.run(command, cwd=ROOT, env=environ, check=True, capture_output=True)
-    port = free_port()
-    bind = f"127.0.0.1:{port}"
-    gunicorn = [sys.executable, "-m", "gunicorn", "-c", "web/gunicorn_conf.py", "--bind", bind]
-    with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen(gunicorn, cwd=ROOT, env=environ, stdout=log, stderr=log)
-    found = Server(f"http://{bind}{PREFIX}", port, tmp_path / "media", process)
-    try:
-        eventually(lambda: _answers(f"http://{bind}/health/live"))
-        assert found.post("/profiles", json={"id": "acme", "name": "A"}).status_code == 201
-        yield found
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=LONG)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return requests.get(url, timeout=LONG).ok
-    except requests.ConnectionError:
-        return False
 
 
 def test_a_connection_that_breaks_off_leaves_no_half_file(server: Server) -> None:

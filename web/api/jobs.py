@@ -64,7 +64,7 @@ def list_jobs(query: JobsQuery) -> Response:
 def get_job(path: IdPath) -> Response:
     """Read a job"""
     with services().database.transaction() as session:
-        found = jobs.outcome(session, _visible(session, path.id))
+        found = jobs.outcome(session, visible_job(session, path.id))
     return Reply(body=job_view(found)).response()
 
 
@@ -72,7 +72,7 @@ def get_job(path: IdPath) -> Response:
 def list_job_posts(path: IdPath, query: JobPostsQuery) -> Response:
     """List a job's posts, in the order of the request"""
     with services().database.transaction() as session:
-        job = _visible(session, path.id)
+        job = visible_job(session, path.id)
         wanted = Wanted(profile_ids=None, job_id=job.id, state=query.state)
         after = number_of(query.cursor)
         rows = post_views.listed(session, wanted, after=after, limit=query.limit)
@@ -136,7 +136,7 @@ def _retry_uploads(job: Job) -> Response:
 
 def _set_paused(job_id: str, *, paused: bool) -> Response:
     with services().database.transaction() as session:
-        job = _visible(session, job_id)
+        job = visible_job(session, job_id)
         jobs.set_paused(session, job, paused=paused)
         used = select(Post.account_id).where(Post.job_id == job.id).distinct()
         accounts = session.scalars(used).all()
@@ -154,10 +154,10 @@ def _answer(job_id: int) -> Response:
 
 def _seen(job_id: str) -> Job:
     with services().database.transaction() as session:
-        return _visible(session, job_id)
+        return visible_job(session, job_id)
 
 
-def _visible(session: Session, job_id: str) -> Job:
+def visible_job(session: Session, job_id: str) -> Job:
     job = session.get(Job, int(job_id)) if is_id(job_id) else None
     if job is None or not caller().sees(job.profile_id):
         raise NotFound(f"There is no job {job_id!r}")
@@ -169,7 +169,7 @@ def get_progress(path: IdPath) -> Response:
     """A job's progress, for pollers: `not_found` with 404 where there is none"""
     try:
         with services().database.transaction() as session:
-            found = jobs.outcome(session, _visible(session, path.id))
+            found = jobs.outcome(session, visible_job(session, path.id))
             detail = "; ".join(_reasons(session, found)) or None
     except NotFound as error:
         nothing = ProgressView(

@@ -54,7 +54,10 @@ def upload() -> Response:
     if (request.content_length or 0) > VIDEO_BYTES + _OVERHEAD:
         raise TooLarge(too_large(MP4))
     fields = frozenset({_EXTERNAL_ID})
-    with multipart.receive(services().storage, single=True, fields=fields) as form:
+    with (
+        services().uploads.place(),
+        multipart.receive(services().storage, single=True, fields=fields) as form,
+    ):
         external_id = _external_id(form.fields)
         item = upload_items.file_item(profile_id, 0, form.parts[0], external_id)
         return once(lambda session: _upload(session, profile_id, item), content=form.content())
@@ -71,7 +74,10 @@ def bulk_upload() -> Response:
     if request.mimetype != multipart.MIMETYPE:
         items = upload_items.url_items(profile_id, _json(BulkUploadByUrl).items)
         return once(lambda session: _bulk(session, profile_id, items))
-    with multipart.receive(services().storage, single=False, fields=frozenset()) as form:
+    with (
+        services().uploads.place(),
+        multipart.receive(services().storage, single=False, fields=frozenset()) as form,
+    ):
         items = [upload_items.file_item(profile_id, i, part) for i, part in enumerate(form.parts)]
         return once(lambda session: _bulk(session, profile_id, items), content=form.content())
 

@@ -1,0 +1,94 @@
+"""A job's events in an order in which none can appear behind a reader's back.
+
+`events.id` is given out before the commit, so a reader who has seen 10 may have missed 9. So events
+are read in the order of (transaction, id), and only those of transactions older than every one that
+is still running: nothing can be committed before them any more.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Text, cast, func, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from shared.models import Event, Post
+
+AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Place:
+    """Behind which event to go on."""
+
+    tx: int = -1
+    id: int = -1
+
+    def __str__(self) -> str:
+        return f"{self.tx}-{self.id}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """`state`: of the post now, which may be further than this event."""
+
+    place: Place
+    post_id: int
+    at: datetime
+    event: str
+    detail: str | None
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """`all_there_is`: nothing else of the job has been committed, be it certain or not."""
+
+    entries: Sequence[Entry]
+    all_there_is: bool
+
+
+def read(session: Session, job_id: int, behind: Place) -> Part:
+    certain = Event.tx < _number(func.pg_snapshot_xmin(func.pg_current_snapshot()))
+    rows = session.execute(
+        select(Event, Post.state, certain.label("certain"))
+        .join(Post, Post.id == Event.post_id)
+        .where(Event.job_id == job_id, tuple_(Event.tx, Event.id) > tuple_(behind.tx, behind.id))
+        .order_by(Event.tx, Event.id)
+        .limit(AT_ONCE)
+    ).all()
+    found = [
+        Entry(
+            place=Place(event.tx, event.id),
+            post_id=event.post_id,
+            at=event.at,
+            event=event.event,
+            detail=event.detail,
+            state=state,
+        )
+        for event, state, is_certain in rows
+        if is_certain  # the older ones come first, so what is uncertain is at the end
+    ]
+    return Part(entries=found, all_there_is=len(found) == len(rows) < AT_ONCE)
+
+
+def place_of(session: Session, job_id: int, text: str) -> Place | None:
+    """Where a reader was, by what it was told; None for what nobody was told."""
+    tx, _, number = text.partition("-")
+    if not all(part.isascii() and part.isdigit() and len(part) <= 18 for part in (tx, number)):
+        return None
+    # after a restore into another server its transaction has another number
+    present = select(Event.tx).where(Event.id == int(number), Event.job_id == job_id)
+    now = session.scalar(present)
+    return Place(int(tx) if now is None else now, int(number))
+
+
+def after_a_restore(session: Session) -> None:
+    """Events that another server wrote come before all that this one writes."""
+    ours = _number(func.pg_current_xact_id())
+    session.execute(update(Event).where(Event.tx >= ours).values(tx=0))
+
+
+def _number(xid: ColumnElement[Any]) -> ColumnElement[int]:
+    return cast(cast(xid, Text), BigInteger)

@@ -1,0 +1,81 @@
+"""The API behind its real server, gunicorn, as a process of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+
+from local.child import ROOT
+from local.ports import free_port
+from tests.api import ADMIN_KEY, PREFIX, SECRET_KEY
+
+LONG = 60.0
+HEADERS = {"Authorization": f"Bearer {ADMIN_KEY}", "X-Profile-Id": "acme"}
+
+
+@dataclass
+class Server:
+    url: str
+    port: int
+    media: Path
+    process: "subprocess.Popen[bytes]"
+
+    def post(self, path: str, **more: object) -> requests.Response:
+        return requests.post(self.url + path, headers=HEADERS, timeout=LONG, **more)  # type: ignore[arg-type]
+
+    def get(self, path: str, **more: object) -> requests.Response:
+        return requests.get(self.url + path, headers=HEADERS, timeout=LONG, **more)  # type: ignore[arg-type]
+
+    def files(self) -> list[Path]:
+        return [path for path in self.media.rglob("*") if path.is_file()]
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + LONG
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.05)
+
+
+@contextmanager
+def serving(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Server]:
+    """A server with a profile `acme`, whose Postiz nobody can reach."""
+    environ = {
+        **os.environ,
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "PRESSROOM_SECRET_KEYS": SECRET_KEY,
+        "PRESSROOM_MEDIA_URL": f"file://{tmp_path}/media",
+        "PRESSROOM_ADMIN_KEY": ADMIN_KEY,
+        "POSTIZ_API_URL": "http://203.0.113.1",
+        "POSTIZ_API_KEY": "a-key-of-nobody",
+    }
+    command = [sys.executable, "-m", "shared.migrate"]
+    subprocess.run(command, cwd=ROOT, env=environ, check=True, capture_output=True)
+    port = free_port()
+    bind = f"127.0.0.1:{port}"
+    gunicorn = [sys.executable, "-m", "gunicorn", "-c", "web/gunicorn_conf.py", "--bind", bind]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(gunicorn, cwd=ROOT, env=environ, stdout=log, stderr=log)
+    found = Server(f"http://{bind}{PREFIX}", port, tmp_path / "media", process)
+    try:
+        eventually(lambda: _answers(f"http://{bind}/health/live"))
+        assert found.post("/profiles", json={"id": "acme", "name": "A"}).status_code == 201
+        yield found
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=LONG)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=LONG).ok
+    except requests.ConnectionError:
+        return False

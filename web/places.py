@@ -1,0 +1,51 @@
+"""Requests that may last long: so many of a kind at once in a process, so that threads are left.
+
+A process has `gunicorn_conf.threads` of them; slow uploads and streams together leave eight, and
+bodies that are refused and read on for their senders' sake take a few of these at most.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from shared.errors import Unavailable
+
+UPLOADS = 6
+STREAMS = 6
+DRAINS = 3
+
+
+class Places:
+    """Thread-safe. `going_on`: asked by what lasts long, whether the process is to stop."""
+
+    def __init__(self, number: int, what: str, *, retry_after: int) -> None:
+        self._free = threading.BoundedSemaphore(number)
+        self._what = what
+        self._retry_after = retry_after
+        self.going_on: Callable[[], bool] = lambda: True
+
+    def take(self) -> Callable[[], None]:
+        """Take a place; what is returned gives it back, once. Raises `Unavailable` where all are
+        taken."""
+        if not self._free.acquire(blocking=False):
+            raise Unavailable(
+                f"Too many {self._what} at once: try again soon",
+                code="too_many_at_once",
+                retry_after=self._retry_after,
+            )
+        taken = [True]
+
+        def give_back() -> None:
+            if taken:
+                taken.pop()
+                self._free.release()
+
+        return give_back
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        give_back = self.take()
+        try:
+            yield
+        finally:
+            give_back()
