@@ -64,31 +64,32 @@ KINDS: Mapping[str, Kind] = {
 
 Limits = Mapping[str, Limit]
 
-#: The day on which the contract with Postiz (v2.23) was written down from its source.
+#: When Postiz v2.23 was read, and the networks' limits were gathered with it; no day is known.
 _CONTRACT = date(2026, 8, 1)
 _LOOKED = date(2026, 11, 22)
 POSTIZ = Source(name="Postiz v2.23, its source", checked=_CONTRACT, confidence=Confidence.CERTAIN)
-_REPORTED = Source(
-    name="publishing services and their users", checked=_CONTRACT, confidence=Confidence.REPORTED
-)
 
 
-def _documented(name: str, checked: date = _LOOKED) -> Source:
-    return Source(name=name, checked=checked, confidence=Confidence.DOCUMENTED)
+def _reported(name: str, checked: date) -> Source:
+    return Source(name=name, checked=checked, confidence=Confidence.REPORTED)
 
 
-_TIKTOK = _documented("TikTok for Developers: Content Posting API", _CONTRACT)
-_INSTAGRAM = _documented("Meta for Developers: Instagram content publishing", _CONTRACT)
+def _documented(name: str) -> Source:
+    return Source(name=name, checked=_LOOKED, confidence=Confidence.DOCUMENTED)
+
+
+_GATHERED = _reported("gathered when Postiz was read", _CONTRACT)
+_SERVICES = _reported("media guidelines of publishing services", _LOOKED)
+_TIKTOK_POSTS = _reported("unpublished; users report 15 to 25", _CONTRACT)
+_INSTAGRAM_POSTS = _reported("sources say 25, 50 and 100", _LOOKED)
+_LINKEDIN_POSTS = _reported("sources say 100 and 150", _LOOKED)
+_UNVERIFIED = _reported("guides to YouTube: accounts that are not verified", _LOOKED)
 _FACEBOOK = _documented("Meta for Developers: Reels Publishing API")
 _THREADS = _documented("Meta for Developers: Threads API, overview")
 _YOUTUBE = _documented("Google for Developers: YouTube Data API, quota costs")
-_SHORTS = _documented("YouTube Help: Shorts, upload limits", _CONTRACT)
+_SHORTS = _documented("YouTube Help: three-minute Shorts")
 _X = _documented("X Developer Platform: media, size restrictions")
-_X_RATES = _documented("X Developer Platform: rate limits, and media", _CONTRACT)
-_LINKEDIN = _documented("Microsoft Learn: LinkedIn Videos and Posts APIs", _CONTRACT)
-_PINTEREST = _documented("Pinterest Developers: video pins", _CONTRACT)
-_BLUESKY = _documented("Bluesky: rate limits, and video announcements", _CONTRACT)
-_MASTODON = _documented("Mastodon: the limits that a server ships with", _CONTRACT)
+_MASTODON = _documented("Mastodon's source: what a server has unless it changed it")
 
 
 def _by(source: Source, *, shared: bool = False, **values: float) -> dict[str, Limit]:
@@ -105,21 +106,19 @@ _UPRIGHT = 9 / 16
 
 _ON_INSTAGRAM = (
     _postiz(characters=2200, media_least=1, media_most=10)
-    | _by(_REPORTED, posts_per_day=25)
-    | _by(_INSTAGRAM, video_seconds_least=3, video_seconds_most=900, video_megabytes=300)
+    | _by(_INSTAGRAM_POSTS, posts_per_day=25)
+    | _by(_SERVICES, video_seconds_least=3, video_seconds_most=900, video_megabytes=300)
 )
-_ON_LINKEDIN = _postiz(characters=3000) | _by(
-    _LINKEDIN,
-    posts_per_day=100,
-    video_seconds_least=3,
-    video_seconds_most=1800,
-    video_megabytes=500,
+_ON_LINKEDIN = (
+    _postiz(characters=3000)
+    | _by(_LINKEDIN_POSTS, posts_per_day=100)
+    | _by(_SERVICES, video_seconds_least=3, video_seconds_most=1800, video_megabytes=500)
 )
 
 #: By Postiz's `identifier`; of a network that is not here nothing is known.
 LIMITS: Mapping[str, Limits] = {
     "x": _postiz(characters=280, media_most=4)
-    | _by(_X_RATES, posts_per_15_minutes=100, video_seconds_most=140)
+    | _by(_GATHERED, posts_per_15_minutes=100, video_seconds_most=140)
     | _by(_X, video_megabytes=512),
     "linkedin": _ON_LINKEDIN,
     "linkedin-page": _ON_LINKEDIN,
@@ -134,27 +133,24 @@ LIMITS: Mapping[str, Limits] = {
         video_aspect=_UPRIGHT,
     ),
     "tiktok": _postiz(characters=2000, media_least=1)
-    | _by(_REPORTED, posts_per_day=15, video_seconds_least=3)
-    | _by(_TIKTOK, video_seconds_most=600, video_megabytes=4000, video_aspect=_UPRIGHT),
+    | _by(_TIKTOK_POSTS, posts_per_day=15)
+    | _by(_SERVICES, video_seconds_least=3, video_seconds_most=600, video_megabytes=4000)
+    | _by(_SERVICES, video_aspect=_UPRIGHT),
     "youtube": _postiz(characters=5000, media_least=1, media_most=1)
     | _by(_YOUTUBE, shared=True, posts_per_day=100)
-    | _by(_SHORTS, short_seconds_most=180, video_seconds_most=900),
+    | _by(_SHORTS, short_seconds_most=180)
+    | _by(_UNVERIFIED, video_seconds_most=900),
     "pinterest": _postiz(characters=500, media_least=1, media_most=5)
-    | _by(_PINTEREST, video_seconds_least=4, video_seconds_most=900, video_megabytes=2000),
+    | _by(_SERVICES, video_seconds_least=4, video_seconds_most=900, video_megabytes=2000),
     "reddit": _postiz(characters=10000),
     "threads": _postiz(characters=500)
     | _by(_THREADS, posts_per_day=250)
-    | _by(_REPORTED, video_seconds_most=300, video_megabytes=1000),
+    | _by(_GATHERED, video_seconds_most=300, video_megabytes=1000),
     "mastodon": _postiz(characters=500) | _by(_MASTODON, posts_per_3_hours=300),
     "telegram": _postiz(characters=4096),
     "bluesky": _postiz(characters=300, media_most=4)
-    | _by(
-        _BLUESKY,
-        posts_per_hour=1666,
-        videos_per_day=25,
-        video_seconds_most=180,
-        video_megabytes=100,
-    ),
+    | _by(_GATHERED, posts_per_hour=1666, videos_per_day=25)
+    | _by(_SERVICES, video_seconds_most=180, video_megabytes=100),
     "discord": _postiz(characters=1980),
 }
 
