@@ -13,10 +13,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import islice
 from zoneinfo import ZoneInfo
 
-from shared.domain.times import local_day, on_day, slots, whole_second
+from shared.domain.slots import Slots
+from shared.domain.times import local_day, on_day, whole_second
 
 #: Where drafts are parked: a post of the user's must never lie there, and nothing is placed behind.
 LATEST = datetime(2099, 1, 1, tzinfo=UTC)
@@ -130,36 +130,33 @@ class _Slots:
     def __init__(self, spread: Spread, books: Mapping[str, _Book]) -> None:
         self._spread = spread
         self._books = books
-        self._all = slots(spread.start, spread.walls, spread.zone)
-        self._known: list[datetime] = []
+        self._slots = Slots(spread.start, spread.walls, spread.zone)
         self._rows = 0
         self._behind: Counter[str] = Counter()  # by how many slots its rows have been put off
 
     def place(self, index: int, names: Sequence[str]) -> datetime:
+        names = names if self._spread.limited else ()
+        shift = self._spread.shift(index)
         number = self._rows + max((self._behind[name] for name in names), default=0)
         while True:
-            moment = whole_second(self._slot(number) + self._spread.shift(index))
-            if moment >= LATEST or self._is_free(moment, names):
+            moment = whole_second(self._slots.at(number) + shift)
+            free = self._free_from(moment, names)
+            if free == moment or moment >= LATEST:
                 break
-            number += 1
-        self._note(moment, number - self._rows, names)
+            number = max(number + 1, self._slots.first_from(free - shift))
+        for name in names:
+            self._books[name].add(moment)
+            self._behind[name] = number - self._rows
         self._rows += 1
         return moment
 
-    def _slot(self, number: int) -> datetime:
-        missing = number + 1 - len(self._known)
-        self._known += islice(self._all, max(missing, 0))
-        return self._known[number]
-
-    def _is_free(self, moment: datetime, names: Sequence[str]) -> bool:
+    def _free_from(self, moment: datetime, names: Sequence[str]) -> datetime:
+        """This moment, if it is free; else one before which nothing is."""
         day = local_day(moment, self._spread.zone)
-        books = [self._books[name] for name in names] if self._spread.limited else []
-        return all(not one.is_full(day) and one.far_enough(moment) == moment for one in books)
-
-    def _note(self, moment: datetime, behind: int, names: Sequence[str]) -> None:
-        for name in names if self._spread.limited else ():
-            self._books[name].add(moment)
-            self._behind[name] = behind
+        books = [self._books[name] for name in names]
+        if any(book.is_full(day) for book in books):
+            return on_day(day + timedelta(days=1), time(), self._spread.zone)
+        return max((book.far_enough(moment) for book in books), default=moment)
 
 
 class _Intervals:

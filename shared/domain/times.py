@@ -1,6 +1,5 @@
-"""Clocks on walls: times in a zone, over daylight-saving changes, and the slots of a day."""
+"""Clocks on walls: what their times mean in a zone, over daylight-saving changes too."""
 
-from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -54,20 +53,3 @@ def _jump(low: datetime, high: datetime, zone: ZoneInfo) -> datetime:
 
 def whole_seconds(span: timedelta) -> timedelta:
     return timedelta(seconds=int(span.total_seconds()))
-
-
-def slots(start: datetime, walls: Sequence[time], zone: ZoneInfo) -> Iterator[datetime]:
-    """The moments, from `start` on and without end, at which the clock shows one of `walls`.
-
-    Two that a change of the clock lays on one moment count once; a day that the zone skipped has
-    none.
-    """
-    last = start - _SECOND
-    day = local_day(start, zone)
-    while True:
-        for wall in sorted(walls):
-            moment = on_day(day, wall, zone)
-            if moment > last and local_day(moment, zone) == day:
-                last = moment
-                yield moment
-        day += timedelta(days=1)

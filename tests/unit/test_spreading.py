@@ -117,6 +117,25 @@ def test_a_row_for_several_integrations_keeps_one_time_and_holds_up_no_other() -
     assert days == [1, 2, 3, 1]
 
 
+def test_a_row_does_not_overtake_one_before_it_that_was_put_off() -> None:
+    """Though there would be room: the first one waits for `b`, and `a` alone could go at once."""
+    hour = timedelta(hours=1)
+    wishes = [Wish(integration_ids=ids) for ids in ("ab", "a")]
+    taken = {"b": [START, START + hour, START + 2 * hour]}
+    gapped = place(wishes, spread(min_gap=hour), taken)
+    assert gapped == [START + 3 * hour, START + 4 * hour]
+    hourly = [time(hour) for hour in range(9, 24)]
+    in_slots = place(wishes, spread(min_gap=hour, walls=hourly), taken)
+    assert in_slots == [START + 3 * hour, START + 4 * hour]
+    capped = place(wishes, spread(daily_cap=1), {"b": [START]})
+    assert [local_day(moment, BERLIN).day for moment in capped] == [2, 3]
+
+
+def test_a_gap_of_parts_of_a_second_is_not_undercut() -> None:
+    found = spread(interval=timedelta(0), min_gap=timedelta(seconds=90.5))
+    assert place([Wish(integration_ids=["a"])] * 2, found, {})[1] == START + timedelta(seconds=91)
+
+
 def test_jitter_goes_both_ways_and_differs_by_seed() -> None:
     hour = timedelta(hours=1)
     rows = [Wish()] * 50

@@ -1,14 +1,13 @@
 """Clocks on walls, over every change of theirs."""
 
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.times import in_utc, local_day, on_day, slots, whole_second
+from shared.domain.times import in_utc, on_day, whole_second
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "Africa/Cairo"]
@@ -74,48 +73,3 @@ def test_a_clock_shows_the_time_asked_for_or_has_just_jumped_over_it(
         assert just_before.replace(tzinfo=None) < datetime.combine(day, wall)
         assert shown.replace(tzinfo=None) > datetime.combine(day, wall)
     assert shown.date() == day
-
-
-@given(st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)), WALLS, st.sampled_from(ZONES))  # noqa: DTZ001
-def test_slots_follow_each_other_and_are_those_of_each_day_from_the_start_on(
-    naive: datetime, walls: list[time], name: str
-) -> None:
-    zone, start = ZoneInfo(name), naive.replace(microsecond=0, tzinfo=UTC)
-    found = list(islice(slots(start, walls, zone), 40))
-    assert found[0] >= start
-    assert all(one < other for one, other in pairwise(found))
-    days = sorted({local_day(moment, zone) for moment in found})
-    for day in days[1:-1]:
-        of_day = [moment for moment in found if local_day(moment, zone) == day]
-        assert of_day == sorted({on_day(day, wall, zone) for wall in walls})
-    assert all(later - day == timedelta(days=1) for day, later in pairwise(days))
-
-
-def test_slots_keep_their_time_on_the_wall_over_both_changes() -> None:
-    nine = [time(9)]
-    for start in ("2026-03-27T12:00Z", "2026-10-23T12:00Z"):
-        found = list(islice(slots(datetime.fromisoformat(start), nine, BERLIN), 4))
-        assert {moment.astimezone(BERLIN).time() for moment in found} == {time(9)}
-        assert len({moment.time() for moment in found}) == 2  # in UTC they move
-
-
-def test_slots_that_fall_together_count_once_and_a_repeated_one_too() -> None:
-    walls = [time(2, 15), time(2, 45), time(3)]
-    spring = list(islice(slots(datetime(2026, 3, 28, 23, tzinfo=UTC), walls, BERLIN), 2))
-    assert spring == [
-        datetime(2026, 3, 29, 1, tzinfo=UTC),
-        datetime(2026, 3, 30, 0, 15, tzinfo=UTC),
-    ]
-    autumn = list(islice(slots(datetime(2026, 10, 24, 22, tzinfo=UTC), walls, BERLIN), 4))
-    assert [f"{moment:%d %H:%M}" for moment in autumn] == [
-        "25 00:15",
-        "25 00:45",
-        "25 02:00",
-        "26 01:15",
-    ]
-
-
-def test_a_day_that_a_zone_skipped_has_no_slots() -> None:
-    apia = ZoneInfo("Pacific/Apia")
-    found = islice(slots(datetime(2011, 12, 29, 10, tzinfo=UTC), [time(9)], apia), 2)
-    assert [local_day(moment, apia).day for moment in found] == [29, 31]
