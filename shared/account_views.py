@@ -1,6 +1,6 @@
 """Reading accounts: their budget now, and what they have still to hand over."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,7 +21,6 @@ class AccountRead:
     profile_ids: Sequence[str]
     integrations: Sequence[Integration]
     backlog: int
-    drained_at: datetime | None
 
 
 def budget_state(account: Account) -> BudgetState:
@@ -71,26 +70,23 @@ def read(
         .where(Integration.account_id.in_(ids), Integration.listed)
         .order_by(Integration.name, Integration.id)
     ).all()
-    backlogs = {row[0]: (row[1], row[2]) for row in _backlogs(session, ids)}
+    backlogs = _backlogs(session, ids)
     return [
         AccountRead(
             account=account,
             profile_ids=[profile_id for owner, profile_id in owners if owner == account.id],
             integrations=[row for row in listed if row.account_id == account.id],
-            backlog=backlogs.get(account.id, (0, None))[0],
-            drained_at=backlogs.get(account.id, (0, None))[1],
+            backlog=backlogs.get(account.id, 0),
         )
         for account in accounts
     ]
 
 
-def _backlogs(session: Session, ids: Sequence[int]) -> Iterable[tuple[int, int, datetime]]:
-    """Of each account: how many posts, and when the last of them is due, now at the earliest."""
-    last = func.greatest(func.max(Post.publish_at), func.now())
-    query = select(Post.account_id, func.count(), last).where(
+def _backlogs(session: Session, ids: Sequence[int]) -> dict[int, int]:
+    query = select(Post.account_id, func.count()).where(
         Post.account_id.in_(ids), Post.state.in_(BACKLOG)
     )
-    return session.execute(query.group_by(Post.account_id)).all()
+    return {row[0]: row[1] for row in session.execute(query.group_by(Post.account_id))}
 
 
 def users(session: Session, account_id: int) -> list[str]:

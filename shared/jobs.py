@@ -4,9 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Select, case, func, literal, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
 from shared.domain.states import DONE, UPLOAD_DONE, JobState, job_state
@@ -22,12 +21,12 @@ _BATCH = 500
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a job has come to. `eta`: when its last post is due, None when nothing is left."""
+    """What a job has come to. `eta`: see shared/etas.py; None where nobody asked."""
 
     job: Job
     counts: Mapping[str, int]
-    eta: datetime | None
     touched_at: datetime
+    eta: datetime | None = None
 
     @property
     def state(self) -> JobState:
@@ -55,18 +54,16 @@ class Outcome:
 class _Tally:
     counts: dict[str, int] = field(default_factory=dict)
     touched: list[datetime] = field(default_factory=list)
-    due: list[datetime] = field(default_factory=list)
 
 
 def outcomes(session: Session, jobs: Sequence[Job]) -> list[Outcome]:
     """Of each of `jobs`, in their order."""
     tallies: dict[int, _Tally] = defaultdict(_Tally)
     for query in (_post_counts([job.id for job in jobs]), _upload_counts([job.id for job in jobs])):
-        for job_id, state, number, touched_at, due_at in session.execute(query):
+        for job_id, state, number, touched_at in session.execute(query):
             tally = tallies[job_id]
             tally.counts[state] = number
             tally.touched += [touched_at] if touched_at else []
-            tally.due += [due_at] if due_at else []
     return [_outcome(job, tallies[job.id]) for job in jobs]
 
 
@@ -78,20 +75,18 @@ def _outcome(job: Job, tally: _Tally) -> Outcome:
     return Outcome(
         job=job,
         counts=tally.counts,
-        eta=max(tally.due, default=None),
         touched_at=max([job.updated_at, *tally.touched]),
     )
 
 
-def _post_counts(ids: Sequence[int]) -> Select[int, str, int, datetime, Any]:
-    due = func.max(case((Post.state.not_in(DONE), Post.publish_at)))
-    columns = (Post.job_id, Post.state, func.count(), func.max(Post.updated_at), due)
+def _post_counts(ids: Sequence[int]) -> Select[int, str, int, datetime]:
+    columns = (Post.job_id, Post.state, func.count(), func.max(Post.updated_at))
     return select(*columns).where(Post.job_id.in_(ids)).group_by(Post.job_id, Post.state)
 
 
-def _upload_counts(ids: Sequence[int]) -> Select[int, str, int, datetime | None, None]:
+def _upload_counts(ids: Sequence[int]) -> Select[int, str, int, datetime | None]:
     touched = func.max(AccountMedia.uploaded_at)
-    columns = (JobMedia.job_id, AccountMedia.state, func.count(), touched, literal(None))
+    columns = (JobMedia.job_id, AccountMedia.state, func.count(), touched)
     joined = select(*columns).join(AccountMedia, AccountMedia.id == JobMedia.account_media_id)
     return joined.where(JobMedia.job_id.in_(ids)).group_by(JobMedia.job_id, AccountMedia.state)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-from shared import jobs, post_views
+from shared import etas, jobs, post_views
 from shared.jobs import Outcome
 from shared.media import sha256_of
 from shared.models import Event, Job, Media, Post
@@ -38,7 +38,13 @@ def job_view(outcome: Outcome) -> JobView:
 def new_job_view(session: Session, job: Job) -> JobView:
     """Of a job that this transaction has made."""
     session.refresh(job)
-    return job_view(jobs.outcome(session, job))
+    return shown_job(session, job)
+
+
+def shown_job(session: Session, job: Job) -> JobView:
+    """With its counts and its end as they are now."""
+    [found] = etas.with_etas(session, [jobs.outcome(session, job)], services().settings)
+    return job_view(found)
 
 
 def location(job: Job) -> dict[str, str]:

@@ -1,12 +1,14 @@
 """Accounts: the Postiz organizations behind the profiles, their budgets and their backlogs."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from flask import Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shared import account_views
+from shared import account_views, etas
 from shared.account_views import AccountRead
 from shared.db import ROW_LOCK
 from shared.domain import overrides
@@ -26,7 +28,7 @@ from web.services import services
 api = resource("accounts", "Postiz organizations", write="settings")
 
 
-def _view(read: AccountRead) -> AccountView:
+def _view(read: AccountRead, drained: Mapping[int, datetime | None]) -> AccountView:
     account = read.account
     return AccountView(
         **budget_of(account).model_dump(),
@@ -39,7 +41,7 @@ def _view(read: AccountRead) -> AccountView:
         held=account.held,
         paused=account.paused,
         backlog=read.backlog,
-        drained_at=read.drained_at,
+        drained_at=drained.get(account.id),
         limit_override=account.limit_override,
         budget_reserve=_reserve(account),
         rule_overrides=account.rule_overrides,
@@ -58,8 +60,10 @@ def list_accounts(query: PageQuery) -> Response:
         rows = account_views.of_profiles(
             session, profiles_in_sight(session), after=number_of(query.cursor), limit=query.limit
         )
+        ids = [row.account.id for row in rows]
+        drained = etas.drained(session, ids, services().settings)
     onward = next_cursor(rows, query.limit, lambda row: row.account.id)
-    page = Page[AccountView](items=[_view(row) for row in rows], next_cursor=onward)
+    page = Page[AccountView](items=[_view(row, drained) for row in rows], next_cursor=onward)
     return Reply(body=page).response()
 
 
@@ -95,7 +99,8 @@ def _rules(session: Session, account: Account, change: dict[str, Any] | None) ->
 def _shown(session: Session, account: Account) -> Response:
     bound = caller().profile_ids
     [read] = account_views.read(session, [account], None if bound is None else list(bound))
-    return Reply(body=_view(read)).response()
+    drained = etas.drained(session, [account.id], services().settings)
+    return Reply(body=_view(read, drained)).response()
 
 
 @api.post("/accounts/<id>/pause", responses={200: AccountView})

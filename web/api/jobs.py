@@ -6,7 +6,7 @@ from flask import Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shared import in_bulk, jobs, post_views, second_thoughts
+from shared import etas, in_bulk, jobs, post_views, second_thoughts
 from shared.domain.states import JobState
 from shared.errors import Conflict, NotFound
 from shared.jobs import Outcome
@@ -22,7 +22,7 @@ from web.paging import next_cursor, number_of
 from web.schemas.common import IdPath, Page
 from web.schemas.jobs import JobPostsQuery, JobsQuery, JobView, PostView, ProgressView, RetryRequest
 from web.services import services
-from web.views import job_view, location, post_list, wake_uploads
+from web.views import job_view, location, post_list, shown_job, wake_uploads
 
 api = resource("jobs", "Accepted requests", write="publish")
 
@@ -55,6 +55,7 @@ def list_jobs(query: JobsQuery) -> Response:
         )
         before = number_of(query.cursor)
         rows = jobs.newest(session, wanted, before=before, limit=query.limit)
+        rows = etas.with_etas(session, rows, services().settings)
     onward = next_cursor(rows, query.limit, lambda row: row.job.id)
     page = Page[JobView](items=[job_view(row) for row in rows], next_cursor=onward)
     return Reply(body=page).response()
@@ -64,8 +65,8 @@ def list_jobs(query: JobsQuery) -> Response:
 def get_job(path: IdPath) -> Response:
     """Read a job"""
     with services().database.transaction() as session:
-        found = jobs.outcome(session, visible_job(session, path.id))
-    return Reply(body=job_view(found)).response()
+        shown = shown_job(session, visible_job(session, path.id))
+    return Reply(body=shown).response()
 
 
 @api.get("/jobs/<id>/posts", responses={200: Page[PostView]})
@@ -148,8 +149,8 @@ def _set_paused(job_id: str, *, paused: bool) -> Response:
 def _answer(job_id: int) -> Response:
     with services().database.transaction() as session:
         job = session.get_one(Job, job_id)
-        found = jobs.outcome(session, job)
-    return Reply(body=job_view(found), status=202, headers=location(job)).response()
+        shown = shown_job(session, job)
+    return Reply(body=shown, status=202, headers=location(job)).response()
 
 
 def _seen(job_id: str) -> Job:

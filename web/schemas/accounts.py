@@ -33,7 +33,10 @@ class AccountView(Budget):
     held: str | None = Field(description="Why nothing is sent")
     paused: bool
     backlog: int = Field(description="Posts that Postiz does not hold yet")
-    drained_at: datetime | None = Field(description="When the last of them is due")
+    drained_at: datetime | None = Field(
+        description="When Postiz holds the last of them, by budget, pace and due times; null while "
+        "nothing goes out"
+    )
     limit_override: int | None = Field(description="What PATCH set as `budget_limit`")
     budget_reserve: int | None = Field(
         description="Calls kept back for settling, None while no limit is known"

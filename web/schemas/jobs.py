@@ -18,7 +18,10 @@ class JobView(BaseModel):
     counts: dict[str, int] = Field(description="Posts, or uploads, by state")
     total: int
     percentage: int
-    eta: datetime | None = Field(description="When its last open post is due")
+    eta: datetime | None = Field(
+        description="When all of it is published or in Postiz's calendar, by budget, pace and due "
+        "times; null while it is paused or held"
+    )
     external_id: str | None
     created_at: datetime
     updated_at: datetime
