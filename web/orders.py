@@ -61,7 +61,8 @@ class Checked:
 
     @cached_property
     def advice(self) -> list[Advice]:
-        return advise(self.rows, self.known)
+        order = self.order
+        return advise(self.rows, self.known, now=order.now, drafts=order.body.save_as_draft)
 
     @property
     def invalid(self) -> list[CheckedRow]:

@@ -18,15 +18,20 @@ from shared.domain.videos import video_advice
 from shared.domain.warned import Advice, Said, about_limit
 
 
-def advise(rows: Iterable[CheckedRow], known: Known) -> list[Advice]:
-    """All that is worth saying of the rows that have no faults."""
+def advise(
+    rows: Iterable[CheckedRow], known: Known, *, now: datetime, drafts: bool = False
+) -> list[Advice]:
+    """All that is worth saying of the rows that have no faults.
+
+    What was due before `now` goes out now; `drafts` go nowhere by themselves.
+    """
     found = _Collected()
     posts = [post for one in rows for post in one.posts]
     checker = _Checker(known=known)
     for post in posts:
         for said in checker.of(post):
             found.add(said, post.row.position)
-    for said, index in _too_many(posts, known):
+    for said, index in () if drafts else _too_many(posts, known, now):
         found.add(said, index)
     for said, index in _unused_words(posts, known):
         found.add(said, index)
@@ -57,6 +62,8 @@ class _Checker:
 
     def of(self, post: PlannedPost) -> Iterator[Said]:
         identifier = post.channel.identifier
+        if "<" in post.content:
+            yield _HTML
         if identifier is None:
             yield _UNCHECKED
             return
@@ -81,6 +88,12 @@ _UNCHECKED = Said(
     code="integrations_unknown",
     message="Postiz has not told its integrations yet, so nothing was checked by their rules",
     remedy="It is done before they are published; a post that breaks one then fails, and says why.",
+)
+_HTML = Said(
+    code="caption_is_changed",
+    message="Postiz takes a caption that holds < for HTML: what looks like a tag is cut out, and an"
+    " & becomes &amp;",
+    remedy="Write it without <.",
 )
 _LINKS = Said(
     code="caption_may_be_too_long",
@@ -124,17 +137,20 @@ def _may_be_too_long(post: PlannedPost, known: Known) -> bool:
     return weighted_length(post.content) + more > limit.value
 
 
-def _too_many(posts: Sequence[PlannedPost], known: Known) -> Iterator[tuple[Said, int]]:
+def _too_many(
+    posts: Sequence[PlannedPost], known: Known, now: datetime
+) -> Iterator[tuple[Said, int]]:
     """Posts beyond what a network takes in a time, as far as this request goes."""
-    for channels, theirs in _by_channel(posts):
-        for name, limit in known.limits(channels).items():
+    for channel, theirs in _by_channel(posts):
+        for name, limit in known.limits(channel).items():
             if KINDS[name].window is not None and not limit.shared:
-                yield from _beyond(theirs, channels, name, limit, known)
+                yield from _beyond(_dated(theirs, name, known, now), channel, name, limit)
     for identifier, theirs in _by_network(posts):
         for name, limit in LIMITS.get(identifier, {}).items():
             if KINDS[name].window is not None and limit.shared:
                 own = known.limits(Channel(id=identifier, identifier=identifier))[name]
-                yield from _beyond(theirs, theirs[0].channel, name, own, known)
+                dated = _dated(theirs, name, known, now)
+                yield from _beyond(dated, theirs[0].channel, name, own)
 
 
 def _by_channel(posts: Sequence[PlannedPost]) -> Iterable[tuple[Channel, list[PlannedPost]]]:
@@ -151,23 +167,24 @@ def _by_network(posts: Sequence[PlannedPost]) -> Iterable[tuple[str, list[Planne
     return found.items()
 
 
-def _beyond(
-    posts: Sequence[PlannedPost], channel: Channel, name: str, limit: Limit, known: Known
-) -> Iterator[tuple[Said, int]]:
+_Dated = Sequence[tuple[datetime, int]]
+
+
+def _dated(posts: Sequence[PlannedPost], name: str, known: Known, now: datetime) -> _Dated:
+    """When each of those that the limit counts goes out, and its row."""
+    if name == "videos_per_day":
+        posts = [one for one in posts if any(each.is_video for each in known.media_of(one.row))]
+    return sorted((max(post.row.publish_at, now), post.row.position) for post in posts)
+
+
+def _beyond(dated: _Dated, channel: Channel, name: str, limit: Limit) -> Iterator[tuple[Said, int]]:
     window = KINDS[name].window
     if limit.value is None or window is None:
         return
-    if name == "videos_per_day":
-        posts = [one for one in posts if any(each.is_video for each in known.media_of(one.row))]
-    dated = sorted((post.row.publish_at, post.row.position) for post in posts)
     most = int(limit.value)
     for place, (moment, index) in enumerate(dated):
-        if place >= most and moment - _moment(dated, place - most) < window:
+        if place >= most and moment - dated[place - most][0] < window:
             yield _crowded(channel, name, limit), index
-
-
-def _moment(dated: Sequence[tuple[datetime, int]], place: int) -> datetime:
-    return dated[place][0]
 
 
 def _crowded(channel: Channel, name: str, limit: Limit) -> Said:

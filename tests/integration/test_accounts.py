@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 
 from local.sandbox.process import Admin
 from shared.domain.states import PostState
+from shared.merging import merge
 from shared.models import Account, Integration, Job, Post
 from tests.world import KEY, World
 from worker import release, submissions, sweep
@@ -83,6 +84,22 @@ def test_two_accounts_that_turn_out_to_be_one_organization_become_one(world: Wor
     assert len(listed) == 1
     assert left_behind == 0
     assert accounts == 2  # the empty one stays, for what still names it
+
+
+def test_of_two_accounts_that_become_one_the_more_careful_wishes_stay(world: World) -> None:
+    with world.database.transaction() as session:
+        winner = Account(server="s", key_hash="a", limit_override=20)
+        loser = Account(server="s", key_hash="b", limit_override=10, budget_reserve=4)
+        winner.rule_overrides = {"x": {"characters": 4000}}
+        loser.rule_overrides = {"x": {"characters": 1000}, "tiktok": {"posts_per_day": 20}}
+        session.add_all([winner, loser])
+        session.flush()
+        merge(session, loser.id, winner)
+        assert (winner.limit_override, winner.budget_reserve) == (10, 4)
+        assert winner.rule_overrides == {
+            "x": {"characters": 4000},
+            "tiktok": {"posts_per_day": 20},
+        }
 
 
 def test_a_key_rotated_while_postiz_is_away_moves_nothing(world: World) -> None:

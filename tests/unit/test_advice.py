@@ -19,6 +19,7 @@ from shared.domain.rows import Channel, Known, Row, check_rows
 from shared.domain.rules import ERRORS
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
+EARLY = datetime(2020, 1, 1, tzinfo=UTC)
 #: Everything else that these networks demand is given.
 GIVEN: dict[str, dict[str, Any]] = {
     "pinterest": {"board": "b"},
@@ -52,7 +53,7 @@ def said(rows: Iterable[Row], by: Known | None = None) -> Found:
     by = by or known()
     checked = check_rows(rows, by)
     assert [one.faults for one in checked if one.faults] == []
-    advice = advise(checked, by)
+    advice = advise(checked, by, now=EARLY)
     assert all(one.said.message and one.said.remedy for one in advice)
     return [
         (one.said.code, list(one.indexes))
@@ -174,6 +175,22 @@ def test_a_spread_is_warned_of_exactly_where_a_day_holds_too_many(gaps: list[int
     assert said(rows) == ([("too_many_posts", beyond)] if beyond else [])
 
 
+def test_what_was_due_long_ago_goes_out_now_all_at_once() -> None:
+    rows = [
+        row(n, integration_ids=["int-tiktok"], publish_at=NOON - n * timedelta(days=3))
+        for n in range(17)
+    ]
+    checked = check_rows(rows, known())
+    crowded = [
+        list(one.indexes)
+        for one in advise(checked, known(), now=NOON)
+        if one.said.code == "too_many_posts"
+    ]
+    assert crowded == [[15, 16]]
+    codes = {one.said.code for one in advise(checked, known(), now=NOON, drafts=True)}
+    assert codes == {"default_setting_used"}
+
+
 def test_an_account_that_knows_better_is_not_warned() -> None:
     rows = [row(n, integration_ids=["int-tiktok"]) for n in range(20)]
     assert said(rows) == [("too_many_posts", [15, 16, 17, 18, 19])]
@@ -185,7 +202,7 @@ def test_an_account_that_knows_better_is_not_warned() -> None:
 
 def test_what_is_assumed_is_listed_once_with_all_its_rows() -> None:
     rows = [row(n, integration_ids=["int-x", "int-tiktok"], caption=f"Clip {n}") for n in range(3)]
-    advice = advise(check_rows(rows, known()), known())
+    advice = advise(check_rows(rows, known()), known(), now=EARLY)
     assumed = [one for one in advice if one.said.code == "default_setting_used"]
     assert [list(one.indexes) for one in assumed] == [[0, 1, 2], [0, 1, 2]]
     assert "who_can_reply_post everyone" in assumed[0].said.message
@@ -195,7 +212,7 @@ def test_what_is_assumed_is_listed_once_with_all_its_rows() -> None:
 
 def test_titles_of_many_rows_are_told_in_one_warning() -> None:
     rows = [row(n, integration_ids=["int-youtube"], caption=f"Clip {n}") for n in range(3)]
-    [one] = advise(check_rows(rows, known()), known())
+    [one] = advise(check_rows(rows, known()), known(), now=EARLY)
     assert list(one.indexes) == [0, 1, 2]
     assert "title the caption's first line" in one.said.message
 
@@ -236,6 +253,14 @@ def test_a_caption_near_the_limit_of_x_with_a_bare_address_is_doubtful() -> None
     assert said(rows) == [("caption_may_be_too_long", [0])]
 
 
+def test_a_caption_that_postiz_would_take_for_html_is_told() -> None:
+    rows = [
+        row(n, integration_ids=["int-mastodon"], caption=caption)
+        for n, caption in enumerate(("a & b", "I <3 you", "a <b>x</b>"))
+    ]
+    assert said(rows) == [("caption_is_changed", [1, 2])]
+
+
 def test_words_under_a_name_that_is_no_network_are_not_lost_silently() -> None:
     rows = [
         row(
@@ -257,7 +282,7 @@ def test_ten_thousand_rows_over_two_channels_take_no_longer_per_row_than_a_hundr
         ]
         by = known()
         began = time.process_time()
-        assert len(advise(check_rows(rows, by), by)) == 4
+        assert len(advise(check_rows(rows, by), by, now=EARLY)) == 4
         return time.process_time() - began
 
     seconds(200)
