@@ -2,11 +2,12 @@
 
 import itertools
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from werkzeug.test import TestResponse
 
 from shared import late_policy
@@ -75,6 +76,29 @@ def test_a_daily_cap_and_a_least_gap_reckon_with_what_was_accepted_before(api: A
         session.execute(update(Post).values(state="cancelled"))
     assert bulk(api, 1, **limits).status_code == 202
     assert posts(api)[-1].publish_at == datetime.fromisoformat(START)
+
+
+def test_bulks_that_come_at_once_share_a_cap(api: Api) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        replies = list(threads.map(lambda _: bulk(api, 5, daily_cap_per_integration=2), range(4)))
+    assert {reply.status_code for reply in replies} == {202}
+    days = Counter(post.publish_at.date() for post in posts(api))
+    assert set(days.values()) == {2}
+    assert len(days) == 10
+
+
+def test_what_is_due_on_an_integration_is_found_by_an_index(api: Api) -> None:
+    bulk(api, 1)
+    with api.services.database.transaction() as session:
+        session.execute(text("SET LOCAL enable_seqscan = off"))
+        session.execute(text("SET LOCAL enable_bitmapscan = off"))
+        plan = session.execute(
+            text(
+                "EXPLAIN SELECT publish_at FROM posts WHERE account_id = 1 AND integration_id IN "
+                "('int-mastodon', 'int-x') AND publish_at >= now()"
+            )
+        ).scalars()
+        assert "ix_posts_integration_id_publish_at" in "\n".join(plan)
 
 
 def test_a_cap_is_each_integrations_own(api: Api) -> None:

@@ -26,8 +26,8 @@ WALLS = st.lists(st.sampled_from([time(2, 30), time(9), time(18, 30), time(23, 5
 NEAR = st.integers(-10_000, 40_000).map(lambda minutes: START + timedelta(minutes=minutes))
 IDS = st.lists(st.sampled_from("abc"), min_size=1, max_size=3, unique=True)
 FREE = IDS.map(lambda ids: Wish(integration_ids=ids))
-WISHES = st.lists(FREE | st.builds(Wish, own=NEAR, integration_ids=IDS), min_size=1, max_size=25)
-TAKEN = st.dictionaries(st.sampled_from("abcd"), st.lists(NEAR, max_size=10))
+WISHES = st.lists(FREE | st.builds(Wish, own=NEAR, integration_ids=IDS), min_size=1, max_size=12)
+TAKEN = st.dictionaries(st.sampled_from("abcd"), st.lists(NEAR, max_size=5))
 
 
 @st.composite

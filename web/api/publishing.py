@@ -32,8 +32,8 @@ from web.views import location, new_job_view
 
 #: The known integrations are refreshed when that takes no longer (seconds).
 REFRESH_SECONDS = 1.0
-#: So many of the rows that were left out are told; a dry run tells all.
-SKIPPED_TOLD = 100
+#: So many of the rows that were left out, and of the warnings, are told; a dry run tells all.
+TOLD = 100
 #: Of a bulk's own fields, what its job keeps.
 _KEPT = {
     "schedule_date",
@@ -134,7 +134,7 @@ def _bulk_accepted(session: Session, order: Order, *, skip_invalid: bool) -> Rep
     job, wake = orders.accept(session, checked)
     shown = BulkJobReply(
         job=new_job_view(session, job),
-        warnings=warned.warnings(checked),
+        warnings=warned.warnings(checked)[:TOLD],
         skipped=len(checked.invalid),
         skipped_rows=_skipped(checked),
     )
@@ -144,7 +144,7 @@ def _bulk_accepted(session: Session, order: Order, *, skip_invalid: bool) -> Rep
 def _skipped(checked: Checked) -> list[SkippedRow]:
     return [
         SkippedRow(index=row.row.position, errors=plans.faults_of(checked, row))
-        for row in checked.invalid[:SKIPPED_TOLD]
+        for row in checked.invalid[:TOLD]
     ]
 
 

@@ -35,7 +35,7 @@ class NullIsAbsent(Body):
     @model_validator(mode="before")
     @classmethod
     def _drop_nulls(cls, body: Any) -> Any:
-        if not isinstance(body, dict):
+        if not isinstance(body, dict) or None not in body.values():
             return body
         return {name: value for name, value in body.items() if value is not None}
 
@@ -71,8 +71,8 @@ class BulkItem(NullIsAbsent):
     caption: Caption | None = None
     integration_ids: Ids | None = None
     schedule_date: IsoTime | None = None
-    captions_per_platform: Captions = Field({})
-    settings: NetworkSettings = Field({})
+    captions_per_platform: Captions = Field(default_factory=dict)
+    settings: NetworkSettings = Field(default_factory=dict)
     external_id: ExternalId | None = None
 
 
