@@ -27,6 +27,14 @@ def as_they_are(faults: Sequence[FieldError]) -> Sequence[FieldError]:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Placed:
+    """Rows with their times, and what is to be said of these."""
+
+    rows: Sequence[Row]
+    advice: Sequence[Advice] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Order:
     """`rows` are made once the account is known, for what it has accepted before may move them.
 
@@ -36,7 +44,7 @@ class Order:
     kind: str
     profile_id: str
     body: Defaults
-    rows: Callable[[Session, Account], Sequence[Row]]
+    rows: Callable[[Session, Account], Placed]
     now: datetime
     external_id: str | None = None
     options: Mapping[str, Any]
@@ -54,6 +62,7 @@ class Checked:
     rows: Sequence[CheckedRow]
     handoff: str
     posts: Sequence[PlannedPost] = field(default_factory=list)
+    of_times: Sequence[Advice] = ()
 
     @property
     def faults(self) -> list[FieldError]:
@@ -62,7 +71,8 @@ class Checked:
     @cached_property
     def advice(self) -> list[Advice]:
         order = self.order
-        return advise(self.rows, self.known, now=order.now, drafts=order.body.save_as_draft)
+        drafts = order.body.save_as_draft
+        return [*self.of_times, *advise(self.rows, self.known, now=order.now, drafts=drafts)]
 
     @property
     def invalid(self) -> list[CheckedRow]:
@@ -72,18 +82,23 @@ class Checked:
 def check(session: Session, order: Order) -> Checked:
     """Raises `NotConfigured` where the profile has no Postiz."""
     account = accepting.account_for(session, order.profile_id, services().settings, services().box)
-    rows = order.rows(session, account)
-    used = {media_id for row in rows for media_id in row.media_ids}
+    placed = order.rows(session, account)
+    used = {media_id for row in placed.rows for media_id in row.media_ids}
     known = Known(
         channels=accepting.known_channels(session, account),
         media=media.known(session, order.profile_id, used),
         overrides=account.rule_overrides,
     )
-    checked = check_rows(rows, known)
+    checked = check_rows(placed.rows, known)
     posts = [post for row in checked for post in row.posts]
-    handoff = _handoff(order, account, posts)
     return Checked(
-        order=order, account=account, known=known, rows=checked, handoff=handoff, posts=posts
+        order=order,
+        account=account,
+        known=known,
+        rows=checked,
+        handoff=_handoff(order, account, posts),
+        posts=posts,
+        of_times=placed.advice,
     )
 
 

@@ -6,10 +6,12 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from shared.domain.crowding import crowded
 from shared.domain.rows import Row
 from shared.domain.spreading import LATEST, Spread, Taken, Wish, place
 from shared.domain.times import in_utc, whole_second
 from shared.errors import FieldError, InvalidRequest, Unprocessable
+from web.orders import Placed
 from web.schemas.publishing import BulkItem, BulkPublishRequest, Defaults, PublishRequest
 
 
@@ -55,16 +57,17 @@ def bulk_rows(
     spread: Spread,
     taken: Taken,
     malformed: Mapping[int, Sequence[FieldError]],
-) -> list[Row]:
+) -> Placed:
     """`taken`: when other posts of the same integrations are due. `malformed`: faults by row."""
     wishes = [_wish(body, index, item) for index, item in enumerate(body.items)]
     moments = place(wishes, spread, taken)
-    return [
+    rows = [
         _bulk_row(body, index, item, wishes[index], moments[index])
         if index not in malformed
         else _malformed_row(index, moments[index], malformed[index])
         for index, item in enumerate(body.items)
     ]
+    return Placed(rows=rows, advice=crowded(wishes, moments, spread, taken))
 
 
 def _malformed_row(index: int, moment: datetime, faults: Sequence[FieldError]) -> Row:

@@ -183,6 +183,15 @@ def test_a_plan_says_what_will_be_late_and_what_becomes_of_it(api: Api) -> None:
         assert (warning["code"], warning["indexes"]) == (f"late_{policy}", [0])
 
 
+def test_own_times_that_break_the_limits_are_warned_of(api: Api) -> None:
+    items = [{"caption": "a", "schedule_date": START}, {"caption": "b"}] * 2
+    limits = {"daily_cap_per_integration": 1, "min_gap_minutes_per_integration": 5}
+    warnings = {each["code"]: each["indexes"] for each in dry(api, items, **limits)["warnings"]}
+    assert warnings == {"over_daily_cap": [0, 2], "under_min_gap": [0, 2]}
+    told = bulk(api, items, **limits).json["warnings"]
+    assert {each["code"] for each in told} == {"over_daily_cap", "under_min_gap"}
+
+
 def test_a_dry_run_uses_up_no_idempotency_key(api: Api) -> None:
     once = {"headers": {"Idempotency-Key": "k"}, "profile": "acme"}
     body = {"items": [{"caption": "a"}], "integration_ids": ["int-mastodon"]}

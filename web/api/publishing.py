@@ -6,7 +6,6 @@ from flask import Response
 from sqlalchemy.orm import Session
 
 from shared import accepting, occupied
-from shared.domain.rows import Row
 from shared.domain.spreading import Spread, Taken
 from shared.errors import PublisherError
 from shared.models import Account
@@ -16,7 +15,7 @@ from web.auth import current_profile
 from web.bulk_docs import ROWS
 from web.bulk_request import BulkRequest, read_bulk
 from web.idempotency import Reply, once
-from web.orders import Checked, Order
+from web.orders import Checked, Order, Placed
 from web.publishing import bulk_rows, integrations_of, seeded, single_row, spread_of
 from web.schemas.publishing import (
     BulkJobReply,
@@ -59,7 +58,7 @@ def publish(body: PublishRequest) -> Response:
         kind="publish",
         profile_id=_profile(),
         body=body,
-        rows=lambda _session, _account: [row],
+        rows=lambda _session, _account: Placed(rows=[row]),
         now=now,
         external_id=body.external_id,
         options={"timezone": body.timezone},
@@ -100,7 +99,7 @@ def _bulk_order(sent: BulkRequest) -> Order:
     body = seeded(sent.body)
     spread = spread_of(body, now)
 
-    def rows(session: Session, account: Account) -> list[Row]:
+    def rows(session: Session, account: Account) -> Placed:
         taken = _taken(session, account, body, spread) if spread.limited else {}
         return bulk_rows(body, spread, taken, sent.malformed)
 
