@@ -18,7 +18,8 @@ behind it; they stop nothing, and stand under `warnings` in the answer and in a 
 (`?dry_run=true`), each once, with the `indexes` of its rows and the `source` of the limit.
 
 Where Postiz has not told its integrations yet, rows are accepted and checked by the same rules
-before they are handed over; a post that breaks one fails then, and says why.
+before they are handed over; a post that breaks one fails then, and says why. A medium
+that was only an address is checked likewise, once it is fetched.
 
 ## Files
 

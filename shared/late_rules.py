@@ -12,7 +12,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared import media, posts
-from shared.domain.medium import Medium
 from shared.domain.rows import Channel, Known, Row, faults_of, planned
 from shared.errors import FieldError
 from shared.models import Account, Job, Post
@@ -47,9 +46,19 @@ def resolve(session: Session, post: Post, channel: Channel) -> list[FieldError]:
     post.content, post.settings = made.content, made.settings
     if made.assumed:
         posts.add_events(session, [post.id], "settings_assumed", _words(made.assumed))
-    own = session.scalar(select(Account.rule_overrides).where(Account.id == post.account_id))
-    known = Known(channels=None, media=_media(session, post), overrides=own or {})
-    return faults_of(made, known)
+    return faults_of(made, _known(session, post))
+
+
+def media_faults(session: Session, post: Post) -> list[FieldError]:
+    """What the network would refuse in the media of a post whose integration is known.
+
+    For a post that was accepted while one of them was an address; what else was accepted then
+    stays accepted.
+    """
+    row = _row(post, {"settings": {post.integration_id: post.settings}})
+    channel = Channel(id=post.integration_id, identifier=post.integration_identifier)
+    found = faults_of(planned(row, channel, post.media_ids), _known(session, post))
+    return [fault for fault in found if fault.code == "media_refused"]
 
 
 def _words(settings: Mapping[str, Any]) -> str:
@@ -68,5 +77,11 @@ def _row(post: Post, kept: dict[str, Any]) -> Row:
     )
 
 
-def _media(session: Session, post: Post) -> dict[str, Medium]:
-    return media.known(session, post.profile_id, [str(media_id) for media_id in post.media_ids])
+def _known(session: Session, post: Post) -> Known:
+    own = session.scalar(select(Account.rule_overrides).where(Account.id == post.account_id))
+    names = [str(media_id) for media_id in post.media_ids]
+    return Known(
+        channels=None,
+        media=media.known(session, post.profile_id, names),
+        overrides=own or {},
+    )

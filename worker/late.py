@@ -66,16 +66,35 @@ def _check(session: Session, account_id: int, rows: Sequence[RemoteIntegration])
         .with_for_update(key_share=True, skip_locked=True)
     ).all()
     for post in waiting:
-        faults = _faults(session, post, listed.get(post.integration_id))
-        if faults:
-            posts.fail(
-                session,
-                [post.id],
-                PostState.PENDING,
-                code="not_publishable",
-                message="; ".join(f"{fault.field}: {fault.message}" for fault in faults),
-                hint=_hint(faults),
-            )
+        _end(session, post, _faults(session, post, listed.get(post.integration_id)))
+
+
+def fetched(session: Session, account_id: int, media_id: int) -> None:
+    """A medium that was only an address is here: check the posts that were accepted with it."""
+    waiting = session.scalars(
+        select(Post)
+        .where(
+            Post.account_id == account_id,
+            Post.state == PostState.PENDING,
+            Post.integration_identifier.is_not(None),
+            Post.media_ids.contains([media_id]),
+        )
+        .with_for_update(key_share=True, skip_locked=True)
+    ).all()
+    for post in waiting:
+        _end(session, post, late_rules.media_faults(session, post))
+
+
+def _end(session: Session, post: Post, faults: Sequence[FieldError]) -> None:
+    if faults:
+        posts.fail(
+            session,
+            [post.id],
+            PostState.PENDING,
+            code="not_publishable",
+            message="; ".join(f"{fault.field}: {fault.message}" for fault in faults),
+            hint=_hint(faults),
+        )
 
 
 def _hint(faults: Sequence[FieldError]) -> str:

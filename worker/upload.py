@@ -25,7 +25,7 @@ from shared.errors import (
 )
 from shared.models import Account, AccountMedia, Job, JobMedia, Media, Post, Profile
 from shared.postiz import Postiz, RemoteMedia
-from worker import accounts, calling
+from worker import accounts, calling, late
 from worker.decisions import MAX_ATTEMPTS, backoff
 from worker.runtime import Runtime
 
@@ -182,6 +182,8 @@ def _bring(runtime: Runtime, one: Upload, beat: Heartbeat) -> None:
         if medium.storage_key is None or medium.mime is None:
             raise Unavailable("the medium is not in the storage yet")
         key, mime = medium.storage_key, medium.mime
+        if medium.source_url is not None:
+            late.fetched(session, one.account_id, one.media_id)
     name = f"{medium.id}.{mime.rsplit('/', 1)[1]}"
     size = runtime.storage.size(key)
 
