@@ -177,3 +177,22 @@ def test_a_query_of_another_kind_is_refused_by_its_names(query: dict[str, str]) 
     with pytest.raises(InvalidRequest) as caught:
         job_fields(query)
     assert [one.field for one in caught.value.fields] == list(query)
+
+
+@given(st.binary() | st.text('caption,;\t"\n\r|_x {}[]\0é').map(str.encode))
+def test_whatever_is_sent_is_a_table_or_refused_with_a_reason(raw: bytes) -> None:
+    try:
+        table = read_table(b"caption,settings,media_ids\n" + raw)
+    except InvalidRequest as error:
+        assert error.message
+    else:
+        assert len(table.items) == len(table.lines)
+        assert set(table.faults) <= set(range(len(table.items)))
+
+
+@given(st.binary())
+def test_a_header_of_anything_is_refused_with_a_reason(raw: bytes) -> None:
+    try:
+        read_table(raw + b"\nvalue\n")
+    except InvalidRequest as error:
+        assert error.message
