@@ -177,14 +177,8 @@ def _bring(runtime: Runtime, one: Upload, beat: Heartbeat) -> None:
         allow_private=runtime.settings.allow_private_urls,
         on_progress=beat,
     )
-    with runtime.database.transaction() as session:
-        medium = session.get_one(Media, one.media_id)
-        if medium.storage_key is None or medium.mime is None:
-            raise Unavailable("the medium is not in the storage yet")
-        key, mime = medium.storage_key, medium.mime
-        if medium.source_url is not None:
-            late.fetched(session, one.account_id, one.media_id)
-    name = f"{medium.id}.{mime.rsplit('/', 1)[1]}"
+    key, mime = _stored(runtime, one)
+    name = f"{one.media_id}.{mime.rsplit('/', 1)[1]}"
     size = runtime.storage.size(key)
 
     def send(postiz: Postiz) -> RemoteMedia:
@@ -210,6 +204,17 @@ def _bring(runtime: Runtime, one: Upload, beat: Heartbeat) -> None:
         )
     failpoints.hit("upload.after_commit")
     runtime.waker.stage(one.account_id)
+
+
+def _stored(runtime: Runtime, one: Upload) -> tuple[str, str]:
+    """Where it lies, and its type; posts that nobody could check without it are checked now."""
+    with runtime.database.transaction() as session:
+        medium = session.get_one(Media, one.media_id)
+        if medium.storage_key is None or medium.mime is None:
+            raise Unavailable("the medium is not in the storage yet")
+        if medium.source_url is not None:
+            late.fetched(session, one.account_id, one.media_id)
+        return medium.storage_key, medium.mime
 
 
 def _failed(runtime: Runtime, one: Upload, error: PressroomError) -> None:
