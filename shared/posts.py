@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from shared import media_wanted
 from shared.domain.states import PostState, check_transition
 from shared.errors import ClaimLost
-from shared.models import Account, Event, Handover, Post, Profile
+from shared.models import Account, AccountMedia, Event, Handover, Post, Profile
 
 #: Of a post of which nothing is in Postiz any more: what said where it stood there.
 NOT_IN_POSTIZ: Mapping[str, None] = dict.fromkeys(
@@ -128,19 +128,20 @@ def move_to_account(session: Session, profile_id: str, account_id: int) -> None:
 
 
 def follow_accounts(session: Session) -> None:
-    """Move what came back to an account that its profile has left in the meantime."""
-    left = session.execute(
-        select(Post.profile_id, Profile.account_id)
-        .join(Profile, Profile.id == Post.profile_id)
-        .join(Account, Account.id == Profile.account_id)
-        .where(
-            Post.state.in_((PostState.PENDING, PostState.STAGED)),
-            Account.id != Post.account_id,
-            Account.integrations_seen_at.is_not(None),
+    """Move posts and uploads that came back to an account which their profile has left since."""
+    came_back = Post.state.in_((PostState.PENDING, PostState.STAGED))
+    left = {
+        (row.profile_id, row.account_id)
+        for table, waits in ((Post, came_back), (AccountMedia, AccountMedia.state == "pending"))
+        for row in session.execute(
+            select(table.profile_id, Profile.account_id)
+            .join(Profile, Profile.id == table.profile_id)
+            .join(Account, Account.id == Profile.account_id)
+            .where(waits, Account.id != table.account_id, Account.integrations_seen_at.is_not(None))
+            .distinct()
+            .limit(100)
         )
-        .distinct()
-        .limit(100)
-    ).all()
+    }
     for profile_id, account_id in left:
         if account_id is not None:
             move_to_account(session, profile_id, account_id)

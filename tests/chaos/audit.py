@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from shared.domain.states import PostState
+from shared.jobs import UPLOADS
 from shared.models import Post
 from tests.chaos.cast import Member
 from tests.chaos.diary import Diary
-from tests.chaos.evidence import Evidence, is_settled, wanted
+from tests.chaos.evidence import Evidence, is_settled, litter, wanted
+from tests.chaos.minds import PAUSED, RESUMED, TAKEN_BACK, WORD_GIVEN
 
 #: How long after the answer of a PATCH the old key may still be seen (DESIGN.md, promise 3).
 GRACE = 0.1
@@ -34,7 +36,6 @@ class Verdict:
     violations: list[Violation]
     outcome_unknown: dict[int, str]  # post → why nobody can tell
     failed: Counter[str]
-    litter: int
     in_2099: int
 
     def count(self, kind: str) -> int:
@@ -50,21 +51,22 @@ def audit(evidence: Evidence, cast: list[Member], diary: Diary) -> Verdict:
     }
     violations = [
         *_accepted(evidence),
-        *_sent(evidence),
+        *_sent(evidence, diary),
         *(found for post in evidence.posts for found in judge.judge(post)),
         *_too_many_unknown(unknown, len(evidence.posts)),
+        *_uploads(evidence),
+        *_litter(evidence),
+        *_neighbour(evidence),
         *_budget(evidence),
         *_stale_keys(evidence, cast, diary),
+        *_paused(evidence, diary),
     ]
-    left = [row for id_, row in evidence.remote.items() if id_ not in evidence.alive]
-    left = [row for row in left if not row["deleted"]]
     return Verdict(
         violations=violations,
         outcome_unknown=unknown,
         failed=Counter(
             str(post.error_code) for post in evidence.posts if post.state == PostState.FAILED
         ),
-        litter=sum(row["state"] == "DRAFT" for row in left),
         in_2099=sum(
             row["publish_date"].startswith(_2099)
             for row in evidence.remote.values()
@@ -83,12 +85,13 @@ def _accepted(evidence: Evidence) -> Iterator[Violation]:
         yield Violation(kind="accepted twice", what=f"more often than it was asked for: {one}")
 
 
-def _sent(evidence: Evidence) -> Iterator[Violation]:
+def _sent(evidence: Evidence, diary: Diary) -> Iterator[Violation]:
     by_wanted = {wanted(post): post.id for post in evidence.posts}
+    not_ours = diary.details(WORD_GIVEN)
     for one, sends in evidence.sends_of.items():
         if one not in by_wanted:
             yield Violation(kind="strange send", what=f"sent, and nobody asked for it: {one}")
-        elif len(sends) > 1:
+        elif len(sends) > 1 and one.content not in not_ours:
             yield Violation(
                 kind="duplicate", what=f"sent {len(sends)} times: {one}", post_id=by_wanted[one]
             )
@@ -105,6 +108,9 @@ class _Judge:
             yield self._says("unsettled", post, f"still {post.state}")
             return
         sends = self.evidence.sends_of.get(wanted(post), [])
+        yield from self._taken_back(post)
+        if post.content in self.diary.details(WORD_GIVEN):
+            return  # whatever it came to, it was sent again on somebody's word
         match post.state:
             case PostState.PUBLISHED:
                 yield from self._published(post, [send["post"] for send in sends])
@@ -112,6 +118,10 @@ class _Judge:
                 yield from self._failed(post, sent=bool(sends))
             case _ if sends:
                 yield self._says("disagreement", post, f"{post.state}, and was sent")
+
+    def _taken_back(self, post: Post) -> Iterator[Violation]:
+        if post.state != PostState.CANCELLED and post.content in self.diary.details(TAKEN_BACK):
+            yield self._says("disagreement", post, f"answered as cancelled, and is {post.state}")
 
     def _published(self, post: Post, sent: list[str]) -> Iterator[Violation]:
         if not sent:
@@ -154,6 +164,67 @@ def _too_many_unknown(unknown: dict[int, str], posts: int) -> Iterator[Violation
     """Under 1 %, or three of a small run."""
     if len(unknown) > max(3, posts // 100):
         yield Violation(kind="too many unknown", what=f"{len(unknown)} of {posts} posts")
+
+
+def _uploads(evidence: Evidence) -> Iterator[Violation]:
+    """Each upload ends, and none of ours for a reason that lies in the file; so do the jobs."""
+    for row in evidence.uploads:
+        if row.state != "uploaded":
+            facts = f"upload {row.id} is {row.state}: {row.error_code} {row.error_message}"
+            kind = "lost" if row.state == "failed" else "unsettled"
+            yield Violation(kind=kind, what=facts)
+    for job in evidence.jobs:
+        if job.kind in UPLOADS and job.finished_at is None:
+            yield Violation(kind="unsettled", what=f"job {job.id} ({job.kind}) is {job.state}")
+
+
+def _litter(evidence: Evidence) -> Iterator[Violation]:
+    for row in litter(evidence.remote.values(), evidence.alive):
+        facts = f"{row['id']} in {row['org']} at {row['publish_date']}: {row['content']}"
+        yield Violation(kind="litter", what=facts)
+
+
+def _neighbour(evidence: Evidence) -> Iterator[Violation]:
+    """What another installation has in our organizations is as it left it, and was sent once."""
+    for id_ in (*evidence.neighbour.drafts, *evidence.neighbour.scheduled):
+        if evidence.remote[id_]["deleted"]:
+            yield Violation(kind="neighbour", what=f"{id_} of the neighbour's was deleted")
+    sent = Counter(send["post"] for send in evidence.sends)
+    for id_ in evidence.neighbour.drafts:
+        if sent[id_] or evidence.remote[id_]["state"] != "DRAFT":
+            yield Violation(kind="neighbour", what=f"the draft {id_} of the neighbour's was sent")
+    for id_ in set(evidence.neighbour.scheduled) - evidence.not_published:
+        if sent[id_] != 1:
+            yield Violation(kind="neighbour", what=f"{id_} of the neighbour's: {sent[id_]} sends")
+
+
+def _paused(evidence: Evidence, diary: Diary) -> Iterator[Violation]:
+    """No status change of what was paused, from the answer on until somebody resumes it."""
+    owner = {row.postiz_id: row.post_id for row in evidence.handovers}
+    posts = {post.id: post for post in evidence.posts}
+    pauses = list(_pauses(diary))
+    thaws = [entry.at for entry in diary.of("thaw")]
+    for row in evidence.requests:
+        post = posts.get(owner.get(row["params"].get("id", ""), 0))
+        if post is None or row["method"] != "PUT":
+            continue
+        names = {
+            f"jobs/{post.job_id}",
+            f"profiles/{post.profile_id}",
+            f"accounts/{post.account_id}",
+        }
+        for name, begins, ends in pauses:
+            thawed = any(0 <= row["time"] - thaw < AFTER_THAW for thaw in thaws)
+            if name in names and begins + GRACE < row["time"] < ends and not thawed:
+                late = f"{row['time'] - begins:.3f} s after the answer"
+                yield Violation(kind="paused", what=f"{name} was paused: released {late}")
+
+
+def _pauses(diary: Diary) -> Iterator[tuple[str, float, float]]:
+    """What was paused, and the first moment at which it no longer was."""
+    for begun in diary.of(PAUSED):
+        ends = [end.at for end in diary.of(RESUMED) if end.detail == begun.detail]
+        yield begun.detail, begun.at, min((at for at in ends if at > begun.at), default=begun.at)
 
 
 def _budget(evidence: Evidence) -> Iterator[Violation]:

@@ -1,6 +1,7 @@
 """Calls the HTTP API as a script of a user does: again and again until it was answered."""
 
 import time
+from contextlib import suppress
 from typing import Any
 
 import requests
@@ -8,6 +9,7 @@ import requests
 #: Answers after which the same request may go through: the same key under way, or an outage.
 AGAIN = frozenset({409, 429, 500, 502, 503, 504})
 PATIENCE = 180.0
+TRIES = 8
 
 
 class NeverAnswered(Exception):
@@ -19,6 +21,18 @@ class Client:
         self._base = f"{web_url}/api/v1"
         self._key = admin_key
         self.retries = 0
+
+    def ask(self, method: str, path: str, **body: Any) -> requests.Response | None:
+        """An answer, whatever it says; None where none was to be had in a few tries."""
+        for _ in range(TRIES):
+            headers = {"Authorization": f"Bearer {self._key}"}
+            with suppress(requests.RequestException):
+                url = self._base + path
+                reply = requests.request(method, url, headers=headers, timeout=20, **body)
+                if reply.status_code not in AGAIN - {409}:
+                    return reply
+            time.sleep(0.5)
+        return None
 
     def insist(
         self,

@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -12,9 +12,11 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.domain.states import PostState
-from shared.models import Event, Handover, Post
+from shared.models import AccountMedia, Event, Handover, Job, Post
 from tests.chaos.arena import Arena
-from tests.chaos.load import Wanted
+from tests.chaos.load import Accepted, Wanted
+from tests.chaos.neighbour import NAME, Created
+from tests.chaos.people import EDITED
 
 State = PostState
 #: States of which nothing more is to come.
@@ -26,6 +28,9 @@ LATER = timedelta(hours=1)
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     accepted: Sequence[Wanted]
+    jobs: Sequence[Job]
+    uploads: Sequence[AccountMedia]
+    neighbour: Created
     posts: Sequence[Post]
     events: Mapping[int, Sequence[Event]]
     handovers: Sequence[Handover]
@@ -39,7 +44,9 @@ class Evidence:
     def sends_of(self) -> Mapping[Wanted, Sequence[Mapping[str, Any]]]:
         found = defaultdict(list)
         for send in self.sends:
-            found[Wanted(send["org"], send["integration"], send["content"])].append(send)
+            content = send["content"].removesuffix(EDITED)
+            if not content.startswith(NAME):
+                found[Wanted(send["org"], send["integration"], content)].append(send)
         return found
 
     @cached_property
@@ -49,6 +56,10 @@ class Evidence:
     @cached_property
     def refused_by_network(self) -> frozenset[str]:
         return frozenset(row["post"] for row in self.other["publish_error"])
+
+    @cached_property
+    def not_published(self) -> frozenset[str]:
+        return self.never_published | self.refused_by_network
 
     @cached_property
     def alive(self) -> frozenset[str]:
@@ -63,15 +74,20 @@ def wanted(post: Post) -> Wanted:
     return Wanted(post.integration_id.rpartition("-")[0], post.integration_id, post.content)
 
 
-def collect(arena: Arena, accepted: Sequence[Wanted]) -> Evidence:
+def collect(arena: Arena, accepted: Accepted, neighbour: Created) -> Evidence:
     with arena.database.transaction() as session:
         posts = session.scalars(select(Post).order_by(Post.id)).all()
+        jobs = session.scalars(select(Job).order_by(Job.id)).all()
+        uploads = session.scalars(select(AccountMedia).order_by(AccountMedia.id)).all()
         handovers = session.scalars(select(Handover).order_by(Handover.id)).all()
         events: dict[int, list[Event]] = defaultdict(list)
         for event in session.scalars(select(Event).order_by(Event.id)):
             events[event.post_id].append(event)
     return Evidence(
-        accepted=accepted,
+        accepted=accepted.posts,
+        jobs=jobs,
+        uploads=uploads,
+        neighbour=neighbour,
         posts=posts,
         events=events,
         handovers=handovers,
@@ -92,14 +108,34 @@ def is_settled(post: Post, never_published: frozenset[str]) -> bool:
 
 
 def wait_until_settled(arena: Arena, *, patience: float) -> bool:
-    """Whether all was settled in time; then a little more, for what is still on its way."""
+    """Whether all was settled in time, and cleared away; then a little more, for what is late."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
-        if _unsettled(arena) == 0:
+        if _unsettled(arena) == 0 and _littered(arena) == 0:
             time.sleep(5)
             return True
         time.sleep(2)
     return False
+
+
+def litter(
+    remote: Iterable[Mapping[str, Any]], alive: Collection[str]
+) -> Iterator[Mapping[str, Any]]:
+    """Drafts of ours in Postiz that no post owns any more; what a person edited is the person's."""
+    for row in remote:
+        ours = not row["content"].startswith(NAME) and not row["content"].endswith(EDITED)
+        if ours and row["state"] == "DRAFT" and not row["deleted"] and row["id"] not in alive:
+            yield row
+
+
+def _littered(arena: Arena) -> int | None:
+    try:
+        with arena.database.transaction() as session:
+            query = select(Handover.postiz_id).where(Handover.buried_at.is_(None))
+            alive = set(session.scalars(query))
+    except SQLAlchemyError:
+        return None
+    return len(list(litter(arena.sandbox.posts(), alive)))
 
 
 def _unsettled(arena: Arena) -> int | None:
@@ -108,9 +144,12 @@ def _unsettled(arena: Arena) -> int | None:
     try:
         with arena.database.transaction() as session:
             open_posts = session.scalars(select(Post).where(Post.state.not_in(ENDED))).all()
+            open_uploads = session.scalars(
+                select(func.count()).where(AccountMedia.state.in_(("pending", "uploading")))
+            ).one()
     except SQLAlchemyError:
         return None
-    return sum(not is_settled(post, never) for post in open_posts)
+    return open_uploads + sum(not is_settled(post, never) for post in open_posts)
 
 
 def progress(arena: Arena) -> str:

@@ -93,9 +93,10 @@ def _send(client: Client, bulk: Bulk, accepted: Accepted, *, left: float) -> Non
     integration = rng.choice(bulk.member.integrations)
     body = _body(rng, bulk, contents, media, left=left) | {"integration_ids": [integration]}
     once = f"bulk-{bulk.number}"
-    reply = client.insist(
-        "POST", "/postiz/bulk-publish", profile=bulk.member.profile, once=once, json=body
-    )
+    with bulk.member.lock:  # its own organization has those channels, and no other
+        reply = client.insist(
+            "POST", "/postiz/bulk-publish", profile=bulk.member.profile, once=once, json=body
+        )
     with accepted.lock:
         accepted.jobs.append(reply["job"]["id"])
         accepted.images += len(media)

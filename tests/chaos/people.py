@@ -19,6 +19,9 @@ from tests.chaos.cast import Member, is_limited
 from tests.chaos.client import Client, NeverAnswered
 from tests.chaos.diary import Diary
 
+#: What a teammate adds to the content of a draft.
+EDITED = " (edited)"
+
 
 class People:
     def __init__(self, arena: Arena, client: Client, cast: Sequence[Member], diary: Diary) -> None:
@@ -41,7 +44,7 @@ class People:
     def rotate_key(self, member: Member) -> None:
         """PATCH the next key, until it is answered: from then on it is the only one."""
         with member.lock:
-            key = member.keys[len(member.saved) % len(member.keys)]
+            key = member.next_key()
             postiz = {"api_url": self._arena.api_url, "api_key": key}
             body = {"tts_settings": {"postiz": postiz}}
             try:
@@ -71,6 +74,9 @@ class People:
     def delete_scheduled(self, rng: random.Random) -> None:
         self._edit(rng, "scheduled deleted", Post.state == PostState.SCHEDULED, Post.publish_at)
 
+    def edit_draft(self, rng: random.Random) -> None:
+        self._edit(rng, "edited", Post.state == PostState.STAGED, Post.release_at)
+
     def move_scheduled(self, rng: random.Random) -> None:
         self._edit(rng, "moved", Post.state == PostState.SCHEDULED, Post.publish_at)
 
@@ -92,16 +98,17 @@ class People:
         self._diary.note(what, post.content)  # before: an answer that is lost changes nothing
         key = {"Authorization": self._cast[post.profile_id].teammate_key}
         url = f"{self._arena.api_url}/posts"
-        if what != "moved":
+        if what not in ("moved", "edited"):
             requests.delete(f"{url}/{post.postiz_post_id}", headers=key, timeout=20)
         else:
-            value = {"id": post.postiz_post_id, "content": post.content, "image": []}
+            content = post.content + (EDITED if what == "edited" else "")
+            value = {"id": post.postiz_post_id, "content": content, "image": []}
             element = {
                 "integration": {"id": post.integration_id},
                 "settings": {},
                 "value": [value],
             }
-            date = iso(datetime.now(UTC) + timedelta(seconds=8))
+            date = iso(datetime.now(UTC) + timedelta(seconds=8 if what == "moved" else -3600))
             body = {"type": "update", "date": date, "shortLink": False, "tags": []}
             requests.post(url, headers=key, json={**body, "posts": [element]}, timeout=20)
 

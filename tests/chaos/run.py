@@ -15,6 +15,8 @@ from tests.chaos.audit import Verdict, audit
 from tests.chaos.client import Client
 from tests.chaos.diary import Diary
 from tests.chaos.harm import Act, Harm
+from tests.chaos.minds import Minds
+from tests.chaos.neighbour import Neighbour
 from tests.chaos.options import Options
 from tests.chaos.people import Mender, People
 from tests.chaos.wire_faults import Feeder
@@ -46,6 +48,12 @@ class _Run:
         facts = place.facts()
         self._client = Client(facts["web_url"], facts["admin_key"])
         self._people = People(place, self._client, self._cast, self._diary)
+        self._minds = Minds(place, self._client, self._cast, self._diary)
+        self._neighbour = Neighbour(
+            place,
+            random.Random(f"neighbour {self._options.seed}"),
+            {member.org for member in self._cast if casting.is_limited(member.org)},
+        )
         self._accepted = load.Accepted()
 
     def go(self) -> Outcome:
@@ -57,10 +65,13 @@ class _Run:
         self._say(f"seed {options.seed}: {script.summary(scenes)}")
         feeder, mender = self._feeder(), Mender(self._people)
         watcher = _Watcher(self._arena, self._say)
-        for thread in (feeder, mender, watcher):
+        others = [] if options.careless else [self._neighbour]
+        for thread in (feeder, mender, watcher, *others):
             thread.start()
         self._perform(bulks, scenes)
         feeder.stop()
+        for other in others:
+            other.stop()
         settled_in = self._settle()
         mender.stop()
         watcher.stop()
@@ -85,7 +96,7 @@ class _Run:
         playing.join()
 
     def _acts(self) -> dict[str, Act]:
-        harm, people = Harm(self._arena, self._diary), self._people
+        harm, people, minds = Harm(self._arena, self._diary), self._people, self._minds
         kills: dict[str, Act] = {
             f"kill {role}": lambda rng, role=role: harm.kill(role, rng)  # type: ignore[misc]
             for role in script.VICTIMS
@@ -99,6 +110,15 @@ class _Run:
             "delete draft": people.delete_draft,
             "delete scheduled": people.delete_scheduled,
             "move scheduled": people.move_scheduled,
+            "edit draft": people.edit_draft,
+            "cancel post": minds.cancel_post,
+            "cancel job": minds.cancel_job,
+            "retry post": minds.retry_post,
+            "retry on word": minds.retry_on_word,
+            "pause job": minds.pause_job,
+            "pause profile": minds.pause_profile,
+            "pause account": minds.pause_account,
+            "detour": minds.detour,
         }
 
     def _settle(self) -> float:
@@ -107,7 +127,7 @@ class _Run:
         return time.monotonic() - began
 
     def _judge(self, *, refused: int, settled_in: float) -> Outcome:
-        evidence = found.collect(self._arena, self._accepted.posts)
+        evidence = found.collect(self._arena, self._accepted, self._neighbour.created)
         verdict = audit(evidence, self._cast, self._diary)
         lines = [
             table.table(

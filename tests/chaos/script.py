@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from tests.chaos.harm import VICTIMS, Act, in_background
 from tests.chaos.options import Options
 
+EDITS = ("delete draft", "delete scheduled", "move scheduled", "edit draft")
+PAUSES = ("pause job", "pause profile", "pause account")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
@@ -26,12 +29,20 @@ def write(rng: random.Random, options: Options) -> list[Scene]:
     acts += ["flush"] * few + ["second beat"] * few + ["freeze"] * some + ["flood"] * some
     acts += ["rotate"] * max(3, options.kills // 3)
     edits = max(1, options.posts // 1000)
-    acts += ["delete draft"] * edits + ["delete scheduled"] * edits + ["move scheduled"] * edits
+    acts += [act for act in EDITS for _ in range(edits)]
+    acts += ["cancel post"] * max(2, options.posts // 100) + ["cancel job"] * edits
+    acts += ["retry post"] * edits * 2 + ["retry on word"] * edits
+    acts += [act for act in PAUSES for _ in range(max(1, options.kills // 16))]
+    acts += ["detour"] * max(1, options.kills // 10)
     scenes = [
-        Scene(at=rng.uniform(0.05, 1.0) * options.seconds, act=act, seed=f"{rng.random()}")
-        for act in acts
+        Scene(at=_when(rng, act) * options.seconds, act=act, seed=f"{rng.random()}") for act in acts
     ]
     return sorted(scenes, key=lambda scene: scene.at)
+
+
+def _when(rng: random.Random, act: str) -> float:
+    """As a share of the run: what is retried must have failed before."""
+    return rng.uniform(0.5 if act.startswith("retry") else 0.05, 1.0)
 
 
 def summary(scenes: list[Scene]) -> str:

@@ -53,7 +53,8 @@ def _rows(
     yield "faults met", f"{sum(met.values())}: {_listed(met)}"
     yield "kills", f"{sum(roles.values())}: {_listed(roles)}"
     yield "deaths at fail points", f"{len(hits)}: {_listed(Counter(hits))}"
-    others = {k: v for k, v in diary.counts().items() if k not in ("kill", "thaw")}
+    quiet = ("kill", "thaw", "resume")
+    others = {k: v for k, v in diary.counts().items() if k not in quiet}
     yield "besides", _listed(Counter(others))
     for kind in ("duplicate", "lost", "unsettled", "disagreement", "accepted twice"):
         yield f"**{kind}**", verdict.count(kind)
@@ -63,7 +64,15 @@ def _rows(
     yield "**outcome_unknown, unexplained**", verdict.count("unexplained")
     yield "**429 of our doing, in organizations**", verdict.count("budget")
     yield "**calls with a replaced key**", verdict.count("stale key")
-    yield "drafts left as litter", verdict.litter
+    yield "**pauses that were not heeded**", verdict.count("paused")
+    yield "**drafts left as litter**", verdict.count("litter")
+    others = evidence.neighbour
+    yield (
+        "of another installation, left alone",
+        f"{len(others.drafts)} drafts, {len(others.scheduled)} posts",
+    )
+    yield "**of another installation, touched**", verdict.count("neighbour")
+    yield "uploads", len(evidence.uploads)
     yield "left in 2099", verdict.in_2099
     yield "kill to next progress, p50 / p99 / max", after_kills(evidence, diary)
     yield "fault at a release to certainty, p50 / p99 / max", after_release_faults(evidence)

@@ -1,14 +1,15 @@
 """Accounts that change, meet, or are left behind: no post is lost between them."""
 
 import time
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from local.sandbox.process import Admin
 from shared.domain.states import PostState
 from shared.merging import merge
-from shared.models import Account, Integration, Job, Post
+from shared.models import Account, AccountMedia, Integration, Job, Post
 from tests.world import KEY, World
 from worker import release, submissions, sweep
 from worker.stage import _make as make_call
@@ -137,3 +138,20 @@ def pause(world: World, post_id: int, *, paused: bool) -> None:
     with world.database.transaction() as session:
         job = session.get_one(Job, session.get_one(Post, post_id).job_id)
         job.paused = paused
+
+
+def test_an_upload_that_was_under_way_follows_its_profile(world: World) -> None:
+    """Its worker is gone, and its profile elsewhere by the time that anybody notices."""
+    world.profile(key=KEY)
+    medium = world.medium("acme", b"\x89PNG\r\n\x1a\n" + bytes(2000))
+    with world.database.transaction() as session:
+        gone = {"state": "uploading", "lease_until": func.now() - timedelta(seconds=1)}
+        other_org(world.sandbox, MASTODON)
+        session.execute(update(AccountMedia).values({**gone, "lease_until": None}))
+    world.save_key("acme", key=OTHER)
+    with world.database.transaction() as session:
+        session.execute(update(AccountMedia).values(gone))
+    world.until(lambda: world.upload_state(medium) == "uploaded", seconds=20)
+    with world.database.transaction() as session:
+        [row] = session.scalars(select(AccountMedia))
+        assert row.account_id == world.account().id
