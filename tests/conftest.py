@@ -14,6 +14,8 @@ from local.postgres import Postgres
 from local.valkey import Valkey
 from tests.servers import migrate, running
 from tests.stacks import RunningStack
+from worker import accounts, upload
+from worker.decisions import backoff
 
 _MIGRATED = "migrated"
 
@@ -85,3 +87,10 @@ def start_stack() -> Iterator[Callable[..., RunningStack]]:
             return started.enter_context(RunningStack(home, **settings))
 
         yield start
+
+
+@pytest.fixture
+def short_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What failed rests a tenth as long: how long it should is tests/unit/test_decisions.py's."""
+    for module in (accounts, upload):
+        monkeypatch.setattr(module, "backoff", lambda failures: backoff(failures) / 10)

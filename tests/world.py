@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.fernet import Fernet
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from local.sandbox.process import Admin
 from local.sandbox.timing import Timing
@@ -59,8 +59,8 @@ def runtime_for(database_url: str, home: Path, **settings: Any) -> Runtime:
         "PRESSROOM_ALLOW_PRIVATE_URLS": "1",
         "PRESSROOM_SETTLE_SECONDS": "0.5",
         "PRESSROOM_WRITES_PER_SECOND": "50",
-        "PRESSROOM_CALL_TIMEOUT_SECONDS": "5",
-        "PRESSROOM_UNKNOWN_RELEASE_SECONDS": "2",
+        "PRESSROOM_CALL_TIMEOUT_SECONDS": "3",
+        "PRESSROOM_UNKNOWN_RELEASE_SECONDS": "1",
         "PRESSROOM_ERROR_FINAL_SECONDS": "2",
     }
     read = read_settings({**values, **{name: str(value) for name, value in settings.items()}})
@@ -161,6 +161,12 @@ class World:
             session.add_all(rows)
             session.flush()
             return [row.id for row in rows]
+
+    def due_now(self, ids: Sequence[int]) -> None:
+        """What was staged for later is to be released at once."""
+        with self.database.transaction() as session:
+            now = {"release_at": func.now(), "publish_at": func.now()}
+            session.execute(update(Post).where(Post.id.in_(ids)).values(now))
 
     def medium(self, profile_id: str, content: bytes, *, mime: str = "image/png") -> int:
         """A stored file and the row that asks for its upload; the medium's id."""

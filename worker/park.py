@@ -177,4 +177,4 @@ def _failed(runtime: Runtime, move: Move, error: PressroomError) -> None:
             account.budget_used = max(0, account.budget_used - 1)
         ids = [one.post_id for one in move.subjects]
         posts.add_events(session, ids, "parking_failed", error.message)
-        look_again(session, move.subjects, timedelta(seconds=5))
+        look_again(session, move.subjects, timedelta(seconds=2))

@@ -12,6 +12,7 @@ from contextlib import suppress
 import psutil
 import redis
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from local.child import ROOT
 from shared.enqueue import Waker, sender
@@ -72,7 +73,9 @@ class Harm:
 
     def flood(self, rng: random.Random) -> None:
         """Every wake-up several times over, in any order, needed or not."""
-        with suppress(Exception), self._arena.database.transaction() as session:
+        accounts: list[int] = []
+        uploads: list[int] = []
+        with suppress(SQLAlchemyError), self._arena.database.transaction() as session:
             accounts = list(session.scalars(select(Account.id)))
             uploads = list(session.scalars(select(AccountMedia.id).limit(20)))
         words = ["stage", "release", "reconcile", "track"]

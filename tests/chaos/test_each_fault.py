@@ -13,14 +13,14 @@ from shared.domain.states import PostState
 from tests.world import World, runtime_for
 
 KEY, OTHER_KEY = "key-of-acme", "other-key-of-acme"
-QUICK = Timing(send_delay=0.3, queue_to_start=0.01, publish_delay=0.05, search_rate=1000)
+QUICK = Timing(send_delay=0.1, queue_to_start=0.01, publish_delay=0.05, search_rate=1000)
 CHANNELS: list[dict[str, Any]] = [{"id": "int-mastodon", "identifier": "mastodon"}]
 CREATE, RELEASE, LOOK = "POST /posts", "PUT /posts/:id/status", "GET /posts"
 #: Beyond those that tests/integration/test_publishing.py has; the first N calls meet each.
 FAULTS: list[tuple[str, str, int, dict[str, Any]]] = [
     ("hang", RELEASE, 2, {}),
     ("hang", CREATE, 2, {}),
-    ("hang_then_do", CREATE, 2, {"seconds": 3}),
+    ("hang_then_do", CREATE, 2, {"seconds": 2}),
     ("error_500_before", RELEASE, 2, {}),
     ("error_500_after", RELEASE, 2, {}),
     ("error_500_before", LOOK, 2, {}),
@@ -28,7 +28,7 @@ FAULTS: list[tuple[str, str, int, dict[str, Any]]] = [
     ("html_502", RELEASE, 2, {"after": True}),
     ("html_502", CREATE, 2, {"after": True}),
     ("empty_401", RELEASE, 2, {}),
-    ("slow", RELEASE, 2, {"seconds": 0.8}),
+    ("slow", RELEASE, 2, {"seconds": 0.5}),
     ("spontaneous_429", RELEASE, 2, {"retry_after": 1}),
     ("stop_midway", CREATE, 2, {"elements": 1}),
     ("truncated_reply", CREATE, 2, {}),
@@ -47,7 +47,9 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess
 
 
 @pytest.fixture
-def world(sandbox: SandboxProcess, database_url: str, tmp_path: Path) -> Iterator[World]:
+def world(
+    sandbox: SandboxProcess, database_url: str, tmp_path: Path, short_rests: None
+) -> Iterator[World]:
     admin = sandbox.admin
     admin.clear_faults()
     for org in admin.orgs():

@@ -66,7 +66,9 @@ def quick_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxP
 
 
 @pytest.fixture
-def world(quick_sandbox: SandboxProcess, database_url: str, tmp_path: Path) -> Iterator[World]:
+def world(
+    quick_sandbox: SandboxProcess, database_url: str, tmp_path: Path, short_rests: None
+) -> Iterator[World]:
     """A worker in this process, and the organization `acme` with the key `KEY`."""
     admin = quick_sandbox.admin
     for org in admin.orgs():

@@ -233,10 +233,11 @@ def test_a_status_change_that_lands_late_publishes_at_most_once(
 @pytest.mark.parametrize("route", ["POST /posts", "DELETE /posts/:id"])
 def test_the_settling_itself_may_meet_faults(world: World, kind: str, route: str) -> None:
     world.profile(key=KEY)
-    ids = world.job("acme", ["once"], in_seconds=4)
+    ids = world.job("acme", ["once"], in_seconds=600)
     world.until_all(PostState.STAGED, ids)
     world.sandbox.add_fault("reply_lost_before", route="PUT /posts/:id/status", times=1)
     world.sandbox.add_fault(kind, route=route, times=1)
+    world.due_now(ids)
     world.until_all(PostState.PUBLISHED, ids)
     assert sent_contents(world) == ["once"]
 
@@ -332,9 +333,10 @@ def test_an_upload_that_did_not_arrive_whole_is_made_again(world: World) -> None
 def test_after_an_outage_postiz_is_read_before_anything_is_released(world: World) -> None:
     """Else each look whether it is over would cost a draft that has to be parked."""
     world.profile(key=KEY)
-    ids = world.job("acme", [f"clip {n}" for n in range(4)], in_seconds=2)
+    ids = world.job("acme", [f"clip {n}" for n in range(4)], in_seconds=600)
     world.until_all(PostState.STAGED, ids)
     world.sandbox.add_fault("html_502", route="*", times=5)
+    world.due_now(ids)
     world.until_all(PostState.PUBLISHED, ids)
     changes = [row for row in world.sandbox.ledger(kind="request") if row["method"] == "PUT"]
     probes = [row for row in changes if "pressroom-probe" not in row["path"]]

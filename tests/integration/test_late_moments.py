@@ -1,0 +1,175 @@
+"""What lands late, or wakes late, at each moment: a status change, a move, a delete, a worker.
+
+The moments are the workers' own fail points; what lands there is sent by the test itself.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import requests
+from sqlalchemy import text
+
+from local.sandbox.process import SandboxProcess
+from shared import failpoints
+from shared.domain.states import PostState
+from shared.errors import ClaimLost
+from tests.world import CHANNELS, KEY, World, runtime_for
+
+CHANGE, CREATE, DELETE = "PUT /posts/:id/status", "POST /posts", "DELETE /posts/:id"
+CALL_SECONDS, UNKNOWN_SECONDS, GIVE_UP_SECONDS = 1.0, 1.0, 4.0
+ENDED = {PostState.PUBLISHED, PostState.FAILED}
+
+
+@pytest.fixture
+def world(
+    quick_sandbox: SandboxProcess, database_url: str, tmp_path: Path, short_rests: None
+) -> Iterator[World]:
+    admin = quick_sandbox.admin
+    for org in admin.orgs():
+        admin.delete_org(org["id"])
+    admin.clear_faults()
+    admin.reset()
+    admin.create_org("acme", keys=[KEY], integrations=CHANNELS)
+    runtime = runtime_for(
+        database_url,
+        tmp_path,
+        PRESSROOM_CALL_TIMEOUT_SECONDS=CALL_SECONDS,
+        PRESSROOM_UNKNOWN_RELEASE_SECONDS=UNKNOWN_SECONDS,
+        PRESSROOM_OUTCOME_UNKNOWN_SECONDS=GIVE_UP_SECONDS,
+    )
+    world = World(runtime=runtime, sandbox=admin, api_url=quick_sandbox.api_url)
+    world.profile(key=KEY)
+    yield world
+    runtime.close()
+
+
+def at(moment: str, act: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Do `act` when the workers come to `moment` for the first time; returns where they came."""
+    met: list[str] = []
+
+    def hit(name: str) -> None:
+        met.append(name)
+        if name == moment and met.count(name) == 1:
+            act()
+
+    monkeypatch.setattr(failpoints, "hit", hit)
+    return met
+
+
+def until_ended(world: World, ids: list[int]) -> None:
+    while not ENDED.issuperset(world.states(ids)):
+        with suppress(ClaimLost):  # of a worker that woke too late, as worker/tasks.py takes it
+            world.until(lambda: ENDED.issuperset(world.states(ids)), seconds=40)
+
+
+def staged(world: World) -> list[int]:
+    """A draft that is due as soon as anybody looks, and no sooner."""
+    ids = world.job("acme", ["once"], in_seconds=600)
+    world.until_all(PostState.STAGED, ids)
+    world.due_now(ids)
+    return ids
+
+
+def sent(world: World) -> list[str]:
+    return [send["content"] for send in world.sandbox.sends()]
+
+
+def release_late(world: World, post_id: int) -> None:
+    """The status change that was lost on its way lands now: our first id's."""
+    with world.database.transaction() as session:
+        query = text("SELECT postiz_id FROM handovers WHERE post_id = :id ORDER BY id LIMIT 1")
+        postiz_id = session.scalar(query, {"id": post_id})
+    url = f"{world.api_url}/posts/{postiz_id}/status"
+    requests.put(url, json={"status": "schedule"}, headers={"Authorization": KEY}, timeout=10)
+
+
+@pytest.mark.parametrize(
+    ("moment", "certain"),
+    [
+        ("release.after_unclear", True),  # before it is first looked at
+        ("park.before_call", False),  # after that look, before the move to 2099
+        ("park.after_call", False),  # it stands in 2099, and was not seen there yet
+        ("delete.before_call", False),  # it was seen there as a draft
+        ("delete.after_call", True),
+        ("stage.after_call", True),  # of the second staging
+        ("release.after_call", True),  # the second id is on its way as well
+    ],
+)
+def test_a_status_change_that_lands_late_publishes_nothing_twice(
+    world: World, moment: str, certain: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`certain`: it is published, and known to be. Else a person may have to look."""
+    ids = staged(world)
+    world.sandbox.add_fault("reply_lost_before", route=CHANGE, times=1)
+    met = at(moment, lambda: release_late(world, ids[0]), monkeypatch)
+    until_ended(world, ids)
+    assert moment in met
+    assert len(sent(world)) <= 1
+    post = world.post(ids[0])
+    if certain or post.state == PostState.PUBLISHED:
+        assert (post.state, sent(world)) == (PostState.PUBLISHED, ["once"])
+    else:
+        assert post.error_code == "outcome_unknown"
+
+
+@pytest.mark.parametrize("seconds", [CALL_SECONDS + 0.5, CALL_SECONDS + 4])
+@pytest.mark.parametrize("route", [CREATE, DELETE])
+def test_a_move_or_a_delete_that_lands_late_harms_nothing(
+    world: World, route: str, seconds: float
+) -> None:
+    ids = staged(world)
+    world.sandbox.add_fault("reply_lost_before", route=CHANGE, times=1)
+    world.sandbox.add_fault("hang_then_do", route=route, times=1, seconds=seconds)
+    until_ended(world, ids)
+    assert (world.states(ids), sent(world)) == ([PostState.PUBLISHED], ["once"])
+
+
+@pytest.mark.parametrize("route", [CHANGE, DELETE])
+def test_what_a_proxy_repeats_at_once_harms_nothing(world: World, route: str) -> None:
+    ids = staged(world)
+    if route == DELETE:
+        world.sandbox.add_fault("reply_lost_before", route=CHANGE, times=1)
+    world.sandbox.add_fault("repeat_request", route=route, times=1)
+    until_ended(world, ids)
+    assert (world.states(ids), sent(world)) == ([PostState.PUBLISHED], ["once"])
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "stage.before_call",
+        "stage.after_call",
+        "release.before_call",
+        "release.after_call",
+        "park.before_call",
+        "park.after_call",
+        "delete.before_call",
+        "delete.after_call",
+    ],
+)
+def test_a_worker_that_wakes_after_others_did_its_work_undoes_nothing(
+    world: World, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped beyond its lease just before, or after, a call; then it goes on where it was."""
+    world.sandbox.add_fault("reply_lost_before", route=CHANGE, times=1)
+    ids = world.job("acme", ["once"])
+
+    def sleep_long() -> None:
+        with world.database.transaction() as session:
+            for statement in (
+                "UPDATE posts SET lease_until = now() - interval '1 second'"
+                " WHERE lease_until IS NOT NULL",
+                "UPDATE accounts SET lease_until = NULL",
+                "UPDATE submissions SET sent_at = sent_at - interval '1 hour'",
+            ):
+                session.execute(text(statement))
+        until_ended(world, ids)
+
+    met = at(moment, sleep_long, monkeypatch)
+    until_ended(world, ids)
+    world.until(lambda: not world.runtime.waker.waiting)  # type: ignore[attr-defined]
+    assert moment in met
+    assert sent(world) == ["once"]
+    assert world.states(ids) == [PostState.PUBLISHED]
