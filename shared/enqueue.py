@@ -1,5 +1,6 @@
 """Names and queues of the tasks, and the wake-ups: messages that only say "look"."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from celery import Celery
@@ -26,6 +27,8 @@ QUEUES = {
 }
 #: A wake-up that waited this long is not needed: the sweep has sent another (seconds).
 EXPIRES = 10
+#: More uploads than these are left to the sweep, which looks within seconds.
+UPLOADS_WOKEN = 50
 
 #: With Redis down a message costs about a second, with a frozen one two.
 TRANSPORT = {
@@ -79,6 +82,12 @@ class Waker:
 
     def upload(self, account_media_id: int) -> bool:
         return self.wake("pressroom.upload", account_media_id)
+
+    def uploads(self, account_media_ids: Sequence[int]) -> None:
+        """Stops at the first that does not go out: with the broker away each costs a time-out."""
+        for each in account_media_ids[:UPLOADS_WOKEN]:
+            if not self.upload(each):
+                return
 
     def stage(self, account_id: int) -> bool:
         return self.wake("pressroom.stage", account_id)

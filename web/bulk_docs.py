@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from web.schemas.publishing import BulkPublishRequest
+from shared.bodies import BulkPublishRequest
 
 _CSV = """The first line names the columns: those of an item (`media_ids`, `caption`,
 `integration_ids`, `schedule_date`, `settings` as JSON, `external_id`), and `caption_<identifier>`

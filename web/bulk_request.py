@@ -9,11 +9,12 @@ from typing import Any
 from flask import request
 from pydantic import ValidationError
 
+from shared.bodies import BulkPublishRequest
 from shared.errors import FieldError, InvalidRequest
+from shared.orders import as_they_are
 from web import csv_items
 from web.errors import fields_of, refuse_invalid
-from web.orders import as_they_are
-from web.schemas.publishing import BulkPublishRequest, BulkQuery
+from web.schemas.publishing import BulkQuery
 
 UNKNOWN = "unknown_field"
 Faults = Mapping[int, Sequence[FieldError]]

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
+from shared.bodies import MAX_ITEMS, BulkItem, BulkPublishRequest
 from shared.errors import FieldError, InvalidRequest
 from web.request import is_clean, read_json
-from web.schemas.publishing import MAX_ITEMS, BulkItem, BulkPublishRequest
 
 MIMETYPE = "text/csv"
 #: `caption_x`: the caption for the network x, or for the integration of that id.

@@ -10,8 +10,8 @@ from shared.domain.plan import CALENDAR
 from shared.domain.rows import CheckedRow, PlannedPost
 from shared.domain.spreading import LATEST
 from shared.late_policy import LATE, LatePolicy
+from shared.orders import Checked
 from web import warned
-from web.orders import Checked
 from web.schemas.publishing import FaultOfRow, Handovers, Plan, PlannedRow, PlanWarning
 
 

@@ -1,4 +1,4 @@
-"""Rows as replies show them, and the wake-ups that follow an accepted request."""
+"""Rows as replies show them."""
 
 from collections.abc import Sequence
 
@@ -12,9 +12,6 @@ from web.api.resource import PREFIX
 from web.schemas.jobs import EventView, IntegrationOfPost, JobView, PostError, PostView
 from web.schemas.uploads import MediaView
 from web.services import services
-
-#: More than these are left to the sweep, which looks within seconds.
-WAKE_UPS = 50
 
 
 def job_view(outcome: Outcome) -> JobView:
@@ -100,10 +97,3 @@ def _error(post: Post) -> PostError | None:
     if post.error_code is None:
         return None
     return PostError(code=post.error_code, message=post.error_message or "", hint=post.error_hint)
-
-
-def wake_uploads(account_media_ids: Sequence[int]) -> None:
-    """Stops at the first that does not go out: the broker is away, and each costs its time-out."""
-    for each in account_media_ids[:WAKE_UPS]:
-        if not services().waker.upload(each):
-            return

@@ -2,7 +2,7 @@
 
 from shared.domain.rows import CheckedRow, PlannedPost
 from shared.domain.warned import Advice
-from web.orders import Checked
+from shared.orders import Checked
 from web.schemas.publishing import PlannedPostView, PlanWarning
 
 

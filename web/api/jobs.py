@@ -22,7 +22,7 @@ from web.paging import next_cursor, number_of
 from web.schemas.common import IdPath, Page
 from web.schemas.jobs import JobPostsQuery, JobsQuery, JobView, PostView, ProgressView, RetryRequest
 from web.services import services
-from web.views import job_view, location, post_list, shown_job, wake_uploads
+from web.views import job_view, location, post_list, shown_job
 
 api = resource("jobs", "Accepted requests", write="publish")
 
@@ -131,7 +131,7 @@ def retry_job(path: IdPath) -> Response:
 def _retry_uploads(job: Job) -> Response:
     with services().database.transaction() as session:
         waiting = second_thoughts.retry_uploads(session, job)
-    wake_uploads(waiting)
+    services().waker.uploads(waiting)
     return _answer(job.id)
 
 

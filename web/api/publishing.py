@@ -5,25 +5,23 @@ from datetime import UTC, datetime
 from flask import Response
 from sqlalchemy.orm import Session
 
-from shared import accepting, occupied
-from shared.domain.spreading import Spread, Taken
+from shared import accepting, orders
+from shared.bodies import PublishRequest
+from shared.body_rows import single_row
+from shared.bulk_orders import bulk_order
 from shared.errors import PublisherError
-from shared.models import Account
-from web import live, orders, plans, warned
+from shared.orders import Checked, Order, Placed
+from web import live, plans, warned
 from web.api.resource import problems, resource
 from web.auth import current_profile
 from web.bulk_docs import ROWS
 from web.bulk_request import BulkRequest, read_bulk
 from web.idempotency import Reply, once
-from web.orders import Checked, Order, Placed
-from web.publishing import bulk_rows, integrations_of, seeded, single_row, spread_of
 from web.schemas.publishing import (
     BulkJobReply,
-    BulkPublishRequest,
     BulkQuery,
     JobReply,
     PlanReply,
-    PublishRequest,
     SkippedRow,
 )
 from web.services import services
@@ -33,18 +31,6 @@ from web.views import location, new_job_view
 REFRESH_SECONDS = 1.0
 #: So many of the rows that were left out, and of the warnings, are told; a dry run tells all.
 TOLD = 100
-#: Of a bulk's own fields, what its job keeps.
-_KEPT = {
-    "schedule_date",
-    "schedule_interval_minutes",
-    "schedule_jitter_minutes",
-    "jitter_seed",
-    "slots",
-    "timezone",
-    "daily_cap_per_integration",
-    "min_gap_minutes_per_integration",
-    "late_policy",
-}
 
 api = resource("publishing", "Posts, one or ten thousand", write="publish")
 
@@ -67,11 +53,16 @@ def publish(body: PublishRequest) -> Response:
 
 
 def _accepted(session: Session, order: Order) -> Reply:
-    checked = orders.check(session, order)
+    checked = _checked(session, order)
     orders.require_faultless(checked)
     job, wake = orders.accept(session, checked)
     shown = JobReply(job=new_job_view(session, job), warnings=warned.warnings(checked))
-    return Reply(body=shown, status=202, headers=location(job), afterwards=wake)
+    return Reply(
+        body=shown,
+        status=202,
+        headers=location(job),
+        afterwards=lambda: wake.send(services().waker),
+    )
 
 
 @api.post(
@@ -96,39 +87,18 @@ def bulk_publish(query: BulkQuery) -> Response:
 
 def _bulk_order(sent: BulkRequest) -> Order:
     now = datetime.now(UTC)
-    body = seeded(sent.body)
-    spread = spread_of(body, now)
-
-    def rows(session: Session, account: Account) -> Placed:
-        taken = _taken(session, account, body, spread) if spread.limited else {}
-        return bulk_rows(body, spread, taken, sent.malformed)
-
-    return Order(
-        kind="bulk_publish",
-        profile_id=_profile(),
-        body=body,
-        rows=rows,
-        now=now,
-        options=body.model_dump(mode="json", include=_KEPT),
-        late_policy=body.late_policy,
-        named=sent.named,
-    )
-
-
-def _taken(session: Session, account: Account, body: BulkPublishRequest, spread: Spread) -> Taken:
-    names = integrations_of(body)
-    return occupied.times(session, account.id, names, since=spread.matters_from)
+    return bulk_order(sent.body, _profile(), now, malformed=sent.malformed, named=sent.named)
 
 
 def _planned(order: Order) -> Response:
     with services().database.transaction() as session:
-        plan = plans.plan_view(orders.check(session, order))
+        plan = plans.plan_view(_checked(session, order))
         session.rollback()  # what is asked for may not leave a trace
     return Reply(body=PlanReply(plan=plan)).response()
 
 
 def _bulk_accepted(session: Session, order: Order, *, skip_invalid: bool) -> Reply:
-    checked = orders.check(session, order)
+    checked = _checked(session, order)
     orders.require_faultless(checked, skip_invalid=skip_invalid)
     job, wake = orders.accept(session, checked)
     shown = BulkJobReply(
@@ -137,7 +107,12 @@ def _bulk_accepted(session: Session, order: Order, *, skip_invalid: bool) -> Rep
         skipped=len(checked.invalid),
         skipped_rows=_skipped(checked),
     )
-    return Reply(body=shown, status=202, headers=location(job), afterwards=wake)
+    return Reply(
+        body=shown,
+        status=202,
+        headers=location(job),
+        afterwards=lambda: wake.send(services().waker),
+    )
 
 
 def _skipped(checked: Checked) -> list[SkippedRow]:
@@ -145,6 +120,10 @@ def _skipped(checked: Checked) -> list[SkippedRow]:
         SkippedRow(index=row.row.position, errors=plans.faults_of(checked, row))
         for row in checked.invalid[:TOLD]
     ]
+
+
+def _checked(session: Session, order: Order) -> Checked:
+    return orders.check(session, order, services().settings, services().box)
 
 
 def _profile() -> str:

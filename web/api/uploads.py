@@ -25,7 +25,7 @@ from web.schemas.uploads import (
 from web.services import services
 from web.upload_docs import FILES_OR_URLS, ONE_FILE_OR_URL
 from web.upload_items import Item
-from web.views import location, new_job_view, wake_uploads
+from web.views import location, new_job_view
 
 #: What a multipart body has besides its file.
 _OVERHEAD = 1024**2
@@ -113,7 +113,7 @@ def _upload(session: Session, profile_id: str, item: Item) -> Reply:
         body=UploadReply(job=new_job_view(session, job), media=shown.media),
         status=202,
         headers=location(job),
-        afterwards=lambda: wake_uploads(waiting),
+        afterwards=lambda: services().waker.uploads(waiting),
     )
 
 
@@ -132,5 +132,5 @@ def _bulk(session: Session, profile_id: str, items: Sequence[Item]) -> Reply:
         body=BulkUploadReply(job=new_job_view(session, job), items=shown),
         status=202,
         headers=location(job),
-        afterwards=lambda: wake_uploads(waiting),
+        afterwards=lambda: services().waker.uploads(waiting),
     )

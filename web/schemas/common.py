@@ -1,66 +1,42 @@
-"""What the shapes have in common: strict bodies, ids, times."""
+"""What the shapes have in common: paths with an id, pages of lists, and the fields of bodies."""
 
-from datetime import datetime
-from typing import Annotated, Generic, TypeVar
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
+from typing import Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
+from pydantic import BaseModel
+
+from shared.fields import (
+    Body,
+    ExternalId,
+    Flag,
+    IsoTime,
+    Name,
+    NullIsAbsent,
+    Number,
+    Url,
+    Whole,
+    Zone,
+)
+
+__all__ = [
+    "Body",
+    "ExternalId",
+    "Flag",
+    "IdPath",
+    "IsoTime",
+    "Name",
+    "NullIsAbsent",
+    "Number",
+    "Page",
+    "Url",
+    "Whole",
+    "Zone",
+]
 
 T = TypeVar("T")
 
 
-class Body(BaseModel):
-    """A request's; an unknown field is refused by its name."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
 class IdPath(BaseModel):
     id: str
-
-
-def _iso(value: object) -> object:
-    """Only text: a number would be taken for seconds since 1970, which nobody writes on purpose."""
-    if value is None or isinstance(value, datetime):
-        return value
-    if not isinstance(value, str):
-        raise ValueError("must be a time in ISO 8601")  # noqa: TRY004 (pydantic reports these)
-    try:
-        return datetime.fromisoformat(value)
-    except ValueError as error:
-        raise ValueError("must be a time in ISO 8601, such as 2026-08-01T18:30:00Z") from error
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:
-        raise ValueError("must be a time zone such as Europe/Berlin") from error
-    return name
-
-
-def _http_url(value: str) -> str:
-    """Whether we may call it is asked later; here only that it can be taken apart and looked up."""
-    try:
-        parts = urlsplit(value)
-        (parts.hostname or "").encode("idna")
-    except ValueError as error:
-        raise ValueError("must be an http(s) address") from error
-    if not value.isprintable():
-        raise ValueError("must not hold control characters")
-    return value
-
-
-#: With or without a zone.
-IsoTime = Annotated[datetime, BeforeValidator(_iso)]
-Url = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_http_url)]
-Zone = Annotated[str, Field(max_length=64), AfterValidator(_zone)]
-Flag = Annotated[bool, Strict()]
-Number = Annotated[float, Strict()]
-Whole = Annotated[int, Strict()]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-ExternalId = Annotated[str, Field(max_length=255)]
 
 
 class Page(BaseModel, Generic[T]):

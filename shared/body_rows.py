@@ -6,13 +6,13 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from shared.bodies import BulkItem, BulkPublishRequest, Defaults, PublishRequest
 from shared.domain.crowding import crowded
 from shared.domain.rows import Row
 from shared.domain.spreading import LATEST, Spread, Taken, Wish, place
 from shared.domain.times import in_utc, whole_second
 from shared.errors import FieldError, InvalidRequest, Unprocessable
-from web.orders import Placed
-from web.schemas.publishing import BulkItem, BulkPublishRequest, Defaults, PublishRequest
+from shared.orders import Placed
 
 
 def single_row(body: PublishRequest, now: datetime) -> Row:

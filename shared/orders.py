@@ -1,4 +1,4 @@
-"""What is asked to be published, whichever endpoint it came by: checked, and then accepted."""
+"""What is asked to be published, by a request or a schedule: checked, and then accepted."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,16 +10,20 @@ from sqlalchemy.orm import Session
 
 from shared import accepting, account_views, late_rules, media
 from shared.accepting import Accepted
+from shared.bodies import Defaults
+from shared.config import Settings
+from shared.crypto import SecretBox
 from shared.domain.advice import advise
 from shared.domain.plan import Situation, choose_handoff
 from shared.domain.rows import CheckedRow, Known, PlannedPost, Row, check_rows
 from shared.domain.warned import Advice
+from shared.enqueue import Waker
 from shared.errors import FieldError, Unprocessable
 from shared.late_policy import LatePolicy
 from shared.models import Account, Job
-from web.schemas.publishing import Defaults
-from web.services import services
-from web.views import wake_uploads
+
+#: Puts faults into the words of the request's own form.
+Naming = Callable[[Sequence[FieldError]], Sequence[FieldError]]
 
 
 def as_they_are(faults: Sequence[FieldError]) -> Sequence[FieldError]:
@@ -36,10 +40,7 @@ class Placed:
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """`rows` are made once the account is known, for what it has accepted before may move them.
-
-    `named`: the faults in the words of the request's own form.
-    """
+    """`rows` are made once the account is known, for what it has accepted before may move them."""
 
     kind: str
     profile_id: str
@@ -49,7 +50,7 @@ class Order:
     external_id: str | None = None
     options: Mapping[str, Any]
     late_policy: str = LatePolicy.PUBLISH
-    named: Callable[[Sequence[FieldError]], Sequence[FieldError]] = as_they_are
+    named: Naming = as_they_are
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,9 +80,9 @@ class Checked:
         return [row for row in self.rows if row.faults]
 
 
-def check(session: Session, order: Order) -> Checked:
+def check(session: Session, order: Order, settings: Settings, box: SecretBox) -> Checked:
     """Raises `NotConfigured` where the profile has no Postiz."""
-    account = accepting.account_for(session, order.profile_id, services().settings, services().box)
+    account = accepting.account_for(session, order.profile_id, settings, box)
     placed = order.rows(session, account)
     used = {media_id for row in placed.rows for media_id in row.media_ids}
     known = Known(
@@ -96,17 +97,19 @@ def check(session: Session, order: Order) -> Checked:
         account=account,
         known=known,
         rows=checked,
-        handoff=_handoff(order, account, posts),
+        handoff=_handoff(order, account, posts, timedelta(seconds=settings.settle_seconds)),
         posts=posts,
         of_times=placed.advice,
     )
 
 
-def _handoff(order: Order, account: Account, posts: Sequence[PlannedPost]) -> str:
+def _handoff(
+    order: Order, account: Account, posts: Sequence[PlannedPost], settle: timedelta
+) -> str:
     situation = Situation(
         now=order.now,
         budget=account_views.budget_remaining(account, order.now),
-        settle=timedelta(seconds=services().settings.settle_seconds),
+        settle=settle,
     )
     return choose_handoff(
         (post.row.publish_at for post in posts),
@@ -124,8 +127,19 @@ def require_faultless(checked: Checked, *, skip_invalid: bool = False) -> None:
         raise Unprocessable(message, fields=checked.faults)
 
 
-def accept(session: Session, checked: Checked) -> tuple[Job, Callable[[], None]]:
-    """The job, and what wakes the workers once it is committed."""
+@dataclass(frozen=True, kw_only=True)
+class WakeUps:
+    """What the workers are to look at once a job is committed."""
+
+    account_id: int
+    uploads: Sequence[int]
+
+    def send(self, waker: Waker) -> None:
+        if waker.stage(self.account_id):
+            waker.uploads(self.uploads)
+
+
+def accept(session: Session, checked: Checked) -> tuple[Job, WakeUps]:
     order, account, posts = checked.order, checked.account, checked.posts
     rows = [row.row for row in checked.rows if row.posts]
     late = late_rules.late_options(rows) if checked.known.channels is None else {}
@@ -140,9 +154,4 @@ def accept(session: Session, checked: Checked) -> tuple[Job, Callable[[], None]]
     job = accepting.accept_posts(session, order.profile_id, account, posts, how)
     used = {media_id for post in posts for media_id in post.media_ids}
     waiting = accepting.waiting_uploads(session, account, used)
-    return job, lambda: _wake(account.id, waiting)
-
-
-def _wake(account_id: int, uploads: Sequence[int]) -> None:
-    if services().waker.stage(account_id):
-        wake_uploads(uploads)
+    return job, WakeUps(account_id=account.id, uploads=waiting)

@@ -1,0 +1,76 @@
+"""What the shapes of requests have in common: strict bodies, times, zones, numbers."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    model_validator,
+)
+
+
+class Body(BaseModel):
+    """A request's; an unknown field is refused by its name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class NullIsAbsent(Body):
+    """null stands for a field that is not given, as many clients send it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_nulls(cls, body: Any) -> Any:
+        if not isinstance(body, dict) or None not in body.values():
+            return body
+        return {name: value for name, value in body.items() if value is not None}
+
+
+def _iso(value: object) -> object:
+    """Only text: a number would be taken for seconds since 1970, which nobody writes on purpose."""
+    if value is None or isinstance(value, datetime):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("must be a time in ISO 8601")  # noqa: TRY004 (pydantic reports these)
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError as error:
+        raise ValueError("must be a time in ISO 8601, such as 2026-08-01T18:30:00Z") from error
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError("must be a time zone such as Europe/Berlin") from error
+    return name
+
+
+def _http_url(value: str) -> str:
+    """Whether we may call it is asked later; here only that it can be taken apart and looked up."""
+    try:
+        parts = urlsplit(value)
+        (parts.hostname or "").encode("idna")
+    except ValueError as error:
+        raise ValueError("must be an http(s) address") from error
+    if not value.isprintable():
+        raise ValueError("must not hold control characters")
+    return value
+
+
+#: With or without a zone.
+IsoTime = Annotated[datetime, BeforeValidator(_iso)]
+Url = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_http_url)]
+Zone = Annotated[str, Field(max_length=64), AfterValidator(_zone)]
+Flag = Annotated[bool, Strict()]
+Number = Annotated[float, Strict()]
+Whole = Annotated[int, Strict()]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+ExternalId = Annotated[str, Field(max_length=255)]
