@@ -68,10 +68,10 @@ class Bulkhead:
             mine.unlink(missing_ok=True)
 
     def _served(self) -> list[Served]:
-        """What the other children serve; a file whose child is dead counts for nothing."""
+        """What the other children serve; the file of one that was killed counts for nothing."""
         found = []
         for path in self._folder.glob("*") if self._folder.exists() else ():
-            if path.name == str(os.getpid()) or not psutil.pid_exists(int(path.name)):
+            if path.name == str(os.getpid()) or not _is_sibling(int(path.name)):
                 continue
             try:
                 words = path.read_text().split()
@@ -80,6 +80,14 @@ class Bulkhead:
             if len(words) == 2:
                 found.append(Served(account_id=int(words[0]), suspect=words[1] == "1"))
         return found
+
+
+def _is_sibling(pid: int) -> bool:
+    """Whether it lives, and is of this pool: a dead child's number is some other process's soon."""
+    try:
+        return psutil.Process(pid).ppid() == os.getppid()
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _is_suspect(database: Database, account_id: int) -> bool:

@@ -1,8 +1,13 @@
 """How many children an account may have at once."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
-from worker.bulkhead import Served, admits
+from worker.bulkhead import Bulkhead, Served, admits
 
 HEALTHY, HANGS, HANGS_TOO = (
     Served(account_id=1, suspect=False),
@@ -28,3 +33,13 @@ HEALTHY, HANGS, HANGS_TOO = (
 )
 def test_who_is_let_in(served: list[Served], wanted: Served, children: int, admitted: bool) -> None:
     assert admits(served, wanted, children=children) is admitted
+
+
+def test_only_living_children_of_the_same_pool_count(tmp_path: Path) -> None:
+    """Killed children leave their files, and the system gives their numbers to others."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stranger:
+        gone = subprocess.Popen([sys.executable, "-c", ""])
+        gone.wait()
+        for pid in (stranger.pid, gone.pid, os.getppid()):
+            (tmp_path / str(pid)).write_text("7 1")
+        assert Bulkhead(4, tmp_path)._served() == []
