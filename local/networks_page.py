@@ -63,7 +63,7 @@ _WARNINGS = {
     "unknown_network": "no rules of this network are known",
     "unknown_platform": "captions or settings under a name that is nobody's: they are not used",
     "integrations_unknown": "Postiz has not told its integrations: the check comes later",
-    "late_skip, late_hold": "posts whose time is over are left out, or held, as you asked",
+    "late_publish, late_skip, late_hold": "posts that cannot be out in time",
     "over_daily_cap, under_min_gap": "rows with times of their own break their bulk's cap or gap",
 }
 

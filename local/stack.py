@@ -13,6 +13,7 @@ from local.postgres import Postgres
 from local.service import Service
 from local.stack_file import Addresses
 from local.valkey import Valkey
+from shared.enqueue import PUBLISH, RELEASE, UPLOAD
 
 _WORKER_PATIENCE = 30.0  # a warm shutdown: what is under way may end
 
@@ -73,7 +74,7 @@ class Stack:
         )
 
     def pressroom(self) -> list[Service]:
-        workers = [self._worker("publish"), self._worker("upload")]
+        workers = [self._worker(PUBLISH), self._worker(UPLOAD)]
         return [self._web(), *workers, self._beat(), self._flower()]
 
     @cached_property
@@ -109,7 +110,8 @@ class Stack:
 
     def _worker(self, queue: str) -> Service:
         children = self._users.get("PRESSROOM_CONCURRENCY") or "2"
-        options = ["-Q", queue, "-n", f"{queue}@%h", "--concurrency", children, "-E"]
+        queues = f"{RELEASE},{PUBLISH}" if queue == PUBLISH else queue
+        options = ["-Q", queues, "-n", f"{queue}@%h", "--concurrency", children, "-E"]
         return Service(
             name=f"worker-{queue}",
             role="worker",

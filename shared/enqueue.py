@@ -9,14 +9,15 @@ from kombu.exceptions import OperationalError
 from shared.log import get_logger
 
 PUBLISH = "publish"  # short work: nothing here may take longer than a call to Postiz
+RELEASE = "release"  # what is due to the second: for the same workers, past all that waits there
 UPLOAD = "upload"  # long work: whole files
 
 #: Task → queue. Arguments are ids, never content.
 QUEUES = {
-    "pressroom.tick": PUBLISH,
+    "pressroom.tick": RELEASE,
     "pressroom.upload": UPLOAD,
     "pressroom.stage": PUBLISH,
-    "pressroom.release": PUBLISH,
+    "pressroom.release": RELEASE,
     "pressroom.reconcile": PUBLISH,
     "pressroom.track": PUBLISH,
     "pressroom.cancel": PUBLISH,
@@ -96,5 +97,8 @@ class Waker:
         """Something was resumed, retried or taken back on this account."""
         return self.stage(account_id) and self.wake("pressroom.cancel", account_id)
 
-    def release(self, account_id: int) -> bool:
-        return self.wake("pressroom.release", account_id)
+    def release(self) -> bool:
+        return self.wake("pressroom.release")
+
+    def settle(self, account_id: int) -> bool:
+        return self.wake("pressroom.reconcile", account_id)

@@ -6,18 +6,15 @@ publish is Postiz's to publish.
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from shared import posts
+from shared.domain.planner import LATE
 from shared.domain.states import PostState
 from shared.models import Post
-
-#: Late is what has not gone out so long after its time.
-LATE = timedelta(minutes=5)
 
 
 class LatePolicy(StrEnum):

@@ -96,6 +96,7 @@ class Account(Base):
     paused: Mapped[bool] = _flag()
     failures: Mapped[int] = _count()  # transient ones in a row
     retry_at: Mapped[datetime | None]  # no call before then
+    plan_at: Mapped[datetime | None]  # when what is not urgent is planned again
 
     claim: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     lease_until: Mapped[datetime | None]
@@ -223,7 +224,18 @@ class Post(Base):
             postgresql_where=text("state = 'pending'"),
         ),
         Index(
-            "ix_posts_staged", "account_id", "release_at", postgresql_where=text("state = 'staged'")
+            "ix_posts_pending_profile",
+            "account_id",
+            "profile_id",
+            "publish_at",
+            postgresql_where=text("state = 'pending'"),
+        ),
+        Index(
+            "ix_posts_staged",
+            "account_id",
+            "profile_id",
+            "release_at",
+            postgresql_where=text("state = 'staged'"),
         ),
         Index(
             "ix_posts_tracked",

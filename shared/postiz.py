@@ -1,7 +1,6 @@
 """The adapter: the only module that knows Postiz's HTTP. Every line of it follows POSTIZ.md."""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -10,6 +9,7 @@ import requests
 from requests_toolbelt import MultipartEncoder
 
 from shared.errors import OutcomeUnknown, PostRejected, Transient, WrongBaseUrl
+from shared.postiz_calls import Element, RemoteMedia, call_body, encoded, iso
 from shared.postiz_replies import (
     Budget,
     budget_of,
@@ -34,36 +34,6 @@ class RemoteIntegration:
     picture: str | None
     disabled: bool
     profile: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class RemoteMedia:
-    id: str
-    path: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Element:
-    """One post of a counted call. `images`: ids and paths as the upload answered them."""
-
-    integration_id: str
-    content: str
-    settings: Mapping[str, Any]
-    images: Sequence[RemoteMedia] = ()
-    postiz_id: str | None = None  # of an existing post that is to be changed in place
-
-    def as_json(self) -> dict[str, Any]:
-        value: dict[str, Any] = {
-            "content": self.content,
-            "image": [{"id": image.id, "path": image.path} for image in self.images],
-        }
-        if self.postiz_id:
-            value["id"] = self.postiz_id
-        return {
-            "integration": {"id": self.integration_id},
-            "settings": dict(self.settings),
-            "value": [value],
-        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,13 +80,6 @@ class KeyAuth(requests.auth.AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = self._key
         return request
-
-
-def iso(moment: datetime) -> str:
-    """As Postiz writes times: UTC, with milliseconds."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + (
-        f"{moment.microsecond // 1000:03d}Z"
-    )
 
 
 @dataclass
@@ -256,8 +219,8 @@ class Postiz:
 
     def _write(self, method: str, path: str, body: Any, check: Check = None) -> requests.Response:
         sent: dict[str, Any] = {}
-        if body is not None:  # as UTF-8: escaped, a caption would take up to three times the room
-            sent["data"] = json.dumps(body, ensure_ascii=False).encode()
+        if body is not None:
+            sent["data"] = encoded(body)
             sent["headers"] = {"Content-Type": "application/json"}
         sent["total"] = sent["stall"] = self.call_seconds
         return self._call(method, path, check=check, **sent)
@@ -286,14 +249,3 @@ class Postiz:
                 raise hide(WrongBaseUrl(not_postiz(reply)), self.api_key) from error
             kind = OutcomeUnknown if write else Transient
             raise kind("Postiz answered something that is not JSON") from error
-
-
-def call_body(kind: str, date: datetime, elements: Sequence[Element]) -> dict[str, Any]:
-    """The JSON of a counted call."""
-    return {
-        "type": kind,
-        "date": iso(date),
-        "shortLink": False,
-        "tags": [],
-        "posts": [element.as_json() for element in elements],
-    }

@@ -1,6 +1,8 @@
 """A small world for the worker's steps: real PostgreSQL and sandbox, tasks run in this process."""
 
 import hashlib
+import os
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -23,13 +25,20 @@ from shared.enqueue import Waker
 from shared.models import Account, AccountMedia, Event, Job, Media, Post, Profile
 from shared.publishers import PublisherFactory, Publishers
 from shared.storage import key_of, open_storage
-from worker import cancel, litter, meeting, reconcile, release, stage, sweep, track, upload
+from worker import cancel, litter, meeting, reconcile, release, stage, sweep, track, turns, upload
+from worker.bulkhead import Bulkhead
 from worker.runtime import Runtime
+
+
+def release_due(runtime: Runtime, _: int = 0) -> None:
+    """As a worker's only child would."""
+    release.release(runtime, Bulkhead(1, Path(tempfile.gettempdir()) / f"pool-of-{os.getpid()}"))
+
 
 STEPS: dict[str, Callable[[Runtime, int], None]] = {
     "pressroom.upload": upload.upload,
     "pressroom.stage": stage.stage,
-    "pressroom.release": release.release,
+    "pressroom.release": release_due,
     "pressroom.reconcile": reconcile.settle,
     "pressroom.track": track.track,
     "pressroom.cancel": cancel.cancel,
@@ -45,8 +54,9 @@ class InlineWaker(Waker):
         self.waiting: deque[tuple[str, int]] = deque()
 
     def wake(self, task: str, *args: Any, queue: str | None = None) -> bool:
-        if (task, args[0]) not in self.waiting:
-            self.waiting.append((task, args[0]))
+        argument = args[0] if args else 0
+        if (task, argument) not in self.waiting:
+            self.waiting.append((task, argument))
         return True
 
 
@@ -196,6 +206,13 @@ class World:
                 kind="upload",
             )
             return medium.id
+
+    def claim_release(self) -> release.Release:
+        """The one that is due, claimed by a worker that has not made its call yet."""
+        [turn], _ = turns.whose(self.runtime)
+        claimed = release._claim(self.runtime, turn)
+        assert claimed is not None
+        return claimed
 
     def work(self) -> None:
         """Run all wake-ups that are waiting, and those that they cause."""

@@ -1,81 +1,41 @@
 """A dry run's answer: what would be published when, and at the price of how many counted calls."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator
 
-from shared.domain.packing import Candidate, pack, size_of
+from sqlalchemy.orm import Session
+
+from shared import planning
 from shared.domain.plan import CALENDAR
-from shared.domain.rows import CheckedRow, PlannedPost
+from shared.domain.planner import Forecast, forecast
+from shared.domain.rows import CheckedRow
 from shared.domain.spreading import LATEST
-from shared.late_policy import LATE, LatePolicy
+from shared.late_policy import LatePolicy
 from shared.orders import Checked
 from web import warned
 from web.schemas.publishing import FaultOfRow, Handovers, Plan, PlannedRow, PlanWarning
+from web.services import services
 
 
-@dataclass(frozen=True, kw_only=True)
-class Totals:
-    """What a bulk comes to. `late`: of the posts, by their places, those that will be late."""
-
-    counted_calls: int
-    first_at: datetime | None
-    finishes_at: datetime | None
-    late: Sequence[int]
-
-
-def plan_of(checked: Checked) -> Totals:
-    """The seam to the planner."""
-    now = checked.order.now
-    times = [post.row.publish_at for post in checked.posts]
-    drafts = checked.order.body.save_as_draft
-    late = [] if drafts else [n for n, moment in enumerate(times) if moment < now - LATE]
-    out = [max(moment, now.replace(microsecond=0)) for moment in times]
-    return Totals(
-        counted_calls=_calls(checked),
-        first_at=min(out, default=None),
-        finishes_at=max(out, default=None),
-        late=late,
-    )
-
-
-def _calls(checked: Checked) -> int:
-    """A call has one date: in the calendar that is the posts' own."""
-    by_date: dict[datetime | None, list[Candidate]] = defaultdict(list)
-    for number, post in enumerate(checked.posts):
-        date = post.row.publish_at if checked.handoff == CALENDAR else None
-        by_date[date].append(_candidate(checked, number, post))
-    return sum(_packs(group) for group in by_date.values())
-
-
-def _packs(left: list[Candidate]) -> int:
-    calls = 0
-    while left:
-        gone = {one.id for one in pack(left)}
-        left = [one for one in left if one.id not in gone]
-        calls += 1
-    return calls
-
-
-def _candidate(checked: Checked, number: int, post: PlannedPost) -> Candidate:
-    return Candidate(
-        id=number,
-        profile_id=checked.order.profile_id,
+def _forecast(session: Session, checked: Checked) -> Forecast:
+    """By the planner that the workers follow as well."""
+    posts = planning.candidates(
+        session,
+        checked.account,
+        checked.posts,
         handoff=checked.handoff,
         as_draft=checked.order.body.save_as_draft,
-        publish_at=post.row.publish_at,
-        size=size_of(post.content, post.settings, len(post.media_ids)),
     )
+    now = checked.order.now
+    return forecast(posts, planning.terms(session, checked.account, services().settings, now))
 
 
-def plan_view(checked: Checked) -> Plan:
-    totals = plan_of(checked)
+def plan_view(session: Session, checked: Checked) -> Plan:
+    totals = _forecast(session, checked)
     posts = len(checked.posts)
     in_calendar = checked.handoff == CALENDAR
     return Plan(
         posts=posts,
-        counted_calls=totals.counted_calls,
+        counted_calls=len(totals.calls),
         first_at=totals.first_at,
         finishes_at=totals.finishes_at,
         late_posts=len(totals.late),
@@ -104,12 +64,18 @@ def faults_of(checked: Checked, row: CheckedRow) -> list[FaultOfRow]:
     ]
 
 
-def _warnings(checked: Checked, totals: Totals) -> Iterator[PlanWarning]:
-    policy = checked.order.late_policy
-    if totals.late and policy != LatePolicy.PUBLISH:
-        word = "left out" if policy == LatePolicy.SKIP else "held until you let them go"
+_LATE = {
+    LatePolicy.PUBLISH: "go out late",
+    LatePolicy.SKIP: "are left out",
+    LatePolicy.HOLD: "are held until you let them go",
+}
+
+
+def _warnings(checked: Checked, totals: Forecast) -> Iterator[PlanWarning]:
+    policy = LatePolicy(checked.order.late_policy)
+    if totals.late:
         yield PlanWarning(
             code=f"late_{policy}",
-            message=f"{len(totals.late)} posts will be late, and so {word}",
+            message=f"{len(totals.late)} posts cannot be out in time, and {_LATE[policy]}",
             indexes=sorted({checked.posts[number].row.position for number in totals.late}),
         )

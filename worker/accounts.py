@@ -18,6 +18,10 @@ from worker.decisions import Again, HoldAccount, RetryLater, Unknown, WaitUntil,
 log = get_logger("accounts")
 
 
+#: An account with nothing to do, or no budget for it, is planned anew at least so often.
+PLAN_AGAIN = timedelta(seconds=30)
+
+
 def new_claim() -> int:
     """A number that no other claim has: what is written under it is ours alone."""
     return secrets.randbits(62)
@@ -59,11 +63,16 @@ def give_back(session: Session, account: Account) -> None:
     )
 
 
-def reserve_call(session: Session, account: Account, *, parking: bool = False) -> bool:
-    """Take one call from the budget. False when there is none left now."""
+def reserve_call(session: Session, account: Account, *, due_at: datetime | None) -> bool:
+    """Take one call from the budget; `due_at`: of its first post, None for parking.
+
+    False when there is none left now.
+    """
     now = session.scalar(select(func.now())) or datetime.now(UTC)
     state = rolled(budget_state(account), now, unsettled=_unsettled(session, account))
-    if free_at(state, now, parking=parking) > now:
+    free = free_at(state, now, due_at=due_at)
+    if free > now:
+        account.plan_at = min(free, now + PLAN_AGAIN)
         return False
     _save_budget(account, reserved(state, now))
     return True

@@ -2,9 +2,11 @@
 
 Each child says in a file which account it serves. A child turns an account away when too many
 others serve it, or when it answers badly and others that do already have their half of the pool;
-what was turned away is looked at again within a second.
+what was turned away is looked at again within a second. Long calls, which create hundreds of posts,
+never take the last child: what is due in the meantime is released by it.
 """
 
+import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
@@ -13,14 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from sqlalchemy import func, or_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from shared.db import Database
 from shared.models import Account
 
 #: When so many accounts of one server answer badly, it is the server.
 MANY = 3
+WATCH = "watch"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +32,14 @@ class Served:
 
     account_id: int
     suspect: bool
+    long: bool = False
 
 
 def admits(served: list[Served], wanted: Served, *, children: int) -> bool:
     """Whether one more child may serve `wanted`, given what the other children serve."""
     same = sum(one.account_id == wanted.account_id for one in served)
-    if same >= max(1, children - 1):
+    longs = sum(one.long for one in served)
+    if same >= max(1, children - 1) or (wanted.long and longs >= max(1, children - 1)):
         return False
     suspects = sum(one.suspect for one in served)
     return not wanted.suspect or suspects < max(1, children // 2)
@@ -53,32 +58,58 @@ class Bulkhead:
         self._folder = folder or folder_of(os.getppid())
 
     @contextmanager
-    def place(self, database: Database, account_id: int) -> Iterator[bool]:
-        """Whether this child may serve the account now; it is counted as served meanwhile."""
-        wanted = Served(account_id=account_id, suspect=_is_suspect(database, account_id))
+    def place(
+        self,
+        database: Database,
+        account_id: int,
+        *,
+        long: bool = False,
+        suspect: bool | None = None,
+    ) -> Iterator[bool]:
+        """Whether this child may serve the account now; it is counted as served meanwhile.
+
+        `suspect`: whether it answered badly, where the caller knows.
+        """
+        if suspect is None:
+            suspect = _is_suspect(database, account_id)
+        wanted = Served(account_id=account_id, suspect=suspect, long=long)
         if not admits(self._served(), wanted, children=self._children):
             yield False
             return
         mine = self._folder / str(os.getpid())
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        mine.write_text(f"{account_id} {int(wanted.suspect)}")
+        mine.write_text(f"{account_id} {int(wanted.suspect)} {int(wanted.long)}")
         try:
             yield True
         finally:
             mine.unlink(missing_ok=True)
 
+    @contextmanager
+    def watch(self) -> Iterator[bool]:
+        """Whether this child alone keeps the watch: waits for what is due in a moment."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        with (self._folder / WATCH).open("w") as lock:  # given back by the system if we die
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
     def _served(self) -> list[Served]:
         """What the other children serve; the file of one that was killed counts for nothing."""
         found = []
-        for path in self._folder.glob("*") if self._folder.exists() else ():
+        for path in self._folder.glob("[0-9]*") if self._folder.exists() else ():
             if path.name == str(os.getpid()) or not _is_sibling(int(path.name)):
                 continue
             try:
                 words = path.read_text().split()
             except FileNotFoundError:
                 continue  # it has just finished
-            if len(words) == 2:
-                found.append(Served(account_id=int(words[0]), suspect=words[1] == "1"))
+            if len(words) == 3:
+                account_id, suspect, long = map(int, words)
+                one = Served(account_id=account_id, suspect=bool(suspect), long=bool(long))
+                found.append(one)
         return found
 
 
@@ -90,15 +121,15 @@ def _is_sibling(pid: int) -> bool:
         return False
 
 
+def suspect_servers(session: Session) -> set[str]:
+    """The servers of which many accounts answered badly last."""
+    failing = select(Account.server).where(Account.failures > 0).group_by(Account.server)
+    return set(session.scalars(failing.having(func.count() >= MANY)))
+
+
 def _is_suspect(database: Database, account_id: int) -> bool:
     """Whether the account answered badly last, or many on its server did."""
-    neighbour = aliased(Account)
-    failing = (
-        select(func.count())
-        .where(neighbour.server == Account.server, neighbour.failures > 0)
-        .scalar_subquery()
-    )
-    suspect = or_(Account.failures > 0, failing >= MANY)
     with database.transaction() as session:
-        query = select(Account.id).where(Account.id == account_id, suspect)
-        return session.scalar(query) is not None
+        found = select(Account.failures, Account.server).where(Account.id == account_id)
+        failures, server = session.execute(found).one()
+        return failures > 0 or server in suspect_servers(session)

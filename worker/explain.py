@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from shared.domain.states import PostState
 from shared.models import Post, Profile
-from worker.submissions import elsewhere
+from worker.eligible import elsewhere
 
 
 def waiting(session: Session) -> None:

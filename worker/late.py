@@ -7,14 +7,15 @@ from sqlalchemy.orm import Session
 
 from shared import accounts as known
 from shared import late_rules, posts
+from shared.domain.planner import CALENDAR_AHEAD
 from shared.domain.rows import Channel
 from shared.domain.states import PostState
 from shared.errors import FieldError, PressroomError
 from shared.models import Account, Integration, Post, Profile
 from shared.postiz import RemoteIntegration
 from worker import accounts, calling
+from worker.eligible import elsewhere, may_go
 from worker.runtime import Runtime
-from worker.submissions import CALENDAR_AHEAD, elsewhere, may_go
 
 AT_ONCE = 400
 

@@ -16,8 +16,8 @@ from shared.models import Account, Handover, Post, Profile
 from shared.postiz import Postiz, RemotePost
 from worker import accounts, calling
 from worker.deleting import Target
+from worker.eligible import may_call
 from worker.runtime import Runtime
-from worker.submissions import may_call
 
 AT_ONCE = 300
 #: A post that a teammate moved in Postiz's calendar is looked for so far around its date.

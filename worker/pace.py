@@ -13,8 +13,10 @@ from shared.models import Server
 AHEAD = 1.0
 
 
-def take_slot(session: Session, server: str, *, per_second: float) -> datetime | None:
-    """The moment at which one write may be made; None when the next second is full."""
+def take_slot(
+    session: Session, server: str, *, per_second: float, ahead: float = AHEAD
+) -> datetime | None:
+    """The moment at which one write may be made; None if it lies more than `ahead` seconds off."""
     step = timedelta(seconds=1 / per_second)
     now = func.clock_timestamp()
     taken = (
@@ -23,7 +25,7 @@ def take_slot(session: Session, server: str, *, per_second: float) -> datetime |
         .on_conflict_do_update(
             index_elements=["server"],
             set_={"next_write_at": func.greatest(Server.next_write_at, now) + step},
-            where=Server.next_write_at <= now + timedelta(seconds=AHEAD),
+            where=Server.next_write_at <= now + timedelta(seconds=ahead),
         )
         .returning(Server.next_write_at - step)
     )

@@ -18,12 +18,13 @@ from shared.domain.settling import PARKED, PARKING
 from shared.errors import PressroomError
 from shared.log import get_logger
 from shared.models import Account, Handover, Post, Submission
-from shared.postiz import Element
+from shared.postiz_calls import Element
 from worker import accounts, calling
+from worker.choosing import elements_of
 from worker.decisions import Refused, Unknown, decide
 from worker.look import Subject, look_again
 from worker.runtime import Runtime
-from worker.submissions import elements_of, free_marker
+from worker.submissions import free_marker
 
 log = get_logger("park")
 AT_ONCE = 100
@@ -82,7 +83,7 @@ def _write_down(runtime: Runtime, account_id: int, subjects: list[Subject]) -> M
         if account is None:
             return None
         rows = _still_ours(session, subjects)
-        if not rows or not accounts.reserve_call(session, account, parking=True):
+        if not rows or not accounts.reserve_call(session, account, due_at=None):
             accounts.give_back(session, account)
             return None
         return _submission(session, account, rows)

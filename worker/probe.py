@@ -10,8 +10,8 @@ from shared.domain.states import PostState
 from shared.errors import PressroomError
 from shared.models import Account, Handover, Post, Profile
 from worker import accounts, calling
+from worker.eligible import may_go
 from worker.runtime import Runtime
-from worker.submissions import may_go
 
 
 def answers(runtime: Runtime, account_id: int) -> bool:

@@ -1,33 +1,35 @@
-"""Release: have Postiz publish the drafts that are due, each by one status change, ever."""
+"""Release: have Postiz publish the drafts that are due, each by one status change, ever.
+
+A turn goes through all servers with a free moment for a write, whichever account is due there.
+"""
 
 import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from sqlalchemy import ColumnElement, exists, func, or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from shared import failpoints, posts
+from shared.domain.planner import FEW_ELEMENTS
 from shared.domain.states import PostState
+from shared.domain.turns import Due
 from shared.errors import ClaimLost, OutcomeUnknown, Paused, PostRejected, PressroomError
-from shared.models import Account, Handover, Post, Profile, Submission
-from worker import accounts, calling, pace, probe
-from worker.decisions import Again, decide
-from worker.reconcile import settle
+from shared.models import Handover, Post, Profile, Submission
+from worker import accounts, calling, pace, probe, turns
+from worker.bulkhead import Bulkhead
+from worker.eligible import may_go
 from worker.runtime import Runtime
-from worker.submissions import may_go
 
-#: One child serves one account for so long at a time (seconds).
+#: One child releases for so long at a time (seconds).
 TURN = 1.0
-#: With fewer elements created lately Postiz has no stray work that could kill a workflow.
-FEW_ELEMENTS = 6
 #: From a call's being written down to its reply, and more.
 LONGEST_CALL = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """One status change that may be made at `slot`."""
+    """One status change that may be made at once."""
 
     post_id: int
     account_id: int
@@ -37,39 +39,67 @@ class Release:
     profile_id: str
     version: int
     key_hash: str | None
-    slot: datetime
-    asked_at: datetime
 
 
-def release(runtime: Runtime, account_id: int) -> None:
-    """Release what is due on this account for one turn, then read what became of it."""
-    if not probe.answers(runtime, account_id):
-        return
+def release(runtime: Runtime, bulkhead: Bulkhead) -> None:
+    """Release what is due for one turn, and have what became of it read."""
     ends = time.monotonic() + TURN
-    released = False
-    while time.monotonic() < ends and (one := _claim(runtime, account_id)):
-        released = True
-        if not _make(runtime, one):
-            break
-    if released:
-        settle(runtime, account_id)
-        runtime.waker.release(account_id)
+    touched: set[int] = set()
+    with bulkhead.watch() as patient:
+        while time.monotonic() < ends:
+            due, pause = turns.whose(runtime)
+            released = {one.account_id for one in due if _take_turn(runtime, bulkhead, one, ends)}
+            touched |= released
+            if released:
+                continue
+            if pause is None or not patient:
+                break
+            time.sleep(min(pause, TURN))
+        else:
+            runtime.waker.release()
+    for account_id in touched:
+        runtime.waker.settle(account_id)
 
 
-def due(account: Account, settings_settle: float, *, few: bool) -> list[ColumnElement[bool]]:
-    """Which staged posts may be released now: at their time, and once Postiz is at rest."""
-    settled = exists().where(
-        Submission.id == Post.submission_id,
-        Submission.replied_at <= func.now() - timedelta(seconds=settings_settle),
-    )
-    return [
-        Post.account_id == account.id,
-        Post.state == PostState.STAGED,
-        Post.release_at <= func.now(),
-        Post.next_at <= func.now(),
-        may_go(),
-        *([] if few else [settled]),
-    ]
+def _take_turn(runtime: Runtime, bulkhead: Bulkhead, due: Due, ends: float) -> bool:
+    """Whether a post of `due` was released, or tried to be."""
+    if time.monotonic() >= ends:
+        return False
+    runtime.served[due.profile_id] = time.monotonic()
+    with bulkhead.place(runtime.database, due.account_id, suspect=due.suspect) as admitted:
+        sound = admitted and (due.sound or probe.answers(runtime, due.account_id))
+        one = _claim(runtime, due) if sound else None
+        if one is not None:
+            _make(runtime, one)
+        return one is not None
+
+
+def _claim(runtime: Runtime, due: Due) -> Release | None:
+    """The profile's next post, in a free moment of its server, committed as `releasing`."""
+    settings = runtime.settings
+    with runtime.database.transaction() as session:
+        found = session.execute(
+            select(Post, Profile, func.coalesce(Submission.replied_at, func.now()))
+            .join(Profile, Profile.id == Post.profile_id)
+            .join(Submission, Submission.id == Post.submission_id)
+            .where(
+                Post.account_id == due.account_id, Post.profile_id == due.profile_id, turns.ready()
+            )
+            .order_by(Post.release_at, Post.id)
+            .limit(1)
+            .with_for_update(of=Post, skip_locked=True)
+        ).first()
+        if found is None:
+            return None
+        post, profile, replied_at = found
+        settled_at = replied_at + timedelta(seconds=settings.settle_seconds)
+        if settled_at > pace.clock(session) and not few_elements_lately(
+            session, due.server, settings.settle_seconds
+        ):
+            post.release_at = settled_at
+            return None
+        slot = pace.take_slot(session, due.server, per_second=settings.writes_per_second, ahead=0.0)
+        return _write_down(session, post, profile, settings.lease_seconds) if slot else None
 
 
 def few_elements_lately(session: Session, server: str, seconds: float) -> bool:
@@ -83,30 +113,8 @@ def few_elements_lately(session: Session, server: str, seconds: float) -> bool:
     return (session.scalar(query) or 0) < FEW_ELEMENTS
 
 
-def _claim(runtime: Runtime, account_id: int) -> Release | None:
-    """The next due post with a slot to release it in, committed as `releasing`."""
-    settings = runtime.settings
-    with runtime.database.transaction() as session:
-        account = session.scalar(select(Account).where(Account.id == account_id, accounts.rested()))
-        if account is None:
-            return None
-        few = few_elements_lately(session, account.server, settings.settle_seconds)
-        post = session.scalar(
-            select(Post)
-            .where(*due(account, settings.settle_seconds, few=few))
-            .order_by(Post.release_at, Post.id)
-            .limit(1)
-            .with_for_update(of=Post, skip_locked=True)
-        )
-        if post is None:
-            return None
-        slot = pace.take_slot(session, account.server, per_second=settings.writes_per_second)
-        return _write_down(session, post, slot, settings.lease_seconds) if slot else None
-
-
-def _write_down(session: Session, post: Post, slot: datetime, lease: float) -> Release:
+def _write_down(session: Session, post: Post, profile: Profile, lease: float) -> Release:
     claim = accounts.new_claim()
-    profile = session.get_one(Profile, post.profile_id)
     handover = session.execute(
         update(Handover)
         .where(
@@ -139,14 +147,10 @@ def _write_down(session: Session, post: Post, slot: datetime, lease: float) -> R
         profile_id=profile.id,
         version=profile.settings_version,
         key_hash=profile.key_hash,
-        slot=slot,
-        asked_at=pace.clock(session),
     )
 
 
-def _make(runtime: Runtime, one: Release) -> bool:
-    """Make the status change. False when the account answered badly: its turn is over."""
-    pace.wait_for(one.asked_at, one.slot)
+def _make(runtime: Runtime, one: Release) -> None:
     failpoints.hit("release.before_call")
     try:
         calling.call(
@@ -157,20 +161,19 @@ def _make(runtime: Runtime, one: Release) -> bool:
             lambda postiz: postiz.release(one.postiz_id, check=lambda: _still_ours(runtime, one)),
         )
     except ClaimLost:
-        return False  # frozen beyond the lease: whoever settles it now must not be disturbed
+        pass  # frozen beyond the lease: whoever settles it now must not be disturbed
     except (OutcomeUnknown, PostRejected) as error:
         failpoints.hit("release.after_unclear")
         _unclear(runtime, one, error)
-        return False
     except PressroomError as error:
         failpoints.hit("release.after_error")
-        return _not_sent(runtime, one, error)
-    failpoints.hit("release.after_call")
-    with runtime.database.transaction() as session:
-        accounts.answered(session, one.account_id)
-        _answered(session, one, 200)
-    failpoints.hit("release.after_commit")
-    return True
+        _not_sent(runtime, one, error)
+    else:
+        failpoints.hit("release.after_call")
+        with runtime.database.transaction() as session:
+            accounts.answered(session, one.account_id)
+            _answered(session, one, 200)
+        failpoints.hit("release.after_commit")
 
 
 def _still_ours(runtime: Runtime, one: Release) -> None:
@@ -209,7 +212,7 @@ def _unclear(runtime: Runtime, one: Release, error: PressroomError) -> None:
         _answered(session, one, 0)
 
 
-def _not_sent(runtime: Runtime, one: Release, error: PressroomError) -> bool:
+def _not_sent(runtime: Runtime, one: Release, error: PressroomError) -> None:
     """The status change certainly never left: the draft is as it was, and may be released later."""
     with runtime.database.transaction() as session:
         accounts.went_wrong(session, one.account_id, error, key_hash=one.key_hash)
@@ -228,4 +231,3 @@ def _not_sent(runtime: Runtime, one: Release, error: PressroomError) -> bool:
             claim=one.claim,
             values={"attempts": Post.attempts - 1, "released_at": None},
         )
-    return isinstance(decide(error), Again)

@@ -1,6 +1,6 @@
 """What a worker process works with: made once, after the fork."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shared.config import Settings, read_settings
 from shared.crypto import SecretBox
@@ -22,6 +22,7 @@ class Runtime:
     storage: Storage
     waker: Waker
     listener: Listener | None = None
+    served: dict[str, float] = field(default_factory=dict)  # profile: when it had its last turn
 
     def close(self) -> None:
         if self.listener:

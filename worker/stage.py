@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, func, insert, select, update
+from sqlalchemy import ColumnElement, case, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from shared import failpoints, posts
@@ -15,6 +15,7 @@ from shared.models import Account, Handover, Post, Submission
 from shared.postiz import Created, Postiz
 from worker import accounts, calling, late
 from worker.decisions import MAX_ATTEMPTS, Refused, Unknown, decide
+from worker.release import few_elements_lately
 from worker.runtime import Runtime
 from worker.submissions import Call, ask_again, free_marker, prepare
 
@@ -89,10 +90,10 @@ def _staged(runtime: Runtime, call: Call, created: Created) -> None:
             event="draft_created" if call.as_draft else "staged",
             detail=f"in one call with {len(ids)} posts" if len(ids) > 1 else None,
             claim=call.claim,
-            values=_ready(ids),
+            values=_ready(ids, _settled_at(runtime, session, account)),
         )
         session.execute(insert(Handover), _handovers(call, submission.marker_at, ids))
-    runtime.waker.release(call.account_id)
+    runtime.waker.release()
 
 
 def _taken_back(
@@ -113,11 +114,20 @@ def _taken_back(
     ).all()
 
 
-def _ready(ids: dict[int, str]) -> dict[str, object]:
-    calendar = func.clock_timestamp()
+def _settled_at(runtime: Runtime, session: Session, account: Account) -> ColumnElement[datetime]:
+    """When Postiz is at rest after what it has just created (DESIGN.md, "Settle")."""
+    now = func.clock_timestamp()
+    settle = runtime.settings.settle_seconds
+    if few_elements_lately(session, account.server, settle):
+        return now
+    return now + timedelta(seconds=settle)
+
+
+def _ready(ids: dict[int, str], settled_at: ColumnElement[datetime]) -> dict[str, object]:
+    at_its_time = func.greatest(Post.publish_at, settled_at)
     return {
         "postiz_post_id": case(ids, value=Post.id),
-        "release_at": case((Post.handoff == "staged", Post.publish_at), else_=calendar),
+        "release_at": case((Post.handoff == "staged", at_its_time), else_=settled_at),
         "attempts": Post.attempts - 1,  # this claim got it somewhere
         "pack_limit": None,
     }

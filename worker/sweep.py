@@ -7,13 +7,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared import in_bulk, jobs, posts
+from shared.domain.planner import CALENDAR_AHEAD
 from shared.domain.states import DONE, PostState
 from shared.late_policy import not_too_late
 from shared.models import Account, AccountMedia, Job, JobMedia, Post, Pulse
 from worker import accounts, explain, litter, meeting, punctual, reconcile, stage, upload
 from worker.decisions import MAX_ATTEMPTS
 from worker.runtime import Runtime
-from worker.submissions import CALENDAR_AHEAD
 from worker.track import TRACKED
 
 UPLOADS_AT_ONCE = 100
@@ -24,7 +24,6 @@ OPEN = [state for state in PostState if state not in DONE]
 def tick(runtime: Runtime) -> None:
     """Every second: wake what is due to be released, and what is due for a look."""
     with runtime.database.transaction() as session:
-        release = _accounts_with(session, PostState.STAGED, Post.release_at <= func.now())
         settle = _accounts_with(session, PostState.RELEASING, Post.lease_until <= func.now())
         track = [
             account_id
@@ -32,7 +31,7 @@ def tick(runtime: Runtime) -> None:
             for account_id in _accounts_with(session, state, Post.track_at <= func.now())
         ]
         cancel = _accounts_with(session, PostState.CANCELLING, Post.lease_until <= func.now())
-    _wake(runtime, "pressroom.release", release)
+    runtime.waker.release()
     _wake(runtime, "pressroom.reconcile", settle)
     _wake(runtime, "pressroom.track", track)
     _wake(runtime, "pressroom.cancel", cancel)
@@ -50,13 +49,7 @@ def sweep(runtime: Runtime) -> None:
     with runtime.database.transaction() as session:
         _rescue_uploads(session)
         uploads = _waiting_uploads(session)
-        pending = _accounts_with(
-            session,
-            PostState.PENDING,
-            Post.next_at <= func.now(),
-            Post.publish_at <= func.now() + CALENDAR_AHEAD,
-            not_too_late(),
-        )
+        pending = _accounts_to_plan(session)
     _wake(runtime, "pressroom.upload", uploads)
     _wake(runtime, "pressroom.stage", pending)
     with runtime.database.transaction() as session:
@@ -81,11 +74,23 @@ def pulse(session: Session, name: str) -> None:
 
 def _accounts_with(session: Session, state: PostState, *due: ColumnElement[bool]) -> Sequence[int]:
     """The accounts that may be called and have a post in `state` that is due."""
-    free = or_(Account.lease_until.is_(None), Account.lease_until < func.now())
-    needs_lease = state is PostState.PENDING
     has_one = exists().where(Post.account_id == Account.id, Post.state == state, *due)
-    query = select(Account.id).where(accounts.rested(), has_one)
-    return session.scalars(query.where(free) if needs_lease else query).all()
+    return session.scalars(select(Account.id).where(accounts.rested(), has_one)).all()
+
+
+def _accounts_to_plan(session: Session) -> Sequence[int]:
+    """Accounts that may have a call to make: nobody plans for them, or has just found that not."""
+    free = or_(Account.lease_until.is_(None), Account.lease_until < func.now())
+    planned = or_(Account.plan_at.is_(None), Account.plan_at <= func.now())
+    waiting = exists().where(
+        Post.account_id == Account.id,
+        Post.state == PostState.PENDING,
+        Post.next_at <= func.now(),
+        Post.publish_at <= func.now() + CALENDAR_AHEAD,
+        not_too_late(),
+    )
+    query = select(Account.id).where(accounts.rested(), free, planned, waiting)
+    return session.scalars(query.where(Account.paused.is_(False))).all()
 
 
 def _wake(runtime: Runtime, task: str, ids: Sequence[int]) -> None:

@@ -27,12 +27,13 @@ def upload_medium(account_media_id: int) -> None:
 
 @app.task(name="pressroom.stage", **SHORT)  # type: ignore[untyped-decorator]
 def stage_account(account_id: int) -> None:
-    _ours(stage.stage, account_id)
+    _ours(stage.stage, account_id, long=True)
 
 
 @app.task(name="pressroom.release", **SHORT)  # type: ignore[untyped-decorator]
-def release_account(account_id: int) -> None:
-    _ours(release.release, account_id)
+def release_due() -> None:
+    with database_may_be_away():
+        release.release(current(), bulkhead())
 
 
 @app.task(name="pressroom.reconcile", **SHORT)  # type: ignore[untyped-decorator]
@@ -78,10 +79,11 @@ def pulse(queue: str) -> None:
         sweep.pulse(session, f"worker:{queue}")
 
 
-def _ours(step: Callable[[Runtime, int], None], account_id: int) -> None:
+def _ours(step: Callable[[Runtime, int], None], account_id: int, *, long: bool = False) -> None:
     """Run a step, if the account may have another child; rows that others took are theirs."""
     runtime = current()
-    with database_may_be_away(), bulkhead().place(runtime.database, account_id) as admitted:
+    place = bulkhead().place(runtime.database, account_id, long=long)
+    with database_may_be_away(), place as admitted:
         if not admitted:
             return
         try:

@@ -24,7 +24,8 @@ from shared.errors import (
     Unavailable,
 )
 from shared.models import Account, AccountMedia, Job, JobMedia, Media, Post, Profile
-from shared.postiz import Postiz, RemoteMedia
+from shared.postiz import Postiz
+from shared.postiz_calls import RemoteMedia
 from worker import accounts, calling, late
 from worker.decisions import MAX_ATTEMPTS, backoff
 from worker.runtime import Runtime

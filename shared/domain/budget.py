@@ -41,6 +41,11 @@ def reserve(limit: int) -> int:
     return min(3, limit // 10)
 
 
+def urgent(most: int) -> int:
+    """Calls that are left to posts which cannot wait for the next window."""
+    return most // 10
+
+
 def rolled(state: BudgetState, now: datetime, *, unsettled: int) -> BudgetState:
     """The state once a window has ended: a call whose end is unknown is charged to the next too."""
     if state.window_ends_at is None or state.window_ends_at > now:
@@ -48,14 +53,24 @@ def rolled(state: BudgetState, now: datetime, *, unsettled: int) -> BudgetState:
     return replace(state, used=unsettled, window_ends_at=None)
 
 
-def free_at(state: BudgetState, now: datetime, *, parking: bool = False) -> datetime:
-    """When the next counted call may be made: `now` if at once. Parking may use the reserve."""
+def free_at(state: BudgetState, now: datetime, *, due_at: datetime | None) -> datetime:
+    """When a counted call may be made whose first post is due at `due_at`: `now` if at once.
+
+    None is for parking, which may use all that is left. What is due only after this window leaves
+    its last calls to what cannot wait.
+    """
     if state.blocked_until is not None and state.blocked_until > now:
         return state.blocked_until
-    kept = 0 if parking else state.kept
-    if state.most is None or state.used < state.most - kept:
+    if state.most is None or state.used < state.most - _kept(state, due_at):
         return now
     return state.window_ends_at or now + WINDOW
+
+
+def _kept(state: BudgetState, due_at: datetime | None) -> int:
+    if due_at is None:
+        return 0
+    can_wait = state.window_ends_at is not None and due_at > state.window_ends_at
+    return state.kept + (urgent(state.most or 0) if can_wait else 0)
 
 
 def reserved(state: BudgetState, now: datetime) -> BudgetState:

@@ -82,7 +82,7 @@ def after_calls(calls: int, flow: Flow) -> datetime:
     state = rolled(flow.budget, flow.now, unsettled=0)
     most = ASSUMED_BUDGET if state.most is None else state.most
     in_a_window = max(1, most - state.kept)
-    start = free_at(state, flow.now)
+    start = free_at(state, flow.now, due_at=flow.now)
     left = in_a_window if start > flow.now else max(1, in_a_window - state.used)
     if calls <= left:
         return start

@@ -1,12 +1,13 @@
 """Which posts go into one counted call: as many as belong together and fit."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any
 
-#: Below the 100 kB that Postiz takes, with room for what is not counted here (bytes of JSON).
+#: Below the 100 kB that Postiz takes, with room for what stands around the posts (bytes of JSON).
 MAX_BYTES = 95_000
 #: More elements keep Postiz busy for longer than a call may last (seen: 300 in 3.4 s).
 MAX_ELEMENTS = 300
@@ -19,33 +20,59 @@ def size_of(content: str, settings: Mapping[str, Any], media: int) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A post that could be staged now. `size`: bytes of its element as JSON."""
+    """A post that could be staged now. `size`: bytes of its element as JSON.
+
+    `key` tells Postiz keys apart: a call is made with one, and carries posts of any profile that
+    has the same.
+    """
 
     id: int
-    profile_id: str
+    key: str | None
     handoff: str
     as_draft: bool
     publish_at: datetime
     size: int
     pack_limit: int | None = None
 
+    @property
+    def dated(self) -> bool:
+        """Whether it stands in Postiz under its own date, which all posts of its call then have."""
+        return self.as_draft or self.handoff == "calendar"
 
-def _together(one: Candidate) -> tuple[object, ...]:
-    """What must be equal within a call: whose key, and the one date that all its posts get."""
-    dated = one.as_draft or one.handoff == "calendar"
-    return one.profile_id, dated, one.publish_at if dated else None
+    @property
+    def group(self) -> tuple[object, ...]:
+        """What is equal within a call: whose key, and the one date that all its posts get."""
+        return self.key, self.as_draft, self.dated, self.publish_at if self.dated else None
 
 
-def pack(candidates: Iterable[Candidate]) -> list[Candidate]:
+@dataclass(frozen=True, kw_only=True)
+class Pack:
+    """The posts of a call; `full` when another one had no room in it."""
+
+    posts: Sequence[Candidate]
+    full: bool = False
+
+
+def pack(candidates: Iterable[Candidate]) -> Pack:
     """The first candidate and those after it that go with it, in their order."""
     chosen: list[Candidate] = []
     room, most = MAX_BYTES, MAX_ELEMENTS
     for one in candidates:
-        if chosen and _together(one) != _together(chosen[0]):
+        if chosen and one.group != chosen[0].group:
             continue
         most = min(most, one.pack_limit or most)
         if len(chosen) >= most or (chosen and one.size > room):
-            break
+            return Pack(posts=chosen, full=True)
         chosen.append(one)
         room -= one.size
-    return chosen
+    return Pack(posts=chosen)
+
+
+def in_turns(first: Sequence[Candidate], others: Sequence[Candidate]) -> Iterator[Candidate]:
+    """One of `first`, one of `others`, and so on, each post once: both get into the next call."""
+    seen: set[int] = set()
+    for pair in zip_longest(first, others):
+        for one in pair:
+            if one is not None and one.id not in seen:
+                seen.add(one.id)
+                yield one

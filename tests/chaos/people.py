@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared.domain.states import PostState
 from shared.models import Account, Post, Profile
-from shared.postiz import iso
+from shared.postiz_calls import iso
 from tests.chaos.arena import Arena
 from tests.chaos.cast import Member, is_limited
 from tests.chaos.client import Client, NeverAnswered

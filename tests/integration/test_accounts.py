@@ -124,8 +124,7 @@ def test_a_pause_at_the_last_moment_holds_a_post_back(world: World) -> None:
     ids = world.job("acme", ["wait"], in_seconds=2)
     world.until_all(PostState.STAGED, ids)
     time.sleep(2.5)  # nobody looks meanwhile
-    one = release._claim(world.runtime, world.account().id)
-    assert one is not None
+    one = world.claim_release()
     pause(world, one.post_id, paused=True)  # between the claim and the call
     release._make(world.runtime, one)
     assert world.states(ids) == [PostState.STAGED]

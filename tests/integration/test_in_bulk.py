@@ -75,8 +75,7 @@ def test_what_is_being_released_is_taken_back_when_that_came_to_nothing(world: W
     ids = world.job("acme", ["on its way"], in_seconds=2)
     world.until_all(PostState.STAGED, ids)
     time.sleep(2.5)
-    one = release._claim(world.runtime, world.account().id)
-    assert one is not None
+    one = world.claim_release()
     changed = in_bulk.cancel(world.database, EVERYTHING)
     assert changed.posts == 1
     release._make(world.runtime, one)  # asks before its first byte
@@ -92,8 +91,7 @@ def test_what_is_being_released_into_the_calendar_is_taken_back_there(world: Wor
     call = submissions.prepare(world.runtime, world.account().id)
     assert call is not None
     stage._make(world.runtime, call)
-    one = release._claim(world.runtime, world.account().id)
-    assert one is not None
+    one = world.claim_release()
     release._make(world.runtime, one)  # scheduled there, which nobody has read yet
     assert world.states(ids) == [PostState.RELEASING]
     in_bulk.cancel(world.database, EVERYTHING)

@@ -11,8 +11,8 @@ from shared import in_bulk, late_policy, second_thoughts
 from shared.domain.states import PostState
 from shared.models import Handover, Post
 from shared.post_views import Wanted
-from tests.world import KEY, World
-from worker import punctual, release, submissions
+from tests.world import KEY, World, release_due
+from worker import punctual, submissions
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +89,7 @@ def test_a_draft_that_has_become_too_late_is_taken_back(
     late_by(world, ids, 400)
     with world.database.transaction() as session:
         session.execute(update(Post).values(release_at=func.now() - timedelta(seconds=400)))
-    release.release(world.runtime, world.account().id)
+    release_due(world.runtime)
     assert world.states(ids) == [PostState.STAGED]  # too late to be released, whoever comes first
     world.until_all(state, ids)
     world.until(lambda: all(post["deleted"] for post in world.sandbox.posts()))
@@ -127,11 +127,20 @@ def test_a_retry_before_its_time_keeps_the_policy(world: World) -> None:
     assert world.post(post_id).late_policy == "skip"
 
 
+MANY_MORE = """
+    INSERT INTO posts (job_id, position, profile_id, account_id, integration_id, content, media_ids,
+                       settings, publish_at, handoff)
+    SELECT job_id, position, profile_id, account_id, integration_id, content, media_ids,
+           settings, publish_at, handoff FROM posts, generate_series(1, 5000)
+"""
+
+
 def test_looking_for_late_posts_reads_only_those_that_may_be(world: World) -> None:
     """However many posts wait, the sweep's look goes through its own index."""
     job(world, "skip", "a", ago=400)
     with world.database.transaction() as session:
-        session.execute(text("SET LOCAL enable_seqscan = off"))
+        session.execute(text(MANY_MORE))
+        session.execute(text("ANALYZE posts"))
         rows = late_policy.overdue(session, PostState.PENDING, limit=10)
         plan = session.execute(
             text(

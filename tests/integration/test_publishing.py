@@ -337,7 +337,7 @@ def test_after_an_outage_postiz_is_read_before_anything_is_released(world: World
     world.until_all(PostState.STAGED, ids)
     world.sandbox.add_fault("html_502", route="*", times=5)
     world.due_now(ids)
-    world.until_all(PostState.PUBLISHED, ids)
+    world.until_all(PostState.PUBLISHED, ids, seconds=180)  # it rests for ever longer
     changes = [row for row in world.sandbox.ledger(kind="request") if row["method"] == "PUT"]
     probes = [row for row in changes if "pressroom-probe" not in row["path"]]
     assert sum(row["status"] == 502 for row in probes) <= 1

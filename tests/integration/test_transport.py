@@ -17,7 +17,8 @@ from shared.errors import (
     Transient,
     WrongBaseUrl,
 )
-from shared.postiz import Element, KeyAuth, Postiz
+from shared.postiz import KeyAuth, Postiz
+from shared.postiz_calls import Element
 from shared.transport import IDLE_SECONDS, Broken, NotSent, Transport
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

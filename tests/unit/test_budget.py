@@ -41,7 +41,7 @@ UNKNOWN = BudgetState(limit=None, used=0, window_ends_at=None, blocked_until=Non
     ],
 )
 def test_when_the_next_counted_call_may_be_made(state: BudgetState, expected: datetime) -> None:
-    assert free_at(state, NOW) == expected
+    assert free_at(state, NOW, due_at=NOW) == expected
 
 
 def test_a_reply_raises_what_was_used_and_never_lowers_it() -> None:
@@ -61,7 +61,7 @@ def test_a_window_that_ended_frees_the_budget_but_for_the_unsettled() -> None:
 def test_calls_stop_before_the_limit_with_the_reserve_kept(limit: int) -> None:
     state = replace(UNKNOWN, limit=limit, window_ends_at=SOON)
     made = 0
-    while free_at(state, NOW) == NOW:
+    while free_at(state, NOW, due_at=NOW) == NOW:
         state, made = reserved(state, NOW), made + 1
     assert made == limit - reserve(limit)
     assert made >= 1
@@ -70,18 +70,18 @@ def test_calls_stop_before_the_limit_with_the_reserve_kept(limit: int) -> None:
 def test_replies_that_are_all_lost_block_an_account_for_a_window_and_not_for_ever() -> None:
     state = replace(UNKNOWN, limit=30)
     for _ in range(27):
-        assert free_at(state, NOW) == NOW
+        assert free_at(state, NOW, due_at=NOW) == NOW
         state = reserved(state, NOW)
-    later = free_at(state, NOW)
+    later = free_at(state, NOW, due_at=NOW)
     assert later == NOW + timedelta(hours=1)
-    assert free_at(rolled(state, later, unsettled=0), later) == later
+    assert free_at(rolled(state, later, unsettled=0), later, due_at=later) == later
 
 
 def test_parking_may_use_what_is_kept_back_but_not_more_than_the_owner_allows() -> None:
     state = replace(UNKNOWN, limit=90, own_limit=10, own_reserve=4, window_ends_at=SOON)
-    assert free_at(replace(state, used=6), NOW) == SOON
-    assert free_at(replace(state, used=6), NOW, parking=True) == NOW
-    assert free_at(replace(state, used=10), NOW, parking=True) == SOON
+    assert free_at(replace(state, used=6), NOW, due_at=NOW) == SOON
+    assert free_at(replace(state, used=6), NOW, due_at=None) == NOW
+    assert free_at(replace(state, used=10), NOW, due_at=None) == SOON
 
 
 @given(limit=st.integers(1, 500), own=st.integers(1, 500), kept=st.integers(0, 600))
@@ -90,6 +90,13 @@ def test_whatever_the_owner_wants_no_limit_is_overrun_and_one_call_is_left(
 ) -> None:
     state = replace(UNKNOWN, limit=limit, own_limit=own, own_reserve=kept, window_ends_at=SOON)
     made = 0
-    while free_at(state, NOW) == NOW:
+    while free_at(state, NOW, due_at=NOW) == NOW:
         state, made = reserved(state, NOW), made + 1
     assert made == max(1, min(limit, own) - kept)
+
+
+def test_what_can_wait_for_the_next_window_leaves_the_last_calls_to_what_cannot() -> None:
+    state = BudgetState(limit=90, used=80, window_ends_at=SOON, blocked_until=None)
+    assert free_at(state, NOW, due_at=SOON) == NOW
+    assert free_at(state, NOW, due_at=SOON + timedelta(seconds=1)) == SOON
+    assert free_at(replace(state, used=77), NOW, due_at=SOON + timedelta(hours=1)) == NOW

@@ -14,6 +14,10 @@ HEALTHY, HANGS, HANGS_TOO = (
     Served(account_id=2, suspect=True),
     Served(account_id=3, suspect=True),
 )
+LONG, LONG_TOO = (
+    Served(account_id=4, suspect=False, long=True),
+    Served(account_id=5, suspect=False, long=True),
+)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +33,10 @@ HEALTHY, HANGS, HANGS_TOO = (
         ([HANGS], HANGS_TOO, 4, True),
         ([HANGS, HANGS_TOO], HANGS, 4, False),
         ([HEALTHY], HANGS, 2, True),
+        ([LONG], LONG_TOO, 2, False),  # what is due in the meantime is released by the last child
+        ([LONG], LONG_TOO, 3, True),
+        ([LONG], HANGS, 2, True),
+        ([], LONG, 1, True),
     ],
 )
 def test_who_is_let_in(served: list[Served], wanted: Served, children: int, admitted: bool) -> None:

@@ -92,7 +92,7 @@ def _bulk_order(sent: BulkRequest) -> Order:
 
 def _planned(order: Order) -> Response:
     with services().database.transaction() as session:
-        plan = plans.plan_view(_checked(session, order))
+        plan = plans.plan_view(session, _checked(session, order))
         session.rollback()  # what is asked for may not leave a trace
     return Reply(body=PlanReply(plan=plan)).response()
 

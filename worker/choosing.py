@@ -1,0 +1,126 @@
+"""Chooses the posts of an account's next counted call, from those that are due."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import ColumnElement, func, select, true
+from sqlalchemy.orm import Session
+
+from shared.domain.packing import Candidate, Pack, in_turns
+from shared.domain.planner import CANDIDATES, Wait, next_call
+from shared.models import Account, AccountMedia, Post, Profile
+from shared.postiz_calls import Element, RemoteMedia
+from worker import accounts
+from worker.eligible import due
+
+#: In `Runtime.served`, before the id of a profile that had its turn in staging.
+LED = "staged:"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """A post, whose key it goes out with, and what is sent of it."""
+
+    post: Post
+    key_hash: str | None
+    element: Element
+
+    @property
+    def candidate(self) -> Candidate:
+        return Candidate(
+            id=self.post.id,
+            key=self.key_hash,
+            handoff=self.post.handoff,
+            as_draft=self.post.as_draft,
+            publish_at=self.post.publish_at,
+            size=self.element.size,
+            pack_limit=self.post.pack_limit,
+        )
+
+
+def choose(session: Session, account: Account, served: dict[str, float]) -> list[Chosen]:
+    """The posts of the next call: of the profile whose turn it is, and the earliest of all.
+
+    `served` tells when each profile led a call, and is told who leads this one.
+    """
+    now = session.scalar(select(func.now())) or datetime.now(UTC)
+    leaders = _leaders(session, account.id, served)
+    mine = _due_posts(session, account.id, Post.profile_id == leaders[0]) if leaders else []
+    all_due = _due_posts(session, account.id) if len(leaders) > 1 else []
+    by_id = {one.post.id: one for one in [*mine, *all_due]}
+    order = in_turns([one.candidate for one in mine], [one.candidate for one in all_due])
+    match next_call(order, now):
+        case Wait(until=until):
+            account.plan_at = min(until, now + accounts.PLAN_AGAIN)
+        case Pack(posts=posts_of_call):
+            served[LED + leaders[0]] = time.monotonic()
+            return _locked(session, account.id, [by_id[one.id] for one in posts_of_call])
+    return []
+
+
+def _locked(session: Session, account_id: int, chosen: Sequence[Chosen]) -> list[Chosen]:
+    """Those that may still be staged, locked until we have written it down."""
+    ids = [one.post.id for one in chosen]
+    still = select(Post.id).where(due(account_id), Post.id.in_(ids))
+    locked = set(session.scalars(still.with_for_update(of=Post, skip_locked=True)))
+    return [one for one in chosen if one.post.id in locked]
+
+
+def _leaders(session: Session, account_id: int, served: Mapping[str, float]) -> list[str]:
+    """The account's profiles with posts that may be staged, the one served longest ago first."""
+    first = select(Post.publish_at).where(due(account_id), Post.profile_id == Profile.id)
+    first_due = first.order_by(Post.publish_at).limit(1).correlate(Profile).lateral()
+    rows = session.execute(
+        select(Profile.id, first_due.c.publish_at)
+        .join(first_due, true())
+        .where(Profile.account_id == account_id)
+    ).all()
+    turn = sorted(rows, key=lambda row: (served.get(LED + row.id, 0.0), row.publish_at))
+    return [row.id for row in turn]
+
+
+def _due_posts(session: Session, account_id: int, *of_whom: ColumnElement[bool]) -> list[Chosen]:
+    rows = session.execute(
+        select(Post, Profile.key_hash)
+        .join(Profile, Profile.id == Post.profile_id)
+        .where(due(account_id), *of_whom)
+        .order_by(Post.publish_at, Post.id)
+        .limit(CANDIDATES)
+    ).all()
+    elements = elements_of(session, account_id, [row.Post for row in rows])
+    return [
+        Chosen(post=row.Post, key_hash=row.key_hash, element=element)
+        for row, element in zip(rows, elements, strict=True)
+    ]
+
+
+def elements_of(
+    session: Session,
+    account_id: int,
+    chosen: Sequence[Post],
+    postiz_ids: Mapping[int, str] | None = None,
+) -> list[Element]:
+    """What is sent of each post; with `postiz_ids`, to change those posts in place."""
+    present = postiz_ids or {}
+    wanted = {media_id for post in chosen for media_id in post.media_ids}
+    uploaded = session.scalars(
+        select(AccountMedia).where(
+            AccountMedia.account_id == account_id, AccountMedia.media_id.in_(wanted)
+        )
+    )
+    remote = {
+        row.media_id: RemoteMedia(id=row.postiz_id or "", path=row.postiz_path or "")
+        for row in uploaded
+    }
+    return [
+        Element(
+            integration_id=post.integration_id,
+            content=post.content,
+            settings=post.settings,
+            images=[remote[media_id] for media_id in post.media_ids],
+            postiz_id=present.get(post.id),
+        )
+        for post in chosen
+    ]

@@ -1,0 +1,80 @@
+"""Eligible: which posts may be worked on now, as conditions of the queries that look for them."""
+
+from functools import cache
+
+from sqlalchemy import ColumnElement, and_, case, exists, func, not_, select
+from sqlalchemy.orm import aliased
+
+from shared.domain.planner import CALENDAR_AHEAD, STAGED_AHEAD
+from shared.domain.states import PostState
+from shared.late_policy import not_too_late
+from shared.models import Account, AccountMedia, Integration, Job, Post, Profile
+
+
+def due(account_id: int) -> ColumnElement[bool]:
+    """Which pending posts may be staged now."""
+    ahead = case((Post.handoff == "staged", STAGED_AHEAD), else_=CALENDAR_AHEAD)
+    wanted = func.unnest(Post.media_ids).column_valued("wanted")
+    uploaded = aliased(AccountMedia)
+    missing = exists(
+        select(wanted).where(
+            ~exists().where(
+                uploaded.media_id == wanted,
+                uploaded.account_id == Post.account_id,
+                uploaded.state == "uploaded",
+            )
+        )
+    )
+    return and_(
+        Post.account_id == account_id,
+        Post.state == PostState.PENDING,
+        Post.integration_identifier.is_not(None),  # else see worker/late.py
+        Post.next_at <= func.now(),
+        Post.publish_at <= func.now() + ahead,
+        may_go(),
+        not_(elsewhere()),
+        not_(missing),
+    )
+
+
+@cache
+def elsewhere() -> ColumnElement[bool]:
+    """The post's integration is known, but only of another organization than the profile's key.
+
+    Two Postiz servers may use the same id: what the account has itself is its own.
+    """
+    known = exists().where(Integration.id == Post.integration_id).correlate(Post)
+    own = exists().where(
+        Integration.id == Post.integration_id, Integration.account_id == Post.account_id
+    )
+    return and_(known, not_(own.correlate(Post)))
+
+
+@cache
+def may_go() -> ColumnElement[bool]:
+    """Not paused, not wanted back, in time, and the profile's key may be used for the account."""
+    return and_(
+        Post.take_back.is_(False),
+        _of_post(Job.id == Post.job_id, Job.paused.is_(False)),
+        _of_post(Profile.id == Post.profile_id, Profile.paused.is_(False)),
+        _of_post(Account.id == Post.account_id, Account.paused.is_(False)),
+        not_too_late(),
+        may_call(),
+    )
+
+
+@cache
+def may_call() -> ColumnElement[bool]:
+    """The profile's key is of this post's account, and not held there."""
+    held = and_(Account.held.is_not(None), Account.held_key.is_not_distinct_from(Profile.key_hash))
+    return _of_post(
+        Profile.id == Post.profile_id,
+        Profile.account_id == Post.account_id,
+        Account.id == Profile.account_id,
+        not_(held),
+    )
+
+
+def _of_post(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether such rows exist for the post, whatever else the query around it joins."""
+    return exists().where(*conditions).correlate(Post)
