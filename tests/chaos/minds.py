@@ -84,12 +84,14 @@ class Minds:
             self._pause(rng, "accounts", str(rng.choice(accounts)))
 
     def _pause(self, rng: random.Random, what: str, name: str) -> None:
-        """For some seconds. What is paused twice at a time ends with the first resume."""
+        """For some seconds. What is paused twice at a time ends with the first resume.
+
+        One whose answer was lost may be in force: it is resumed like the others.
+        """
         answer = self._client.ask("POST", f"/{what}/{name}/pause")
-        if answer is None or not answer.ok:
-            return
-        self._diary.note(PAUSED, f"{what}/{name}")
-        time.sleep(rng.uniform(2, 6))
+        if answer is not None and answer.ok:
+            self._diary.note(PAUSED, f"{what}/{name}")
+            time.sleep(rng.uniform(2, 6))
         self._diary.note(RESUMED, f"{what}/{name}")
         while (answer := self._client.ask("POST", f"/{what}/{name}/resume")) is None:
             time.sleep(1)
