@@ -8,6 +8,12 @@ import secrets
 from pathlib import Path
 
 FOLDER = Path("secrets")
+_NO_BUCKET = """\
+# For media in a bucket (PRESSROOM_MEDIA_URL=s3://…):
+#[default]
+#aws_access_key_id = …
+#aws_secret_access_key = …
+"""
 
 
 def main() -> None:
@@ -21,6 +27,7 @@ def main() -> None:
         "secret_keys": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "admin_key": f"pk_{secrets.token_urlsafe(32)}",
         "postiz_api_key": "",
+        "aws_credentials": _NO_BUCKET,
     }
     if any((FOLDER / name).exists() for name in contents):
         raise SystemExit(f"there are secrets in {FOLDER} already; they are left as they are")

@@ -112,6 +112,18 @@ class StorageFull(Unavailable):
     code = "storage_full"
 
 
+class StorageAway(Unavailable):
+    """Nobody answers there, or we are refused."""
+
+    code = "storage_away"
+
+
+class FileMissing(NotFound):
+    """A row says that the storage has it, and the storage does not."""
+
+    code = "file_missing"
+
+
 class IllegalTransition(PressroomError):
     code = "illegal_transition"
 

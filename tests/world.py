@@ -23,8 +23,9 @@ from shared.db import Database
 from shared.domain.states import PostState
 from shared.enqueue import Waker
 from shared.models import Account, AccountMedia, Event, Job, Media, Post, Profile
+from shared.open_storage import open_storage
 from shared.publishers import PublisherFactory, Publishers
-from shared.storage import key_of, open_storage
+from shared.storage import key_of
 from worker import cancel, litter, meeting, reconcile, release, stage, sweep, track, turns, upload
 from worker.bulkhead import Bulkhead
 from worker.runtime import Runtime

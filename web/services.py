@@ -11,8 +11,9 @@ from shared.config import Settings
 from shared.crypto import SecretBox
 from shared.db import Database
 from shared.invalidation import Listener
+from shared.open_storage import open_storage
 from shared.publishers import PublisherFactory, Publishers
-from shared.storage import Storage, open_storage
+from shared.storage import Storage
 from web import places
 from web.bounded import BoundedCalls
 from web.places import Places

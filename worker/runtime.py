@@ -8,8 +8,9 @@ from shared.db import Database
 from shared.enqueue import Waker
 from shared.invalidation import Listener
 from shared.log import configure_logging
+from shared.open_storage import open_storage
 from shared.publishers import PublisherFactory, Publishers
-from shared.storage import Storage, open_storage
+from shared.storage import Storage
 
 
 @dataclass

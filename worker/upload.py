@@ -20,6 +20,8 @@ from shared.errors import (
     PressroomError,
     PublisherError,
     RequestError,
+    StorageAway,
+    StorageFull,
     Transient,
     Unavailable,
 )
@@ -226,7 +228,8 @@ def _failed(runtime: Runtime, one: Upload, error: PressroomError) -> None:
                 # an upload that may have happened is only litter: as good as one that did not
                 kind = Transient(error.message) if _harmless(error) else error
                 accounts.went_wrong(session, one.account_id, kind, key_hash=one.key_hash)
-            if _for_good(error) or one.attempts >= MAX_ATTEMPTS:
+            spent = one.attempts >= MAX_ATTEMPTS and not _outage(error)
+            if _for_good(error) or spent:
                 _give_up(session, one, error)
             else:
                 _later(session, one, error)
@@ -244,15 +247,24 @@ def _for_good(error: PressroomError) -> bool:
     return not isinstance(error, passing) and not _harmless(error)
 
 
+def _outage(error: PressroomError) -> bool:
+    """It says nothing about the file, and so costs no attempt."""
+    ours = isinstance(error, StorageAway | StorageFull)
+    return ours or (isinstance(error, Transient) and error.code not in OF_THE_FILE)
+
+
+def _rest(error: PressroomError) -> float:
+    return float(error.retry_after) if isinstance(error, Unavailable) else 0.0
+
+
 def _later(session: Session, one: Upload, error: PressroomError) -> None:
-    outage = isinstance(error, Transient) and error.code not in OF_THE_FILE
     _write(
         session,
         one,
         state="pending",
         lease_until=None,
-        attempts=one.attempts - 1 if outage else one.attempts,
-        next_at=accounts.now_plus(backoff(one.attempts)),
+        attempts=one.attempts - 1 if _outage(error) else one.attempts,
+        next_at=accounts.now_plus(max(backoff(one.attempts), _rest(error))),
         error_code=error.code,
         error_message=error.message,
     )

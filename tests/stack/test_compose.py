@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import redis
+import requests
 import yaml
 from cryptography.fernet import Fernet
 
@@ -20,12 +21,15 @@ from local import compose_secrets, valkey
 from local.child import ROOT
 from local.ports import free_port
 from local.postgres import Postgres
+from tests.api import FILES
+from tests.buckets import Bucket, running_bucket
 from tests.stacks import PATIENCE
 
 TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", TEXT))
 SERVICES: dict[str, Any] = COMPOSE["services"]
 OURS = [name for name, service in SERVICES.items() if service["image"] == "pressroom"]
+AWS_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 LASTING = [name for name in OURS if name != "migrate"]
 
 
@@ -37,6 +41,7 @@ class Host:
         (folder / "secrets").mkdir()
         for name, content in secrets.items():
             (folder / "secrets" / name).write_text(content)
+        self.chosen: dict[str, str] = {}
         self._moved = {
             "/run/secrets": str(folder / "secrets"),
             "/var/lib/pressroom": str(folder),
@@ -51,6 +56,17 @@ class Host:
             text = text.replace(there, here)
         return text
 
+    def put_media_into(self, bucket: Bucket) -> None:
+        """What the documentation says: two variables, and the keys in a file. And a Postiz."""
+        self.chosen = {
+            "PRESSROOM_MEDIA_URL": bucket.url,
+            "AWS_ENDPOINT_URL": bucket.endpoint,
+            "POSTIZ_API_URL": "http://203.0.113.1",
+        }
+        (self.folder / "secrets" / "postiz_api_key").write_text("a-key-of-nobody")
+        keys = [f"{name.lower()} = {bucket.environ[name]}" for name in AWS_KEYS]
+        (self.folder / "secrets" / "aws_credentials").write_text("\n".join(["[default]", *keys]))
+
     def environment(self, service: dict[str, Any]) -> dict[str, str]:
         """The service's own, and what a container has besides."""
         path = os.pathsep.join([str(Path(sys.executable).parent), os.defpath])
@@ -60,7 +76,8 @@ class Host:
             name: self.here("" if value is None else str(value))
             for name, value in service["environment"].items()
         }
-        return {**container, **own}
+        assert self.chosen.keys() <= own.keys()
+        return {**container, **own, **self.chosen}
 
     def start(self, name: str, log: Path) -> "subprocess.Popen[bytes]":
         service = SERVICES[name]
@@ -98,6 +115,7 @@ def host(tmp_path: Path, postgres: Postgres, redis_url: str) -> Iterator[Host]:
         "secret_keys": Fernet.generate_key().decode(),
         "admin_key": "pk_of_the_test",
         "postiz_api_key": "",
+        "aws_credentials": "",
     }
     there = Host(tmp_path, secrets)
     migration = there.start("migrate", tmp_path / "migrate.log")
@@ -129,6 +147,23 @@ def test_a_service_runs_from_its_own_settings_and_its_check_is_honest(
     with started(host, name):
         assert host.check(name)
     assert not host.check(name)
+
+
+def test_media_lie_in_a_bucket_where_the_settings_name_one(host: Host, tmp_path: Path) -> None:
+    with running_bucket(tmp_path / "bucket.log") as bucket:
+        host.put_media_into(bucket)
+        with started(host, "web"):
+            url = f"http://127.0.0.1:{host.here('8000')}/api/v1"
+            ask(f"{url}/profiles", json={"id": "acme", "name": "A"})
+            uploaded = ask(f"{url}/postiz/upload", files={"file": FILES.png()})
+        assert [uploaded["media"]["sha256"]] == [name.split("/")[-1] for name in bucket.names()]
+
+
+def ask(url: str, **more: Any) -> Any:
+    headers = {"Authorization": "Bearer pk_of_the_test", "X-Profile-Id": "acme"}
+    reply = requests.post(url, headers=headers, timeout=60, **more)
+    assert reply.ok, reply.text
+    return reply.json()
 
 
 def test_the_broker_is_configured_as_ours(tmp_path: Path) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from shared.errors import InvalidRequest, PressroomError, StorageFull, TooLarge, UnsupportedMedia
+from shared.folder_storage import FolderStorage, IncomingFile
+from shared.open_storage import open_storage
 from shared.receiving import Receiver
-from shared.storage import FolderStorage, IncomingFile, key_of, open_storage
+from shared.storage import key_of
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
 
