@@ -14,28 +14,22 @@ from shared import failpoints, media, posts
 from shared.domain.states import PostState
 from shared.errors import (
     ClaimLost,
-    CredentialsRejected,
-    NotConfigured,
     Paused,
     PressroomError,
     PublisherError,
     RequestError,
-    StorageAway,
-    StorageFull,
     Transient,
     Unavailable,
 )
 from shared.models import Account, AccountMedia, Job, JobMedia, Media, Post, Profile
 from shared.postiz import Postiz
 from shared.postiz_calls import RemoteMedia
-from worker import accounts, calling, late
+from worker import accounts, calling, late, upload_errors
 from worker.decisions import MAX_ATTEMPTS, backoff
 from worker.runtime import Runtime
 
 LEASE = 60.0
 HEARTBEAT = 10.0
-#: What says nothing about the account, and counts as an attempt: it may be the file after all.
-OF_THE_FILE = frozenset({"unfetchable", "cut_short"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,37 +218,17 @@ def _failed(runtime: Runtime, one: Upload, error: PressroomError) -> None:
     """Try again later, hold the account, or give the medium up with its reason."""
     try:
         with runtime.database.transaction() as session:
-            if isinstance(error, PublisherError | NotConfigured) and error.code not in OF_THE_FILE:
+            if upload_errors.of_the_account(error):
                 # an upload that may have happened is only litter: as good as one that did not
-                kind = Transient(error.message) if _harmless(error) else error
+                kind = Transient(error.message) if upload_errors.harmless(error) else error
                 accounts.went_wrong(session, one.account_id, kind, key_hash=one.key_hash)
-            spent = one.attempts >= MAX_ATTEMPTS and not _outage(error)
-            if _for_good(error) or spent:
+            spent = one.attempts >= MAX_ATTEMPTS and not upload_errors.outage(error)
+            if upload_errors.for_good(error) or spent:
                 _give_up(session, one, error)
             else:
                 _later(session, one, error)
     except ClaimLost:
         return  # its new owner says how it ends
-
-
-def _harmless(error: PressroomError) -> bool:
-    return error.code == "outcome_unknown"
-
-
-def _for_good(error: PressroomError) -> bool:
-    """Whether another try of the same file must end the same way."""
-    passing = Transient | Unavailable | CredentialsRejected | NotConfigured
-    return not isinstance(error, passing) and not _harmless(error)
-
-
-def _outage(error: PressroomError) -> bool:
-    """It says nothing about the file, and so costs no attempt."""
-    ours = isinstance(error, StorageAway | StorageFull)
-    return ours or (isinstance(error, Transient) and error.code not in OF_THE_FILE)
-
-
-def _rest(error: PressroomError) -> float:
-    return float(error.retry_after) if isinstance(error, Unavailable) else 0.0
 
 
 def _later(session: Session, one: Upload, error: PressroomError) -> None:
@@ -263,8 +237,8 @@ def _later(session: Session, one: Upload, error: PressroomError) -> None:
         one,
         state="pending",
         lease_until=None,
-        attempts=one.attempts - 1 if _outage(error) else one.attempts,
-        next_at=accounts.now_plus(max(backoff(one.attempts), _rest(error))),
+        attempts=one.attempts - 1 if upload_errors.outage(error) else one.attempts,
+        next_at=accounts.now_plus(max(backoff(one.attempts), upload_errors.rest(error))),
         error_code=error.code,
         error_message=error.message,
     )

@@ -1,0 +1,40 @@
+"""What each error means to an upload: pure."""
+
+from shared.errors import (
+    CredentialsRejected,
+    NotConfigured,
+    PressroomError,
+    PublisherError,
+    StorageAway,
+    StorageFull,
+    Transient,
+    Unavailable,
+)
+
+#: What says nothing about the account, and counts as an attempt: it may be the file after all.
+OF_THE_FILE = frozenset({"unfetchable", "cut_short"})
+
+
+def of_the_account(error: PressroomError) -> bool:
+    return isinstance(error, PublisherError | NotConfigured) and error.code not in OF_THE_FILE
+
+
+def harmless(error: PressroomError) -> bool:
+    return error.code == "outcome_unknown"
+
+
+def for_good(error: PressroomError) -> bool:
+    """Whether another try of the same file must end the same way."""
+    passing = Transient | Unavailable | CredentialsRejected | NotConfigured
+    return not isinstance(error, passing) and not harmless(error)
+
+
+def outage(error: PressroomError) -> bool:
+    """It says nothing about the file, and so costs no attempt."""
+    ours = isinstance(error, StorageAway | StorageFull)
+    return ours or (isinstance(error, Transient) and error.code not in OF_THE_FILE)
+
+
+def rest(error: PressroomError) -> float:
+    """Seconds before which another try is in vain."""
+    return float(error.retry_after) if isinstance(error, Unavailable) else 0.0
