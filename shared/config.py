@@ -29,6 +29,9 @@ class Settings(BaseModel):
     admin_key: SecretStr | None = Field(None, alias="PRESSROOM_ADMIN_KEY")
     log_format: str = Field("json", alias="PRESSROOM_LOG_FORMAT", pattern="^(json|text)$")
 
+    metrics_dir: Path | None = Field(None, alias="PRESSROOM_METRICS_DIR")
+    metrics_token: SecretStr | None = Field(None, alias="PRESSROOM_METRICS_TOKEN")
+
     settle_seconds: float = Field(60, alias="PRESSROOM_SETTLE_SECONDS", ge=0)
     unknown_release_seconds: float = Field(90, alias="PRESSROOM_UNKNOWN_RELEASE_SECONDS", ge=0)
     writes_per_second: float = Field(5, alias="PRESSROOM_WRITES_PER_SECOND", gt=0)
@@ -41,7 +44,14 @@ class Settings(BaseModel):
     def _keys_are_a_comma_separated_list(cls, value: object) -> object:
         return _split(value) if isinstance(value, str) else value
 
-    @field_validator("postiz_api_url", "postiz_api_key", "admin_key", mode="before")
+    @field_validator(
+        "postiz_api_url",
+        "postiz_api_key",
+        "admin_key",
+        "metrics_dir",
+        "metrics_token",
+        mode="before",
+    )
     @classmethod
     def _empty_is_absent(cls, value: object) -> object:
         return None if value == "" else value

@@ -1,7 +1,7 @@
 """The way to PostgreSQL: an engine made after the fork, and transactions."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,6 +28,14 @@ def sqlalchemy_url(url: str) -> str:
     """What users paste, with our driver named (SQLAlchemy 2.1 takes psycopg 3 otherwise)."""
     parsed = make_url(url.replace("postgres://", "postgresql://", 1))
     return parsed.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
+
+
+_THEN = "after_commit"
+
+
+def after_commit(session: Session, then: Callable[[], None]) -> None:
+    """Have `then` called once the transaction is committed, and never if it is not."""
+    session.info.setdefault(_THEN, []).append(then)
 
 
 class Database:
@@ -58,8 +66,11 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        with Session(self.engine, expire_on_commit=False) as session, session.begin():
-            yield session
+        with Session(self.engine, expire_on_commit=False) as session:
+            with session.begin():
+                yield session
+            for then in session.info.pop(_THEN, ()):
+                then()
 
     def close(self) -> None:
         self.engine.dispose()

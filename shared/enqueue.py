@@ -6,6 +6,7 @@ from typing import Any
 from celery import Celery
 from kombu.exceptions import OperationalError
 
+from shared import metrics
 from shared.log import get_logger
 
 PUBLISH = "publish"  # short work: nothing here may take longer than a call to Postiz
@@ -78,6 +79,7 @@ class Waker:
             )
         except (OperationalError, OSError) as error:
             log.warning("wake-up not sent", task=task, reason=str(error))
+            metrics.WAKEUPS_LOST.labels(task).inc()
             return False
         return True
 

@@ -5,11 +5,13 @@ What is lost here the version makes right (see `publishers`); this only makes id
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import redis
 
+from shared import metrics
 from shared.log import get_logger
 
 CHANNEL = "pressroom.invalidate"
@@ -33,9 +35,9 @@ def connect(redis_url: str) -> redis.Redis:
 
 def broadcast(client: redis.Redis, profile_id: str, version: int) -> bool:
     """Whether the message went out. False with the broker away: the version makes it right."""
-    message = json.dumps({"profile_id": profile_id, "version": version})
+    body = {"profile_id": profile_id, "version": version, "sent_at": time.time()}
     try:
-        client.publish(CHANNEL, message)
+        client.publish(CHANNEL, json.dumps(body))
     except redis.RedisError as error:
         log.warning("invalidation was not broadcast", profile=profile_id, reason=str(error))
         return False
@@ -103,3 +105,5 @@ class Listener:
             case "message":
                 body = json.loads(message["data"])
                 self._reset(body["profile_id"])
+                took = max(0.0, time.time() - body.get("sent_at", time.time()))
+                metrics.INVALIDATION.labels(CHANNEL).observe(took)

@@ -1,5 +1,7 @@
 """The adapter: the only module that knows Postiz's HTTP. Every line of it follows POSTIZ.md."""
 
+import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -8,6 +10,7 @@ from typing import Any, Protocol
 import requests
 from requests_toolbelt import MultipartEncoder
 
+from shared import metrics
 from shared.errors import OutcomeUnknown, PostRejected, Transient, WrongBaseUrl
 from shared.postiz_calls import Element, RemoteMedia, call_body, encoded, iso
 from shared.postiz_replies import (
@@ -23,6 +26,7 @@ from shared.transport import Broken, NotSent, Transport
 
 READ_SECONDS = 10.0  # at most, and never longer than a write may take
 STALLED_UPLOAD_SECONDS = 30.0
+_ID = re.compile(r"/posts/[^/]+")
 Check = Callable[[], None] | None  # asked before the first byte; raises to forbid the call
 
 
@@ -228,7 +232,7 @@ class Postiz:
     def _call(self, method: str, path: str, **kwargs: Any) -> requests.Response:
         where = f"{method} {path}"
         try:
-            reply = self._transport.request(method, self.base_url + path, **kwargs)
+            reply = self._timed(method, path, **kwargs)
         except NotSent as error:
             raise Transient(f"Postiz cannot be reached ({where}): {error}") from error
         except Broken as error:
@@ -239,6 +243,23 @@ class Postiz:
             refusal = hide(error_of(reply, where), self.api_key)
             refusal.status, refusal.budget = reply.status_code, budget_of(reply)
             raise refusal
+        return reply
+
+    def _timed(self, method: str, path: str, **kwargs: Any) -> requests.Response:
+        """The call, counted by its route, and by the status of its answer or what stood for it."""
+        route = f"{method} {_ID.sub('/posts/ID', path)}"
+        status, began = "not made", time.monotonic()
+        try:
+            reply = self._transport.request(method, self.base_url + path, **kwargs)
+            status = str(reply.status_code)
+        except NotSent:
+            status = "not sent"
+            raise
+        except Broken:
+            status = "no answer"
+            raise
+        finally:
+            metrics.POSTIZ.labels(route, status).observe(time.monotonic() - began)
         return reply
 
     def _json(self, reply: requests.Response, *, write: bool) -> Any:

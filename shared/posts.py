@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import CursorResult, func, insert, literal, select, update
 from sqlalchemy.orm import Session
 
-from shared import media_wanted
+from shared import media_wanted, metrics
+from shared.db import after_commit
 from shared.domain.states import PostState, check_transition
 from shared.errors import ClaimLost
 from shared.models import Account, AccountMedia, Event, Handover, Post, Profile
@@ -57,6 +58,7 @@ def add_events(
     """Write one line into the timeline of each post."""
     source = select(Post.id, Post.job_id, literal(event), literal(detail)).where(Post.id.in_(ids))
     session.execute(insert(Event).from_select(["post_id", "job_id", "event", "detail"], source))
+    after_commit(session, lambda: metrics.POST_EVENTS.labels(event).inc(len(ids)))
 
 
 def fail(
@@ -91,6 +93,7 @@ def fail(
         claim=claim,
         values=values,
     )
+    after_commit(session, lambda: metrics.POSTS_FAILED.labels(code).inc(len(ids)))
 
 
 def bury(session: Session, ids: Collection[int], why: str, *, discard: bool = False) -> None:

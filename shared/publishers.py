@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from shared import connect, profiles
+from shared import connect, metrics, profiles
 from shared.config import Settings
 from shared.crypto import SecretBox
 from shared.db import Database
@@ -64,6 +64,7 @@ class Publishers:
         """A publisher with settings of `version` or newer. Raises what `build` raises."""
         found = self._fresh(profile_id, version)
         if found is not None:
+            metrics.CACHE.labels("hit").inc()
             return found
         with self._build_lock(profile_id):
             found = self._fresh(profile_id, version)
@@ -77,6 +78,7 @@ class Publishers:
 
     def reset(self, profile_id: str | None = None) -> None:
         """Forget the publisher of one profile, or all."""
+        metrics.INVALIDATIONS.labels("one" if profile_id else "all").inc()
         with self._lock:
             if profile_id is None:
                 gone = list(self._entries.values())
@@ -113,6 +115,7 @@ class Publishers:
 
     def _keep(self, built: Publisher) -> None:
         """An older one never replaces a newer one."""
+        metrics.CACHE.labels("build").inc()
         with self._lock:
             self.builds += 1
             present = self._entries.get(built.profile_id)

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import ColumnElement, func, or_, select, true, update
 from sqlalchemy.orm import Session
 
+from shared import metrics
 from shared.account_views import budget_state
-from shared.db import ROW_LOCK
+from shared.db import ROW_LOCK, after_commit
 from shared.domain.budget import BudgetState, free_at, learned, reserved, rolled
 from shared.errors import PressroomError
 from shared.log import get_logger
@@ -128,6 +129,7 @@ def went_wrong(
     """Let the account rest, wait or hold, as the error asks; `key_hash`: of the key used."""
     account = session.get_one(Account, account_id, with_for_update=ROW_LOCK, populate_existing=True)
     learn_budget(account, getattr(error, "budget", None))
+    after_commit(session, metrics.TROUBLE.labels(error.code).inc)
     log.warning("call failed", account=account_id, code=error.code, reason=error.message)
     match decide(error):
         case RetryLater(look_for_base_url=look):

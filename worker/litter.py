@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
+from shared import metrics
 from shared.domain.gist import fingerprint
 from shared.domain.settling import DRAFT
 from shared.errors import OutcomeUnknown, PostRejected, PressroomError
@@ -178,6 +179,7 @@ def _clean_one(runtime: Runtime, window: Window, ends: float) -> bool:
         )
         if time.monotonic() > ends or not deleting.delete(runtime, target):
             return False  # the child, or the pace, is needed for others
+        metrics.LITTER.labels("abandoned").inc()
         log.info("litter deleted", account=window.account_id, postiz_id=row.id)
     return True
 
@@ -211,6 +213,7 @@ def _delete_discarded(runtime: Runtime, account_id: int, ends: float) -> None:
         with runtime.database.transaction() as session:
             row = update(Handover).where(Handover.id == one.handover_id)
             session.execute(row.values(state="buried"))
+        metrics.LITTER.labels("discarded").inc()
 
 
 @dataclass(frozen=True, kw_only=True)

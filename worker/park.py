@@ -13,7 +13,7 @@ from operator import methodcaller
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from shared import failpoints, posts
+from shared import failpoints, metrics, posts
 from shared.domain.settling import PARKED, PARKING
 from shared.errors import PressroomError
 from shared.log import get_logger
@@ -72,6 +72,7 @@ def park(runtime: Runtime, account_id: int, subjects: Sequence[Subject]) -> list
         _failed(runtime, move, error)
         return []
     failpoints.hit("park.after_call")
+    metrics.SUBMISSION.labels("park").observe(len(move.elements))
     return _parked(runtime, move, created.ids)
 
 

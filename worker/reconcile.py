@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
-from shared import failpoints, posts
+from shared import failpoints, metrics, posts
 from shared.domain.settling import (
     DELETING,
     Bury,
@@ -62,6 +62,7 @@ def _apply(runtime: Runtime, one: look.Subject, remote: RemotePost | None) -> Se
             _delete(runtime, one)
     except ClaimLost:
         return None
+    metrics.SETTLE_STEPS.labels(type(step).__name__).inc()
     if isinstance(step, HandedOver) and remote is not None:
         apply_tracking(runtime, replace(one, state=PostState.SCHEDULED), remote)
     return step

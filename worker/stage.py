@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, case, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from shared import failpoints, posts
+from shared import failpoints, metrics, posts
 from shared.domain.states import PostState
 from shared.errors import PressroomError, Transient
 from shared.models import Account, Handover, Post, Submission
@@ -55,6 +55,7 @@ def _make(runtime: Runtime, call: Call) -> None:
         _failed(runtime, call, error)
     else:
         failpoints.hit("stage.after_call")
+        metrics.SUBMISSION.labels("stage").observe(len(call.elements))
         _staged(runtime, call, created)
         failpoints.hit("stage.after_commit")
 

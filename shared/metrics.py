@@ -1,0 +1,145 @@
+"""What our processes count: each into files of its own, which outlive it and are added up.
+
+Every figure has labels, for prometheus-client opens its file with a label's first value: so a
+process that only imports this module, or forks, holds none. Labels are of few values, by design:
+never a post, a profile or an address.
+"""
+
+import fcntl
+import json
+import os
+import struct
+from collections.abc import Iterable
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, values
+from prometheus_client.metrics_core import Metric
+from prometheus_client.mmap_dict import MmapedDict
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from shared.log import get_logger
+
+#: What this process counted itself; with a folder, `collector` tells what all of them did.
+COUNTED = CollectorRegistry()
+
+SHORT = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+LATE = (0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 3600)
+SIZES = (1, 2, 5, 10, 25, 50, 100, 200, 300, 400)
+
+
+def _counter(name: str, about: str, label: str) -> Counter:
+    return Counter(f"pressroom_{name}", about, [label], registry=COUNTED)
+
+
+def _histogram(name: str, about: str, labels: list[str], buckets: Iterable[float]) -> Histogram:
+    return Histogram(
+        f"pressroom_{name}", about, labels, buckets=list(buckets), registry=COUNTED
+    )
+
+
+POST_EVENTS = _counter("post_events", "Lines of the timelines, by kind", "event")
+POSTS_FAILED = _counter("posts_failed", "Posts that ended as failed", "code")
+SETTLE_STEPS = _counter("settle_steps", "What was decided about releases looked at", "step")
+LITTER = _counter("litter_removed", "Left-over posts deleted in Postiz", "kind")
+TROUBLE = _counter("account_trouble", "Calls that went wrong, by code", "code")
+CACHE = _counter("publisher_cache", "Publishers asked for: hit or build", "result")
+INVALIDATIONS = _counter("publisher_invalidations", "Resets of the cache: one or all", "what")
+WAKEUPS_LOST = _counter("wakeups_lost", "Wake-ups that the broker did not take", "task")
+
+LATENESS = _histogram(
+    "release_lateness_seconds", "From a post's time to its release", ["due"], LATE
+)
+SUBMISSION = _histogram("submission_posts", "Posts in a counted call", ["kind"], SIZES)
+POSTIZ = _histogram("postiz_seconds", "Calls to Postiz", ["route", "status"], SHORT)
+TASK = _histogram("task_seconds", "Tasks of the workers", ["task", "outcome"], SHORT)
+HTTP = _histogram("http_seconds", "Requests to web", ["method", "route", "status"], SHORT)
+INVALIDATION = _histogram(
+    "invalidation_seconds", "From a change's broadcast to the cache's reset", ["channel"], SHORT
+)
+
+#: So many processes of one machine may count at once.
+MAX_PROCESSES = 512
+#: Taken at the start: a write into a mapped file of a full disk would kill the process.
+_FILE_SIZE = 1 << 20
+_KINDS = ("counter", "histogram")
+
+log = get_logger("metrics")
+
+
+class _Process:
+    """The place that this process counts at, by the number of the process that took it."""
+
+    pid = 0
+    lock = -1
+
+
+def begin(folder: Path | None) -> None:
+    """Count into `folder` from now on; without one, or where it fails, for this process alone.
+
+    To be called after the fork, before anything is counted. A place is free once its process is
+    gone, however it ended, and whoever takes it counts on: so there are never more files than
+    processes at once, and no figure ever falls.
+    """
+    if folder is None or _Process.pid == os.getpid():
+        return
+    try:
+        place, lock = _take_place(folder)
+    except OSError as error:
+        log.warning("figures are kept by this process alone", reason=str(error))
+        return
+    _Process.pid, _Process.lock = os.getpid(), lock
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+    values.ValueClass = values.MultiProcessValue(lambda: place)  # type: ignore[assignment, misc]
+
+
+def _take_place(folder: Path) -> tuple[int, int]:
+    """The lowest free place, and the lock that says it is taken."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for place in range(MAX_PROCESSES):
+        lock = os.open(folder / f"{place}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _make_sound(folder, place)
+        except BlockingIOError:
+            os.close(lock)
+        except OSError:
+            os.close(lock)
+            raise
+        else:
+            return place, lock
+    raise OSError(f"{MAX_PROCESSES} processes count in {folder} already")
+
+
+def _make_sound(folder: Path, place: int) -> None:
+    """Its files, of full size; one that a crash of the machine left unreadable is begun anew."""
+    for kind in _KINDS:
+        path = folder / f"{kind}_{place}.db"
+        if path.exists() and not _is_sound(path):
+            path.unlink()
+        with path.open("ab") as file:
+            os.posix_fallocate(file.fileno(), 0, max(_FILE_SIZE, path.stat().st_size))
+
+
+def _is_sound(path: Path) -> bool:
+    try:
+        for key, *_ in MmapedDict.read_all_values_from_file(str(path)):
+            json.loads(key)
+    except (OSError, RuntimeError, ValueError, struct.error):
+        return False
+    return True
+
+
+class _Files(Collector):
+    """What all processes of this machine have counted, those that ended too."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def collect(self) -> Iterable[Metric]:
+        sound = [str(path) for path in sorted(self._folder.glob("*_*.db")) if _is_sound(path)]
+        return list(MultiProcessCollector.merge(sound))
+
+
+def collector(folder: Path | None) -> Collector:
+    return _Files(folder) if folder else COUNTED
