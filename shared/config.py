@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from shared import redaction
+
 
 def _split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
@@ -82,4 +84,17 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     for name in names:
         if path := environ.get(f"{name}_FILE"):
             values[name] = Path(path).read_text(encoding="utf-8").strip()
-    return Settings.model_validate(values)
+    settings = Settings.model_validate(values)
+    _never_show(settings)
+    return settings
+
+
+def _never_show(settings: Settings) -> None:
+    """Have the log know every secret, and the passwords in addresses, by heart."""
+    found = [getattr(settings, name) for name in Settings.model_fields]
+    for secret in (one for each in found for one in (each if isinstance(each, list) else [each])):
+        if isinstance(secret, SecretStr):
+            text = secret.get_secret_value()
+            redaction.remember(text)
+            if "://" in text:
+                redaction.remember(urlsplit(text).password or "")

@@ -13,6 +13,9 @@ PUBLISH = "publish"  # short work: nothing here may take longer than a call to P
 RELEASE = "release"  # what is due to the second: for the same workers, past all that waits there
 UPLOAD = "upload"  # long work: whole files
 
+#: Each needs a worker.
+QUEUE_NAMES = (RELEASE, PUBLISH, UPLOAD)
+
 #: Task → queue. Arguments are ids, never content.
 QUEUES = {
     "pressroom.tick": RELEASE,

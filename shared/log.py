@@ -2,61 +2,53 @@
 
 import logging
 import sys
+import threading
 from collections.abc import MutableMapping
+from types import TracebackType
 from typing import Any, cast
 
 import structlog
 
-#: Names whose values never reach a log line, whatever carries them.
-SECRET_NAMES = ("api_key", "authorization", "password", "secret", "token", "admin_key")
+from shared import redaction
+
+#: What a processor gets of a line while it is made; these are not for its readers.
+_OF_STRUCTLOG = frozenset({"_record", "_from_structlog", "_logger", "_name", "exc_info"})
 
 
 def redact(
     _logger: object, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """A structlog processor that blanks the values of secret names, nested ones too."""
-    return {name: _redacted(name, value) for name, value in event.items()}
-
-
-def _redacted(name: str, value: object) -> object:
-    if any(secret in name.lower() for secret in SECRET_NAMES):
-        return "••••"
-    if isinstance(value, dict):
-        return {key: _redacted(str(key), inner) for key, inner in value.items()}
-    return value
+    """A structlog processor that blanks secrets, nested ones and those of tracebacks too."""
+    return {
+        name: value if name in _OF_STRUCTLOG else redaction.clean(value, name)
+        for name, value in event.items()
+    }
 
 
 def configure_logging(log_format: str) -> None:
-    """Send our lines and every library's to standard error, in one form."""
+    """Send our lines, every library's, and what nobody caught to standard error, in one form."""
     shared = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        redact,
     ]
-    renderer: Any = (
-        structlog.processors.JSONRenderer()
-        if log_format == "json"
-        else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(),
-            # the default shows every local variable, and with them keys
-            exception_formatter=structlog.dev.plain_traceback,
-        )
-    )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],  # type: ignore[list-item]
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
-    final = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
-    if log_format == "json":
-        final.append(structlog.processors.format_exc_info)  # type: ignore[arg-type]
     handler = logging.StreamHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,  # type: ignore[arg-type]
-            processors=[*final, renderer],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                # as text, and without local variables, before it is searched for secrets
+                structlog.processors.format_exc_info,
+                redact,
+                _renderer(log_format),
+            ],
         )
     )
     root = logging.getLogger()
@@ -65,6 +57,32 @@ def configure_logging(log_format: str) -> None:
     # a line for every tick, two for each that ran, one for each that came too late
     for chatty in ("celery.worker.strategy", "celery.app.trace", "celery.worker.request"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    if sys.excepthook is sys.__excepthook__:  # a host that has its own keeps it
+        sys.excepthook = _uncaught
+    if threading.excepthook is threading.__excepthook__:
+        threading.excepthook = _uncaught_in_thread
+
+
+def _renderer(log_format: str) -> Any:
+    if log_format == "json":
+        return structlog.processors.JSONRenderer()
+    return structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(),
+        # the default shows every local variable, and with them keys
+        exception_formatter=structlog.dev.plain_traceback,
+    )
+
+
+def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+        return
+    get_logger("process").critical("nobody caught this", exc_info=(kind, error, trace))
+
+
+def _uncaught_in_thread(failed: threading.ExceptHookArgs) -> None:
+    if failed.exc_value is not None and not issubclass(failed.exc_type, SystemExit):
+        _uncaught(failed.exc_type, failed.exc_value, failed.exc_traceback)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import requests
 from requests_toolbelt import MultipartEncoder
 
-from shared import metrics
+from shared import metrics, redaction
 from shared.errors import OutcomeUnknown, PostRejected, Transient, WrongBaseUrl
 from shared.postiz_calls import Element, RemoteMedia, call_body, encoded, iso
 from shared.postiz_replies import (
@@ -80,6 +80,7 @@ class KeyAuth(requests.auth.AuthBase):
 
     def __init__(self, key: str) -> None:
         self._key = key
+        redaction.remember(key)
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = self._key

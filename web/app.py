@@ -6,7 +6,7 @@ from flask_openapi3.openapi import OpenAPI
 
 from shared.config import Settings, read_settings
 from shared.log import configure_logging
-from web import auth, bodies, docs, errors, health, services
+from web import auth, bodies, docs, errors, health, metrics, services, traced
 from web.api import (
     accounts,
     control,
@@ -57,7 +57,9 @@ def create_app(settings: Settings | None = None, parts: Services | None = None) 
     )
     app.request_class = ApiRequest
     app.url_map.strict_slashes = False
+    traced.install(app)
     services.install(app, parts)
+    metrics.install(app, parts)
     errors.install(app)
     bodies.install(app)
     app.before_request(_authenticate)

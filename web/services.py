@@ -6,7 +6,7 @@ from typing import Self, cast
 import redis
 from flask import current_app
 
-from shared import enqueue, invalidation
+from shared import enqueue, invalidation, metrics
 from shared.config import Settings
 from shared.crypto import SecretBox
 from shared.db import Database
@@ -41,6 +41,7 @@ class Services:
 
     @classmethod
     def start(cls, settings: Settings) -> Self:
+        metrics.begin(settings.metrics_dir)
         redis_url = settings.redis_url.get_secret_value()
         database = Database.connect(settings, pool_size=POOL_SIZE)
         box = SecretBox.from_settings(settings)

@@ -21,12 +21,13 @@ from celery.signals import (
 from shared.config import read_settings
 from shared.enqueue import PUBLISH, QUEUES, TRANSPORT, Waker
 from shared.log import configure_logging
-from worker import runtime
+from worker import runtime, watched
 from worker.bulkhead import Bulkhead, folder_of
 from worker.schedule import ENTRIES
 
 settings = read_settings()
 app = Celery("pressroom", broker=settings.redis_url.get_secret_value(), include=["worker.tasks"])
+watched.install()
 app.conf.update(
     task_default_queue=PUBLISH,
     task_routes={name: {"queue": queue} for name, queue in QUEUES.items()},

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
+from structlog.contextvars import bound_contextvars
 
 from shared import failpoints, metrics, posts
 from shared.domain.settling import (
@@ -52,6 +53,11 @@ def settle(runtime: Runtime, account_id: int) -> None:
 
 def _apply(runtime: Runtime, one: look.Subject, remote: RemotePost | None) -> SettleStep | None:
     """Do what is to be done; None when somebody else has claimed the post in the meantime."""
+    with bound_contextvars(profile=one.profile_id, post=one.post_id):
+        return _do(runtime, one, remote)
+
+
+def _do(runtime: Runtime, one: look.Subject, remote: RemotePost | None) -> SettleStep | None:
     try:
         with runtime.database.transaction() as session:
             now = pace.clock(session)

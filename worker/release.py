@@ -9,8 +9,10 @@ from datetime import timedelta
 
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
+from structlog.contextvars import bound_contextvars
 
-from shared import failpoints, posts
+from shared import failpoints, metrics, posts
+from shared.db import after_commit
 from shared.domain.planner import FEW_ELEMENTS
 from shared.domain.states import PostState
 from shared.domain.turns import Due
@@ -115,6 +117,7 @@ def few_elements_lately(session: Session, server: str, seconds: float) -> bool:
 
 def _write_down(session: Session, post: Post, profile: Profile, lease: float) -> Release:
     claim = accounts.new_claim()
+    after_commit(session, lambda: metrics.released(post.publish_at, accepted_at=post.created_at))
     handover = session.execute(
         update(Handover)
         .where(
@@ -151,6 +154,11 @@ def _write_down(session: Session, post: Post, profile: Profile, lease: float) ->
 
 
 def _make(runtime: Runtime, one: Release) -> None:
+    with bound_contextvars(account=one.account_id, profile=one.profile_id, post=one.post_id):
+        _call(runtime, one)
+
+
+def _call(runtime: Runtime, one: Release) -> None:
     failpoints.hit("release.before_call")
     try:
         calling.call(

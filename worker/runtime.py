@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from shared import metrics
 from shared.config import Settings, read_settings
 from shared.crypto import SecretBox
 from shared.db import Database
@@ -35,6 +36,7 @@ class Runtime:
 def build(waker: Waker, settings: Settings | None = None) -> Runtime:
     settings = settings or read_settings()
     configure_logging(settings.log_format)
+    metrics.begin(settings.metrics_dir)
     database = Database.connect(settings, pool_size=2)
     factory = PublisherFactory(database, settings, SecretBox.from_settings(settings))
     publishers = Publishers(factory)

@@ -1,6 +1,6 @@
 """What beat sends: a clock, and nothing else. What is due is decided in the database."""
 
-from shared.enqueue import PUBLISH, RELEASE, UPLOAD
+from shared.enqueue import PUBLISH, QUEUE_NAMES, RELEASE
 
 
 def _every(task: str, seconds: float, queue: str, *args: object) -> dict[str, object]:
@@ -12,6 +12,5 @@ def _every(task: str, seconds: float, queue: str, *args: object) -> dict[str, ob
 ENTRIES = {
     "tick": _every("pressroom.tick", 1.0, RELEASE),
     "sweep": _every("pressroom.sweep", 2.0, PUBLISH),
-    "pulse-publish": _every("pressroom.pulse", 10.0, PUBLISH, PUBLISH),
-    "pulse-upload": _every("pressroom.pulse", 10.0, UPLOAD, UPLOAD),
+    **{f"pulse-{queue}": _every("pressroom.pulse", 10.0, queue, queue) for queue in QUEUE_NAMES},
 }

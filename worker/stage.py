@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, case, func, insert, select, update
 from sqlalchemy.orm import Session
+from structlog.contextvars import bound_contextvars
 
 from shared import failpoints, metrics, posts
 from shared.domain.states import PostState
@@ -37,6 +38,11 @@ def stage(runtime: Runtime, account_id: int) -> None:
 
 
 def _make(runtime: Runtime, call: Call) -> None:
+    with bound_contextvars(profile=call.profile_id, submission=call.submission_id):
+        _call(runtime, call)
+
+
+def _call(runtime: Runtime, call: Call) -> None:
     failpoints.hit("stage.before_call")
     try:
         created = calling.call(

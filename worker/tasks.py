@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from structlog.contextvars import bind_contextvars
 
 from shared.errors import ClaimLost
 from shared.log import get_logger
@@ -21,6 +22,7 @@ LONG = {"soft_time_limit": 4 * 3600, "time_limit": 4 * 3600 + 60}
 
 @app.task(name="pressroom.upload", **LONG)  # type: ignore[untyped-decorator]
 def upload_medium(account_media_id: int) -> None:
+    bind_contextvars(upload=account_media_id)
     with database_may_be_away():
         upload.upload(current(), account_media_id)
 
@@ -82,6 +84,7 @@ def pulse(queue: str) -> None:
 def _ours(step: Callable[[Runtime, int], None], account_id: int, *, long: bool = False) -> None:
     """Run a step, if the account may have another child; rows that others took are theirs."""
     runtime = current()
+    bind_contextvars(account=account_id)
     place = bulkhead().place(runtime.database, account_id, long=long)
     with database_may_be_away(), place as admitted:
         if not admitted:

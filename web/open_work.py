@@ -1,0 +1,180 @@
+"""What is open, as figures: each count from an index that holds these rows alone.
+
+What has ended is told by counters instead (shared/metrics.py), however much there is of it.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from sqlalchemy import ColumnElement, exists, func, select, true
+from sqlalchemy.orm import Session
+
+from shared.account_views import budget_remaining
+from shared.domain.states import PostState
+from shared.late_policy import not_too_late
+from shared.models import Account, AccountMedia, Job, Post, Profile, Pulse, Submission
+
+#: Accounts with figures of their own: those in trouble, then those with the most to do.
+ACCOUNTS = 100
+
+LEASED = (PostState.STAGING, PostState.RELEASING, PostState.CANCELLING)
+UPLOADS = ("pending", "uploading")
+
+
+def gauge(name: str, about: str, label: str, samples: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(f"pressroom_{name}", about, labels=[label])
+    for value, number in samples.items():
+        family.add_metric([value], number)
+    return family
+
+
+def number(name: str, about: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"pressroom_{name}", about, value=value)
+
+
+def read(session: Session) -> Iterator[Metric]:
+    """Every figure of the database."""
+    now = session.scalars(select(func.now())).one()
+    by_account = _open_posts(session)
+    yield _by_state(by_account)
+    yield from _oldest(session)
+    yield from _uploads(session)
+    yield from _counts(session)
+    accounts = session.scalars(select(Account)).all()
+    yield _conditions(accounts, now)
+    yield from _of_accounts(accounts, by_account, now)
+    ago = func.extract("epoch", func.now() - Pulse.seen_at)
+    seen = {name: float(age) for name, age in session.execute(select(Pulse.name, ago))}
+    yield gauge("seen_seconds_ago", "When a process was seen last", "process", seen)
+
+
+def _open_posts(session: Session) -> dict[tuple[int, str], int]:
+    """How many posts each account has in each state that an index holds."""
+    wanted: list[ColumnElement[bool]] = [
+        Post.state == PostState.PENDING,
+        Post.state == PostState.STAGED,
+        Post.state == PostState.FAILED,
+        Post.state.in_(LEASED),
+        (Post.state == PostState.SCHEDULED) & Post.track_at.is_not(None),
+    ]
+    found: dict[tuple[int, str], int] = {}
+    for condition in wanted:
+        query = select(Post.account_id, Post.state, func.count()).where(condition)
+        for account_id, state, count in session.execute(
+            query.group_by(Post.account_id, Post.state)
+        ):
+            found[account_id, state] = count
+    return found
+
+
+def _by_state(by_account: dict[tuple[int, str], int]) -> Metric:
+    shown = (PostState.PENDING, PostState.STAGED, PostState.SCHEDULED, PostState.FAILED, *LEASED)
+    total = {str(state): 0.0 for state in shown}
+    for (_, state), count in by_account.items():
+        total[state] += count
+    return gauge("posts", "Posts in a state", "state", total)
+
+
+def _oldest(session: Session) -> Iterator[Metric]:
+    """How long the oldest post waits that is past its time, and that nobody holds back."""
+    states = (PostState.PENDING, PostState.STAGED)
+    ages = {str(state): _oldest_in(session, state) for state in states}
+    yield gauge("oldest_due_seconds", "Past its time, and not held back", "state", ages)
+
+
+def _oldest_in(session: Session, state: PostState) -> float:
+    """By a look into the index for each account: 0 where nothing is late."""
+    may = exists().where(Job.id == Post.job_id, Job.paused.is_(False)).correlate(Post)
+    first = (
+        select(Post.publish_at)
+        .join(Profile, (Profile.id == Post.profile_id) & Profile.paused.is_(False))
+        .where(
+            Post.account_id == Account.id,
+            Post.state == state,
+            Post.publish_at <= func.now(),
+            Post.take_back.is_(False),
+            not_too_late(),
+            may,
+        )
+        .order_by(Post.publish_at)
+        .limit(1)
+        .correlate(Account)
+        .lateral()
+    )
+    query = (
+        select(func.extract("epoch", func.now() - func.min(first.c.publish_at)))
+        .select_from(Account)
+        .join(first, true())
+        .where(Account.paused.is_(False), Account.held.is_(None))
+    )
+    return float(session.scalar(query) or 0)
+
+
+def _uploads(session: Session) -> Iterator[Metric]:
+    query = (
+        select(
+            AccountMedia.state,
+            func.count(),
+            func.extract("epoch", func.now() - func.min(AccountMedia.next_at)),
+        )
+        .where(AccountMedia.state.in_(UPLOADS))
+        .group_by(AccountMedia.state)
+    )
+    rows: list[Any] = list(session.execute(query))
+    counts = dict.fromkeys(UPLOADS, 0.0) | {str(row[0]): float(row[1]) for row in rows}
+    yield gauge("uploads", "Media on their way to a Postiz", "state", counts)
+    oldest = max((float(row[2]) for row in rows if row[0] == "pending"), default=0.0)
+    yield number("oldest_upload_seconds", "Due, and not begun", max(0.0, oldest))
+
+
+def _counts(session: Session) -> Iterator[Metric]:
+    jobs = session.scalar(select(func.count()).where(Job.finished_at.is_(None)))
+    yield number("jobs_unfinished", "Jobs under way", float(jobs or 0))
+    windows = session.scalar(select(func.count()).where(Submission.litter_at.is_not(None)))
+    yield number("litter_windows", "Unclear calls that are looked after", float(windows or 0))
+
+
+def _conditions(accounts: Iterable[Account], now: datetime) -> Metric:
+    count = Counter(condition for account in accounts for condition in conditions(account, now))
+    names = ("sound", "unhealthy", "held", "blocked", "paused")
+    by_name = {name: float(count[name]) for name in names}
+    return gauge("accounts", "Postiz organizations", "condition", by_name)
+
+
+def conditions(account: Account, now: datetime) -> list[str]:
+    """What keeps an account from publishing, or "sound"."""
+    found = {
+        "unhealthy": not account.healthy,
+        "held": account.held is not None,
+        "blocked": account.blocked_until is not None and account.blocked_until > now,
+        "paused": account.paused,
+    }
+    return [name for name, is_so in found.items() if is_so] or ["sound"]
+
+
+def _of_accounts(
+    accounts: Sequence[Account], by_account: dict[tuple[int, str], int], now: datetime
+) -> Iterator[Metric]:
+    """By the number that `GET /accounts` shows."""
+    waiting: Counter[int] = Counter()
+    for (account_id, state), count in by_account.items():
+        if state not in (PostState.SCHEDULED, PostState.FAILED):
+            waiting[account_id] += count
+    in_trouble = {one.id for one in accounts if conditions(one, now) != ["sound"]}
+    foremost = sorted(accounts, key=lambda one: (one.id not in in_trouble, -waiting[one.id]))
+    shown = {str(one.id): one for one in foremost[:ACCOUNTS]}
+    backlog = {label: float(waiting[one.id]) for label, one in shown.items()}
+    yield gauge("account_backlog", "Posts still to hand over", "account", backlog)
+    left = {label: budget_remaining(one, now) for label, one in shown.items()}
+    known = {label: float(calls) for label, calls in left.items() if calls is not None}
+    yield gauge("account_budget_remaining", "Counted calls left", "account", known)
+    blocked = {label: _seconds(one.blocked_until, now) for label, one in shown.items()}
+    yield gauge("account_blocked_seconds", "Until its block ends", "account", blocked)
+
+
+def _seconds(moment: datetime | None, now: datetime) -> float:
+    return max(timedelta(0), moment - now).total_seconds() if moment else 0.0

@@ -1,0 +1,33 @@
+"""Watches tasks: how long each took and how it ended, and its name and ids in its log lines."""
+
+import time
+from typing import Any
+
+from celery.signals import task_postrun, task_prerun
+from structlog.contextvars import bind_contextvars, clear_contextvars
+
+from shared import metrics
+
+
+class _Now:
+    """When the task of this child began: a child runs one at a time."""
+
+    began_at = 0.0
+
+
+def install() -> None:
+    """In every process that runs tasks."""
+    task_prerun.connect(_begins, weak=False)
+    task_postrun.connect(_ended, weak=False)
+
+
+def _begins(task_id: str, task: Any, **_: Any) -> None:
+    clear_contextvars()
+    bind_contextvars(task=task.name, task_id=task_id)
+    _Now.began_at = time.monotonic()
+
+
+def _ended(task: Any, state: str | None, **_: Any) -> None:
+    took = time.monotonic() - _Now.began_at
+    metrics.TASK.labels(task.name, (state or "unknown").lower()).observe(took)
+    clear_contextvars()
