@@ -8,7 +8,7 @@ ENV PYTHONUNBUFFERED=1 \
 
 # A volume that is mounted on this folder takes over its owner.
 RUN useradd --system --uid 10001 --home-dir /app --shell /usr/sbin/nologin pressroom \
- && install --directory --owner pressroom --group pressroom /var/lib/pressroom/media
+ && install --directory --owner pressroom --group pressroom /var/lib/pressroom/media /var/lib/pressroom/metrics
 WORKDIR /app
 
 COPY requirements.txt ./

@@ -21,6 +21,7 @@ def service_environment(
         "PRESSROOM_MEDIA_URL": f"file://{quote(str(home.media))}",
         "PRESSROOM_ALLOW_PRIVATE_URLS": "true",
         "PRESSROOM_LOG_FORMAT": "text",
+        "PRESSROOM_METRICS_DIR": str(home.metrics),
         "PYTHONUNBUFFERED": "1",
     }
     for name, value in defaults.items():

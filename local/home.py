@@ -33,6 +33,10 @@ class Home:
         return self.folder / "media"
 
     @property
+    def metrics(self) -> Path:
+        return self.folder / "metrics"
+
+    @property
     def logs(self) -> Path:
         return self.folder / "logs"
 

@@ -1,6 +1,7 @@
 """`up`: runs a stack in the foreground until it is asked to stop."""
 
 import logging
+import shutil
 import signal
 from collections.abc import Mapping
 from types import FrameType
@@ -71,6 +72,7 @@ class _Run:
         self._is_to_stop = True
 
     def _start(self) -> None:
+        shutil.rmtree(self._home.metrics, ignore_errors=True)  # counting begins anew
         logger.info("starting Valkey, PostgreSQL and the sandbox in %s", self._home.folder)
         self._supervisor.start(self._stack.servers())
         logger.info("bringing the database up to date")

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
@@ -97,4 +97,4 @@ def _never_show(settings: Settings) -> None:
             text = secret.get_secret_value()
             redaction.remember(text)
             if "://" in text:
-                redaction.remember(urlsplit(text).password or "")
+                redaction.remember(unquote(urlsplit(text).password or ""))

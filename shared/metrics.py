@@ -134,6 +134,10 @@ def _make_sound(folder: Path, place: int) -> None:
 
 def _is_sound(path: Path) -> bool:
     try:
+        with path.open("rb") as file:
+            (used,) = struct.unpack("i", file.read(4))
+        if not 0 <= used <= path.stat().st_size:
+            return False
         for key, *_ in MmapedDict.read_all_values_from_file(str(path)):  # type: ignore[no-untyped-call]
             json.loads(key)
     except (OSError, RuntimeError, ValueError, struct.error):

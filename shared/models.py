@@ -242,6 +242,7 @@ class Post(Base):
             "account_id",
             "track_at",
             postgresql_where=text("track_at IS NOT NULL"),
+            postgresql_include=["state"],
         ),
         Index(
             "ix_posts_leased",

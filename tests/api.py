@@ -73,7 +73,9 @@ class Api:
             sent["Authorization"] = f"Bearer {key}"
         if profile is not None:
             sent["X-Profile-Id"] = profile
-        url = path if path.startswith(("/health", "/docs", "/openapi")) else PREFIX + path
+        url = (
+            path if path.startswith(("/health", "/docs", "/openapi", "/metrics")) else PREFIX + path
+        )
         return self.app.test_client().open(url, method=method, headers=sent, **more)
 
     def get(self, path: str, **more: Any) -> TestResponse:

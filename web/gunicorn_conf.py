@@ -20,6 +20,7 @@ keepalive = 5
 #: Requests carry keys, and signed addresses: they are not written down.
 accesslog = None
 errorlog = "-"
+logger_class = "web.gunicorn_log.OneForm"
 control_socket_disable = True
 
 

@@ -1,7 +1,7 @@
 """Whether this process lives, and whether everything that it needs is there."""
 
+import math
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from functools import cache
 
 import redis
@@ -14,14 +14,15 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from shared.enqueue import QUEUE_NAMES
 from shared.migrate import alembic_config
 from shared.models import Pulse
 from web.idempotency import Reply
 from web.services import services
 
-#: A process that was not seen for longer counts as gone.
-FRESH = timedelta(seconds=30)
-PULSES = ("worker:publish", "worker:upload", "beat")
+#: A process that was not seen for longer counts as gone (seconds).
+FRESH = 30
+PULSES = (*(f"worker:{queue}" for queue in QUEUE_NAMES), "beat")
 OK = "ok"
 
 api = APIBlueprint("health", __name__, url_prefix="/health", abp_tags=[Tag(name="health")])
@@ -83,10 +84,21 @@ def _newest() -> str | None:
 
 
 def _pulses(session: Session) -> Iterator[tuple[str, str]]:
-    fresh = select(Pulse.name).where(Pulse.seen_at > func.now() - FRESH)
-    seen = set(session.scalars(fresh))
+    age = func.extract("epoch", func.now() - Pulse.seen_at)
+    ago = {name: float(seconds) for name, seconds in session.execute(select(Pulse.name, age))}
+    beats = ago.get("beat", math.inf) < FRESH
     for name in PULSES:
-        yield name, OK if name in seen else f"not seen within {FRESH.seconds} s"
+        reason = _seen(ago.get(name))
+        if reason != OK and name != "beat" and not beats:
+            reason += "; without beat, which asks it to be seen, that may be for want of asking"
+        yield name, reason
+
+
+def _seen(ago: float | None) -> str:
+    if ago is not None and ago < FRESH:
+        return OK
+    last = f" (last {ago:.0f} s ago)" if ago is not None else ""
+    return f"not seen within {FRESH} s{last}"
 
 
 def _broker() -> str:

@@ -2,15 +2,20 @@
 
 import errno
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, text, update
 
+from local.ports import free_port
 from local.postgres import Postgres
 from local.valkey import Valkey
 from shared.models import Pulse
 from tests.api import FILES, Api, settings_for
+from web.health import PULSES
 
+UNASKED = "; without beat, which asks it to be seen, that may be for want of asking"
 PUBLISH = {"caption": "hi", "integration_ids": ["int-mastodon"]}
 
 
@@ -70,15 +75,59 @@ def test_readiness_tells_what_is_missing_until_all_is_there(bare_api: Api) -> No
     assert before.json["checks"] == {
         "database": "ok",
         "migrations": "ok",
-        "worker:publish": "not seen within 30 s",
-        "worker:upload": "not seen within 30 s",
+        "worker:release": f"not seen within 30 s{UNASKED}",
+        "worker:publish": f"not seen within 30 s{UNASKED}",
+        "worker:upload": f"not seen within 30 s{UNASKED}",
         "beat": "not seen within 30 s",
         "broker": "ok",
     }
     with bare_api.services.database.transaction() as session:
-        session.add_all(Pulse(name=n) for n in ("worker:publish", "worker:upload", "beat"))
+        session.add_all(Pulse(name=name) for name in PULSES)
     after = bare_api.get("/health/ready", key=None)
     assert (after.status_code, after.json["ready"]) == (200, True)
+
+
+@pytest.mark.parametrize("gone", PULSES)
+def test_readiness_names_who_went_away_and_when(bare_api: Api, gone: str) -> None:
+    with bare_api.services.database.transaction() as session:
+        session.add_all(Pulse(name=name) for name in PULSES)
+        session.execute(
+            update(Pulse).where(Pulse.name == gone).values(seen_at=func.now() - timedelta(0, 47))
+        )
+    ready = bare_api.get("/health/ready", key=None)
+    wrong = {name: reason for name, reason in ready.json["checks"].items() if reason != "ok"}
+    assert (ready.status_code, ready.json["ready"]) == (503, False)
+    assert ready.headers["Retry-After"] == "5"
+    assert wrong == {gone: "not seen within 30 s (last 47 s ago)"}
+
+
+def test_readiness_names_tables_of_another_version(bare_api: Api) -> None:
+    with bare_api.services.database.transaction() as session:
+        session.add_all(Pulse(name=name) for name in PULSES)
+        newest = session.scalar(text("SELECT version_num FROM alembic_version"))
+        session.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    try:
+        ready = bare_api.get("/health/ready", key=None)
+        assert ready.status_code == 503
+        said = ready.json["checks"]["migrations"]
+        assert said == f"the tables are at 0001, and should be at {newest}"
+    finally:
+        with bare_api.services.database.transaction() as session:
+            session.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": newest})
+
+
+def test_readiness_names_a_broker_that_is_away(
+    postgres_url: str, tmp_path: Path, bare_api: Api
+) -> None:
+    api = Api(settings_for(postgres_url, f"redis://127.0.0.1:{free_port()}/0", tmp_path))
+    try:
+        with api.services.database.transaction() as session:
+            session.add_all(Pulse(name=name) for name in PULSES)
+        ready = api.get("/health/ready", key=None)
+        wrong = {name: reason for name, reason in ready.json["checks"].items() if reason != "ok"}
+        assert (ready.status_code, wrong) == (503, {"broker": "away (ConnectionError)"})
+    finally:
+        api.close()
 
 
 def test_the_description_names_every_endpoint_and_its_problems(bare_api: Api) -> None:
