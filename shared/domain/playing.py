@@ -1,0 +1,29 @@
+"""Which media of a playlist are next."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """`places`: of the media to publish now. `position`: where the next turn begins."""
+
+    places: Sequence[int]
+    position: int
+    ended: bool
+
+
+def turn(position: int, length: int, *, per_run: int, loop: bool) -> Turn:
+    """None are left once a list that does not loop has ended. No medium comes twice in a turn."""
+    if not loop:
+        places = range(min(position, length), min(position + per_run, length))
+        return Turn(places=places, position=places.stop, ended=places.stop == length)
+    start = position % length  # the list may have become shorter
+    wanted = [(start + step) % length for step in range(min(per_run, length))]
+    return Turn(places=wanted, position=(wanted[-1] + 1) % length, ended=False)
+
+
+def position_after_change(position: int, before: Sequence[str], after: Sequence[str]) -> int:
+    """Where a changed list goes on: at the same place if what was played stands as it stood."""
+    same = list(before[:position]) == list(after[:position])
+    return position if same else 0
