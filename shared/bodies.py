@@ -63,10 +63,9 @@ class BulkItem(NullIsAbsent):
     external_id: ExternalId | None = None
 
 
-class BulkPublishRequest(Defaults):
-    items: Annotated[list[BulkItem], Field(min_length=1, max_length=MAX_ITEMS)]
-    integration_ids: Ids = Field([])
-    schedule_date: IsoTime | None = Field(None, description="The start; default now")
+class Spreading(Defaults):
+    """When the posts of many rows are due."""
+
     schedule_interval_minutes: Minutes = 30
     schedule_jitter_minutes: Minutes = 0
     jitter_seed: Whole | None = Field(None, description="The same seed, the same times")
@@ -82,3 +81,26 @@ class BulkPublishRequest(Defaults):
     late_policy: Literal["publish", "skip", "hold"] = Field(
         "publish", description="Of posts that could not go out within 5 minutes of their time"
     )
+
+
+class BulkPublishRequest(Spreading):
+    items: Annotated[list[BulkItem], Field(min_length=1, max_length=MAX_ITEMS)]
+    integration_ids: Ids = Field([])
+    schedule_date: IsoTime | None = Field(None, description="The start; default now")
+
+
+class Playlist(Spreading):
+    """Media of which a schedule publishes the next ones at each fire time, each as its own post.
+
+    All else is as in a bulk, for each of them alike.
+    """
+
+    media_ids: Annotated[list[str], Field(min_length=1, max_length=MAX_ITEMS)]
+    integration_ids: Annotated[list[str], Field(min_length=1, max_length=100)]
+    media_captions: Captions = Field({}, description="By medium's id, instead of `caption`")
+    per_run: Annotated[Whole, Field(ge=1, le=MAX_ITEMS)] = 1
+    loop: Flag = Field(default=False, description="Begin again at its end, instead of ending")
+    position: Annotated[Whole, Field(ge=0, le=MAX_ITEMS)] | None = Field(
+        None, description="How many of the media have had their turn"
+    )
+    schedule_interval_minutes: Minutes = Field(0, description="Between the media of one run")

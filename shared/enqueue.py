@@ -28,6 +28,7 @@ QUEUES = {
     "pressroom.litter": PUBLISH,
     "pressroom.meet": PUBLISH,
     "pressroom.sweep": PUBLISH,
+    "pressroom.schedules": PUBLISH,
     "pressroom.pulse": PUBLISH,
 }
 #: A wake-up that waited this long is not needed: the sweep has sent another (seconds).

@@ -15,6 +15,7 @@ from shared.models import (
     Media,
     Post,
     Profile,
+    Schedule,
     Submission,
 )
 
@@ -34,6 +35,7 @@ def remove(session: Session, profile_id: str, *, force: bool) -> list[str]:
     Raises `Conflict` while posts are pending, which `force` gives up; and, with `force` too, while
     any is on its way into Postiz or waits there: it could be published with nobody watching.
     """
+    _stop_schedules(session, profile_id)
     profile = profiles.get(session, profile_id, lock=True)
     counts = _open_posts(session, profile_id)
     handed_over = sum(counts.get(state, 0) for state in IN_POSTIZ)
@@ -56,6 +58,12 @@ def remove(session: Session, profile_id: str, *, force: bool) -> list[str]:
     return keys
 
 
+def _stop_schedules(session: Session, profile_id: str) -> None:
+    """Before the profile, for whoever runs a schedule locks it first, and then its profile."""
+    schedules = select(Schedule.id).where(Schedule.profile_id == profile_id).order_by(Schedule.id)
+    session.execute(schedules.with_for_update())
+
+
 def _open_posts(session: Session, profile_id: str) -> dict[str, int]:
     """How many posts are in each state; those that are pending stay so until we commit."""
     pending = select(Post.id).where(Post.profile_id == profile_id, Post.state == PostState.PENDING)
@@ -73,6 +81,7 @@ def _storage_keys(session: Session, profile_id: str) -> list[str]:
 
 def _delete_rows(session: Session, profile_id: str) -> None:
     """In the order that the references demand."""
+    session.execute(delete(Schedule).where(Schedule.profile_id == profile_id))
     posts = select(Post.id).where(Post.profile_id == profile_id)
     jobs = select(Job.id).where(Job.profile_id == profile_id)
     session.execute(delete(Handover).where(Handover.post_id.in_(posts)))

@@ -18,6 +18,7 @@ from web.api import (
     posts,
     profiles,
     publishing,
+    schedules,
     uploads,
 )
 from web.api.resource import PREFIX, SECURITY_SCHEME
@@ -35,6 +36,7 @@ RESOURCES = (
     posts,
     control,
     accounts,
+    schedules,
     keys,
 )
 

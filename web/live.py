@@ -4,11 +4,22 @@ from collections.abc import Sequence
 
 from shared import accounts, profiles
 from shared.db import ROW_LOCK
-from shared.errors import NotFound, WrongBaseUrl
+from shared.errors import NotFound, PublisherError, WrongBaseUrl
 from shared.models import Account
 from shared.postiz import RemoteIntegration
 from shared.publishers import Publisher
 from web.services import Services, services
+
+#: The known integrations are refreshed when that takes no longer (seconds).
+REFRESH_SECONDS = 1.0
+
+
+def refresh(profile_id: str) -> None:
+    """The known integrations, if it takes no longer than a request may wait for it."""
+    try:
+        integrations(profile_id, seconds=REFRESH_SECONDS)
+    except PublisherError:
+        return  # the known list decides; and where there is none, the worker
 
 
 def integrations(profile_id: str, *, seconds: float) -> list[RemoteIntegration]:

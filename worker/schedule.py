@@ -12,5 +12,6 @@ def _every(task: str, seconds: float, queue: str, *args: object) -> dict[str, ob
 ENTRIES = {
     "tick": _every("pressroom.tick", 1.0, RELEASE),
     "sweep": _every("pressroom.sweep", 2.0, PUBLISH),
+    "schedules": _every("pressroom.schedules", 1.0, PUBLISH),
     **{f"pulse-{queue}": _every("pressroom.pulse", 10.0, queue, queue) for queue in QUEUE_NAMES},
 }

@@ -9,7 +9,7 @@ from structlog.contextvars import bind_contextvars
 
 from shared.errors import ClaimLost
 from shared.log import get_logger
-from worker import cancel, litter, meeting, reconcile, release, stage, sweep, track, upload
+from worker import cancel, fire, litter, meeting, reconcile, release, stage, sweep, track, upload
 from worker.app import app, bulkhead, current
 from worker.runtime import Runtime
 
@@ -73,6 +73,12 @@ def tick() -> None:
 def sweep_all() -> None:
     with database_may_be_away():
         sweep.sweep(current())
+
+
+@app.task(name="pressroom.schedules", **SHORT)  # type: ignore[untyped-decorator]
+def fire_schedules() -> None:
+    with database_may_be_away():
+        fire.fire_due(current())
 
 
 @app.task(name="pressroom.pulse", **SHORT)  # type: ignore[untyped-decorator]

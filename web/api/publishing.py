@@ -9,7 +9,6 @@ from shared import accepting, orders
 from shared.bodies import PublishRequest
 from shared.body_rows import single_row
 from shared.bulk_orders import bulk_order
-from shared.errors import PublisherError
 from shared.orders import Checked, Order, Placed
 from web import live, plans, warned
 from web.api.resource import problems, resource
@@ -27,8 +26,6 @@ from web.schemas.publishing import (
 from web.services import services
 from web.views import location, new_job_view
 
-#: The known integrations are refreshed when that takes no longer (seconds).
-REFRESH_SECONDS = 1.0
 #: So many of the rows that were left out, and of the warnings, are told; a dry run tells all.
 TOLD = 100
 
@@ -131,8 +128,5 @@ def _profile() -> str:
     with services().database.transaction() as session:
         profile_id = current_profile(session)
         accepting.account_for(session, profile_id, services().settings, services().box)
-    try:
-        live.integrations(profile_id, seconds=REFRESH_SECONDS)
-    except PublisherError:
-        return profile_id  # the known list decides; and where there is none, the worker
+    live.refresh(profile_id)
     return profile_id

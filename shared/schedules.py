@@ -1,0 +1,120 @@
+"""Schedules: what they publish is checked when they are saved, and accepted as a job when due."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from shared import orders, scheduled
+from shared.bodies import Playlist
+from shared.config import Settings
+from shared.crypto import SecretBox
+from shared.domain import cron, playing
+from shared.errors import Conflict
+from shared.models import Job, Schedule, ScheduleRun
+from shared.orders import Checked, WakeUps
+from shared.scheduled import Content
+
+STARTED, MISSED, FAILED = "started", "missed", "failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Means:
+    """What it takes to accept a job."""
+
+    settings: Settings
+    box: SecretBox
+
+
+def clock(session: Session) -> datetime:
+    """The database's, which all processes share."""
+    now: datetime = session.scalars(select(func.clock_timestamp())).one()
+    return now
+
+
+def next_after(schedule: Schedule, moment: datetime) -> datetime | None:
+    return cron.first_after(schedule.cron, ZoneInfo(schedule.timezone), moment)
+
+
+def save_content(session: Session, schedule: Schedule, content: Content, means: Means) -> Checked:
+    """Have `schedule` publish `content` from now on. Raises what bulk-publish would raise of it."""
+    scheduled.refuse_dates(content)
+    position, length = 0, len(scheduled.rows_of(content))
+    if isinstance(content, Playlist):
+        position = _position(schedule, content)
+        schedule.ended = not content.loop and position >= length
+    else:
+        schedule.ended = False
+    schedule.position, schedule.items = position, length
+    schedule.kind = scheduled.kind_of(content)
+    schedule.body = scheduled.kept(content)
+    schedule.media_ids = scheduled.media_ids(content)
+    due = next_after(schedule, clock(session))
+    return _check(session, schedule, content, range(length), due, means)
+
+
+def _position(schedule: Schedule, playlist: Playlist) -> int:
+    if playlist.position is not None:
+        return playlist.position
+    before = schedule.body["media_ids"] if schedule.kind == scheduled.PLAYLIST else []
+    return playing.position_after_change(schedule.position or 0, before, playlist.media_ids)
+
+
+def _check(  # noqa: PLR0917
+    session: Session,
+    schedule: Schedule,
+    content: Content,
+    places: Sequence[int],
+    fire_at: datetime | None,
+    means: Means,
+) -> Checked:
+    now = clock(session)
+    order = scheduled.order(schedule, content, places, fire_at or now, now)
+    checked = orders.check(session, order, means.settings, means.box)
+    orders.require_faultless(checked)
+    return checked
+
+
+def start(
+    session: Session, schedule: Schedule, fire_at: datetime, means: Means
+) -> tuple[Job, WakeUps]:
+    """Accept what is published at `fire_at`; a playlist goes on, and rests once it has ended."""
+    content = scheduled.content_of(schedule)
+    places: Sequence[int] = range(schedule.items)
+    turn = _turn(schedule, content) if isinstance(content, Playlist) else None
+    if turn:
+        places = turn.places
+    checked = _check(session, schedule, content, places, fire_at, means)
+    if turn:
+        schedule.position = turn.position
+    if turn and turn.ended:
+        schedule.ended, schedule.next_fire_at = True, None
+    return orders.accept(session, checked)
+
+
+def _turn(schedule: Schedule, playlist: Playlist) -> playing.Turn:
+    length = len(playlist.media_ids)
+    found = playing.turn(schedule.position, length, per_run=playlist.per_run, loop=playlist.loop)
+    if not found.places:
+        raise Conflict(
+            "The playlist has been played to its end: add media, or set its position",
+            code="playlist_ended",
+        )
+    return found
+
+
+def run_by_hand(
+    session: Session, schedule: Schedule, means: Means
+) -> tuple[ScheduleRun, Job, WakeUps]:
+    """As at a fire time, now. What goes wrong is raised, and not recorded."""
+    now = clock(session)
+    job, wake = start(session, schedule, now, means)
+    run = ScheduleRun(schedule_id=schedule.id, fire_at=now, state=STARTED, by_hand=True)
+    run.fire_times, run.job_id = 1, job.id
+    session.add(run)
+    session.flush()
+    session.refresh(run)
+    return run, job, wake

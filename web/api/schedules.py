@@ -1,0 +1,202 @@
+"""Schedules: bulks and playlists that are published again and again."""
+
+from flask import Response, request
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, defer
+
+from shared import accepting, profiles, schedules
+from shared.db import ROW_LOCK
+from shared.errors import Conflict, FieldError, InvalidRequest, NotFound
+from shared.media import is_id
+from shared.models import Schedule, ScheduleRun
+from shared.orders import Checked
+from shared.scheduled import Content
+from shared.schedules import Means
+from web import live
+from web.api.resource import PREFIX, problems, resource
+from web.auth import PROFILE_HEADER, caller, current_profile, profiles_in_sight, visible
+from web.idempotency import Reply, once
+from web.paging import next_cursor, number_of
+from web.schedule_views import run_view, saved, summary, view
+from web.schemas.common import IdPath, Page
+from web.schemas.schedules import (
+    NewSchedule,
+    PatchSchedule,
+    RunReply,
+    RunsQuery,
+    RunView,
+    SavedSchedule,
+    SchedulesQuery,
+    ScheduleSummary,
+    ScheduleView,
+)
+from web.services import services
+from web.views import location, new_job_view
+
+api = resource("schedules", "Bulks and playlists, published again and again", write="publish")
+
+
+@api.post("/schedules", responses={201: SavedSchedule, **problems(409, 422)})
+def create_schedule(body: NewSchedule) -> Response:
+    """Save what is published at each fire time; it is checked as bulk-publish would check it"""
+    profile_id = _profile(body.profile_id)
+    return once(lambda session: _create(session, profile_id, body))
+
+
+def _profile(named: str | None) -> str:
+    """With an account, and with its integrations as fresh as may be had at once."""
+    header = request.headers.get(PROFILE_HEADER)
+    if named is not None and header not in {None, named}:
+        fault = FieldError(field="profile_id", message=f"is not that of {PROFILE_HEADER}")
+        raise InvalidRequest("The request names two profiles", fields=[fault])
+    with services().database.transaction() as session:
+        if named is None:
+            named = current_profile(session)
+        found = profiles.get(session, visible(named)).id
+        accepting.account_for(session, found, services().settings, services().box)
+    live.refresh(found)
+    return found
+
+
+def _create(session: Session, profile_id: str, body: NewSchedule) -> Reply:
+    row = Schedule(
+        profile_id=profile_id,
+        name=body.name,
+        cron=body.cron,
+        timezone=body.timezone,
+        misfire_grace_seconds=body.misfire_grace_seconds,
+    )
+    checked = _save(session, row, body.bulk or body.playlist)
+    _enable(session, row, wanted=body.enabled, anew=True)
+    session.add(row)
+    session.flush()
+    session.refresh(row)
+    headers = {"Location": f"{PREFIX}/schedules/{row.id}"}
+    return Reply(body=saved(row, checked), status=201, headers=headers)
+
+
+def _save(session: Session, row: Schedule, content: Content | None) -> Checked | None:
+    return schedules.save_content(session, row, content, _means()) if content else None
+
+
+def _means() -> Means:
+    return Means(settings=services().settings, box=services().box)
+
+
+def _enable(session: Session, row: Schedule, *, wanted: bool, anew: bool) -> None:
+    """`anew`: count from now on, whatever was due. Raises `Conflict` for an ended playlist."""
+    if wanted and row.ended:
+        message = "The playlist has been played to its end: add media, or set its position"
+        raise Conflict(message, code="playlist_ended")
+    if not wanted:
+        row.next_fire_at = None
+    elif anew or row.next_fire_at is None:
+        row.next_fire_at = schedules.next_after(row, schedules.clock(session))
+
+
+@api.get("/schedules", responses={200: Page[ScheduleSummary]})
+def list_schedules(query: SchedulesQuery) -> Response:
+    """List schedules, without the rows that they publish"""
+    wanted = select(Schedule).options(defer(Schedule.body)).order_by(Schedule.id)
+    if (after := number_of(query.cursor)) is not None:
+        wanted = wanted.where(Schedule.id > after)
+    if query.enabled is not None:
+        wanted = wanted.where(Schedule.next_fire_at.is_not(None) == query.enabled)
+    with services().database.transaction() as session:
+        in_sight = profiles_in_sight(session)
+        if in_sight is not None:
+            wanted = wanted.where(Schedule.profile_id.in_(in_sight))
+        rows = session.scalars(wanted.limit(query.limit)).all()
+    onward = next_cursor(rows, query.limit, lambda row: row.id)
+    page = Page[ScheduleSummary](items=[summary(row) for row in rows], next_cursor=onward)
+    return Reply(body=page).response()
+
+
+@api.get("/schedules/<id>", responses={200: ScheduleView})
+def get_schedule(path: IdPath) -> Response:
+    """Read a schedule"""
+    with services().database.transaction() as session:
+        row = _visible(session, path.id)
+    return Reply(body=view(row)).response()
+
+
+def _visible(session: Session, schedule_id: str, *, lock: bool = False) -> Schedule:
+    row = None
+    if is_id(schedule_id):
+        row = session.get(Schedule, int(schedule_id), with_for_update=ROW_LOCK if lock else None)
+    if row is None or not caller().sees(row.profile_id):
+        raise NotFound(f"There is no schedule {schedule_id!r}")
+    return row
+
+
+@api.patch("/schedules/<id>", responses={200: SavedSchedule, **problems(409, 422)})
+def patch_schedule(path: IdPath, body: PatchSchedule) -> Response:
+    """Change a schedule; another time counts from now on"""
+    content = body.bulk or body.playlist
+    with services().database.transaction() as session:
+        profile_id = _visible(session, path.id).profile_id
+    if content:
+        live.refresh(profile_id)
+    with services().database.transaction() as session:
+        row = _visible(session, path.id, lock=True)
+        checked = _change(session, row, body, content)
+        session.flush()
+        session.refresh(row)
+    return Reply(body=saved(row, checked)).response()
+
+
+def _change(
+    session: Session, row: Schedule, body: PatchSchedule, content: Content | None
+) -> Checked | None:
+    was = row.next_fire_at is not None
+    before = (row.cron, row.timezone)
+    for name in {"name", "cron", "timezone", "misfire_grace_seconds"} & body.model_fields_set:
+        setattr(row, name, getattr(body, name))
+    checked = _save(session, row, content)
+    default = was and not row.ended
+    wanted = default if body.enabled is None else body.enabled
+    _enable(session, row, wanted=wanted, anew=before != (row.cron, row.timezone))
+    row.updated_at = func.now()
+    return checked
+
+
+@api.delete("/schedules/<id>", responses={204: None})
+def delete_schedule(path: IdPath) -> Response:
+    """Delete a schedule and what is known of its runs; their jobs go on"""
+    with services().database.transaction() as session:
+        session.delete(_visible(session, path.id, lock=True))
+    return Response(status=204)
+
+
+@api.post("/schedules/<id>/run", responses={202: RunReply, **problems(409, 422)})
+def run_schedule(path: IdPath) -> Response:
+    """Publish now what the next fire time would publish, whether it is enabled or not"""
+    return once(lambda session: _run(session, path.id))
+
+
+def _run(session: Session, schedule_id: str) -> Reply:
+    row = _visible(session, schedule_id, lock=True)
+    run, job, wake = schedules.run_by_hand(session, row, _means())
+    return Reply(
+        body=RunReply(run=run_view(run), job=new_job_view(session, job)),
+        status=202,
+        headers=location(job),
+        afterwards=lambda: wake.send(services().waker),
+    )
+
+
+@api.get("/schedules/<id>/runs", responses={200: Page[RunView]})
+def list_runs(path: IdPath, query: RunsQuery) -> Response:
+    """List what became of a schedule's fire times, the newest first"""
+    with services().database.transaction() as session:
+        row = _visible(session, path.id)
+        wanted = select(ScheduleRun).where(ScheduleRun.schedule_id == row.id)
+        if query.state is not None:
+            wanted = wanted.where(ScheduleRun.state == query.state)
+        if (before := number_of(query.cursor)) is not None:
+            wanted = wanted.where(ScheduleRun.id < before)
+        newest = wanted.order_by(ScheduleRun.id.desc()).limit(query.limit)
+        rows = session.scalars(newest).all()
+    onward = next_cursor(rows, query.limit, lambda run: run.id)
+    page = Page[RunView](items=[run_view(run) for run in rows], next_cursor=onward)
+    return Reply(body=page).response()

@@ -1,0 +1,142 @@
+"""Fire: run what is due of the schedules, each fire time once, however many clocks there are.
+
+Who holds a schedule's row decides about its next fire time, alone. The run, its job and the step to
+the fire time after it are one transaction: a crash leaves nothing of them, or everything.
+"""
+
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.orm import Session
+
+from shared import failpoints, profiles, schedules
+from shared.crypto import SecretBox
+from shared.domain import firing
+from shared.domain.firing import Missed
+from shared.errors import Conflict, PressroomError, RequestError
+from shared.log import get_logger
+from shared.models import Schedule, ScheduleRun
+from shared.orders import WakeUps
+from shared.schedules import FAILED, MISSED, STARTED, Means
+from worker.runtime import Runtime
+
+#: After so long the rest is left to the next tick, and this child to its other work (seconds).
+TURN = 1.0
+#: A process that freezes with a schedule in its hands loses it after a while.
+_FROZEN = text("SET LOCAL idle_in_transaction_session_timeout = '30s'")
+#: So many of the faults of a failed run are told.
+_TOLD = 10
+
+log = get_logger("fire")
+
+
+def fire_due(runtime: Runtime) -> None:
+    """Every second."""
+    means = Means(settings=runtime.settings, box=SecretBox.from_settings(runtime.settings))
+    until = time.monotonic() + TURN
+    while fire_next(runtime, means) and time.monotonic() < until:
+        pass
+
+
+def fire_next(runtime: Runtime, means: Means) -> bool:
+    """Deal with the fire time that waits longest; False where none is due."""
+    with runtime.database.transaction() as session:
+        schedule = _claim(session)
+        if schedule is None:
+            return False
+        wake = _deal(session, schedule, means)
+        session.flush()
+        failpoints.hit("fire.before_commit")
+    failpoints.hit("fire.after_commit")
+    if wake:
+        wake.send(runtime.waker)
+    return True
+
+
+def _claim(session: Session) -> Schedule | None:
+    session.execute(_FROZEN)
+    due = select(Schedule).where(Schedule.next_fire_at <= func.now())
+    first = due.order_by(Schedule.next_fire_at).limit(1)
+    return session.scalar(first.with_for_update(key_share=True, skip_locked=True))
+
+
+def _deal(session: Session, schedule: Schedule, means: Means) -> WakeUps | None:
+    """Record what was missed, run what is due next, and go on to the fire time after it."""
+    assert schedule.next_fire_at is not None  # it was claimed because of it
+    due = firing.due(
+        schedule.cron,
+        ZoneInfo(schedule.timezone),
+        since=schedule.next_fire_at,
+        now=schedules.clock(session),
+        grace=timedelta(seconds=schedule.misfire_grace_seconds),
+    )
+    _record_missed(session, schedule, due.missed)
+    schedule.next_fire_at = due.next_at
+    if due.fire_at is None or not _is_first(session, schedule, due.fire_at):
+        return None
+    return _run(session, schedule, due.fire_at, means)
+
+
+def _record_missed(session: Session, schedule: Schedule, missed: Sequence[Missed]) -> None:
+    words = f"Nothing ran within {schedule.misfire_grace_seconds} s (misfire_grace_seconds)"
+    rows = [
+        {
+            "schedule_id": schedule.id,
+            "fire_at": each.first,
+            "state": MISSED,
+            "fire_times": each.times,
+            "until": None if each.times == 1 else each.until,
+            "error_code": MISSED,
+            "error_message": words,
+        }
+        for each in missed
+    ]
+    if rows:
+        session.execute(insert(ScheduleRun).values(rows).on_conflict_do_nothing())
+
+
+def _is_first(session: Session, schedule: Schedule, fire_at: datetime) -> bool:
+    """Whether nobody has dealt with this fire time: then it is ours, and noted as started."""
+    row = {"schedule_id": schedule.id, "fire_at": fire_at, "state": STARTED, "fire_times": 1}
+    made = insert(ScheduleRun).values(row).on_conflict_do_nothing().returning(ScheduleRun.id)
+    return session.scalar(made) is not None
+
+
+def _run(session: Session, schedule: Schedule, fire_at: datetime, means: Means) -> WakeUps | None:
+    of_this = (ScheduleRun.schedule_id == schedule.id, ScheduleRun.fire_at == fire_at)
+    run = session.scalars(select(ScheduleRun).where(*of_this)).one()
+    try:
+        with session.begin_nested():
+            _refuse_paused(session, schedule)
+            job, wake = schedules.start(session, schedule, fire_at, means)
+    except PressroomError as error:
+        _fail(run, error.code, _words(error))
+        return None
+    except (OperationalError, InterfaceError):
+        raise  # the database's: nothing of this has happened, and all of it is done again
+    except Exception:  # a fault of ours with one schedule may not keep the others from running
+        log.exception("a schedule could not run", schedule=schedule.id)
+        _fail(run, "internal_error", "Something went wrong on our side. It has been logged.")
+        return None
+    run.job_id = job.id
+    return wake
+
+
+def _refuse_paused(session: Session, schedule: Schedule) -> None:
+    if profiles.get(session, schedule.profile_id).paused:
+        raise Conflict("The profile was paused", code="profile_paused")
+
+
+def _fail(run: ScheduleRun, code: str, message: str) -> None:
+    run.state, run.error_code, run.error_message = FAILED, code, message
+
+
+def _words(error: PressroomError) -> str:
+    faults = error.fields[:_TOLD] if isinstance(error, RequestError) else ()
+    told = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
+    return f"{error.message}: {told}" if told else error.message
