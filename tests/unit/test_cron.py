@@ -67,6 +67,12 @@ def test_every_hour_is_every_hour_that_passes(cron: str, after: str, hours: list
     assert [each[11:13] for each in local(cron, after, len(hours))] == hours
 
 
+@pytest.mark.parametrize(("day", "count"), [("2026-03-29", 0), ("2026-10-25", 12)])
+def test_minutes_of_an_hour_follow_the_hour_left_out_or_repeated(day: str, count: int) -> None:
+    start = (datetime.fromisoformat(day) - timedelta(hours=1)).isoformat() + "Z"
+    assert [each[:10] for each in local("*/10 2 * * *", start, 12)].count(day) == count
+
+
 @given(CRONS, STARTS, st.sampled_from(ZONES))
 def test_fire_times_only_grow_and_show_on_the_clock(cron: str, start: datetime, name: str) -> None:
     zone = ZoneInfo(name)

@@ -1,0 +1,26 @@
+"""A clock and the worker that it wakes, in a process of its own, to be killed at will."""
+
+import sys
+import time
+from pathlib import Path
+
+from shared.crypto import SecretBox
+from shared.log import configure_logging
+from shared.schedules import Means
+from tests.world import runtime_for
+from worker import fire
+
+
+def main(database_url: str, home: str, secret_key: str) -> None:
+    """Fires what is due until it is killed; says so once it is at work."""
+    configure_logging("text")
+    runtime = runtime_for(database_url, Path(home), PRESSROOM_SECRET_KEYS=secret_key)
+    means = Means(settings=runtime.settings, box=SecretBox.from_settings(runtime.settings))
+    print("working", flush=True)
+    while True:
+        if not fire.fire_next(runtime, means):
+            time.sleep(0.01)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
