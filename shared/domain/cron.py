@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
+_HOUR = timedelta(hours=1)
 #: Leap days are at most eight years apart; what is rarer is a mistake.
 _FAR = timedelta(days=9 * 366)
 
@@ -17,17 +18,30 @@ def fire_times(cron: str, zone: ZoneInfo, after: datetime) -> Iterator[datetime]
     jump, and one that comes twice is due the first time only. An expression whose minute or hour
     begins with `*` follows the hours as they pass, left out or repeated. Raises `CronSimError`.
     """
-    latest = after
-    for wall in CronSim(cron, after.astimezone(zone)):
-        moment = wall.astimezone(UTC)
-        if moment > latest:  # two times can fall on one jump; and the second 2:00 is past the first
-            yield moment
-            latest = moment
+    while found := first_after(cron, zone, after):
+        yield found
+        after = found
 
 
 def first_after(cron: str, zone: ZoneInfo, after: datetime) -> datetime | None:
     """None where the expression is never due again."""
-    return next(fire_times(cron, zone, after), None)
+    found = _found(cron, zone, after, start=after)
+    if found is None or _whole_hours(zone, after, found):
+        return found
+    # the library goes by hours, and past minutes where a clock was changed by half of one
+    return _found(cron, zone, after, start=max(after, found - _HOUR))
+
+
+def _found(cron: str, zone: ZoneInfo, after: datetime, start: datetime) -> datetime | None:
+    """Two times can fall on one jump; and from the second 2:00 the library names the first."""
+    moments = (wall.astimezone(UTC) for wall in CronSim(cron, start.astimezone(zone)))
+    return next((moment for moment in moments if moment > after), None)
+
+
+def _whole_hours(zone: ZoneInfo, one: datetime, other: datetime) -> bool:
+    """Whether the clock was changed by whole hours, if at all, between the two."""
+    offsets = [moment.astimezone(zone).utcoffset() or timedelta() for moment in (one, other)]
+    return not (offsets[1] - offsets[0]) % _HOUR
 
 
 def refuse_bad(cron: str) -> str:

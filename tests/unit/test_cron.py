@@ -73,6 +73,14 @@ def test_minutes_of_an_hour_follow_the_hour_left_out_or_repeated(day: str, count
     assert [each[:10] for each in local("*/10 2 * * *", start, 12)].count(day) == count
 
 
+def test_a_clock_that_changes_by_half_an_hour_loses_no_minute() -> None:
+    zone = ZoneInfo("Australia/Lord_Howe")
+    assert local("*/20 0 * * *", "2026-04-04T13:40:00Z", 2, zone) == [
+        "2026-04-06T00:00+10:30",
+        "2026-04-06T00:20+10:30",
+    ]
+
+
 @given(CRONS, STARTS, st.sampled_from(ZONES))
 def test_fire_times_only_grow_and_show_on_the_clock(cron: str, start: datetime, name: str) -> None:
     zone = ZoneInfo(name)
