@@ -1,24 +1,17 @@
-"""Reads a file from an address that a user gave, and from nowhere that it must not lead us to.
-
-Each address on the way is resolved once, checked, and connected to by the very IP that was checked,
-so that a name which resolves differently the second time gains nothing.
-"""
+"""Reads a file from an address that a user gave, and from nowhere that it must not lead us to:
+each address on the way is checked (see checked.py)."""
 
 from collections.abc import Iterator
 from contextlib import closing
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
-import certifi
 import urllib3
-from requests.utils import requote_uri
 from urllib3.exceptions import HTTPError
 
-from shared import addresses
+from shared import checked
 from shared.errors import InvalidRequest, Transient
 
 MAX_REDIRECTS = 5
-AGENT = "Pressroom"
-_NO_ADDRESS = "It is, or leads to, no http(s) address"
 CONNECT_SECONDS = 5.0
 #: Without a byte for so long, a source is given up.
 STALL_SECONDS = 30.0
@@ -46,13 +39,16 @@ def read_url(url: str, *, allow_private: bool) -> Iterator[bytes]:
 def _get(
     url: str, *, allow_private: bool
 ) -> tuple[urllib3.HTTPConnectionPool, urllib3.BaseHTTPResponse]:
-    parts = _parts(url)
-    pool = _pool_to(_checked_ip(parts, allow_private=allow_private), parts)
-    target = requote_uri((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
-    headers = {"Host": _host_header(parts), "Accept-Encoding": "identity", "User-Agent": AGENT}
+    parts = checked.parts_of(url)
+    pool = checked.pool_to(parts, allow_private=allow_private, timeout=_TIMEOUT)
     try:
         reply = pool.urlopen(
-            "GET", target, headers=headers, redirect=False, retries=False, preload_content=False
+            "GET",
+            checked.target_of(parts),
+            headers=checked.headers_for(parts),
+            redirect=False,
+            retries=False,
+            preload_content=False,
         )
     except HTTPError as error:
         pool.close()
@@ -61,64 +57,11 @@ def _get(
     return pool, reply
 
 
-def _parts(url: str) -> SplitResult:
-    """Raises `InvalidRequest` for what is no http(s) address, or has a name that cannot be one."""
-    try:
-        addresses.require_http_url(url)
-        parts = urlsplit(url)
-        _ascii_host(parts)
-    except ValueError as error:
-        raise InvalidRequest(_NO_ADDRESS, code="unfetchable") from error
-    return parts
-
-
 def _followed(url: str, location: str) -> str:
     try:
         return urljoin(url, location)
     except ValueError as error:
-        raise InvalidRequest(_NO_ADDRESS, code="unfetchable") from error
-
-
-def _ascii_host(parts: SplitResult) -> str:
-    return (parts.hostname or "").encode("idna").decode("ascii")
-
-
-def _host_header(parts: SplitResult) -> str:
-    host = _ascii_host(parts)
-    host = f"[{host}]" if ":" in host else host
-    return f"{host}:{parts.port}" if parts.port else host
-
-
-def _checked_ip(parts: SplitResult, *, allow_private: bool) -> str:
-    """An address of the host, when all of them are allowed."""
-    found = addresses.resolve(parts.hostname or "", _port(parts))
-    if not found:
-        raise Transient(f"{parts.hostname} does not resolve", code="unfetchable")
-    private = [] if allow_private else [ip for ip in found if not addresses.is_public(ip)]
-    if private:
-        raise InvalidRequest(
-            f"{parts.hostname} is the private address {private[0]}", code="private_address"
-        )
-    return found[0]
-
-
-def _port(parts: SplitResult) -> int:
-    return parts.port or (443 if parts.scheme == "https" else 80)
-
-
-def _pool_to(ip: str, parts: SplitResult) -> urllib3.HTTPConnectionPool:
-    """To `ip`, with the certificate checked against the name in the address."""
-    if parts.scheme == "http":
-        return urllib3.HTTPConnectionPool(ip, _port(parts), timeout=_TIMEOUT)
-    return urllib3.HTTPSConnectionPool(
-        ip,
-        _port(parts),
-        timeout=_TIMEOUT,
-        cert_reqs="CERT_REQUIRED",
-        ca_certs=certifi.where(),
-        server_hostname=_ascii_host(parts),
-        assert_hostname=_ascii_host(parts),
-    )
+        raise InvalidRequest(checked.NO_ADDRESS, code="unfetchable") from error
 
 
 def _body(reply: urllib3.BaseHTTPResponse, url: str) -> Iterator[bytes]:

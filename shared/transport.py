@@ -8,7 +8,8 @@ three matter to an API that cannot repeat a call, so they are settled here, belo
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -38,10 +39,16 @@ class Call:
         self._stall = stall
         self._checks = checks
         self._sock: socket.socket | None = None
+        self._own: socket.socket | None = None
         self._timer = threading.Timer(total, self._expire) if total else None
         if self._timer:
             self._timer.daemon = True
             self._timer.start()
+
+    def connecting(self, sock: socket.socket) -> None:
+        """TLS comes next, and takes the socket over: what ends it is a descriptor of our own."""
+        self._let_go()
+        self._own = sock.dup()
 
     def before_send(self, sock: socket.socket) -> None:
         """The connection stands: ask a last time whether the call may be made."""
@@ -56,27 +63,57 @@ class Call:
 
     def _expire(self) -> None:
         self.expired = True
-        if self._sock is not None:
+        sock = self._sock or self._own
+        if sock is not None:
             try:
-                self._sock.shutdown(socket.SHUT_RDWR)
+                sock.shutdown(socket.SHUT_RDWR)
             except OSError:
                 return  # the other side, or the end of the call, closed it first
 
     def end(self) -> None:
         if self._timer:
             self._timer.cancel()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        own, self._own = self._own, None
+        if own is not None:
+            own.close()
 
 
 _CALL: ContextVar[Call | None] = ContextVar("call", default=None)
 
 
+@contextmanager
+def under_way(call: Call) -> Iterator[Call]:
+    """What is sent meanwhile, on connections of `Pool` and `TLSPool`, is this call."""
+    token = _CALL.set(call)
+    try:
+        yield call
+    finally:
+        call.end()
+        _CALL.reset(token)
+
+
+def _noted(sock: socket.socket) -> socket.socket:
+    if (call := _CALL.get()) is not None:
+        call.connecting(sock)
+    return sock
+
+
 class _AskingConnection(HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        return _noted(super()._new_conn())
+
     def request(self, *args: Any, **kwargs: Any) -> None:
         _ask(self)
         super().request(*args, **kwargs)
 
 
 class _AskingTLSConnection(HTTPSConnection):
+    def _new_conn(self) -> socket.socket:
+        return _noted(super()._new_conn())
+
     def request(self, *args: Any, **kwargs: Any) -> None:
         _ask(self)
         super().request(*args, **kwargs)
@@ -90,11 +127,11 @@ def _ask(connection: HTTPConnection) -> None:
         call.before_send(connection.sock)
 
 
-class _Pool(HTTPConnectionPool):
+class Pool(HTTPConnectionPool):
     ConnectionCls = _AskingConnection
 
 
-class _TLSPool(HTTPSConnectionPool):
+class TLSPool(HTTPSConnectionPool):
     ConnectionCls = _AskingTLSConnection
 
 
@@ -107,7 +144,7 @@ class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         manager: PoolManager = self.poolmanager
-        manager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
+        manager.pool_classes_by_scheme = {"http": Pool, "https": TLSPool}
 
 
 class Transport:
@@ -146,22 +183,19 @@ class Transport:
         if time.monotonic() - self._used_at > IDLE_SECONDS:
             self.drop_connections()
         call = Call(total=total, stall=stall, checks=(self._check, check))
-        token = _CALL.set(call)
         try:
-            reply = self._session.request(
-                method,
-                url,
-                timeout=(CONNECT_SECONDS, stall),
-                allow_redirects=False,
-                **kwargs,
-            )
+            with under_way(call):
+                return self._session.request(
+                    method,
+                    url,
+                    timeout=(CONNECT_SECONDS, stall),
+                    allow_redirects=False,
+                    **kwargs,
+                )
         except (requests.RequestException, OSError) as error:
             raise (Broken if call.sent else NotSent)(_in_words(error, call)) from error
         finally:
-            call.end()
-            _CALL.reset(token)
             self._used_at = time.monotonic()
-        return reply
 
     def drop_connections(self) -> None:
         for adapter in self._session.adapters.values():
