@@ -13,7 +13,7 @@ from local.postgres import Postgres
 from local.service import Service
 from local.stack_file import Addresses
 from local.valkey import Valkey
-from shared.enqueue import PUBLISH, RELEASE, UPLOAD
+from shared.enqueue import PUBLISH, RELEASE, UPLOAD, WEBHOOKS
 
 _WORKER_PATIENCE = 30.0  # a warm shutdown: what is under way may end
 
@@ -74,7 +74,7 @@ class Stack:
         )
 
     def pressroom(self) -> list[Service]:
-        workers = [self._worker(PUBLISH), self._worker(UPLOAD)]
+        workers = [self._worker(PUBLISH, RELEASE), self._worker(UPLOAD, WEBHOOKS)]
         return [self._web(), *workers, self._beat(), self._flower()]
 
     @cached_property
@@ -108,9 +108,9 @@ class Stack:
             lists_children=True,
         )
 
-    def _worker(self, queue: str) -> Service:
+    def _worker(self, queue: str, *more: str) -> Service:
         children = self._users.get("PRESSROOM_CONCURRENCY") or "2"
-        queues = f"{RELEASE},{PUBLISH}" if queue == PUBLISH else queue
+        queues = ",".join([*more, queue])
         options = ["-Q", queues, "-n", f"{queue}@%h", "--concurrency", children, "-E"]
         return Service(
             name=f"worker-{queue}",

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func, insert, literal, select
 from sqlalchemy.orm import Session
 
-from shared import accounts, media_wanted, profiles
+from shared import accounts, jobs, media_wanted, outbox, profiles
 from shared.bulk_insert import insert_rows
 from shared.config import Settings
 from shared.crypto import SecretBox
@@ -71,6 +71,8 @@ def accept_uploads(
             )
         )
     session.flush()
+    if done:
+        outbox.jobs_finished(session, [jobs.outcome(session, job)])
     return job, wanted
 
 

@@ -12,9 +12,10 @@ from shared.log import get_logger
 PUBLISH = "publish"  # short work: nothing here may take longer than a call to Postiz
 RELEASE = "release"  # what is due to the second: for the same workers, past all that waits there
 UPLOAD = "upload"  # long work: whole files
+WEBHOOKS = "webhooks"  # receivers of all kinds: consumed by the upload pool, apart from releases
 
 #: Each needs a worker.
-QUEUE_NAMES = (RELEASE, PUBLISH, UPLOAD)
+QUEUE_NAMES = (RELEASE, PUBLISH, UPLOAD, WEBHOOKS)
 
 #: Task → queue. Arguments are ids, never content.
 QUEUES = {
@@ -27,6 +28,7 @@ QUEUES = {
     "pressroom.cancel": PUBLISH,
     "pressroom.litter": PUBLISH,
     "pressroom.meet": PUBLISH,
+    "pressroom.deliver": WEBHOOKS,
     "pressroom.sweep": PUBLISH,
     "pressroom.schedules": PUBLISH,
     "pressroom.pulse": PUBLISH,
@@ -102,6 +104,9 @@ class Waker:
     def look(self, account_id: int) -> bool:
         """Something was resumed, retried or taken back on this account."""
         return self.stage(account_id) and self.wake("pressroom.cancel", account_id)
+
+    def deliver(self) -> bool:
+        return self.wake("pressroom.deliver")
 
     def release(self) -> bool:
         return self.wake("pressroom.release")

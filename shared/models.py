@@ -93,6 +93,9 @@ class Account(Base):
     healthy: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
     held: Mapped[str | None]  # why nothing is sent, None if it is
     held_key: Mapped[str | None]  # the key's hash that the hold is about
+    holds_told: Mapped[list[str]] = mapped_column(  # to webhooks, by reason and key's hash
+        default=list, server_default="{}"
+    )
     paused: Mapped[bool] = _flag()
     failures: Mapped[int] = _count()  # transient ones in a row
     retry_at: Mapped[datetime | None]  # no call before then
@@ -469,3 +472,57 @@ class Pulse(Base):
 
     name: Mapped[str] = mapped_column(primary_key=True)
     seen_at: Mapped[datetime] = _now()
+
+
+class Webhook(Base):
+    """Where somebody wants to be told of events; the secrets are encrypted."""
+
+    __tablename__ = "webhooks"
+
+    id: Mapped[int] = _id()
+    url: Mapped[str]
+    events: Mapped[list[str]]
+    profile_ids: Mapped[list[str] | None]  # whose events, None: everybody's
+    secret: Mapped[str]
+    old_secrets: Mapped[list[dict[str, Any]]] = mapped_column(  # {"secret", "until"}, still valid
+        JSONB(), default=list, server_default="[]"
+    )
+    enabled: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+    disabled_at: Mapped[datetime | None]
+    disabled_reason: Mapped[str | None]
+    failures: Mapped[int] = _count()  # attempts in a row
+    failing_since: Mapped[datetime | None]  # the first of these
+    retry_at: Mapped[datetime | None]  # no attempt before then
+    created_at: Mapped[datetime] = _now()
+    updated_at: Mapped[datetime] = _now()
+
+
+class Delivery(Base):
+    """An event that a webhook is to be told of: written in the transaction that makes it so."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        Index(
+            "ix_deliveries_due",
+            "webhook_id",
+            "next_at",
+            postgresql_where=text("state = 'pending'"),
+        ),
+        Index("ix_deliveries_webhook_id_id", "webhook_id", "id"),
+    )
+
+    id: Mapped[int] = _id()
+    webhook_id: Mapped[int] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))
+    message_id: Mapped[str]  # of the event, the same in every attempt and for every webhook
+    event: Mapped[str]
+    profile_ids: Mapped[list[str]]  # whom it is about
+    data: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(default="pending", server_default="pending")
+    attempts: Mapped[int] = _count()
+    next_at: Mapped[datetime] = _now()  # of a claimed one: when its claim is over
+    claim: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    tried: Mapped[list[dict[str, Any]]] = mapped_column(  # what became of each attempt
+        JSONB(), default=list, server_default="[]"
+    )
+    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    delivered_at: Mapped[datetime | None]

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import CursorResult, func, insert, literal, select, update
 from sqlalchemy.orm import Session
 
-from shared import media_wanted, metrics
+from shared import media_wanted, metrics, outbox
 from shared.db import after_commit
 from shared.domain.states import PostState, check_transition
 from shared.errors import ClaimLost
@@ -30,7 +30,8 @@ def move(
     claim: int | None = None,
     values: Mapping[str, Any] | None = None,
 ) -> None:
-    """Move posts from `source` to `target`, and write it into their timelines: all or none.
+    """Move posts from `source` to `target`, write it into their timelines, and have it told to
+    webhooks: all or none.
 
     Raises `IllegalTransition` where the table forbids it, and `ClaimLost` when any of them is no
     longer in `source`, or no longer under `claim`; the caller's transaction then rolls back.
@@ -50,6 +51,7 @@ def move(
     if moved.rowcount != len(ids):
         raise ClaimLost(f"{moved.rowcount} of {len(ids)} posts were still {source}")
     add_events(session, ids, event, detail)
+    outbox.posts_moved(session, ids, source, target)
 
 
 def add_events(

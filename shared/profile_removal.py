@@ -3,7 +3,7 @@
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session, aliased
 
-from shared import profiles
+from shared import profiles, webhooks
 from shared.domain.states import PostState
 from shared.errors import Conflict
 from shared.models import (
@@ -97,6 +97,7 @@ def _delete_rows(session: Session, profile_id: str) -> None:
         .where(ApiKey.profile_ids.contains([profile_id]))
         .values(profile_ids=func.array_remove(ApiKey.profile_ids, profile_id))
     )
+    webhooks.forget_profile(session, profile_id)
 
 
 def _leave_submissions(session: Session, profile_id: str) -> None:

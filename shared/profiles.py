@@ -125,6 +125,7 @@ def connect_account(
     profile.account_id, profile.key_hash = account.id, credentials.key_hash
     if probe is None or probe.code != "credentials_rejected":
         account.held, account.held_key, account.retry_at = None, None, None
+        account.holds_told = []
     session.flush()
     return account
 

@@ -26,7 +26,19 @@ from shared.models import Account, AccountMedia, Event, Job, Media, Post, Profil
 from shared.open_storage import open_storage
 from shared.publishers import PublisherFactory, Publishers
 from shared.storage import key_of
-from worker import cancel, litter, meeting, reconcile, release, stage, sweep, track, turns, upload
+from worker import (
+    cancel,
+    deliver,
+    litter,
+    meeting,
+    reconcile,
+    release,
+    stage,
+    sweep,
+    track,
+    turns,
+    upload,
+)
 from worker.bulkhead import Bulkhead
 from worker.runtime import Runtime
 
@@ -45,6 +57,7 @@ STEPS: dict[str, Callable[[Runtime, int], None]] = {
     "pressroom.cancel": cancel.cancel,
     "pressroom.litter": litter.clean,
     "pressroom.meet": meeting.meet,
+    "pressroom.deliver": lambda runtime, _: deliver.deliver(runtime),
 }
 
 

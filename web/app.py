@@ -20,6 +20,7 @@ from web.api import (
     publishing,
     schedules,
     uploads,
+    webhooks,
 )
 from web.api.resource import PREFIX, SECURITY_SCHEME
 from web.request import ApiRequest
@@ -38,6 +39,7 @@ RESOURCES = (
     accounts,
     schedules,
     keys,
+    webhooks,
 )
 
 

@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import ColumnElement, func, or_, select, true, update
 from sqlalchemy.orm import Session
 
-from shared import metrics
+from shared import metrics, outbox
 from shared.account_views import budget_state
 from shared.db import ROW_LOCK, after_commit
 from shared.domain.budget import BudgetState, free_at, learned, reserved, rolled
-from shared.errors import PressroomError
+from shared.domain.webhooks import ACCOUNT_BLOCKED, CREDENTIALS_REJECTED
+from shared.errors import CredentialsRejected, PressroomError
 from shared.log import get_logger
 from shared.models import Account, Submission
 from shared.postiz_replies import Budget
@@ -138,14 +139,34 @@ def went_wrong(
         case Unknown():
             _rest(account)
         case WaitUntil(until=until):
-            account.blocked_until = until
+            _block(session, account, until, error)
         case HoldAccount(reason=reason):
-            account.held, account.held_key, account.healthy = reason, key_hash, False
+            _hold(session, account, reason, key_hash, error)
         case Again():
             pass
         case _:  # a refusal is about the post
             account.healthy, account.failures = True, 0
     return account
+
+
+def _block(session: Session, account: Account, until: datetime, error: PressroomError) -> None:
+    """Tells of it, unless it only goes on."""
+    before, account.blocked_until = account.blocked_until, until
+    if before is None or before <= datetime.now(UTC):
+        outbox.account_trouble(session, account, ACCOUNT_BLOCKED, error)
+
+
+def _hold(
+    session: Session, account: Account, reason: str, key_hash: str | None, error: PressroomError
+) -> None:
+    """Tells of it once for each reason and key, until the settings change."""
+    account.held, account.held_key, account.healthy = reason, key_hash, False
+    told = f"{reason} {key_hash}"
+    if told not in account.holds_told:
+        account.holds_told = [*account.holds_told, told]
+        refused = reason == CredentialsRejected.code
+        event = CREDENTIALS_REJECTED if refused else ACCOUNT_BLOCKED
+        outbox.account_trouble(session, account, event, error, key_hash=key_hash)
 
 
 def _rest(account: Account) -> None:

@@ -85,10 +85,10 @@ class Bulkhead:
             mine.unlink(missing_ok=True)
 
     @contextmanager
-    def watch(self) -> Iterator[bool]:
-        """Whether this child alone keeps the watch: waits for what is due in a moment."""
+    def watch(self, name: str = WATCH) -> Iterator[bool]:
+        """Whether this child alone keeps this watch: looks after what only one needs to."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        with (self._folder / WATCH).open("w") as lock:  # given back by the system if we die
+        with (self._folder / name).open("w") as lock:  # given back by the system if we die
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -6,12 +6,12 @@ from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from shared import in_bulk, jobs, posts
+from shared import in_bulk, jobs, outbox, posts
 from shared.domain.planner import CALENDAR_AHEAD
 from shared.domain.states import DONE, PostState
 from shared.late_policy import not_too_late
 from shared.models import Account, AccountMedia, Job, JobMedia, Post, Pulse
-from worker import accounts, explain, litter, meeting, punctual, reconcile, stage, upload
+from worker import accounts, deliver, explain, litter, meeting, punctual, reconcile, stage, upload
 from worker.decisions import MAX_ATTEMPTS
 from worker.runtime import Runtime
 from worker.track import TRACKED
@@ -22,7 +22,7 @@ OPEN = [state for state in PostState if state not in DONE]
 
 
 def tick(runtime: Runtime) -> None:
-    """Every second: wake what is due to be released, and what is due for a look."""
+    """Every second: wake what is due to be released, looked at, or told to webhooks."""
     with runtime.database.transaction() as session:
         settle = _accounts_with(session, PostState.RELEASING, Post.lease_until <= func.now())
         track = [
@@ -31,10 +31,13 @@ def tick(runtime: Runtime) -> None:
             for account_id in _accounts_with(session, state, Post.track_at <= func.now())
         ]
         cancel = _accounts_with(session, PostState.CANCELLING, Post.lease_until <= func.now())
+        told = deliver.due(session)
     runtime.waker.release()
     _wake(runtime, "pressroom.reconcile", settle)
     _wake(runtime, "pressroom.track", track)
     _wake(runtime, "pressroom.cancel", cancel)
+    if told:
+        runtime.waker.deliver()
 
 
 def sweep(runtime: Runtime) -> None:
@@ -146,6 +149,8 @@ def _finish_jobs(session: Session) -> None:
         .limit(JOBS_AT_ONCE)
         .with_for_update(skip_locked=True)
     ).all()
-    for outcome in jobs.outcomes(session, unfinished):
+    ended = jobs.outcomes(session, unfinished)
+    for outcome in ended:
         outcome.job.state = outcome.state
         outcome.job.finished_at = outcome.finished_at
+    outbox.jobs_finished(session, ended)

@@ -9,7 +9,19 @@ from structlog.contextvars import bind_contextvars
 
 from shared.errors import ClaimLost
 from shared.log import get_logger
-from worker import cancel, fire, litter, meeting, reconcile, release, stage, sweep, track, upload
+from worker import (
+    cancel,
+    deliver,
+    fire,
+    litter,
+    meeting,
+    reconcile,
+    release,
+    stage,
+    sweep,
+    track,
+    upload,
+)
 from worker.app import app, bulkhead, current
 from worker.runtime import Runtime
 
@@ -61,6 +73,13 @@ def clean_account(account_id: int) -> None:
 @app.task(name="pressroom.meet", **SHORT)  # type: ignore[untyped-decorator]
 def meet_account(account_id: int) -> None:
     _ours(meeting.meet, account_id)
+
+
+@app.task(name="pressroom.deliver", **SHORT)  # type: ignore[untyped-decorator]
+def deliver_all() -> None:
+    with database_may_be_away(), bulkhead().watch("courier") as admitted:
+        if admitted:
+            deliver.deliver(current())
 
 
 @app.task(name="pressroom.tick", **SHORT)  # type: ignore[untyped-decorator]

@@ -94,7 +94,12 @@ def test_it_tells_what_is_open(own_api: Api) -> None:
     assert found["pressroom_jobs_unfinished"] == {(): 1}
     assert found["pressroom_seen_seconds_ago"][("beat",)] < 60
     assert found["pressroom_database_up"] == found["pressroom_broker_up"] == {(): 1}
-    assert set(found["pressroom_broker_messages"]) == {("release",), ("publish",), ("upload",)}
+    assert set(found["pressroom_broker_messages"]) == {
+        ("release",),
+        ("publish",),
+        ("upload",),
+        ("webhooks",),
+    }
 
 
 def test_what_is_held_back_is_not_late(own_api: Api) -> None:

@@ -39,7 +39,7 @@ def create_key(body: NewKey) -> Response:
 
 
 def _create(session: Session, body: NewKey) -> Reply:
-    _check_profiles(session, body.profile_ids)
+    check_profiles(session, body.profile_ids)
     expires_at = _future(body.expires_at)
     row, key = keys.create(
         session,
@@ -53,7 +53,7 @@ def _create(session: Session, body: NewKey) -> Reply:
     return Reply(body=shown, status=201, headers={"Location": f"/api/v1/keys/{row.id}"})
 
 
-def _check_profiles(session: Session, wanted: list[str] | None) -> None:
+def check_profiles(session: Session, wanted: list[str] | None) -> None:
     """Raises `Forbidden` for more than the caller sees, `Unprocessable` for unknown profiles."""
     if wanted is None and caller().profile_ids is not None:
         raise Forbidden("This API key is bound to profiles: name which of them the new one is for")

@@ -1,0 +1,127 @@
+"""Webhooks: their secrets, and what a caller may see and change of them."""
+
+import base64
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, delete, func, or_, true, update
+from sqlalchemy.orm import Session
+from standardwebhooks import Webhook as Signer
+
+from shared.crypto import SecretBox
+from shared.errors import Conflict
+from shared.models import Delivery, Webhook
+
+#: How long a secret that was replaced goes on signing besides the new one.
+BOTH_VALID = timedelta(hours=24)
+#: Rotating again and again must not make the header grow without end.
+MOST_SECRETS = 5
+ON_DEMAND = "switched off"
+
+
+def new_secret() -> str:
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def rotate(webhook: Webhook, box: SecretBox) -> str:
+    """The new secret, which nobody can read again; those before it stay valid for their time.
+
+    All of them: whoever rotates twice still has receivers with the first.
+    """
+    secret, now = new_secret(), datetime.now(UTC)
+    until = (now + BOTH_VALID).isoformat()
+    old = [{"secret": webhook.secret, "until": until}, *_valid(webhook, now)]
+    webhook.old_secrets = old[: MOST_SECRETS - 1]
+    webhook.secret = box.seal(secret)
+    return secret
+
+
+def _valid(webhook: Webhook, now: datetime) -> list[dict[str, str]]:
+    return [old for old in webhook.old_secrets if datetime.fromisoformat(old["until"]) > now]
+
+
+def old_secrets_until(webhook: Webhook) -> datetime | None:
+    """Until when a replaced secret signs too, None where none does."""
+    ends = [datetime.fromisoformat(old["until"]) for old in _valid(webhook, datetime.now(UTC))]
+    return max(ends, default=None)
+
+
+def valid_secrets(webhook: Webhook, box: SecretBox) -> list[str]:
+    """The newest first."""
+    old = [old["secret"] for old in _valid(webhook, datetime.now(UTC))]
+    return [box.open(sealed) for sealed in (webhook.secret, *old)]
+
+
+def headers(valid: Sequence[str], message_id: str, at: datetime, body: str) -> dict[str, str]:
+    """Of Standard Webhooks, with a signature by each secret that is valid."""
+    signatures = [Signer(secret).sign(message_id, at, body) for secret in valid]
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": " ".join(signatures),
+    }
+
+
+def seen_by(bound: Sequence[str] | None) -> ColumnElement[bool]:
+    """The webhooks that a key bound to these profiles (None: all) may see: for no others."""
+    return true() if bound is None else Webhook.profile_ids.contained_by(list(bound))
+
+
+def hearing_of(profile_ids: Sequence[str] | None) -> ColumnElement[bool]:
+    """The webhooks that hear of any of these profiles (None: of whichever)."""
+    if profile_ids is None:
+        return true()
+    overlap = Webhook.profile_ids.overlap(list(profile_ids))
+    return or_(Webhook.profile_ids.is_(None), overlap)
+
+
+def told_of(webhook: Webhook, bound: Sequence[str] | None) -> ColumnElement[bool]:
+    """The webhook's deliveries that are about nobody else than who may be heard of."""
+    limits = [limit for limit in (webhook.profile_ids, bound) if limit is not None]
+    inside = [Delivery.profile_ids.contained_by(list(limit)) for limit in limits]
+    return and_(Delivery.webhook_id == webhook.id, *inside)
+
+
+def drop_foreign(session: Session, webhook: Webhook) -> None:
+    """What waits for a webhook that has been restricted to other profiles is never sent."""
+    if webhook.profile_ids is not None:
+        foreign = ~Delivery.profile_ids.contained_by(webhook.profile_ids)
+        waiting = (Delivery.webhook_id == webhook.id, Delivery.state == "pending")
+        session.execute(update(Delivery).where(*waiting, foreign).values(state="dropped"))
+
+
+def set_enabled(webhook: Webhook, *, enabled: bool) -> None:
+    """Switched on again it begins anew, and what waits for it goes out."""
+    if enabled == webhook.enabled:
+        return
+    webhook.enabled = enabled
+    webhook.disabled_at = None if enabled else datetime.now(UTC)
+    webhook.disabled_reason = None if enabled else ON_DEMAND
+    if enabled:
+        webhook.failures, webhook.failing_since, webhook.retry_at = 0, None, None
+
+
+def redeliver(session: Session, webhook: Webhook, delivery: Delivery) -> None:
+    """Deliver it again from the beginning, under the same id. Raises `Conflict`."""
+    if not webhook.enabled:
+        raise Conflict(
+            "The webhook is disabled: switch it on first, with PATCH", code="webhook_disabled"
+        )
+    again = {"state": "pending", "attempts": 0, "next_at": func.now(), "claim": 0}
+    session.execute(
+        update(Delivery).where(Delivery.id == delivery.id).values(**again, delivered_at=None),
+        execution_options={"synchronize_session": False},
+    )
+    session.refresh(delivery)
+
+
+def forget_profile(session: Session, profile_id: str) -> None:
+    """A profile is being deleted: webhooks for it alone go, the others hear of it no more."""
+    bound = Webhook.profile_ids.contains([profile_id])
+    only = Webhook.profile_ids == [profile_id]
+    session.execute(delete(Webhook).where(only))
+    fewer = func.array_remove(Webhook.profile_ids, profile_id)
+    session.execute(update(Webhook).where(bound).values(profile_ids=fewer))
+    about = Delivery.profile_ids == [profile_id]
+    session.execute(delete(Delivery).where(about))

@@ -1,0 +1,146 @@
+"""What happens on the way of a post is told as it happens, by the worker's own steps."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from shared import accepting, profile_removal, webhooks
+from shared.crypto import SecretBox
+from shared.domain.states import PostState
+from shared.domain.webhooks import EVENTS
+from shared.models import Account, Delivery, Webhook
+from tests.receiver import Receiver, receiving
+from tests.world import KEY, World
+from worker import sweep
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as started:
+        yield started
+
+
+def listen(world: World, url: str, *profiles: str) -> str:
+    """A webhook for all events, of these profiles or of all; its secret."""
+    secret = webhooks.new_secret()
+    with world.database.transaction() as session:
+        session.add(
+            Webhook(
+                url=url,
+                events=list(EVENTS),
+                profile_ids=list(profiles) or None,
+                secret=SecretBox.from_settings(world.settings).seal(secret),
+            )
+        )
+    return secret
+
+
+def noted(world: World, event: str) -> list[dict[str, Any]]:
+    with world.database.transaction() as session:
+        query = select(Delivery.data).where(Delivery.event == event).order_by(Delivery.id)
+        return list(session.scalars(query))
+
+
+def test_a_post_is_told_from_its_schedule_to_its_end(world: World, receiver: Receiver) -> None:
+    secret = listen(world, receiver.url)
+    world.profile(key=KEY)
+    good = world.job("acme", ["hello"])
+    bad = world.job("acme", ["tired"], integration="int-tired")
+    world.until_all(PostState.PUBLISHED, good)
+    world.until_all(PostState.FAILED, bad)
+    world.until(lambda: len(receiver.heard) == 6)
+    told = [one.verified(secret) for one in receiver.heard]
+    posts = {
+        (one["type"], one["data"]["content"]) for one in told if one["type"].startswith("post")
+    }
+    assert posts == {
+        ("post.scheduled", "hello"),
+        ("post.scheduled", "tired"),
+        ("post.published", "hello"),
+        ("post.failed", "tired"),
+    }
+    [published] = [one["data"] for one in told if one["type"] == "post.published"]
+    assert published["release_url"] == world.post(good[0]).release_url
+    assert published["release_url"]
+    [failed] = [one["data"] for one in told if one["type"] == "post.failed"]
+    assert failed["error"]["code"] == "reconnect_channel"
+    jobs = [one["data"] for one in told if one["type"] == "job.completed"]
+    assert {job["total"] for job in jobs} == {1}
+    for one in receiver.heard:
+        assert KEY not in one.body
+
+
+def test_an_upload_that_is_there_already_is_a_finished_job_at_once(world: World) -> None:
+    listen(world, "http://127.0.0.1:1/")
+    world.profile(key=KEY)
+    medium = world.medium("acme", b"\x89PNG\r\n\x1a\n" + bytes(2000))
+    world.until(lambda: len(noted(world, "job.completed")) == 1)
+    with world.database.transaction() as session:
+        account = session.get_one(Account, world.account().id)
+        wanted = [accepting.Upload(media_id=medium)]
+        job, _ = accepting.accept_uploads(session, "acme", account, wanted, kind="upload")
+    sweep.sweep(world.runtime)
+    last = noted(world, "job.completed")[1:]
+    assert [(one["id"], one["state"]) for one in last] == [(str(job.id), "completed")]
+
+
+def test_a_block_is_told_once_however_often_it_is_met(world: World) -> None:
+    listen(world, "http://127.0.0.1:1/")
+    world.profile(key=KEY)
+    world.sandbox.add_fault("spontaneous_429", route="POST /posts", times=1)
+    world.job("acme", ["later"])
+    world.until(lambda: world.account().blocked_until is not None)
+    [told] = noted(world, "account.blocked")
+    assert told["blocked_until"]
+    assert (told["profile_ids"], told["error"]["code"]) == (["acme"], "rate_limited")
+    for _ in range(3):
+        sweep.sweep(world.runtime)
+        world.work()
+    assert len(noted(world, "account.blocked")) == 1
+
+
+def test_a_refused_key_is_told_once_until_the_settings_change(world: World) -> None:
+    """And only of the profiles that use it, to webhooks that may hear of them."""
+    listen(world, "http://127.0.0.1:1/", "acme")
+    listen(world, "http://127.0.0.1:1/", "beta")
+    listen(world, "http://127.0.0.1:1/")
+    world.profile("beta", key=KEY)
+    world.profile("acme", key=KEY)
+
+    def refused(times: int) -> list[dict[str, Any]]:
+        world.job("acme", ["with a refused key"])
+        world.until(lambda: len(noted(world, "credentials.rejected")) == 3 * times)
+        return noted(world, "credentials.rejected")[-3:]
+
+    world.sandbox.patch_org("acme", revoke_keys=[KEY])
+    told = refused(1)
+    assert [one["profile_ids"] for one in told] == [["acme"], ["beta"], ["acme", "beta"]]
+    assert {one["held"] for one in told} == {"credentials_rejected"}
+    world.job("acme", ["another"])
+    for _ in range(3):
+        sweep.sweep(world.runtime)
+        world.work()
+    assert len(noted(world, "credentials.rejected")) == 3
+
+    world.sandbox.patch_org("acme", add_keys=["second"])
+    world.profile("beta", key="second")
+    world.profile("acme", key="second")
+    world.sandbox.patch_org("acme", revoke_keys=["second"])
+    refused(2)
+
+
+def test_a_deleted_profile_leaves_nothing_with_webhooks(world: World) -> None:
+    listen(world, "http://127.0.0.1:1/", "acme")
+    listen(world, "http://127.0.0.1:1/", "acme", "beta")
+    listen(world, "http://127.0.0.1:1/")
+    world.profile("beta", key=KEY)
+    world.profile("acme", key=KEY)
+    world.until_all(PostState.PUBLISHED, world.job("acme", ["gone soon"]))
+    with world.database.transaction() as session:
+        profile_removal.remove(session, "acme", force=True)
+    with world.database.transaction() as session:
+        left = session.scalars(select(Webhook.profile_ids).order_by(Webhook.id)).all()
+        assert left == [["beta"], None]
+        assert session.scalars(select(Delivery.id)).all() == []

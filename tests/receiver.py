@@ -1,0 +1,102 @@
+"""A real HTTP receiver of webhooks that answers as a test says, and verifies all it is sent."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from standardwebhooks import Webhook
+
+
+@dataclass(frozen=True)
+class Say:
+    """How to answer one request; `after`: so many seconds later."""
+
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    after: float = 0.0
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One request as it came."""
+
+    headers: dict[str, str]
+    body: str
+    at: float
+
+    @property
+    def id(self) -> str:
+        return self.headers["webhook-id"]
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        read: dict[str, Any] = json.loads(self.body)
+        return read
+
+    def verified(self, secret: str) -> Any:
+        """By the published library; raises for what the secret did not sign."""
+        return Webhook(secret).verify(self.body, self.headers)
+
+
+@dataclass
+class Receiver:
+    """`answers`: of the requests to come, in their order; the last one serves all that follow."""
+
+    url: str
+    answers: list[Say]
+    heard: list[Heard] = field(default_factory=list)
+
+    def take(self, one: Heard) -> Say:
+        self.heard.append(one)
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+    @property
+    def types(self) -> list[str]:
+        return [one.payload["type"] for one in self.heard]
+
+
+def _handler(found: Callable[[], Receiver]) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            say = found().take(Heard(headers, body, time.time()))
+            time.sleep(say.after)
+            self.send_response(say.status)
+            for name, value in say.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+        def handle(self) -> None:
+            try:
+                super().handle()
+            except OSError:
+                return  # the sender gave up on us
+
+    return Handler
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+
+@contextmanager
+def receiving(answers: Sequence[Say] = (Say(),)) -> Iterator[Receiver]:
+    server = _Server(("127.0.0.1", 0), _handler(lambda: receiver))
+    receiver = Receiver(f"http://127.0.0.1:{server.server_address[1]}/hook", list(answers))
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield receiver
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -1,0 +1,251 @@
+"""Webhooks: who is told what, with a secret that is shown once, and the log of deliveries."""
+
+from typing import Any, TypeVar
+
+from flask import Response
+from pydantic import BaseModel
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from shared import addresses, outbox, webhooks
+from shared.db import ROW_LOCK
+from shared.errors import FieldError, InvalidRequest, NotFound
+from shared.media import is_id
+from shared.models import Delivery, Webhook
+from web.api.keys import check_profiles
+from web.api.resource import PREFIX, problems, resource
+from web.auth import caller, profiles_in_sight
+from web.idempotency import Reply, once
+from web.paging import PageQuery, next_cursor, number_of
+from web.schemas.common import IdPath, Page
+from web.schemas.webhooks import (
+    DeliveriesQuery,
+    DeliveryView,
+    NewWebhook,
+    PatchWebhook,
+    WebhookView,
+    WebhookWithSecret,
+    WholeDelivery,
+)
+from web.services import services
+
+api = resource("webhooks", "Being told of what happens", read="settings", write="settings")
+
+
+View = TypeVar("View", bound=BaseModel)
+
+
+class DeliveryPath(IdPath):
+    delivery_id: str
+
+
+def _facts(row: Webhook) -> dict[str, Any]:
+    return {
+        "id": str(row.id),
+        "url": row.url,
+        "events": row.events,
+        "profile_ids": row.profile_ids,
+        "enabled": row.enabled,
+        "disabled_at": row.disabled_at,
+        "disabled_reason": row.disabled_reason,
+        "failures": row.failures,
+        "failing_since": row.failing_since,
+        "old_secret_until": webhooks.old_secrets_until(row),
+        "created_at": row.created_at,
+        "updated_at": row.updated_at,
+    }
+
+
+def _with_secret(row: Webhook, secret: str) -> WebhookWithSecret:
+    return WebhookWithSecret.model_validate({**_facts(row), "secret": secret})
+
+
+@api.post("/webhooks", responses={201: WebhookWithSecret, **problems(409, 422)})
+def create_webhook(body: NewWebhook) -> Response:
+    """Have an address told of events; the secret that signs them is shown this once"""
+    _check_url(body.url)
+    return once(lambda session: _create(session, body))
+
+
+def _create(session: Session, body: NewWebhook) -> Reply:
+    wanted = body.profile_ids or profiles_in_sight(session)
+    check_profiles(session, wanted)
+    secret = webhooks.new_secret()
+    row = Webhook(
+        url=body.url,
+        events=sorted(set(body.events)),
+        profile_ids=wanted,
+        secret=services().box.seal(secret),
+        old_secrets=[],
+    )
+    session.add(row)
+    session.flush()
+    session.refresh(row)
+    place = {"Location": f"{PREFIX}/webhooks/{row.id}"}
+    return Reply(body=_with_secret(row, secret), status=201, headers=place)
+
+
+def _check_url(url: str) -> None:
+    """Raises `InvalidRequest`; where the name leads is asked again at each delivery."""
+    try:
+        addresses.require_allowed(url, allow_private=services().settings.allow_private_urls)
+    except InvalidRequest as error:
+        error.fields = (FieldError(field="url", message=error.message, code=error.code),)
+        raise
+
+
+@api.get("/webhooks", responses={200: Page[WebhookView]})
+def list_webhooks(query: PageQuery) -> Response:
+    """List the webhooks, without their secrets"""
+    with services().database.transaction() as session:
+        wanted = (
+            select(Webhook)
+            .where(
+                webhooks.seen_by(caller().profile_ids),
+                webhooks.hearing_of(profiles_in_sight(session)),
+            )
+            .order_by(Webhook.id)
+            .limit(query.limit)
+        )
+        if (after := number_of(query.cursor)) is not None:
+            wanted = wanted.where(Webhook.id > after)
+        rows = session.scalars(wanted).all()
+    onward = next_cursor(rows, query.limit, lambda row: row.id)
+    items = [WebhookView.model_validate(_facts(row)) for row in rows]
+    return Reply(body=Page[WebhookView](items=items, next_cursor=onward)).response()
+
+
+@api.get("/webhooks/<id>", responses={200: WebhookView})
+def get_webhook(path: IdPath) -> Response:
+    """Read a webhook: what it is told, and how it fares"""
+    with services().database.transaction() as session:
+        row = _visible(session, path.id)
+    return Reply(body=WebhookView.model_validate(_facts(row))).response()
+
+
+@api.patch("/webhooks/<id>", responses={200: WebhookView, **problems(422)})
+def patch_webhook(path: IdPath, body: PatchWebhook) -> Response:
+    """Change a webhook, or switch it off or on"""
+    if body.url is not None:
+        _check_url(body.url)
+    with services().database.transaction() as session:
+        row = _visible(session, path.id, lock=True)
+        _change(session, row, body)
+        row.updated_at = func.now()
+        session.flush()
+        session.refresh(row)
+    services().waker.deliver()
+    return Reply(body=WebhookView.model_validate(_facts(row))).response()
+
+
+def _change(session: Session, row: Webhook, body: PatchWebhook) -> None:
+    row.url = body.url or row.url
+    if body.events is not None:
+        row.events = sorted(set(body.events))
+    if "profile_ids" in body.model_fields_set:
+        check_profiles(session, body.profile_ids)
+        row.profile_ids = body.profile_ids
+        webhooks.drop_foreign(session, row)
+    if body.enabled is not None:
+        webhooks.set_enabled(row, enabled=body.enabled)
+
+
+@api.delete("/webhooks/<id>", responses={204: None})
+def delete_webhook(path: IdPath) -> Response:
+    """Delete a webhook and its log: nothing more is sent to it"""
+    with services().database.transaction() as session:
+        session.delete(_visible(session, path.id, lock=True))
+    return Response(status=204)
+
+
+@api.post("/webhooks/<id>/rotate", responses={200: WebhookWithSecret})
+def rotate_secret(path: IdPath) -> Response:
+    """Make a new secret, shown this once; for 24 h the old one signs too"""
+    return once(lambda session: _rotate(session, path.id))
+
+
+def _rotate(session: Session, webhook_id: str) -> Reply:
+    row = _visible(session, webhook_id, lock=True)
+    secret = webhooks.rotate(row, services().box)
+    row.updated_at = func.now()
+    session.flush()
+    session.refresh(row)
+    return Reply(body=_with_secret(row, secret))
+
+
+@api.get("/webhooks/<id>/deliveries", responses={200: Page[DeliveryView]})
+def list_deliveries(path: IdPath, query: DeliveriesQuery) -> Response:
+    """List what a webhook was told, or is to be told, with each attempt; the newest first"""
+    with services().database.transaction() as session:
+        webhook = _visible(session, path.id)
+        wanted = select(Delivery).where(webhooks.told_of(webhook, caller().profile_ids))
+        wanted = wanted.where(*_asked(query)).order_by(Delivery.id.desc()).limit(query.limit)
+        rows = session.scalars(wanted).all()
+    onward = next_cursor(rows, query.limit, lambda row: row.id)
+    items = [_shown(DeliveryView, row) for row in rows]
+    return Reply(body=Page[DeliveryView](items=items, next_cursor=onward)).response()
+
+
+def _asked(query: DeliveriesQuery) -> list[Any]:
+    asked = {Delivery.state: query.state, Delivery.event: query.event}
+    found: list[Any] = [column == value for column, value in asked.items() if value is not None]
+    before = number_of(query.cursor)
+    return found if before is None else [*found, Delivery.id < before]
+
+
+@api.get("/webhooks/<id>/deliveries/<delivery_id>", responses={200: WholeDelivery})
+def get_delivery(path: DeliveryPath) -> Response:
+    """Read a delivery with its payload"""
+    with services().database.transaction() as session:
+        row = _delivery(session, _visible(session, path.id), path.delivery_id)
+    return Reply(body=_shown(WholeDelivery, row)).response()
+
+
+@api.post(
+    "/webhooks/<id>/deliveries/<delivery_id>/redeliver",
+    responses={202: DeliveryView, **problems(409)},
+)
+def redeliver(path: DeliveryPath) -> Response:
+    """Deliver it again, under the same id"""
+    with services().database.transaction() as session:
+        webhook = _visible(session, path.id)
+        row = _delivery(session, webhook, path.delivery_id)
+        webhooks.redeliver(session, webhook, row)
+    services().waker.deliver()
+    return Reply(body=_shown(DeliveryView, row), status=202).response()
+
+
+def _shown(kind: type[View], row: Delivery) -> View:
+    payload = {"type": row.event, "timestamp": outbox.iso(row.created_at), "data": row.data}
+    return kind.model_validate(
+        {
+            "id": str(row.id),
+            "message_id": row.message_id,
+            "event": row.event,
+            "state": row.state,
+            "attempts": row.attempts,
+            "next_at": row.next_at if row.state == "pending" else None,
+            "tried": row.tried,
+            "created_at": row.created_at,
+            "delivered_at": row.delivered_at,
+            "payload": payload,
+        }
+    )
+
+
+def _visible(session: Session, webhook_id: str, *, lock: bool = False) -> Webhook:
+    row = None
+    if is_id(webhook_id):
+        row = session.get(Webhook, int(webhook_id), with_for_update=ROW_LOCK if lock else None)
+    if row is None or not caller().sees_all(row.profile_ids):
+        raise NotFound(f"There is no webhook {webhook_id!r}")
+    return row
+
+
+def _delivery(session: Session, webhook: Webhook, delivery_id: str) -> Delivery:
+    query = select(Delivery).where(webhooks.told_of(webhook, caller().profile_ids))
+    wanted = int(delivery_id) if is_id(delivery_id) else -1
+    row = session.scalar(query.where(Delivery.id == wanted))
+    if row is None:
+        raise NotFound(f"There is no delivery {delivery_id!r}")
+    return row

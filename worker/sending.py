@@ -1,0 +1,127 @@
+"""One attempt to tell a receiver of an event: signed, bounded in time, and to a checked address."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import urllib3
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NewConnectionError,
+    ReadTimeoutError,
+    SSLError,
+)
+
+from shared import checked, webhooks
+from shared.domain.webhooks import Answer
+from shared.errors import InvalidRequest, Transient
+from shared.transport import CONNECT_SECONDS, Call, under_way
+
+TOTAL_SECONDS = 10.0
+_TIMEOUT = urllib3.Timeout(connect=CONNECT_SECONDS, read=TOTAL_SECONDS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parcel:
+    """A delivery that is ours to make, with what it takes. `attempt`: the number of this one."""
+
+    id: int
+    claim: int
+    webhook_id: int
+    attempt: int
+    message_id: str
+    url: str
+    secrets: Sequence[str] = field(repr=False)
+    body: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tried:
+    """An attempt that was made, when, and how many seconds it took."""
+
+    parcel: Parcel
+    answer: Answer
+    at: datetime
+    seconds: float
+
+
+def body_of(event: str, timestamp: str | None, data: Mapping[str, object]) -> str:
+    """The same in every attempt, to the byte."""
+    payload = {"type": event, "timestamp": timestamp, "data": data}
+    return json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+
+
+def attempt(parcel: Parcel, *, allow_private: bool) -> Tried:
+    """Never raises for what a receiver or its address does: that is the answer."""
+    at, began = datetime.now(UTC), time.monotonic()
+    try:
+        answer = _post(parcel, at, allow_private=allow_private)
+    except (InvalidRequest, Transient) as error:
+        answer = Answer(error=error.message)
+    return Tried(parcel=parcel, answer=answer, at=at, seconds=time.monotonic() - began)
+
+
+def _post(parcel: Parcel, at: datetime, *, allow_private: bool) -> Answer:
+    """A connection of its own each time, so that its address is looked up and checked each time."""
+    parts = checked.parts_of(parcel.url)
+    signed = webhooks.headers(parcel.secrets, parcel.message_id, at, parcel.body)
+    headers = {
+        **checked.headers_for(parts),
+        **signed,
+        "Content-Type": "application/json",
+        "Connection": "close",
+    }
+    with closing(checked.pool_to(parts, allow_private=allow_private, timeout=_TIMEOUT)) as pool:
+        call = Call(total=TOTAL_SECONDS, stall=TOTAL_SECONDS, checks=())
+        try:
+            with under_way(call):
+                # its status is all that counts: what else it says is not read
+                reply = pool.urlopen(
+                    "POST",
+                    checked.target_of(parts),
+                    body=parcel.body.encode(),
+                    headers=headers,
+                    redirect=False,
+                    retries=False,
+                    preload_content=False,
+                )
+        except (HTTPError, OSError) as error:
+            return Answer(error=_in_words(error, call))
+        reply.close()
+        if call.expired:  # what was cut off looks like the end of the headers
+            return Answer(error=_late())
+        wish = wished(reply.headers.get("Retry-After", ""), datetime.now(UTC))
+        return Answer(status=reply.status, retry_after=wish)
+
+
+def wished(value: str, now: datetime) -> float | None:
+    """The seconds of a `Retry-After`, which may be a date; None where it is neither."""
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        return max(0.0, (parsedate_to_datetime(value).astimezone(UTC) - now).total_seconds())
+    except (ValueError, OverflowError):
+        return None
+
+
+def _late() -> str:
+    return f"no answer within {TOTAL_SECONDS:.0f} s"
+
+
+def _in_words(error: Exception, call: Call) -> str:
+    if call.expired or isinstance(error, ReadTimeoutError):
+        return _late()
+    match error:
+        case NewConnectionError():
+            return "the connection was refused"
+        case ConnectTimeoutError():
+            return f"no connection within {CONNECT_SECONDS:.0f} s"
+        case SSLError():
+            return f"TLS failed: {error}"
+        case _:
+            return "the connection broke before an answer came"
