@@ -77,9 +77,8 @@ def _deal(session: Session, schedule: Schedule, means: Means) -> WakeUps | None:
     )
     _record_missed(session, schedule, due.missed)
     schedule.next_fire_at = due.next_at
-    if due.fire_at is None or not _is_first(session, schedule, due.fire_at):
-        return None
-    return _run(session, schedule, due.fire_at, means)
+    run = due.fire_at and _first_run(session, schedule, due.fire_at)
+    return _start(session, schedule, run, means) if run else None
 
 
 def _record_missed(session: Session, schedule: Schedule, missed: Sequence[Missed]) -> None:
@@ -100,20 +99,18 @@ def _record_missed(session: Session, schedule: Schedule, missed: Sequence[Missed
         session.execute(insert(ScheduleRun).values(rows).on_conflict_do_nothing())
 
 
-def _is_first(session: Session, schedule: Schedule, fire_at: datetime) -> bool:
-    """Whether nobody has dealt with this fire time: then it is ours, and noted as started."""
+def _first_run(session: Session, schedule: Schedule, fire_at: datetime) -> ScheduleRun | None:
+    """The run of this fire time, noted as started, unless somebody has dealt with it before."""
     row = {"schedule_id": schedule.id, "fire_at": fire_at, "state": STARTED, "fire_times": 1}
-    made = insert(ScheduleRun).values(row).on_conflict_do_nothing().returning(ScheduleRun.id)
-    return session.scalar(made) is not None
+    made = insert(ScheduleRun).values(row).on_conflict_do_nothing().returning(ScheduleRun)
+    return session.scalar(made)
 
 
-def _run(session: Session, schedule: Schedule, fire_at: datetime, means: Means) -> WakeUps | None:
-    of_this = (ScheduleRun.schedule_id == schedule.id, ScheduleRun.fire_at == fire_at)
-    run = session.scalars(select(ScheduleRun).where(*of_this)).one()
+def _start(session: Session, schedule: Schedule, run: ScheduleRun, means: Means) -> WakeUps | None:
     try:
         with session.begin_nested():
             _refuse_paused(session, schedule)
-            job, wake = schedules.start(session, schedule, fire_at, means)
+            job, wake = schedules.start(session, schedule, run.fire_at, means)
     except PressroomError as error:
         _fail(run, error.code, _words(error))
         return None
