@@ -49,7 +49,6 @@ class Database:
         engine = create_engine(
             sqlalchemy_url(settings.database_url.get_secret_value()),
             hide_parameters=True,  # an error's text must not carry what was written
-            enable_from_linting=False,  # it takes the posts of a LATERAL for unconnected
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=5,

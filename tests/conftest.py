@@ -17,7 +17,7 @@ from tests.stacks import RunningStack
 from worker import accounts, upload
 from worker.decisions import backoff
 
-_MIGRATED = "migrated"
+MIGRATED = "migrated"
 
 
 def pytest_configure() -> None:
@@ -31,15 +31,15 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     folder = tmp_path_factory.mktemp("postgres")
     server = Postgres(folder=folder, port=free_port(), durable=False)
     with running(server.service(), folder / "postgres.log"):
-        server.create_database(_MIGRATED)
-        migrate(server.url(_MIGRATED))
+        server.create_database(MIGRATED)
+        migrate(server.url(MIGRATED))
         yield server
 
 
 @pytest.fixture(scope="session")
 def postgres_url(postgres: Postgres) -> str:
     """One migrated database for the whole session: what one test writes, the next one sees."""
-    postgres.create_database("session", template=_MIGRATED)
+    postgres.create_database("session", template=MIGRATED)
     return postgres.url("session")
 
 
@@ -50,7 +50,16 @@ _numbers = itertools.count(1)
 def database_url(postgres: Postgres) -> Iterator[str]:
     """A migrated database for this test alone."""
     name = f"test_{next(_numbers)}"
-    postgres.create_database(name, template=_MIGRATED)
+    postgres.create_database(name, template=MIGRATED)
+    yield postgres.url(name)
+    postgres.drop_database(name)
+
+
+@pytest.fixture(scope="module")
+def module_database_url(postgres: Postgres) -> Iterator[str]:
+    """A migrated database for the tests of one file."""
+    name = f"module_{next(_numbers)}"
+    postgres.create_database(name, template=MIGRATED)
     yield postgres.url(name)
     postgres.drop_database(name)
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.orm import Session
@@ -17,6 +17,8 @@ from worker.eligible import due
 
 #: In `Runtime.served`, before the id of a profile that had its turn in staging.
 LED = "staged:"
+#: Posts that cannot be staged for a reason of their own are looked at again after so long.
+LOOK_AGAIN = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +59,8 @@ def choose(session: Session, account: Account, served: dict[str, float]) -> list
         case Pack(posts=posts_of_call):
             served[LED + leaders[0]] = time.monotonic()
             return _locked(session, account.id, [by_id[one.id] for one in posts_of_call])
+        case None:  # media are on their way, or somebody has paused them: who ends that wakes us
+            account.plan_at = now + LOOK_AGAIN
     return []
 
 

@@ -16,15 +16,12 @@ def due(account_id: int) -> ColumnElement[bool]:
     ahead = case((Post.handoff == "staged", STAGED_AHEAD), else_=CALENDAR_AHEAD)
     wanted = func.unnest(Post.media_ids).column_valued("wanted")
     uploaded = aliased(AccountMedia)
-    missing = exists(
-        select(wanted).where(
-            ~exists().where(
-                uploaded.media_id == wanted,
-                uploaded.account_id == Post.account_id,
-                uploaded.state == "uploaded",
-            )
-        )
+    there = exists().where(
+        uploaded.media_id == wanted,
+        uploaded.account_id == Post.account_id,
+        uploaded.state == "uploaded",
     )
+    missing = select(wanted).where(~there.correlate_except(uploaded)).correlate(Post).exists()
     return and_(
         Post.account_id == account_id,
         Post.state == PostState.PENDING,
@@ -67,12 +64,9 @@ def may_go() -> ColumnElement[bool]:
 def may_call() -> ColumnElement[bool]:
     """The profile's key is of this post's account, and not held there."""
     held = and_(Account.held.is_not(None), Account.held_key.is_not_distinct_from(Profile.key_hash))
-    return _of_post(
-        Profile.id == Post.profile_id,
-        Profile.account_id == Post.account_id,
-        Account.id == Profile.account_id,
-        not_(held),
-    )
+    usable = select(Profile.id).join(Account, Account.id == Profile.account_id)
+    of_post = Profile.id == Post.profile_id, Profile.account_id == Post.account_id
+    return usable.where(*of_post, not_(held)).correlate(Post).exists()
 
 
 def _of_post(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:

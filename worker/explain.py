@@ -8,23 +8,24 @@ from shared.models import Post, Profile
 from worker.eligible import elsewhere
 
 
-def waiting(session: Session) -> None:
-    """Posts that no key of their organization can serve: shown, and left as they are."""
-    reachable = exists().where(Profile.id == Post.profile_id, Profile.account_id == Post.account_id)
+def pending(session: Session, account_id: int) -> None:
+    """Posts that the account's keys cannot send, told when there is nothing else to stage."""
     _say(
         session,
-        (Post.state == PostState.PENDING, elsewhere()),
+        (Post.account_id == account_id, Post.state == PostState.PENDING, elsewhere()),
         code="other_account",
         message="Its integration belongs to another Postiz organization than the profile's key.",
         hint="Save a key of its organization, or cancel it and publish it to another integration.",
     )
+
+
+def scheduled(session: Session) -> None:
+    """Posts that nobody looks at any more, for their profile has gone to another account."""
+    reachable = exists().where(Profile.id == Post.profile_id, Profile.account_id == Post.account_id)
+    long_due = func.now() - func.make_interval(0, 0, 0, 0, 0, 5)
     _say(
         session,
-        (
-            Post.state == PostState.SCHEDULED,
-            Post.track_at < func.now() - func.make_interval(0, 0, 0, 0, 0, 5),
-            not_(reachable),
-        ),
+        (Post.state == PostState.SCHEDULED, Post.track_at < long_due, not_(reachable)),
         code="cannot_be_followed",
         message="The profile has another Postiz account now, so this post cannot be looked at.",
         hint="Look at the channel, or save a key of its organization again.",

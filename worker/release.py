@@ -25,6 +25,8 @@ from worker.runtime import Runtime
 
 #: One child releases for so long at a time (seconds).
 TURN = 1.0
+#: What is due since so long shows that whoever keeps the watch does not keep up (seconds).
+BEHIND = 0.3
 #: From a call's being written down to its reply, and more.
 LONGEST_CALL = timedelta(minutes=2)
 
@@ -44,23 +46,44 @@ class Release:
 
 
 def release(runtime: Runtime, bulkhead: Bulkhead) -> None:
-    """Release what is due for one turn, and have what became of it read."""
-    ends = time.monotonic() + TURN
-    touched: set[int] = set()
-    with bulkhead.watch() as patient:
-        while time.monotonic() < ends:
-            due, pause = turns.whose(runtime)
-            released = {one.account_id for one in due if _take_turn(runtime, bulkhead, one, ends)}
-            touched |= released
-            if released:
-                continue
-            if pause is None or not patient:
-                break
-            time.sleep(min(pause, TURN))
-        else:
-            runtime.waker.release()
+    """Release what is due, and have what became of it read.
+
+    One child of the pool keeps the watch for a turn: it waits for what is due next. The others only
+    help where it falls behind, or hangs, and go on to other work.
+    """
+    with bulkhead.watch() as alone:
+        touched = _watch(runtime, bulkhead) if alone else _help(runtime, bulkhead)
     for account_id in touched:
         runtime.waker.settle(account_id)
+
+
+def _watch(runtime: Runtime, bulkhead: Bulkhead) -> set[int]:
+    """The accounts of which posts were released in this turn."""
+    ends = time.monotonic() + TURN
+    touched: set[int] = set()
+    while time.monotonic() < ends:
+        due, pause = turns.whose(runtime)
+        released = {one.account_id for one in due if _take_turn(runtime, bulkhead, one, ends)}
+        touched |= released
+        if not released and pause is None:
+            return touched
+        if not released and pause is not None:
+            time.sleep(min(pause, TURN))
+    runtime.waker.release()
+    return touched
+
+
+def _help(runtime: Runtime, bulkhead: Bulkhead) -> set[int]:
+    """The same, as long as anything is due that should be out already."""
+    ends = time.monotonic() + TURN
+    touched: set[int] = set()
+    while time.monotonic() < ends:
+        due, _ = turns.whose(runtime, late_by=BEHIND)
+        released = {one.account_id for one in due if _take_turn(runtime, bulkhead, one, ends)}
+        if not released:
+            return touched
+        touched |= released
+    return touched
 
 
 def _take_turn(runtime: Runtime, bulkhead: Bulkhead, due: Due, ends: float) -> bool:

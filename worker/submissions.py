@@ -14,7 +14,7 @@ from shared.domain.states import PostState
 from shared.errors import Paused
 from shared.models import Account, Post, Profile, Submission
 from shared.postiz_calls import Element
-from worker import accounts
+from worker import accounts, explain
 from worker.choosing import Chosen, choose
 from worker.eligible import may_go
 from worker.runtime import Runtime
@@ -44,17 +44,23 @@ def prepare(runtime: Runtime, account_id: int) -> Call | None:
         if account is None:
             return None
         chosen = choose(session, account, runtime.served)
-        soonest = min((one.post.publish_at for one in chosen), default=None)
-        if soonest is None or not accounts.reserve_call(session, account, due_at=soonest):
-            accounts.give_back(session, account)
-            return None
-        return _write_down(session, account, chosen, lease)
+        if not chosen:
+            explain.pending(session, account_id)
+        elif accounts.reserve_call(session, account, due_at=_soonest(chosen)):
+            return _write_down(session, account, chosen, lease)
+        accounts.give_back(session, account)
+        return None
+
+
+def _soonest(chosen: Sequence[Chosen]) -> datetime:
+    return min(one.post.publish_at for one in chosen)
 
 
 def ask_again(runtime: Runtime, call: Call) -> None:
     """The last question before the first byte: may each post still go, and with this very key?
 
-    Raises `Paused` if not."""
+    Raises `Paused` if not.
+    """
     with runtime.database.transaction() as session:
         same_key = exists().where(
             Profile.id == Post.profile_id, Profile.key_hash.is_not_distinct_from(call.key_hash)

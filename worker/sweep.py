@@ -46,7 +46,7 @@ def sweep(runtime: Runtime) -> None:
         stage.rescue(session, runtime.settings.lease_seconds)
         posts.follow_accounts(session)
         in_bulk.tidy(session)
-        explain.waiting(session)
+        explain.scheduled(session)
         reconcile.give_up_unreachable(session, runtime.settings.outcome_unknown_seconds)
     punctual.enforce(runtime)
     with runtime.database.transaction() as session:

@@ -1,5 +1,6 @@
 """Turns: who has a post to release, and when its server has a free moment for it."""
 
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -13,9 +14,15 @@ from worker.bulkhead import suspect_servers
 from worker.eligible import may_go
 from worker.runtime import Runtime
 
+#: How far ahead a child looks that waits for what is due next (seconds).
+AHEAD = 1.0
 
-def whose(runtime: Runtime) -> tuple[list[Due], float | None]:
-    """Who may release a post now, and the seconds until a server that is busy has a free moment."""
+
+def whose(runtime: Runtime, *, late_by: float = 0.0) -> tuple[list[Due], float | None]:
+    """Who may release a post now, and the seconds until the next one may, if that is soon.
+
+    `late_by`: only who could have done so that many seconds ago.
+    """
     with runtime.database.transaction() as session:
         rows = session.execute(_due()).all()
         bad = suspect_servers(session)
@@ -29,27 +36,28 @@ def whose(runtime: Runtime) -> tuple[list[Due], float | None]:
             suspect=row.failures > 0 or row.server in bad,
         )
         for row in rows
-        if row.free_in <= 0
+        if row.waits <= -late_by
     ]
-    busy = [float(row.free_in) for row in rows if row.free_in > 0]
-    return one_per_server(free, runtime.served), min(busy, default=None)
+    pauses = [float(row.waits) for row in rows if row.waits > 0]
+    return one_per_server(free, runtime.served), min(pauses, default=None)
 
 
 @cache
 def _due() -> Select[Any]:
-    """Each profile with a post to release, since when, and in how many seconds its server is free.
+    """Each profile with a post to release at once or soon, since when, and how long it has to wait.
 
     By a look into the index for each profile: what waits behind the first costs nothing.
     """
     first = (
         select(Post.release_at)
-        .where(Post.account_id == Profile.account_id, Post.profile_id == Profile.id, ready())
+        .where(Post.account_id == Profile.account_id, Post.profile_id == Profile.id)
+        .where(ready(ahead=AHEAD))
         .order_by(Post.release_at)
         .limit(1)
         .correlate(Profile)
         .lateral()
     )
-    free_in = func.extract("epoch", Server.next_write_at - func.clock_timestamp())
+    moment = func.greatest(first.c.release_at, func.coalesce(Server.next_write_at, func.now()))
     return (
         select(
             Profile.id,
@@ -57,7 +65,7 @@ def _due() -> Select[Any]:
             Account.server,
             Account.failures,
             first.c.release_at,
-            func.coalesce(free_in, 0.0).label("free_in"),
+            func.extract("epoch", moment - func.clock_timestamp()).label("waits"),
         )
         .join(Account, Account.id == Profile.account_id)
         .outerjoin(Server, Server.server == Account.server)
@@ -67,11 +75,11 @@ def _due() -> Select[Any]:
 
 
 @cache
-def ready() -> ColumnElement[bool]:
-    """Which staged posts may be released now."""
+def ready(*, ahead: float = 0.0) -> ColumnElement[bool]:
+    """Which staged posts may be released now, or within so many seconds."""
     return and_(
         Post.state == PostState.STAGED,
-        Post.release_at <= func.now(),
+        Post.release_at <= func.now() + timedelta(seconds=ahead),
         Post.next_at <= func.now(),
         may_go(),
     )

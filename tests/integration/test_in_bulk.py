@@ -1,7 +1,6 @@
 """Many posts taken back, or tried again, at once: in batches, beside workers, and only once."""
 
 import threading
-import time
 
 import pytest
 from sqlalchemy import insert, select
@@ -72,9 +71,9 @@ def cancelled(world: World) -> int:
 
 def test_what_is_being_released_is_taken_back_when_that_came_to_nothing(world: World) -> None:
     world.profile(key=KEY)
-    ids = world.job("acme", ["on its way"], in_seconds=2)
+    ids = world.job("acme", ["on its way"], in_seconds=600)
     world.until_all(PostState.STAGED, ids)
-    time.sleep(2.5)
+    world.due_now(ids)
     one = world.claim_release()
     changed = in_bulk.cancel(world.database, EVERYTHING)
     assert changed.posts == 1

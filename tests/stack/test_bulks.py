@@ -1,0 +1,57 @@
+"""Bulks through the whole stack: few counted calls, on time, and as the dry run said."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.bulks import Press, percentile, press, spread
+
+PACE = {"PRESSROOM_WRITES_PER_SECOND": "25", "PRESSROOM_SETTLE_SECONDS": "5"}
+#: Tells working from broken on a machine with other work to do; `make bench` holds the promise.
+NOT_BROKEN = 15.0
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Press]:
+    with press(tmp_path_factory.mktemp("bulks"), ["plenty", "scarce"], **PACE) as running:
+        running.sandboxes["scarce"].admin.patch_org("org", limit=3)
+        yield running
+
+
+def test_bulks_go_out_as_planned(one: Press) -> None:
+    """500 posts at once with a budget of 90, and 500 times with a budget of 3, side by side."""
+    at_once = [datetime.now(UTC).replace(microsecond=0)] * 250
+    both = {"integration_ids": ["int-one", "int-two"]}
+    planned = {
+        "plenty": one.bulk("plenty", at_once, query="?dry_run=true", **both)["plan"],
+        "scarce": one.bulk(
+            "scarce", times := spread(500, first_in=30, seconds=50), query="?dry_run=true"
+        )["plan"],
+    }
+    jobs = {
+        "plenty": one.bulk("plenty", at_once, **both)["job"]["id"],
+        "scarce": one.bulk("scarce", times)["job"]["id"],
+    }
+    for profile, job in jobs.items():
+        one.wait_until_published(profile, job)
+        agrees(one, profile, planned[profile])
+    late = one.lateness("scarce", jobs["scarce"])
+    assert late[0] > -0.05  # never early
+    assert percentile(late, 0.99) < NOT_BROKEN
+    accepted = sorted(post["publish_at"] for post in one.posts("scarce", jobs["scarce"]))
+    assert accepted == sorted(row["publish_at"] for row in planned["scarce"]["rows"])
+
+
+def agrees(one: Press, profile: str, plan: dict[str, Any]) -> None:
+    calls = one.counted_calls(profile)
+    assert {call["status"] for call in calls} == {201}  # no 429, and none in vain
+    assert len(calls) == plan["counted_calls"] <= 3
+    assert plan["posts"] == 500
+    assert plan["handoff"] == {"calendar": 0, "staged": 500}
+    assert plan["late_posts"] == 0
+    sends = [send["time"] for send in one.sandboxes[profile].admin.sends()]
+    assert len(sends) == 500
+    off = datetime.fromtimestamp(max(sends), UTC) - datetime.fromisoformat(plan["finishes_at"])
+    assert abs(off) < timedelta(seconds=NOT_BROKEN)
