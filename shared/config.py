@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from shared import redaction
 
+#: What unclear calls and failed posts left behind in Postiz is looked for, for a day.
+SHORTEST_RETENTION_DAYS = 2
+
 
 def _split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
@@ -33,6 +36,10 @@ class Settings(BaseModel):
 
     metrics_dir: Path | None = Field(None, alias="PRESSROOM_METRICS_DIR")
     metrics_token: SecretStr | None = Field(None, alias="PRESSROOM_METRICS_TOKEN")
+    media_retention_days: float = Field(90, alias="PRESSROOM_MEDIA_RETENTION_DAYS")
+    event_retention_days: float = Field(90, alias="PRESSROOM_EVENT_RETENTION_DAYS")
+    job_retention_days: float = Field(365, alias="PRESSROOM_JOB_RETENTION_DAYS")
+    idempotency_retention_days: float = Field(2, alias="PRESSROOM_IDEMPOTENCY_RETENTION_DAYS", ge=1)
 
     settle_seconds: float = Field(60, alias="PRESSROOM_SETTLE_SECONDS", ge=0)
     unknown_release_seconds: float = Field(90, alias="PRESSROOM_UNKNOWN_RELEASE_SECONDS", ge=0)
@@ -57,6 +64,13 @@ class Settings(BaseModel):
     @classmethod
     def _empty_is_absent(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("media_retention_days", "event_retention_days", "job_retention_days")
+    @classmethod
+    def _is_for_ever_or_long_enough(cls, value: float) -> float:
+        if value and value < SHORTEST_RETENTION_DAYS:
+            raise ValueError(f"must be 0, for ever, or at least {SHORTEST_RETENTION_DAYS} days")
+        return value
 
     @field_validator("postiz_api_url")
     @classmethod

@@ -31,6 +31,7 @@ QUEUES = {
     "pressroom.deliver": WEBHOOKS,
     "pressroom.sweep": PUBLISH,
     "pressroom.schedules": PUBLISH,
+    "pressroom.clean": UPLOAD,
     "pressroom.pulse": PUBLISH,
 }
 #: A wake-up that waited this long is not needed: the sweep has sent another (seconds).

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Collection
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Boolean, func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from shared import files
 from shared.db import Database
 from shared.domain.medium import Medium
 from shared.errors import InvalidRequest, NotFound
@@ -26,13 +27,15 @@ def add_file(
     without a row: deleting it could take it from a twin that has committed meanwhile.
     """
     key = key_of(profile_id, received.sha256)
+    files.lock(session, key)
+    again = {"storage_key": key, "used_at": func.now(), "removed_at": None}
     row = insert(Media).values(profile_id=profile_id, storage_key=key, **_columns(received))
-    unique = row.on_conflict_do_nothing(index_elements=["profile_id", "sha256"])
-    new = session.scalar(unique.returning(Media.id))
-    if new is not None or not storage.exists(key):
+    same = row.on_conflict_do_update(index_elements=["profile_id", "sha256"], set_=again)
+    is_new = literal_column("xmax = 0", Boolean)  # what was there already has been updated
+    media_id, new = session.execute(same.returning(Media.id, is_new)).one()
+    if not storage.exists(key):
         received.keep(profile_id)
-    same = (Media.profile_id == profile_id, Media.sha256 == received.sha256)
-    return session.scalars(select(Media).where(*same)).one(), new is None
+    return session.get_one(Media, media_id, populate_existing=True), not new
 
 
 def _columns(received: Received) -> dict[str, Any]:
@@ -60,7 +63,9 @@ def add_url(session: Session, profile_id: str, url: str) -> Media:
 def known(session: Session, profile_id: str, ids: Collection[str]) -> dict[str, Medium]:
     """Which of `ids` are media of the profile, by the ids as they were given."""
     numbers = {int(text) for text in ids if is_id(text)}
-    query = select(Media).where(Media.profile_id == profile_id, Media.id.in_(numbers))
+    query = select(Media).where(
+        Media.profile_id == profile_id, Media.id.in_(numbers), Media.removed_at.is_(None)
+    )
     return {str(row.id): _medium(row) for row in session.scalars(query)}
 
 
@@ -105,7 +110,7 @@ def fetch(
     if media.storage_key is not None:
         return
     if media.source_url is None:
-        raise InvalidRequest("This medium has neither a file nor an address")
+        raise InvalidRequest("The file of this medium was removed. Upload it again")
     with storage.receive() as incoming:
         receiver = Receiver(incoming)
         for piece in read_url(media.source_url, allow_private=allow_private):
@@ -124,7 +129,9 @@ def _get(session: Session, media_id: int) -> Media:
 
 
 def _record(session: Session, media: Media, received: Received) -> None:
+    files.lock(session, key_of(media.profile_id, received.sha256))
     media.storage_key = received.keep(media.profile_id)
+    media.removed_at = None
     for name, value in _columns(received).items():
         if name not in {"sha256", "name"}:
             setattr(media, name, value)

@@ -1,21 +1,27 @@
 """Which media an account needs in its Postiz: a row for each is the job of uploading it."""
 
 from collections.abc import Collection
+from datetime import timedelta
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.domain.states import PostState
-from shared.models import AccountMedia, Post
+from shared.errors import Unprocessable
+from shared.models import AccountMedia, Media, Post
 
 
 def want(
     session: Session, media_ids: Collection[int], profile_id: str, account_id: int
 ) -> list[AccountMedia]:
-    """Rows for `media_ids`, in their order; one that failed before is tried again."""
+    """Rows for `media_ids`, in their order; one that failed before is tried again.
+
+    Raises `Unprocessable` for media that are removed; until we commit, none of these will be.
+    """
     if not media_ids:
         return []
+    use(session, media_ids)
     again = {"state": "pending", "attempts": 0, "next_at": func.now(), "profile_id": profile_id}
     ordered = sorted(set(media_ids))  # in one order, so that two requests cannot deadlock
     session.execute(
@@ -34,6 +40,23 @@ def want(
     )
     rows = {row.media_id: row for row in found}
     return [rows[media_id] for media_id in media_ids]
+
+
+def use(session: Session, media_ids: Collection[int]) -> None:
+    """Note, at most once an hour, that something wants these media; none goes until we commit.
+
+    Raises `Unprocessable` for those that are removed.
+    """
+    # in one order, so that no two requests can deadlock
+    wanted = select(Media.id).where(Media.id.in_(media_ids)).order_by(Media.id)
+    stale = Media.used_at < func.now() - timedelta(hours=1)
+    due = session.scalars(wanted.where(stale).with_for_update(key_share=True)).all()
+    session.execute(update(Media).where(Media.id.in_(due)).values(used_at=func.now()))
+    held = wanted.where(Media.removed_at.is_(None)).with_for_update(read=True, key_share=True)
+    gone = set(media_ids) - set(session.scalars(held))
+    if gone:
+        named = ", ".join(str(each) for each in sorted(gone))
+        raise Unprocessable(f"These media were removed, upload them again: {named}")
 
 
 #: What waited for the account that the profile has left waits for its new one. `:profile`, `:to`.

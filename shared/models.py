@@ -133,10 +133,19 @@ class Server(Base):
 
 
 class Media(Base):
-    """A stored file of a profile."""
+    """A stored file of a profile. Once its retention is over the file goes, the row stays."""
 
     __tablename__ = "media"
-    __table_args__ = (UniqueConstraint("profile_id", "sha256"),)
+    __table_args__ = (
+        UniqueConstraint("profile_id", "sha256"),
+        Index("ix_media_used_at", "used_at", postgresql_where=text("removed_at IS NULL")),
+        Index(
+            "ix_media_going",
+            "removed_at",
+            postgresql_where=text("removed_at IS NOT NULL AND storage_key IS NOT NULL"),
+        ),
+        Index("ix_media_storage_key", "storage_key"),
+    )
 
     id: Mapped[int] = _id()
     profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"))
@@ -151,6 +160,8 @@ class Media(Base):
     name: Mapped[str | None]
     storage_key: Mapped[str | None]
     source_url: Mapped[str | None]
+    used_at: Mapped[datetime] = _now()  # when something last wanted it, or was seen to need it
+    removed_at: Mapped[datetime | None]  # from then on nothing may want it
     created_at: Mapped[datetime] = _now()
 
 
@@ -188,6 +199,14 @@ class Job(Base):
     __tablename__ = "jobs"
     __table_args__ = (
         Index("ix_jobs_unfinished", "id", postgresql_where=text("finished_at IS NULL")),
+        Index(
+            "ix_jobs_finished_at", "finished_at", postgresql_where=text("finished_at IS NOT NULL")
+        ),
+        Index(
+            "ix_jobs_timeline",
+            "finished_at",
+            postgresql_where=text("finished_at IS NOT NULL AND NOT timeline_pruned"),
+        ),
     )
 
     id: Mapped[int] = _id()
@@ -199,6 +218,7 @@ class Job(Base):
     external_id: Mapped[str | None]
     paused: Mapped[bool] = _flag()
     total: Mapped[int] = _count()
+    timeline_pruned: Mapped[bool] = _flag()
     created_at: Mapped[datetime] = _now()
     updated_at: Mapped[datetime] = _now()
     finished_at: Mapped[datetime | None]
@@ -316,6 +336,7 @@ class Submission(Base):
         Index("ix_submissions_server_sent_at", "server", "sent_at"),
         Index("ix_submissions_open", "sent_at", postgresql_where=text("state = 'sending'")),
         Index("ix_submissions_litter_at", "litter_at"),
+        Index("ix_submissions_sent_at", "sent_at"),
     )
 
     id: Mapped[int] = _id()
@@ -418,6 +439,7 @@ class ScheduleRun(Base):
     __table_args__ = (
         UniqueConstraint("schedule_id", "fire_at"),
         Index("ix_schedule_runs_schedule_id_id", "schedule_id", "id"),
+        Index("ix_schedule_runs_created_at", "created_at"),
     )
 
     id: Mapped[int] = _id()

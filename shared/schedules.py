@@ -53,7 +53,9 @@ def save_content(session: Session, schedule: Schedule, content: Content, means: 
     schedule.body = scheduled.kept(content)
     schedule.media_ids = scheduled.media_ids(content)
     due = next_after(schedule, clock(session))
-    return _check(session, schedule, content, range(length), due, means)
+    checked = _check(session, schedule, content, range(length), due, means)
+    media_wanted.use(session, schedule.media_ids)
+    return checked
 
 
 def _position(schedule: Schedule, playlist: Playlist) -> int:

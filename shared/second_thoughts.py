@@ -1,6 +1,7 @@
 """What a person may still change about a post: take it back, or have it tried again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
@@ -14,6 +15,11 @@ from shared.models import AccountMedia, Handover, Job, JobMedia, Post, Profile
 AT_ONCE = (PostState.PENDING,)
 BY_A_WORKER = (PostState.STAGING, PostState.STAGED, PostState.SCHEDULED, PostState.DRAFT)
 CAN_BE_TAKEN_BACK = AT_ONCE + BY_A_WORKER
+_REOPENED: Mapping[str, Any] = {
+    "finished_at": None,
+    "timeline_pruned": False,
+    "updated_at": func.now(),
+}
 MAY_BE_LIVE = (
     "It was handed to Postiz and may be on the network. Look at the channel; if it is not there, "
     'say so: {"confirm_not_published": true}'
@@ -104,7 +110,7 @@ def again(session: Session, ids: Sequence[int]) -> None:
         wanted = {row[2] for row in rows if row[0] == profile_id}
         media_wanted.want(session, sorted(wanted), profile_id, account_id)
     reopened = exists().where(Post.id.in_(ids), Post.job_id == Job.id)
-    session.execute(update(Job).where(reopened).values(finished_at=None, updated_at=func.now()))
+    session.execute(update(Job).where(reopened).values(_REOPENED))
 
 
 def retry_uploads(session: Session, job: Job) -> list[int]:
@@ -122,6 +128,5 @@ def retry_uploads(session: Session, job: Job) -> list[int]:
     ).all()
     if not failed:
         raise Conflict("The job has no failed uploads")
-    reopened = update(Job).where(Job.id == job.id)
-    session.execute(reopened.values(finished_at=None, updated_at=func.now()))
+    session.execute(update(Job).where(Job.id == job.id).values(_REOPENED))
     return list(failed)

@@ -22,7 +22,7 @@ from shared.crypto import SecretBox
 from shared.db import Database
 from shared.domain.states import PostState
 from shared.enqueue import Waker
-from shared.models import Account, AccountMedia, Event, Job, Media, Post, Profile
+from shared.models import Account, AccountMedia, Event, Job, Media, Post, Profile, Schedule
 from shared.open_storage import open_storage
 from shared.publishers import PublisherFactory, Publishers
 from shared.storage import key_of
@@ -107,6 +107,21 @@ CHANNELS: list[dict[str, Any]] = [
     {"id": "int-tired", "name": "Tired Chan", "identifier": "mastodon", "refresh_needed": True},
 ]
 SECRET_KEY = Fernet.generate_key().decode()
+
+
+def a_schedule(media_ids: list[int]) -> Schedule:
+    """Of `acme`, daily, not yet due."""
+    return Schedule(
+        profile_id="acme",
+        name="daily",
+        cron="0 9 * * *",
+        timezone="UTC",
+        kind="playlist",
+        body={},
+        items=len(media_ids),
+        media_ids=media_ids,
+        misfire_grace_seconds=3600,
+    )
 
 
 @dataclass

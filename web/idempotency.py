@@ -4,12 +4,11 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 from flask import Response, request
 from pydantic import BaseModel
-from sqlalchemy import delete, func, select, text, tuple_
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from shared.errors import Conflict, FieldError, InvalidRequest, Unprocessable
@@ -21,9 +20,6 @@ HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
 UNDER_WAY = "still_under_way"
 MAX_LENGTH = 255
-#: Longer than the 24 h that are promised; rows older than this go at the next request with a key.
-KEPT = timedelta(hours=48)
-_PRUNED_AT_ONCE = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +102,6 @@ def _lock(session: Session, key: str, request_hash: str) -> Response | None:
 
 
 def _remember(session: Session, key: str, request_hash: str, reply: Reply) -> None:
-    _prune(session)
     session.add(
         IdempotencyKey(
             api_key_id=caller().key_id,
@@ -117,15 +112,3 @@ def _remember(session: Session, key: str, request_hash: str, reply: Reply) -> No
             body=services().box.seal(reply.text()),
         )
     )
-
-
-def _prune(session: Session) -> None:
-    """Delete some expired rows; those that another request is deleting are left to it."""
-    row = tuple_(IdempotencyKey.api_key_id, IdempotencyKey.key)
-    expired = (
-        select(IdempotencyKey.api_key_id, IdempotencyKey.key)
-        .where(IdempotencyKey.created_at < func.now() - KEPT)
-        .limit(_PRUNED_AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    session.execute(delete(IdempotencyKey).where(row.in_(expired)))

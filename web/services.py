@@ -46,13 +46,11 @@ class Services:
         database = Database.connect(settings, pool_size=POOL_SIZE)
         box = SecretBox.from_settings(settings)
         publishers = Publishers(PublisherFactory(database, settings, box))
-        storage = open_storage(settings.media_url)
-        storage.remove_abandoned()
         return cls(
             settings=settings,
             database=database,
             box=box,
-            storage=storage,
+            storage=open_storage(settings.media_url),
             broker=invalidation.connect(redis_url),
             waker=enqueue.Waker(enqueue.sender(redis_url)),
             publishers=publishers,

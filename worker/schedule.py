@@ -14,4 +14,5 @@ ENTRIES = {
     "sweep": _every("pressroom.sweep", 2.0, PUBLISH),
     "schedules": _every("pressroom.schedules", 1.0, PUBLISH),
     **{f"pulse-{queue}": _every("pressroom.pulse", 10.0, queue, queue) for queue in QUEUE_NAMES},
+    "clean": _every("pressroom.clean", 300.0, UPLOAD),
 }

@@ -12,6 +12,7 @@ from shared.log import get_logger
 from worker import (
     cancel,
     deliver,
+    clean,
     fire,
     litter,
     meeting,
@@ -98,6 +99,12 @@ def sweep_all() -> None:
 def fire_schedules() -> None:
     with database_may_be_away():
         fire.fire_due(current())
+
+
+@app.task(name="pressroom.clean", **LONG)  # type: ignore[untyped-decorator]
+def clean_up() -> None:
+    with database_may_be_away():
+        clean.clean(current())
 
 
 @app.task(name="pressroom.pulse", **SHORT)  # type: ignore[untyped-decorator]

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from shared import profile_removal, profiles
+from shared import files, profile_removal, profiles
 from shared.connect import Probe
 from shared.errors import Conflict, Forbidden
 from shared.models import Profile
@@ -141,9 +141,9 @@ def delete_profile(path: IdPath, query: DeleteQuery) -> Response:
     """
     with services().database.transaction() as session:
         version = profiles.get(session, visible(path.id)).settings_version
-        files = profile_removal.remove(session, path.id, force=query.force)
-    for key in files:
-        services().storage.delete(key)
+        keys = profile_removal.remove(session, path.id, force=query.force)
+    for key in keys:
+        files.remove(services().database, services().storage, key)
     services().settings_changed(path.id, version + 1)
     return Response(status=204)
 
