@@ -1,6 +1,6 @@
 """What beat sends: a clock, and nothing else. What is due is decided in the database."""
 
-from shared.enqueue import PUBLISH, QUEUE_NAMES, RELEASE
+from shared.enqueue import PUBLISH, QUEUE_NAMES, RELEASE, UPLOAD
 
 
 def _every(task: str, seconds: float, queue: str, *args: object) -> dict[str, object]:
