@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from shared import orders, scheduled
+from shared import media_wanted, orders, scheduled
 from shared.bodies import Playlist
 from shared.config import Settings
 from shared.crypto import SecretBox
