@@ -39,6 +39,7 @@ class Settings(BaseModel):
     media_retention_days: float = Field(90, alias="PRESSROOM_MEDIA_RETENTION_DAYS")
     event_retention_days: float = Field(90, alias="PRESSROOM_EVENT_RETENTION_DAYS")
     job_retention_days: float = Field(365, alias="PRESSROOM_JOB_RETENTION_DAYS")
+    delivery_retention_days: float = Field(30, alias="PRESSROOM_DELIVERY_RETENTION_DAYS")
     idempotency_retention_days: float = Field(2, alias="PRESSROOM_IDEMPOTENCY_RETENTION_DAYS", ge=1)
 
     settle_seconds: float = Field(60, alias="PRESSROOM_SETTLE_SECONDS", ge=0)
@@ -65,7 +66,12 @@ class Settings(BaseModel):
     def _empty_is_absent(cls, value: object) -> object:
         return None if value == "" else value
 
-    @field_validator("media_retention_days", "event_retention_days", "job_retention_days")
+    @field_validator(
+        "media_retention_days",
+        "event_retention_days",
+        "job_retention_days",
+        "delivery_retention_days",
+    )
     @classmethod
     def _is_for_ever_or_long_enough(cls, value: float) -> float:
         if value and value < SHORTEST_RETENTION_DAYS:

@@ -531,6 +531,7 @@ class Delivery(Base):
             postgresql_where=text("state = 'pending'"),
         ),
         Index("ix_deliveries_webhook_id_id", "webhook_id", "id"),
+        Index("ix_deliveries_ended", "created_at", postgresql_where=text("state <> 'pending'")),
     )
 
     id: Mapped[int] = _id()

@@ -11,6 +11,7 @@ from shared.config import Settings
 from shared.domain.states import PostState
 from shared.models import (
     AccountMedia,
+    Delivery,
     Event,
     Handover,
     IdempotencyKey,
@@ -90,6 +91,16 @@ def runs(session: Session, settings: Settings) -> int:
     return _deleted(session, delete(ScheduleRun).where(ScheduleRun.id.in_(some)))
 
 
+def deliveries(session: Session, settings: Settings) -> int:
+    """To webhooks: what is still to be delivered stays."""
+    if not settings.delivery_retention_days:
+        return 0
+    old = Delivery.created_at < _before(settings.delivery_retention_days)
+    query = select(Delivery.id).where(old, Delivery.state != "pending")
+    some = query.limit(BATCH).with_for_update(skip_locked=True)
+    return _deleted(session, delete(Delivery).where(Delivery.id.in_(some)))
+
+
 #: Each deletes a batch, and returns 0 once there is nothing left for it.
 STEPS: dict[str, Callable[[Session, Settings], int]] = {
     "idempotency keys": idempotency_keys,
@@ -97,6 +108,7 @@ STEPS: dict[str, Callable[[Session, Settings], int]] = {
     "jobs": jobs,
     "submissions": submissions,
     "runs of schedules": runs,
+    "deliveries": deliveries,
 }
 
 

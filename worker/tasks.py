@@ -11,8 +11,8 @@ from shared.errors import ClaimLost
 from shared.log import get_logger
 from worker import (
     cancel,
-    deliver,
     clean,
+    deliver,
     fire,
     litter,
     meeting,

@@ -13,6 +13,7 @@ from shared.config import read_settings
 from shared.models import (
     AccountMedia,
     Base,
+    Delivery,
     Event,
     Handover,
     IdempotencyKey,
@@ -21,6 +22,7 @@ from shared.models import (
     Post,
     ScheduleRun,
     Submission,
+    Webhook,
 )
 from tests.api import FILES
 from tests.world import KEY, World, a_schedule
@@ -254,6 +256,31 @@ def test_what_became_of_old_fire_times_goes(acme: World) -> None:
         assert session.scalars(select(ScheduleRun.id)).all() == [1]
 
 
+def test_deliveries_go_but_for_those_that_are_still_to_be_made(acme: World) -> None:
+    with acme.database.transaction() as session:
+        webhook = Webhook(url="http://a.b", events=[], profile_ids=None, secret="x")
+        session.add(webhook)
+        session.flush()
+        for number, (state, days) in enumerate(
+            [("pending", 31), ("delivered", 31), ("failed", 31), ("delivered", 29)]
+        ):
+            session.add(
+                Delivery(
+                    webhook_id=webhook.id,
+                    message_id=f"m{number}",
+                    event="post.published",
+                    profile_ids=["acme"],
+                    data={},
+                    state=state,
+                    created_at=datetime.now(UTC) - timedelta(days=days),
+                )
+            )
+    prune_all(acme)
+    with acme.database.transaction() as session:
+        kept = session.scalars(select(Delivery.message_id).order_by(Delivery.id)).all()
+    assert kept == ["m0", "m3"]
+
+
 MANY = 20_000
 _FILL = (
     """INSERT INTO jobs (kind, profile_id, state, total, finished_at)
@@ -311,17 +338,10 @@ def test_no_table_is_read_through_to_find_what_is_old(acme: World) -> None:
 
 def test_every_table_is_pruned_or_grows_with_nothing_but_what_people_keep() -> None:
     """A new table has to be thought about: when do its rows go?"""
-    with_people = {
-        "profiles",
-        "accounts",
-        "integrations",
-        "servers",
-        "api_keys",
-        "pulses",
-        "schedules",
-    }
+    with_people = {"profiles", "accounts", "integrations", "servers", "api_keys"}
     with_jobs = {"jobs", "posts", "events", "handovers", "submissions", "job_media"}
     with_media = {"media", "account_media"}
-    by_themselves = {"pulses", "idempotency_keys", "schedule_runs"}
-    known = with_people | with_jobs | with_media | by_themselves
+    with_users = {"schedules", "webhooks"}
+    by_themselves = {"pulses", "idempotency_keys", "schedule_runs", "deliveries"}
+    known = with_people | with_users | with_jobs | with_media | by_themselves
     assert set(Base.metadata.tables) == known

@@ -27,10 +27,13 @@ def upgrade() -> None:
     told = sa.text("finished_at IS NOT NULL AND NOT timeline_pruned")
     op.create_index("ix_jobs_timeline", "jobs", ["finished_at"], postgresql_where=told)
     op.create_index("ix_submissions_sent_at", "submissions", ["sent_at"])
+    ended = sa.text("state <> 'pending'")
+    op.create_index("ix_deliveries_ended", "deliveries", ["created_at"], postgresql_where=ended)
     op.create_index("ix_schedule_runs_created_at", "schedule_runs", ["created_at"])
 
 
 def downgrade() -> None:
+    op.drop_index("ix_deliveries_ended", table_name="deliveries")
     op.drop_index("ix_schedule_runs_created_at", table_name="schedule_runs")
     op.drop_index("ix_submissions_sent_at", table_name="submissions")
     op.drop_index("ix_jobs_timeline", table_name="jobs")
