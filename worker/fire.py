@@ -28,7 +28,7 @@ from worker.runtime import Runtime
 #: After so long the rest is left to the next tick, and this child to its other work (seconds).
 TURN = 1.0
 #: A process that freezes with a schedule in its hands loses it after a while.
-_FROZEN = text("SET LOCAL idle_in_transaction_session_timeout = '30s'")
+_FROZEN = text("SET LOCAL idle_in_transaction_session_timeout = '60s'")
 #: So many of the faults of a failed run are told.
 _TOLD = 10
 
@@ -112,6 +112,7 @@ def _start(session: Session, schedule: Schedule, run: ScheduleRun, means: Means)
             _refuse_paused(session, schedule)
             job, wake = schedules.start(session, schedule, run.fire_at, means)
     except PressroomError as error:
+        log.warning("a schedule did not run", schedule=schedule.id, reason=error.code)
         _fail(run, error.code, _words(error))
         return None
     except (OperationalError, InterfaceError):
