@@ -17,7 +17,8 @@ from shared.jobs import Outcome
 from shared.models import Account, Delivery, Profile, Webhook
 
 #: Posts as the API shows them, without their timelines. One statement for any number of posts, and
-#: where nobody listens it looks at none of them; materialized, for an event has one id for all.
+#: where nobody listens it looks at none of them; materialized, for an event has one id for all. A
+#: webhook that is being deleted is waited for: its reference would fail, and the move with it.
 _POSTS_MOVED = text("""
 WITH told AS MATERIALIZED (
     SELECT posts.profile_id,
@@ -53,6 +54,7 @@ SELECT listening.id, told.message_id, :event, ARRAY[told.profile_id], told.data
 FROM told JOIN webhooks AS listening
   ON listening.enabled AND :event = ANY(listening.events)
  AND (listening.profile_ids IS NULL OR told.profile_id = ANY(listening.profile_ids))
+FOR KEY SHARE OF listening
 """)
 
 
@@ -104,8 +106,10 @@ def account_trouble(
 
 
 def _listening(session: Session, event: str) -> Sequence[Webhook]:
+    """Kept from being deleted until they are told."""
     query = select(Webhook).where(Webhook.enabled, Webhook.events.contains([event]))
-    return session.scalars(query.order_by(Webhook.id)).all()
+    kept = query.order_by(Webhook.id).with_for_update(read=True, key_share=True)
+    return session.scalars(kept).all()
 
 
 def _concerned(webhook: Webhook, profile_ids: Sequence[str]) -> list[str]:

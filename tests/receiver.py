@@ -14,11 +14,11 @@ from standardwebhooks import Webhook
 
 @dataclass(frozen=True)
 class Say:
-    """How to answer one request; `after`: so many seconds later."""
+    """How to answer one request; `once`: not before this is so."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
-    after: float = 0.0
+    once: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,8 @@ def _handler(found: Callable[[], Receiver]) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             headers = {name.lower(): value for name, value in self.headers.items()}
             say = found().take(Heard(headers, body, time.time()))
-            time.sleep(say.after)
+            while not say.once():
+                time.sleep(0.02)
             self.send_response(say.status)
             for name, value in say.headers.items():
                 self.send_header(name, value)

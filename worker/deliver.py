@@ -79,7 +79,7 @@ class Courier:
                 back = wait(self._under_way, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
                 for future in back.done:
                     del self._under_way[future]
-                    self._write(future.result())
+                self._write([future.result() for future in back.done])
 
     def _send(self, threads: ThreadPoolExecutor) -> None:
         """Claim what is due, as far as its receivers and our threads have room."""
@@ -98,12 +98,17 @@ class Courier:
         most = ABREAST if webhook.id in self._quick and not webhook.failures else 1
         return most - sum(each == webhook.id for each in self._under_way.values())
 
-    def _write(self, tried: Tried) -> None:
+    def _write(self, back: Sequence[Tried]) -> None:
         failpoints.hit("deliver.after_answer")
+        accepted = [tried for tried in back if tried.answer.accepted]
         with self._runtime.database.transaction() as session:
-            _note(session, tried)
-        quick = tried.answer.accepted and tried.seconds < QUICK_SECONDS
-        (self._quick.add if quick else self._quick.discard)(tried.parcel.webhook_id)
+            _note_accepted(session, accepted)
+        for tried in back:
+            if not tried.answer.accepted:
+                with self._runtime.database.transaction() as session:
+                    _note_failed(session, tried)
+            quick = tried.answer.accepted and tried.seconds < QUICK_SECONDS
+            (self._quick.add if quick else self._quick.discard)(tried.parcel.webhook_id)
 
 
 def _claim(session: Session, webhook: Webhook, room: int, box: SecretBox) -> list[Parcel]:
@@ -141,25 +146,32 @@ def _parcel(webhook: Webhook, row: Delivery, valid: Sequence[str]) -> Parcel:
     )
 
 
-def _note(session: Session, tried: Tried) -> None:
-    """Write down how it went, with the delivery and with its webhook."""
+def _note_accepted(session: Session, accepted: Sequence[Tried]) -> None:
+    """Many in one transaction: nearly all of them are accepted."""
+    if not accepted:
+        return
+    ids = {tried.parcel.webhook_id for tried in accepted}
+    recovered = update(Webhook).where(Webhook.id.in_(ids), Webhook.failures > 0)
+    session.execute(recovered.values(failures=0, failing_since=None, retry_at=None))
+    for tried in accepted:
+        _write_delivery(session, tried, Verdict(state="delivered"))
+
+
+def _note_failed(session: Session, tried: Tried) -> None:
+    """The webhook is locked before its delivery, as whoever changes it does."""
     webhook = session.get(Webhook, tried.parcel.webhook_id, with_for_update=ROW_LOCK)
     if webhook is None:
         return  # deleted in the meantime, with all its deliveries
-    accepted = tried.answer.accepted
     since = webhook.failing_since or tried.at
+    webhook.failures, webhook.failing_since = webhook.failures + 1, since
     verdict = judge(
         tried.answer,
         attempt=tried.parcel.attempt,
-        failures=webhook.failures + 1,
+        failures=webhook.failures,
         failing_for=datetime.now(UTC) - since,
     )
     _write_delivery(session, tried, verdict)
-    if accepted and webhook.failures:
-        webhook.failures, webhook.failing_since, webhook.retry_at = 0, None, None
-    elif not accepted:
-        webhook.failures, webhook.failing_since = webhook.failures + 1, since
-        webhook.retry_at = _later(webhook.retry_at, accounts.now_plus(verdict.rest))
+    webhook.retry_at = _later(webhook.retry_at, accounts.now_plus(verdict.rest))
     if verdict.disable and webhook.enabled:
         _disable(webhook, verdict.disable)
 
