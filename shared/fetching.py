@@ -1,6 +1,7 @@
 """Reads a file from an address that a user gave, and from nowhere that it must not lead us to:
 each address on the way is checked (see checked.py)."""
 
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from urllib.parse import urljoin, urlsplit
@@ -15,6 +16,8 @@ MAX_REDIRECTS = 5
 CONNECT_SECONDS = 5.0
 #: Without a byte for so long, a source is given up.
 STALL_SECONDS = 30.0
+#: A source that always sends a little is given up too.
+TOTAL_SECONDS = 3600.0
 CHUNK = 1024**2
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TIMEOUT = urllib3.Timeout(connect=CONNECT_SECONDS, read=STALL_SECONDS)
@@ -70,7 +73,11 @@ def _body(reply: urllib3.BaseHTTPResponse, url: str) -> Iterator[bytes]:
         raise Transient(f"{host} answered {reply.status}", code="unfetchable")
     if reply.status != 200:
         raise InvalidRequest(f"{host} answered {reply.status}", code="unfetchable")
+    until = time.monotonic() + TOTAL_SECONDS
     try:
-        yield from reply.stream(CHUNK, decode_content=False)
+        while piece := reply.read1(CHUNK, decode_content=False):  # what is there, not all of it:
+            yield piece  # else one that drips would keep us for a whole piece
+            if time.monotonic() > until:
+                raise Transient(f"{host} is too slow", code="unfetchable")
     except HTTPError as error:
         raise Transient(f"{host} broke off: {error}", code="unfetchable") from error

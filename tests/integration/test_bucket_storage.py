@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from local.ports import free_port
@@ -99,6 +100,23 @@ def test_a_video_in_a_bucket_tells_its_facts(storage: Storage) -> None:
 
 def _free_box(size: int) -> bytes:
     return size.to_bytes(4, "big") + b"free" + b"\0" * (size - 8)
+
+
+def test_a_large_file_is_never_held_in_memory(storage: Storage) -> None:
+    """Neither on its way in nor out: it is eight times what it may take."""
+    ours, piece = psutil.Process(), os.urandom(1024**2)
+    keep(storage, LARGE, "acme/ab/first")  # what is made once
+    before, most = ours.memory_info().rss, 0
+    with storage.receive() as incoming:
+        for _ in range(256):
+            incoming.write(piece)
+            most = max(most, ours.memory_info().rss)
+        incoming.finish()
+        incoming.keep("acme/ab/large")
+    with storage.open("acme/ab/large") as file:
+        while file.read(1024**2):
+            most = max(most, ours.memory_info().rss)
+    assert most - before < 32 * 1024**2
 
 
 @pytest.mark.parametrize("size", [10, PART + 10, 3 * PART])
