@@ -1,5 +1,6 @@
 """Bulks through a running stack and stand-in Postizes, and how late what came of them was."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import requests
 
 from local.sandbox.process import SandboxProcess, start_sandbox
 from local.sandbox.timing import Timing
-from tests.stacks import RunningStack, wait_until
+from tests.stacks import RunningStack
 
 #: A real server's delays, without Temporal's limit on searches: what is measured is ours.
 UNTHROTTLED = Timing(search_rate=1000, search_burst=1000)
@@ -46,8 +47,11 @@ class Press:
         body = {"items": items, "integration_ids": ["int-one"], **fields}
         return self.call(profile, "POST", f"/postiz/bulk-publish{query}", body)
 
-    def wait_until_published(self, profile: str, job: str) -> None:
-        wait_until(lambda: set(self.counts(profile, job)) == {"published"})
+    def wait_until_published(self, profile: str, job: str, *, seconds: float = 600) -> None:
+        deadline = time.monotonic() + seconds
+        while set(counts := self.counts(profile, job)) != {"published"}:
+            assert time.monotonic() < deadline, counts
+            time.sleep(2)
 
     def counts(self, profile: str, job: str) -> dict[str, int]:
         counts: dict[str, int] = self.call(profile, "GET", f"/jobs/{job}")["counts"]

@@ -20,6 +20,7 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Press]:
         yield running
 
 
+@pytest.mark.timeout(900)
 def test_bulks_go_out_as_planned(one: Press) -> None:
     """500 posts at once with a budget of 90, and 500 times with a budget of 3, side by side."""
     at_once = [datetime.now(UTC).replace(microsecond=0)] * 250
