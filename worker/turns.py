@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, select, true
 
 from shared.domain.states import PostState
-from shared.domain.turns import Due, one_per_server
+from shared.domain.turns import Due, in_turn
 from shared.models import Account, Post, Profile, Server
 from worker import accounts
 from worker.bulkhead import suspect_servers
@@ -16,6 +16,8 @@ from worker.runtime import Runtime
 
 #: How far ahead a child looks that waits for what is due next (seconds).
 AHEAD = 1.0
+#: About as long as one goes through all servers (seconds): what a server bears in that time.
+PASS = 0.2
 
 
 def whose(runtime: Runtime, *, late_by: float = 0.0) -> tuple[list[Due], float | None]:
@@ -39,7 +41,8 @@ def whose(runtime: Runtime, *, late_by: float = 0.0) -> tuple[list[Due], float |
         if row.waits <= -late_by
     ]
     pauses = [float(row.waits) for row in rows if row.waits > 0]
-    return one_per_server(free, runtime.served), min(pauses, default=None)
+    each = max(1, int(runtime.settings.writes_per_second * PASS))
+    return in_turn(free, runtime.served, each=each), min(pauses, default=None)
 
 
 @cache
