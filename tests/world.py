@@ -240,7 +240,7 @@ class World:
         """The one that is due, claimed by a worker that has not made its call yet."""
         [turn], _ = turns.whose(self.runtime)
         claimed = release._claim(self.runtime, turn)
-        assert claimed is not None
+        assert isinstance(claimed, release.Release)
         return claimed
 
     def work(self) -> None:

@@ -4,8 +4,11 @@ A turn goes through all servers with a free moment for a write, whichever accoun
 """
 
 import time
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from enum import Enum, auto
 
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
@@ -27,6 +30,8 @@ from worker.runtime import Runtime
 TURN = 1.0
 #: What is due since so long shows that whoever keeps the watch does not keep up (seconds).
 BEHIND = 0.3
+#: About as long as it takes to go through all servers (seconds): so much of a pace is one's turn.
+PASS = 0.2
 #: From a call's being written down to its reply, and more.
 LONGEST_CALL = timedelta(minutes=2)
 
@@ -63,7 +68,7 @@ def _watch(runtime: Runtime, bulkhead: Bulkhead) -> set[int]:
     touched: set[int] = set()
     while time.monotonic() < ends:
         due, pause = turns.whose(runtime)
-        released = {one.account_id for one in due if _take_turn(runtime, bulkhead, one, ends)}
+        released = _go_through(runtime, bulkhead, due, ends)
         touched |= released
         if not released and pause is None:
             return touched
@@ -79,52 +84,81 @@ def _help(runtime: Runtime, bulkhead: Bulkhead) -> set[int]:
     touched: set[int] = set()
     while time.monotonic() < ends:
         due, _ = turns.whose(runtime, late_by=BEHIND)
-        released = {one.account_id for one in due if _take_turn(runtime, bulkhead, one, ends)}
+        released = _go_through(runtime, bulkhead, due, ends)
         if not released:
             return touched
         touched |= released
     return touched
 
 
-def _take_turn(runtime: Runtime, bulkhead: Bulkhead, due: Due, ends: float) -> bool:
-    """Whether a post of `due` was released, or tried to be."""
-    if time.monotonic() >= ends:
-        return False
+def _go_through(runtime: Runtime, bulkhead: Bulkhead, due: Sequence[Due], ends: float) -> set[int]:
+    """Give each its turn, as far as its server bears it, and return the accounts that had one."""
+    each = max(1, int(runtime.settings.writes_per_second * PASS))
+    room: dict[str, int] = defaultdict(lambda: each)
+    touched: set[int] = set()
+    for one in due:
+        if time.monotonic() >= ends or not room[one.server]:
+            continue
+        match _take_turn(runtime, bulkhead, one):
+            case Turn.TAKEN:
+                touched.add(one.account_id)
+                room[one.server] -= 1
+            case Turn.SERVER_BUSY:
+                room[one.server] = 0
+    return touched
+
+
+class Turn(Enum):
+    TAKEN = auto()  # a post was released, or tried to be
+    PASSED = auto()  # there was none after all, or the account may have no child now
+    SERVER_BUSY = auto()  # no write may be made there at this moment
+
+
+def _take_turn(runtime: Runtime, bulkhead: Bulkhead, due: Due) -> Turn:
     runtime.served[due.profile_id] = time.monotonic()
     with bulkhead.place(runtime.database, due.account_id, suspect=due.suspect) as admitted:
-        sound = admitted and (due.sound or probe.answers(runtime, due.account_id))
-        one = _claim(runtime, due) if sound else None
-        if one is not None:
+        if not admitted or not (due.sound or probe.answers(runtime, due.account_id)):
+            return Turn.PASSED
+        one = _claim(runtime, due)
+        if isinstance(one, Release):
             _make(runtime, one)
-        return one is not None
+            return Turn.TAKEN
+        return one
 
 
-def _claim(runtime: Runtime, due: Due) -> Release | None:
+def _claim(runtime: Runtime, due: Due) -> Release | Turn:
     """The profile's next post, in a free moment of its server, committed as `releasing`."""
     settings = runtime.settings
     with runtime.database.transaction() as session:
-        found = session.execute(
-            select(Post, Profile, func.coalesce(Submission.replied_at, func.now()))
-            .join(Profile, Profile.id == Post.profile_id)
-            .join(Submission, Submission.id == Post.submission_id)
-            .where(
-                Post.account_id == due.account_id, Post.profile_id == due.profile_id, turns.ready()
-            )
-            .order_by(Post.release_at, Post.id)
-            .limit(1)
-            .with_for_update(of=Post, skip_locked=True)
-        ).first()
+        found = _next(session, due)
         if found is None:
-            return None
+            return Turn.PASSED
         post, profile, replied_at = found
         settled_at = replied_at + timedelta(seconds=settings.settle_seconds)
         if settled_at > pace.clock(session) and not few_elements_lately(
             session, due.server, settings.settle_seconds
         ):
             post.release_at = settled_at
-            return None
-        slot = pace.take_slot(session, due.server, per_second=settings.writes_per_second, ahead=0.0)
-        return _write_down(session, post, profile, settings.lease_seconds) if slot else None
+            return Turn.PASSED
+        pace_of_it = settings.writes_per_second
+        if not pace.take_slot(session, due.server, per_second=pace_of_it, ahead=0.0):
+            return Turn.SERVER_BUSY
+        return _write_down(session, post, profile, settings.lease_seconds)
+
+
+def _next(session: Session, due: Due) -> tuple[Post, Profile, datetime] | None:
+    """The profile's next post, locked, and when its draft was acknowledged."""
+    found = session.execute(
+        select(Post, Profile, func.coalesce(Submission.replied_at, func.now()))
+        .join(Profile, Profile.id == Post.profile_id)
+        .join(Submission, Submission.id == Post.submission_id)
+        .where(turns.ready(), Post.account_id == due.account_id)
+        .where(Post.profile_id == due.profile_id)
+        .order_by(Post.release_at, Post.id)
+        .limit(1)
+        .with_for_update(of=Post, skip_locked=True)
+    ).first()
+    return (found[0], found[1], found[2]) if found else None
 
 
 def few_elements_lately(session: Session, server: str, seconds: float) -> bool:

@@ -16,8 +16,6 @@ from worker.runtime import Runtime
 
 #: How far ahead a child looks that waits for what is due next (seconds).
 AHEAD = 1.0
-#: About as long as one goes through all servers (seconds): what a server bears in that time.
-PASS = 0.2
 
 
 def whose(runtime: Runtime, *, late_by: float = 0.0) -> tuple[list[Due], float | None]:
@@ -41,8 +39,7 @@ def whose(runtime: Runtime, *, late_by: float = 0.0) -> tuple[list[Due], float |
         if row.waits <= -late_by
     ]
     pauses = [float(row.waits) for row in rows if row.waits > 0]
-    each = max(1, int(runtime.settings.writes_per_second * PASS))
-    return in_turn(free, runtime.served, each=each), min(pauses, default=None)
+    return in_turn(free, runtime.served), min(pauses, default=None)
 
 
 @cache

@@ -1,10 +1,8 @@
 """Whose turn it is: fair among the profiles of a server, and earliest due first among the rest."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,14 +21,10 @@ class Due:
     suspect: bool = False
 
 
-def in_turn(due: Iterable[Due], served: Mapping[str, float], *, each: int = 1) -> list[Due]:
-    """For each server the `each` profiles that were served longest ago, then the earliest due.
+def in_turn(due: Iterable[Due], served: Mapping[str, float]) -> list[Due]:
+    """Who was served longest ago goes first, and then who is due earliest.
 
     `served`: when each profile had its last turn, on any clock that only goes forward. So ten
     thousand posts of one profile cost another's single post no more than one turn.
     """
-    first: dict[str, list[Due]] = defaultdict(list)
-    for one in sorted(due, key=lambda one: (served.get(one.profile_id, 0.0), one.due_at)):
-        if len(first[one.server]) < each:
-            first[one.server].append(one)
-    return sorted(chain(*first.values()), key=lambda one: one.due_at)
+    return sorted(due, key=lambda one: (served.get(one.profile_id, 0.0), one.due_at))
