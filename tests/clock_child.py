@@ -18,7 +18,7 @@ def main(database_url: str, home: str, secret_key: str) -> None:
     means = Means(settings=runtime.settings, box=SecretBox.from_settings(runtime.settings))
     print("working", flush=True)
     while True:
-        if not fire.fire_next(runtime, means):
+        if not fire.fire_next(runtime.database, means):
             time.sleep(0.01)
 
 

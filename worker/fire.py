@@ -5,7 +5,9 @@ the fire time after it are one transaction: a crash leaves nothing of them, or e
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -16,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from shared import failpoints, profiles, schedules
 from shared.crypto import SecretBox
+from shared.db import Database
 from shared.domain import firing
 from shared.domain.firing import Missed
 from shared.errors import Conflict, PressroomError, RequestError
@@ -35,27 +38,36 @@ _TOLD = 10
 log = get_logger("fire")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Fired:
+    """A schedule that was due. `wake`: what its job needs, if it came to one."""
+
+    wake: WakeUps | None
+
+
 def fire_due(runtime: Runtime) -> None:
-    """Every second."""
+    """Every second. An account is woken once, however many schedules it has."""
     means = Means(settings=runtime.settings, box=SecretBox.from_settings(runtime.settings))
     until = time.monotonic() + TURN
-    while fire_next(runtime, means) and time.monotonic() < until:
-        pass
+    uploads: dict[int, list[int]] = defaultdict(list)
+    while time.monotonic() < until and (fired := fire_next(runtime.database, means)):
+        if fired.wake:
+            uploads[fired.wake.account_id] += fired.wake.uploads
+    for account_id, waiting in uploads.items():
+        WakeUps(account_id=account_id, uploads=waiting).send(runtime.waker)
 
 
-def fire_next(runtime: Runtime, means: Means) -> bool:
-    """Deal with the fire time that waits longest; False where none is due."""
-    with runtime.database.transaction() as session:
+def fire_next(database: Database, means: Means) -> Fired | None:
+    """Deal with the fire time that waits longest; None where none is due."""
+    with database.transaction() as session:
         schedule = _claim(session)
         if schedule is None:
-            return False
-        wake = _deal(session, schedule, means)
+            return None
+        fired = Fired(wake=_deal(session, schedule, means))
         session.flush()
         failpoints.hit("fire.before_commit")
     failpoints.hit("fire.after_commit")
-    if wake:
-        wake.send(runtime.waker)
-    return True
+    return fired
 
 
 def _claim(session: Session) -> Schedule | None:
