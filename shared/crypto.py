@@ -19,6 +19,7 @@ class SecretBox:
                 'print(Fernet.generate_key().decode())"',
                 code="no_secret_keys",
             )
+        self._newest = Fernet(keys[0])
         self._fernet = MultiFernet([Fernet(key) for key in keys])
 
     @classmethod
@@ -38,6 +39,17 @@ class SecretBox:
                 code="wrong_secret_keys",
                 hint="Put the key that sealed it back, behind the newer ones.",
             ) from error
+
+    def reseal(self, token: str) -> str | None:
+        """The same secret, sealed with the newest key; None where it is already.
+
+        Raises `PressroomError` for what none of the keys has sealed.
+        """
+        try:
+            self._newest.decrypt(token.encode())
+        except InvalidToken:
+            return self.seal(self.open(token))
+        return None
 
 
 def fingerprint(*parts: str) -> str:
