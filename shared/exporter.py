@@ -1,0 +1,30 @@
+"""`python -m shared.exporter`: the figures of a machine that has workers but no web.
+
+Where there is a web, its /metrics tells them; they lie in PRESSROOM_METRICS_DIR, as there.
+"""
+
+import argparse
+import threading
+
+from prometheus_client import CollectorRegistry, start_http_server
+
+from shared import metrics
+from shared.config import read_settings
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--address", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=9808)
+    options = parser.parse_args()
+    settings = read_settings()
+    if settings.metrics_dir is None:
+        parser.error("PRESSROOM_METRICS_DIR is not set: there is nothing to tell")
+    registry = CollectorRegistry()
+    registry.register(metrics.collector(settings.metrics_dir))
+    start_http_server(options.port, addr=options.address, registry=registry)
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()
