@@ -97,6 +97,7 @@ class Account(Base):
         default=list, server_default="{}"
     )
     paused: Mapped[bool] = _flag()
+    settle_pause: Mapped[bool | None]  # what `paused` was before `settle` held it, else None
     failures: Mapped[int] = _count()  # transient ones in a row
     retry_at: Mapped[datetime | None]  # no call before then
     plan_at: Mapped[datetime | None]  # when what is not urgent is planned again

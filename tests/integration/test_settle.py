@@ -1,0 +1,197 @@
+"""An older backup is restored: what Postiz has got since is never sent again."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import select, text, update
+
+from local.postgres import Postgres
+from shared.db import sqlalchemy_url
+from shared.domain.states import PostState
+from shared.models import Account, Handover, Post, Submission
+from tests.world import KEY, World
+from worker import restored, settle
+
+Restore = Callable[[], None]
+
+
+@pytest.fixture
+def backup(world: World, postgres: Postgres, database_url: str) -> Callable[[], Restore]:
+    """Makes a backup; what it returns restores it, as if nothing had been committed since."""
+    name = database_url.rsplit("/", 1)[1]
+
+    def make() -> Restore:
+        world.database.close()
+        postgres.create_database(f"{name}_backup", template=name)
+
+        def restore() -> None:
+            world.database.close()
+            postgres.drop_database(name)
+            postgres.create_database(name, template=f"{name}_backup")
+            postgres.drop_database(f"{name}_backup")
+            world.runtime.publishers.reset()
+            world.runtime.waker.waiting.clear()  # type: ignore[attr-defined]
+
+        return restore
+
+    return make
+
+
+def sends(world: World) -> Counter[str]:
+    return Counter(send["content"] for send in world.sandbox.sends())
+
+
+def states(world: World, ids: Sequence[int]) -> Counter[str]:
+    return Counter(str(state) for state in world.states(ids))
+
+
+def settled(world: World) -> restored.Outcome:
+    [outcome] = settle.settle(world.runtime, patience=0).values()
+    assert isinstance(outcome, restored.Outcome), outcome
+    return outcome
+
+
+@pytest.fixture
+def story(world: World, backup: Callable[[], Restore]) -> list[int]:
+    """Posts of which the backup knows this or that; all were published before it was restored."""
+    world.profile(key=KEY)
+    published = world.job("acme", ["published before"])
+    world.until_all(PostState.PUBLISHED, published)
+    staged = world.job("acme", ["staged a", "staged b"], in_seconds=5)
+    world.until_all(PostState.STAGED, staged)
+    pending = world.job("acme", ["pending a", "pending b <b>&</b>"])
+    calendar = world.job("acme", ["same words", "same words"], handoff="calendar", in_seconds=6)
+    restore = backup()
+    ids = [*published, *staged, *pending, *calendar]
+    world.until_all(PostState.PUBLISHED, ids)
+    restore()
+    assert states(world, ids) == {"published": 1, "staged": 2, "pending": 4}
+    return ids
+
+
+def test_what_was_published_since_is_not_sent_again(world: World, story: list[int]) -> None:
+    """And an account that cannot be read stays held until it can."""
+    before = sends(world)
+    assert set(before.values()) == {1, 2}
+    world.sandbox.add_fault("error_500_before", route="GET /posts")
+    [reason] = settle.settle(world.runtime, patience=0).values()
+    assert isinstance(reason, str)
+    assert world.account().paused
+    world.sandbox.clear_faults()
+    outcome = settled(world)
+    assert (outcome.found, outcome.unclear) == (6, 0)
+    world.until_all(PostState.PUBLISHED, story)
+    assert sends(world) == before
+    assert world.account().paused is False
+    assert "found_in_postiz" in world.timeline(story[-1])
+
+
+def test_without_settling_it_would_be(world: World, backup: Callable[[], Restore]) -> None:
+    world.profile(key=KEY)
+    ids = world.job("acme", ["one"])
+    restore = backup()
+    world.until_all(PostState.PUBLISHED, ids)
+    restore()
+    world.until_all(PostState.PUBLISHED, ids)
+    assert sends(world) == {"one": 2}
+
+
+def test_posts_that_look_alike_are_left_to_a_person(
+    world: World, backup: Callable[[], Restore]
+) -> None:
+    """Two clips under one caption; Postiz has one of them and does not say which."""
+    world.profile(key=KEY)
+    clips = [world.medium("acme", b"\x89PNG\r\n\x1a\n" + bytes([n]) * 50) for n in range(2)]
+    world.until(lambda: all(world.upload_state(clip) == "uploaded" for clip in clips))
+    first = world.job("acme", ["#shorts"], media_ids=[clips[0]])
+    second = world.job("acme", ["#shorts"], media_ids=[clips[1]], in_seconds=20 * 3600)
+    with world.database.transaction() as session:  # so that only the first is staged
+        session.execute(update(Post).where(Post.id.in_(second)).values(handoff="calendar"))
+        day = text("publish_at + interval '20 days'")
+        session.execute(update(Post).where(Post.id.in_(second)).values(publish_at=day))
+    restore = backup()
+    world.until_all(PostState.PUBLISHED, first)
+    restore()
+    outcome = settled(world)
+    assert (outcome.found, outcome.unclear) == (0, 2)
+    for post_id in (*first, *second):
+        assert world.post(post_id).error_code == "outcome_unknown"
+    assert sends(world) == {"#shorts": 1}
+    with world.database.transaction() as session:  # a retry asks for a person's word
+        query = select(Handover.post_id).where(Handover.released_at.is_not(None))
+        released = session.scalars(query)
+        assert set(released) == {*first, *second}
+
+
+def test_drafts_that_nobody_remembers_are_removed_and_staged_once_more(
+    world: World, backup: Callable[[], Restore]
+) -> None:
+    world.profile(key=KEY)
+    ids = world.job("acme", ["one", "two"], in_seconds=5)
+    restore = backup()
+    world.until_all(PostState.STAGED, ids)
+    restore()
+    assert settled(world).litter == 2
+    world.until_all(PostState.PUBLISHED, ids)
+    assert sends(world) == {"one": 1, "two": 1}
+
+    def no_drafts() -> bool:
+        posts = world.sandbox.posts()
+        return not any(post["state"] == "DRAFT" and not post["deleted"] for post in posts)
+
+    world.until(no_drafts)
+
+
+def test_calls_that_were_forgotten_are_charged(world: World, backup: Callable[[], Restore]) -> None:
+    world.profile(key=KEY)
+    ids = world.job("acme", ["one"])
+    restore = backup()
+    world.until_all(PostState.PUBLISHED, ids)
+    restore()
+    settled(world)
+    account = world.account()
+    assert account.budget_used >= 1
+    assert account.window_ends_at is not None
+    assert account.window_ends_at > datetime.now(UTC)
+
+
+def test_a_pause_of_the_users_own_outlives_it(world: World) -> None:
+    world.profile(key=KEY)
+    with world.database.transaction() as session:
+        session.execute(update(Account).values(paused=True))
+    settle.hold(world.database)  # and died
+    settled(world)
+    assert world.account().paused
+
+
+def test_a_call_that_was_under_way_is_given_up(world: World, backup: Callable[[], Restore]) -> None:
+    """The backup was made while drafts were created: they are litter, the posts staged anew."""
+    world.profile(key=KEY)
+    ids = world.job("acme", ["in the middle"], in_seconds=3)
+    world.until_all(PostState.STAGED, ids)
+    with world.database.transaction() as session:
+        session.execute(text("DELETE FROM handovers"))
+        session.execute(update(Submission).values(state="sending", replied_at=None))
+        session.execute(update(Post).values(state="staging", postiz_post_id=None, release_at=None))
+    assert settled(world).litter == 1
+    world.until_all(PostState.PUBLISHED, ids)
+    assert sends(world) == {"in the middle": 1}
+
+
+def test_it_refuses_to_run_beside_others(
+    world: World, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.profile(key=KEY)
+    for name, value in {
+        "DATABASE_URL": sqlalchemy_url(database_url).replace("+psycopg2", ""),
+        "PRESSROOM_SECRET_KEYS": world.settings.secret_keys[0].get_secret_value(),
+        "PRESSROOM_UNKNOWN_RELEASE_SECONDS": "0",
+        "PRESSROOM_ALLOW_PRIVATE_URLS": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    assert settle.main() == 2
+    assert not world.account().paused
+    world.database.close()
+    assert settle.main() == 0

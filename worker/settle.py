@@ -1,0 +1,161 @@
+"""`python -m worker.settle`: after an older backup was restored, before anything is sent.
+
+Everything is held first. Each account's Postiz is then read and compared with what the database
+says (worker/restored.py), and the account let go; one that cannot be read stays held. It may be
+run again at any time, and goes on where it stopped.
+"""
+
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import func, or_, select, text, update
+from sqlalchemy.orm import Session
+
+from shared.config import read_settings
+from shared.crypto import SecretBox
+from shared.db import Database
+from shared.domain.planner import CALENDAR_AHEAD
+from shared.enqueue import Waker, sender
+from shared.errors import PressroomError
+from shared.log import configure_logging, get_logger
+from shared.models import Account, Event, Handover, Profile, Pulse, Submission
+from shared.open_storage import open_storage
+from shared.postiz import Postiz, RemotePost
+from shared.publishers import PublisherFactory, Publishers
+from worker import calling, park, restored, stage
+from worker.runtime import Runtime
+
+#: Before its last sign of life the database may have lacked what was under way; a draft's date
+#: lies up to half a day back.
+BEFORE = timedelta(hours=14)
+STEP = timedelta(days=1)
+
+log = get_logger("settle")
+
+
+def settle(runtime: Runtime, *, patience: float) -> dict[int, restored.Outcome | str]:
+    """Settle every account; the reason for each that stays held. `patience`: seconds that what
+    was sent before the restore may still take inside Postiz."""
+    hold(runtime.database)
+    time.sleep(patience)
+    with runtime.database.transaction() as session:
+        began_at = _last_sign_of_life(session) - BEFORE
+        stage.rescue(session, -1)
+    with runtime.database.transaction() as session:
+        held = session.scalars(select(Account.id).where(Account.settle_pause.is_not(None))).all()
+    return {account_id: _settled(runtime, account_id, began_at) for account_id in sorted(held)}
+
+
+def hold(database: Database) -> None:
+    """Pause every account, and remember which were paused already."""
+    with database.transaction() as session:
+        free = update(Account).where(Account.settle_pause.is_(None))
+        session.execute(free.values(settle_pause=Account.paused, paused=True, lease_until=None))
+
+
+def _last_sign_of_life(session: Session) -> datetime:
+    """When the backup was made, by the newest moment in it."""
+    moments = [
+        session.scalar(select(func.max(column)))
+        for column in (Pulse.seen_at, Submission.sent_at, Submission.replied_at, Event.at)
+    ]
+    return min(max((one for one in moments if one), default=_now()), _now())
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _settled(runtime: Runtime, account_id: int, began_at: datetime) -> restored.Outcome | str:
+    """Compare one account with its Postiz, and let it go: in one transaction, or not at all."""
+    with runtime.database.transaction() as session:
+        profiles = session.execute(
+            select(Profile.id, Profile.settings_version).where(Profile.account_id == account_id)
+        ).all()
+        markers = list(_markers(session, account_id))
+    reason = "no profile has a key for it"
+    for profile_id, version in profiles:
+        try:
+            there = calling.call(
+                runtime,
+                profile_id,
+                version,
+                account_id,
+                lambda postiz: _everything(postiz, began_at, markers),
+            )
+        except PressroomError as error:
+            reason = error.message
+            continue
+        return restored.apply(runtime.database, account_id, profile_id, there)
+    return reason
+
+
+def _markers(session: Session, account_id: int) -> Iterator[datetime]:
+    """The dates under which what we know of, and what may not be final, should stand."""
+    alive = select(Handover.marker_at, Handover.parked_at).where(
+        Handover.account_id == account_id,
+        Handover.buried_at.is_(None),
+        or_(*restored.open_posts(account_id)),
+    )
+    for marker_at, parked_at in session.execute(alive.distinct()):
+        yield marker_at
+        if parked_at:
+            yield parked_at
+
+
+def _everything(
+    postiz: Postiz, began_at: datetime, markers: list[datetime]
+) -> dict[str, RemotePost]:
+    """All that Postiz has since then, in its calendar, in 2099, and where we put it before."""
+    windows = []
+    start, end = began_at, _now() + CALENDAR_AHEAD + STEP
+    while start < end:
+        windows.append((start, start + STEP))
+        start += STEP
+    windows.append((park.FAR, park.FAR + timedelta(days=366)))
+    windows += [(marker, marker) for marker in markers if not began_at <= marker <= end]
+    return {row.id: row for window in windows for row in postiz.window(*window)}
+
+
+def _others_at_work(database: Database) -> int:
+    """Connections of other processes of ours: none may send anything meanwhile."""
+    query = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+        "AND application_name = 'pressroom' AND pid <> pg_backend_pid()"
+    )
+    with database.transaction() as session:
+        return int(session.scalars(query).one())
+
+
+def main() -> int:
+    settings = read_settings()
+    configure_logging(settings.log_format)
+    database = Database.connect(settings, pool_size=1)
+    if others := _others_at_work(database):
+        log.error("stop web, workers and beat first", connections=others)
+        database.close()
+        return 2
+    runtime = Runtime(
+        settings=settings,
+        database=database,
+        publishers=Publishers(
+            PublisherFactory(database, settings, SecretBox.from_settings(settings))
+        ),
+        storage=open_storage(settings.media_url),
+        waker=Waker(sender(settings.redis_url.get_secret_value())),
+    )
+    log.info("everything is held", seconds_until_it_is_read=settings.unknown_release_seconds)
+    outcomes = settle(runtime, patience=settings.unknown_release_seconds)
+    for account_id, outcome in outcomes.items():
+        if isinstance(outcome, str):
+            log.error("an account stays held", account=account_id, reason=outcome)
+        else:
+            log.info("an account was settled and let go", account=account_id, **vars(outcome))
+    runtime.close()
+    return 1 if any(isinstance(outcome, str) for outcome in outcomes.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
