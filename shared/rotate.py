@@ -13,19 +13,21 @@ from shared.config import read_settings
 from shared.crypto import SecretBox
 from shared.db import Database
 from shared.log import configure_logging, get_logger
-from shared.models import Base, IdempotencyKey, Profile
+from shared.models import Base, IdempotencyKey, Profile, Webhook
 
 #: Where secrets lie: a column, and the way to the secret in it, or in each of its list, where it
 #: holds JSON.
 SEALED: tuple[tuple[type[Base], str, tuple[str, ...]], ...] = (
     (Profile, "tts_settings", ("postiz", "api_key")),
     (IdempotencyKey, "body", ()),
+    (Webhook, "secret", ()),
+    (Webhook, "old_secrets", ("secret",)),
 )
 _AT_ONCE = 100
 
 
 def rotate(database: Database, box: SecretBox) -> int:
-    """How many secrets were sealed anew. Raises `PressroomError` for one that no key opens."""
+    """How many rows were sealed anew. Raises `PressroomError` for one that no key opens."""
     return sum(_rotate(database, box, *place) for place in SEALED)
 
 

@@ -93,7 +93,27 @@ def _deal(session: Session, schedule: Schedule, means: Means) -> WakeUps | None:
     return _start(session, schedule, run, means) if run else None
 
 
-def _record_missed(session: Session, schedule: Schedule, missed: Sequence[Missed]) -> None:
+def pass_over(session: Session) -> int:
+    """After a restore: what was due until now may have run, so nothing of it runs; how many."""
+    due_now = select(Schedule).where(Schedule.next_fire_at <= func.now())
+    late = session.scalars(due_now.with_for_update(key_share=True)).all()
+    for schedule in late:
+        assert schedule.next_fire_at is not None  # it was chosen because of it
+        due = firing.due(
+            schedule.cron,
+            ZoneInfo(schedule.timezone),
+            since=schedule.next_fire_at,
+            now=schedules.clock(session),
+            grace=timedelta(0),
+        )
+        _record_missed(session, schedule, due.missed, "An older backup was restored")
+        schedule.next_fire_at = due.next_at
+    return len(late)
+
+
+def _record_missed(
+    session: Session, schedule: Schedule, missed: Sequence[Missed], why: str | None = None
+) -> None:
     words = f"Nothing ran within {schedule.misfire_grace_seconds} s (misfire_grace_seconds)"
     rows = [
         {
@@ -103,7 +123,7 @@ def _record_missed(session: Session, schedule: Schedule, missed: Sequence[Missed
             "fire_times": each.times,
             "until": None if each.times == 1 else each.until,
             "error_code": MISSED,
-            "error_message": words,
+            "error_message": why or words,
         }
         for each in missed
     ]

@@ -24,7 +24,7 @@ from shared.models import Account, Event, Handover, Profile, Pulse, Submission
 from shared.open_storage import open_storage
 from shared.postiz import Postiz, RemotePost
 from shared.publishers import PublisherFactory, Publishers
-from worker import calling, park, restored, stage
+from worker import calling, fire, park, restored, stage
 from worker.runtime import Runtime
 
 #: Before its last sign of life the database may have lacked what was under way; a draft's date
@@ -43,6 +43,7 @@ def settle(runtime: Runtime, *, patience: float) -> dict[int, restored.Outcome |
     with runtime.database.transaction() as session:
         began_at = _last_sign_of_life(session) - BEFORE
         stage.rescue(session, -1)
+        fire.pass_over(session)
     with runtime.database.transaction() as session:
         held = session.scalars(select(Account.id).where(Account.settle_pause.is_not(None))).all()
     return {account_id: _settled(runtime, account_id, began_at) for account_id in sorted(held)}

@@ -13,7 +13,7 @@ from shared.config import read_settings
 from shared.crypto import SecretBox
 from shared.db import Database
 from shared.errors import PressroomError
-from shared.models import ApiKey, IdempotencyKey, Profile
+from shared.models import ApiKey, IdempotencyKey, Profile, Webhook
 from shared.rotate import rotate
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
@@ -25,6 +25,9 @@ def fill(database: Database, box: SecretBox) -> None:
             postiz = {"api_url": "https://p.example", "api_key": box.seal(f"key {number}")}
             settings = {"postiz": postiz, "voice": "x"} if number % 2 else {"voice": "x"}
             session.add(Profile(id=f"p{number:03}", name="n", tts_settings=settings))
+        old = [{"secret": box.seal(f"old {n}"), "until": "2027-01-01T00:00:00Z"} for n in range(2)]
+        hook = {"url": "https://a.example", "events": [], "secret": box.seal("hook")}
+        session.add(Webhook(**hook, old_secrets=old))
         session.add(ApiKey(id=1, name="k", key_hash="h", scopes=[]))
         session.flush()
         sealed = box.seal("b")
@@ -57,11 +60,11 @@ def sealed_anywhere(database: Database) -> list[str]:
 def test_after_rotation_the_new_key_alone_opens_everything(database_url: str) -> None:
     database = Database.connect(read_settings({"DATABASE_URL": database_url}))
     fill(database, SecretBox([OLD]))
-    assert len(sealed_anywhere(database)) == 118
-    assert rotate(database, SecretBox([NEW, OLD])) == 118
+    assert len(sealed_anywhere(database)) == 121
+    assert rotate(database, SecretBox([NEW, OLD])) == 120
     opened = [SecretBox([NEW]).open(token) for token in sealed_anywhere(database)]
     assert sorted(opened)[:3] == ["b", "b", "b"]
-    assert opened.count("key 229") == 1
+    assert opened.count("key 229") == opened.count("hook") == opened.count("old 1") == 1
     assert rotate(database, SecretBox([NEW])) == 0
     database.close()
 
@@ -85,6 +88,11 @@ def test_the_command(database_url: str) -> None:
     done = subprocess.run(
         command, cwd=ROOT, env=environ, capture_output=True, text=True, check=True
     )
-    assert '"count": 118' in done.stderr
-    assert {SecretBox([NEW]).open(token)[:1] for token in sealed_anywhere(database)} == {"b", "k"}
+    assert '"count": 120' in done.stderr
+    assert {SecretBox([NEW]).open(token)[:1] for token in sealed_anywhere(database)} == {
+        "b",
+        "k",
+        "h",
+        "o",
+    }
     database.close()

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select, text, update
@@ -10,7 +10,7 @@ from sqlalchemy import select, text, update
 from local.postgres import Postgres
 from shared.db import sqlalchemy_url
 from shared.domain.states import PostState
-from shared.models import Account, Handover, Post, Submission
+from shared.models import Account, Handover, Post, Schedule, ScheduleRun, Submission
 from tests.world import KEY, World
 from worker import restored, settle
 
@@ -53,20 +53,30 @@ def settled(world: World) -> restored.Outcome:
     return outcome
 
 
+def come(world: World, ids: Sequence[int]) -> None:
+    """Their time, which no slow machine had reached before."""
+    now = datetime.now(UTC)
+    with world.database.transaction() as session:
+        due = update(Post).where(Post.id.in_(ids))
+        session.execute(due.values(publish_at=now, release_at=now))
+
+
 @pytest.fixture
 def story(world: World, backup: Callable[[], Restore]) -> list[int]:
     """Posts of which the backup knows this or that; all were published before it was restored."""
     world.profile(key=KEY)
     published = world.job("acme", ["published before"])
     world.until_all(PostState.PUBLISHED, published)
-    staged = world.job("acme", ["staged a", "staged b"], in_seconds=5)
+    staged = world.job("acme", ["staged a", "staged b"], in_seconds=3600)
     world.until_all(PostState.STAGED, staged)
     pending = world.job("acme", ["pending a", "pending b <b>&</b>"])
     calendar = world.job("acme", ["same words", "same words"], handoff="calendar", in_seconds=6)
     restore = backup()
     ids = [*published, *staged, *pending, *calendar]
+    come(world, staged)
     world.until_all(PostState.PUBLISHED, ids)
     restore()
+    come(world, staged)
     assert states(world, ids) == {"published": 1, "staged": 2, "pending": 4}
     return ids
 
@@ -129,11 +139,12 @@ def test_drafts_that_nobody_remembers_are_removed_and_staged_once_more(
     world: World, backup: Callable[[], Restore]
 ) -> None:
     world.profile(key=KEY)
-    ids = world.job("acme", ["one", "two"], in_seconds=5)
+    ids = world.job("acme", ["one", "two"], in_seconds=3600)
     restore = backup()
     world.until_all(PostState.STAGED, ids)
     restore()
     assert settled(world).litter == 2
+    come(world, ids)
     world.until_all(PostState.PUBLISHED, ids)
     assert sends(world) == {"one": 1, "two": 1}
 
@@ -157,6 +168,33 @@ def test_calls_that_were_forgotten_are_charged(world: World, backup: Callable[[]
     assert account.window_ends_at > datetime.now(UTC)
 
 
+def test_fire_times_that_may_have_run_do_not_run_again(world: World) -> None:
+    world.profile(key=KEY)
+    with world.database.transaction() as session:
+        session.add(
+            Schedule(
+                profile_id="acme",
+                name="daily",
+                cron="* * * * *",
+                timezone="UTC",
+                kind="bulk",
+                body={},
+                items=1,
+                media_ids=[],
+                misfire_grace_seconds=3600,
+                next_fire_at=datetime.now(UTC) - timedelta(minutes=10),
+            )
+        )
+    settled(world)
+    with world.database.transaction() as session:
+        runs = session.scalars(select(ScheduleRun)).all()
+        assert {run.state for run in runs} == {"missed"}
+        assert {run.error_message for run in runs} == {"An older backup was restored"}
+        [next_fire_at] = session.scalars(select(Schedule.next_fire_at))
+    assert next_fire_at is not None
+    assert next_fire_at > datetime.now(UTC) - timedelta(seconds=30)
+
+
 def test_a_pause_of_the_users_own_outlives_it(world: World) -> None:
     world.profile(key=KEY)
     with world.database.transaction() as session:
@@ -169,13 +207,14 @@ def test_a_pause_of_the_users_own_outlives_it(world: World) -> None:
 def test_a_call_that_was_under_way_is_given_up(world: World, backup: Callable[[], Restore]) -> None:
     """The backup was made while drafts were created: they are litter, the posts staged anew."""
     world.profile(key=KEY)
-    ids = world.job("acme", ["in the middle"], in_seconds=3)
+    ids = world.job("acme", ["in the middle"], in_seconds=3600)
     world.until_all(PostState.STAGED, ids)
     with world.database.transaction() as session:
         session.execute(text("DELETE FROM handovers"))
         session.execute(update(Submission).values(state="sending", replied_at=None))
         session.execute(update(Post).values(state="staging", postiz_post_id=None, release_at=None))
     assert settled(world).litter == 1
+    come(world, ids)
     world.until_all(PostState.PUBLISHED, ids)
     assert sends(world) == {"in the middle": 1}
 
