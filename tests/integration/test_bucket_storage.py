@@ -249,3 +249,14 @@ def test_a_bucket_that_is_away_is_a_503_with_nothing_accepted(
         assert int(reply.headers["Retry-After"]) > 0
     assert bucket_api.rows() == before
     assert (bucket.names(), bucket.unfinished()) == ([], 0)
+
+
+def test_a_profile_is_deleted_though_its_bucket_is_away(
+    bucket_api: Api, monkeypatch: pytest.MonkeyPatch, bucket: Bucket
+) -> None:
+    assert bucket_api.upload(FILES.png(), profile="acme").status_code == 202
+    with monkeypatch.context() as away:
+        away.setattr(bucket_api.services.storage, "bucket", "nobodys")
+        assert bucket_api.call("DELETE", "/profiles/acme").status_code == 204
+    assert bucket_api.rows()["media"] == 0
+    assert len(bucket.names()) == 1  # the cleaning's to remove

@@ -1,6 +1,7 @@
 """Profiles: brands, clients or channels, and where their posts go."""
 
 import secrets
+from collections.abc import Sequence
 
 from flask import Response
 from pydantic import Field
@@ -10,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from shared import files, profile_removal, profiles
 from shared.connect import Probe
-from shared.errors import Conflict, Forbidden
+from shared.errors import Conflict, Forbidden, Unavailable
+from shared.log import get_logger
 from shared.models import Profile
 from web import credentials
 from web.api.resource import PREFIX, problems, resource
@@ -21,6 +23,7 @@ from web.schemas.common import IdPath, Page
 from web.schemas.profiles import NewProfile, PatchProfile, ProfileView, PutProfile, TtsSettings
 from web.services import services
 
+log = get_logger("profiles")
 api = resource("profiles", "Brands, clients, channels: whose posts", write="settings")
 
 
@@ -142,10 +145,18 @@ def delete_profile(path: IdPath, query: DeleteQuery) -> Response:
     with services().database.transaction() as session:
         version = profiles.get(session, visible(path.id)).settings_version
         keys = profile_removal.remove(session, path.id, force=query.force)
-    for key in keys:
-        files.remove(services().database, services().storage, key)
     services().settings_changed(path.id, version + 1)
+    _remove_files(keys)
     return Response(status=204)
+
+
+def _remove_files(keys: Sequence[str]) -> None:
+    """What a storage that is away keeps has no row any more: the hourly cleaning finds it."""
+    try:
+        for key in keys:
+            files.remove(services().database, services().storage, key)
+    except Unavailable as error:
+        log.warning("files of a deleted profile are left to the cleaning", reason=error.message)
 
 
 @api.post("/profiles/<id>/pause", responses={200: ProfileView})
