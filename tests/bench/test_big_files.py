@@ -16,7 +16,7 @@ def test_a_gibibyte_flows_through_with_flat_memory(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with RunningStack(tmp_path / "home") as stack:
-        found = measure(stack, tmp_path, 1024 * MIB, rounds=3)
+        found = measure(stack, tmp_path, 1024 * MIB, rounds=2)
     with capsys.disabled():
         print(f"\n1 GiB: {found}")
     assert found.memory.most < MEMORY
