@@ -249,15 +249,15 @@ class Post(Base):
         ),
         Index(
             "ix_posts_pending_profile",
-            "account_id",
             "profile_id",
+            "account_id",
             "publish_at",
             postgresql_where=text("state = 'pending'"),
         ),
         Index(
             "ix_posts_staged",
-            "account_id",
             "profile_id",
+            "account_id",
             "release_at",
             postgresql_where=text("state = 'staged'"),
         ),

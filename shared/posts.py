@@ -4,7 +4,17 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CursorResult, func, insert, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from shared import media_wanted, metrics, outbox
@@ -134,19 +144,27 @@ def move_to_account(session: Session, profile_id: str, account_id: int) -> None:
 
 def follow_accounts(session: Session) -> None:
     """Move posts and uploads that came back to an account which their profile has left since."""
-    came_back = Post.state.in_((PostState.PENDING, PostState.STAGED))
-    left = {
-        (row.profile_id, row.account_id)
-        for table, waits in ((Post, came_back), (AccountMedia, AccountMedia.state == "pending"))
-        for row in session.execute(
-            select(table.profile_id, Profile.account_id)
-            .join(Profile, Profile.id == table.profile_id)
-            .join(Account, Account.id == Profile.account_id)
-            .where(waits, Account.id != table.account_id, Account.integrations_seen_at.is_not(None))
-            .distinct()
-            .limit(100)
+    left = session.execute(
+        select(Profile.id, Profile.account_id)
+        .join(Account, Account.id == Profile.account_id)
+        .where(Account.integrations_seen_at.is_not(None))
+        .where(
+            or_(
+                _elsewhere(Post, PostState.PENDING),
+                _elsewhere(Post, PostState.STAGED),
+                _elsewhere(AccountMedia, "pending"),
+            )
         )
-    }
+        .limit(100)
+    ).all()
     for profile_id, account_id in left:
         if account_id is not None:
             move_to_account(session, profile_id, account_id)
+
+
+def _elsewhere(table: type[Post] | type[AccountMedia], state: str) -> ColumnElement[bool]:
+    """Whether the profile has such rows in another account: below or above its own in the index."""
+    of_profile = table.profile_id == Profile.id, table.state == state
+    below = exists().where(*of_profile, table.account_id < Profile.account_id)
+    above = exists().where(*of_profile, table.account_id > Profile.account_id)
+    return or_(below, above)

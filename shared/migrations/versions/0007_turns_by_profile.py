@@ -15,9 +15,9 @@ PENDING = sa.text("state = 'pending'")
 def upgrade() -> None:
     op.add_column("accounts", sa.Column("plan_at", sa.DateTime(timezone=True), nullable=True))
     op.drop_index("ix_posts_staged", table_name="posts")
-    columns = ["account_id", "profile_id", "release_at"]
+    columns = ["profile_id", "account_id", "release_at"]
     op.create_index("ix_posts_staged", "posts", columns, postgresql_where=STAGED)
-    columns = ["account_id", "profile_id", "publish_at"]
+    columns = ["profile_id", "account_id", "publish_at"]
     op.create_index("ix_posts_pending_profile", "posts", columns, postgresql_where=PENDING)
 
 
