@@ -54,7 +54,7 @@ class Bulkhead:
     """Of one pool: the children of one parent process."""
 
     def __init__(self, children: int, folder: Path | None = None) -> None:
-        self._children = children
+        self.children = children
         self._folder = folder or folder_of(os.getppid())
 
     @contextmanager
@@ -73,7 +73,7 @@ class Bulkhead:
         if suspect is None:
             suspect = _is_suspect(database, account_id)
         wanted = Served(account_id=account_id, suspect=suspect, long=long)
-        if not admits(self._served(), wanted, children=self._children):
+        if not admits(self._served(), wanted, children=self.children):
             yield False
             return
         mine = self._folder / str(os.getpid())

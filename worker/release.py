@@ -66,6 +66,9 @@ def _watch(runtime: Runtime, bulkhead: Bulkhead) -> set[int]:
     """The accounts of which posts were released in this turn."""
     ends = time.monotonic() + TURN
     touched: set[int] = set()
+    late, _ = turns.whose(runtime, late_by=BEHIND)
+    for _ in late[1 : bulkhead.children]:
+        runtime.waker.release()  # one for each that can help
     while time.monotonic() < ends:
         due, pause = turns.whose(runtime)
         released = _go_through(runtime, bulkhead, due, ends)

@@ -78,12 +78,13 @@ class Harm:
         with suppress(SQLAlchemyError), self._arena.database.transaction() as session:
             accounts = list(session.scalars(select(Account.id)))
             uploads = list(session.scalars(select(AccountMedia.id).limit(20)))
-        words = ["stage", "release", "reconcile", "track"]
+        words = ["stage", "reconcile", "track"]
         messages: list[tuple[str, tuple[int, ...]]] = [
             (f"pressroom.{word}", (account,)) for word in words for account in accounts
         ]
         messages += [("pressroom.upload", (upload,)) for upload in uploads]
-        messages = rng.choices([*messages, ("pressroom.tick", ()), ("pressroom.sweep", ())], k=60)
+        alone = [(f"pressroom.{word}", ()) for word in ("release", "tick", "sweep")]
+        messages = rng.choices([*messages, *alone], k=60)
         for task, args in messages + messages:
             self._waker.wake(task, *args)
         self._diary.note("flood")

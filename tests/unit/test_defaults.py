@@ -25,7 +25,7 @@ def test_all_that_is_demanded_is_assumed_but_where_a_post_goes(identifier: str) 
     assert {fault.field for fault in found} <= {"media_ids", *(f"settings.{n}" for _, n in left)}
 
 
-@pytest.mark.parametrize(("identifier", "name"), NEVER)
+@pytest.mark.parametrize(("identifier", "name"), sorted(NEVER))
 def test_what_is_never_assumed_is_an_error_that_says_what_to_give(
     identifier: str, name: str
 ) -> None:
