@@ -38,6 +38,7 @@ from worker import (
     track,
     turns,
     upload,
+    watch,
 )
 from worker.bulkhead import Bulkhead
 from worker.runtime import Runtime
@@ -45,7 +46,7 @@ from worker.runtime import Runtime
 
 def release_due(runtime: Runtime, _: int = 0) -> None:
     """As a worker's only child would."""
-    release.release(runtime, Bulkhead(1, Path(tempfile.gettempdir()) / f"pool-of-{os.getpid()}"))
+    watch.release(runtime, Bulkhead(1, Path(tempfile.gettempdir()) / f"pool-of-{os.getpid()}"))
 
 
 STEPS: dict[str, Callable[[Runtime, int], None]] = {

@@ -1,11 +1,5 @@
-"""Release: have Postiz publish the drafts that are due, each by one status change, ever.
+"""Release: have Postiz publish the drafts that are due, each by one status change, ever."""
 
-A turn goes through all servers with a free moment for a write, whichever account is due there.
-"""
-
-import time
-from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -22,16 +16,9 @@ from shared.domain.turns import Due
 from shared.errors import ClaimLost, OutcomeUnknown, Paused, PostRejected, PressroomError
 from shared.models import Handover, Post, Profile, Submission
 from worker import accounts, calling, pace, probe, turns
-from worker.bulkhead import Bulkhead
 from worker.eligible import may_go
 from worker.runtime import Runtime
 
-#: One child releases for so long at a time (seconds).
-TURN = 1.0
-#: What is due since so long shows that whoever keeps the watch does not keep up (seconds).
-BEHIND = 0.3
-#: About as long as it takes to go through all servers (seconds): so much of a pace is one's turn.
-PASS = 0.2
 #: From a call's being written down to its reply, and more.
 LONGEST_CALL = timedelta(minutes=2)
 
@@ -50,83 +37,21 @@ class Release:
     key_hash: str | None
 
 
-def release(runtime: Runtime, bulkhead: Bulkhead) -> None:
-    """Release what is due, and have what became of it read.
-
-    One child of the pool keeps the watch for a turn: it waits for what is due next. The others only
-    help where it falls behind, or hangs, and go on to other work.
-    """
-    with bulkhead.watch() as alone:
-        touched = _watch(runtime, bulkhead) if alone else _help(runtime, bulkhead)
-    for account_id in touched:
-        runtime.waker.settle(account_id)
-
-
-def _watch(runtime: Runtime, bulkhead: Bulkhead) -> set[int]:
-    """The accounts of which posts were released in this turn."""
-    ends = time.monotonic() + TURN
-    touched: set[int] = set()
-    late, _ = turns.whose(runtime, late_by=BEHIND)
-    for _ in late[1 : bulkhead.children]:
-        runtime.waker.release()  # one for each that can help
-    while time.monotonic() < ends:
-        due, pause = turns.whose(runtime)
-        released = _go_through(runtime, bulkhead, due, ends)
-        touched |= released
-        if not released and pause is None:
-            return touched
-        if not released and pause is not None:
-            time.sleep(min(pause, TURN))
-    runtime.waker.release()
-    return touched
-
-
-def _help(runtime: Runtime, bulkhead: Bulkhead) -> set[int]:
-    """The same, as long as anything is due that should be out already."""
-    ends = time.monotonic() + TURN
-    touched: set[int] = set()
-    while time.monotonic() < ends:
-        due, _ = turns.whose(runtime, late_by=BEHIND)
-        released = _go_through(runtime, bulkhead, due, ends)
-        if not released:
-            return touched
-        touched |= released
-    return touched
-
-
-def _go_through(runtime: Runtime, bulkhead: Bulkhead, due: Sequence[Due], ends: float) -> set[int]:
-    """Give each its turn, as far as its server bears it, and return the accounts that had one."""
-    each = max(1, int(runtime.settings.writes_per_second * PASS))
-    room: dict[str, int] = defaultdict(lambda: each)
-    touched: set[int] = set()
-    for one in due:
-        if time.monotonic() >= ends or not room[one.server]:
-            continue
-        match _take_turn(runtime, bulkhead, one):
-            case Turn.TAKEN:
-                touched.add(one.account_id)
-                room[one.server] -= 1
-            case Turn.SERVER_BUSY:
-                room[one.server] = 0
-    return touched
-
-
 class Turn(Enum):
     TAKEN = auto()  # a post was released, or tried to be
     PASSED = auto()  # there was none after all, or the account may have no child now
     SERVER_BUSY = auto()  # no write may be made there at this moment
 
 
-def _take_turn(runtime: Runtime, bulkhead: Bulkhead, due: Due) -> Turn:
-    runtime.served[due.profile_id] = time.monotonic()
-    with bulkhead.place(runtime.database, due.account_id, suspect=due.suspect) as admitted:
-        if not admitted or not (due.sound or probe.answers(runtime, due.account_id)):
-            return Turn.PASSED
-        one = _claim(runtime, due)
-        if isinstance(one, Release):
-            _make(runtime, one)
-            return Turn.TAKEN
-        return one
+def take(runtime: Runtime, due: Due) -> Turn:
+    """Release the next post of `due`, or find that there is none, or that its server is busy."""
+    if not due.sound and not probe.answers(runtime, due.account_id):
+        return Turn.PASSED
+    one = _claim(runtime, due)
+    if isinstance(one, Release):
+        _make(runtime, one)
+        return Turn.TAKEN
+    return one
 
 
 def _claim(runtime: Runtime, due: Due) -> Release | Turn:

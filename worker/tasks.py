@@ -17,11 +17,11 @@ from worker import (
     litter,
     meeting,
     reconcile,
-    release,
     stage,
     sweep,
     track,
     upload,
+    watch,
 )
 from worker.app import app, bulkhead, current
 from worker.runtime import Runtime
@@ -48,7 +48,7 @@ def stage_account(account_id: int) -> None:
 @app.task(name="pressroom.release", **SHORT)  # type: ignore[untyped-decorator]
 def release_due() -> None:
     with database_may_be_away():
-        release.release(current(), bulkhead())
+        watch.release(current(), bulkhead())
 
 
 @app.task(name="pressroom.reconcile", **SHORT)  # type: ignore[untyped-decorator]

@@ -1,5 +1,7 @@
 """A profile with a backlog costs another's single post no more than its turn."""
 
+import time
+
 from sqlalchemy import func, select
 
 from shared.domain.states import PostState
@@ -16,9 +18,13 @@ def released(world: World) -> list[str]:
     return [ids[each] for path in paths if (each := path.split("/")[-2]) in ids]
 
 
-def staged_for_later(world: World, profile: str, contents: list[str]) -> list[int]:
-    ids = world.job(profile, contents, in_seconds=600)
+def staged_for_later(
+    world: World, profile: str, contents: list[str], integration: str = "int-mastodon"
+) -> list[int]:
+    """Staged, and Postiz at rest after it."""
+    ids = world.job(profile, contents, in_seconds=600, integration=integration)
     world.until_all(PostState.STAGED, ids)
+    time.sleep(world.settings.settle_seconds)
     return ids
 
 
@@ -44,8 +50,7 @@ def test_another_account_on_the_same_server_has_every_second_turn(world: World) 
     world.profile("acme", key=KEY)
     world.profile("other", key="key-of-other")
     many = staged_for_later(world, "acme", [f"many {n}" for n in range(BACKLOG)])
-    few = world.job("other", ["few 1", "few 2"], in_seconds=600, integration="int-other")
-    world.until_all(PostState.STAGED, few)
+    few = staged_for_later(world, "other", ["few 1", "few 2"], "int-other")
     world.due_now(many)
     world.due_now(few)
     world.until_all(PostState.PUBLISHED, many + few, seconds=120)
