@@ -107,7 +107,7 @@ def test_the_worker_spends_no_more_than_the_owner_allows(world: World) -> None:
     with world.database.transaction() as session:
         one = session.scalars(select(Account)).one()
         one.limit_override, one.budget_reserve = 5, 2
-        spent = [accounts.reserve_call(session, one) for _ in range(5)]
-        parked = [accounts.reserve_call(session, one, parking=True) for _ in range(3)]
+        spent = [accounts.reserve_call(session, one, due_at=one.created_at) for _ in range(5)]
+        parked = [accounts.reserve_call(session, one, due_at=None) for _ in range(3)]
     assert spent == [True, True, True, False, False]
     assert parked == [True, True, False]
