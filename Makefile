@@ -31,8 +31,8 @@ check: $(DEVELOPS) ## Lint, types, import rule and unit tests: before each commi
 	@echo "import rule and unit tests"; $(PY) -m pytest -q tests/unit
 
 test: $(DEVELOPS) ## The whole test suite, with real Valkey and PostgreSQL
-	@echo "all tests, with embedded servers, two files at a time; the slowest are listed at the end"
-	@$(PY) -m pytest -n 2 --dist loadfile --durations=15
+	@echo "all tests, with embedded servers, three files at a time; the slowest are listed at the end"
+	@$(PY) -m pytest -n 3 --dist loadfile --durations=15
 
 chaos: $(DEVELOPS) ## Break everything at once for long, audit it, print the table (CHAOS="--seed 7")
 	@$(PY) -m tests.chaos $(CHAOS)

@@ -7,7 +7,7 @@ from web.places import STREAMS, UPLOADS
 
 wsgi_app = "web.app:create_app()"
 bind = f"0.0.0.0:{os.environ.get('PRESSROOM_PORT', '8000')}"
-worker_class = "gthread"
+worker_class = "web.gunicorn_worker.Worker"
 workers = 2
 #: Eight for whatever is quick, and the places of uploads and streams (web/places.py).
 threads = 8 + UPLOADS + STREAMS
