@@ -20,22 +20,8 @@ _UPLOAD_SECONDS = 90
 _PUBLISH_SECONDS = 240
 _HOPELESS = ("failed", "cancelled")
 
-# What these networks insist on; a key is an integration's id or, as here, its network's identifier.
-_SETTINGS = {
-    "x": {"who_can_reply_post": "everyone"},
-    "tiktok": {
-        "privacy_level": "PUBLIC_TO_EVERYONE",
-        "duet": False,
-        "stitch": False,
-        "comment": True,
-        "autoAddMusic": "no",
-        "brand_content_toggle": False,
-        "brand_organic_toggle": False,
-        "content_posting_method": "DIRECT_POST",
-    },
-    "instagram-standalone": {"post_type": "post"},
-    "youtube": {"title": "Made by the Pressroom demo", "type": "public"},
-}
+#: All else that these networks insist on is assumed (shared/domain/defaults.py).
+_SETTINGS = {"youtube": {"title": "Made by the Pressroom demo"}}
 
 
 def tell(console: Console, addresses: Addresses, folder: Path) -> None:

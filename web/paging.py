@@ -5,11 +5,14 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+from sqlalchemy import Select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from shared.errors import FieldError, InvalidRequest
 from web.request import is_clean
 
 T = TypeVar("T")
+S = TypeVar("S")
 
 
 class Query(BaseModel):
@@ -55,6 +58,16 @@ def number_of(cursor: str | None) -> int | None:
     if not (place.isascii() and place.isdigit() and len(place) <= 18):
         raise _bad_cursor()
     return int(place)
+
+
+def paged(
+    wanted: Select[S], number: InstrumentedAttribute[int], query: PageQuery, *, newest: bool = False
+) -> Select[S]:
+    """The page of `wanted` that is asked for, in the order of `number`, or against it."""
+    place = number_of(query.cursor)
+    if place is not None:
+        wanted = wanted.where(number < place if newest else number > place)
+    return wanted.order_by(number.desc() if newest else number).limit(query.limit)
 
 
 def _bad_cursor() -> InvalidRequest:

@@ -15,8 +15,6 @@ from shared.postiz_calls import Element, RemoteMedia
 from worker import accounts
 from worker.eligible import due
 
-#: In `Runtime.served`, before the id of a profile that had its turn in staging.
-LED = "staged:"
 #: Posts that cannot be staged for a reason of their own are looked at again after so long.
 LOOK_AGAIN = timedelta(seconds=10)
 
@@ -42,13 +40,13 @@ class Chosen:
         )
 
 
-def choose(session: Session, account: Account, served: dict[str, float]) -> list[Chosen]:
+def choose(session: Session, account: Account, led: dict[str, float]) -> list[Chosen]:
     """The posts of the next call: of the profile whose turn it is, and the earliest of all.
 
-    `served` tells when each profile led a call, and is told who leads this one.
+    `led` tells when each profile led a call, and is told who leads this one.
     """
     now = session.scalar(select(func.now())) or datetime.now(UTC)
-    leaders = _leaders(session, account.id, served)
+    leaders = _leaders(session, account.id, led)
     mine = _due_posts(session, account.id, Post.profile_id == leaders[0]) if leaders else []
     all_due = _due_posts(session, account.id) if len(leaders) > 1 else []
     by_id = {one.post.id: one for one in [*mine, *all_due]}
@@ -57,7 +55,7 @@ def choose(session: Session, account: Account, served: dict[str, float]) -> list
         case Wait(until=until):
             account.plan_at = min(until, now + accounts.PLAN_AGAIN)
         case Pack(posts=posts_of_call):
-            served[LED + leaders[0]] = time.monotonic()
+            led[leaders[0]] = time.monotonic()
             return _locked(session, account.id, [by_id[one.id] for one in posts_of_call])
         case None:  # media are on their way, or somebody has paused them: who ends that wakes us
             account.plan_at = now + LOOK_AGAIN
@@ -72,8 +70,8 @@ def _locked(session: Session, account_id: int, chosen: Sequence[Chosen]) -> list
     return [one for one in chosen if one.post.id in locked]
 
 
-def _leaders(session: Session, account_id: int, served: Mapping[str, float]) -> list[str]:
-    """The account's profiles with posts that may be staged, the one served longest ago first."""
+def _leaders(session: Session, account_id: int, led: Mapping[str, float]) -> list[str]:
+    """The account's profiles with posts that may be staged, the one that led longest ago first."""
     first = select(Post.publish_at).where(due(account_id), Post.profile_id == Profile.id)
     first_due = first.order_by(Post.publish_at).limit(1).correlate(Profile).lateral()
     rows = session.execute(
@@ -81,7 +79,7 @@ def _leaders(session: Session, account_id: int, served: Mapping[str, float]) -> 
         .join(first_due, true())
         .where(Profile.account_id == account_id)
     ).all()
-    turn = sorted(rows, key=lambda row: (served.get(LED + row.id, 0.0), row.publish_at))
+    turn = sorted(rows, key=lambda row: (led.get(row.id, 0.0), row.publish_at))
     return [row.id for row in turn]
 
 

@@ -79,14 +79,7 @@ def _claim(session: Session) -> Schedule | None:
 
 def _deal(session: Session, schedule: Schedule, means: Means) -> WakeUps | None:
     """Record what was missed, run what is due next, and go on to the fire time after it."""
-    assert schedule.next_fire_at is not None  # it was claimed because of it
-    due = firing.due(
-        schedule.cron,
-        ZoneInfo(schedule.timezone),
-        since=schedule.next_fire_at,
-        now=schedules.clock(session),
-        grace=timedelta(seconds=schedule.misfire_grace_seconds),
-    )
+    due = _due(session, schedule, timedelta(seconds=schedule.misfire_grace_seconds))
     _record_missed(session, schedule, due.missed)
     schedule.next_fire_at = due.next_at
     run = due.fire_at and _first_run(session, schedule, due.fire_at)
@@ -98,17 +91,22 @@ def pass_over(session: Session) -> int:
     due_now = select(Schedule).where(Schedule.next_fire_at <= func.now())
     late = session.scalars(due_now.with_for_update(key_share=True)).all()
     for schedule in late:
-        assert schedule.next_fire_at is not None  # it was chosen because of it
-        due = firing.due(
-            schedule.cron,
-            ZoneInfo(schedule.timezone),
-            since=schedule.next_fire_at,
-            now=schedules.clock(session),
-            grace=timedelta(0),
-        )
+        due = _due(session, schedule, timedelta(0))
         _record_missed(session, schedule, due.missed, "An older backup was restored")
         schedule.next_fire_at = due.next_at
     return len(late)
+
+
+def _due(session: Session, schedule: Schedule, grace: timedelta) -> firing.Due:
+    """Of a schedule that was chosen because a fire time of it has come."""
+    assert schedule.next_fire_at is not None
+    return firing.due(
+        schedule.cron,
+        ZoneInfo(schedule.timezone),
+        since=schedule.next_fire_at,
+        now=schedules.clock(session),
+        grace=grace,
+    )
 
 
 def _record_missed(

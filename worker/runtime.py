@@ -24,7 +24,8 @@ class Runtime:
     storage: Storage
     waker: Waker
     listener: Listener | None = None
-    served: dict[str, float] = field(default_factory=dict)  # profile: when it had its last turn
+    served: dict[str, float] = field(default_factory=dict)  # profile: its last turn in releasing
+    led: dict[str, float] = field(default_factory=dict)  # profile: when it last led a counted call
 
     def close(self) -> None:
         if self.listener:

@@ -18,11 +18,8 @@ from worker.runtime import Runtime
 AHEAD = 1.0
 
 
-def whose(runtime: Runtime, *, late_by: float = 0.0) -> tuple[list[Due], float | None]:
-    """Who may release a post now, and the seconds until the next one may, if that is soon.
-
-    `late_by`: only who could have done so that many seconds ago.
-    """
+def whose(runtime: Runtime) -> tuple[list[Due], float | None]:
+    """Who may release a post now, and the seconds until the next one may, if that is soon."""
     with runtime.database.transaction() as session:
         rows = session.execute(_due()).all()
         bad = suspect_servers(session)
@@ -32,11 +29,12 @@ def whose(runtime: Runtime, *, late_by: float = 0.0) -> tuple[list[Due], float |
             account_id=row.account_id,
             server=row.server,
             due_at=row.release_at,
+            waited=-float(row.waits),
             sound=row.failures == 0,
             suspect=row.failures > 0 or row.server in bad,
         )
         for row in rows
-        if row.waits <= -late_by
+        if row.waits <= 0
     ]
     pauses = [float(row.waits) for row in rows if row.waits > 0]
     return in_turn(free, runtime.served), min(pauses, default=None)

@@ -34,19 +34,20 @@ def _watch(runtime: Runtime, bulkhead: Bulkhead) -> set[int]:
     """The accounts of which posts were released in this turn."""
     ends = time.monotonic() + TURN
     touched: set[int] = set()
-    late, _ = turns.whose(runtime, late_by=BEHIND)
-    for _ in late[1 : bulkhead.children]:
+    due, pause = turns.whose(runtime)
+    for _ in _late(due)[1 : bulkhead.children]:
         runtime.waker.release()  # one for each that can help
-    while time.monotonic() < ends:
-        due, pause = turns.whose(runtime)
+    while True:
         released = _go_through(runtime, bulkhead, due, ends)
         touched |= released
         if not released and pause is None:
             return touched
         if not released and pause is not None:
             time.sleep(min(pause, TURN))
-    runtime.waker.release()
-    return touched
+        if time.monotonic() >= ends:
+            runtime.waker.release()
+            return touched
+        due, pause = turns.whose(runtime)
 
 
 def _help(runtime: Runtime, bulkhead: Bulkhead) -> set[int]:
@@ -54,12 +55,16 @@ def _help(runtime: Runtime, bulkhead: Bulkhead) -> set[int]:
     ends = time.monotonic() + TURN
     touched: set[int] = set()
     while time.monotonic() < ends:
-        due, _ = turns.whose(runtime, late_by=BEHIND)
-        released = _go_through(runtime, bulkhead, due, ends)
+        due, _ = turns.whose(runtime)
+        released = _go_through(runtime, bulkhead, _late(due), ends)
         if not released:
             return touched
         touched |= released
     return touched
+
+
+def _late(due: Sequence[Due]) -> list[Due]:
+    return [one for one in due if one.waited >= BEHIND]
 
 
 def _go_through(runtime: Runtime, bulkhead: Bulkhead, due: Sequence[Due], ends: float) -> set[int]:

@@ -9,6 +9,7 @@ from datetime import datetime
 class Due:
     """A profile whose earliest staged post may be released since `due_at`.
 
+    `waited`: for how many seconds it could have been released already, its server being free.
     `sound`: whether its account's last call was answered as it should be. `suspect`: whether it, or
     its whole server, may hang.
     """
@@ -17,6 +18,7 @@ class Due:
     account_id: int
     server: str
     due_at: datetime
+    waited: float = 0.0
     sound: bool = True
     suspect: bool = False
 

@@ -66,18 +66,24 @@ def quick_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxP
 
 
 @pytest.fixture
-def world(
-    quick_sandbox: SandboxProcess, database_url: str, tmp_path: Path, short_rests: None
-) -> Iterator[World]:
-    """A worker in this process, and the organization `acme` with the key `KEY`."""
+def only_acme(quick_sandbox: SandboxProcess) -> SandboxProcess:
+    """The sandbox with nothing in it but the organization `acme` with the key `KEY`."""
     admin = quick_sandbox.admin
     for org in admin.orgs():
         admin.delete_org(org["id"])
     admin.clear_faults()
     admin.reset()
     admin.create_org("acme", keys=[KEY], integrations=CHANNELS)
+    return quick_sandbox
+
+
+@pytest.fixture
+def world(
+    only_acme: SandboxProcess, database_url: str, tmp_path: Path, short_rests: None
+) -> Iterator[World]:
+    """A worker in this process, for the organization `acme`."""
     runtime = runtime_for(database_url, tmp_path)
-    yield World(runtime=runtime, sandbox=admin, api_url=quick_sandbox.api_url)
+    yield World(runtime=runtime, sandbox=only_acme.admin, api_url=only_acme.api_url)
     runtime.close()
 
 

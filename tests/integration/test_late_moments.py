@@ -15,7 +15,7 @@ from local.sandbox.process import SandboxProcess
 from shared import failpoints
 from shared.domain.states import PostState
 from shared.errors import ClaimLost
-from tests.world import CHANNELS, KEY, World, runtime_for
+from tests.world import KEY, World, runtime_for
 
 CHANGE, CREATE, DELETE = "PUT /posts/:id/status", "POST /posts", "DELETE /posts/:id"
 CALL_SECONDS, UNKNOWN_SECONDS, GIVE_UP_SECONDS = 1.0, 1.0, 4.0
@@ -24,14 +24,8 @@ ENDED = {PostState.PUBLISHED, PostState.FAILED}
 
 @pytest.fixture
 def world(
-    quick_sandbox: SandboxProcess, database_url: str, tmp_path: Path, short_rests: None
+    only_acme: SandboxProcess, database_url: str, tmp_path: Path, short_rests: None
 ) -> Iterator[World]:
-    admin = quick_sandbox.admin
-    for org in admin.orgs():
-        admin.delete_org(org["id"])
-    admin.clear_faults()
-    admin.reset()
-    admin.create_org("acme", keys=[KEY], integrations=CHANNELS)
     runtime = runtime_for(
         database_url,
         tmp_path,
@@ -39,7 +33,7 @@ def world(
         PRESSROOM_UNKNOWN_RELEASE_SECONDS=UNKNOWN_SECONDS,
         PRESSROOM_OUTCOME_UNKNOWN_SECONDS=GIVE_UP_SECONDS,
     )
-    world = World(runtime=runtime, sandbox=admin, api_url=quick_sandbox.api_url)
+    world = World(runtime=runtime, sandbox=only_acme.admin, api_url=only_acme.api_url)
     world.profile(key=KEY)
     yield world
     runtime.close()

@@ -13,7 +13,7 @@ from shared.models import ApiKey, Profile
 from web.api.resource import problems, resource
 from web.auth import PROFILE_ID, caller
 from web.idempotency import Reply, once
-from web.paging import PageQuery, next_cursor, number_of
+from web.paging import PageQuery, next_cursor, paged
 from web.schemas.common import IdPath, Page
 from web.schemas.keys import CreatedKey, KeyView, NewKey
 from web.services import services
@@ -81,12 +81,10 @@ def _future(moment: datetime | None) -> datetime | None:
 @api.get("/keys", responses={200: Page[KeyView]})
 def list_keys(query: PageQuery) -> Response:
     """List the keys, without themselves"""
-    wanted = select(ApiKey).order_by(ApiKey.id).limit(query.limit)
+    wanted = paged(select(ApiKey), ApiKey.id, query)
     bound = caller().profile_ids
     if bound is not None:
         wanted = wanted.where(ApiKey.profile_ids.contained_by(list(bound)))
-    if (after := number_of(query.cursor)) is not None:
-        wanted = wanted.where(ApiKey.id > after)
     with services().database.transaction() as session:
         rows = session.scalars(wanted).all()
     onward = next_cursor(rows, query.limit, lambda row: row.id)

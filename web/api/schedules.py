@@ -16,7 +16,7 @@ from web import live
 from web.api.resource import PREFIX, problems, resource
 from web.auth import PROFILE_HEADER, caller, current_profile, profiles_in_sight, visible
 from web.idempotency import Reply, once
-from web.paging import next_cursor, number_of
+from web.paging import next_cursor, paged
 from web.schedule_views import run_view, saved, summary, view
 from web.schemas.common import IdPath, Page
 from web.schemas.schedules import (
@@ -97,16 +97,14 @@ def _enable(session: Session, row: Schedule, *, wanted: bool, anew: bool) -> Non
 @api.get("/schedules", responses={200: Page[ScheduleSummary]})
 def list_schedules(query: SchedulesQuery) -> Response:
     """List schedules, without the rows that they publish"""
-    wanted = select(Schedule).options(defer(Schedule.body)).order_by(Schedule.id)
-    if (after := number_of(query.cursor)) is not None:
-        wanted = wanted.where(Schedule.id > after)
+    wanted = paged(select(Schedule).options(defer(Schedule.body)), Schedule.id, query)
     if query.enabled is not None:
         wanted = wanted.where(Schedule.next_fire_at.is_not(None) == query.enabled)
     with services().database.transaction() as session:
         in_sight = profiles_in_sight(session)
         if in_sight is not None:
             wanted = wanted.where(Schedule.profile_id.in_(in_sight))
-        rows = session.scalars(wanted.limit(query.limit)).all()
+        rows = session.scalars(wanted).all()
     onward = next_cursor(rows, query.limit, lambda row: row.id)
     page = Page[ScheduleSummary](items=[summary(row) for row in rows], next_cursor=onward)
     return Reply(body=page).response()
@@ -193,9 +191,7 @@ def list_runs(path: IdPath, query: RunsQuery) -> Response:
         wanted = select(ScheduleRun).where(ScheduleRun.schedule_id == row.id)
         if query.state is not None:
             wanted = wanted.where(ScheduleRun.state == query.state)
-        if (before := number_of(query.cursor)) is not None:
-            wanted = wanted.where(ScheduleRun.id < before)
-        newest = wanted.order_by(ScheduleRun.id.desc()).limit(query.limit)
+        newest = paged(wanted, ScheduleRun.id, query, newest=True)
         rows = session.scalars(newest).all()
     onward = next_cursor(rows, query.limit, lambda run: run.id)
     page = Page[RunView](items=[run_view(run) for run in rows], next_cursor=onward)

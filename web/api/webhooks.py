@@ -16,7 +16,7 @@ from web.api.keys import check_profiles
 from web.api.resource import PREFIX, problems, resource
 from web.auth import caller, profiles_in_sight
 from web.idempotency import Reply, once
-from web.paging import PageQuery, next_cursor, number_of
+from web.paging import PageQuery, next_cursor, paged
 from web.schemas.common import IdPath, Page
 from web.schemas.webhooks import (
     DeliveriesQuery,
@@ -98,18 +98,11 @@ def _check_url(url: str) -> None:
 def list_webhooks(query: PageQuery) -> Response:
     """List the webhooks, without their secrets"""
     with services().database.transaction() as session:
-        wanted = (
-            select(Webhook)
-            .where(
-                webhooks.seen_by(caller().profile_ids),
-                webhooks.hearing_of(profiles_in_sight(session)),
-            )
-            .order_by(Webhook.id)
-            .limit(query.limit)
+        wanted = select(Webhook).where(
+            webhooks.seen_by(caller().profile_ids),
+            webhooks.hearing_of(profiles_in_sight(session)),
         )
-        if (after := number_of(query.cursor)) is not None:
-            wanted = wanted.where(Webhook.id > after)
-        rows = session.scalars(wanted).all()
+        rows = session.scalars(paged(wanted, Webhook.id, query)).all()
     onward = next_cursor(rows, query.limit, lambda row: row.id)
     items = [WebhookView.model_validate(_facts(row)) for row in rows]
     return Reply(body=Page[WebhookView](items=items, next_cursor=onward)).response()
@@ -178,9 +171,10 @@ def list_deliveries(path: IdPath, query: DeliveriesQuery) -> Response:
     """List what a webhook was told, or is to be told, with each attempt; the newest first"""
     with services().database.transaction() as session:
         webhook = _visible(session, path.id)
-        wanted = select(Delivery).where(webhooks.told_of(webhook, caller().profile_ids))
-        wanted = wanted.where(*_asked(query)).order_by(Delivery.id.desc()).limit(query.limit)
-        rows = session.scalars(wanted).all()
+        wanted = select(Delivery).where(
+            webhooks.told_of(webhook, caller().profile_ids), *_asked(query)
+        )
+        rows = session.scalars(paged(wanted, Delivery.id, query, newest=True)).all()
     onward = next_cursor(rows, query.limit, lambda row: row.id)
     items = [_shown(DeliveryView, row) for row in rows]
     return Reply(body=Page[DeliveryView](items=items, next_cursor=onward)).response()
@@ -188,9 +182,7 @@ def list_deliveries(path: IdPath, query: DeliveriesQuery) -> Response:
 
 def _asked(query: DeliveriesQuery) -> list[Any]:
     asked = {Delivery.state: query.state, Delivery.event: query.event}
-    found: list[Any] = [column == value for column, value in asked.items() if value is not None]
-    before = number_of(query.cursor)
-    return found if before is None else [*found, Delivery.id < before]
+    return [column == value for column, value in asked.items() if value is not None]
 
 
 @api.get("/webhooks/<id>/deliveries/<delivery_id>", responses={200: WholeDelivery})
