@@ -105,7 +105,7 @@ def test_of_two_accounts_that_become_one_the_more_careful_wishes_stay(world: Wor
 def test_a_key_rotated_while_postiz_is_away_moves_nothing(world: World) -> None:
     """Nobody could say whose key it is: the drafts wait where they are, and are released later."""
     world.profile(key=KEY)
-    ids = world.job("acme", ["staged before"], in_seconds=4)
+    ids = world.job("acme", ["staged before"], in_seconds=600)
     world.until_all(PostState.STAGED, ids)
     account_id, before = world.account().id, counted(world)
     world.sandbox.patch_org("acme", add_keys=["rotated"])
@@ -113,6 +113,7 @@ def test_a_key_rotated_while_postiz_is_away_moves_nothing(world: World) -> None:
     world.save_key("acme", key="rotated")
     assert world.account().id != account_id
     assert world.states(ids) == [PostState.STAGED]
+    world.due_now(ids)
     world.until_all(PostState.PUBLISHED, ids)
     assert world.account().id == account_id
     assert counted(world) == before

@@ -18,7 +18,7 @@ from shared.errors import Paused
 from shared.models import AccountMedia, Post
 from tests import world as worlds
 from tests.api import FILES, Api, settings_for
-from tests.world import KEY, QUICK, World, runtime_for
+from tests.world import KEY, QUICK, World, release_due, runtime_for
 from worker import stage, submissions, sweep, upload
 
 CHILDREN = 3
@@ -204,10 +204,12 @@ def test_a_paused_account_still_settles_what_is_unclear(control: Control) -> Non
     """A release whose answer is lost is looked at, parked and undone; nothing new is sent."""
     world = control.world
     world.profile(key=KEY)
-    ids = world.job("acme", ["unclear"], in_seconds=2)
+    ids = world.job("acme", ["unclear"], in_seconds=600)
     world.until_all(PostState.STAGED, ids)
     world.sandbox.add_fault("reply_lost_before", route="PUT /posts/:id/status", times=1)
-    world.until_all(PostState.RELEASING, ids)
+    world.due_now(ids)
+    release_due(world.runtime)
+    assert world.states(ids) == [PostState.RELEASING]
     control.set(control.paths()["account"], "pause")
     world.until_all(PostState.PENDING, ids)
     assert "parked" in world.timeline(ids[0])

@@ -167,7 +167,7 @@ def test_an_error_in_postiz_ends_with_its_words_and_what_to_do(world: World) -> 
 
 def test_a_post_that_somebody_deletes_in_postiz_is_reported(world: World) -> None:
     world.profile(key=KEY)
-    ids = world.job("acme", ["deleted there"], handoff="calendar", in_seconds=6)
+    ids = world.job("acme", ["deleted there"], handoff="calendar", in_seconds=12)
     world.until_all(PostState.SCHEDULED, ids)
     world.sandbox.clear_faults()
     gone = world.post(ids[0]).postiz_post_id

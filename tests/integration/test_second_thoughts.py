@@ -60,7 +60,7 @@ def test_a_post_in_the_calendar_is_deleted_there_in_time(world: World) -> None:
 
 def test_a_post_whose_time_is_near_goes_on(world: World) -> None:
     """Within two minutes of its date a delete proves nothing."""
-    [post_id] = world.job("acme", ["too late"], handoff="calendar", in_seconds=5)
+    [post_id] = world.job("acme", ["too late"], handoff="calendar", in_seconds=12)
     world.until_all(PostState.SCHEDULED, [post_id])
     cancel(world, post_id)
     world.until_all(PostState.PUBLISHED, [post_id])
