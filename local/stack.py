@@ -74,7 +74,12 @@ class Stack:
         )
 
     def pressroom(self) -> list[Service]:
-        workers = [self._worker(PUBLISH, RELEASE), self._worker(UPLOAD, WEBHOOKS)]
+        asked = self._users.get("PRESSROOM_CONCURRENCY")
+        workers = [
+            self._worker(PUBLISH, RELEASE, children=asked or "3"),
+            self._worker(UPLOAD, children=asked or "2"),
+            self._worker(WEBHOOKS, children="1"),  # which has threads
+        ]
         return [self._web(), *workers, self._beat(), self._flower()]
 
     @cached_property
@@ -108,8 +113,7 @@ class Stack:
             lists_children=True,
         )
 
-    def _worker(self, queue: str, *more: str) -> Service:
-        children = self._users.get("PRESSROOM_CONCURRENCY") or "2"
+    def _worker(self, queue: str, *more: str, children: str) -> Service:
         queues = ",".join([*more, queue])
         options = ["-Q", queues, "-n", f"{queue}@%h", "--concurrency", children, "-E"]
         return Service(

@@ -12,7 +12,7 @@ from shared.log import get_logger
 PUBLISH = "publish"  # short work: nothing here may take longer than a call to Postiz
 RELEASE = "release"  # what is due to the second: for the same workers, past all that waits there
 UPLOAD = "upload"  # long work: whole files
-WEBHOOKS = "webhooks"  # receivers of all kinds: consumed by the upload pool, apart from releases
+WEBHOOKS = "webhooks"  # receivers of all kinds: neither a release nor a file waits for them
 
 #: Each needs a worker.
 QUEUE_NAMES = (RELEASE, PUBLISH, UPLOAD, WEBHOOKS)

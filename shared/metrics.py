@@ -51,6 +51,7 @@ LATENESS = _histogram(
 )
 SUBMISSION = _histogram("submission_posts", "Posts in a counted call", ["kind"], SIZES)
 POSTIZ = _histogram("postiz_seconds", "Calls to Postiz", ["route", "status"], SHORT)
+DELIVERY = _histogram("delivery_seconds", "Attempts to tell a webhook", ["outcome"], SHORT)
 TASK = _histogram("task_seconds", "Tasks of the workers", ["task", "outcome"], SHORT)
 HTTP = _histogram("http_seconds", "Requests to web", ["method", "route", "status"], SHORT)
 INVALIDATION = _histogram(

@@ -10,13 +10,24 @@ from typing import Any
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
-from sqlalchemy import ColumnElement, exists, func, select, true
+from sqlalchemy import ColumnElement, case, exists, func, select, true
 from sqlalchemy.orm import Session
 
 from shared.account_views import budget_remaining
 from shared.domain.states import PostState
 from shared.late_policy import not_too_late
-from shared.models import Account, AccountMedia, Job, Post, Profile, Pulse, Submission
+from shared.models import (
+    Account,
+    AccountMedia,
+    Delivery,
+    Job,
+    Post,
+    Profile,
+    Pulse,
+    Submission,
+    Webhook,
+)
+from shared.webhooks import ON_DEMAND
 
 #: Accounts with figures of their own: those in trouble, then those with the most to do.
 ACCOUNTS = 100
@@ -44,6 +55,7 @@ def read(session: Session) -> Iterator[Metric]:
     yield from _oldest(session)
     yield from _uploads(session)
     yield from _counts(session)
+    yield from _deliveries(session)
     accounts = session.scalars(select(Account)).all()
     yield _conditions(accounts, now)
     yield from _of_accounts(accounts, by_account, now)
@@ -136,6 +148,38 @@ def _counts(session: Session) -> Iterator[Metric]:
     yield number("jobs_unfinished", "Jobs under way", float(jobs or 0))
     windows = session.scalar(select(func.count()).where(Submission.litter_at.is_not(None)))
     yield number("litter_windows", "Unclear calls that are looked after", float(windows or 0))
+
+
+def _deliveries(session: Session) -> Iterator[Metric]:
+    """What webhooks wait for, and how those receivers do that are to be told of events."""
+    condition = case(
+        (Webhook.disabled_reason == ON_DEMAND, "switched off"),
+        (Webhook.enabled.is_(False), "given up"),
+        (Webhook.failures > 0, "failing"),
+        else_="sound",
+    )
+    by_condition = dict.fromkeys(("sound", "failing", "given up", "switched off"), 0.0)
+    for name, count in session.execute(select(condition, func.count()).group_by(condition)):
+        by_condition[name] = float(count)
+    yield gauge("webhooks", "Receivers of events", "condition", by_condition)
+    first = (
+        select(Delivery.next_at)
+        .where(Delivery.webhook_id == Webhook.id, Delivery.state == "pending")
+        .order_by(Delivery.next_at)
+        .limit(1)
+        .correlate(Webhook)
+        .lateral()
+    )
+    query = (
+        select(func.extract("epoch", func.now() - func.min(first.c.next_at)))
+        .select_from(Webhook)
+        .join(first, true())
+        .where(Webhook.enabled, Webhook.failures == 0)
+    )
+    oldest = max(0.0, float(session.scalar(query) or 0))
+    yield number("oldest_delivery_seconds", "Due to a receiver that is sound", oldest)
+    waiting = session.scalar(select(func.count()).where(Delivery.state == "pending"))
+    yield number("deliveries_waiting", "Not delivered yet", float(waiting or 0))
 
 
 def _conditions(accounts: Iterable[Account], now: datetime) -> Metric:

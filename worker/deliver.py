@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import ColumnElement, CursorResult, Select, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from shared import failpoints, webhooks
+from shared import failpoints, metrics, webhooks
 from shared.crypto import SecretBox
 from shared.db import ROW_LOCK
 from shared.domain.webhooks import Verdict, judge
@@ -100,6 +100,8 @@ class Courier:
 
     def _write(self, back: Sequence[Tried]) -> None:
         failpoints.hit("deliver.after_answer")
+        for tried in back:
+            metrics.DELIVERY.labels(tried.answer.outcome).observe(tried.seconds)
         accepted = [tried for tried in back if tried.answer.accepted]
         with self._runtime.database.transaction() as session:
             _note_accepted(session, accepted)

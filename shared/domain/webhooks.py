@@ -67,6 +67,13 @@ class Answer:
     def accepted(self) -> bool:
         return self.status is not None and 200 <= self.status < 300
 
+    @property
+    def outcome(self) -> str:
+        """In a word, for the figures."""
+        if self.status is None:
+            return "unanswered"
+        return "accepted" if self.accepted else "refused"
+
     def in_words(self) -> str:
         return self.error or f"it answered {self.status}"
 

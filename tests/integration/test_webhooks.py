@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine, event, func, select, text, update
 from standardwebhooks.webhooks import WebhookVerificationError
 
@@ -27,6 +28,7 @@ from shared.models import Account, Delivery, Job, Post, Profile, Webhook
 from tests.api import SECRET_KEY, Api
 from tests.receiver import Receiver, Say, receiving
 from tests.world import runtime_for
+from web import figures as web_figures
 from worker import deliver, sending, sweep
 from worker.runtime import Runtime
 
@@ -213,6 +215,39 @@ def test_a_receiver_that_fails_is_tried_again_at_the_specs_times_under_the_same_
     assert len({one.body for one in receiver.heard}) == 1
     assert all(one.verified(secret) for one in receiver.heard)
     assert the_hook(runtime.database).failing_since is None
+
+
+def figures(api: Api) -> dict[str, float]:
+    """What /metrics says, by name and labels."""
+    return {
+        " ".join([sample.name, *sample.labels.values()]): sample.value
+        for family in text_string_to_metric_families(api.get("/metrics", key=None).text)
+        for sample in family.samples
+    }
+
+
+def test_the_figures_tell_what_waits_and_what_came_of_the_attempts(
+    bare_api: Api, runtime: Runtime, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web_figures, "TTL", 0)
+    monkeypatch.setattr(web_figures, "SHARE", float("inf"))
+    made = hook(bare_api, receiver.url)
+    receiver.answers = [Say(500), Say(200)]
+    scheduled(runtime.database)
+    before = figures(bare_api)
+    assert before["pressroom_webhooks sound"] == before["pressroom_deliveries_waiting"] == 1
+    deliver.deliver(runtime)
+    failing = figures(bare_api)
+    assert failing["pressroom_webhooks failing"] == failing["pressroom_deliveries_waiting"] == 1
+    time_passes(runtime.database)
+    deliver.deliver(runtime)
+    after = figures(bare_api)
+    assert (after["pressroom_webhooks sound"], after["pressroom_deliveries_waiting"]) == (1, 0)
+    for outcome in ("refused", "accepted"):
+        name = f"pressroom_delivery_seconds_count {outcome}"
+        assert after[name] == before.get(name, 0) + 1
+    bare_api.call("PATCH", f"/webhooks/{made['id']}", json={"enabled": False})
+    assert figures(bare_api)["pressroom_webhooks switched off"] == 1
 
 
 def test_a_slow_receiver_delays_no_other(

@@ -96,10 +96,10 @@ def test_a_stop_during_the_start_is_clean(tmp_path: Path) -> None:
 
 
 def test_without_the_sandbox_and_with_more_children(start_stack: Start, tmp_path: Path) -> None:
-    stack = start_stack(tmp_path / "home", PRESSROOM_SANDBOX="0", PRESSROOM_CONCURRENCY="3")
+    stack = start_stack(tmp_path / "home", PRESSROOM_SANDBOX="0", PRESSROOM_CONCURRENCY="4")
     assert stack.facts()["sandbox_url"] is None
     assert "sandbox" not in stack.facts()["processes"]
-    assert len(stack.pids("worker")) == 2 * (1 + 3)
+    assert len(stack.pids("worker")) == 2 * (1 + 4) + (1 + 1)
 
 
 def test_a_port_that_is_taken_is_named_at_once(tmp_path: Path) -> None:

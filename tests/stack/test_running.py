@@ -16,6 +16,7 @@ from local.child import ROOT
 from tests.stacks import RunningStack, wait_until
 
 ROLES = ["web", "worker", "beat", "flower", "valkey", "postgres", "sandbox"]
+POOLS = {"publish": 3, "upload": 2, "webhooks": 1}
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +41,10 @@ def test_stack_json_says_all_and_to_its_owner_alone(own: RunningStack) -> None:
     assert all(psutil.pid_exists(pid) for pid in own.pids())
 
 
-def test_both_pools_are_listed_with_their_children(own: RunningStack) -> None:
+def test_all_pools_are_listed_with_their_children(own: RunningStack) -> None:
     commands = [psutil.Process(pid).cmdline() for pid in own.pids("worker")]
-    for queue in ("publish", "upload"):
-        assert sum(f"{queue}@%h" in command for command in commands) == 3  # one, and two children
+    for queue, children in POOLS.items():
+        assert sum(f"{queue}@%h" in command for command in commands) == 1 + children
 
 
 def test_a_second_up_on_the_same_home_is_refused(own: RunningStack) -> None:
@@ -119,7 +120,7 @@ def test_postgres_never_runs_as_root(own: RunningStack) -> None:
 
 def test_a_log_for_each_process(own: RunningStack) -> None:
     names = {path.name for path in (own.home / "logs").glob("*.log")}
-    workers = {"worker-publish.log", "worker-upload.log"}
+    workers = {f"worker-{pool}.log" for pool in POOLS}
     others = {f"{role}.log" for role in ROLES if role != "worker"}
     assert names >= workers | others | {"migrate.log", "stack.log"}
 
