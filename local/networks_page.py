@@ -55,7 +55,7 @@ _WARNINGS = {
     "video_too_short, video_too_long, video_too_large": "a video is beyond what the network takes",
     "aspect_ratio": "a video is of another shape than the network advises",
     "not_a_short": "an upright video is too long for a Short, and becomes a plain video",
-    "too_many_posts": "the rows of this request beyond what a channel takes in a time",
+    "too_many_posts": "rows beyond what a channel takes in a time, with what was accepted before",
     "caption_is_changed": "Postiz takes a caption that holds `<` for HTML, and changes it",
     "caption_may_be_too_long": "X may count a bare address in the caption as a link",
     "medium_not_fetched": "a medium comes from an address, and is not there yet to be checked",

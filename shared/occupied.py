@@ -1,14 +1,16 @@
-"""When an integration's posts are due: what a daily cap and a least gap have to reckon with."""
+"""When an integration's posts are due: what caps, gaps and a network's rates reckon with."""
 
 from collections import defaultdict
-from collections.abc import Collection
-from datetime import datetime
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime, timedelta
 
-from sqlalchemy import select, text
+from sqlalchemy import ColumnElement, and_, select, text
 from sqlalchemy.orm import Session
 
+from shared.domain.limits import KINDS
+from shared.domain.rows import Before, Known, PlannedPost
 from shared.domain.states import PostState
-from shared.models import Post
+from shared.models import Media, Post
 
 #: Nothing is published of these.
 _NOT_OUT = (PostState.FAILED, PostState.CANCELLED, PostState.DRAFT)
@@ -26,12 +28,53 @@ def times(
     session.execute(lock, {"name": f"occupied:{account_id}"})
     found: dict[str, list[datetime]] = defaultdict(list)
     query = select(Post.integration_id, Post.publish_at).where(
-        Post.account_id == account_id,
-        Post.integration_id.in_(integration_ids),
-        Post.publish_at >= since,
-        Post.state.not_in(_NOT_OUT),
-        ~Post.as_draft,
+        _going_out(account_id, integration_ids), Post.publish_at >= since
     )
     for integration_id, moment in session.execute(query):
         found[integration_id].append(moment)
     return found
+
+
+def before(
+    session: Session, account_id: int, posts: Sequence[PlannedPost], known: Known
+) -> dict[str, list[Before]]:
+    """What was accepted for the channels of `posts`, as far as their networks' rates reach."""
+    windows = dict(_windows(posts, known))
+    found: dict[str, list[Before]] = defaultdict(list)
+    if not windows:
+        return found
+    reach = max(windows.values())
+    first = min(post.row.publish_at for post in posts) - reach
+    last = max(post.row.publish_at for post in posts) + reach
+    rows = session.execute(
+        select(Post.integration_id, Post.publish_at, Post.media_ids).where(
+            _going_out(account_id, windows),
+            Post.publish_at.between(first, last),
+        )
+    ).all()
+    used = {media_id for row in rows for media_id in row.media_ids}
+    is_video = Media.mime.startswith("video/")
+    videos = set(session.scalars(select(Media.id).where(Media.id.in_(used), is_video)))
+    for row in rows:
+        one = Before(at=row.publish_at, has_video=not videos.isdisjoint(row.media_ids))
+        found[row.integration_id].append(one)
+    return found
+
+
+def _going_out(account_id: int, integration_ids: Collection[str]) -> ColumnElement[bool]:
+    return and_(
+        Post.account_id == account_id,
+        Post.integration_id.in_(integration_ids),
+        Post.state.not_in(_NOT_OUT),
+        ~Post.as_draft,
+    )
+
+
+def _windows(posts: Sequence[PlannedPost], known: Known) -> Iterator[tuple[str, timedelta]]:
+    """The longest time of a rate, for each channel that has one or shares in one."""
+    for channel in {post.channel for post in posts}:
+        limits = known.limits(channel).items()
+        rates = [KINDS[name].window for name, limit in limits if limit.value is not None]
+        windows = [window for window in rates if window is not None]
+        for id_ in {channel.id, *known.siblings(channel.identifier or "")} if windows else ():
+            yield id_, max(windows)

@@ -1,14 +1,14 @@
 """What is asked to be published, by a request or a schedule: checked, and then accepted."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from shared import accepting, account_views, late_rules, media
+from shared import accepting, account_views, late_rules, media, occupied
 from shared.accepting import Accepted
 from shared.bodies import Defaults
 from shared.config import Settings
@@ -95,7 +95,7 @@ def check(session: Session, order: Order, settings: Settings, box: SecretBox) ->
     return Checked(
         order=order,
         account=account,
-        known=known,
+        known=replace(known, before=occupied.before(session, account.id, posts, known)),
         rows=checked,
         handoff=_handoff(order, account, posts, timedelta(seconds=settings.settle_seconds)),
         posts=posts,

@@ -4,10 +4,10 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeVar
 
 from standardwebhooks import Webhook
 
@@ -60,6 +60,9 @@ class Receiver:
         return [one.payload["type"] for one in self.heard]
 
 
+R = TypeVar("R", bound=Receiver)
+
+
 def _handler(found: Callable[[], Receiver]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -91,10 +94,15 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 64
 
 
+def receiving(answers: Sequence[Say] = (Say(),)) -> AbstractContextManager[Receiver]:
+    return listening(lambda url: Receiver(url, list(answers)))
+
+
 @contextmanager
-def receiving(answers: Sequence[Say] = (Say(),)) -> Iterator[Receiver]:
+def listening(receiver_at: Callable[[str], R]) -> Iterator[R]:
+    """A receiver of one's own making, which is told its URL."""
     server = _Server(("127.0.0.1", 0), _handler(lambda: receiver))
-    receiver = Receiver(f"http://127.0.0.1:{server.server_address[1]}/hook", list(answers))
+    receiver = receiver_at(f"http://127.0.0.1:{server.server_address[1]}/hook")
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:
         yield receiver

@@ -13,7 +13,8 @@ from shared.domain.lengths import bare_links, weighted_length
 from shared.domain.limits import KINDS, LIMITS, Limit
 from shared.domain.medium import Medium
 from shared.domain.networks import NETWORKS
-from shared.domain.rows import Channel, CheckedRow, Known, PlannedPost, Row
+from shared.domain.rates import NO_ROW, Dated, beyond
+from shared.domain.rows import Before, Channel, CheckedRow, Known, PlannedPost, Row
 from shared.domain.videos import video_advice
 from shared.domain.warned import Advice, Said, about_limit
 
@@ -140,16 +141,19 @@ def _may_be_too_long(post: PlannedPost, known: Known) -> bool:
 def _too_many(
     posts: Sequence[PlannedPost], known: Known, now: datetime
 ) -> Iterator[tuple[Said, int]]:
-    """Posts beyond what a network takes in a time, as far as this request goes."""
+    """Posts beyond what a network takes in a time, with those that were accepted before."""
     for channel, theirs in _by_channel(posts):
+        before = known.before.get(channel.id, ())
         for name, limit in known.limits(channel).items():
             if KINDS[name].window is not None and not limit.shared:
-                yield from _beyond(_dated(theirs, name, known, now), channel, name, limit)
+                dated = _dated(theirs, before, name, known, now)
+                yield from _beyond(dated, channel, name, limit)
     for identifier, theirs in _by_network(posts):
+        before = [one for id_ in known.siblings(identifier) for one in known.before.get(id_, ())]
         for name, limit in LIMITS.get(identifier, {}).items():
             if KINDS[name].window is not None and limit.shared:
                 own = known.limits(Channel(id=identifier, identifier=identifier))[name]
-                dated = _dated(theirs, name, known, now)
+                dated = _dated(theirs, before, name, known, now)
                 yield from _beyond(dated, theirs[0].channel, name, own)
 
 
@@ -167,24 +171,23 @@ def _by_network(posts: Sequence[PlannedPost]) -> Iterable[tuple[str, list[Planne
     return found.items()
 
 
-_Dated = Sequence[tuple[datetime, int]]
-
-
-def _dated(posts: Sequence[PlannedPost], name: str, known: Known, now: datetime) -> _Dated:
+def _dated(
+    posts: Sequence[PlannedPost], before: Iterable[Before], name: str, known: Known, now: datetime
+) -> Dated:
     """When each of those that the limit counts goes out, and its row."""
     if name == "videos_per_day":
         posts = [one for one in posts if any(each.is_video for each in known.media_of(one.row))]
-    return sorted((max(post.row.publish_at, now), post.row.position) for post in posts)
+        before = [one for one in before if one.has_video]
+    dated = [(max(post.row.publish_at, now), post.row.position) for post in posts]
+    return sorted([*dated, *((one.at, NO_ROW) for one in before)])
 
 
-def _beyond(dated: _Dated, channel: Channel, name: str, limit: Limit) -> Iterator[tuple[Said, int]]:
+def _beyond(dated: Dated, channel: Channel, name: str, limit: Limit) -> Iterator[tuple[Said, int]]:
     window = KINDS[name].window
     if limit.value is None or window is None:
         return
-    most = int(limit.value)
-    for place, (moment, index) in enumerate(dated):
-        if place >= most and moment - dated[place - most][0] < window:
-            yield _crowded(channel, name, limit), index
+    for index in beyond(dated, int(limit.value), window):
+        yield _crowded(channel, name, limit), index
 
 
 def _crowded(channel: Channel, name: str, limit: Limit) -> Said:

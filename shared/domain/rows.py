@@ -99,18 +99,32 @@ class PlannedPost:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Before:
+    """A post that was accepted before, as far as the rates of its network are concerned."""
+
+    at: datetime
+    has_video: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Known:
     """What rows are checked against. `channels`: by id, None where no list is to be had.
 
-    `overrides`: the limits of the account's own.
+    `overrides`: the limits of the account's own; `before`: by the channel's id.
     """
 
     channels: Mapping[str, Channel] | None
     media: Mapping[str, Medium]
     overrides: Overrides = field(default_factory=dict)
+    before: Mapping[str, Sequence[Before]] = field(default_factory=dict)
 
     def limits(self, channel: Channel) -> Limits:
         return limits_of(channel.keys, self.overrides)
+
+    def siblings(self, identifier: str) -> list[str]:
+        """The ids of all channels of a network."""
+        known = (self.channels or {}).values()
+        return [channel.id for channel in known if channel.identifier == identifier]
 
     def media_of(self, row: Row) -> list[Medium]:
         """Those that there are."""

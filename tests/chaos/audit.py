@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from shared.domain.states import PostState
 from shared.jobs import UPLOADS
 from shared.models import Post
+from tests.chaos.audience import untold
 from tests.chaos.cast import Member
 from tests.chaos.diary import Diary
 from tests.chaos.evidence import Evidence, is_settled, litter, wanted
@@ -61,6 +62,7 @@ def audit(evidence: Evidence, cast: list[Member], diary: Diary) -> Verdict:
         *_budget(evidence),
         *_stale_keys(evidence, cast, diary),
         *_paused(evidence, diary),
+        *_told(evidence),
     ]
     return Verdict(
         violations=violations,
@@ -177,6 +179,11 @@ def _uploads(evidence: Evidence) -> Iterator[Violation]:
     for job in evidence.jobs:
         if job.kind in UPLOADS and job.finished_at is None:
             yield Violation(kind="unsettled", what=f"job {job.id} ({job.kind}) is {job.state}")
+
+
+def _told(evidence: Evidence) -> Iterator[Violation]:
+    for what, post_id in untold(evidence.heard, evidence.posts, evidence.jobs):
+        yield Violation(kind="untold", what=what, post_id=post_id)
 
 
 def _litter(evidence: Evidence) -> Iterator[Violation]:

@@ -12,11 +12,12 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.domain.states import PostState
-from shared.models import AccountMedia, Event, Handover, Job, Post
+from shared.models import AccountMedia, Delivery, Event, Handover, Job, Post
 from tests.chaos.arena import Arena
 from tests.chaos.load import Accepted, Wanted
 from tests.chaos.neighbour import NAME, Created
 from tests.chaos.people import EDITED
+from tests.receiver import Heard
 
 State = PostState
 #: States of which nothing more is to come.
@@ -31,6 +32,7 @@ class Evidence:
     jobs: Sequence[Job]
     uploads: Sequence[AccountMedia]
     neighbour: Created
+    heard: Sequence[Heard]  # by the receiver of a webhook
     posts: Sequence[Post]
     events: Mapping[int, Sequence[Event]]
     handovers: Sequence[Handover]
@@ -74,7 +76,9 @@ def wanted(post: Post) -> Wanted:
     return Wanted(post.integration_id.rpartition("-")[0], post.integration_id, post.content)
 
 
-def collect(arena: Arena, accepted: Accepted, neighbour: Created) -> Evidence:
+def collect(
+    arena: Arena, accepted: Accepted, neighbour: Created, heard: Sequence[Heard]
+) -> Evidence:
     with arena.database.transaction() as session:
         posts = session.scalars(select(Post).order_by(Post.id)).all()
         jobs = session.scalars(select(Job).order_by(Job.id)).all()
@@ -88,6 +92,7 @@ def collect(arena: Arena, accepted: Accepted, neighbour: Created) -> Evidence:
         jobs=jobs,
         uploads=uploads,
         neighbour=neighbour,
+        heard=list(heard),
         posts=posts,
         events=events,
         handovers=handovers,
@@ -147,9 +152,10 @@ def _unsettled(arena: Arena) -> int | None:
             open_uploads = session.scalars(
                 select(func.count()).where(AccountMedia.state.in_(("pending", "uploading")))
             ).one()
+            to_tell = session.scalars(select(func.count()).where(Delivery.state == "pending")).one()
     except SQLAlchemyError:
         return None
-    return open_uploads + sum(not is_settled(post, never) for post in open_posts)
+    return open_uploads + to_tell + sum(not is_settled(post, never) for post in open_posts)
 
 
 def progress(arena: Arena) -> str:

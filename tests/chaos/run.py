@@ -11,6 +11,7 @@ from tests.chaos import cast as casting
 from tests.chaos import evidence as found
 from tests.chaos import load, script, table
 from tests.chaos.arena import Arena, arena
+from tests.chaos.audience import Audience
 from tests.chaos.audit import Verdict, audit
 from tests.chaos.client import Client
 from tests.chaos.diary import Diary
@@ -20,6 +21,7 @@ from tests.chaos.neighbour import Neighbour
 from tests.chaos.options import Options
 from tests.chaos.people import Mender, People
 from tests.chaos.wire_faults import Feeder
+from tests.receiver import listening
 
 Say = Callable[[str], None]
 #: A status change that lands so long after it was sent (seconds): its worker has given it up.
@@ -34,13 +36,16 @@ class Outcome:
 
 
 def run(options: Options, folder: Path, say: Say = print) -> Outcome:
-    with arena(options, folder) as place:
-        return _Run(place, say).go()
+    with (
+        listening(lambda url: Audience(url, [])) as audience,
+        arena(options, folder) as place,
+    ):
+        return _Run(place, audience, say).go()
 
 
 class _Run:
-    def __init__(self, place: Arena, say: Say) -> None:
-        self._arena, self._say = place, say
+    def __init__(self, place: Arena, audience: Audience, say: Say) -> None:
+        self._arena, self._audience, self._say = place, audience, say
         self._options = place.options
         self._diary = Diary()
         self._dice = random.Random(self._options.seed)
@@ -58,6 +63,7 @@ class _Run:
 
     def go(self) -> Outcome:
         casting.open_orgs(self._arena.sandbox, self._cast)
+        self._audience.subscribe(self._client)
         self._people.arrive()
         options = self._options
         bulks = load.plan(self._dice, self._cast, posts=options.posts, seconds=options.seconds)
@@ -127,7 +133,9 @@ class _Run:
         return time.monotonic() - began
 
     def _judge(self, *, refused: int, settled_in: float) -> Outcome:
-        evidence = found.collect(self._arena, self._accepted, self._neighbour.created)
+        evidence = found.collect(
+            self._arena, self._accepted, self._neighbour.created, self._audience.heard
+        )
         verdict = audit(evidence, self._cast, self._diary)
         lines = [
             table.table(

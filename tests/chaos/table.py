@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from tests.chaos.arena import Arena
+from tests.chaos.audience import more_than_once
 from tests.chaos.audit import Verdict
 from tests.chaos.diary import Diary
 from tests.chaos.evidence import Evidence
@@ -72,6 +73,9 @@ def _rows(
         f"{len(others.drafts)} drafts, {len(others.scheduled)} posts",
     )
     yield "**of another installation, touched**", verdict.count("neighbour")
+    again = more_than_once(evidence.heard)
+    yield "requests to a webhook's receiver", f"{len(evidence.heard)}; {again} events came again"
+    yield "**ends that nobody was told, or told wrongly**", verdict.count("untold")
     yield "uploads", len(evidence.uploads)
     yield "left in 2099", verdict.in_2099
     yield "kill to next progress, p50 / p99 / max", after_kills(evidence, diary)

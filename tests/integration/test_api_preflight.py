@@ -1,6 +1,7 @@
 """What is told before anything is published: faults with remedies, warnings, what is assumed."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -97,6 +98,26 @@ def test_a_plan_and_the_answer_warn_of_the_same_by_rows(api: Api, media: str) ->
     reply = bulk(api, items, **body)
     assert reply.status_code == 202
     assert reply.json["warnings"] == shown["warnings"]
+
+
+def test_what_was_accepted_before_counts_by_the_networks_rates(api: Api, media: str) -> None:
+    """But for drafts, what was cancelled, and other channels."""
+    body = {"integration_ids": ["int-tiktok"], "media_ids": [media], "settings": PRIVATE}
+    later = (datetime.now(UTC) + timedelta(days=3)).isoformat()
+
+    def crowded(number: int, **more: Any) -> list[int]:
+        items = [{"caption": f"Clip {n}"} for n in range(number)]
+        reply = bulk(api, items, **{**body, "schedule_date": later, **more})
+        assert reply.status_code == 202
+        return told(reply.json).get("too_many_posts", [])
+
+    assert crowded(5, save_as_draft=True) == []
+    assert crowded(14) == []
+    assert crowded(1, schedule_date=None) == []
+    assert crowded(2) == [1]
+    assert crowded(1) == [0]
+    api.post("/posts/cancel", {"profile_id": "acme"}, profile="acme")
+    assert crowded(15) == []
 
 
 def test_a_single_publish_is_warned_too(api: Api) -> None:

@@ -15,7 +15,7 @@ from shared.domain.limits import KINDS, LIMITS
 from shared.domain.medium import Medium
 from shared.domain.networks import NETWORKS
 from shared.domain.overrides import Overrides
-from shared.domain.rows import Channel, Known, Row, check_rows
+from shared.domain.rows import Before, Channel, Known, Row, check_rows
 from shared.domain.rules import ERRORS
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
@@ -148,6 +148,29 @@ def test_images_do_not_count_as_videos() -> None:
 def test_all_channels_of_one_postiz_share_what_youtube_takes() -> None:
     rows = [row(n, integration_ids=["int-youtube" if n % 2 else "int-tube-2"]) for n in range(102)]
     assert said(rows) == [("too_many_posts", [100, 101])]
+
+
+def test_what_was_accepted_before_counts_and_is_not_named() -> None:
+    rows = [row(n, integration_ids=["int-tiktok"]) for n in range(3)]
+    hour = timedelta(hours=1)
+
+    def after(*times: datetime, video: bool = True) -> list[tuple[str, list[int]]]:
+        earlier = [Before(at=at, has_video=video) for at in times]
+        return said(rows, replace(known(), before={"int-tiktok": earlier}))
+
+    assert after(*[NOON - hour] * 12) == []
+    assert after(*[NOON - hour] * 13) == [("too_many_posts", [2])]
+    assert after(*[NOON] * 15) == [("too_many_posts", [0, 1, 2])]  # they have been there first
+    assert after(*[NOON - 25 * hour] * 15) == []
+    images = [row(n, integration_ids=["int-bluesky"]) for n in range(1)]
+    earlier = [Before(at=NOON, has_video=False)] * 40
+    assert said(images, replace(known(), before={"int-bluesky": earlier})) == []
+
+
+def test_channels_that_share_a_rate_share_what_was_accepted_before() -> None:
+    earlier = {"int-tube-2": [Before(at=NOON)] * 99}
+    rows = [row(n, integration_ids=["int-youtube"]) for n in range(2)]
+    assert said(rows, replace(known(), before=earlier)) == [("too_many_posts", [1])]
 
 
 def test_rows_in_any_order_are_counted_by_their_times() -> None:
