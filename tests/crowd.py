@@ -1,6 +1,7 @@
 """A database full of posts, and the plans by which PostgreSQL answers what the worker asks it."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import event, text
@@ -10,7 +11,7 @@ from shared.db import Database
 from worker import choosing, sweep, turns
 from worker.runtime import Runtime
 
-#: Half are pending and half staged, all due within minutes or within days, none due yet but a few.
+#: Half are pending and half staged, one after the other, none due yet but the first.
 FILL = """
 INSERT INTO accounts (server, base_url, key_hash, integrations_seen_at, budget_limit)
 SELECT 'https://postiz-' || n || '.example', 'https://postiz-' || n || '.example/api/public/v1',
@@ -31,23 +32,26 @@ INSERT INTO posts (job_id, position, profile_id, account_id, integration_id,
                    integration_identifier, content, media_ids, settings, publish_at, handoff,
                    state, submission_id, release_at)
 SELECT jobs.id, n, jobs.profile_id, profiles.account_id, 'int-' || profiles.account_id,
-       'mastodon', 'post ' || n, '{}', '{}', now() + n * interval '1 minute', 'staged',
+       'mastodon', 'post ' || n, '{}', '{}', now() + n * :apart, 'staged',
        CASE WHEN n % 2 = 0 THEN 'pending' ELSE 'staged' END,
        CASE WHEN n % 2 = 1 THEN submissions.id END,
-       CASE WHEN n % 2 = 1 THEN now() + (n - 1) * interval '1 minute' END
+       CASE WHEN n % 2 = 1 THEN now() + (n - 1) * :apart END
 FROM generate_series(1, :each) AS n, jobs
 JOIN profiles ON profiles.id = jobs.profile_id
 JOIN submissions ON submissions.account_id = profiles.account_id
 """
 
 
-def fill(database: Database, *, accounts: int, posts: int) -> None:
-    """Posts of as many accounts, with up-to-date statistics."""
+def fill(
+    database: Database, *, accounts: int, posts: int, apart: timedelta = timedelta(minutes=1)
+) -> None:
+    """Posts of as many accounts, each account's so far `apart`, with up-to-date statistics."""
     with database.transaction() as session:
         session.execute(text("SET LOCAL statement_timeout = 0"))
         session.execute(text("SET LOCAL synchronous_commit = off"))
         for statement in FILL.split(";"):
-            session.execute(text(statement), {"accounts": accounts, "each": posts // accounts})
+            values = {"accounts": accounts, "each": posts // accounts, "apart": apart}
+            session.execute(text(statement), values)
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("SET statement_timeout = 0"))
         connection.execute(text("VACUUM ANALYZE"))
