@@ -1,5 +1,6 @@
 """Names and queues of the tasks, and the wake-ups: messages that only say "look"."""
 
+import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,8 +37,10 @@ QUEUES = {
 }
 #: A wake-up that waited this long is not needed: the sweep has sent another (seconds).
 EXPIRES = 10
+#: With more than so many waiting, whoever waits says the same again: no rounds add to them.
+MOST_WAITING = 500
 #: More uploads than these are left to the sweep, which looks within seconds.
-UPLOADS_WOKEN = 50
+UPLOADS_WOKEN = 100
 
 #: With Redis down a message costs about a second, with a frozen one two.
 TRANSPORT = {
@@ -89,6 +92,26 @@ class Waker:
             metrics.WAKEUPS_LOST.labels(task).inc()
             return False
         return True
+
+    def wake_some(self, wanted: Sequence[tuple[str, int]]) -> None:
+        """Send of these wake-ups, each a task and an id, what the publishing queue has room for.
+
+        By chance: whoever is left out has the same chance in the next round, which comes soon.
+        """
+        room = max(0, MOST_WAITING - self.messages())
+        chosen = wanted if len(wanted) <= room else random.sample(wanted, room)
+        for task, argument in chosen:
+            if not self.wake(task, argument):
+                return
+
+    def messages(self) -> int:
+        """How many messages wait in the publishing queue; 0 where the broker cannot be asked."""
+        with self._app.pool.acquire(block=True) as connection:
+            try:
+                return int(connection.default_channel.client.llen(PUBLISH))
+            except (OperationalError, *connection.connection_errors) as error:
+                log.warning("the broker cannot be asked", reason=str(error))
+                return 0
 
     def upload(self, account_media_id: int) -> bool:
         return self.wake("pressroom.upload", account_media_id)

@@ -14,6 +14,7 @@ from shared.domain.plan import ASSUMED_BUDGET, STAGED
 from shared.domain.planner import STAGED_AHEAD, Terms
 from shared.domain.rows import PlannedPost
 from shared.domain.states import PostState
+from shared.late_policy import not_too_late
 from shared.models import Account, AccountMedia, Post
 from shared.postiz_calls import Element, RemoteMedia
 
@@ -40,7 +41,7 @@ def terms(session: Session, account: Account, settings: Settings, now: datetime)
 def _calls_before(session: Session, account_id: int, now: datetime) -> int:
     """About how many counted calls the posts need that were accepted before."""
     staged = Post.handoff == STAGED
-    pending = Post.account_id == account_id, Post.state == PostState.PENDING
+    pending = Post.account_id == account_id, Post.state == PostState.PENDING, not_too_late()
     posts, dates = session.execute(
         select(
             func.count().filter(staged, Post.publish_at <= now + STAGED_AHEAD),

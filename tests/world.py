@@ -68,6 +68,9 @@ class InlineWaker(Waker):
     def __init__(self) -> None:
         self.waiting: deque[tuple[str, int]] = deque()
 
+    def messages(self) -> int:
+        return len(self.waiting)
+
     def wake(self, task: str, *args: Any, queue: str | None = None) -> bool:
         argument = args[0] if args else 0
         if (task, argument) not in self.waiting:

@@ -1,6 +1,7 @@
 """A dry run's answer: what would be published when, and at the price of how many counted calls."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
@@ -25,8 +26,10 @@ def _forecast(session: Session, checked: Checked) -> Forecast:
         handoff=checked.handoff,
         as_draft=checked.order.body.save_as_draft,
     )
-    now = checked.order.now
-    return forecast(posts, planning.terms(session, checked.account, services().settings, now))
+    order = checked.order
+    terms = planning.terms(session, checked.account, services().settings, order.now)
+    leaves_late = LatePolicy(order.late_policy) is not LatePolicy.PUBLISH
+    return forecast(posts, replace(terms, leaves_late=leaves_late))
 
 
 def plan_view(session: Session, checked: Checked) -> Plan:

@@ -25,6 +25,7 @@ class Runtime:
     waker: Waker
     listener: Listener | None = None
     served: dict[str, float] = field(default_factory=dict)  # profile: its last turn in releasing
+    noted: dict[str, float] = field(default_factory=dict)  # pulse: when it was noted last
     led: dict[str, float] = field(default_factory=dict)  # profile: when it last led a counted call
 
     def close(self) -> None:

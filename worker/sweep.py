@@ -1,22 +1,32 @@
 """Sweep: look, without having been told, for everything that is due, lost or finished."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import ColumnElement, exists, func, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared import in_bulk, jobs, outbox, posts
 from shared.domain.planner import CALENDAR_AHEAD
 from shared.domain.states import DONE, PostState
+from shared.enqueue import UPLOADS_WOKEN
 from shared.late_policy import not_too_late
-from shared.models import Account, AccountMedia, Job, JobMedia, Post, Pulse
-from worker import accounts, deliver, explain, litter, meeting, punctual, reconcile, stage, upload
+from shared.models import Account, AccountMedia, Job, JobMedia, Post
+from worker import (
+    accounts,
+    deliver,
+    explain,
+    litter,
+    meeting,
+    pulses,
+    punctual,
+    reconcile,
+    stage,
+    upload,
+)
 from worker.decisions import MAX_ATTEMPTS
 from worker.runtime import Runtime
 from worker.track import TRACKED
 
-UPLOADS_AT_ONCE = 100
 JOBS_AT_ONCE = 200
 OPEN = [state for state in PostState if state not in DONE]
 
@@ -33,9 +43,12 @@ def tick(runtime: Runtime) -> None:
         cancel = _accounts_with(session, PostState.CANCELLING, Post.lease_until <= func.now())
         told = deliver.due(session)
     runtime.waker.release()
-    _wake(runtime, "pressroom.reconcile", settle)
-    _wake(runtime, "pressroom.track", track)
-    _wake(runtime, "pressroom.cancel", cancel)
+    by_task = {
+        "pressroom.reconcile": settle,
+        "pressroom.track": track,
+        "pressroom.cancel": cancel,
+    }
+    runtime.waker.wake_some(_wake_ups(by_task))
     if told:
         runtime.waker.deliver()
 
@@ -53,26 +66,18 @@ def sweep(runtime: Runtime) -> None:
         _rescue_uploads(session)
         uploads = _waiting_uploads(session)
         pending = _accounts_to_plan(session)
-    _wake(runtime, "pressroom.upload", uploads)
-    _wake(runtime, "pressroom.stage", pending)
-    with runtime.database.transaction() as session:
         dirty = litter.due(session)
         strangers = meeting.due(session)
-    _wake(runtime, "pressroom.litter", dirty)
-    _wake(runtime, "pressroom.meet", strangers)
+    runtime.waker.uploads(uploads)
+    by_task = {
+        "pressroom.stage": pending,
+        "pressroom.litter": dirty,
+        "pressroom.meet": strangers,
+    }
+    runtime.waker.wake_some(_wake_ups(by_task))
     with runtime.database.transaction() as session:
         _finish_jobs(session)
-        pulse(session, "beat")
-
-
-def pulse(session: Session, name: str) -> None:
-    """Note that one of our processes is alive."""
-    seen = {"seen_at": func.now()}
-    session.execute(
-        insert(Pulse)
-        .values(name=name, **seen)
-        .on_conflict_do_update(index_elements=["name"], set_=seen)
-    )
+    pulses.note(runtime, pulses.BEAT)
 
 
 def _accounts_with(session: Session, state: PostState, *due: ColumnElement[bool]) -> Sequence[int]:
@@ -96,9 +101,8 @@ def _accounts_to_plan(session: Session) -> Sequence[int]:
     return session.scalars(query.where(Account.paused.is_(False))).all()
 
 
-def _wake(runtime: Runtime, task: str, ids: Sequence[int]) -> None:
-    for each in ids:
-        runtime.waker.wake(task, each)
+def _wake_ups(by_task: Mapping[str, Iterable[int]]) -> list[tuple[str, int]]:
+    return [(task, each) for task, ids in by_task.items() for each in ids]
 
 
 def _rescue_uploads(session: Session) -> None:
@@ -130,7 +134,7 @@ def _waiting_uploads(session: Session) -> Sequence[int]:
             upload.may_go(),
         )
         .order_by(AccountMedia.next_at)
-        .limit(UPLOADS_AT_ONCE)
+        .limit(UPLOADS_WOKEN)
     ).all()
 
 

@@ -1,12 +1,15 @@
 """The tasks: thin, named for Flower, with ids as their only arguments."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import wraps
+from typing import Any
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from structlog.contextvars import bind_contextvars
 
+from shared.enqueue import QUEUES
 from shared.errors import ClaimLost
 from shared.log import get_logger
 from worker import (
@@ -16,6 +19,7 @@ from worker import (
     fire,
     litter,
     meeting,
+    pulses,
     reconcile,
     stage,
     sweep,
@@ -33,84 +37,94 @@ SHORT = {"soft_time_limit": 120, "time_limit": 150}
 LONG = {"soft_time_limit": 4 * 3600, "time_limit": 4 * 3600 + 60}
 
 
-@app.task(name="pressroom.upload", **LONG)  # type: ignore[untyped-decorator]
+def task(name: str, limits: Mapping[str, int] = SHORT) -> Callable[[Callable[..., None]], Any]:
+    """A task for which the database may be away, and which shows that its queue is served."""
+
+    def decorate(run: Callable[..., None]) -> Any:
+        @app.task(name=name, **limits)  # type: ignore[untyped-decorator]
+        @wraps(run)
+        def guarded(*arguments: Any) -> None:
+            came = guarded.request.delivery_info or {}
+            with database_may_be_away():
+                pulses.serves(current(), came.get("routing_key") or QUEUES[name])
+                run(*arguments)
+
+        return guarded
+
+    return decorate
+
+
+@task("pressroom.upload", LONG)
 def upload_medium(account_media_id: int) -> None:
     bind_contextvars(upload=account_media_id)
-    with database_may_be_away():
-        upload.upload(current(), account_media_id)
+    upload.upload(current(), account_media_id)
 
 
-@app.task(name="pressroom.stage", **SHORT)  # type: ignore[untyped-decorator]
+@task("pressroom.stage")
 def stage_account(account_id: int) -> None:
     _ours(stage.stage, account_id, long=True)
 
 
-@app.task(name="pressroom.release", **SHORT)  # type: ignore[untyped-decorator]
+@task("pressroom.release")
 def release_due() -> None:
-    with database_may_be_away():
-        watch.release(current(), bulkhead())
+    watch.release(current(), bulkhead())
 
 
-@app.task(name="pressroom.reconcile", **SHORT)  # type: ignore[untyped-decorator]
+@task("pressroom.reconcile")
 def reconcile_account(account_id: int) -> None:
     _ours(reconcile.settle, account_id)
 
 
-@app.task(name="pressroom.track", **SHORT)  # type: ignore[untyped-decorator]
+@task("pressroom.track")
 def track_account(account_id: int) -> None:
     _ours(track.track, account_id)
 
 
-@app.task(name="pressroom.cancel", **SHORT)  # type: ignore[untyped-decorator]
+@task("pressroom.cancel")
 def cancel_account(account_id: int) -> None:
     _ours(cancel.cancel, account_id)
 
 
-@app.task(name="pressroom.litter", **SHORT)  # type: ignore[untyped-decorator]
+@task("pressroom.litter")
 def clean_account(account_id: int) -> None:
     _ours(litter.clean, account_id)
 
 
-@app.task(name="pressroom.meet", **SHORT)  # type: ignore[untyped-decorator]
+@task("pressroom.meet")
 def meet_account(account_id: int) -> None:
     _ours(meeting.meet, account_id)
 
 
-@app.task(name="pressroom.deliver", **SHORT)  # type: ignore[untyped-decorator]
+@task("pressroom.deliver")
 def deliver_all() -> None:
-    with database_may_be_away(), bulkhead().watch("courier") as admitted:
+    with bulkhead().watch("courier") as admitted:
         if admitted:
             deliver.deliver(current())
 
 
-@app.task(name="pressroom.tick", **SHORT)  # type: ignore[untyped-decorator]
+@task("pressroom.tick")
 def tick() -> None:
-    with database_may_be_away():
-        sweep.tick(current())
+    sweep.tick(current())
 
 
-@app.task(name="pressroom.sweep", **SHORT)  # type: ignore[untyped-decorator]
+@task("pressroom.sweep")
 def sweep_all() -> None:
-    with database_may_be_away():
-        sweep.sweep(current())
+    sweep.sweep(current())
 
 
-@app.task(name="pressroom.schedules", **SHORT)  # type: ignore[untyped-decorator]
+@task("pressroom.schedules")
 def fire_schedules() -> None:
-    with database_may_be_away():
-        fire.fire_due(current())
+    fire.fire_due(current())
 
 
-@app.task(name="pressroom.clean", **LONG)  # type: ignore[untyped-decorator]
+@task("pressroom.clean", LONG)
 def clean_up() -> None:
-    with database_may_be_away():
-        clean.clean(current())
+    clean.clean(current())
 
 
-@app.task(name="pressroom.pulse", **SHORT)  # type: ignore[untyped-decorator]
-def pulse(queue: str) -> None:
-    with database_may_be_away(), current().database.transaction() as session:
-        sweep.pulse(session, f"worker:{queue}")
+@task("pressroom.pulse")
+def pulse(_: str) -> None:
+    """Asked for by beat through each queue, for those that have nothing else to do."""
 
 
 def _ours(step: Callable[[Runtime, int], None], account_id: int, *, long: bool = False) -> None:
@@ -118,7 +132,7 @@ def _ours(step: Callable[[Runtime, int], None], account_id: int, *, long: bool =
     runtime = current()
     bind_contextvars(account=account_id)
     place = bulkhead().place(runtime.database, account_id, long=long)
-    with database_may_be_away(), place as admitted:
+    with place as admitted:
         if not admitted:
             return
         try:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from shared import failpoints, media, posts
 from shared.domain.states import PostState
+from shared.enqueue import UPLOAD
 from shared.errors import (
     ClaimLost,
     Paused,
@@ -24,7 +25,7 @@ from shared.errors import (
 from shared.models import Account, AccountMedia, Job, JobMedia, Media, Post, Profile
 from shared.postiz import Postiz
 from shared.postiz_calls import RemoteMedia
-from worker import accounts, calling, late, upload_errors
+from worker import accounts, calling, late, pulses, upload_errors
 from worker.decisions import MAX_ATTEMPTS, backoff
 from worker.runtime import Runtime
 
@@ -123,7 +124,10 @@ def _upload_of(session: Session, row: AccountMedia, claim: int) -> Upload:
 
 
 class Heartbeat:
-    """Keeps the lease while bytes flow; raises `ClaimLost` once it is somebody else's."""
+    """Keeps the lease while bytes flow; raises `ClaimLost` once it is somebody else's.
+
+    A pool that is busy with long uploads alone is seen by it, too.
+    """
 
     def __init__(self, runtime: Runtime, one: Upload) -> None:
         self._runtime = runtime
@@ -135,6 +139,7 @@ class Heartbeat:
             return
         with self._runtime.database.transaction() as session:
             _write(session, self._one, lease_until=func.now() + timedelta(seconds=LEASE))
+        pulses.serves(self._runtime, UPLOAD)
         self._last = time.monotonic()
 
 

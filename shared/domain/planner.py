@@ -7,6 +7,7 @@ The worker asks `next_call` of the posts that are due, and makes that call. A dr
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from shared.domain.budget import BudgetState, free_at, reserved, rolled
 from shared.domain.packing import Candidate, Pack, pack
@@ -58,13 +59,17 @@ def next_call(candidates: Iterable[Candidate], now: datetime) -> Pack | Wait | N
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
-    """What a forecast starts from. `calls_before`: counted calls of other posts that go first."""
+    """What a forecast starts from. `calls_before`: counted calls of other posts that go first.
+
+    `leaves_late`: what cannot be out in time is not published at all.
+    """
 
     now: datetime
     budget: BudgetState
     settle: timedelta
     writes_per_second: float
     calls_before: int = 0
+    leaves_late: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,8 +105,13 @@ def forecast(posts: Iterable[Candidate], terms: Terms) -> Forecast:
     for _ in range(terms.calls_before):
         clock.make_call(0, terms.now)
     calls: list[PlannedCall] = []
+    left_out: list[int] = []
     while waiting:
         clock.reach(min(one.publish_at - horizon(one) for one in waiting[:CANDIDATES]))
+        if terms.leaves_late and (too_late := _too_late(waiting, clock.now)):
+            left_out += too_late
+            del waiting[: len(too_late)]
+            continue
         match next_call(_open(waiting, clock.now), clock.now):
             case Pack(posts=chosen):
                 calls.append(clock.make(chosen))
@@ -116,7 +126,16 @@ def forecast(posts: Iterable[Candidate], terms: Terms) -> Forecast:
         for one in call.posts
         if out_at[one.id] > one.publish_at + LATE and not one.as_draft
     ]
-    return Forecast(calls=calls, out_at=out_at, late=late)
+    if terms.leaves_late:
+        for one in late:
+            del out_at[one]
+    return Forecast(calls=calls, out_at=out_at, late=[*left_out, *late])
+
+
+def _too_late(waiting: Sequence[Candidate], now: datetime) -> list[int]:
+    """Those at the front that cannot be out in time any more."""
+    late = takewhile(lambda one: one.publish_at + LATE < now and not one.as_draft, waiting)
+    return [one.id for one in late]
 
 
 def _open(waiting: Sequence[Candidate], now: datetime) -> list[Candidate]:

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from shared import late_policy
 from shared.domain.states import PostState
-from shared.models import Job, Post
+from shared.models import Account, Job, Post
 from tests.api import Api
 
 START = "2031-08-01T07:00:00Z"
@@ -179,8 +179,26 @@ def test_a_plan_says_what_will_be_late_and_what_becomes_of_it(api: Api) -> None:
     assert dry(api, items)["late_posts"] == 1
     assert [each["code"] for each in dry(api, items)["warnings"]] == ["late_publish"]
     for policy in ("skip", "hold"):
-        [warning] = dry(api, items, late_policy=policy)["warnings"]
+        plan = dry(api, items, late_policy=policy)
+        [warning] = plan["warnings"]
         assert (warning["code"], warning["indexes"]) == (f"late_{policy}", [0])
+        assert (plan["late_posts"], plan["counted_calls"]) == (1, 1)
+        assert plan["first_at"] == plan["finishes_at"] == plan["rows"][1]["publish_at"]
+
+
+def test_what_is_held_takes_no_place_before_others_in_a_plan(api: Api) -> None:
+    def finishes() -> str:
+        return str(dry(api, 1, handoff="staged", schedule_date=None)["finishes_at"])
+
+    with api.services.database.transaction() as session:
+        session.execute(update(Account).values(budget_limit=5))
+    items = [{"caption": f"old {n}"} for n in range(3000)]
+    held = {"late_policy": "hold", "schedule_date": "2020-01-01T00:00:00Z", "handoff": "staged"}
+    assert bulk(api, items, **held).status_code == 202
+    in_an_hour = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    assert finishes() < in_an_hour
+    assert bulk(api, items, **{**held, "late_policy": "publish"}).status_code == 202
+    assert finishes() > in_an_hour
 
 
 def test_own_times_that_break_the_limits_are_warned_of(api: Api) -> None:

@@ -96,6 +96,25 @@ def test_a_bulk_beyond_the_budget_says_what_will_be_late() -> None:
     assert set(plan.late) == {3, 4}
 
 
+def test_what_is_not_published_late_costs_no_call_and_has_no_time() -> None:
+    past = [post(n, at=NOON - 6 * MINUTE) for n in range(3)]
+    soon = [post(n, at=NOON + MINUTE) for n in range(3, 5)]
+    plan = forecast([*past, *soon], terms(leaves_late=True))
+    assert [[one.id for one in call.posts] for call in plan.calls] == [[3, 4]]
+    assert (list(plan.late), set(plan.out_at)) == ([0, 1, 2], {3, 4})
+    none = forecast(past, terms(leaves_late=True))
+    assert (none.calls, none.first_at, list(none.late)) == ([], None, [0, 1, 2])
+    draft = post(9, at=NOON - 6 * MINUTE, handoff="calendar", as_draft=True)
+    assert len(forecast([draft], terms(leaves_late=True)).calls) == 1
+
+
+def test_what_is_late_for_want_of_budget_is_left_out_where_nothing_goes_late() -> None:
+    rows = [post(n, size=MAX_BYTES) for n in range(5)]
+    plan = forecast(rows, terms(limit=3, leaves_late=True))
+    assert set(plan.late) == {3, 4}
+    assert set(plan.out_at) == {0, 1, 2}
+
+
 def test_calls_of_others_go_first() -> None:
     plan = forecast([post(1)], terms(limit=3, calls_before=3))
     assert plan.calls[0].at == NOON + WINDOW
