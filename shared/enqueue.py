@@ -30,8 +30,8 @@ QUEUES = {
     "pressroom.litter": PUBLISH,
     "pressroom.meet": PUBLISH,
     "pressroom.deliver": WEBHOOKS,
-    "pressroom.sweep": PUBLISH,
-    "pressroom.schedules": PUBLISH,
+    "pressroom.sweep": RELEASE,
+    "pressroom.schedules": RELEASE,
     "pressroom.clean": UPLOAD,
     "pressroom.pulse": PUBLISH,
 }

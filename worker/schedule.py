@@ -1,6 +1,6 @@
 """What beat sends: a clock, and nothing else. What is due is decided in the database."""
 
-from shared.enqueue import PUBLISH, QUEUE_NAMES, RELEASE, UPLOAD
+from shared.enqueue import QUEUE_NAMES, RELEASE, UPLOAD
 
 
 def _every(task: str, seconds: float, queue: str, *args: object) -> dict[str, object]:
@@ -11,8 +11,8 @@ def _every(task: str, seconds: float, queue: str, *args: object) -> dict[str, ob
 
 ENTRIES = {
     "tick": _every("pressroom.tick", 1.0, RELEASE),
-    "sweep": _every("pressroom.sweep", 2.0, PUBLISH),
-    "schedules": _every("pressroom.schedules", 1.0, PUBLISH),
+    "sweep": _every("pressroom.sweep", 2.0, RELEASE),
+    "schedules": _every("pressroom.schedules", 1.0, RELEASE),
     **{f"pulse-{queue}": _every("pressroom.pulse", 10.0, queue, queue) for queue in QUEUE_NAMES},
     "clean": _every("pressroom.clean", 300.0, UPLOAD),
 }
