@@ -93,12 +93,12 @@ class Waker:
             return False
         return True
 
-    def wake_some(self, wanted: Sequence[tuple[str, int]]) -> None:
+    def wake_some(self, wanted: Sequence[tuple[str, int]], *, most: int = MOST_WAITING) -> None:
         """Send of these wake-ups, each a task and an id, what the publishing queue has room for.
 
         By chance: whoever is left out has the same chance in the next round, which comes soon.
         """
-        room = max(0, MOST_WAITING - self.messages())
+        room = max(0, most - self.messages())
         chosen = wanted if len(wanted) <= room else random.sample(wanted, room)
         for task, argument in chosen:
             if not self.wake(task, argument):

@@ -4,16 +4,18 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, select, text
+from sqlalchemy import ColumnElement, and_, or_, select, text
 from sqlalchemy.orm import Session
 
 from shared.domain.limits import KINDS
 from shared.domain.rows import Before, Known, PlannedPost
 from shared.domain.states import PostState
+from shared.late_policy import not_too_late
 from shared.models import Media, Post
 
 #: Nothing is published of these.
 _NOT_OUT = (PostState.FAILED, PostState.CANCELLED, PostState.DRAFT)
+_WAITING = (PostState.PENDING, PostState.STAGING, PostState.STAGED)
 
 
 def times(
@@ -36,27 +38,32 @@ def times(
 
 
 def before(
-    session: Session, account_id: int, posts: Sequence[PlannedPost], known: Known
+    session: Session, account_id: int, posts: Sequence[PlannedPost], known: Known, now: datetime
 ) -> dict[str, list[Before]]:
-    """What was accepted for the channels of `posts`, as far as their networks' rates reach."""
-    windows = dict(_windows(posts, known))
+    """What was accepted for the channels of `posts`, as far as their networks' rates reach.
+
+    What is past its time and has not gone out goes out now.
+    """
+    windows = list(_windows(posts, known))
     found: dict[str, list[Before]] = defaultdict(list)
     if not windows:
         return found
-    reach = max(windows.values())
-    first = min(post.row.publish_at for post in posts) - reach
-    last = max(post.row.publish_at for post in posts) + reach
+    reach = max(window for _, window in windows)
+    times = [max(post.row.publish_at, now) for post in posts]
+    goes_now = and_(Post.state.in_(_WAITING), not_too_late())
     rows = session.execute(
-        select(Post.integration_id, Post.publish_at, Post.media_ids).where(
-            _going_out(account_id, windows),
-            Post.publish_at.between(first, last),
+        select(Post.integration_id, Post.publish_at, Post.media_ids, Post.state).where(
+            _going_out(account_id, {id_ for id_, _ in windows}),
+            Post.publish_at <= max(times) + reach,
+            or_(Post.publish_at >= min(times) - reach, goes_now),
         )
     ).all()
     used = {media_id for row in rows for media_id in row.media_ids}
     is_video = Media.mime.startswith("video/")
     videos = set(session.scalars(select(Media.id).where(Media.id.in_(used), is_video)))
     for row in rows:
-        one = Before(at=row.publish_at, has_video=not videos.isdisjoint(row.media_ids))
+        at = max(row.publish_at, now) if row.state in _WAITING else row.publish_at
+        one = Before(at=at, has_video=not videos.isdisjoint(row.media_ids))
         found[row.integration_id].append(one)
     return found
 

@@ -95,7 +95,7 @@ def check(session: Session, order: Order, settings: Settings, box: SecretBox) ->
     return Checked(
         order=order,
         account=account,
-        known=replace(known, before=occupied.before(session, account.id, posts, known)),
+        known=replace(known, before=occupied.before(session, account.id, posts, known, order.now)),
         rows=checked,
         handoff=_handoff(order, account, posts, timedelta(seconds=settings.settle_seconds)),
         posts=posts,

@@ -18,14 +18,18 @@ BEAT = "beat"
 
 
 def note(runtime: Runtime, name: str) -> None:
-    """Note `name` as seen, unless this process has just done so."""
+    """Note `name` as seen, unless this process has just done so.
+
+    The row is shared by all: its lock must not outlive the statement, whatever becomes of us.
+    """
     now = time.monotonic()
     if now - runtime.noted.get(name, float("-inf")) < EVERY:
         return
     seen = {"seen_at": func.now()}
     row = insert(Pulse).values(name=name, **seen)
-    with runtime.database.transaction() as session:
-        session.execute(row.on_conflict_do_update(index_elements=["name"], set_=seen))
+    with runtime.database.engine.connect() as connection:
+        alone = connection.execution_options(isolation_level="AUTOCOMMIT")
+        alone.execute(row.on_conflict_do_update(index_elements=["name"], set_=seen))
     runtime.noted[name] = now
 
 

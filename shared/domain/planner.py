@@ -113,6 +113,8 @@ def forecast(posts: Iterable[Candidate], terms: Terms) -> Forecast:
             del waiting[: len(too_late)]
             continue
         match next_call(_open(waiting, clock.now), clock.now):
+            case Pack(posts=chosen) if terms.leaves_late and clock.waits(chosen):
+                continue  # by then it may be too late for some of them
             case Pack(posts=chosen):
                 calls.append(clock.make(chosen))
                 gone = {one.id for one in chosen}
@@ -167,10 +169,19 @@ class _Clock:
     def reach(self, moment: datetime) -> None:
         self.now = max(self.now, moment)
 
-    def make_call(self, elements: int, due_at: datetime) -> datetime:
-        """Wait for the budget, spend it, and wait for the reply. Returns when the call began."""
+    def waits(self, chosen: Sequence[Candidate]) -> bool:
+        """Wait for the budget of such a call; whether that took any time."""
+        before = self.now
+        self._afford(min(one.publish_at for one in chosen))
+        return self.now > before
+
+    def _afford(self, due_at: datetime) -> None:
         self.budget = rolled(self.budget, self.now, unsettled=0)
         self.reach(free_at(self.budget, self.now, due_at=due_at))
+
+    def make_call(self, elements: int, due_at: datetime) -> datetime:
+        """Wait for the budget, spend it, and wait for the reply. Returns when the call began."""
+        self._afford(due_at)
         self.budget = reserved(rolled(self.budget, self.now, unsettled=0), self.now)
         began = self.now
         self.now += timedelta(seconds=CALL_SECONDS + ELEMENT_SECONDS * elements)

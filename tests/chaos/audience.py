@@ -22,14 +22,20 @@ class Audience(Receiver):
     """Refuses some of what it is told, each once; what nobody signed breaks the connection."""
 
     secret: str = ""
+    patient: bool = False  # refuses nothing any more
+    taken: list[Heard] = field(default_factory=list)  # what it did not refuse
     known: set[str] = field(default_factory=set)
 
     def take(self, one: Heard) -> Say:
         one.verified(self.secret)
-        refuses = zlib.crc32(one.id.encode()) % REFUSED == 0 and one.id not in self.known
+        disliked = zlib.crc32(one.id.encode()) % REFUSED == 0
+        refuses = disliked and one.id not in self.known and not self.patient
         self.known.add(one.id)
         self.heard.append(one)
-        return Say(500 if refuses else 200)
+        if refuses:
+            return Say(500)
+        self.taken.append(one)
+        return Say(200)
 
     def subscribe(self, client: Client) -> None:
         """To the ends of all posts and jobs."""
@@ -44,10 +50,10 @@ def more_than_once(heard: Sequence[Heard]) -> int:
 
 
 def untold(
-    heard: Sequence[Heard], posts: Sequence[Post], jobs: Sequence[Job]
+    heard: Sequence[Heard], taken: Sequence[Heard], posts: Sequence[Post], jobs: Sequence[Job]
 ) -> Iterator[tuple[str, int | None]]:
-    """What was not told of, or told though it is not so; and the post concerned."""
-    told = _by_event(heard)
+    """What was never taken, or told though it is not so; and the post concerned."""
+    told = _by_event(taken)
     for post in posts:
         event = TOLD.get(PostState(post.state))
         if event and post.id not in told[event]:
@@ -56,7 +62,7 @@ def untold(
         if job.finished_at and job.id not in told[JOB_COMPLETED]:
             yield f"job {job.id} ended, and nobody was told", None
     published = {post.id for post in posts if post.state == PostState.PUBLISHED}
-    for post_id in told[POST_PUBLISHED] - published:
+    for post_id in _by_event(heard)[POST_PUBLISHED] - published:
         yield f"post {post_id} was told to be published, and is not", post_id
 
 

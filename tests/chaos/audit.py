@@ -182,7 +182,7 @@ def _uploads(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _told(evidence: Evidence) -> Iterator[Violation]:
-    for what, post_id in untold(evidence.heard, evidence.posts, evidence.jobs):
+    for what, post_id in untold(evidence.heard, evidence.taken, evidence.posts, evidence.jobs):
         yield Violation(kind="untold", what=what, post_id=post_id)
 
 

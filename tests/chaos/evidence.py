@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared.domain.states import PostState
 from shared.models import AccountMedia, Delivery, Event, Handover, Job, Post
 from tests.chaos.arena import Arena
+from tests.chaos.audience import Audience
 from tests.chaos.load import Accepted, Wanted
 from tests.chaos.neighbour import NAME, Created
 from tests.chaos.people import EDITED
@@ -33,6 +34,7 @@ class Evidence:
     uploads: Sequence[AccountMedia]
     neighbour: Created
     heard: Sequence[Heard]  # by the receiver of a webhook
+    taken: Sequence[Heard]  # what it did not refuse of that
     posts: Sequence[Post]
     events: Mapping[int, Sequence[Event]]
     handovers: Sequence[Handover]
@@ -76,9 +78,7 @@ def wanted(post: Post) -> Wanted:
     return Wanted(post.integration_id.rpartition("-")[0], post.integration_id, post.content)
 
 
-def collect(
-    arena: Arena, accepted: Accepted, neighbour: Created, heard: Sequence[Heard]
-) -> Evidence:
+def collect(arena: Arena, accepted: Accepted, neighbour: Created, audience: Audience) -> Evidence:
     with arena.database.transaction() as session:
         posts = session.scalars(select(Post).order_by(Post.id)).all()
         jobs = session.scalars(select(Job).order_by(Job.id)).all()
@@ -92,7 +92,8 @@ def collect(
         jobs=jobs,
         uploads=uploads,
         neighbour=neighbour,
-        heard=list(heard),
+        heard=list(audience.heard),
+        taken=list(audience.taken),
         posts=posts,
         events=events,
         handovers=handovers,

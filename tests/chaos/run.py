@@ -129,12 +129,13 @@ class _Run:
 
     def _settle(self) -> float:
         began = time.monotonic()
+        self._audience.patient = True
         found.wait_until_settled(self._arena, patience=self._options.patience)
         return time.monotonic() - began
 
     def _judge(self, *, refused: int, settled_in: float) -> Outcome:
         evidence = found.collect(
-            self._arena, self._accepted, self._neighbour.created, self._audience.heard
+            self._arena, self._accepted, self._neighbour.created, self._audience
         )
         verdict = audit(evidence, self._cast, self._diary)
         lines = [

@@ -116,6 +116,9 @@ def test_what_was_accepted_before_counts_by_the_networks_rates(api: Api, media: 
     assert crowded(1, schedule_date=None) == []
     assert crowded(2) == [1]
     assert crowded(1) == [0]
+    long_ago = {"schedule_date": "0001-01-01T00:00:00Z", "schedule_interval_minutes": 0}
+    assert crowded(14, **long_ago) == []  # with the one of before: what is past goes out now
+    assert crowded(1, **long_ago) == crowded(1, schedule_date=None) == [0]
     api.post("/posts/cancel", {"profile_id": "acme"}, profile="acme")
     assert crowded(15) == []
 

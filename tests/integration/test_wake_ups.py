@@ -13,7 +13,6 @@ from sqlalchemy import select
 
 from local.child import ROOT
 from local.ports import free_port
-from shared import enqueue
 from shared.enqueue import PUBLISH, Waker, sender
 from shared.models import Pulse
 from tests.api import FILES, SECRET_KEY
@@ -40,16 +39,26 @@ def taken(queue: redis.Redis, number: int) -> list[int]:
 
 
 def test_a_round_fills_the_queue_to_its_bound_and_leaves_nobody_out_for_long(
-    queue: redis.Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+    queue: redis.Redis, redis_url: str
 ) -> None:
-    monkeypatch.setattr(enqueue, "MOST_WAITING", MOST)
     waker = Waker(sender(redis_url))
     served: set[int] = set()
     for _ in range(100):
-        waker.wake_some(WANTED)
+        waker.wake_some(WANTED, most=MOST)
         assert queue.llen(PUBLISH) == waker.messages() == MOST
         served.update(taken(queue, MOST // 2))
     assert len(served) == len(WANTED)
+
+
+def test_what_fills_its_own_part_of_the_line_leaves_others_theirs(
+    queue: redis.Redis, redis_url: str
+) -> None:
+    waker = Waker(sender(redis_url))
+    for _ in range(3):
+        waker.wake_some(WANTED, most=MOST // 2)
+    assert queue.llen(PUBLISH) == MOST // 2
+    waker.wake_some([("pressroom.stage", 1)] * MOST, most=MOST)
+    assert queue.llen(PUBLISH) == MOST
 
 
 def test_a_round_that_fits_sends_all_of_it_once(queue: redis.Redis, redis_url: str) -> None:

@@ -113,6 +113,11 @@ def test_what_is_late_for_want_of_budget_is_left_out_where_nothing_goes_late() -
     plan = forecast(rows, terms(limit=3, leaves_late=True))
     assert set(plan.late) == {3, 4}
     assert set(plan.out_at) == {0, 1, 2}
+    assert len(plan.calls) == 3
+    later = post(9, at=NOON + WINDOW + 2 * MINUTE, size=MAX_BYTES)
+    plan = forecast([*rows, later], terms(limit=1, leaves_late=True))
+    assert [[one.id for one in call.posts] for call in plan.calls] == [[0], [9]]
+    assert set(plan.late) == {1, 2, 3, 4}
 
 
 def test_calls_of_others_go_first() -> None:
