@@ -31,8 +31,10 @@ check: $(DEVELOPS) ## Lint, types, import rule and unit tests: before each commi
 	@echo "import rule and unit tests"; $(PY) -m pytest -q tests/unit
 
 test: $(DEVELOPS) ## The whole test suite, with real Valkey and PostgreSQL
-	@echo "all tests, with embedded servers, three files at a time; the slowest are listed at the end"
-	@$(PY) -m pytest -n 3 --dist loadfile --durations=15
+	@echo "all tests, with embedded servers: first what is judged to the millisecond, with nothing beside"
+	@$(PY) -m pytest -m alone
+	@echo "then the others, three files at a time; the slowest are listed at the end"
+	@$(PY) -m pytest -n 3 --dist loadfile -m "not alone" --durations=15
 
 chaos: $(DEVELOPS) ## Break everything at once for long, audit it, print the table (CHAOS="--seed 7")
 	@$(PY) -m tests.chaos $(CHAOS)

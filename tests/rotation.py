@@ -43,13 +43,11 @@ def rotate(patch: Callable[[str], None], made: Sequence[str], *, pause: float) -
 
 
 def stale_calls(sandbox: Admin, saved: Sequence[Saved]) -> list[dict[str, Any]]:
-    """Calls that began more than the grace after their key had been replaced."""
+    """Calls that began more than the grace after their key had been replaced, and how late."""
     replaced = {old.key: new.at for old, new in itertools.pairwise(saved)}
-    return [
-        row
-        for row in sandbox.ledger(kind="request")
-        if row["time"] > replaced.get(row["key"], float("inf")) + GRACE
-    ]
+    rows = sandbox.ledger(kind="request")
+    late = [(row["time"] - replaced.get(row["key"], float("inf")), row) for row in rows]
+    return [{"late": seconds, **row} for seconds, row in late if seconds > GRACE]
 
 
 def keys_used(sandbox: Admin) -> set[str]:

@@ -14,6 +14,8 @@ from local.sandbox.timing import Timing
 from tests import rotation
 from tests.world import SECRET_KEY, World, runtime_for
 
+pytestmark = pytest.mark.alone
+
 CHILDREN = 4
 ROTATIONS = 40
 POSTS = 150

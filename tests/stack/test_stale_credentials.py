@@ -16,6 +16,8 @@ from shared.invalidation import LISTENER
 from tests import rotation
 from tests.stacks import RunningStack, wait_until
 
+pytestmark = pytest.mark.alone
+
 ROTATIONS = 200
 POSTS = 400
 
