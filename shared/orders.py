@@ -92,10 +92,13 @@ def check(session: Session, order: Order, settings: Settings, box: SecretBox) ->
     )
     checked = check_rows(placed.rows, known)
     posts = [post for row in checked for post in row.posts]
+    going_out = () if order.body.save_as_draft else posts  # a draft meets no network's rates
     return Checked(
         order=order,
         account=account,
-        known=replace(known, before=occupied.before(session, account.id, posts, known, order.now)),
+        known=replace(
+            known, before=occupied.before(session, account.id, going_out, known, order.now)
+        ),
         rows=checked,
         handoff=_handoff(order, account, posts, timedelta(seconds=settings.settle_seconds)),
         posts=posts,

@@ -6,10 +6,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import psutil
+import psycopg2
 import requests
 
 from local.child import ROOT
@@ -95,6 +97,18 @@ class RunningStack:
 
     def log(self, name: str) -> str:
         return (self.home / "logs" / f"{name}.log").read_text()
+
+    def longest_lease(self) -> float:
+        """Of any account or post: how far ahead its lease reaches, in seconds."""
+        url = self.facts()["database_url"]
+        with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT coalesce(max(extract(epoch FROM lease_until - now())), 0) FROM (SELECT"
+                " lease_until FROM accounts UNION ALL SELECT lease_until FROM posts) AS leases"
+            )
+            row = cursor.fetchone()
+        assert row is not None
+        return float(row[0])
 
     def family(self) -> list[psutil.Process]:
         """The supervisor and everything below it, listed in stack.json or not."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
-from sqlalchemy import ColumnElement, case, exists, func, select, true
+from sqlalchemy import ColumnElement, Select, case, exists, func, select, true
 from sqlalchemy.orm import Session
 
 from shared.account_views import budget_remaining
@@ -19,6 +19,7 @@ from shared.late_policy import not_too_late
 from shared.models import (
     Account,
     AccountMedia,
+    Base,
     Delivery,
     Job,
     Post,
@@ -113,17 +114,19 @@ def _oldest_in(session: Session, state: PostState) -> float:
             may,
         )
         .order_by(Post.publish_at)
-        .limit(1)
-        .correlate(Account)
-        .lateral()
     )
-    query = (
-        select(func.extract("epoch", func.now() - func.min(first.c.publish_at)))
-        .select_from(Account)
-        .join(first, true())
-        .where(Account.paused.is_(False), Account.held.is_(None))
-    )
-    return float(session.scalar(query) or 0)
+    return _longest(session, Account, first, Account.paused.is_(False), Account.held.is_(None))
+
+
+def _longest(
+    session: Session, whose: type[Base], first: Select[datetime], *which: ColumnElement[bool]
+) -> float:
+    """Seconds since the earliest moment that the row of `first` tells of any of `whose`, else 0."""
+    each = first.limit(1).correlate(whose).lateral()
+    [moment] = each.c
+    age = select(func.extract("epoch", func.now() - func.min(moment)))
+    query = age.select_from(whose).join(each, true()).where(*which)
+    return max(0.0, float(session.scalar(query) or 0))
 
 
 def _uploads(session: Session) -> Iterator[Metric]:
@@ -166,17 +169,8 @@ def _deliveries(session: Session) -> Iterator[Metric]:
         select(Delivery.next_at)
         .where(Delivery.webhook_id == Webhook.id, Delivery.state == "pending")
         .order_by(Delivery.next_at)
-        .limit(1)
-        .correlate(Webhook)
-        .lateral()
     )
-    query = (
-        select(func.extract("epoch", func.now() - func.min(first.c.next_at)))
-        .select_from(Webhook)
-        .join(first, true())
-        .where(Webhook.enabled, Webhook.failures == 0)
-    )
-    oldest = max(0.0, float(session.scalar(query) or 0))
+    oldest = _longest(session, Webhook, first, Webhook.enabled.is_(True), Webhook.failures == 0)
     yield number("oldest_delivery_seconds", "Due to a receiver that is sound", oldest)
     waiting = session.scalar(select(func.count()).where(Delivery.state == "pending"))
     yield number("deliveries_waiting", "Not delivered yet", float(waiting or 0))

@@ -23,7 +23,7 @@ from shared.enqueue import PUBLISH, QUEUES, TRANSPORT, Waker
 from shared.log import configure_logging
 from worker import runtime, watched
 from worker.bulkhead import Bulkhead, folder_of
-from worker.schedule import ENTRIES
+from worker.clock import ENTRIES
 
 settings = read_settings()
 app = Celery("pressroom", broker=settings.redis_url.get_secret_value(), include=["worker.tasks"])

@@ -40,9 +40,9 @@ def _watch(runtime: Runtime, bulkhead: Bulkhead) -> set[int]:
     while True:
         released = _go_through(runtime, bulkhead, due, ends)
         touched |= released
-        if not released and pause is None:
-            return touched
-        if not released and pause is not None:
+        if not released:
+            if pause is None:
+                return touched
             time.sleep(min(pause, TURN))
         if time.monotonic() >= ends:
             runtime.waker.release()

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
 import requests
 
@@ -51,18 +50,6 @@ def call(stack: RunningStack, profile: str, method: str, path: str, body: Any = 
     return reply.json()
 
 
-def longest_lease(database_url: str) -> float:
-    """Of any account or post: how far ahead its lease reaches, in seconds."""
-    with psycopg2.connect(database_url) as connection, connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT coalesce(max(extract(epoch FROM lease_until - now())), 0) FROM"
-            " (SELECT lease_until FROM accounts UNION ALL SELECT lease_until FROM posts) AS leases"
-        )
-        row = cursor.fetchone()
-    assert row is not None
-    return float(row[0])
-
-
 def test_a_hanging_postiz_delays_no_other_account(
     stack: RunningStack, sandboxes: tuple[SandboxProcess, SandboxProcess]
 ) -> None:
@@ -80,7 +67,7 @@ def test_a_hanging_postiz_delays_no_other_account(
     leases = []
 
     def published() -> bool:
-        leases.append(longest_lease(stack.facts()["database_url"]))
+        leases.append(stack.longest_lease())
         counts = call(stack, "good", "GET", f"/jobs/{job}")["counts"]
         return bool(counts == {"published": POSTS})
 

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.enqueue import EXPIRES, RELEASE
-from worker.schedule import ENTRIES
+from worker.clock import ENTRIES
 
 
 @pytest.mark.parametrize("name", ENTRIES)
