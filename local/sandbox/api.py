@@ -13,6 +13,7 @@ from .budget import Blocked
 from .creation import create
 from .database import dump
 from .dates import iso, iso_seconds, next_slot, without_milliseconds
+from .faults import Fault
 from .orgs import Integration, Org
 from .posts import DRAFT, QUEUE, Post
 from .replies import Refused, Reply
@@ -30,11 +31,11 @@ class Call:
     request: web.Request
     params: Mapping[str, str]
     body: Any
-    stop_after: int | None = None
+    fault: Fault | None = None
 
 
 async def answer(
-    sandbox: Sandbox, request: web.Request, match: Match, *, stop_after: int | None = None
+    sandbox: Sandbox, request: web.Request, match: Match, fault: Fault | None = None
 ) -> Reply:
     """Body syntax first, then the key, then the endpoint: in this order, as Postiz does."""
     try:
@@ -46,7 +47,7 @@ async def answer(
             request=request,
             params=match.params,
             body=body,
-            stop_after=stop_after,
+            fault=fault,
         )
         return await _ENDPOINTS[match.label](call)
     except Refused as refused:
@@ -143,9 +144,8 @@ async def _create_posts(call: Call) -> Reply:
     if isinstance(verdict, Blocked):
         return replies.throttled(verdict.retry_after)
     try:
-        channels = call.sandbox.orgs.integrations(call.org.id)
-        asked = read_post_call(call.body, channels)
-        created = await create(call.sandbox, call.org.id, asked, stop_after=call.stop_after)
+        asked = read_post_call(call.body, call.sandbox.orgs.integrations(call.org.id))
+        created = await create(call.sandbox, call.org.id, asked, call.fault)
     except Refused as refused:
         return refused.reply.with_headers(verdict.headers())
     return Reply(201, created, verdict.headers())
@@ -200,9 +200,12 @@ async def _put_status(call: Call) -> Reply:
     call.sandbox.ledger.add(
         "status", call.org.id, post=post.id, state=state, was=post.state, deleted=post.deleted
     )
+    reply = Reply(200, {"id": post.id, "state": state})
+    if call.fault is not None and call.fault.kind == "killed_in_release":
+        return reply
     await asyncio.sleep(call.sandbox.options.timing.queue_to_start)
     await call.sandbox.workflows.restart(post.id, state)
-    return Reply(200, {"id": post.id, "state": state})
+    return reply
 
 
 async def _put_settings(call: Call) -> Reply:

@@ -5,6 +5,7 @@ from typing import Any
 
 from . import replies
 from .dates import iso, this_minute
+from .faults import Fault, Subject
 from .posts import DRAFT, PUBLISHED, QUEUE, Post
 from .replies import Refused
 from .state import Sandbox
@@ -14,14 +15,16 @@ ALREADY_PUBLISHED = "This post was already published"
 
 
 async def create(
-    sandbox: Sandbox, org: str, call: PostCall, *, stop_after: int | None
+    sandbox: Sandbox, org: str, call: PostCall, fault: Fault | None
 ) -> list[dict[str, str]]:
-    """What the reply lists; `stop_after` so many elements the server fails midway."""
+    """What the reply lists, where no fault stands in the way."""
     _refuse_published(sandbox, org, call)
+    if fault is not None and fault.kind == "refused_by_network":
+        _refuse_for_network(sandbox, org, call, fault)
     created = []
     for index, element in enumerate(call.elements):
-        if index == stop_after:
-            raise Refused(replies.internal_error())
+        if fault is not None and fault.kind == "stop_midway":
+            _stop_midway(index, fault)
         await asyncio.sleep(sandbox.options.timing.element_delay)
         post = _place(sandbox, org, call, element)
         created.append({"postId": post.id, "integration": post.integration})
@@ -37,6 +40,24 @@ def _refuse_published(sandbox: Sandbox, org: str, call: PostCall) -> None:
         known = sandbox.posts.owned(org, element.values[0].id)
         if known and known.state == PUBLISHED:
             raise Refused(replies.bad_request(ALREADY_PUBLISHED))
+
+
+def _refuse_for_network(sandbox: Sandbox, org: str, call: PostCall, fault: Fault) -> None:
+    """As if the network had a rule against the first of the posts that the fault is about."""
+    channels = sandbox.orgs.integrations(org)
+    for element in call.elements:
+        first, channel = element.values[0], channels[element.integration]
+        if fault.concerns(Subject(id=first.id, integration=channel.id, content=first.content)):
+            message = fault.args.get("message", "post is too long, please fix it")
+            refusal = replies.provider_rule(
+                provider=channel.identifier, name=channel.name, message=message
+            )
+            raise Refused(refusal)
+
+
+def _stop_midway(index: int, fault: Fault) -> None:
+    if index == int(fault.args.get("elements", 1)):
+        raise Refused(replies.internal_error())
 
 
 def _place(sandbox: Sandbox, org: str, call: PostCall, element: Element) -> Post:

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -27,14 +27,42 @@ WIRE_KINDS = (
     "repeat_request",
 )
 UPLOAD_KINDS = ("cut_short",)
+#: Inside of one endpoint, in the middle of its work; each kind has its route.
+INSIDE_KINDS = {
+    "refused_by_network": "POST /posts",
+    "killed_in_release": "PUT /posts/:id/status",
+}
 PUBLISH_KINDS = ("publish_error", "never_publish")
 SERVER_KINDS = ("refuse",)
-KINDS = WIRE_KINDS + UPLOAD_KINDS + PUBLISH_KINDS + SERVER_KINDS
+KINDS = (*WIRE_KINDS, *UPLOAD_KINDS, *INSIDE_KINDS, *PUBLISH_KINDS, *SERVER_KINDS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A post that a request or a workflow is about; `id` is None where it has none yet."""
+
+    id: str | None
+    integration: str
+    content: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a fault needs to know of a request; `type` is that of a POST /posts."""
+
+    label: str
+    org: str | None
+    subjects: Sequence[Subject] = ()
+    type: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """`times` counts down to nothing; None is until removed."""
+    """`times` counts down to nothing; None is until removed.
+
+    `args` may narrow it to some posts: by `post`, `integration` and `contains`, and for a POST
+    /posts by `type`. A request meets a narrowed fault if one of its posts does.
+    """
 
     kind: str
     route: str = "*"
@@ -44,22 +72,38 @@ class Fault:
     args: Mapping[str, Any] = field(default_factory=dict)
     id: int = 0
 
-    def on_request(self, label: str, org: str | None) -> bool:
-        on_wire = self.kind in WIRE_KINDS or (self.kind in UPLOAD_KINDS and label == "POST /upload")
-        return on_wire and self._on_route(label) and self.org in (None, org)
+    def on_request(self, asked: Asked) -> bool:
+        return (
+            self._on_route(asked.label)
+            and self.org in (None, asked.org)
+            and self.args.get("type") in (None, asked.type)
+            and (not self._is_narrowed() or any(map(self.concerns, asked.subjects)))
+        )
 
     def _on_route(self, label: str) -> bool:
+        if self.kind in INSIDE_KINDS:
+            return label == INSIDE_KINDS[self.kind]
+        if self.kind in UPLOAD_KINDS and label != "POST /upload":
+            return False
+        if self.kind not in (*WIRE_KINDS, *UPLOAD_KINDS):
+            return False
         method, _, path = self.route.partition(" ")
         return self.route in ("*", label) or (path == "*" and label.startswith(f"{method} "))
 
     def on_publishing(self, post: Post) -> bool:
-        """`args.integration` and `args.contains` narrow it to some posts."""
+        subject = Subject(id=post.id, integration=post.integration, content=post.content)
+        on_post = self.kind in PUBLISH_KINDS and self.org in (None, post.org)
+        return on_post and self.concerns(subject)
+
+    def concerns(self, subject: Subject) -> bool:
         return (
-            self.kind in PUBLISH_KINDS
-            and self.org in (None, post.org)
-            and self.args.get("integration") in (None, post.integration)
-            and self.args.get("contains", "") in post.content
+            self.args.get("post") in (None, subject.id)
+            and self.args.get("integration") in (None, subject.integration)
+            and self.args.get("contains", "") in subject.content
         )
+
+    def _is_narrowed(self) -> bool:
+        return not self.args.keys().isdisjoint(("post", "integration", "contains"))
 
 
 def read_fault(spec: Mapping[str, Any]) -> Fault:
@@ -100,8 +144,8 @@ class FaultBook:
         self._faults = [each for each in self._faults if number not in (None, each.id)]
         self._database.run("DELETE FROM faults WHERE ?1 IS NULL OR id = ?1", number)
 
-    def for_request(self, label: str, org: str | None) -> Fault | None:
-        return self._first([each for each in self._faults if each.on_request(label, org)])
+    def for_request(self, asked: Asked) -> Fault | None:
+        return self._first([each for each in self._faults if each.on_request(asked)])
 
     def for_publishing(self, post: Post) -> Fault | None:
         return self._first([each for each in self._faults if each.on_publishing(post)])

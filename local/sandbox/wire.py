@@ -14,6 +14,7 @@ from .faults import Fault
 from .replies import Reply
 from .routes import Match, match
 from .state import Sandbox
+from .subjects import read_asked
 
 Work = Callable[[], Awaitable[Reply]]
 
@@ -39,7 +40,7 @@ async def handle(sandbox: Sandbox, request: web.Request) -> web.StreamResponse:
     if found is None:
         visible = request.path_qs.removeprefix("/api")
         return _finish(sandbox, number, _response(replies.not_found(request.method, visible)))
-    fault = sandbox.faults.for_request(found.label, owner)
+    fault = sandbox.faults.for_request(await read_asked(sandbox.posts, request, found, owner))
     if fault is None:
         reply = await api.answer(sandbox, request, found)
         return _finish(sandbox, number, _response(reply))
@@ -106,10 +107,8 @@ def _json(body: Any) -> bytes:
 async def _meet(
     sandbox: Sandbox, request: web.Request, found: Match, fault: Fault
 ) -> web.StreamResponse:
-    stop_after = int(fault.args.get("elements", 1)) if fault.kind == "stop_midway" else None
-
     async def work() -> Reply:
-        return await api.answer(sandbox, request, found, stop_after=stop_after)
+        return await api.answer(sandbox, request, found, fault)
 
     if not is_upload(request):
         await request.read()
@@ -137,6 +136,13 @@ async def _lost_before(
 ) -> web.StreamResponse:
     _cut(request)
     raise ConnectionCut
+
+
+async def _killed(request: web.Request, args: Mapping[str, Any], work: Work) -> web.StreamResponse:
+    """`answers`: the work is left undone all the same, but nobody can tell from the reply."""
+    if args.get("answers"):
+        return await _just_do(request, args, work)
+    return await _lost_after(request, args, work)
 
 
 async def _do_later(
@@ -238,4 +244,6 @@ _KINDS: Mapping[str, Meeting] = {
     "stop_midway": _just_do,
     "truncated_reply": _truncate,
     "repeat_request": _repeat,
+    "refused_by_network": _just_do,
+    "killed_in_release": _killed,
 }

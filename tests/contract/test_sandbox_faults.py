@@ -192,3 +192,51 @@ def test_controls_refuse_a_page_from_elsewhere(who):
         f"{who.sandbox.url}/_sandbox/orgs", headers={"Origin": "http://evil.example"}, timeout=10
     )
     assert answer.status_code == 403
+
+
+PARKED = "2099-01-01T00:00:07.431Z"
+
+
+def park(who, post, content):
+    return who.create(kind="update", date=PARKED, contents=(content,), value={"id": post})
+
+
+@pytest.mark.parametrize("answers", [False, True])
+def test_backend_killed_inside_of_a_release_leaves_queue_without_a_workflow(who, fault, answers):
+    fault("killed_in_release", times=1, answers=answers)
+    post = who.draft(date=PAST)
+    if answers:
+        assert who.release(post).json() == {"id": post, "state": "QUEUE"}
+    else:
+        with pytest.raises(requests.ConnectionError):
+            who.release(post)
+    assert posts(who)[0]["state"] == "QUEUE"
+    wait_for(lambda: who.sandbox.admin.stats()["workflows"]["stray_passes_pending"] == 0)
+    assert who.sandbox.admin.stats()["workflows"]["running"] == 0
+    assert who.sandbox.admin.sends() == []
+
+
+def test_draft_that_its_network_refuses_to_have_moved(who, fault):
+    fault("refused_by_network", type="update", contains="stuck", message="The board is gone")
+    stuck, free = who.draft(date=PAST, content="stuck"), who.draft(date=PAST, content="free")
+    for _ in range(2):
+        refused = park(who, stuck, "stuck")
+        assert (refused.status_code, refused.json()) == (
+            400,
+            {
+                "statusCode": 400,
+                "provider": "mastodon",
+                "name": "Demo on Mastodon",
+                "message": "The board is gone",
+            },
+        )
+    assert park(who, free, "free").status_code == 201
+    assert [post["id"] for post in who.window(PARKED)] == [free]
+    assert "X-RateLimit-Remaining" in refused.headers, "a refusal is counted"
+
+
+def test_post_that_cannot_be_deleted(who, fault):
+    stuck, free = who.draft(date=PAST, content="stuck"), who.draft(date=PAST, content="free")
+    fault("error_500_before", route="DELETE *", post=stuck)
+    assert [who.delete(each).status_code for each in (stuck, stuck, free)] == [500, 500, 200]
+    assert [post["id"] for post in who.window(PAST)] == [stuck]

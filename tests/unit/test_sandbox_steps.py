@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from local.sandbox.database import Database
-from local.sandbox.faults import Fault, FaultBook, read_fault
+from local.sandbox.faults import Asked, Fault, FaultBook, Subject, read_fault
 from local.sandbox.orgs import Integration
 from local.sandbox.posts import DRAFT, ERROR, PUBLISHED, QUEUE, Post
 from local.sandbox.steps import Fail, Proceed, Stop, on_read, on_send
@@ -72,16 +72,33 @@ def book():
 
 def test_fault_is_used_up(book):
     book.add(Fault(kind="slow", times=2))
-    met = [book.for_request("GET /posts", "demo") is not None for _ in range(3)]
+    met = [book.for_request(Asked(label="GET /posts", org="demo")) is not None for _ in range(3)]
     assert met == [True, True, False]
 
 
 def test_fault_keeps_to_its_route_and_organization(book):
     book.add(Fault(kind="slow", route="PUT *", org="demo"))
-    assert book.for_request("PUT /posts/:id/status", "demo")
-    assert book.for_request("POST /posts", "demo") is None
-    assert book.for_request("PUT /posts/:id/status", "other") is None
+    assert book.for_request(Asked(label="PUT /posts/:id/status", org="demo"))
+    assert book.for_request(Asked(label="POST /posts", org="demo")) is None
+    assert book.for_request(Asked(label="PUT /posts/:id/status", org="other")) is None
     assert book.for_publishing(POST) is None
+
+
+def test_fault_keeps_to_the_posts_that_a_request_is_about(book):
+    book.add(Fault(kind="error_500_before", route="DELETE *", args={"contains": "stuck"}))
+    stuck = Subject(id="post", integration="int-mastodon", content="this is stuck")
+    asked = Asked(label="DELETE /posts/:id", org="demo", subjects=(stuck,))
+    assert book.for_request(asked)
+    assert book.for_request(replace(asked, subjects=(replace(stuck, content="fine"),))) is None
+    assert book.for_request(replace(asked, subjects=())) is None
+
+
+def test_fault_inside_of_an_endpoint_keeps_to_its_route_and_type(book):
+    book.add(Fault(kind="refused_by_network", args={"type": "update"}))
+    asked = Asked(label="POST /posts", org="demo", type="update")
+    assert book.for_request(asked)
+    assert book.for_request(replace(asked, type="draft")) is None
+    assert book.for_request(replace(asked, label="POST /upload")) is None
 
 
 def test_publishing_fault_keeps_to_its_posts(book):
@@ -93,7 +110,7 @@ def test_publishing_fault_keeps_to_its_posts(book):
 
 def test_fault_of_some_probability_is_met_sometimes(book):
     book.add(Fault(kind="slow", probability=0.5))
-    met = sum(book.for_request("GET /posts", None) is not None for _ in range(200))
+    met = sum(book.for_request(Asked(label="GET /posts", org=None)) is not None for _ in range(200))
     assert 50 < met < 150
 
 
