@@ -5,20 +5,26 @@ lock. Whatever is repeated changes nothing more.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, exists, func, select, update
 from sqlalchemy.orm import Session
 
-from shared import late_policy, second_thoughts
+from shared import late_policy, profiles, second_thoughts
 from shared.db import Database
 from shared.domain.states import PostState
-from shared.errors import Unavailable
+from shared.errors import NotConfigured, Unavailable
 from shared.late_policy import LatePolicy
 from shared.models import Handover, Post
 from shared.post_views import Wanted
 
+#: Why a post is not tried again.
+NOT_CONFIGURED, MAY_BE_LIVE = NotConfigured.code, "may_be_live"
+_WHY_REFUSED = {
+    NOT_CONFIGURED: profiles.HOW_TO_CONFIGURE,
+    MAY_BE_LIVE: second_thoughts.MAY_BE_LIVE.replace("{", "{{").replace("}", "}}"),
+}
 BATCH = 500
 #: For posts that workers hold at the moment (seconds).
 PATIENCE = 20.0
@@ -28,14 +34,26 @@ UNPUBLISHED = (PostState.PENDING, PostState.STAGING, PostState.STAGED, PostState
 Change = Callable[[Session, Sequence[int]], object]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    """So many posts were left as they are, for this reason; `post_id`: the first of them."""
+
+    code: str
+    message: str
+    count: int
+    post_id: int
+
+
 @dataclass
 class Changed:
-    """How many posts were changed, and of which accounts they are. `may_be_live`: left as they are,
-    for nobody said that they are not on the network."""
+    """How many posts were changed, and of which accounts they are."""
 
     posts: int = 0
-    may_be_live: int = 0
+    refused: list[Refused] = field(default_factory=list)
     account_ids: set[int] = field(default_factory=set)
+
+    def count_refused(self, code: str) -> int:
+        return sum(refused.count for refused in self.refused if refused.code == code)
 
 
 def cancel(
@@ -67,25 +85,39 @@ def _wish(session: Session, ids: Sequence[int]) -> None:
 def retry(database: Database, wanted: Wanted, *, confirmed: bool) -> Changed:
     """Have what failed until now tried again; without the word, only what was never released.
 
-    Posts that are held because they are late are let go.
+    Posts that are held because they are late are let go. What has no Postiz is left as it is.
     """
     changed = Changed()
     with database.transaction() as session:
         begun = session.scalar(select(func.now()))
     failed = [*wanted.conditions(), Post.state == PostState.FAILED, Post.updated_at <= begun]
-    free = failed if confirmed else [*failed, ~_may_be_live()]
+    configured = [*failed, second_thoughts.has_postiz()]
+    free = configured if confirmed else [*configured, ~_may_be_live()]
     held = [
         *wanted.conditions(),
         Post.state == PostState.PENDING,
         Post.late_policy == LatePolicy.HELD,
+        second_thoughts.has_postiz(),
     ]
     _all(database, changed, held, late_policy.let_go)
     _all(database, changed, free, second_thoughts.again)
-    if not confirmed:
-        with database.transaction() as session:
-            live = select(func.count()).select_from(Post).where(*failed, _may_be_live())
-            changed.may_be_live = session.scalar(live) or 0
+    with database.transaction() as session:
+        for code, which in (
+            (NOT_CONFIGURED, [*failed, ~second_thoughts.has_postiz()]),
+            *([] if confirmed else [(MAY_BE_LIVE, [*configured, _may_be_live()])]),
+        ):
+            changed.refused += _refused(session, code, which)
     return changed
+
+
+def _refused(
+    session: Session, code: str, which: Sequence[ColumnElement[bool]]
+) -> Iterator[Refused]:
+    count, post_id = session.execute(select(func.count(), func.min(Post.id)).where(*which)).one()
+    if count:
+        profile_id = session.get_one(Post, post_id).profile_id
+        message = _WHY_REFUSED[code].format(id=profile_id)
+        yield Refused(code=code, message=message, count=count, post_id=post_id)
 
 
 def _may_be_live() -> ColumnElement[bool]:

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, exists, func, select, update
 from sqlalchemy.orm import Session
 
-from shared import late_policy, media_wanted, posts
+from shared import late_policy, media_wanted, posts, profiles
 from shared.domain.states import PostState
-from shared.errors import Conflict
+from shared.errors import Conflict, NotConfigured
 from shared.models import AccountMedia, Handover, Job, JobMedia, Post, Profile
 
 #: What can be taken back at once, and what a worker has to delete in Postiz first.
@@ -57,20 +57,33 @@ def cancel_post(session: Session, post: Post) -> None:
 
 
 def retry_post(session: Session, post: Post, *, confirmed: bool) -> None:
-    """Raises `Conflict` for one that did not fail, or may be live and nobody said it is not.
+    """Raises `Conflict` for one that did not fail, or may be live and nobody said it is not, and
+    `NotConfigured` for one of a profile without a Postiz to publish it through.
 
     One that is held because it is late is let go.
     """
     if held := late_policy.held(session, Post.id == post.id):
+        _require_postiz(session, post)
         late_policy.let_go(session, held)
         session.refresh(post)
         return
     if post.state != PostState.FAILED:
         raise Conflict(f"The post is {post.state}: only a failed one can be retried")
+    _require_postiz(session, post)
     if not confirmed and _released(session, [post.id]):
         raise Conflict(MAY_BE_LIVE, code="may_be_live")
     again(session, [post.id])
     session.refresh(post)
+
+
+def _require_postiz(session: Session, post: Post) -> None:
+    if session.get_one(Profile, post.profile_id).account_id is None:
+        raise NotConfigured(profiles.HOW_TO_CONFIGURE.format(id=post.profile_id))
+
+
+def has_postiz() -> ColumnElement[bool]:
+    """Whether the post's profile has a Postiz that it could be published through."""
+    return exists().where(Profile.id == Post.profile_id, Profile.account_id.is_not(None))
 
 
 def _released(session: Session, ids: Sequence[int]) -> set[int]:
@@ -96,9 +109,7 @@ def again(session: Session, ids: Sequence[int]) -> None:
         "error_message": None,
         "error_hint": None,
         "error_at": None,
-        "account_id": select(Profile.account_id)
-        .where(Profile.id == Post.profile_id)
-        .scalar_subquery(),
+        "account_id": func.coalesce(_account_of_profile(), Post.account_id),
     }
     posts.move(session, ids, PostState.FAILED, PostState.PENDING, event="retried", values=values)
     rows = session.execute(
@@ -111,6 +122,10 @@ def again(session: Session, ids: Sequence[int]) -> None:
         media_wanted.want(session, sorted(wanted), profile_id, account_id)
     reopened = exists().where(Post.id.in_(ids), Post.job_id == Job.id)
     session.execute(update(Job).where(reopened).values(_REOPENED))
+
+
+def _account_of_profile() -> ScalarSelect[int | None]:
+    return select(Profile.account_id).where(Profile.id == Post.profile_id).scalar_subquery()
 
 
 def retry_uploads(session: Session, job: Job) -> list[int]:

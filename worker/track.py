@@ -201,6 +201,8 @@ def _errored(session: Session, one: look.Subject, pause: timedelta, reason: Reas
 
 
 def _again(session: Session, one: look.Subject, values: dict[str, object]) -> None:
-    session.execute(
-        update(Post).where(Post.id == one.post_id, Post.claim == one.claim).values(values)
-    )
+    """Raises `ClaimLost` where somebody looks at it too, or has taken it back meanwhile."""
+    ours = Post.id == one.post_id, Post.claim == one.claim, Post.state == one.state
+    kept = session.scalar(update(Post).where(*ours).values(values).returning(Post.id))
+    if kept is None:
+        raise ClaimLost(f"post {one.post_id} is no longer {one.state} and ours to follow")

@@ -27,9 +27,9 @@ TRANSITIONS: Mapping[PostState, frozenset[PostState]] = {
     # back to pending: our own acknowledged delete, or another account took over
     S.STAGED: frozenset({S.RELEASING, S.PENDING, S.CANCELLING, S.FAILED}),
     # back to staged: the status change certainly never left; to pending: parked and deleted
-    S.RELEASING: frozenset({S.SCHEDULED, S.PUBLISHED, S.STAGED, S.PENDING, S.FAILED}),
+    S.RELEASING: frozenset({S.SCHEDULED, S.STAGED, S.PENDING, S.FAILED}),
     S.SCHEDULED: frozenset({S.PUBLISHED, S.FAILED, S.CANCELLING}),
-    S.CANCELLING: frozenset({S.CANCELLED, S.SCHEDULED, S.PUBLISHED, S.FAILED}),
+    S.CANCELLING: frozenset({S.CANCELLED, S.SCHEDULED, S.FAILED}),
     # Postiz sometimes learns late that it succeeded; a retry starts anew
     S.FAILED: frozenset({S.PUBLISHED, S.PENDING}),
     S.DRAFT: frozenset({S.CANCELLING}),

@@ -99,6 +99,23 @@ def test_what_may_be_live_needs_the_callers_word(api: Api) -> None:
     assert (reply.status_code, reply.json["state"]) == (202, "pending")
 
 
+def test_a_retry_without_a_postiz_says_how_to_configure_one(api: Api) -> None:
+    """One post and one job are refused; among many they are counted, and the others go on."""
+    job = accept(api)
+    set_states(api, "failed", error_code="rejected_by_postiz", error_message="no")
+    api.call("PATCH", "/profiles/acme", json={"tts_settings": {"postiz": None}})
+    post = first_post(api, job)
+    for path in (f"/posts/{post}/retry", f"/jobs/{job}/retry"):
+        refused = api.post(path, None)
+        assert (refused.status_code, refused.json["code"]) == (400, "not_configured")
+        assert "tts_settings" in refused.json["detail"]
+    many = api.post("/profiles/acme/retry", None)
+    assert (many.status_code, many.json["changed"]) == (202, 0)
+    [why] = many.json["refused"]
+    assert (why["code"], why["count"], why["post_id"]) == ("not_configured", 1, post)
+    assert "/profiles/acme" in why["message"]
+
+
 def test_a_job_is_retried_with_its_failed_posts_only(api: Api) -> None:
     job = accept(api, 2)
     set_states(api, "published", "failed")

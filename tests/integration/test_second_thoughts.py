@@ -67,6 +67,17 @@ def test_a_post_whose_time_is_near_goes_on(world: World) -> None:
     assert "too_late_to_cancel" in world.timeline(post_id)
 
 
+def test_what_is_too_late_to_be_taken_back_is_not_yet_published(world: World) -> None:
+    """Postiz still has it waiting: it is followed like any other."""
+    [post_id] = world.job("acme", ["too late"], handoff="calendar", in_seconds=90)
+    world.until_all(PostState.SCHEDULED, [post_id])
+    cancel(world, post_id)
+    world.until(lambda: "too_late_to_cancel" in world.timeline(post_id))
+    post = world.post(post_id)
+    assert (post.state, post.release_url, post.published_at) == (PostState.SCHEDULED, None, None)
+    assert post.track_at is not None
+
+
 def test_a_post_that_is_being_staged_is_deleted_once_its_id_is_known(world: World) -> None:
     world.sandbox.add_fault("slow", route="POST /posts", times=1, seconds=1)
     ids = world.job("acme", ["taken back", "not taken back"], in_seconds=2)
@@ -133,7 +144,7 @@ def test_a_jobs_retry_leaves_alone_what_may_be_live(world: World) -> None:
     world.until_all(PostState.FAILED, ids)
     of_job = Wanted(profile_ids=None, job_id=world.post(ids[0]).job_id)
     left = in_bulk.retry(world.database, of_job, confirmed=False)
-    assert (left.posts, left.may_be_live) == (0, 1)
+    assert (left.posts, left.count_refused("may_be_live")) == (0, 1)
     assert in_bulk.retry(world.database, of_job, confirmed=True).posts == 1
     assert in_bulk.retry(world.database, of_job, confirmed=True).posts == 0
 

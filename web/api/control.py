@@ -14,7 +14,7 @@ from web.auth import profiles_in_sight, visible
 from web.idempotency import Reply
 from web.optional import body_or, optional_body
 from web.schemas.common import IdPath
-from web.schemas.control import ChangedView, WhichPosts, WhichToRetry
+from web.schemas.control import ChangedView, RefusedView, WhichPosts, WhichToRetry
 from web.schemas.jobs import RetryRequest
 from web.services import services
 
@@ -89,7 +89,19 @@ def _retried(wanted: Wanted, *, confirmed: bool) -> Response:
 
 def answer(changed: Changed) -> Response:
     wake(changed)
-    shown = ChangedView(changed=changed.posts, may_be_live=changed.may_be_live)
+    shown = ChangedView(
+        changed=changed.posts,
+        may_be_live=changed.count_refused(in_bulk.MAY_BE_LIVE),
+        refused=[
+            RefusedView(
+                code=refused.code,
+                message=refused.message,
+                count=refused.count,
+                post_id=str(refused.post_id),
+            )
+            for refused in changed.refused
+        ],
+    )
     return Reply(body=shown, status=202).response()
 
 

@@ -1,6 +1,7 @@
 """Jobs: what accepted requests have come to, in two shapes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NoReturn
 
 from flask import Response
 from sqlalchemy import select
@@ -8,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from shared import etas, in_bulk, jobs, post_views, second_thoughts
 from shared.domain.states import JobState
-from shared.errors import Conflict, NotFound
+from shared.errors import Conflict, NotConfigured, NotFound
+from shared.in_bulk import Refused
 from shared.jobs import Outcome
 from shared.media import is_id
 from shared.models import AccountMedia, Job, JobMedia, Post
@@ -121,11 +123,18 @@ def retry_job(path: IdPath) -> Response:
     wanted = Wanted(profile_ids=None, job_id=job.id)
     changed = in_bulk.retry(services().database, wanted, confirmed=confirmed)
     if not changed.posts:
-        if changed.may_be_live:
-            raise Conflict(second_thoughts.MAY_BE_LIVE, code="may_be_live")
-        raise Conflict("The job has no failed posts")
+        _say_why_not(changed.refused)
     control.wake(changed)
     return _answer(job.id)
+
+
+def _say_why_not(refused: Sequence[Refused]) -> NoReturn:
+    """Nothing of the job was tried again."""
+    for why in refused:
+        if why.code == NotConfigured.code:
+            raise NotConfigured(why.message)
+        raise Conflict(why.message, code=why.code)
+    raise Conflict("The job has no failed posts")
 
 
 def _retry_uploads(job: Job) -> Response:

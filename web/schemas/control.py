@@ -36,8 +36,16 @@ class WhichToRetry(WhichPosts, RetryRequest):
     pass
 
 
+class RefusedView(BaseModel):
+    code: str
+    message: str
+    count: int = Field(description="Posts that were left as they are for this reason")
+    post_id: str = Field(description="The first of them")
+
+
 class ChangedView(BaseModel):
     changed: int = Field(description="Posts that were changed by this request")
     may_be_live: int = Field(
         0, description="Failed posts that may be on the network, and wait for your word on it"
     )
+    refused: list[RefusedView]
