@@ -7,8 +7,10 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from shared import holds
 from shared.domain.budget import BudgetState
 from shared.domain.states import PostState
+from shared.holds import HeldProfile
 from shared.models import Account, Integration, Post, Profile
 
 #: Posts that Postiz does not hold yet.
@@ -20,6 +22,7 @@ class AccountRead:
     account: Account
     profile_ids: Sequence[str]
     integrations: Sequence[Integration]
+    held: Sequence[HeldProfile]
     backlog: int
 
 
@@ -71,11 +74,13 @@ def read(
         .order_by(Integration.name, Integration.id)
     ).all()
     backlogs = _backlogs(session, ids)
+    held = holds.list_held(session, ids, profile_ids)
     return [
         AccountRead(
             account=account,
             profile_ids=[profile_id for owner, profile_id in owners if owner == account.id],
             integrations=[row for row in listed if row.account_id == account.id],
+            held=[one for one in held if one.account_id == account.id],
             backlog=backlogs.get(account.id, 0),
         )
         for account in accounts

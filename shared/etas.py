@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Text, and_, case, cast, func, or_, select
 from sqlalchemy.orm import Session
 
+from shared import holds
 from shared.account_views import BACKLOG, budget_state
 from shared.config import Settings
 from shared.domain.eta import Flow, Load, done_at, drained_at
@@ -82,19 +83,17 @@ def _loads(session: Session, account_ids: Sequence[int]) -> list[_Of]:
     """One row per account and job, of what is neither paused nor held."""
     if not account_ids:
         return []
-    held = and_(Account.held.is_not(None), Account.held_key.is_not_distinct_from(Profile.key_hash))
     rows = session.execute(
         select(Post.account_id, Post.job_id, *_amounts())
         .join(Job, Job.id == Post.job_id)
         .join(Profile, Profile.id == Post.profile_id)
-        .join(Account, Account.id == Post.account_id)
         .where(
             Post.account_id.in_(account_ids),
             Post.state.in_(BACKLOG),
             Post.late_policy != LatePolicy.HELD,
             Job.paused.is_(False),
             Profile.paused.is_(False),
-            ~held,
+            ~holds.is_held(),
         )
         .group_by(Post.account_id, Post.job_id)
     )

@@ -21,6 +21,10 @@ _STATEMENTS = (
        AND marker_at NOT IN (SELECT marker_at FROM submissions WHERE account_id = :winner)""",
     "UPDATE handovers SET account_id = :winner WHERE account_id = :loser",
     "UPDATE posts SET account_id = :winner WHERE account_id = :loser",
+    """INSERT INTO holds (account_id, key_hash, reason, message, since)
+       SELECT :winner, key_hash, reason, message, since FROM holds WHERE account_id = :loser
+       ON CONFLICT DO NOTHING""",
+    "DELETE FROM holds WHERE account_id = :loser",
     "UPDATE profiles SET account_id = :winner, settings_version = settings_version + 1"
     " WHERE account_id = :loser",
 )

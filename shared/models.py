@@ -91,11 +91,6 @@ class Account(Base):
     rule_overrides: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
 
     healthy: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
-    held: Mapped[str | None]  # why nothing is sent, None if it is
-    held_key: Mapped[str | None]  # the key's hash that the hold is about
-    holds_told: Mapped[list[str]] = mapped_column(  # to webhooks, by reason and key's hash
-        default=list, server_default="{}"
-    )
     paused: Mapped[bool] = _flag()
     settle_pause: Mapped[bool | None]  # what `paused` was before `settle` held it, else None
     failures: Mapped[int] = _count()  # transient ones in a row
@@ -105,6 +100,18 @@ class Account(Base):
     claim: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     lease_until: Mapped[datetime | None]
     created_at: Mapped[datetime] = _now()
+
+
+class Hold(Base):
+    """A fact about a key: this account refuses it, until settings with it are saved again."""
+
+    __tablename__ = "holds"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    key_hash: Mapped[str] = mapped_column(primary_key=True)
+    reason: Mapped[str] = mapped_column(primary_key=True)
+    message: Mapped[str]
+    since: Mapped[datetime] = _now()
 
 
 class Integration(Base):

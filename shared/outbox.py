@@ -87,8 +87,12 @@ def account_trouble(
     error: PressroomError,
     *,
     key_hash: str | None = None,
+    held: str | None = None,
 ) -> None:
-    """Tell each webhook of those of its profiles that use the account: with that key, if named."""
+    """Tell each webhook of those of its profiles that use the account: with that key, if named.
+
+    `held`: why nothing goes out with it.
+    """
     listening = _listening(session, event)
     if not listening:
         return
@@ -98,7 +102,7 @@ def account_trouble(
     profile_ids = session.scalars(users).all()
     message_id = _message_id()
     rows = [
-        _row(webhook, message_id, event, concerned, _account(account, concerned, error))
+        _row(webhook, message_id, event, concerned, _account(account, concerned, error, held))
         for webhook in listening
         if (concerned := _concerned(webhook, profile_ids))
     ]
@@ -156,7 +160,9 @@ def _job(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _account(account: Account, profile_ids: Sequence[str], error: PressroomError) -> dict[str, Any]:
+def _account(
+    account: Account, profile_ids: Sequence[str], error: PressroomError, held: str | None
+) -> dict[str, Any]:
     """`profile_ids`: no others than those that the webhook may hear of."""
     return {
         "id": str(account.id),
@@ -167,7 +173,7 @@ def _account(account: Account, profile_ids: Sequence[str], error: PressroomError
         "resets_at": iso(account.window_ends_at),
         "blocked_until": iso(account.blocked_until),
         "healthy": account.healthy,
-        "held": account.held,
+        "held": held,
         "error": {"code": error.code, "message": error.message, "hint": error.hint},
     }
 

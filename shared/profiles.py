@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from shared import accounts, posts
+from shared import accounts, holds, posts
 from shared.config import Settings
 from shared.connect import Probe, server_of
 from shared.crypto import SecretBox
@@ -124,8 +124,8 @@ def connect_account(
         posts.move_to_account(session, profile.id, account.id)
     profile.account_id, profile.key_hash = account.id, credentials.key_hash
     if probe is None or probe.code != "credentials_rejected":
-        account.held, account.held_key, account.retry_at = None, None, None
-        account.holds_told = []
+        account.retry_at = None
+        holds.release_key(session, account.id, credentials.key_hash)
     session.flush()
     return account
 

@@ -13,10 +13,11 @@ from typing import Any
 
 from cryptography.fernet import Fernet
 from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
 
 from local.sandbox.process import Admin
 from local.sandbox.timing import Timing
-from shared import accepting, connect, profiles
+from shared import accepting, connect, holds, profiles
 from shared.config import Settings, read_settings
 from shared.crypto import SecretBox
 from shared.db import Database
@@ -305,5 +306,14 @@ class World:
 
     def _holds(self) -> list[tuple[Any, ...]]:
         with self.database.transaction() as session:
-            query = select(Account.id, Account.held, Account.retry_at, Account.blocked_until)
-            return [tuple(row) for row in session.execute(query)]
+            query = select(Account.id, Account.retry_at, Account.blocked_until)
+            accounts = [tuple(row) for row in session.execute(query)]
+            return [*accounts, *self._held(session)]
+
+    def holds(self, profile_id: str = "acme") -> list[str]:
+        """Why nothing may go out with the profile's key."""
+        with self.database.transaction() as session:
+            return [row[1] for row in self._held(session) if row[0] == profile_id]
+
+    def _held(self, session: Session) -> list[tuple[str, str]]:
+        return [(row.profile_id, row.reason) for row in holds.list_held(session)]

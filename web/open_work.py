@@ -13,6 +13,7 @@ from prometheus_client.metrics_core import Metric
 from sqlalchemy import ColumnElement, Select, case, exists, func, select, true
 from sqlalchemy.orm import Session
 
+from shared import holds
 from shared.account_views import budget_remaining
 from shared.domain.states import PostState
 from shared.late_policy import not_too_late
@@ -58,8 +59,9 @@ def read(session: Session) -> Iterator[Metric]:
     yield from _counts(session)
     yield from _deliveries(session)
     accounts = session.scalars(select(Account)).all()
-    yield _conditions(accounts, now)
-    yield from _of_accounts(accounts, by_account, now)
+    wrong = _troubles(session, accounts, now)
+    yield _conditions(wrong.values())
+    yield from _of_accounts(accounts, wrong, by_account, now)
     ago = func.extract("epoch", func.now() - Pulse.seen_at)
     seen = {name: float(age) for name, age in session.execute(select(Pulse.name, ago))}
     yield gauge("seen_seconds_ago", "When a process was seen last", "process", seen)
@@ -106,6 +108,7 @@ def _oldest_in(session: Session, state: PostState) -> float:
         select(Post.publish_at)
         .join(Profile, (Profile.id == Post.profile_id) & Profile.paused.is_(False))
         .where(
+            ~holds.is_held(),
             Post.account_id == Account.id,
             Post.state == state,
             Post.publish_at <= func.now(),
@@ -115,7 +118,7 @@ def _oldest_in(session: Session, state: PostState) -> float:
         )
         .order_by(Post.publish_at)
     )
-    return _longest(session, Account, first, Account.paused.is_(False), Account.held.is_(None))
+    return _longest(session, Account, first, Account.paused.is_(False))
 
 
 def _longest(
@@ -176,34 +179,45 @@ def _deliveries(session: Session) -> Iterator[Metric]:
     yield number("deliveries_waiting", "Not delivered yet", float(waiting or 0))
 
 
-def _conditions(accounts: Iterable[Account], now: datetime) -> Metric:
-    count = Counter(condition for account in accounts for condition in conditions(account, now))
+def _conditions(troubles: Iterable[Sequence[str]]) -> Metric:
+    count = Counter(name for found in troubles for name in found or ["sound"])
     names = ("sound", "unhealthy", "held", "blocked", "paused")
     by_name = {name: float(count[name]) for name in names}
     return gauge("accounts", "Postiz organizations", "condition", by_name)
 
 
-def conditions(account: Account, now: datetime) -> list[str]:
-    """What keeps an account from publishing, or "sound"."""
-    found = {
-        "unhealthy": not account.healthy,
-        "held": account.held is not None,
-        "blocked": account.blocked_until is not None and account.blocked_until > now,
-        "paused": account.paused,
+def _troubles(
+    session: Session, accounts: Iterable[Account], now: datetime
+) -> dict[int, Sequence[str]]:
+    """What keeps each account from publishing, with one of its keys or with all."""
+    held = {one.account_id for one in holds.list_held(session)}
+    return {
+        account.id: [
+            name
+            for name, is_so in {
+                "unhealthy": not account.healthy,
+                "held": account.id in held,
+                "blocked": account.blocked_until is not None and account.blocked_until > now,
+                "paused": account.paused,
+            }.items()
+            if is_so
+        ]
+        for account in accounts
     }
-    return [name for name, is_so in found.items() if is_so] or ["sound"]
 
 
 def _of_accounts(
-    accounts: Sequence[Account], by_account: dict[tuple[int, str], int], now: datetime
+    accounts: Sequence[Account],
+    troubles: Mapping[int, Sequence[str]],
+    by_account: dict[tuple[int, str], int],
+    now: datetime,
 ) -> Iterator[Metric]:
     """By the number that `GET /accounts` shows."""
     waiting: Counter[int] = Counter()
     for (account_id, state), count in by_account.items():
         if state not in (PostState.SCHEDULED, PostState.FAILED):
             waiting[account_id] += count
-    in_trouble = {one.id for one in accounts if conditions(one, now) != ["sound"]}
-    foremost = sorted(accounts, key=lambda one: (one.id not in in_trouble, -waiting[one.id]))
+    foremost = sorted(accounts, key=lambda one: (not troubles[one.id], -waiting[one.id]))
     shown = {str(one.id): one for one in foremost[:ACCOUNTS]}
     backlog = {label: float(waiting[one.id]) for label, one in shown.items()}
     yield gauge("account_backlog", "Posts still to hand over", "account", backlog)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import ColumnElement, func, or_, select, true, update
 from sqlalchemy.orm import Session
 
-from shared import metrics, outbox
+from shared import holds, metrics, outbox
 from shared.account_views import budget_state
 from shared.db import ROW_LOCK, after_commit
 from shared.domain.budget import BudgetState, free_at, learned, reserved, rolled
@@ -160,13 +160,13 @@ def _hold(
     session: Session, account: Account, reason: str, key_hash: str | None, error: PressroomError
 ) -> None:
     """Tells of it once for each reason and key, until the settings change."""
-    account.held, account.held_key, account.healthy = reason, key_hash, False
-    told = f"{reason} {key_hash}"
-    if told not in account.holds_told:
-        account.holds_told = [*account.holds_told, told]
+    account.healthy = False
+    if key_hash is None:  # of a profile without an account: none of its posts may be sent anyway
+        return
+    if holds.hold_key(session, account.id, key_hash, reason=reason, message=error.message):
         refused = reason == CredentialsRejected.code
         event = CREDENTIALS_REJECTED if refused else ACCOUNT_BLOCKED
-        outbox.account_trouble(session, account, event, error, key_hash=key_hash)
+        outbox.account_trouble(session, account, event, error, key_hash=key_hash, held=reason)
 
 
 def _rest(account: Account) -> None:

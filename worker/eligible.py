@@ -5,6 +5,7 @@ from functools import cache
 from sqlalchemy import ColumnElement, and_, case, exists, func, not_, select
 from sqlalchemy.orm import aliased
 
+from shared import holds
 from shared.domain.planner import CALENDAR_AHEAD, STAGED_AHEAD
 from shared.domain.states import PostState
 from shared.late_policy import not_too_late
@@ -63,10 +64,8 @@ def may_go() -> ColumnElement[bool]:
 @cache
 def may_call() -> ColumnElement[bool]:
     """The profile's key is of this post's account, and not held there."""
-    held = and_(Account.held.is_not(None), Account.held_key.is_not_distinct_from(Profile.key_hash))
-    usable = select(Profile.id).join(Account, Account.id == Profile.account_id)
     of_post = Profile.id == Post.profile_id, Profile.account_id == Post.account_id
-    return usable.where(*of_post, not_(held)).correlate(Post).exists()
+    return _of_post(*of_post, ~holds.is_held())
 
 
 def _of_post(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from shared import metrics
+from shared import holds, metrics
 from shared.domain.gist import fingerprint
 from shared.domain.settling import DRAFT
 from shared.errors import OutcomeUnknown, PostRejected, PressroomError
@@ -118,16 +118,8 @@ def _claim(runtime: Runtime, account_id: int) -> list[Window]:
 
 
 def _usable() -> ColumnElement[bool]:
-    held = and_(Account.held.is_not(None), Account.held_key.is_not_distinct_from(Profile.key_hash))
-    return (
-        exists()
-        .where(
-            Account.id == Submission.account_id,
-            Profile.account_id == Account.id,
-            not_(held),
-        )
-        .correlate(Submission, Profile)
-    )
+    """The key of the profile that made the call is still of its account, and not held there."""
+    return and_(Profile.account_id == Submission.account_id, ~holds.is_held())
 
 
 def _next_look(now: datetime, sent_at: datetime) -> datetime | None:

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, func, 
 from sqlalchemy import tuple_ as row_of
 from sqlalchemy.orm import Session
 
+from shared import holds
 from shared.config import Settings
 from shared.domain.states import PostState
 from shared.models import (
@@ -14,6 +15,7 @@ from shared.models import (
     Delivery,
     Event,
     Handover,
+    Hold,
     IdempotencyKey,
     Job,
     JobMedia,
@@ -101,6 +103,11 @@ def deliveries(session: Session, settings: Settings) -> int:
     return _deleted(session, delete(Delivery).where(Delivery.id.in_(some)))
 
 
+def unused_holds(session: Session, _: Settings) -> int:
+    """Of keys that no profile uses any more."""
+    return _deleted(session, delete(Hold).where(holds.unused()))
+
+
 #: Each deletes a batch, and returns 0 once there is nothing left for it.
 STEPS: dict[str, Callable[[Session, Settings], int]] = {
     "idempotency keys": idempotency_keys,
@@ -109,6 +116,7 @@ STEPS: dict[str, Callable[[Session, Settings], int]] = {
     "submissions": submissions,
     "runs of schedules": runs,
     "deliveries": deliveries,
+    "holds": unused_holds,
 }
 
 

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from sqlalchemy import ColumnElement, CursorResult, and_, exists, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
-from shared import failpoints, media, posts
+from shared import failpoints, holds, media, posts
 from shared.domain.states import PostState
 from shared.enqueue import UPLOAD
 from shared.errors import (
@@ -93,7 +93,7 @@ def may_go() -> ColumnElement[bool]:
         accounts.rested(),
         Account.paused.is_(False),
         Profile.paused.is_(False),
-        or_(Account.held.is_(None), Account.held_key.is_distinct_from(Profile.key_hash)),
+        ~holds.is_held(),
     )
     wanted = exists().where(JobMedia.account_media_id == AccountMedia.id, Job.id == JobMedia.job_id)
     by_paused, by_others = wanted.where(Job.paused), wanted.where(Job.paused.is_(False))

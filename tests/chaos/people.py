@@ -11,8 +11,9 @@ import requests
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from shared import holds
 from shared.domain.states import PostState
-from shared.models import Account, Post, Profile
+from shared.models import Post, Profile
 from shared.postiz_calls import iso
 from tests.chaos.arena import Arena
 from tests.chaos.cast import Member, is_limited
@@ -59,11 +60,7 @@ class People:
         """Whose key Postiz refused saves another, as the account's page asks for."""
         with suppress(SQLAlchemyError):
             with self._arena.database.transaction() as session:
-                held = session.scalars(
-                    select(Profile.id)
-                    .join(Account, Account.id == Profile.account_id)
-                    .where(Account.held_key == Profile.key_hash)
-                ).all()
+                held = session.scalars(select(Profile.id).where(holds.is_held())).all()
             for profile in held:
                 self.rotate_key(self._cast[profile])
                 self._diary.note("mended")

@@ -87,7 +87,7 @@ def test_a_plan_that_is_used_up_holds_the_posts_until_other_credentials_are_save
 ) -> None:
     world.sandbox.add_fault("error_402", route=route, times=1)
     ids = world.job("acme", ["one", "two", "three"])
-    world.until(lambda: world.account().held == "plan_limit")
+    world.until(lambda: world.holds() == ["plan_limit"])
     world.save_key("acme", key=OTHER_KEY)
     world.until_all(PostState.PUBLISHED, ids, seconds=90)
     assert sent(world) == ["one", "three", "two"]

@@ -10,7 +10,8 @@ from sqlalchemy import select, text, update
 
 from local.postgres import Postgres
 from local.valkey import Valkey
-from shared.models import Account, Job, Post, Pulse
+from shared import holds
+from shared.models import Account, Job, Post, Profile, Pulse
 from tests.api import Api, settings_for
 from web import open_work
 
@@ -114,7 +115,10 @@ def test_it_tells_what_keeps_accounts_from_publishing(own_api: Api) -> None:
     posts_of(own_api, "acme", pending=1)
     with own_api.services.database.transaction() as session:
         blocked = text("now() + interval '10 minutes'")
-        session.execute(update(Account).values(held="plan_limit", blocked_until=blocked))
+        session.execute(update(Account).values(blocked_until=blocked))
+        session.execute(update(Profile).values(key_hash="refused"))
+        account_id = session.scalars(select(Account.id)).one()
+        holds.hold_key(session, account_id, "refused", reason="plan_limit", message="pay first")
     found = figures(own_api)
     wrong = {name for (name,), count in found["pressroom_accounts"].items() if count}
     assert wrong == {"held", "blocked"}

@@ -102,7 +102,7 @@ def test_refused_credentials_hold_the_posts_until_they_are_mended(world: World) 
     world.profile(key=KEY)
     world.sandbox.patch_org("acme", add_keys=["rotated"], revoke_keys=[KEY])
     ids = world.job("acme", ["patience"])
-    world.until(lambda: world.account().held == "credentials_rejected")
+    world.until(lambda: world.holds() == ["credentials_rejected"])
     assert world.states(ids) == [PostState.PENDING]
     refused = len(world.sandbox.ledger(kind="request"))
     for _ in range(5):

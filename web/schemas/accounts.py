@@ -25,12 +25,22 @@ class StatusView(BaseModel):
     detail: str | None = Field(None, description="Why it is not connected")
 
 
+class HoldView(BaseModel):
+    """A profile for which nothing is sent until its settings change."""
+
+    profile_id: str
+    reason: str
+    message: str
+    since: datetime
+
+
 class AccountView(Budget):
     id: str
     base_url: str | None
     profile_ids: list[str]
     integrations: list[IntegrationView]
-    held: str | None = Field(description="Why nothing is sent")
+    held: str | None = Field(description="Why nothing is sent for some of the profiles, or all")
+    holds: list[HoldView]
     paused: bool
     backlog: int = Field(description="Posts that Postiz does not hold yet")
     drained_at: datetime | None = Field(
