@@ -8,7 +8,8 @@ from typing import Any
 import psycopg2
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.selectable import ForUpdateArg
@@ -18,10 +19,57 @@ from shared.config import Settings
 #: Locks a row against other writers, but not against rows that refer to it (`FOR NO KEY UPDATE`):
 #: a plain `FOR UPDATE` of a profile would wait for every insert of its posts, and they for it.
 ROW_LOCK = ForUpdateArg(key_share=True)
-#: Of our processes with tables: a statement that takes longer has met a lock that nobody gives up.
+#: A statement that takes longer does what nobody waits for any more.
 STATEMENT_TIMEOUT_MS = 30_000
+#: Whoever waits longer for a row waits for one that stopped in the middle: fail, and come again.
+LOCK_TIMEOUT_MS = 10_000
+#: A transaction in which nothing happens for so long belongs to a process that is gone, or stopped:
+#: PostgreSQL ends it, and with it its locks.
+IDLE_IN_TRANSACTION_MS = 30_000
+#: When a host is gone that answers no probe: seconds to the first, in between, and how many.
+PROBES = (10, 5, 3)
 #: A connection that was used within so long is taken for alive.
 IDLE_SECONDS = 1.0
+#: SQLSTATEs of a server that is going down, coming up, or not reached.
+_NO_SERVER = ("08", "57P")
+
+
+def connect_args(
+    *, statement_ms: int = STATEMENT_TIMEOUT_MS, lock_ms: int = LOCK_TIMEOUT_MS
+) -> dict[str, Any]:
+    """How every connection of ours is made: whatever becomes of either side, the other lets go.
+
+    0: a statement, or a wait for a lock, may take as long as it needs.
+    """
+    idle, interval, count = PROBES
+    gone_ms = (idle + interval * count) * 1000
+    wanted = {
+        "timezone": "utc",
+        "statement_timeout": statement_ms,
+        "lock_timeout": lock_ms,
+        "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_MS,
+        "tcp_keepalives_idle": idle,
+        "tcp_keepalives_interval": interval,
+        "tcp_keepalives_count": count,
+        "tcp_user_timeout": gone_ms,
+    }
+    return {
+        "connect_timeout": 3,
+        "application_name": "pressroom",
+        "options": " ".join(f"-c {name}={value}" for name, value in wanted.items()),
+        "keepalives_idle": idle,
+        "keepalives_interval": interval,
+        "keepalives_count": count,
+        "tcp_user_timeout": gone_ms,
+    }
+
+
+def is_away(error: Exception) -> bool:
+    """Whether no PostgreSQL could be asked, rather than one statement refused or given up."""
+    if isinstance(error, InterfaceError | PoolTimeout):
+        return True
+    code = getattr(getattr(error, "orig", None), "pgcode", None)
+    return isinstance(error, OperationalError) and (code is None or code.startswith(_NO_SERVER))
 
 
 def sqlalchemy_url(url: str) -> str:
@@ -45,19 +93,16 @@ class Database:
         self.engine = engine
 
     @classmethod
-    def connect(cls, settings: Settings, *, pool_size: int = 4) -> "Database":
+    def connect(
+        cls, settings: Settings, *, pool_size: int = 4, statement_ms: int = STATEMENT_TIMEOUT_MS
+    ) -> "Database":
         engine = create_engine(
             sqlalchemy_url(settings.database_url.get_secret_value()),
             hide_parameters=True,  # an error's text must not carry what was written
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=5,
-            connect_args={
-                "connect_timeout": 3,
-                "options": f"-c timezone=utc -c statement_timeout={STATEMENT_TIMEOUT_MS}",
-                "application_name": "pressroom",
-                "keepalives_idle": 10,
-            },
+            connect_args=connect_args(statement_ms=statement_ms),
         )
         event.listen(engine, "checkin", _note_use)
         event.listen(engine, "checkout", _ping_if_idle)

@@ -44,6 +44,7 @@ LITTER = _counter("litter_removed", "Left-over posts deleted in Postiz", "kind")
 TROUBLE = _counter("account_trouble", "Calls that went wrong, by code", "code")
 CACHE = _counter("publisher_cache", "Publishers asked for: hit or build", "result")
 INVALIDATIONS = _counter("publisher_invalidations", "Resets of the cache: one or all", "what")
+CONTAINED = _counter("contained_failures", "Faults of ours that cost nothing else", "where")
 WAKEUPS_LOST = _counter("wakeups_lost", "Wake-ups that the broker did not take", "task")
 
 LATENESS = _histogram(

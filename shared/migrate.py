@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from shared import feed, keys
 from shared.config import Settings, read_settings
-from shared.db import Database, sqlalchemy_url
+from shared.db import Database, connect_args, sqlalchemy_url
 from shared.log import configure_logging, get_logger
 
 WAIT_SECONDS = 120
@@ -27,7 +27,7 @@ def alembic_config(database_url: str) -> Config:
 
 def wait_for_database(database_url: str, *, seconds: float = WAIT_SECONDS) -> None:
     """Return once PostgreSQL answers; raise its last error when it has not within `seconds`."""
-    engine = create_engine(sqlalchemy_url(database_url), connect_args={"connect_timeout": 3})
+    engine = create_engine(sqlalchemy_url(database_url), connect_args=connect_args())
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -45,7 +45,7 @@ def migrate(settings: Settings) -> None:
     url = settings.database_url.get_secret_value()
     wait_for_database(url)
     command.upgrade(alembic_config(url), "head")
-    database = Database.connect(settings, pool_size=1)
+    database = Database.connect(settings, pool_size=1, statement_ms=0)
     with database.transaction() as session:
         feed.after_a_restore(session)
         if settings.admin_key:

@@ -120,6 +120,13 @@ def bury(session: Session, ids: Collection[int], why: str, *, discard: bool = Fa
     )
 
 
+def held_by_others(session: Session, *which: ColumnElement[bool]) -> set[int]:
+    """Of these posts, those that another transaction has locked; the others now are ours."""
+    every = select(Post.id).where(*which)
+    ours = session.scalars(every.with_for_update(key_share=True, skip_locked=True)).all()
+    return set(session.scalars(every.where(Post.id.not_in(ours))))
+
+
 def move_to_account(session: Session, profile_id: str, account_id: int) -> None:
     """What was never released is staged anew with the profile's new account."""
     of_profile = (Post.profile_id == profile_id, Post.account_id != account_id)

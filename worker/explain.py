@@ -1,11 +1,14 @@
 """Explain: say on a post why it waits, where nobody else would."""
 
-from sqlalchemy import ColumnElement, exists, func, not_, update
+from sqlalchemy import ColumnElement, exists, func, not_, select, update
 from sqlalchemy.orm import Session
 
 from shared.domain.states import PostState
 from shared.models import Post, Profile
 from worker.eligible import elsewhere
+
+#: The next round goes on.
+AT_ONCE = 1000
 
 
 def pending(session: Session, account_id: int) -> None:
@@ -35,8 +38,11 @@ def scheduled(session: Session) -> None:
 def _say(
     session: Session, which: tuple[ColumnElement[bool], ...], *, code: str, message: str, hint: str
 ) -> None:
-    said = update(Post).where(*which, Post.error_code.is_(None))
+    unsaid = select(Post.id).where(*which, Post.error_code.is_(None))
+    free = unsaid.limit(AT_ONCE).with_for_update(of=Post, key_share=True, skip_locked=True)
     session.execute(
-        said.values(error_code=code, error_message=message, error_hint=hint),
+        update(Post)
+        .where(Post.id.in_(free))
+        .values(error_code=code, error_message=message, error_hint=hint),
         execution_options={"synchronize_session": False},
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
@@ -30,8 +30,6 @@ from worker.runtime import Runtime
 
 #: After so long the rest is left to the next tick, and this child to its other work (seconds).
 TURN = 1.0
-#: A process that freezes with a schedule in its hands loses it after a while.
-_FROZEN = text("SET LOCAL idle_in_transaction_session_timeout = '60s'")
 #: So many of the faults of a failed run are told.
 _TOLD = 10
 
@@ -71,7 +69,6 @@ def fire_next(database: Database, means: Means) -> Fired | None:
 
 
 def _claim(session: Session) -> Schedule | None:
-    session.execute(_FROZEN)
     due = select(Schedule).where(Schedule.next_fire_at <= func.now())
     first = due.order_by(Schedule.next_fire_at).limit(1)
     return session.scalar(first.with_for_update(key_share=True, skip_locked=True))

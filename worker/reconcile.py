@@ -35,6 +35,8 @@ from worker.runtime import Runtime
 from worker.track import apply as apply_tracking
 
 TURN = 1.0
+#: Posts that a round gives up at most; the next one goes on.
+AT_ONCE = 500
 UNKNOWN = "It may have been published. Look at the channel, and retry it only if it was not."
 
 
@@ -200,6 +202,7 @@ def give_up_unreachable(session: Session, seconds: float) -> None:
             Post.released_at < old,
             ~reachable,
         )
+        .limit(AT_ONCE)
         .with_for_update(key_share=True, skip_locked=True)
     ).all()
     posts.fail(

@@ -42,7 +42,8 @@ def settle(runtime: Runtime, *, patience: float) -> dict[int, restored.Outcome |
     time.sleep(patience)
     with runtime.database.transaction() as session:
         began_at = _last_sign_of_life(session) - BEFORE
-        stage.rescue(session, -1)
+        while stage.rescue(session, -1):
+            continue
         fire.pass_over(session)
     with runtime.database.transaction() as session:
         held = session.scalars(select(Account.id).where(Account.settle_pause.is_not(None))).all()

@@ -24,6 +24,8 @@ from worker.submissions import Call, ask_again, free_marker, prepare
 TURN = 1.0
 #: A millisecond that is taken by someone else's post is given up for another, so many times.
 MARKER_TRIES = 5
+#: In one round; the next one goes on.
+CALLS_RESCUED = 100
 
 
 def stage(runtime: Runtime, account_id: int) -> None:
@@ -251,19 +253,33 @@ def _refuse(session: Session, rest: Call, error: PressroomError, offender: int |
     _back(session, others, "staging_delayed", "a neighbour was refused", attempts=-1)
 
 
-def rescue(session: Session, lease_seconds: float) -> None:
-    """Calls whose worker is gone left drafts or nothing: stage anew; the drafts are litter."""
+def rescue(session: Session, lease_seconds: float) -> int:
+    """Calls whose worker is gone left drafts or nothing: stage anew; the drafts are litter.
+
+    Returns how many there were. A call of which somebody still holds the row, or a post, is left
+    to the next round.
+    """
     gone = func.now() - timedelta(seconds=lease_seconds)
-    abandoned = session.scalars(
-        update(Submission)
+    calls = session.scalars(
+        select(Submission.id)
         .where(Submission.state == "sending", Submission.sent_at < gone)
+        .order_by(Submission.sent_at)
+        .limit(CALLS_RESCUED)
+        .with_for_update(key_share=True, skip_locked=True)
+    ).all()
+    under_way = (Post.submission_id.in_(calls), Post.state == PostState.STAGING)
+    held = posts.held_by_others(session, *under_way)
+    busy = set(session.scalars(select(Post.submission_id).where(Post.id.in_(held))))
+    abandoned = [call for call in calls if call not in busy]
+    session.execute(
+        update(Submission)
+        .where(Submission.id.in_(abandoned))
         .values(
             state="abandoned",
             detail="the worker was gone before Postiz answered",
             litter_at=func.now(),
         )
-        .returning(Submission.id)
-    ).all()
+    )
     rows = session.execute(
         select(Post.claim, func.array_agg(Post.id))
         .where(Post.submission_id.in_(abandoned), Post.state == PostState.STAGING)
@@ -271,3 +287,4 @@ def rescue(session: Session, lease_seconds: float) -> None:
     ).all()
     for claim, ids in rows:
         put_back(session, ids, claim, event="staging_unknown", detail="the worker was gone")
+    return len(abandoned)

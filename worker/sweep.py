@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from shared import in_bulk, jobs, outbox, posts
@@ -16,6 +16,7 @@ from worker import (
     deliver,
     explain,
     litter,
+    lost_uploads,
     meeting,
     pulses,
     punctual,
@@ -23,63 +24,55 @@ from worker import (
     stage,
     upload,
 )
-from worker.decisions import MAX_ATTEMPTS
 from worker.runtime import Runtime
+from worker.steps import Step, run_step, run_steps
 from worker.track import TRACKED
 
 JOBS_AT_ONCE = 200
 #: Ticks come twice as often as sweeps: they leave these their half of the line.
 OF_TICKS = MOST_WAITING // 2
 OPEN = [state for state in PostState if state not in DONE]
+#: Steps that name accounts, by the task that each of these is to be woken for.
+Finders = Mapping[str, Step[Iterable[int]]]
 
 
 def tick(runtime: Runtime) -> None:
     """Every second: wake what is due to be released, looked at, or told to webhooks."""
-    with runtime.database.transaction() as session:
-        settle = _accounts_with(session, PostState.RELEASING, Post.lease_until <= func.now())
-        track = [
-            account_id
-            for state in TRACKED
-            for account_id in _accounts_with(session, state, Post.track_at <= func.now())
-        ]
-        cancel = _accounts_with(session, PostState.CANCELLING, Post.lease_until <= func.now())
-        told = deliver.due(session)
     runtime.waker.release()
-    by_task = {
-        "pressroom.reconcile": settle,
-        "pressroom.track": track,
-        "pressroom.cancel": cancel,
-    }
-    runtime.waker.wake_some(_wake_ups(by_task), most=OF_TICKS)
-    if told:
+    _wake_found(runtime, DUE_TO_THE_SECOND, most=OF_TICKS)
+    if run_step(runtime, "find_deliveries", lambda _, session: deliver.due(session)):
         runtime.waker.deliver()
 
 
 def sweep(runtime: Runtime) -> None:
     """Every two seconds: rescue what lost its owner, wake what waits, finish what is done."""
-    with runtime.database.transaction() as session:
-        stage.rescue(session, runtime.settings.lease_seconds)
-        posts.follow_accounts(session)
-        in_bulk.tidy(session)
-        explain.scheduled(session)
-        reconcile.give_up_unreachable(session, runtime.settings.outcome_unknown_seconds)
-    punctual.enforce(runtime)
-    with runtime.database.transaction() as session:
-        _rescue_uploads(session)
-        uploads = _waiting_uploads(session)
-        pending = _accounts_to_plan(session)
-        dirty = litter.due(session)
-        strangers = meeting.due(session)
-    runtime.waker.uploads(uploads)
-    by_task = {
-        "pressroom.stage": pending,
-        "pressroom.litter": dirty,
-        "pressroom.meet": strangers,
-    }
-    runtime.waker.wake_some(_wake_ups(by_task))
-    with runtime.database.transaction() as session:
-        _finish_jobs(session)
+    run_steps(runtime, RESCUES)
+    runtime.waker.uploads(run_step(runtime, "find_uploads", _waiting_uploads) or ())
+    _wake_found(runtime, WAITING)
+    run_step(runtime, "finish_jobs", _finish_jobs)
     pulses.note(runtime, pulses.BEAT)
+
+
+def _wake_found(runtime: Runtime, finders: Finders, *, most: int = MOST_WAITING) -> None:
+    found = run_steps(runtime, finders)
+    wanted = [(task, account_id) for task, ids in found.items() for account_id in ids]
+    runtime.waker.wake_some(wanted, most=most)
+
+
+def _accounts_to_track(_: Runtime, session: Session) -> list[int]:
+    return [
+        account_id
+        for state in TRACKED
+        for account_id in _accounts_with(session, state, Post.track_at <= func.now())
+    ]
+
+
+def _accounts_to_settle(_: Runtime, session: Session) -> Sequence[int]:
+    return _accounts_with(session, PostState.RELEASING, Post.lease_until <= func.now())
+
+
+def _accounts_to_cancel(_: Runtime, session: Session) -> Sequence[int]:
+    return _accounts_with(session, PostState.CANCELLING, Post.lease_until <= func.now())
 
 
 def _accounts_with(session: Session, state: PostState, *due: ColumnElement[bool]) -> Sequence[int]:
@@ -88,7 +81,7 @@ def _accounts_with(session: Session, state: PostState, *due: ColumnElement[bool]
     return session.scalars(select(Account.id).where(accounts.rested(), has_one)).all()
 
 
-def _accounts_to_plan(session: Session) -> Sequence[int]:
+def _accounts_to_plan(_: Runtime, session: Session) -> Sequence[int]:
     """Accounts that may have a call to make: nobody plans for them, or has just found that not."""
     free = or_(Account.lease_until.is_(None), Account.lease_until < func.now())
     planned = or_(Account.plan_at.is_(None), Account.plan_at <= func.now())
@@ -103,31 +96,7 @@ def _accounts_to_plan(session: Session) -> Sequence[int]:
     return session.scalars(query.where(Account.paused.is_(False))).all()
 
 
-def _wake_ups(by_task: Mapping[str, Iterable[int]]) -> list[tuple[str, int]]:
-    return [(task, each) for task, ids in by_task.items() for each in ids]
-
-
-def _rescue_uploads(session: Session) -> None:
-    """An upload whose worker is gone is tried again; a second copy in Postiz is only litter."""
-    session.execute(
-        update(AccountMedia)
-        .where(AccountMedia.state == "uploading", AccountMedia.lease_until < func.now())
-        .values(state="pending", lease_until=None)
-    )
-    poison = update(AccountMedia).where(
-        AccountMedia.state == "pending", AccountMedia.attempts >= MAX_ATTEMPTS + 1
-    )
-    words = f"given up after {MAX_ATTEMPTS} attempts"
-    given_up = session.execute(
-        poison.values(
-            state="failed", error_code="too_many_attempts", error_message=words
-        ).returning(AccountMedia.account_id, AccountMedia.media_id)
-    ).all()
-    for account_id, media_id in given_up:
-        upload.fail_waiting(session, account_id, media_id, words)
-
-
-def _waiting_uploads(session: Session) -> Sequence[int]:
+def _waiting_uploads(_: Runtime, session: Session) -> Sequence[int]:
     return session.scalars(
         select(AccountMedia.id)
         .where(
@@ -140,7 +109,7 @@ def _waiting_uploads(session: Session) -> Sequence[int]:
     ).all()
 
 
-def _finish_jobs(session: Session) -> None:
+def _finish_jobs(_: Runtime, session: Session) -> None:
     """Note the end of jobs that have nothing more to wait for."""
     open_posts = exists().where(Post.job_id == Job.id, Post.state.in_(OPEN))
     open_media = exists().where(
@@ -153,10 +122,36 @@ def _finish_jobs(session: Session) -> None:
         .where(Job.finished_at.is_(None), ~open_posts, ~open_media)
         .order_by(Job.id)
         .limit(JOBS_AT_ONCE)
-        .with_for_update(skip_locked=True)
+        .with_for_update(key_share=True, skip_locked=True)
     ).all()
     ended = jobs.outcomes(session, unfinished)
     for outcome in ended:
         outcome.job.state = outcome.state
         outcome.job.finished_at = outcome.finished_at
     outbox.jobs_finished(session, ended)
+
+
+#: What lost its owner, came too late, or belongs elsewhere by now.
+RESCUES: Mapping[str, Step[object]] = {
+    "rescue_calls": lambda runtime, session: stage.rescue(session, runtime.settings.lease_seconds),
+    "follow_accounts": lambda _, session: posts.follow_accounts(session),
+    "take_back": lambda _, session: in_bulk.tidy(session),
+    "explain_scheduled": lambda _, session: explain.scheduled(session),
+    "give_up_unreachable": lambda runtime, session: reconcile.give_up_unreachable(
+        session, runtime.settings.outcome_unknown_seconds
+    ),
+    "late_pending": lambda _, session: punctual.enforce(session, PostState.PENDING),
+    "late_staged": lambda _, session: punctual.enforce(session, PostState.STAGED),
+    "rescue_uploads": lambda _, session: lost_uploads.rescue(session),
+    "give_up_uploads": lambda _, session: lost_uploads.give_up_spent(session),
+}
+WAITING: Finders = {
+    "pressroom.stage": _accounts_to_plan,
+    "pressroom.litter": lambda _, session: litter.due(session),
+    "pressroom.meet": lambda _, session: meeting.due(session),
+}
+DUE_TO_THE_SECOND: Finders = {
+    "pressroom.reconcile": _accounts_to_settle,
+    "pressroom.track": _accounts_to_track,
+    "pressroom.cancel": _accounts_to_cancel,
+}

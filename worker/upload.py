@@ -1,7 +1,7 @@
 """Upload: bring a medium to an account's Postiz, once."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -262,19 +262,21 @@ def _give_up(session: Session, one: Upload, error: PressroomError) -> None:
     fail_waiting(session, one.account_id, one.media_id, error.message)
 
 
+def waiting_for(account_id: int, media_id: int) -> Sequence[ColumnElement[bool]]:
+    """Which posts wait for the medium."""
+    return (
+        Post.account_id == account_id,
+        Post.state == PostState.PENDING,
+        Post.media_ids.contains([media_id]),
+    )
+
+
 def fail_waiting(session: Session, account_id: int, media_id: int, message: str) -> None:
-    waiting = session.scalars(
-        select(Post.id)
-        .where(
-            Post.account_id == account_id,
-            Post.state == PostState.PENDING,
-            Post.media_ids.contains([media_id]),
-        )
-        .with_for_update(key_share=True)
-    ).all()
+    waiting = select(Post.id).where(*waiting_for(account_id, media_id))
+    ids = session.scalars(waiting.with_for_update(key_share=True)).all()
     posts.fail(
         session,
-        waiting,
+        ids,
         PostState.PENDING,
         code="media_refused",
         message=f"its medium {media_id} could not be uploaded: {message}",

@@ -261,14 +261,12 @@ def test_an_account_is_woken_once_for_all_its_schedules(api: Api, runtime: Runti
     assert 1 <= len(noting.waiting) <= turns
 
 
-def test_a_process_that_freezes_with_a_schedule_loses_it(
-    api: Api, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_process_that_freezes_with_a_schedule_loses_it(api: Api, runtime: Runtime) -> None:
     schedule = minutely(api)
     due_since(api, 0, schedule)
-    monkeypatch.setattr(fire, "_FROZEN", text(str(fire._FROZEN).replace("60s", "500ms")))
     deadline = time.monotonic() + LONG
     with pytest.raises(OperationalError), runtime.database.transaction() as session:
+        session.execute(text("SET LOCAL idle_in_transaction_session_timeout = '500ms'"))
         held = fire._claim(session)
         assert held is not None
         assert fire._deal(session, held, means(runtime)) is not None

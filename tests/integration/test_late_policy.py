@@ -113,8 +113,8 @@ def test_a_users_draft_is_never_too_late(world: World) -> None:
 
 def test_a_held_post_can_be_cancelled(world: World) -> None:
     [post_id] = job(world, "hold", "never mind", ago=400)
-    punctual.enforce(world.runtime)
     with world.database.transaction() as session:
+        punctual.enforce(session, PostState.PENDING)
         second_thoughts.cancel_post(session, session.get_one(Post, post_id))
     assert world.states([post_id]) == [PostState.CANCELLED]
 
