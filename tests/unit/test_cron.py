@@ -109,6 +109,13 @@ def test_what_is_no_expression_or_never_due_is_refused(cron: str) -> None:
         refuse_bad(cron)
 
 
+def test_a_refusal_says_what_is_wrong_with_it() -> None:
+    five = "must have five fields: minute, hour, day of month, month, day of week"
+    for cron, words in {"* * *": five, "61 * * * *": "is no cron expression: Bad minute"}.items():
+        with pytest.raises(ValueError, match=words):
+            refuse_bad(cron)
+
+
 @pytest.mark.parametrize("cron", ["0 9 * * mon-fri", "*/5 * * * *", "0 0 29 2 *", "0 0 L * *"])
 def test_an_expression_is_kept_in_one_form(cron: str) -> None:
     assert refuse_bad(f" {cron.replace(' ', '  ')} ") == cron

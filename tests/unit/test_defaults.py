@@ -66,6 +66,12 @@ def test_a_network_that_is_not_known_yet_has_no_defaults() -> None:
         ("<>\n \nSecond", "Second"),
         ("word " * 30, ("word " * 18 + "word…")),
         ("w" * 150, "w" * 99 + "…"),
+        ("ab", "ab"),
+        ("w" * 100, "w" * 100),
+        ("w" * 101, "w" * 99 + "…"),
+        ("w" * 49 + " " + "v" * 60, "w" * 49 + " " + "v" * 49 + "…"),
+        ("w" * 50 + " " + "v" * 60, "w" * 50 + "…"),
+        ("🎬" * 60, "🎬" * 49 + "…"),
     ],
 )
 def test_a_title_is_the_captions_first_line(caption: str, title: str | None) -> None:

@@ -36,6 +36,12 @@ def load(**values: Any) -> Load:
         (0, {"blocked_until": NOW + HOUR}, NOW),
         (1, {}, NOW),
         (87, {}, NOW),  # three are kept back
+        (174, {}, NOW + WINDOW),
+        (175, {}, NOW + 2 * WINDOW),
+        (86, {"used": 1, "window_ends_at": NOW + MINUTE}, NOW),
+        (87, {"used": 1, "window_ends_at": NOW + MINUTE}, NOW + MINUTE),
+        (87, {"blocked_until": NOW + MINUTE}, NOW + MINUTE),
+        (88, {"blocked_until": NOW + MINUTE}, NOW + MINUTE + WINDOW),
         (88, {}, NOW + WINDOW),
         (88, {"window_ends_at": NOW + MINUTE}, NOW + MINUTE),
         (2, {"used": 86, "window_ends_at": NOW + MINUTE}, NOW + MINUTE),
@@ -60,6 +66,16 @@ def test_a_staged_post_waits_for_its_call_its_rest_and_its_time() -> None:
 
 def test_the_pace_of_writes_counts() -> None:
     assert done_at(load(writes=3000), [], flow()) == NOW + 10 * MINUTE
+
+
+def test_status_changes_that_are_due_earlier_go_first_too() -> None:
+    theirs = load(writes=600)
+    assert done_at(load(writes=600), [theirs], flow()) == NOW + 4 * MINUTE
+    assert drained_at([theirs], flow()) == NOW + 2 * MINUTE
+    later = load(writes=600, due=NOW + MINUTE)
+    assert done_at(load(writes=600), [later], flow()) == NOW + 2 * MINUTE
+    begins_then = load(writes=600, first_due=NOW, last_due=NOW + HOUR)
+    assert done_at(load(writes=600), [begins_then], flow()) == NOW + 2 * MINUTE
 
 
 def test_what_is_due_earlier_on_the_account_goes_first() -> None:

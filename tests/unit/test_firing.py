@@ -53,6 +53,32 @@ def test_without_any_grace_a_moment_is_no_miss(seconds: int, runs: bool) -> None
     assert (asked("0 12 * * *", away=away, grace=timedelta()).fire_at is not None) == runs
 
 
+def test_each_miss_stands_for_its_own_second() -> None:
+    found = asked("0 * * * *", away=3 * HOUR, grace=90 * MINUTE)
+    firsts = [NOON - 3 * HOUR, NOON - 2 * HOUR]
+    second = timedelta(seconds=1)
+    assert found.missed == [Missed(first=first, until=first + second) for first in firsts]
+
+
+def test_so_many_misses_are_still_told_one_by_one() -> None:
+    found = asked("* * * * *", away=HOUR + (TOLD - 1) * MINUTE)
+    assert [missed.times for missed in found.missed] == [1] * TOLD
+
+
+@pytest.mark.parametrize("hours", [0, 1, 60, 24 * 365 * 9])
+def test_the_zone_holds_after_every_absence(hours: int) -> None:
+    found = asked("0 9 * * *", away=hours * HOUR)
+    assert found.next_at is not None
+    assert found.next_at.astimezone(ZONE).hour == 9
+
+
+def test_the_zone_holds_after_more_misses_than_are_counted() -> None:
+    found = asked("*/30 9-10 * * *", away=24 * 700 * HOUR)
+    assert [missed.times for missed in found.missed] == [None]
+    assert found.next_at is not None
+    assert found.next_at.astimezone(ZONE).hour == 9
+
+
 def test_many_misses_become_one_record() -> None:
     found = asked("* * * * *", away=HOUR + (TOLD + 1) * MINUTE)
     [missed] = found.missed

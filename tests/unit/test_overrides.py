@@ -49,6 +49,41 @@ def test_what_is_no_limit_or_has_no_such_value_is_named(
     assert (fault.field, fault.code) == (field, code)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"orkut": {}}, "is no integration of this account, and no network that we know: "),
+        ({"x": 5}, "must be an object of limits, or null to drop them"),
+        ({"x": {"letters": 5}}, "unknown limit; there are: "),
+        ({"x": {"characters": "5"}}, "must be a number, or null for no limit"),
+        ({"x": {"characters": -1}}, "must be from 0 to 1,000,000,000"),
+        ({"x": {"characters": 5.5}}, "must be a whole number"),
+    ],
+)
+def test_the_words_say_what_is_wanted(overrides: dict[str, Any], message: str) -> None:
+    [fault] = faults(overrides, ())
+    assert fault.message.startswith(message)
+    if message.endswith(": "):
+        names = fault.message.removeprefix(message).split(", ")
+        assert names in (list(LIMITS), list(KINDS))
+
+
+def test_every_fault_of_a_change_is_named() -> None:
+    overrides = {"orkut": {}, "x": {"letters": 5, "characters": -1, "media_most": 4}, "tiktok": 5}
+    assert [fault.field for fault in faults(overrides, ())] == [
+        "rule_overrides.orkut",
+        "rule_overrides.x.letters",
+        "rule_overrides.x.characters",
+        "rule_overrides.tiktok",
+    ]
+
+
+@pytest.mark.parametrize("value", [0, 1_000_000_000])
+def test_the_ends_of_the_range_are_in_it(value: int) -> None:
+    assert faults({"x": {"characters": value}}, ()) == []
+    assert faults({"x": {"characters": 1_000_000_001}}, ()) != []
+
+
 @given(st.dictionaries(st.sampled_from([*LIMITS, "int-1", "none"]), st.from_type(object)))
 def test_no_json_makes_the_check_fail(overrides: dict[str, Any]) -> None:
     for fault in faults(overrides, {"int-1"}):

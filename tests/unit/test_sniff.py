@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.limits import IMAGE_BYTES, VIDEO_BYTES
-from shared.domain.sniff import HEAD_BYTES, sniff, too_large
+from shared.domain.sniff import HEAD_BYTES, brand_of, sniff, too_large
 from shared.errors import UnsupportedMedia
 
 
@@ -80,5 +80,23 @@ def test_what_follows_the_head_changes_nothing(known: tuple[bytes, str], tail: b
 
 
 def test_each_kind_names_its_limit() -> None:
-    assert "10 MiB" in too_large(sniff(ACCEPTED[0][0]))
-    assert "1 GiB" in too_large(sniff(boxed(b"isom")))
+    refused = "Postiz refuses larger ones"
+    image, video = sniff(ACCEPTED[0][0]), sniff(boxed(b"isom"))
+    assert too_large(image) == f"An image may have at most 10 MiB: {refused}"
+    assert too_large(video) == f"A video may have at most 1 GiB: {refused}"
+    assert (image.limit, video.limit) == (IMAGE_BYTES, VIDEO_BYTES)
+    assert sniff(b"RIFF\x10\0\0\0WEBPVP8 ").limit == IMAGE_BYTES
+
+
+@pytest.mark.parametrize(
+    ("head", "brand"),
+    [
+        (boxed(b"isom"), "isom"),
+        (boxed(b"qt  "), "qt"),
+        (boxed(b"\xe9\xe9\xe9\xe9"), None),
+        (boxed(b"\0\0\0\1"), None),
+        (b"\0\0\0\x20moovisom", None),
+    ],
+)
+def test_a_container_tells_its_brand(head: bytes, brand: str | None) -> None:
+    assert brand_of(head) == brand
