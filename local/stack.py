@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from local.environment import service_environment
+from local.errors import StackError
 from local.health import celery_answers, http_answers, http_ok
 from local.home import Home
 from local.ports import LOOPBACK, free_port, wanted_port
 from local.postgres import Postgres
+from local.sandbox import timing
 from local.service import Service
 from local.stack_file import Addresses
 from local.valkey import Valkey
@@ -92,6 +94,7 @@ class Stack:
             return []
         data = self._home.folder / "sandbox"
         options = ["--port", str(self._ports.sandbox), "--data", str(data)]
+        options += ["--timing", _sandbox_timing(self._users)]
         return [
             Service(
                 name="sandbox",
@@ -145,6 +148,15 @@ class Stack:
             environ=environ,
             healthy=http_ok(f"{self.addresses.flower_url}/healthcheck"),
         )
+
+
+def _sandbox_timing(users: Mapping[str, str]) -> str:
+    asked = users.get("PRESSROOM_SANDBOX_TIMING") or "usual"
+    try:
+        timing.from_json(asked)
+    except (TypeError, ValueError) as error:
+        raise StackError(f"PRESSROOM_SANDBOX_TIMING is {asked!r}: {error}") from error
+    return asked
 
 
 _WEB_APP = "web.app:create_app()"

@@ -11,11 +11,11 @@ from typing import Any
 import requests
 
 from local.sandbox.process import SandboxProcess, start_sandbox
-from local.sandbox.timing import Timing
 from tests.stacks import RunningStack
+from tests.timings import steady_timing
 
 #: A real server's delays, without Temporal's limit on searches: what is measured is ours.
-UNTHROTTLED = Timing(search_rate=1000, search_burst=1000)
+UNTHROTTLED = steady_timing(search_rate=1000, search_burst=1000)
 #: As a user has it: 300 posts take a real server 3.4 s to create, and a busy machine longer.
 CALL_TIMEOUT = "20"
 CHANNELS = [

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import psycopg2
 import requests
 
 from local.child import ROOT
+from tests.timings import steady_timing
 
 PATIENCE = 120.0  # for anything that a slow machine may take its time for
 
@@ -27,6 +29,7 @@ _SETTINGS = {
     "PRESSROOM_ERROR_FINAL_SECONDS": "5",
     "PRESSROOM_OUTCOME_UNKNOWN_SECONDS": "20",
     "PRESSROOM_CALL_TIMEOUT_SECONDS": "5",
+    "PRESSROOM_SANDBOX_TIMING": json.dumps(asdict(steady_timing())),
 }
 
 

@@ -16,7 +16,6 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from local.sandbox.process import Admin
-from local.sandbox.timing import Timing
 from shared import accepting, connect, holds, profiles
 from shared.config import Settings, read_settings
 from shared.crypto import SecretBox
@@ -105,7 +104,6 @@ def runtime_for(database_url: str, home: Path, **settings: Any) -> Runtime:
 
 
 KEY = "key-of-acme"
-QUICK = Timing(send_delay=0.1, queue_to_start=0.01, publish_delay=0.05, search_rate=1000)
 CHANNELS: list[dict[str, Any]] = [
     {"id": "int-mastodon", "name": "Masto Chan", "identifier": "mastodon"},
     {"id": "int-x", "name": "X Chan", "identifier": "x"},

@@ -13,6 +13,7 @@ from .faults import Fault, read_fault
 from .orgs import Org
 from .posts import Post
 from .state import Sandbox
+from .timing import changed
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _LOOPBACK = ("127.", "::1", "::ffff:127.")
@@ -38,6 +39,8 @@ class Admin:
             ("GET", "orgs/{org}", self._get_org),
             ("PATCH", "orgs/{org}", self._patch_org),
             ("DELETE", "orgs/{org}", self._delete_org),
+            ("GET", "timing", self._get_timing),
+            ("PATCH", "timing", self._patch_timing),
             ("GET", "ledger", self._ledger),
             ("GET", "posts", self._posts),
             ("GET", "sends", self._sends),
@@ -106,6 +109,16 @@ class Admin:
             raise KeyError(f"organization {request.match_info['org']}")
         return org
 
+    # how long things take
+
+    async def _get_timing(self, _request: web.Request) -> web.StreamResponse:
+        return _json(asdict(self._sandbox.pace.timing))
+
+    async def _patch_timing(self, request: web.Request) -> web.StreamResponse:
+        """Until it is changed again, reset, or the server starts anew."""
+        self._sandbox.pace.timing = changed(self._sandbox.pace.timing, await request.json())
+        return await self._get_timing(request)
+
     # what happened
 
     async def _ledger(self, request: web.Request) -> web.StreamResponse:
@@ -131,6 +144,7 @@ class Admin:
         self._sandbox.posts.clear()
         self._sandbox.ledger.clear()
         self._sandbox.orgs.clear_budgets()
+        self._sandbox.pace.timing = self._sandbox.options.timing
         return _json({"reset": True})
 
     # faults
@@ -186,7 +200,8 @@ def _org_stats(sandbox: Sandbox, org: Org) -> dict[str, Any]:
 
 
 def _shown(sandbox: Sandbox, org: Org) -> dict[str, Any]:
-    integrations = [asdict(each) for each in sandbox.orgs.integrations(org.id).values()]
+    channels = sandbox.orgs.integrations(org.id, deleted=True).values()
+    integrations = [asdict(channel) for channel in channels]
     return {**asdict(org), "keys": sandbox.orgs.keys(org.id), "integrations": integrations}
 
 

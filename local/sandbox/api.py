@@ -78,7 +78,8 @@ async def _is_connected(_call: Call) -> Reply:
 
 async def _integrations(call: Call) -> Reply:
     group = call.request.query.get("group")
-    found = call.sandbox.orgs.integrations(call.org.id).values()
+    found = list(call.sandbox.orgs.integrations(call.org.id).values())
+    call.sandbox.chance.shuffle(found)
     return Reply(200, [each.public() for each in found if group in (None, _customer(each))])
 
 
@@ -203,14 +204,17 @@ async def _put_status(call: Call) -> Reply:
     reply = Reply(200, {"id": post.id, "state": state})
     if call.fault is not None and call.fault.kind == "killed_in_release":
         return reply
-    await asyncio.sleep(call.sandbox.options.timing.queue_to_start)
+    pace = call.sandbox.pace
+    await asyncio.sleep(pace.draw(pace.timing.queue_to_start))
     await call.sandbox.workflows.restart(post.id, state)
     return reply
 
 
 async def _put_settings(call: Call) -> Reply:
     """Loses the date's milliseconds, as the real one does."""
-    post = _own_post(call)
+    post = call.sandbox.posts.owned(call.org.id, call.params["id"])
+    if post is None:
+        raise Refused(replies.missing("Post not found"))
     given = call.body.get("settings") if isinstance(call.body, dict) else None
     new = given if isinstance(given, dict) else {}
     settings = {**post.settings, **new, "__type": post.settings.get("__type")}

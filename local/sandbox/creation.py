@@ -25,7 +25,7 @@ async def create(
     for index, element in enumerate(call.elements):
         if fault is not None and fault.kind == "stop_midway":
             _stop_midway(index, fault)
-        await asyncio.sleep(sandbox.options.timing.element_delay)
+        await asyncio.sleep(sandbox.pace.timing.element_delay)
         post = _place(sandbox, org, call, element)
         created.append({"postId": post.id, "integration": post.integration})
         if call.type != "update":

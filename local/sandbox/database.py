@@ -14,7 +14,7 @@ CREATE TABLE IF NOT EXISTS keys (
     key TEXT PRIMARY KEY, org TEXT, label TEXT, revoked INTEGER DEFAULT 0);
 CREATE TABLE IF NOT EXISTS integrations (
     id TEXT PRIMARY KEY, org TEXT, name TEXT, identifier TEXT, picture TEXT, profile TEXT,
-    disabled INTEGER, refresh_needed INTEGER, customer TEXT);
+    disabled INTEGER, refresh_needed INTEGER, customer TEXT, deleted INTEGER DEFAULT 0);
 CREATE TABLE IF NOT EXISTS budgets (
     org TEXT PRIMARY KEY, hits INTEGER, window_ends REAL, block_ends REAL, counted INTEGER,
     refused INTEGER, trips INTEGER);
@@ -47,6 +47,12 @@ class Database:
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=OFF")
         self._connection.executescript(_SCHEMA)
+        self._add_what_an_older_file_lacks()
+
+    def _add_what_an_older_file_lacks(self) -> None:
+        columns = {row["name"] for row in self.rows("PRAGMA table_info(integrations)")}
+        if "deleted" not in columns:
+            self.run("ALTER TABLE integrations ADD COLUMN deleted INTEGER DEFAULT 0")
 
     def run(self, sql: str, *values: Any) -> sqlite3.Cursor:
         return self._connection.execute(sql, values)

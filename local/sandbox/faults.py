@@ -32,7 +32,15 @@ INSIDE_KINDS = {
     "refused_by_network": "POST /posts",
     "killed_in_release": "PUT /posts/:id/status",
 }
-PUBLISH_KINDS = ("publish_error", "never_publish")
+PUBLISH_KINDS = (
+    "publish_error",
+    "unknown_error",
+    "token_failure",
+    "unconfirmed",
+    "pending",
+    "slow_publishing",
+    "never_publish",
+)
 SERVER_KINDS = ("refuse",)
 KINDS = (*WIRE_KINDS, *UPLOAD_KINDS, *INSIDE_KINDS, *PUBLISH_KINDS, *SERVER_KINDS)
 

@@ -108,6 +108,8 @@ class Network:
     media: MediaRule = anything
     length: Callable[[str], int] = len
     tools: Mapping[str, Any] = field(default_factory=dict)
+    comments: bool = True  # else only the first part of a thread is sent
+    processes_videos: bool = True  # so that a post with one is pending for a while
 
 
 def _choice(*values: str, checks: tuple[Check, ...] = ()) -> Setting:
@@ -141,9 +143,14 @@ NETWORKS: Mapping[str, Network] = {
     "linkedin-page": _LINKEDIN,
     "instagram": _INSTAGRAM,
     "instagram-standalone": _INSTAGRAM,
-    "facebook": Network(name="Facebook", max_length=63206),
+    "facebook": Network(
+        name="Facebook",
+        max_length=63206,
+        settings={"post_type": Setting(checks=(), schema={"type": "string"}, required=False)},
+    ),
     "tiktok": Network(
         name="TikTok",
+        comments=False,
         max_length=2000,
         media=tiktok_media,
         settings={
@@ -168,6 +175,7 @@ NETWORKS: Mapping[str, Network] = {
     ),
     "youtube": Network(
         name="YouTube",
+        comments=False,
         max_length=5000,
         media=one_video,
         settings={
@@ -180,6 +188,7 @@ NETWORKS: Mapping[str, Network] = {
     ),
     "pinterest": Network(
         name="Pinterest",
+        comments=False,
         max_length=500,
         media=pin_media,
         settings={"board": _NAME},
@@ -192,10 +201,11 @@ NETWORKS: Mapping[str, Network] = {
     ),
     "threads": Network(name="Threads", max_length=500),
     "mastodon": Network(name="Mastodon", max_length=500),
-    "telegram": Network(name="Telegram", max_length=4096),
+    "telegram": Network(name="Telegram", max_length=4096, processes_videos=False),
     "bluesky": Network(name="Bluesky", max_length=300, media=four_images_or_a_video),
     "discord": Network(
         name="Discord",
+        processes_videos=False,
         max_length=1980,
         settings={"channel": _NAME},
         tools={"channels": [{"id": "channel-1", "name": "general"}]},
@@ -238,7 +248,8 @@ def describe(identifier: str) -> dict[str, Any]:
         "type": "object",
         "required": [name for name, setting in rules.settings.items() if setting.required],
     }
+    settings = schema if rules.settings else "No additional settings required"
     tools = [{"methodName": name, "description": "", "dataSchema": []} for name in rules.tools]
-    text = f"{rules.name} takes at most {rules.max_length} characters."
-    output = {"rules": text, "maxLength": rules.max_length, "settings": schema, "tools": tools}
+    text = f"{rules.name} takes at most {rules.max_length} characters." if rules.settings else ""
+    output = {"rules": text, "maxLength": rules.max_length, "settings": settings, "tools": tools}
     return {"output": output}

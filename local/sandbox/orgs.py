@@ -33,6 +33,7 @@ class Integration:
     disabled: bool = False
     refresh_needed: bool = False
     customer: Mapping[str, str] | None = None
+    deleted: bool = False  # shown nowhere, though what is on its way to it is still published
 
     def public(self) -> dict[str, Any]:
         """As GET /integrations shows it."""
@@ -124,26 +125,28 @@ class Orgs:
             self._save(Integration(org=org, **{"name": spec["id"], **spec}))
 
     def change_integration(self, org: str, integration: str, changes: Mapping[str, Any]) -> None:
-        found = self.integrations(org)[integration]
+        found = self.integrations(org, deleted=True)[integration]
         self._save(Integration(**{**asdict(found), **changes, "id": integration, "org": org}))
 
     def _save(self, item: Integration) -> None:
         values = (
             *(item.id, item.org, item.name, item.identifier, item.picture, item.profile),
-            *(item.disabled, item.refresh_needed, dump(item.customer)),
+            *(item.disabled, item.refresh_needed, dump(item.customer), item.deleted),
         )
         taken = self.integration(item.id)
         if taken and taken.org != item.org:
             raise ValueError(f"integration {item.id} belongs to {taken.org}")
-        sql = "INSERT OR REPLACE INTO integrations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        sql = "INSERT OR REPLACE INTO integrations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         self._database.run(sql, *values)
 
     def integration(self, integration: str) -> Integration | None:
         row = self._database.row("SELECT * FROM integrations WHERE id = ?", integration)
         return _integration(row) if row else None
 
-    def integrations(self, org: str) -> dict[str, Integration]:
-        rows = self._database.rows("SELECT * FROM integrations WHERE org = ? ORDER BY id", org)
+    def integrations(self, org: str, *, deleted: bool = False) -> dict[str, Integration]:
+        """Its channels by their ids; with `deleted` also those that are gone."""
+        sql = "SELECT * FROM integrations WHERE org = ? AND deleted <= ? ORDER BY id"
+        rows = self._database.rows(sql, org, deleted)
         return {row["id"]: _integration(row) for row in rows}
 
     # budgets
@@ -181,6 +184,7 @@ def _integration(row: sqlite3.Row) -> Integration:
             **values,
             "disabled": bool(values["disabled"]),
             "refresh_needed": bool(values["refresh_needed"]),
+            "deleted": bool(values["deleted"]),
             "customer": json.loads(values["customer"]),
         }
     )

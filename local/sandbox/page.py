@@ -25,6 +25,9 @@ _BUTTONS = (
     ("Throttle POST /posts", {"kind": "spontaneous_429", "route": "POST /posts"}),
     ("Fail every publication", {"kind": "publish_error"}),
     ("Never publish", {"kind": "never_publish"}),
+    ("Die inside a release", {"kind": "killed_in_release", "times": 1}),
+    ("Have a network process for 5 min", {"kind": "pending", "args": {"checks": 15}}),
+    ("Send without being sure", {"kind": "unconfirmed", "args": {"seconds": 10}}),
     ("Refuse connections (10 s)", {"kind": "refuse", "args": {"seconds": 10}}),
 )
 

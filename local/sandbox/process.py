@@ -50,7 +50,7 @@ class Admin:
         return self._list("GET", "orgs")
 
     def patch_org(self, org: str, **changes: Any) -> dict[str, Any]:
-        """add_keys, revoke_keys, limit, integrations={id: {disabled, refresh_needed}}, …"""
+        """add_keys, limit, integrations={id: {disabled, refresh_needed, deleted}}, …"""
         return self._dict("PATCH", f"orgs/{org}", json=changes)
 
     def delete_org(self, org: str) -> None:
@@ -96,8 +96,15 @@ class Admin:
     def clear_faults(self) -> None:
         self._dict("DELETE", "faults")
 
+    def change_timing(self, **values: Any) -> None:
+        """From now until `reset` or a restart; what already waits goes on waiting as before."""
+        self._dict("PATCH", "timing", json=values)
+
     def reset(self) -> None:
-        """Empty posts, media, notifications, ledger and budgets; keep organizations and faults."""
+        """Empty posts, media, notifications, ledger and budgets, and bring the timing back.
+
+        Organizations and faults stay.
+        """
         self._dict("POST", "reset")
 
     def _dict(self, method: str, path: str, **more: Any) -> dict[str, Any]:

@@ -39,9 +39,12 @@ def provider_rule(*, provider: str, name: str, message: str) -> Reply:
     return Reply(400, body)
 
 
+def missing(message: str) -> Reply:
+    return Reply(404, {"message": message, "error": "Not Found", "statusCode": 404})
+
+
 def not_found(method: str, path: str) -> Reply:
-    body = {"message": f"Cannot {method} {path}", "error": "Not Found", "statusCode": 404}
-    return Reply(404, body)
+    return missing(f"Cannot {method} {path}")
 
 
 def too_large() -> Reply:

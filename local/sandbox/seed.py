@@ -2,6 +2,8 @@
 
 from typing import Any
 
+_COMPOSE_LIMIT = 30  # API_LIMIT of the compose file that Postiz ships
+
 
 def _integration(network: str, name: str, **more: Any) -> dict[str, Any]:
     return {
@@ -17,6 +19,7 @@ DEFAULT: list[dict[str, Any]] = [
     {
         "id": "demo",
         "name": "Demo",
+        "limit": _COMPOSE_LIMIT,
         "keys": ["sandbox-demo-key"],
         "integrations": [
             _integration("x", "Demo on X"),
@@ -32,6 +35,7 @@ DEFAULT: list[dict[str, Any]] = [
     {
         "id": "other",
         "name": "Other",
+        "limit": _COMPOSE_LIMIT,
         "keys": ["sandbox-other-key"],
         "integrations": [
             _integration("x", "Other on X", id="int-other-x"),

@@ -13,7 +13,8 @@ from .ledger import Ledger
 from .orgs import Orgs
 from .posts import Posts
 from .searches import Searches
-from .timing import Timing
+from .sending import Sender
+from .timing import Pace, Timing
 from .workflows import Workflows
 
 LAYOUTS = {"source": "/public/v1", "image": "/api/public/v1"}
@@ -45,20 +46,28 @@ class Sandbox:
         self.posts = Posts(self.database, self.clock)
         self.ledger = Ledger(self.database, self.clock)
         self.faults = FaultBook(self.database, self.chance)
-        self.workflows = self._workflows(options.timing)
+        self.pace = Pace(options.timing, self.chance)
+        self.workflows = self._workflows()
         self._plant(options.seed)
 
-    def _workflows(self, timing: Timing) -> Workflows:
-        return Workflows(
+    def _workflows(self) -> Workflows:
+        sender = Sender(
             database=self.database,
             posts=self.posts,
             orgs=self.orgs,
             ledger=self.ledger,
             faults=self.faults,
-            searches=Searches(timing, self.chance, self.clock),
-            timing=timing,
-            clock=self.clock,
+            pace=self.pace,
             release_url=self.release_url,
+        )
+        return Workflows(
+            database=self.database,
+            posts=self.posts,
+            ledger=self.ledger,
+            searches=Searches(self.pace, self.chance, self.clock),
+            sender=sender,
+            pace=self.pace,
+            clock=self.clock,
         )
 
     def _plant(self, orgs: list[dict[str, Any]] | None) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .networks import network, rule_problem
+from .networks import rule_problem
 from .orgs import Integration
 from .posts import QUEUE, Post
 
@@ -20,10 +20,14 @@ class Stop:
 
 @dataclass(frozen=True)
 class Fail:
-    """The post becomes ERROR; `notification` tells why where Postiz tells it."""
+    """The post becomes ERROR; `notification` tells why where Postiz tells it.
+
+    Most notifications come after the state, those about a channel that is off before it.
+    """
 
     error: str
     notification: str | None = None
+    tells_first: bool = False
 
 
 def on_read(post: Post | None) -> Proceed | Stop | Fail:
@@ -38,9 +42,10 @@ def on_send(post: Post, replies: Sequence[Post], integration: Integration | None
     if integration is None:
         return Fail("No Integration")
     if integration.refresh_needed:
-        return _channel_failure(integration, "you need to reconnect it")
+        because = "you need to reconnect it"
+        return _channel_failure(integration, "Refresh channel needed", because)
     if integration.disabled:
-        return _channel_failure(integration, "it is disabled")
+        return _channel_failure(integration, "Channel disabled", "it's disabled")
     values = [
         (each.content, [str(media["path"]) for media in each.image]) for each in (post, *replies)
     ]
@@ -48,9 +53,9 @@ def on_send(post: Post, replies: Sequence[Post], integration: Integration | None
     return provider_failure(integration, problem) if problem else Proceed()
 
 
-def _channel_failure(integration: Integration, reason: str) -> Fail:
-    text = f"We couldn't post to {integration.identifier} for {integration.name} because {reason}."
-    return Fail(reason, f"{text} Please enable it and try again.")
+def _channel_failure(integration: Integration, error: str, because: str) -> Fail:
+    text = f"We couldn't post to {integration.identifier} for {integration.name} because {because}."
+    return Fail(error, f"{text} Please enable it and try again.", tells_first=True)
 
 
 def provider_failure(integration: Integration, message: str) -> Fail:
@@ -58,6 +63,27 @@ def provider_failure(integration: Integration, message: str) -> Fail:
     return Fail(message, text)
 
 
+def unknown_failure(message: str) -> Fail:
+    """Postiz tells nobody of an error that it does not know."""
+    return Fail(message)
+
+
+def unconfirmed(integration: Integration) -> Fail:
+    """Of a time-out, and of a video that is pending for too long: it may be there."""
+    text = (
+        f"Your post was sent to {integration.identifier.capitalize()}, but we couldn't confirm it"
+        f" was published. Please check your {integration.name} account before posting again to"
+        " avoid duplicates."
+    )
+    return Fail("Could not confirm the post status", text)
+
+
+def token_notification(integration: Integration) -> str:
+    return (
+        f"Could not refresh your {integration.identifier} channel . Please go back to the system"
+        " and connect it again http://localhost:4290/launches"
+    )
+
+
 def published_notification(integration: Integration, url: str) -> str:
-    name = network(integration.identifier).name
-    return f"Your post has been published on {name} at {url}"
+    return f"Your post has been published on {integration.identifier.capitalize()} at {url}"

@@ -112,7 +112,10 @@ async def _meet(
 
     if not is_upload(request):
         await request.read()
-    return await _KINDS[fault.kind](request, fault.args, work)
+    args = {**fault.args}
+    if "seconds" in args:
+        args["seconds"] = sandbox.pace.draw(args["seconds"])
+    return await _KINDS[fault.kind](request, args, work)
 
 
 Meeting = Callable[[web.Request, Mapping[str, Any], Work], Awaitable[web.StreamResponse]]

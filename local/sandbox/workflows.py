@@ -7,25 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from .database import Database
-from .dates import iso
-from .faults import Fault, FaultBook
 from .ledger import Ledger
-from .orgs import Integration, Orgs
 from .posts import DRAFT, ERROR, QUEUE, Post, Posts
 from .searches import Searches, SearchThrottled
-from .steps import (
-    Fail,
-    Proceed,
-    Stop,
-    on_read,
-    on_send,
-    provider_failure,
-    published_notification,
-)
-from .timing import Timing
+from .sending import SENT, Sender, Sent
+from .steps import Fail, Proceed, Stop, on_read
+from .timing import Pace
 
 _LONGEST_SLEEP = 3600.0
-WAITING, SENT = "waiting", "sent"
+WAITING = "waiting"
 
 Step = Callable[[str, str], Coroutine[Any, Any, None]]
 """Takes a post and the run that it belongs to."""
@@ -37,18 +27,16 @@ class Workflows:
 
     database: Database
     posts: Posts
-    orgs: Orgs
     ledger: Ledger
-    faults: FaultBook
     searches: Searches
-    timing: Timing
+    sender: Sender
+    pace: Pace
     clock: Callable[[], float]
-    release_url: Callable[[str], str]
 
     def __post_init__(self) -> None:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._aside: set[asyncio.Task[None]] = set()
-        self._sends: set[asyncio.Task[bool]] = set()
+        self._sends: set[asyncio.Task[Sent | None]] = set()
         self._stray = 0
 
     # what the API asks for
@@ -80,9 +68,9 @@ class Workflows:
     def resume(self) -> None:
         """After a restart of the server: every workflow that was running runs again."""
         for row in self.database.rows("SELECT * FROM workflows"):
-            step = self._finish if row["phase"] == SENT else self._run
+            step = self._conclude if row["phase"] == SENT else self._run
             self._running[row["post"]] = self._spawn(self._to_end(row["post"], row["run"], step))
-        if self.timing.missing_sweep_every:
+        if self.pace.timing.missing_sweep_every:
             self._spawn(self._sweep_forever())
 
     def counts(self) -> dict[str, int]:
@@ -94,7 +82,7 @@ class Workflows:
             task.cancel()
         self._running.clear()
         self.database.run("DELETE FROM workflows")
-        if self.timing.missing_sweep_every:
+        if self.pace.timing.missing_sweep_every:
             self._spawn(self._sweep_forever())
 
     # one workflow
@@ -124,13 +112,17 @@ class Workflows:
             return
         assert read is not None
         await self._sleep_until(read.date_ms / 1000)
-        await asyncio.sleep(self.timing.send_delay)
+        await asyncio.sleep(self.pace.draw(self.pace.timing.send_delay))
         read = self.posts.get(post)
         if not self._goes_on(post, read):
             return
         assert read is not None
-        if await asyncio.shield(self._spawn_result(self._send(read, run))):
-            await self._finish(post, run)
+        sent = await asyncio.shield(self._spawn_result(self.sender.send(read, run, self._spawn)))
+        if sent is not None:
+            await self.sender.conclude(post, sent, self._spawn)
+
+    async def _conclude(self, post: str, _run: str) -> None:
+        await self.sender.conclude(post, Sent(), self._spawn)
 
     def _goes_on(self, post: str, read: Post | None) -> bool:
         match on_read(read):
@@ -146,79 +138,16 @@ class Workflows:
         while (left := moment - self.clock()) > 0:
             await asyncio.sleep(min(left, _LONGEST_SLEEP))
 
-    # the send
-
-    async def _send(self, post: Post, run: str) -> bool:
-        """Whether the post went to the network; from here on nothing stops it."""
-        integration = self.orgs.integration(post.integration)
-        replies = self.posts.replies(post.id)
-        verdict = on_send(post, replies, integration)
-        if isinstance(verdict, Fail):
-            self._fail(post, verdict)
-            return False
-        assert integration is not None
-        fault = self.faults.for_publishing(post)
-        if fault is not None and not await self._survives(post, integration, fault):
-            return False
-        await asyncio.sleep(self.timing.network_delay)
-        self._note_send(post, replies, run)
-        return True
-
-    def _note_send(self, post: Post, replies: list[Post], run: str) -> None:
-        with self.database.transaction():
-            self.ledger.add(
-                "send",
-                post.org,
-                post=post.id,
-                integration=post.integration,
-                content=post.content,
-                replies=[reply.content for reply in replies],
-                settings=post.settings,
-                media=post.image,
-                publish_date=iso(post.date_ms),
-            )
-            self.database.run("UPDATE workflows SET phase = ? WHERE run = ?", SENT, run)
-
-    async def _survives(self, post: Post, integration: Integration, fault: Fault) -> bool:
-        """Whether a post that meets this fault is published after all."""
-        if fault.kind == "never_publish":
-            self.ledger.add("never_published", post.org, post=post.id)
-            return False
-        self._fail(post, provider_failure(integration, fault.args.get("message", "Unknown Error")))
-        recover = fault.args.get("recover")
-        if recover is None:
-            return False
-        await asyncio.sleep(float(recover))
-        return True
-
-    def _fail(self, post: Post, failure: Fail) -> None:
-        self.posts.set_state(post.id, ERROR, error=failure.error)
-        self.ledger.add("publish_error", post.org, post=post.id, error=failure.error)
-        if failure.notification:
-            self.posts.notify(post.org, failure.notification)
-
-    async def _finish(self, post: str, _run: str) -> None:
-        await asyncio.sleep(self.timing.publish_delay)
-        found = self.posts.get(post)
-        if found is None:
-            return
-        url = self.release_url(post)
-        self.posts.set_published(post, url)
-        self.ledger.add("published", found.org, post=post, release_url=url)
-        integration = self.orgs.integration(found.integration)
-        if integration:
-            self.posts.notify(found.org, published_notification(integration, url))
-
     # the sweep for posts that were missed
 
     async def _sweep_forever(self) -> None:
         while True:
-            await asyncio.sleep(self.timing.missing_sweep_every)
+            await asyncio.sleep(self.pace.timing.missing_sweep_every)
             self._sweep()
 
     def _sweep(self) -> None:
         now = int(self.clock() * 1000)
-        reach = int(self.timing.missing_sweep_reach * 1000)
+        reach = int(self.pace.timing.missing_sweep_reach * 1000)
         for post in self.posts.queued_between(now - reach, now):
             if post.id not in self._running:
                 self.ledger.add("swept", post.org, post=post.id)
@@ -232,7 +161,7 @@ class Workflows:
         task.add_done_callback(self._aside.discard)
         return task
 
-    def _spawn_result(self, work: Coroutine[Any, Any, bool]) -> asyncio.Task[bool]:
+    def _spawn_result(self, work: Coroutine[Any, Any, Sent | None]) -> asyncio.Task[Sent | None]:
         task = asyncio.create_task(work)
         self._sends.add(task)
         task.add_done_callback(self._sends.discard)

@@ -13,6 +13,7 @@ import pytest
 from local.child import ROOT
 from local.sandbox.process import SandboxProcess, start_sandbox
 from shared import invalidation, profiles
+from tests.timings import steady_timing
 from tests.world import SECRET_KEY, World, runtime_for
 
 KEY = "key-of-acme"
@@ -51,7 +52,7 @@ class Child:
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[SandboxProcess]:
-    with start_sandbox(tmp_path / "sandbox", seed=[]) as running:
+    with start_sandbox(tmp_path / "sandbox", timing=steady_timing(), seed=[]) as running:
         running.admin.create_org("acme", keys=[KEY])
         yield running
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from local.sandbox.timing import Timing
+from tests.timings import steady_timing
 
 #: Seconds; CALL_TIMEOUT also makes the lease, which is twice as long.
 CALL_TIMEOUT = 4.0
@@ -15,7 +15,7 @@ ERROR_FINAL = 5.0
 SEARCHES_PER_SECOND = 400.0
 #: A call of 300 posts takes a real server 3 s of the 20 that it has: so here 0.6 of 4.
 ELEMENT_DELAY = 0.002
-TIMING = Timing(
+TIMING = steady_timing(
     search_rate=SEARCHES_PER_SECOND,
     search_burst=SEARCHES_PER_SECOND,
     element_delay=ELEMENT_DELAY,

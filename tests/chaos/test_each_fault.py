@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 
 from local.sandbox.process import SandboxProcess, start_sandbox
-from local.sandbox.timing import Timing
 from shared.domain.states import PostState
+from tests.timings import QUICK
 from tests.world import World, runtime_for
 
 KEY, OTHER_KEY = "key-of-acme", "other-key-of-acme"
-QUICK = Timing(send_delay=0.1, queue_to_start=0.01, publish_delay=0.05, search_rate=1000)
 CHANNELS: list[dict[str, Any]] = [{"id": "int-mastodon", "identifier": "mastodon"}]
 CREATE, RELEASE, LOOK = "POST /posts", "PUT /posts/:id/status", "GET /posts"
 #: Beyond those that tests/integration/test_publishing.py has; the first N calls meet each.

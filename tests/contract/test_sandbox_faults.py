@@ -7,10 +7,10 @@ import pytest
 import requests
 
 from local.sandbox.process import SandboxFailed, start_sandbox, wait_for
-from local.sandbox.timing import Timing
+from tests.timings import steady_timing
 
 PAST = "2026-11-01T10:00:00.417Z"
-QUICK = Timing(element_delay=0, send_delay=0.1, publish_delay=0.05, search_rate=1000)
+QUICK = steady_timing(element_delay=0, send_delay=0.1, publish_delay=0.05, search_rate=1000)
 
 
 @pytest.fixture(scope="module")

@@ -4,14 +4,14 @@ import pytest
 import requests
 
 from local.sandbox.process import start_sandbox, wait_for
-from local.sandbox.timing import Timing
+from tests.timings import steady_timing
 
 PAST = "2026-11-01T10:00:00.417Z"
 
 
 @pytest.fixture
 def sandbox(tmp_path):
-    with start_sandbox(tmp_path, timing=Timing(send_delay=0, publish_delay=0)) as running:
+    with start_sandbox(tmp_path, timing=steady_timing(send_delay=0, publish_delay=0)) as running:
         yield running
 
 

@@ -5,14 +5,14 @@ import time
 import pytest
 
 from local.sandbox.process import start_sandbox, wait_for
-from local.sandbox.timing import Timing
+from tests.timings import steady_timing
 
 PAST = "2026-11-01T10:00:00.417Z"
 
 
 @pytest.fixture
 def sandbox(tmp_path):
-    timing = Timing(send_delay=1.5, publish_delay=0.1, search_rate=1000)
+    timing = steady_timing(send_delay=1.5, publish_delay=0.1, search_rate=1000)
     with start_sandbox(tmp_path, timing=timing) as running:
         yield running
 
@@ -49,5 +49,5 @@ def test_everything_else_is_still_there(sandbox, caller):
     assert sandbox.url == url
     assert (sandbox.admin.posts(), sandbox.admin.faults(), sandbox.admin.ledger()) == before
     (demo, _) = sandbox.admin.stats()["orgs"]
-    assert (demo["used"], demo["remaining"]) == (1, 89)
-    assert who.create(date=PAST).headers["X-RateLimit-Remaining"] == "88"
+    assert (demo["used"], demo["remaining"]) == (1, 29)
+    assert who.create(date=PAST).headers["X-RateLimit-Remaining"] == "28"

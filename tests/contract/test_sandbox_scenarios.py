@@ -8,9 +8,9 @@ import pytest
 import requests
 
 from local.sandbox.process import SandboxFailed, start_sandbox, wait_for
-from local.sandbox.timing import Timing
+from tests.timings import steady_timing
 
-QUICK = Timing(
+QUICK = steady_timing(
     element_delay=0,
     queue_to_start=0,
     send_delay=0.2,
@@ -175,7 +175,7 @@ def test_released_again_after_publishing_it_publishes_again(demo):
 
 
 def test_released_again_while_being_sent_it_publishes_twice(demo):
-    who = demo(Timing(queue_to_start=0, send_delay=0, network_delay=1.5, publish_delay=0.1))
+    who = demo(steady_timing(queue_to_start=0, send_delay=0, network_delay=1.5, publish_delay=0.1))
     post = who.draft(date=PAST)
     who.release(post)
     time.sleep(0.3)
@@ -184,7 +184,7 @@ def test_released_again_while_being_sent_it_publishes_twice(demo):
 
 
 def test_two_releases_at_once_publish_once(demo):
-    who = demo(Timing(send_delay=1.5, publish_delay=0.1))
+    who = demo(steady_timing(send_delay=1.5, publish_delay=0.1))
     post = who.draft(date=PAST)
     with ThreadPoolExecutor(2) as both:
         answers = list(both.map(who.release, [post, post]))
@@ -194,7 +194,7 @@ def test_two_releases_at_once_publish_once(demo):
 
 
 def test_deletion_before_the_last_read_stops_a_release(demo):
-    who = demo(Timing(send_delay=2, publish_delay=0.1))
+    who = demo(steady_timing(send_delay=2, publish_delay=0.1))
     post = who.draft(date=PAST)
     who.release(post)
     who.delete(post)
@@ -205,7 +205,7 @@ def test_deletion_before_the_last_read_stops_a_release(demo):
 
 
 def test_deletion_after_the_last_read_stops_nothing(demo):
-    who = demo(Timing(queue_to_start=0, send_delay=0, network_delay=1.5, publish_delay=0.1))
+    who = demo(steady_timing(queue_to_start=0, send_delay=0, network_delay=1.5, publish_delay=0.1))
     post = who.draft(date=PAST)
     who.release(post)
     time.sleep(0.3)
@@ -216,7 +216,7 @@ def test_deletion_after_the_last_read_stops_nothing(demo):
 
 
 def test_release_taken_back_to_draft_is_not_published(demo):
-    who = demo(Timing(send_delay=1.5))
+    who = demo(steady_timing(send_delay=1.5))
     post = who.draft(date=PAST)
     who.release(post)
     back = who.call("PUT", f"/posts/{post}/status", json={"status": "draft"})
@@ -227,7 +227,7 @@ def test_release_taken_back_to_draft_is_not_published(demo):
 
 def test_posts_released_too_early_stay_queued_for_ever(demo):
     who = demo(
-        Timing(
+        steady_timing(
             element_delay=0,
             queue_to_start=0,
             send_delay=2,
@@ -252,7 +252,9 @@ def test_posts_released_too_early_stay_queued_for_ever(demo):
 
 
 def test_posts_released_after_settling_are_all_published(demo):
-    who = demo(Timing(send_delay=0.2, publish_delay=0.1, search_rate=50, search_retry_first=0.1))
+    who = demo(
+        steady_timing(send_delay=0.2, publish_delay=0.1, search_rate=50, search_retry_first=0.1)
+    )
     created = who.create(date=PAST, contents=[f"calm {number}" for number in range(25)]).json()
     wait_for(lambda: settled(who))
     for each in created:
@@ -262,7 +264,7 @@ def test_posts_released_after_settling_are_all_published(demo):
 
 
 def test_sweep_for_missing_posts_rescues_and_repeats(demo):
-    who = demo(Timing(send_delay=0.1, publish_delay=0.1, missing_sweep_every=0.5))
+    who = demo(steady_timing(send_delay=0.1, publish_delay=0.1, missing_sweep_every=0.5))
     (created,) = who.create(kind="update", date=recent(), value={"id": "nobody"}).json()
     wait_for_state(who, created["postId"], "PUBLISHED")
     assert len(sends(who, created["postId"])) == 1

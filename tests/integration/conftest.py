@@ -9,15 +9,17 @@ from local.postgres import Postgres
 from local.sandbox.process import SandboxProcess, start_sandbox
 from local.valkey import Valkey
 from tests.api import Api, settings_for
+from tests.timings import QUICK, steady_timing
 from tests.web_server import Server, serving
-from tests.world import CHANNELS, KEY, QUICK, World, runtime_for
+from tests.world import CHANNELS, KEY, World, runtime_for
 
 DEMO_KEY = "sandbox-demo-key"
 
 
 @pytest.fixture(scope="session")
 def api_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
-    with start_sandbox(tmp_path_factory.mktemp("api-sandbox")) as running:
+    folder = tmp_path_factory.mktemp("api-sandbox")
+    with start_sandbox(folder, timing=steady_timing()) as running:
         yield running
 
 

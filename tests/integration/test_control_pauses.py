@@ -18,7 +18,8 @@ from shared.errors import Paused
 from shared.models import AccountMedia, Post
 from tests import world as worlds
 from tests.api import FILES, Api, settings_for
-from tests.world import KEY, QUICK, World, release_due, runtime_for
+from tests.timings import QUICK
+from tests.world import KEY, World, release_due, runtime_for
 from worker import stage, submissions, sweep, upload
 
 CHILDREN = 3

@@ -10,8 +10,8 @@ import pytest
 
 from local.child import ROOT
 from local.sandbox.process import SandboxProcess, start_sandbox
-from local.sandbox.timing import Timing
 from tests import rotation
+from tests.timings import steady_timing
 from tests.world import SECRET_KEY, World, runtime_for
 
 pytestmark = pytest.mark.alone
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.alone
 CHILDREN = 4
 ROTATIONS = 40
 POSTS = 150
-QUICK = Timing(
+QUICK = steady_timing(
     send_delay=0.1, queue_to_start=0.01, publish_delay=0.05, search_rate=1000, element_delay=0.001
 )
 

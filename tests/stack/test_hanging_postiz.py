@@ -8,10 +8,9 @@ import pytest
 import requests
 
 from local.sandbox.process import SandboxProcess, start_sandbox
-from local.sandbox.timing import Timing
 from tests.stacks import RunningStack, wait_until
+from tests.timings import QUICK
 
-QUICK = Timing(send_delay=0.1, queue_to_start=0.01, publish_delay=0.05, search_rate=1000)
 CALL_SECONDS = 5
 LEASE_SECONDS = 2 * CALL_SECONDS
 POSTS = 20

@@ -18,6 +18,7 @@ import requests
 from local.child import ROOT
 from local.sandbox.process import start_sandbox
 from tests.stacks import RunningStack, wait_until
+from tests.timings import steady_timing
 
 SCHEDULES = 200
 #: The minute of a schedule, scaled down: cron with seconds, which the API does not take.
@@ -50,7 +51,7 @@ class Client:
 def client(stack: RunningStack, tmp_path: Path) -> Iterator[Client]:
     """The profile `ticking`, whose account is paused: what its schedules accept is not sent."""
     made = Client(stack)
-    with start_sandbox(tmp_path, seed=[]) as sandbox:
+    with start_sandbox(tmp_path, timing=steady_timing(), seed=[]) as sandbox:
         channels = [{"id": "int-a", "name": "A", "identifier": "mastodon"}]
         sandbox.admin.create_org("ticking", keys=[KEY], integrations=channels)
         postiz = {"api_url": sandbox.api_url, "api_key": KEY}

@@ -11,10 +11,10 @@ import redis
 import requests
 
 from local.sandbox.process import SandboxProcess, start_sandbox
-from local.sandbox.timing import Timing
 from shared.invalidation import LISTENER
 from tests import rotation
 from tests.stacks import RunningStack, wait_until
+from tests.timings import steady_timing
 
 pytestmark = pytest.mark.alone
 
@@ -23,7 +23,7 @@ POSTS = 400
 
 
 #: The rotations are what is tested here, and not Postiz's own slowness.
-QUICK = Timing(
+QUICK = steady_timing(
     send_delay=0.1, queue_to_start=0.01, publish_delay=0.05, search_rate=1000, element_delay=0.001
 )
 

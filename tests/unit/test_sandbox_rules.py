@@ -1,5 +1,7 @@
 """The sandbox's pure rules: sniffing, sanitizing, dates, addresses, routes."""
 
+import random
+
 import pytest
 
 from local.sandbox import content, dates, networks, routes, sniffing, timing, urls
@@ -206,6 +208,27 @@ def test_optional_setting_is_checked_only_where_given():
     assert networks.settings_problems("tiktok", {**given, "title": "t" * 91}, "") == [
         "title must be shorter than or equal to 90 characters"
     ]
+
+
+def drawn(span):
+    chance = random.Random(1)
+    return sorted(timing.drawn(span, chance) for _ in range(1001))
+
+
+def test_span_of_one_number_is_that_number():
+    assert set(drawn(1.5)) == {1.5}
+
+
+def test_loaded_server_is_as_slow_as_a_real_one_was_seen():
+    put, network = drawn(timing.LOADED.queue_to_start), drawn(timing.LOADED.send_delay)
+    assert (put[0] >= 0.1, put[-1] <= 9, 1.8 < put[500] < 3.2) == (True, True, True)
+    assert (network[0] >= 2.6, 12 < network[500] < 18) == (True, True)
+
+
+def test_timing_is_read_by_name_and_as_json():
+    assert timing.from_json("loaded") == timing.LOADED
+    read = timing.from_json('{"send_delay": [1, 2.5], "search_rate": 7}')
+    assert read == timing.Timing(send_delay=(1, 2.5), search_rate=7)
 
 
 def test_timing_names_what_it_does_not_know():
