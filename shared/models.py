@@ -359,6 +359,7 @@ class Submission(Base):
     status: Mapped[int | None]  # what Postiz answered
     detail: Mapped[str | None]
     litter_at: Mapped[datetime | None]  # when an abandoned one is looked at for drafts it left
+    litter_tries: Mapped[int] = _count()  # looks after which some of these drafts were still there
     sent_at: Mapped[datetime] = _now()
     replied_at: Mapped[datetime | None]
 
@@ -382,12 +383,17 @@ class Handover(Base):
     submission_id: Mapped[int] = mapped_column(ForeignKey("submissions.id"), index=True)
     postiz_id: Mapped[str]
     marker_at: Mapped[datetime]  # the date under which to find it in Postiz
-    state: Mapped[str] = mapped_column(default="staged")  # see shared/domain/settling.py
+    #: See shared/domain/settling.py; in the end: buried, discarded (to be deleted), left there.
+    state: Mapped[str] = mapped_column(default="staged")
     parked_at: Mapped[datetime | None]  # the date in 2099 that it was given
     released_at: Mapped[datetime | None]  # the one status change, ever: when it was sent
     release_status: Mapped[int | None]  # what was answered, None while unknown
     buried_at: Mapped[datetime | None]
     buried_why: Mapped[str | None]
+    tries: Mapped[int] = _count()  # of the present step: moves to 2099, or deletes
+    next_at: Mapped[datetime | None]  # no delete of a discarded one before then
+    pack_limit: Mapped[int | None]  # at most so many in one move: halved to find an offender
+    to_park_at: Mapped[datetime | None]  # since when it waits to be moved to 2099
     created_at: Mapped[datetime] = _now()
 
 

@@ -50,6 +50,8 @@ def error_of(reply: requests.Response, where: str) -> PublisherError:  # noqa: P
         case 429:
             until = datetime.now(UTC) + timedelta(seconds=_retry_after(reply))
             return RateLimited("Postiz's hourly limit on creating posts is reached", until=until)
+        case 404 if _knows_no_such_post(reply):
+            return PostRejected(message)
         case 404 | 301 | 302 | 303 | 307 | 308:
             return WrongBaseUrl(not_postiz(reply))
         case 408 | 425 | 499:  # of a proxy, which may have passed on what it gave up
@@ -102,6 +104,14 @@ def _is_json(reply: requests.Response) -> bool:
     except requests.JSONDecodeError:
         return False
     return True
+
+
+def _knows_no_such_post(reply: requests.Response) -> bool:
+    """In Postiz's own words, which for a missing route are "Cannot PUT /…"."""
+    if not _is_json(reply) or not isinstance(body := reply.json(), dict):
+        return False
+    own = "msg" in body or body.get("statusCode") == 404
+    return own and not _message(reply).startswith("Cannot ")
 
 
 def _message(reply: requests.Response) -> str:

@@ -116,7 +116,12 @@ def bury(session: Session, ids: Collection[int], why: str, *, discard: bool = Fa
     session.execute(
         update(Handover)
         .where(Handover.post_id.in_(ids), Handover.buried_at.is_(None))
-        .values(buried_at=func.now(), buried_why=why, state="discarded" if discard else "buried")
+        .values(
+            buried_at=func.now(),
+            buried_why=why,
+            state="discarded" if discard else "buried",
+            tries=0,
+        )
     )
 
 

@@ -16,6 +16,7 @@ from shared.domain.settling import (
     cancel_step,
 )
 from shared.domain.states import PostState
+from shared.domain.tries import DELETES
 from shared.errors import ClaimLost, PressroomError
 from shared.models import Handover, Post
 from shared.postiz import RemotePost
@@ -32,10 +33,10 @@ def cancel(runtime: Runtime, account_id: int) -> None:
         _nothing_there(session, account_id)
     due = [Post.state == PostState.CANCELLING, Post.lease_until <= func.now()]
     subjects = look.claim(runtime, account_id, due, lease_column="lease_until")
-    ends = time.monotonic() + TURN
-    for one, remote in look.read(runtime, account_id, subjects, ends=ends):
+    turn = deleting.Turn(ends=time.monotonic() + TURN)
+    for one, remote in look.read(runtime, account_id, subjects, ends=turn.ends):
         try:
-            _apply(runtime, one, remote)
+            _apply(runtime, one, remote, turn)
         except ClaimLost:
             continue  # somebody else settles it
 
@@ -56,7 +57,9 @@ def _nothing_there(session: Session, account_id: int) -> None:
     posts.move(session, ids, PostState.CANCELLING, PostState.CANCELLED, event="cancelled")
 
 
-def _apply(runtime: Runtime, one: look.Subject, remote: RemotePost | None) -> None:
+def _apply(
+    runtime: Runtime, one: look.Subject, remote: RemotePost | None, turn: deleting.Turn
+) -> None:
     date = remote.publish_at if remote else one.publish_at
     step = cancel_step(
         remote.state if remote else None,
@@ -68,7 +71,7 @@ def _apply(runtime: Runtime, one: look.Subject, remote: RemotePost | None) -> No
         case Cancelled():
             _cancelled(runtime, one)
         case Delete():
-            _delete(runtime, one)
+            _delete(runtime, one, turn)
         case TooLate():
             _too_late(runtime, one)
         case Failed(code=code):
@@ -112,20 +115,75 @@ def _too_late(runtime: Runtime, one: look.Subject) -> None:
         )
 
 
-def _delete(runtime: Runtime, one: look.Subject) -> None:
+def _delete(runtime: Runtime, one: look.Subject, turn: deleting.Turn) -> None:
     """Send the delete, noted before; the next look says whether it is gone."""
-
-    def note(session: Session) -> None:
-        noted = update(Handover).where(Handover.id == one.handover_id)
-        session.execute(noted.values(state=DELETING))
-
-    pause, trouble = timedelta(0), None
+    if one.handover_state == DELETING and DELETES.pause(one.tries) is None:
+        with runtime.database.transaction() as session:
+            _give_up(session, one, "it is still there after each delete")
+        return
+    made = False
     try:
-        if not deleting.delete(runtime, look.target(one), note=note):
-            pause = timedelta(seconds=1)
+        if not turn.is_over:
+            made = deleting.delete(
+                runtime,
+                look.target(one),
+                note=lambda session: deleting.note_try(session, one.handover_id),
+            )
     except PressroomError as error:
-        pause, trouble = timedelta(seconds=2), error.message
+        _not_deleted(runtime, one, turn, error)
+        return
+    again = one.handover_state == DELETING and DELETES.pause(one.tries + 1)
     with runtime.database.transaction() as session:
-        if trouble is not None:
-            posts.add_events(session, [one.post_id], "delete_unknown", trouble)
+        if made:
+            turn.failed = 0
+            look.look_again(session, [one], again or timedelta(0))
+        else:
+            look.look_again(session, [one], timedelta(seconds=1))
+
+
+def _not_deleted(
+    runtime: Runtime, one: look.Subject, turn: deleting.Turn, error: PressroomError
+) -> None:
+    """Look again, and try again later and later; told once at its beginning and once at its end."""
+    with runtime.database.transaction() as session:
+        deleting.went_wrong(session, turn, look.target(one), error)
+        tries = deleting.tries_after(session, one.handover_id, error)
+        pause = DELETES.pause(tries)
+        if pause is None:
+            _give_up(session, one, error.message)
+            return
+        if tries == 1:
+            posts.add_events(session, [one.post_id], "delete_unknown", error.message)
         look.look_again(session, [one], pause)
+
+
+def _give_up(session: Session, one: look.Subject, words: str) -> None:
+    """What was never released stays a draft, and never publishes; what was goes on."""
+    if one.was_released:
+        values = {
+            "track_at": func.now(),
+            "error_code": "not_cancelled",
+            "error_message": f"Postiz does not delete it ({words}): it goes on to be published.",
+            "error_hint": "Delete it in Postiz, or cancel it again.",
+        }
+        to = PostState.SCHEDULED
+        tried = update(Handover).where(Handover.id == one.handover_id)
+        session.execute(tried.values(tries=0))
+    else:
+        values = {
+            "error_code": "draft_left_in_postiz",
+            "error_message": f"It never publishes, but Postiz does not delete its draft ({words}).",
+            "error_hint": "Delete the draft in Postiz's calendar.",
+        }
+        to = PostState.CANCELLED
+        posts.bury(session, [one.post_id], "cancelled, and not to be deleted", discard=True)
+    posts.move(
+        session,
+        [one.post_id],
+        PostState.CANCELLING,
+        to,
+        event="not_cancelled" if one.was_released else "cancelled",
+        detail=words,
+        claim=one.claim,
+        values=values,
+    )

@@ -84,6 +84,24 @@ def decide(error: PressroomError) -> Decision:  # noqa: PLR0911 (a table)
             raise error
 
 
+#: Of a proxy, which could not reach Postiz or gave up on it: no word about what was asked for.
+OF_A_PROXY = (408, 425, 499, 502, 503, 504)
+
+
+def is_about_one(error: PressroomError) -> bool:
+    """Whether Postiz answered about the very id that a call named, so that others may fare better.
+
+    No answer at all, or a proxy's, tells of the server.
+    """
+    answered = isinstance(error, PostRejected | OutcomeUnknown)
+    return answered and error.status is not None and error.status not in OF_A_PROXY  # type: ignore[attr-defined]
+
+
+def may_have_run(error: PressroomError) -> bool:
+    """Whether the call reached Postiz, or may have: all else was never sent, and is no try."""
+    return isinstance(decide(error), Unknown | Refused)
+
+
 def backoff(failures: int, rng: random.Random | None = None) -> float:
     """Seconds to rest after so many failures in a row: 1, 2, 4 … 300, with full jitter."""
     most = min(LONGEST_PAUSE, 2.0 ** min(failures, 16))

@@ -1,15 +1,24 @@
-"""Deletes a post in Postiz, at the pace that its server bears."""
+"""Deletes posts in Postiz, at the pace that its server bears, and tells an id's trouble from its
+server's."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import methodcaller
 
+from sqlalchemy import case, update
 from sqlalchemy.orm import Session
 
 from shared import failpoints
-from shared.models import Account
-from worker import calling, pace
+from shared.domain.settling import DELETING
+from shared.errors import PressroomError
+from shared.models import Account, Handover
+from worker import accounts, calling, pace
+from worker.decisions import is_about_one, may_have_run
 from worker.runtime import Runtime
+
+#: When the deletes of so many ids come to nothing in a row, it is the server.
+MANY = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,8 +27,21 @@ class Target:
 
     profile_id: str
     version: int
+    key_hash: str | None
     account_id: int
     postiz_id: str
+
+
+@dataclass
+class Turn:
+    """The deletes that a child makes for an account until the monotonic time `ends`."""
+
+    ends: float
+    failed: int = 0  # in a row, each of another id
+
+    @property
+    def is_over(self) -> bool:
+        return self.failed >= MANY or time.monotonic() >= self.ends
 
 
 def delete(
@@ -43,3 +65,26 @@ def delete(
     calling.call(runtime, target.profile_id, target.version, target.account_id, make)
     failpoints.hit("delete.after_call")
     return True
+
+
+def note_try(session: Session, handover_id: int) -> None:
+    """Note that a delete of this id will be sent: so an end comes though each kills its worker."""
+    tries = case((Handover.state == DELETING, Handover.tries + 1), else_=1)
+    noted = update(Handover).where(Handover.id == handover_id)
+    session.execute(noted.values(state=DELETING, tries=tries))
+
+
+def tries_after(session: Session, handover_id: int, error: PressroomError) -> int:
+    """How many deletes of this id came to nothing; one that never left is no try."""
+    never_left = 0 if may_have_run(error) else 1
+    counted = update(Handover).where(Handover.id == handover_id)
+    counted = counted.values(tries=Handover.tries - never_left).returning(Handover.tries)
+    return session.scalars(counted).one()
+
+
+def went_wrong(session: Session, turn: Turn, target: Target, error: PressroomError) -> None:
+    """One more id was not deleted. The account rests where that is more than this id's trouble."""
+    turn.failed += 1
+    if turn.failed >= MANY or not is_about_one(error):
+        turn.failed = MANY
+        accounts.went_wrong(session, target.account_id, error, key_hash=target.key_hash)

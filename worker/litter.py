@@ -1,10 +1,11 @@
-"""Litter: delete the drafts that calls of unknown outcome, and ids that were given up, left behind.
+"""Litter: delete the drafts that calls of unknown outcome left behind.
 
 A draft never publishes by itself; but it stands in the user's calendar, and in the way of a person.
 Only drafts are deleted, and only what we sent there: by our millisecond, integration and content.
 """
 
 import time
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,11 +16,13 @@ from sqlalchemy.orm import Session
 from shared import holds, metrics
 from shared.domain.gist import fingerprint
 from shared.domain.settling import DRAFT
-from shared.errors import OutcomeUnknown, PostRejected, PressroomError
+from shared.domain.tries import LITTER
+from shared.errors import PressroomError
 from shared.log import get_logger
-from shared.models import Account, Handover, Post, Profile, Submission
-from shared.postiz import Postiz, RemotePost
-from worker import accounts, calling, deleting, pace
+from shared.models import Account, Handover, Profile, Submission
+from shared.postiz import RemotePost
+from worker import accounts, calling, deleting, discarded, pace
+from worker.decisions import may_have_run
 from worker.runtime import Runtime
 
 AT_ONCE = 20
@@ -27,7 +30,9 @@ AT_ONCE = 20
 TURN = 1.0
 #: An abandoned request may still run inside Postiz: its window is looked at again for so long.
 LOOK_FOR = timedelta(hours=24)
-LONGEST_PAUSE = timedelta(hours=1)
+SOON, LONGEST_PAUSE = timedelta(seconds=5), timedelta(hours=1)
+#: A window that cannot be looked at is tried for so long.
+TRY_FOR = timedelta(days=7)
 
 log = get_logger("litter")
 
@@ -44,41 +49,50 @@ class Window:
     marker_at: datetime
     sent_at: datetime
     sent: frozenset[str]
+    tries: int
+
+    def target(self, postiz_id: str) -> deleting.Target:
+        return deleting.Target(
+            profile_id=self.profile_id,
+            version=self.version,
+            key_hash=self.key_hash,
+            account_id=self.account_id,
+            postiz_id=postiz_id,
+        )
 
 
 def clean(runtime: Runtime, account_id: int) -> None:
     """Look at the account's abandoned windows that are due, and delete what we left there."""
-    ends = time.monotonic() + TURN
-    windows = _claim(runtime, account_id)
-    while windows and time.monotonic() < ends:
-        window = windows.pop(0)
+    turn = deleting.Turn(ends=time.monotonic() + TURN)
+    windows = deque(_claim(runtime, account_id))
+    while windows and not turn.is_over:
+        window = windows.popleft()
         try:
-            clean = _clean_one(runtime, window, ends)
+            left = _clean_one(runtime, window, turn)
         except PressroomError as error:
-            _look_again(runtime, [window, *windows])
             _badly(runtime, account_id, error, window.key_hash)
+            _not_looked_at(runtime, window)
+            _look_again(runtime, windows)
             return
-        if not clean:
+        if left is None:
+            _looked(runtime, window)
+        elif left.trouble is None:
             windows.append(window)
             break
-        _looked(runtime, window)
+        else:
+            _stuck(runtime, window, left.trouble)
     _look_again(runtime, windows)
-    _delete_discarded(runtime, account_id, ends)
+    discarded.delete_due(runtime, account_id, turn)
 
 
 def due(session: Session) -> list[int]:
     """The accounts with litter to look for."""
     windows = exists().where(
-        Submission.account_id == Account.id, Submission.litter_at <= func.now()
+        Submission.account_id == Account.id,
+        Submission.kind == "stage",
+        Submission.litter_at <= func.now(),
     )
-    discarded = exists().where(
-        Handover.account_id == Account.id,
-        Handover.state == "discarded",
-        Post.id == Handover.post_id,
-        Profile.id == Post.profile_id,
-        Profile.account_id == Account.id,
-    )
-    query = select(Account.id).where(accounts.rested(), or_(windows, discarded))
+    query = select(Account.id).where(accounts.rested(), or_(windows, discarded.of_account()))
     return list(session.scalars(query))
 
 
@@ -112,6 +126,7 @@ def _claim(runtime: Runtime, account_id: int) -> list[Window]:
                 marker_at=submission.marker_at,
                 sent_at=submission.sent_at,
                 sent=frozenset(submission.sent),
+                tries=submission.litter_tries,
             )
             for submission, profile in rows
         ]
@@ -127,7 +142,7 @@ def _next_look(now: datetime, sent_at: datetime) -> datetime | None:
     age = now - sent_at
     if age > LOOK_FOR:
         return None
-    return now + min(max(age, timedelta(seconds=5)), LONGEST_PAUSE)
+    return now + min(max(age, SOON), LONGEST_PAUSE)
 
 
 def _looked(runtime: Runtime, window: Window) -> None:
@@ -136,8 +151,32 @@ def _looked(runtime: Runtime, window: Window) -> None:
         _due_at(session, window, _next_look(pace.clock(session), window.sent_at))
 
 
+def _stuck(runtime: Runtime, window: Window, trouble: PressroomError) -> None:
+    """Drafts that Postiz does not delete: tried later and later, and at last left to a person."""
+    with runtime.database.transaction() as session:
+        tries = window.tries + 1
+        pause = LITTER.pause(tries)
+        words = f"drafts of it could not be deleted: {trouble.message}"
+        row = update(Submission).where(Submission.id == window.submission_id)
+        session.execute(row.values(litter_tries=tries, detail=words))
+        _due_at(session, window, None if pause is None else pace.clock(session) + pause)
+    if pause is None:
+        log.error("litter is left", submission=window.submission_id, reason=trouble.message)
+
+
+def _not_looked_at(runtime: Runtime, window: Window) -> None:
+    """Its look came to nothing: due soon, behind the others; given up when that went on for days.
+
+    How long it waits is otherwise the account's rest.
+    """
+    with runtime.database.transaction() as session:
+        now = pace.clock(session)
+        given_up = now - window.sent_at > TRY_FOR
+        _due_at(session, window, None if given_up else now + SOON)
+
+
 def _look_again(runtime: Runtime, windows: Iterable[Window]) -> None:
-    """What was not looked at, or not to its end, is due at once: the account's rest is enough."""
+    """What was not looked at, or not to its end, is due at once."""
     with runtime.database.transaction() as session:
         for window in windows:
             _due_at(session, window, pace.clock(session))
@@ -153,8 +192,15 @@ def _badly(runtime: Runtime, account_id: int, error: PressroomError, key_hash: s
         accounts.went_wrong(session, account_id, error, key_hash=key_hash)
 
 
-def _clean_one(runtime: Runtime, window: Window, ends: float) -> bool:
-    """Whether nothing that we sent there is left; False when the turn or the pace was over."""
+@dataclass(frozen=True, kw_only=True)
+class _Left:
+    """Something of ours is left in a window: for want of time, or because of `trouble`."""
+
+    trouble: PressroomError | None = None
+
+
+def _clean_one(runtime: Runtime, window: Window, turn: deleting.Turn) -> _Left | None:
+    """Delete what we sent there; what is left, None when nothing is."""
     rows = calling.call(
         runtime,
         window.profile_id,
@@ -162,18 +208,21 @@ def _clean_one(runtime: Runtime, window: Window, ends: float) -> bool:
         window.account_id,
         lambda postiz: postiz.window(window.marker_at, window.marker_at),
     )
+    left: _Left | None = None
     for row in _ours(runtime, window, rows):
-        target = deleting.Target(
-            profile_id=window.profile_id,
-            version=window.version,
-            account_id=window.account_id,
-            postiz_id=row.id,
-        )
-        if time.monotonic() > ends or not deleting.delete(runtime, target):
-            return False  # the child, or the pace, is needed for others
-        metrics.LITTER.labels("abandoned").inc()
-        log.info("litter deleted", account=window.account_id, postiz_id=row.id)
-    return True
+        target = window.target(row.id)
+        try:
+            if turn.is_over or not deleting.delete(runtime, target):
+                return left or _Left()  # the child, or the pace, is needed for others
+        except PressroomError as error:
+            with runtime.database.transaction() as session:
+                deleting.went_wrong(session, turn, target, error)
+            left = _Left(trouble=error) if may_have_run(error) else left or _Left()
+        else:
+            turn.failed = 0
+            metrics.LITTER.labels("abandoned").inc()
+            log.info("litter deleted", account=window.account_id, postiz_id=row.id)
+    return left
 
 
 def _ours(runtime: Runtime, window: Window, rows: Iterable[RemotePost]) -> list[RemotePost]:
@@ -190,76 +239,3 @@ def _ours(runtime: Runtime, window: Window, rows: Iterable[RemotePost]) -> list[
             )
         )
     return [row for row in ours if row.id not in alive]
-
-
-def _delete_discarded(runtime: Runtime, account_id: int, ends: float) -> None:
-    """Ids that we or a person gave up: deleted, so that Postiz tries them no more."""
-    for one in _discarded(runtime, account_id):
-        try:
-            if time.monotonic() > ends or not _is_gone(runtime, one):
-                return
-        except PressroomError as error:
-            log.warning("discarded post not deleted", post=one.target.postiz_id, why=error.message)
-            _badly(runtime, account_id, error, one.key_hash)
-            return
-        with runtime.database.transaction() as session:
-            row = update(Handover).where(Handover.id == one.handover_id)
-            session.execute(row.values(state="buried"))
-        metrics.LITTER.labels("discarded").inc()
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Discarded:
-    handover_id: int
-    target: deleting.Target
-    key_hash: str | None
-    markers: tuple[datetime, ...]  # the dates under which it may stand in Postiz
-
-
-def _discarded(runtime: Runtime, account_id: int) -> list[_Discarded]:
-    with runtime.database.transaction() as session:
-        rows = session.execute(
-            select(Handover, Profile)
-            .join(Post, Post.id == Handover.post_id)
-            .join(Profile, Profile.id == Post.profile_id)
-            .where(
-                Handover.account_id == account_id,
-                Handover.state == "discarded",
-                Profile.account_id == account_id,
-            )
-            .limit(AT_ONCE)
-        ).all()
-        return [_of(handover, profile) for handover, profile in rows]
-
-
-def _of(handover: Handover, profile: Profile) -> _Discarded:
-    return _Discarded(
-        handover_id=handover.id,
-        target=deleting.Target(
-            profile_id=profile.id,
-            version=profile.settings_version,
-            account_id=handover.account_id,
-            postiz_id=handover.postiz_id,
-        ),
-        key_hash=profile.key_hash,
-        markers=(handover.marker_at, *([handover.parked_at] if handover.parked_at else [])),
-    )
-
-
-def _is_gone(runtime: Runtime, one: _Discarded) -> bool:
-    """Delete it. Postiz answers alike for an unknown id and for trouble: only a look can tell."""
-    try:
-        return deleting.delete(runtime, one.target)
-    except (OutcomeUnknown, PostRejected):
-        if _is_listed(runtime, one):
-            raise
-        return True
-
-
-def _is_listed(runtime: Runtime, one: _Discarded) -> bool:
-    def find(postiz: Postiz) -> bool:
-        windows = (postiz.window(marker, marker) for marker in one.markers)
-        return any(row.id == one.target.postiz_id for window in windows for row in window)
-
-    target = one.target
-    return calling.call(runtime, target.profile_id, target.version, target.account_id, find)

@@ -41,6 +41,7 @@ class Subject:
     markers: tuple[datetime, ...]  # the dates under which it may stand in Postiz
     parked: bool
     handover_state: str
+    tries: int  # of what the handover's state says
     integration_identifier: str | None
     integration_name: str | None
     publish_at: datetime
@@ -94,6 +95,7 @@ def _subjects(session: Session, ids: Sequence[int], token: int, lease_column: st
             markers=(handover.marker_at, *([handover.parked_at] if handover.parked_at else [])),
             parked=handover.parked_at is not None,
             handover_state=handover.state,
+            tries=handover.tries,
             integration_identifier=post.integration_identifier,
             integration_name=post.integration_name,
             publish_at=post.publish_at,
@@ -187,6 +189,7 @@ def target(one: Subject) -> Target:
     return Target(
         profile_id=one.profile_id,
         version=one.version,
+        key_hash=one.key_hash,
         account_id=one.account_id,
         postiz_id=one.postiz_id,
     )

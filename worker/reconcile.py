@@ -9,13 +9,12 @@ import time
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 from structlog.contextvars import bound_contextvars
 
 from shared import failpoints, metrics, posts
 from shared.domain.settling import (
-    DELETING,
     Bury,
     Delete,
     GiveUp,
@@ -26,8 +25,9 @@ from shared.domain.settling import (
     settle_step,
 )
 from shared.domain.states import PostState
+from shared.domain.tries import DELETES
 from shared.errors import ClaimLost, PressroomError
-from shared.models import Account, Handover, Post, Profile
+from shared.models import Account, Post, Profile
 from shared.postiz import RemotePost
 from worker import deleting, look, pace, park
 from worker.decisions import MAX_ATTEMPTS
@@ -44,22 +44,26 @@ def settle(runtime: Runtime, account_id: int) -> None:
     """Look at every release of this account whose end is not known yet, and settle what can be."""
     due = [Post.state == PostState.RELEASING, Post.lease_until <= func.now()]
     subjects = look.claim(runtime, account_id, due, lease_column="lease_until")
-    ends = time.monotonic() + TURN
+    turn = deleting.Turn(ends=time.monotonic() + TURN)
     to_park = [
         one
-        for one, remote in look.read(runtime, account_id, subjects, ends=ends)
-        if isinstance(_apply(runtime, one, remote), Park)
+        for one, remote in look.read(runtime, account_id, subjects, ends=turn.ends)
+        if isinstance(_apply(runtime, one, remote, turn), Park)
     ]
     park.park(runtime, account_id, to_park)
 
 
-def _apply(runtime: Runtime, one: look.Subject, remote: RemotePost | None) -> SettleStep | None:
+def _apply(
+    runtime: Runtime, one: look.Subject, remote: RemotePost | None, turn: deleting.Turn
+) -> SettleStep | None:
     """Do what is to be done; None when somebody else has claimed the post in the meantime."""
     with bound_contextvars(profile=one.profile_id, post=one.post_id):
-        return _do(runtime, one, remote)
+        return _do(runtime, one, remote, turn)
 
 
-def _do(runtime: Runtime, one: look.Subject, remote: RemotePost | None) -> SettleStep | None:
+def _do(
+    runtime: Runtime, one: look.Subject, remote: RemotePost | None, turn: deleting.Turn
+) -> SettleStep | None:
     try:
         with runtime.database.transaction() as session:
             now = pace.clock(session)
@@ -67,7 +71,7 @@ def _do(runtime: Runtime, one: look.Subject, remote: RemotePost | None) -> Settl
             _write(session, one, step, now)
         failpoints.hit("settle.after_commit")
         if isinstance(step, Delete):
-            _delete(runtime, one)
+            _delete(runtime, one, turn)
     except ClaimLost:
         return None
     metrics.SETTLE_STEPS.labels(type(step).__name__).inc()
@@ -124,34 +128,70 @@ def _handed_over(session: Session, one: look.Subject, now: datetime) -> None:
     )
 
 
-def _keep(session: Session, one: look.Subject, state: str) -> None:
-    """Note the handover's state, if the claim is still ours."""
+def _note_delete(session: Session, one: look.Subject) -> None:
+    """Note that the delete will be sent, if the claim is still ours."""
     ours = Post.id == one.post_id, Post.claim == one.claim, Post.state == PostState.RELEASING
     held = session.query(Post.id).where(*ours).with_for_update(key_share=True).first()
     if held is None:
         raise ClaimLost(f"post {one.post_id} is no longer ours to settle")
-    session.execute(update(Handover).where(Handover.id == one.handover_id).values(state=state))
+    deleting.note_try(session, one.handover_id)
 
 
-def _delete(runtime: Runtime, one: look.Subject) -> None:
+def _delete(runtime: Runtime, one: look.Subject, turn: deleting.Turn) -> None:
     """Delete a parked draft; an unclear end is looked at again."""
+    made = False
     try:
-        gone = deleting.delete(
-            runtime, look.target(one), note=lambda session: _keep(session, one, DELETING)
-        )
+        if not turn.is_over:
+            made = deleting.delete(
+                runtime, look.target(one), note=lambda session: _note_delete(session, one)
+            )
     except PressroomError as error:
         if isinstance(error, ClaimLost):
             raise
-        with runtime.database.transaction() as session:
-            posts.add_events(session, [one.post_id], "delete_unknown", error.message)
-            look.look_again(session, [one], timedelta(seconds=2))
+        _not_deleted(runtime, one, turn, error)
         return
     with runtime.database.transaction() as session:
-        if gone:
+        if made:
+            turn.failed = 0
             _bury(session, one, "deleted by us after parking")
         else:
             look.look_again(session, [one], timedelta(seconds=1))
     failpoints.hit("delete.after_commit")
+
+
+def _not_deleted(
+    runtime: Runtime, one: look.Subject, turn: deleting.Turn, error: PressroomError
+) -> None:
+    """Look again, and try again later and later; told once at its beginning and once at its end."""
+    with runtime.database.transaction() as session:
+        deleting.went_wrong(session, turn, look.target(one), error)
+        tries = deleting.tries_after(session, one.handover_id, error)
+        pause = DELETES.pause(tries)
+        if pause is None:
+            _leave_in_2099(session, one, error.message)
+            return
+        if tries == 1:
+            posts.add_events(session, [one.post_id], "delete_unknown", error.message)
+        look.look_again(session, [one], pause)
+
+
+def _leave_in_2099(session: Session, one: look.Subject, words: str) -> None:
+    """It was seen there as a draft, so it is not published; its id is dead, and left to litter.
+
+    It is not staged anew by itself: a person who finds the draft might publish it by hand. A retry
+    needs no word that it is not live.
+    """
+    posts.bury(session, [one.post_id], "parked, and not to be deleted", discard=True)
+    posts.fail(
+        session,
+        [one.post_id],
+        PostState.RELEASING,
+        code="draft_left_in_postiz",
+        message="It is not published: its release came to nothing, and Postiz does not delete the "
+        f"draft of it, which was moved to 2099 ({words}).",
+        hint="Retry it; and delete that draft in Postiz's calendar.",
+        claim=one.claim,
+    )
 
 
 def _bury(session: Session, one: look.Subject, why: str, *, discard: bool = False) -> None:

@@ -258,6 +258,8 @@ def rescue(session: Session, lease_seconds: float) -> int:
 
     Returns how many there were. A call of which somebody still holds the row, or a post, is left
     to the next round.
+
+    A move to 2099 leaves no litter: its posts are looked at again, and moved again.
     """
     gone = func.now() - timedelta(seconds=lease_seconds)
     calls = session.scalars(
@@ -277,7 +279,7 @@ def rescue(session: Session, lease_seconds: float) -> int:
         .values(
             state="abandoned",
             detail="the worker was gone before Postiz answered",
-            litter_at=func.now(),
+            litter_at=case((Submission.kind == "stage", func.now()), else_=None),
         )
     )
     rows = session.execute(

@@ -52,6 +52,8 @@ HTML = {"Content_Type": "text/html; charset=utf-8"}
         (reply(408, "<html>", **HTML), OutcomeUnknown, "408"),
         (reply(413, "<html>", **HTML), PostRejected, "proxy"),
         (reply(404, {"message": "Cannot POST /x", "statusCode": 404}), WrongBaseUrl, "404"),
+        (reply(404, {"detail": "Not Found"}), WrongBaseUrl, "404"),
+        (reply(404, {"msg": "Post not found"}), PostRejected, "Post not found"),
         (reply(307, None, Location="/auth/login"), WrongBaseUrl, "/auth/login"),
         (reply(404, "<html>", **HTML), WrongBaseUrl, "web page"),
         (reply(502, "<html>", **HTML), OutcomeUnknown, "502"),

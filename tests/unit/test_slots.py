@@ -12,7 +12,10 @@ from shared.domain.times import local_day, on_day
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "Africa/Cairo"]
-WALLS = st.lists(st.times().map(lambda t: t.replace(microsecond=0)), min_size=1, max_size=5)
+#: As people write them: which of two 2:30s is meant has no way to be said.
+WALLS = st.lists(
+    st.times().map(lambda wall: wall.replace(microsecond=0, fold=0)), min_size=1, max_size=5
+)
 STARTS = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)).map(  # noqa: DTZ001
     lambda naive: naive.replace(microsecond=0, tzinfo=UTC)
 )

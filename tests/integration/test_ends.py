@@ -1,0 +1,175 @@
+"""What keeps failing is tried so often and no more: it ends with words, and stops no neighbour."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from shared import posts, second_thoughts
+from shared.domain.states import PostState
+from shared.domain.tries import Tries
+from shared.models import Account, Handover, Submission
+from tests.world import KEY, World
+from worker import litter, sweep
+
+DELETE = "DELETE /posts/:id"
+PUT = "PUT /posts/:id/status"
+FEW = 4
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And few tries: how many and how long there should be is tests/unit/test_tries.py's."""
+    monkeypatch.setattr(Tries, "pause", lambda _, n: timedelta(0) if n < FEW else None)
+
+
+@pytest.fixture(autouse=True)
+def a_profile(world: World) -> None:
+    world.profile(key=KEY)
+
+
+def calls(world: World, method: str, *, path: str = "") -> int:
+    asked = world.sandbox.ledger(kind="request")
+    return sum(row["method"] == method and path in row["path"] for row in asked)
+
+
+def handovers(world: World, post_id: int) -> list[Handover]:
+    with world.database.transaction() as session:
+        query = select(Handover).where(Handover.post_id == post_id).order_by(Handover.id)
+        return list(session.scalars(query))
+
+
+def staged(world: World, content: str, **how: Any) -> int:
+    [post] = world.job("acme", [content], in_seconds=600, **how)
+    world.until_all(PostState.STAGED, [post])
+    return post
+
+
+def discarded(world: World, ids: Sequence[int]) -> None:
+    with world.database.transaction() as session:
+        posts.bury(session, ids, "of the test", discard=True)
+        posts.fail(session, ids, PostState.STAGED, code="of_the_test", message="of the test")
+
+
+def test_a_parked_draft_that_cannot_be_deleted_ends_and_may_be_tried_again(world: World) -> None:
+    world.sandbox.add_fault("error_500_before", route=DELETE, contains="stays")
+    world.sandbox.add_fault("reply_lost_before", route=PUT, times=1, contains="stays")
+    [post] = world.job("acme", ["stays"])
+    [neighbour] = world.job("acme", ["goes"])
+    world.until_all(PostState.FAILED, [post])
+    world.until_all(PostState.PUBLISHED, [neighbour])
+    ended = world.post(post)
+    assert ended.error_code == "draft_left_in_postiz"
+    assert "Postiz answered 500" in (ended.error_message or "")
+    assert world.timeline(post).count("delete_unknown") == 1
+    with world.database.transaction() as session:
+        second_thoughts.retry_post(session, session.get_one(type(ended), post), confirmed=False)
+    world.until_all(PostState.PUBLISHED, [post])
+    sent = [row["content"] for row in world.sandbox.ledger(kind="send")]
+    assert sorted(sent) == ["goes", "stays"]
+    world.until(lambda: handovers(world, post)[0].state == "left")
+    assert calls(world, "DELETE") <= 2 * FEW
+
+
+def test_a_discarded_draft_that_cannot_be_deleted_rests_nobody_and_is_left(world: World) -> None:
+    post = staged(world, "stays")
+    discarded(world, [post])
+    world.sandbox.add_fault("error_500_before", route=DELETE, contains="stays")
+    worst = 0
+
+    def is_left() -> bool:
+        nonlocal worst
+        worst = max(worst, world.account().failures)
+        return handovers(world, post)[0].state == "left"
+
+    world.until(is_left)
+    assert worst == 0
+    assert calls(world, "DELETE") == FEW
+    assert world.timeline(post)[-1] == "draft_left_in_postiz"
+    with world.database.transaction() as session:
+        assert litter.due(session) == []
+
+
+@pytest.mark.parametrize("kind", ["error_500_before", "hang"])
+def test_a_server_that_deletes_nothing_lets_its_account_rest(world: World, kind: str) -> None:
+    object.__setattr__(world.settings, "call_timeout_seconds", 0.3)
+    ids = world.job("acme", ["a", "b", "c", "d"], in_seconds=600)
+    world.until_all(PostState.STAGED, ids)
+    discarded(world, ids)
+    world.sandbox.add_fault(kind, route=DELETE)
+    litter.clean(world.runtime, world.account().id)
+    assert world.account().failures == 1
+    assert calls(world, "DELETE") == (3 if kind == "error_500_before" else 1)
+
+
+def test_drafts_of_an_unclear_call_that_cannot_be_deleted_are_left(world: World) -> None:
+    world.sandbox.add_fault("reply_lost_after", route="POST /posts", times=1)
+    world.sandbox.add_fault("error_500_before", route=DELETE, contains="stays")
+    ids = world.job("acme", ["stays", "goes"], in_seconds=600)
+    world.until_all(PostState.STAGED, ids)
+
+    def call() -> Submission:
+        with world.database.transaction() as session:
+            abandoned = select(Submission).where(Submission.state == "abandoned")
+            return session.scalars(abandoned).one()
+
+    with world.database.transaction() as session:
+        session.execute(update(Submission).values(litter_at=Submission.sent_at))
+    world.until(lambda: call().litter_at is None)
+    assert call().litter_tries == FEW
+    assert "Postiz answered 500" in (call().detail or "")
+    drafts = [row for row in world.sandbox.posts() if not row["deleted"]]
+    assert sorted(row["content"] for row in drafts) == ["goes", "stays", "stays"]
+
+
+def test_a_move_whose_worker_is_gone_leaves_no_litter_to_look_for(world: World) -> None:
+    with world.database.transaction() as session:
+        account = session.scalars(select(Account)).one()
+        session.add(
+            Submission(
+                account_id=account.id,
+                profile_id="acme",
+                server=account.server,
+                kind="park",
+                marker_at=datetime(2099, 1, 1, 0, 0, 0, 7000, tzinfo=UTC),
+                elements=1,
+                sent_at=datetime.now(UTC) - timedelta(days=3),
+            )
+        )
+    sweep.sweep(world.runtime)
+    world.work()
+    with world.database.transaction() as session:
+        assert session.scalars(select(Submission)).one().state == "abandoned"
+        assert litter.due(session) == []
+
+
+def cancel(world: World, post: int) -> None:
+    with world.database.transaction() as session:
+        second_thoughts.cancel(session, [post])
+
+
+def test_a_draft_that_cannot_be_deleted_is_cancelled_all_the_same(world: World) -> None:
+    """It never publishes by itself; that it is still there is told."""
+    post = staged(world, "stays")
+    world.sandbox.add_fault("error_500_before", route=DELETE, contains="stays")
+    cancel(world, post)
+    world.until_all(PostState.CANCELLED, [post])
+    assert world.post(post).error_code == "draft_left_in_postiz"
+    assert world.timeline(post).count("delete_unknown") == 1
+    world.until(lambda: handovers(world, post)[0].state == "left")
+    assert calls(world, "DELETE") == 2 * FEW
+
+
+def test_a_scheduled_post_that_cannot_be_deleted_goes_on_and_says_so(world: World) -> None:
+    [post] = world.job("acme", ["stays"], in_seconds=3600, handoff="calendar")
+    world.until_all(PostState.SCHEDULED, [post])
+    world.sandbox.add_fault("error_500_before", route=DELETE, contains="stays")
+    cancel(world, post)
+    world.until_all(PostState.SCHEDULED, [post])
+    assert world.post(post).error_code == "not_cancelled"
+    assert calls(world, "DELETE") == FEW
+    world.sandbox.clear_faults()
+    cancel(world, post)
+    world.until_all(PostState.CANCELLED, [post])
