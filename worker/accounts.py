@@ -9,13 +9,32 @@ from sqlalchemy.orm import Session
 from shared import holds, metrics, outbox
 from shared.account_views import budget_state
 from shared.db import ROW_LOCK, after_commit
-from shared.domain.budget import BudgetState, free_at, learned, reserved, rolled
+from shared.domain.budget import (
+    LONGEST_CALL,
+    WINDOW,
+    BudgetState,
+    free_at,
+    learned,
+    reserved,
+    returned,
+    rolled,
+)
 from shared.domain.webhooks import ACCOUNT_BLOCKED, CREDENTIALS_REJECTED
 from shared.errors import CredentialsRejected, PressroomError
 from shared.log import get_logger
 from shared.models import Account, Submission
 from shared.postiz_replies import Budget
-from worker.decisions import Again, HoldAccount, RetryLater, Unknown, WaitUntil, backoff, decide
+from worker import pace
+from worker.decisions import (
+    Again,
+    HoldAccount,
+    RetryLater,
+    Unknown,
+    WaitUntil,
+    backoff,
+    decide,
+    may_be_counted,
+)
 
 log = get_logger("accounts")
 
@@ -82,7 +101,7 @@ def reserve_call(session: Session, account: Account, *, due_at: datetime | None)
 
 def _unsettled(session: Session, account: Account) -> int:
     """Calls of the window that ended of which we do not know whether Postiz counted them late."""
-    recent = func.now() - timedelta(hours=1)
+    recent = func.now() - (WINDOW + LONGEST_CALL)
     query = select(func.count()).where(
         Submission.account_id == account.id,
         Submission.state.in_(("sending", "abandoned")),
@@ -97,17 +116,20 @@ def _save_budget(account: Account, state: BudgetState) -> None:
     account.window_ends_at = state.window_ends_at
 
 
-def learn_budget(account: Account, told: Budget | None) -> None:
-    if told:
-        _save_budget(
-            account,
-            learned(
-                budget_state(account),
-                limit=told.limit,
-                remaining=told.remaining,
-                resets_at=told.resets_at,
-            ),
-        )
+def learn_budget(session: Session, account: Account, told: Budget | None) -> None:
+    """Note what a reply told, while its call still counts as one of unknown end."""
+    if told is None:
+        return
+    now = pace.clock(session)
+    state = learned(
+        budget_state(account),
+        now,
+        limit=told.limit,
+        remaining=told.remaining,
+        resets_at=now + (told.resets_at - datetime.now(UTC)),  # by the database's clock
+        unsettled=_unsettled(session, account),
+    )
+    _save_budget(account, state)
 
 
 def answered(session: Session, account_id: int) -> None:
@@ -119,7 +141,7 @@ def answered(session: Session, account_id: int) -> None:
 def went_well(session: Session, account_id: int, told: Budget | None = None) -> Account:
     """The account answered: it is healthy, and its budget known."""
     account = session.get_one(Account, account_id, with_for_update=ROW_LOCK, populate_existing=True)
-    learn_budget(account, told)
+    learn_budget(session, account, told)
     account.healthy, account.failures, account.retry_at = True, 0, None
     return account
 
@@ -129,7 +151,7 @@ def went_wrong(
 ) -> Account:
     """Let the account rest, wait or hold, as the error asks; `key_hash`: of the key used."""
     account = session.get_one(Account, account_id, with_for_update=ROW_LOCK, populate_existing=True)
-    learn_budget(account, getattr(error, "budget", None))
+    learn_budget(session, account, getattr(error, "budget", None))
     after_commit(session, metrics.TROUBLE.labels(error.code).inc)
     log.warning("call failed", account=account_id, code=error.code, reason=error.message)
     match decide(error):
@@ -146,6 +168,18 @@ def went_wrong(
             pass
         case _:  # a refusal is about the post
             account.healthy, account.failures = True, 0
+    return account
+
+
+def fail_call(
+    session: Session, account_id: int, error: PressroomError, *, key_hash: str | None
+) -> Account:
+    """A counted call came to nothing: the lease ends, and what it was charged is returned where
+    Postiz certainly has not counted it."""
+    account = went_wrong(session, account_id, error, key_hash=key_hash)
+    if not may_be_counted(error):
+        _save_budget(account, returned(budget_state(account)))
+    give_back(session, account)
     return account
 
 

@@ -102,6 +102,17 @@ def may_have_run(error: PressroomError) -> bool:
     return isinstance(decide(error), Unknown | Refused)
 
 
+def may_be_counted(error: PressroomError) -> bool:
+    """Whether Postiz may have counted the call that ended so: 400 counts, 401 and 413 do not."""
+    match error:
+        case OutcomeUnknown() | RateLimited():
+            return True
+        case PostRejected(status=status):
+            return status != 413
+        case _:
+            return getattr(error, "budget", None) is not None
+
+
 def backoff(failures: int, rng: random.Random | None = None) -> float:
     """Seconds to rest after so many failures in a row: 1, 2, 4 … 300, with full jitter."""
     most = min(LONGEST_PAUSE, 2.0 ** min(failures, 16))

@@ -18,10 +18,11 @@ from shared.domain.settling import PARKED, PARKING
 from shared.errors import PressroomError
 from shared.log import get_logger
 from shared.models import Account, Handover, Post, Submission
+from shared.postiz import Created
 from shared.postiz_calls import Element
 from worker import accounts, calling
 from worker.choosing import elements_of
-from worker.decisions import Refused, Unknown, decide
+from worker.decisions import Unknown, decide
 from worker.look import Subject, look_again
 from worker.runtime import Runtime
 from worker.submissions import free_marker
@@ -73,7 +74,7 @@ def park(runtime: Runtime, account_id: int, subjects: Sequence[Subject]) -> list
         return []
     failpoints.hit("park.after_call")
     metrics.SUBMISSION.labels("park").observe(len(move.elements))
-    return _parked(runtime, move, created.ids)
+    return _parked(runtime, move, created)
 
 
 def _write_down(runtime: Runtime, account_id: int, subjects: list[Subject]) -> Move | None:
@@ -130,13 +131,13 @@ def _submission(session: Session, account: Account, rows: list[tuple[Subject, Po
     )
 
 
-def _parked(runtime: Runtime, move: Move, ids: Sequence[str]) -> list[Subject]:
+def _parked(runtime: Runtime, move: Move, created: Created) -> list[Subject]:
     """Where Postiz answered another id than the one that was sent, it made a new post: litter."""
-    told = dict(zip(ids, move.subjects, strict=True))
+    told = dict(zip(created.ids, move.subjects, strict=True))
     same = [one for postiz_id, one in told.items() if postiz_id == one.postiz_id]
     strangers = [postiz_id for postiz_id, one in told.items() if postiz_id != one.postiz_id]
     with runtime.database.transaction() as session:
-        account = accounts.went_well(session, move.account_id)
+        account = accounts.went_well(session, move.account_id, created.budget)
         accounts.give_back(session, account)
         submission = session.get_one(Submission, move.submission_id)
         submission.state, submission.replied_at = "staged", func.clock_timestamp()
@@ -166,17 +167,13 @@ def _remove(runtime: Runtime, move: Move, strangers: Sequence[str]) -> None:
 
 def _failed(runtime: Runtime, move: Move, error: PressroomError) -> None:
     """Moving again is harmless, so an unclear end is as good as none."""
-    decision = decide(error)
     first = move.subjects[0]
     with runtime.database.transaction() as session:
-        account = accounts.went_wrong(session, move.account_id, error, key_hash=first.key_hash)
-        accounts.give_back(session, account)
+        accounts.fail_call(session, move.account_id, error, key_hash=first.key_hash)
         submission = session.get_one(Submission, move.submission_id)
-        unclear = isinstance(decision, Unknown)
+        unclear = isinstance(decide(error), Unknown)
         submission.state = "abandoned" if unclear else "rejected"
         submission.detail = error.message
-        if not unclear and not isinstance(decision, Refused):
-            account.budget_used = max(0, account.budget_used - 1)
         ids = [one.post_id for one in move.subjects]
         posts.add_events(session, ids, "parking_failed", error.message)
         look_again(session, move.subjects, timedelta(seconds=2))

@@ -10,6 +10,7 @@ from structlog.contextvars import bound_contextvars
 
 from shared import failpoints, metrics, posts
 from shared.db import after_commit
+from shared.domain.budget import LONGEST_CALL
 from shared.domain.planner import FEW_ELEMENTS
 from shared.domain.states import PostState
 from shared.domain.turns import Due
@@ -18,9 +19,6 @@ from shared.models import Handover, Post, Profile, Submission
 from worker import accounts, calling, pace, probe, turns
 from worker.eligible import may_go
 from worker.runtime import Runtime
-
-#: From a call's being written down to its reply, and more.
-LONGEST_CALL = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, kw_only=True)

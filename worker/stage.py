@@ -159,8 +159,7 @@ def _failed(runtime: Runtime, call: Call, error: PressroomError) -> None:
     """Put the posts back, or end the one at fault; its neighbours go on."""
     decision = decide(error)
     with runtime.database.transaction() as session:
-        account = accounts.went_wrong(session, call.account_id, error, key_hash=call.key_hash)
-        accounts.give_back(session, account)
+        accounts.fail_call(session, call.account_id, error, key_hash=call.key_hash)
         submission = session.get_one(Submission, call.submission_id)
         submission.state = "rejected"
         if isinstance(decision, Unknown):
@@ -173,17 +172,11 @@ def _failed(runtime: Runtime, call: Call, error: PressroomError) -> None:
             case Unknown():
                 _back(session, rest, "staging_unknown", error.message)
             case _:
-                _not_sent(account)
                 _back(session, rest, "staging_delayed", error.message, attempts=-1)
 
 
 def _without(ids: Sequence[int], gone: Collection[int]) -> list[int]:
     return [each for each in ids if each not in set(gone)]
-
-
-def _not_sent(account: Account) -> None:
-    """The call that was reserved was not made."""
-    account.budget_used = max(0, account.budget_used - 1)
 
 
 def _back(session: Session, call: Call, event: str, detail: str, **values: int) -> None:

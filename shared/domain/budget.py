@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 
 #: Postiz's window. Learned from each reply; this is for a window whose end nobody told.
 WINDOW = timedelta(hours=1)
+#: A call may be counted so long after it was written down: its time-out, and what it may hang for.
+LONGEST_CALL = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,11 +84,29 @@ def reserved(state: BudgetState, now: datetime) -> BudgetState:
     return replace(state, used=state.used + 1, window_ends_at=state.window_ends_at or now + WINDOW)
 
 
-def learned(state: BudgetState, *, limit: int, remaining: int, resets_at: datetime) -> BudgetState:
-    """What a reply told. Within a window it only ever raises what was used."""
-    return replace(
-        state,
-        limit=limit,
-        used=max(state.used, limit - remaining),
-        window_ends_at=resets_at,
-    )
+def learned(
+    state: BudgetState,
+    now: datetime,
+    *,
+    limit: int,
+    remaining: int,
+    resets_at: datetime,
+    unsettled: int,
+) -> BudgetState:
+    """What a reply told of the window in which Postiz counted its call.
+
+    Within a window it only ever raises what was used. A call that was written down in the window
+    before is charged to this one, and so are the others of `unsettled`, but nothing else of then.
+    Of a window that is over by now only the limit counts.
+    """
+    if resets_at <= now:
+        return replace(state, limit=limit)
+    known_end = state.window_ends_at or resets_at
+    before = unsettled if resets_at > known_end + LONGEST_CALL else state.used
+    used = max(before, limit - remaining)
+    return replace(state, limit=limit, used=used, window_ends_at=resets_at)
+
+
+def returned(state: BudgetState) -> BudgetState:
+    """One call less: it was written down, and Postiz certainly has not counted it."""
+    return replace(state, used=max(0, state.used - 1))

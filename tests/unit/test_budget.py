@@ -13,6 +13,7 @@ from shared.domain.budget import (
     learned,
     reserve,
     reserved,
+    returned,
     rolled,
 )
 
@@ -44,11 +45,45 @@ def test_when_the_next_counted_call_may_be_made(state: BudgetState, expected: da
     assert free_at(state, NOW, due_at=NOW) == expected
 
 
+def told(
+    state: BudgetState, *, remaining: int, resets_at: datetime = SOON, unsettled: int = 1
+) -> BudgetState:
+    return learned(
+        state, NOW, limit=90, remaining=remaining, resets_at=resets_at, unsettled=unsettled
+    )
+
+
 def test_a_reply_raises_what_was_used_and_never_lowers_it() -> None:
-    state = replace(UNKNOWN, used=5)
-    told = learned(state, limit=90, remaining=89, resets_at=SOON)
-    assert told.used == 5
-    assert learned(told, limit=90, remaining=80, resets_at=SOON).used == 10
+    state = told(replace(UNKNOWN, used=5), remaining=89)
+    assert state.used == 5
+    assert told(state, remaining=80).used == 10
+
+
+def test_a_call_that_is_counted_in_the_next_window_is_charged_to_that_one_alone() -> None:
+    """Written down while the old one lasted, of which 86 were used."""
+    state = replace(UNKNOWN, limit=90, used=86, window_ends_at=NOW + timedelta(seconds=1))
+    ends_at = NOW + timedelta(seconds=3602)
+    assert told(state, remaining=89, resets_at=ends_at) == replace(
+        state, used=1, window_ends_at=ends_at
+    )
+    assert told(state, remaining=89, resets_at=ends_at, unsettled=3).used == 3
+    assert told(state, remaining=60, resets_at=ends_at, unsettled=3).used == 30
+
+
+def test_a_reply_that_comes_when_its_window_is_over_tells_the_limit_alone() -> None:
+    """Its worker was frozen; meanwhile another one has begun the next window."""
+    state = replace(UNKNOWN, limit=30, used=2, window_ends_at=NOW + timedelta(hours=1))
+    assert told(state, remaining=4, resets_at=NOW) == replace(state, limit=90)
+
+
+def test_a_window_whose_end_was_only_supposed_ends_when_a_reply_says_so() -> None:
+    state = reserved(UNKNOWN, NOW)
+    assert told(state, remaining=50) == replace(state, limit=90, used=40, window_ends_at=SOON)
+
+
+def test_a_call_that_was_not_made_is_returned_once() -> None:
+    assert returned(replace(UNKNOWN, used=2)).used == 1
+    assert returned(UNKNOWN).used == 0
 
 
 def test_a_window_that_ended_frees_the_budget_but_for_the_unsettled() -> None:

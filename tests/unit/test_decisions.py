@@ -13,11 +13,13 @@ from shared.errors import (
     Paused,
     PostRejected,
     PressroomError,
+    PublisherError,
     RateLimited,
     SettingsChanged,
     Transient,
     WrongBaseUrl,
 )
+from shared.postiz_replies import Budget
 from worker.decisions import (
     LONGEST_PAUSE,
     Again,
@@ -28,6 +30,7 @@ from worker.decisions import (
     WaitUntil,
     backoff,
     decide,
+    may_be_counted,
 )
 
 LATER = datetime(2026, 11, 22, 13, tzinfo=UTC)
@@ -51,6 +54,31 @@ LATER = datetime(2026, 11, 22, 13, tzinfo=UTC)
 )
 def test_what_an_error_means(error: PressroomError, expected: object) -> None:
     assert decide(error) == expected
+
+
+def with_reply(error: PublisherError, status: int, *, told: bool = False) -> PublisherError:
+    error.status = status
+    error.budget = Budget(limit=90, remaining=80, resets_at=LATER) if told else None
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "counted"),
+    [
+        (OutcomeUnknown("?"), True),
+        (RateLimited("wait", until=LATER), True),
+        (with_reply(PostRejected("too long"), 400), True),  # though a proxy dropped the headers
+        (with_reply(PostRejected("too large"), 413), False),
+        (with_reply(CredentialsRejected("401"), 401), False),
+        (with_reply(CredentialsRejected("402"), 402, told=True), True),
+        (Transient("refused a connection"), False),
+        (SettingsChanged("newer"), False),
+        (Paused("held back"), False),
+        (NotConfigured("none"), False),
+    ],
+)
+def test_which_calls_postiz_may_have_counted(error: PressroomError, counted: bool) -> None:
+    assert may_be_counted(error) == counted
 
 
 def test_a_defect_of_ours_is_not_taken_for_an_answer_of_postiz() -> None:

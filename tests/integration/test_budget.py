@@ -1,0 +1,71 @@
+"""What a counted call is charged, in its own window, whatever comes of it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import func, update
+
+from shared.errors import CredentialsRejected
+from shared.models import Account
+from shared.postiz_replies import Budget
+from tests.world import KEY, World
+from worker import accounts, stage, submissions
+
+
+@pytest.fixture(autouse=True)
+def a_profile(world: World) -> None:
+    world.profile(key=KEY)
+
+
+def used_up_to(world: World, used: int, *, ends_in: float) -> None:
+    ends_at = func.now() + timedelta(seconds=ends_in)
+    values = {"budget_limit": 90, "budget_used": used, "window_ends_at": ends_at}
+    with world.database.transaction() as session:
+        session.execute(update(Account).values(values))
+
+
+def make_one_call(world: World) -> None:
+    call = submissions.prepare(world.runtime, world.account().id)
+    assert call is not None
+    stage._make(world.runtime, call)
+
+
+def test_a_call_across_the_end_of_a_window_is_charged_to_the_new_one_alone(world: World) -> None:
+    """Postiz begins an hour with it; what was used of the one before is over."""
+    used_up_to(world, 85, ends_in=30)
+    world.job("acme", ["across"])
+    make_one_call(world)
+    account = world.account()
+    assert account.budget_used == 1
+    assert account.window_ends_at is not None
+    assert account.window_ends_at > datetime.now(UTC) + timedelta(minutes=50)
+
+
+@pytest.mark.parametrize(
+    ("fault", "charged"),
+    [
+        ("reply_lost_before", 1),
+        ("reply_lost_after", 1),
+        ("error_500_before", 1),
+        ("truncated_reply", 1),
+        ("empty_401", 0),
+    ],
+)
+def test_only_what_postiz_certainly_did_not_count_is_returned(
+    world: World, fault: str, charged: int
+) -> None:
+    world.sandbox.add_fault(fault, route="POST /posts", times=1)
+    world.job("acme", ["once"])
+    make_one_call(world)
+    assert world.account().budget_used == charged
+
+
+def test_a_refusal_that_tells_the_budget_leaves_it_as_told(world: World) -> None:
+    """A plan's limit is met in a call that Postiz has counted already."""
+    used_up_to(world, 6, ends_in=1800)
+    refusal = CredentialsRejected("the plan's limit is reached", code="plan_limit")
+    ends_at = datetime.now(UTC) + timedelta(minutes=30)
+    refusal.budget = Budget(limit=90, remaining=80, resets_at=ends_at)
+    with world.database.transaction() as session:
+        accounts.fail_call(session, world.account().id, refusal, key_hash="another")
+    assert world.account().budget_used == 10
