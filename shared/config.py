@@ -1,6 +1,8 @@
 """Settings of every process, read once from the environment: `NAME`, or `NAME_FILE`."""
 
 import os
+import re
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -8,19 +10,33 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from shared import redaction
+from shared.http_address import MalformedAddress, parse_http_address, parse_postiz_address
 
 #: What unclear calls and failed posts left behind in Postiz is looked for, for a day.
 SHORTEST_RETENTION_DAYS = 2
+
+_CERTIFICATES = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
 def _split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
+def _is_origin(text: str) -> bool:
+    """Whether it is a plain http address without a path."""
+    try:
+        address = parse_http_address(text)
+    except MalformedAddress:
+        return False
+    return address.scheme == "http" and address.path in {"", "/"} and not address.query
+
+
 class Settings(BaseModel):
     """Names and defaults as in docs/CONFIGURATION.md; durations are in seconds."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="ignore", frozen=True, populate_by_name=True, hide_input_in_errors=True
+    )
 
     database_url: SecretStr = Field(
         SecretStr("postgresql://pressroom@localhost/pressroom"), alias="DATABASE_URL"
@@ -31,6 +47,8 @@ class Settings(BaseModel):
     secret_keys: list[SecretStr] = Field([], alias="PRESSROOM_SECRET_KEYS")
     media_url: str = Field("file:///var/lib/pressroom/media", alias="PRESSROOM_MEDIA_URL")
     allow_private_urls: bool = Field(False, alias="PRESSROOM_ALLOW_PRIVATE_URLS")
+    proxy_url: SecretStr | None = Field(None, alias="PRESSROOM_PROXY_URL")
+    ca: str | None = Field(None, alias="PRESSROOM_CA")
     admin_key: SecretStr | None = Field(None, alias="PRESSROOM_ADMIN_KEY")
     log_format: str = Field("json", alias="PRESSROOM_LOG_FORMAT", pattern="^(json|text)$")
 
@@ -57,6 +75,8 @@ class Settings(BaseModel):
     @field_validator(
         "postiz_api_url",
         "postiz_api_key",
+        "proxy_url",
+        "ca",
         "admin_key",
         "metrics_dir",
         "metrics_token",
@@ -81,10 +101,41 @@ class Settings(BaseModel):
     @field_validator("postiz_api_url")
     @classmethod
     def _is_an_address(cls, value: str | None) -> str | None:
-        parts = urlsplit(value or "http://unset")
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("must be an http(s) address")
+        if value is not None:
+            parse_postiz_address(value)
         return value
+
+    @field_validator("postiz_api_key")
+    @classmethod
+    def _fits_into_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        key = value.get_secret_value() if value else ""
+        if not (key.isascii() and key.isprintable()):
+            raise ValueError("must be printable ASCII")
+        return value
+
+    @field_validator("proxy_url")
+    @classmethod
+    def _is_a_proxy(cls, value: SecretStr | None) -> SecretStr | None:
+        """Its words never repeat it: it may hold a password."""
+        if value is not None:
+            login, at, rest = value.get_secret_value().rpartition("@")
+            bare = f"http://{rest}" if at else rest
+            if (at and not login.startswith("http://")) or not _is_origin(bare):
+                raise ValueError("must be http://[user:password@]host[:port] and nothing more")
+        return value
+
+    @field_validator("ca")
+    @classmethod
+    def _holds_certificates(cls, value: str | None) -> str | None:
+        """These alone, without the comments that stand between them in many files."""
+        if value is None:
+            return None
+        found = "\n".join(_CERTIFICATES.findall(value))
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=found)
+        except (ssl.SSLError, ValueError) as error:
+            raise ValueError("must hold certificates in PEM") from error
+        return found
 
     @property
     def lease_seconds(self) -> float:

@@ -1,16 +1,20 @@
 """Finds the Postiz API behind the address that a user gave, and tells in words what is wrong."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
-from shared.addresses import require_allowed
 from shared.config import Settings
 from shared.errors import CredentialsRejected, PublisherError, WrongBaseUrl
+from shared.http_address import MalformedAddress, parse_postiz_address
 from shared.postiz import Postiz, RemoteIntegration
+from shared.route import Route, require_address, require_allowed
 
 #: The two places where Postiz serves its public API: from source and hosted, and in its image.
 API_PATHS = ("/public/v1", "/api/public/v1")
+_VERSION_PATH = re.compile(r"(?:/api)?/public/v1$")
+#: What may stand before it, or instead of all of it, in the address that a user gives.
+_API_PATH = re.compile(r"(?:/api)*(?:/public/v1)?/?$")
 MINIMUM_VERSION = "v2.21.7"
 TOO_OLD = (
     "This Postiz has no route to change a post's status. "
@@ -36,27 +40,28 @@ class Probe:
         return self.code == "ok"
 
 
-def server_of(api_url: str) -> str:
-    """Where Postiz is, without the path of its API: the same for each form of its address."""
-    parts = urlsplit(api_url.strip())
-    default = {"http": 80, "https": 443}.get(parts.scheme)
-    host = (parts.hostname or "").lower()
-    host = f"[{host}]" if ":" in host else host
-    port = f":{parts.port}" if parts.port and parts.port != default else ""
-    path = parts.path.rstrip("/")
-    for api_path in sorted(API_PATHS, key=len, reverse=True):
-        if path.endswith(api_path):
-            path = path.removesuffix(api_path)
-            break
-    return f"{parts.scheme}://{host}{port}{path}"
+def server_of(address: str) -> str:
+    """Where Postiz is, without the path of its API: the same for each form of its address.
+
+    So too for whichever of `candidates` Postiz is found at. What cannot be an address is its own
+    server: it is called nowhere.
+    """
+    try:
+        parsed = parse_postiz_address(address)
+    except MalformedAddress:
+        return address
+    return parsed.origin + _API_PATH.sub("", parsed.path)
 
 
-def candidates(api_url: str) -> list[str]:
-    """The base URLs to try, the form that the user gave first."""
-    server = server_of(api_url)
-    given = api_url.strip().rstrip("/")
-    forms = [server + path for path in API_PATHS]
-    return [form for form in forms if form == given] + [form for form in forms if form != given]
+def candidates(address: str) -> list[str]:
+    """The base URLs to try: what the user gave, then the usual ones. Raises `MalformedAddress`."""
+    parsed = parse_postiz_address(address)
+    given = parsed.path.rstrip("/")
+    folders = (_VERSION_PATH.sub("", given), _API_PATH.sub("", given))
+    paths = [folder + path for folder in folders for path in API_PATHS]
+    if given in paths:
+        paths.insert(0, given)
+    return [parsed.origin + path for path in dict.fromkeys(paths)]
 
 
 def probe(api_url: str, api_key: str, settings: Settings) -> Probe:
@@ -65,11 +70,12 @@ def probe(api_url: str, api_key: str, settings: Settings) -> Probe:
     Raises `InvalidRequest` for an address that we may not call; a Postiz that is away, or that
     refuses, is an answer and not an error.
     """
-    require_allowed(api_url, allow_private=settings.allow_private_urls)
+    route = Route.from_settings(settings)
+    require_allowed(require_address(api_url, parse_postiz_address), route)
     server = server_of(api_url)
     failure = Probe(code="unreachable", detail="no address to try", server=server)
     for base_url in candidates(api_url):
-        postiz = Postiz(base_url=base_url, api_key=api_key, call_seconds=5.0)
+        postiz = Postiz(base_url=base_url, api_key=api_key, call_seconds=5.0, route=route)
         try:
             return _look(postiz, server)
         except WrongBaseUrl as error:

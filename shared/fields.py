@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -14,6 +13,8 @@ from pydantic import (
     Strict,
     model_validator,
 )
+
+from shared.http_address import parse_http_address
 
 
 class Body(BaseModel):
@@ -54,20 +55,15 @@ def _zone(name: str) -> str:
 
 
 def _http_url(value: str) -> str:
-    """Whether we may call it is asked later; here only that it can be taken apart and looked up."""
-    try:
-        parts = urlsplit(value)
-        (parts.hostname or "").encode("idna")
-    except ValueError as error:
-        raise ValueError("must be an http(s) address") from error
-    if not value.isprintable():
-        raise ValueError("must not hold control characters")
+    """Whether we may call it is asked later."""
+    parse_http_address(value)
     return value
 
 
 #: With or without a zone.
 IsoTime = Annotated[datetime, BeforeValidator(_iso)]
-Url = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_http_url)]
+AnyUrl = Annotated[str, Field(min_length=1, max_length=2000)]
+Url = Annotated[AnyUrl, AfterValidator(_http_url)]
 Zone = Annotated[str, Field(max_length=64), AfterValidator(_zone)]
 Flag = Annotated[bool, Strict()]
 Number = Annotated[float, Strict()]

@@ -15,6 +15,7 @@ from shared.errors import InvalidRequest, NotFound
 from shared.fetching import read_url
 from shared.models import Media
 from shared.receiving import Received, Receiver
+from shared.route import Route
 from shared.storage import Storage, key_of
 
 
@@ -96,7 +97,7 @@ def fetch(
     storage: Storage,
     media_id: int,
     *,
-    allow_private: bool,
+    route: Route,
     on_progress: Callable[[], None] = lambda: None,
 ) -> None:
     """Bring a medium that was given as an address into the storage; one that is there stays.
@@ -113,7 +114,7 @@ def fetch(
         raise InvalidRequest("The file of this medium was removed. Upload it again")
     with storage.receive() as incoming:
         receiver = Receiver(incoming)
-        for piece in read_url(media.source_url, allow_private=allow_private):
+        for piece in read_url(media.source_url, route):
             receiver.write(piece)
             on_progress()
         received = receiver.finish()

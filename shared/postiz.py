@@ -22,6 +22,7 @@ from shared.postiz_replies import (
     not_postiz,
     sent_at,
 )
+from shared.route import Route
 from shared.transport import Broken, NotSent, Transport
 
 READ_SECONDS = 10.0  # at most, and never longer than a write may take
@@ -98,9 +99,11 @@ class Postiz:
     api_key: str = field(repr=False)
     check: Callable[[], None] = lambda: None
     call_seconds: float = 20.0
+    route: Route = field(kw_only=True)
 
     def __post_init__(self) -> None:
-        self._transport = Transport(KeyAuth(self.api_key), check=self.check)
+        auth = KeyAuth(self.api_key)
+        self._transport = Transport(auth, route=self.route, check=self.check)
         self.clock_error = timedelta(0)  # by how much Postiz's clock is ahead, as last seen
 
     def close(self) -> None:
@@ -235,7 +238,9 @@ class Postiz:
         try:
             reply = self._timed(method, path, **kwargs)
         except NotSent as error:
-            raise Transient(f"Postiz cannot be reached ({where}): {error}") from error
+            raise Transient(
+                f"Postiz cannot be reached ({where}): {error}", code=error.code
+            ) from error
         except Broken as error:
             raise OutcomeUnknown(f"{where}: {error}") from error
         if now_there := sent_at(reply):

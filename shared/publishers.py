@@ -19,6 +19,7 @@ from shared.errors import (
     WrongBaseUrl,
 )
 from shared.postiz import Postiz
+from shared.route import Route
 
 MAX_PUBLISHERS = 500
 #: A backstop: whatever went wrong with an invalidation is over after this long (seconds).
@@ -148,6 +149,7 @@ class PublisherFactory:
             api_key=credentials.api_key,
             check=lambda: self.check(profile_id, version),
             call_seconds=self.settings.call_timeout_seconds,
+            route=Route.from_settings(self.settings),
         )
         return Publisher(profile_id, version, account_id, postiz)
 

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
-from shared import accepting, addresses, media
+from shared import accepting, media, route
 from shared.accepting import Upload
-from shared.errors import InvalidRequest, RequestError
+from shared.errors import FieldError, InvalidRequest, RequestError
 from shared.models import AccountMedia, Job, Media
 from shared.receiving import Received
+from shared.route import Route
 from web.multipart import Part
 from web.schemas.uploads import ItemError, UploadByUrl, UploadedItem
 from web.services import services
@@ -41,23 +41,22 @@ def file_item(profile_id: str, index: int, part: Part, external_id: str | None =
 
 def url_items(profile_id: str, rows: Sequence[UploadByUrl]) -> list[Item]:
     """Each host is looked up once, however many of the rows lie there."""
-    allowed: set[tuple[str, str]] = set()
-    items = []
-    for index, row in enumerate(rows):
-        parts = urlsplit(row.url)
-        place = (parts.scheme, parts.netloc)
-        refusal = None if place in allowed else _refusal(row.url)
-        if refusal is None:
-            allowed.add(place)
-        items.append(_url_item(profile_id, index, row, refusal))
-    return items
+    allowed: set[str] = set()
+    return [
+        _url_item(profile_id, index, row, _refusal(row.url, allowed))
+        for index, row in enumerate(rows)
+    ]
 
 
-def _refusal(url: str) -> InvalidRequest | None:
-    """Why we may not fetch it."""
+def _refusal(url: str, allowed: set[str]) -> InvalidRequest | None:
+    """Why it is no address, or none that we may fetch; `allowed`: the origins that we may."""
     try:
-        addresses.require_allowed(url, allow_private=services().settings.allow_private_urls)
+        address = route.require_address(url)
+        if address.origin not in allowed:
+            route.require_allowed(address, Route.from_settings(services().settings))
+            allowed.add(address.origin)
     except InvalidRequest as error:
+        error.fields = (FieldError(field="url", message=error.message, code=error.code),)
         return error
     return None
 

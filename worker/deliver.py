@@ -19,6 +19,7 @@ from shared.domain.webhooks import Verdict, judge
 from shared.log import get_logger
 from shared.models import Delivery, Webhook
 from shared.outbox import iso
+from shared.route import Route
 from worker import accounts
 from worker.runtime import Runtime
 from worker.sending import Parcel, Tried, attempt, body_of
@@ -89,9 +90,9 @@ class Courier:
                 room = min(self._room(webhook), THREADS - len(self._under_way) - len(parcels))
                 if room > 0:
                     parcels += _claim(session, webhook, room, self._box)
-        allow_private = self._runtime.settings.allow_private_urls
+        route = Route.from_settings(self._runtime.settings)
         for parcel in parcels:
-            future = threads.submit(attempt, parcel, allow_private=allow_private)
+            future = threads.submit(attempt, parcel, route)
             self._under_way[future] = parcel.webhook_id
 
     def _room(self, webhook: Webhook) -> int:

@@ -9,21 +9,17 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import urllib3
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    NewConnectionError,
-    ReadTimeoutError,
-    SSLError,
-)
+from urllib3.exceptions import HTTPError, ReadTimeoutError, SSLError
 
-from shared import checked, webhooks
+from shared import webhooks
 from shared.domain.webhooks import Answer
-from shared.errors import InvalidRequest, Transient
-from shared.transport import CONNECT_SECONDS, Call, under_way
+from shared.guarded_connections import Call, headers_for, pool_to, under_way
+from shared.http_address import HttpAddress, MalformedAddress, parse_http_address
+from shared.route import Route
+from shared.tunnel import Unreachable
 
 TOTAL_SECONDS = 10.0
-_TIMEOUT = urllib3.Timeout(connect=CONNECT_SECONDS, read=TOTAL_SECONDS)
+_TIMEOUT = urllib3.Timeout(TOTAL_SECONDS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,41 +52,41 @@ def body_of(event: str, timestamp: str | None, data: Mapping[str, object]) -> st
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
 
 
-def attempt(parcel: Parcel, *, allow_private: bool) -> Tried:
+def attempt(parcel: Parcel, route: Route) -> Tried:
     """Never raises for what a receiver or its address does: that is the answer."""
     at, began = datetime.now(UTC), time.monotonic()
     try:
-        answer = _post(parcel, at, allow_private=allow_private)
-    except (InvalidRequest, Transient) as error:
-        answer = Answer(error=error.message)
+        answer = _post(parcel, parse_http_address(parcel.url), at, route)
+    except MalformedAddress as error:
+        answer = Answer(error=f"its address {error}")
     return Tried(parcel=parcel, answer=answer, at=at, seconds=time.monotonic() - began)
 
 
-def _post(parcel: Parcel, at: datetime, *, allow_private: bool) -> Answer:
+def _post(parcel: Parcel, address: HttpAddress, at: datetime, route: Route) -> Answer:
     """A connection of its own each time, so that its address is looked up and checked each time."""
-    parts = checked.parts_of(parcel.url)
     signed = webhooks.headers(parcel.secrets, parcel.message_id, at, parcel.body)
     headers = {
-        **checked.headers_for(parts),
+        **headers_for(address),
         **signed,
         "Content-Type": "application/json",
         "Connection": "close",
     }
-    with closing(checked.pool_to(parts, allow_private=allow_private, timeout=_TIMEOUT)) as pool:
-        call = Call(total=TOTAL_SECONDS, stall=TOTAL_SECONDS, checks=())
+    with closing(pool_to(address, route)) as pool:
+        call = Call(total=TOTAL_SECONDS, stall=TOTAL_SECONDS)
         try:
             with under_way(call):
                 # its status is all that counts: what else it says is not read
                 reply = pool.urlopen(
                     "POST",
-                    checked.target_of(parts),
+                    address.target,
                     body=parcel.body.encode(),
                     headers=headers,
                     redirect=False,
                     retries=False,
                     preload_content=False,
+                    timeout=_TIMEOUT,
                 )
-        except (HTTPError, OSError) as error:
+        except (HTTPError, OSError, Unreachable) as error:
             return Answer(error=_in_words(error, call))
         reply.close()
         if call.expired:  # what was cut off looks like the end of the headers
@@ -117,10 +113,8 @@ def _in_words(error: Exception, call: Call) -> str:
     if call.expired or isinstance(error, ReadTimeoutError):
         return _late()
     match error:
-        case NewConnectionError():
-            return "the connection was refused"
-        case ConnectTimeoutError():
-            return f"no connection within {CONNECT_SECONDS:.0f} s"
+        case Unreachable():
+            return str(error)
         case SSLError():
             return f"TLS failed: {error}"
         case _:

@@ -25,6 +25,7 @@ from shared.errors import (
 from shared.models import Account, AccountMedia, Job, JobMedia, Media, Post, Profile
 from shared.postiz import Postiz
 from shared.postiz_calls import RemoteMedia
+from shared.route import Route
 from worker import accounts, calling, late, pulses, upload_errors
 from worker.decisions import MAX_ATTEMPTS, backoff
 from worker.runtime import Runtime
@@ -176,7 +177,7 @@ def _bring(runtime: Runtime, one: Upload, beat: Heartbeat) -> None:
         runtime.database,
         runtime.storage,
         one.media_id,
-        allow_private=runtime.settings.allow_private_urls,
+        route=Route.from_settings(runtime.settings),
         on_progress=beat,
     )
     key, mime = _stored(runtime, one)

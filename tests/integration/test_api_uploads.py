@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 from shared import media
 from shared.errors import InvalidRequest, Transient, UnsupportedMedia
 from shared.models import AccountMedia, Job, Media
+from shared.route import Route
 from tests.api import FILES, Api, settings_for
 
 MOV = b"\0\0\0\x20ftypqt  " + b"\0" * 100
@@ -265,7 +266,8 @@ def by_url(api: Api, url: str) -> int:
 
 def fetch(api: Api, media_id: int, *, allow_private: bool = True) -> Media:
     database, storage = api.services.database, api.services.storage
-    media.fetch(database, storage, media_id, allow_private=allow_private)
+    route = Route(allow_private=allow_private)
+    media.fetch(database, storage, media_id, route=route)
     with database.transaction() as session:
         return session.get_one(Media, media_id)
 

@@ -15,9 +15,11 @@ from shared.errors import InvalidRequest, TooLarge, Transient
 from shared.fetching import read_url
 from shared.folder_storage import FolderStorage
 from shared.receiving import Receiver
+from shared.route import Route
 
 MIB = 1024**2
 GIF = b"GIF89a"
+PUBLIC = Route(allow_private=False)
 
 
 class Source(BaseHTTPRequestHandler):
@@ -95,7 +97,7 @@ def source(server: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def fetched(url: str) -> bytes:
-    return b"".join(read_url(url, allow_private=False))
+    return b"".join(read_url(url, PUBLIC))
 
 
 @pytest.mark.parametrize("path", ["a", "hops/4", "to/public.example:{port}/a"])
@@ -131,7 +133,7 @@ def test_the_connection_goes_to_the_address_that_was_checked(
 def test_an_endless_file_is_left_at_its_limit(source: str, tmp_path: Path) -> None:
     with pytest.raises(TooLarge), FolderStorage(tmp_path).receive() as incoming:
         receiver = Receiver(incoming)
-        pieces = read_url(f"http://public.example:{source}/endless", allow_private=False)
+        pieces = read_url(f"http://public.example:{source}/endless", PUBLIC)
         with closing(pieces):  # type: ignore[type-var]
             for piece in pieces:
                 assert len(piece) <= fetching.CHUNK
@@ -142,7 +144,7 @@ def test_an_endless_file_is_left_at_its_limit(source: str, tmp_path: Path) -> No
 
 def test_a_dripping_file_is_given_up(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"http://public.example:{source}/drip"
-    with closing(read_url(url, allow_private=False)) as pieces:  # type: ignore[type-var]
+    with closing(read_url(url, PUBLIC)) as pieces:  # type: ignore[type-var]
         assert len(list(islice(pieces, 3))) == 3  # each as it comes: the lease is kept
     monkeypatch.setattr(fetching, "TOTAL_SECONDS", 0.2)
     with pytest.raises(Transient, match="too slow"):

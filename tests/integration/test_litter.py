@@ -10,6 +10,7 @@ from shared import posts
 from shared.domain.states import PostState
 from shared.models import Submission
 from shared.postiz import Element, Postiz
+from shared.route import Route
 from tests.world import KEY, World
 from worker import litter
 
@@ -40,7 +41,8 @@ def land_late(world: World) -> None:
     """The abandoned request runs in Postiz after all; its window is due for a look."""
     call = abandoned(world)
     element = Element(integration_id="int-mastodon", content="once", settings={})
-    Postiz(base_url=world.api_url, api_key=KEY).stage(call.marker_at, [element])
+    route = Route(allow_private=True)
+    Postiz(base_url=world.api_url, api_key=KEY, route=route).stage(call.marker_at, [element])
     with world.database.transaction() as session:
         session.execute(update(Submission).values(litter_at=call.sent_at))
 

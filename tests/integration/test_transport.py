@@ -19,9 +19,11 @@ from shared.errors import (
 )
 from shared.postiz import KeyAuth, Postiz
 from shared.postiz_calls import Element
+from shared.route import Route
 from shared.transport import IDLE_SECONDS, Broken, NotSent, Transport
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
+OPEN = Route(allow_private=True)
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
 
@@ -91,12 +93,12 @@ def test_a_refused_connection_has_sent_nothing() -> None:
     with server(cut) as gone:
         url = gone.url
     with pytest.raises(NotSent, match="refused"):
-        put(Transport(KeyAuth("k")), url)
+        put(Transport(KeyAuth("k"), route=OPEN), url)
 
 
 def test_a_connection_that_breaks_after_the_request_may_have_done_it() -> None:
     with server(cut) as cutting, pytest.raises(Broken, match="broke"):
-        put(Transport(KeyAuth("k")), cutting.url)
+        put(Transport(KeyAuth("k"), route=OPEN), cutting.url)
 
 
 @pytest.mark.parametrize("serve", [never_answer, trickle])
@@ -105,7 +107,7 @@ def test_the_whole_call_has_a_limit_even_when_bytes_trickle(
 ) -> None:
     started = time.monotonic()
     with server(serve) as slow, pytest.raises(Broken, match="no answer in time"):
-        put(Transport(KeyAuth("k")), slow.url, total=1.0)
+        put(Transport(KeyAuth("k"), route=OPEN), slow.url, total=1.0)
     assert time.monotonic() - started < 6
 
 
@@ -120,9 +122,9 @@ def test_the_last_question_is_asked_when_the_connection_stands_and_before_any_by
 
     with server(record) as recording:
         with pytest.raises(SettingsChanged):
-            put(Transport(KeyAuth("k"), check=forbid), recording.url)
+            put(Transport(KeyAuth("k"), route=OPEN, check=forbid), recording.url)
         with pytest.raises(SettingsChanged):
-            put(Transport(KeyAuth("k")), recording.url, check=forbid)
+            put(Transport(KeyAuth("k"), route=OPEN), recording.url, check=forbid)
         deadline = time.monotonic() + 10
         while len(seen) < 2 and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -134,7 +136,7 @@ def test_a_connection_is_used_again_but_not_when_it_rested(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with server(answer_each) as counting:
-        transport = Transport(KeyAuth("k"))
+        transport = Transport(KeyAuth("k"), route=OPEN)
         for _ in range(3):
             put(transport, counting.url)
         assert counting.connections == 1
@@ -151,14 +153,16 @@ def test_redirects_are_not_followed() -> None:
         )
 
     with server(redirect) as redirecting:
-        reply = Transport(KeyAuth("k")).request("GET", redirecting.url, total=5, stall=5)
+        reply = Transport(KeyAuth("k"), route=OPEN).request(
+            "GET", redirecting.url, total=5, stall=5
+        )
         assert reply.status_code == 307
         assert redirecting.connections == 1
 
 
 def test_the_adapter_calls_a_broken_read_harmless_and_a_broken_write_unknown() -> None:
     with server(cut) as cutting:
-        postiz = Postiz(cutting.url, "key", call_seconds=5)
+        postiz = Postiz(cutting.url, "key", call_seconds=5, route=OPEN)
         with pytest.raises(Transient):
             postiz.integrations()
         with pytest.raises(OutcomeUnknown):
@@ -167,7 +171,7 @@ def test_the_adapter_calls_a_broken_read_harmless_and_a_broken_write_unknown() -
 
 def test_json_of_another_shape_is_no_answer_of_postiz() -> None:
     with server(answer_each) as odd:  # {}
-        postiz = Postiz(odd.url, "key", call_seconds=5)
+        postiz = Postiz(odd.url, "key", call_seconds=5, route=OPEN)
         for read in (postiz.notifications, lambda: postiz.window(NOW, NOW)):
             with pytest.raises(Transient, match="unexpected shape"):
                 read()
@@ -183,7 +187,7 @@ def test_no_error_repeats_a_key_that_the_answer_repeats() -> None:
         connection.sendall(head.encode() + told)
 
     with server(repeat) as repeating:
-        postiz = Postiz(repeating.url, "the-whole-key", call_seconds=5)
+        postiz = Postiz(repeating.url, "the-whole-key", call_seconds=5, route=OPEN)
         with pytest.raises(CredentialsRejected) as caught:
             postiz.integrations()
     assert "the-whole-key" not in str(caught.value)
@@ -195,14 +199,14 @@ def test_a_proxy_that_refuses_the_status_route_does_not_make_postiz_too_old() ->
         connection.sendall(b"HTTP/1.1 403 No\r\nContent-Length: 5\r\n\r\n<html")
 
     with server(refuse) as refusing:
-        postiz = Postiz(refusing.url, "key", call_seconds=5)
+        postiz = Postiz(refusing.url, "key", call_seconds=5, route=OPEN)
         with pytest.raises(WrongBaseUrl):
             postiz.has_status_route()
 
 
 def test_a_plain_server_behind_https_is_told_in_words() -> None:
     with server(answer_each) as plain:
-        postiz = Postiz(plain.url.replace("http:", "https:"), "key", call_seconds=5)
+        postiz = Postiz(plain.url.replace("http:", "https:"), "key", call_seconds=5, route=OPEN)
         with pytest.raises(Transient, match="TLS failed: ") as caught:
             postiz.integrations()
     assert "Max retries" not in str(caught.value)

@@ -383,7 +383,7 @@ def test_a_name_that_leads_elsewhere_at_the_second_look_is_not_connected_to(
     strict.close()
     assert receiver.heard == []
     [row] = rows(runtime.database)
-    assert row.tried[0]["error"] == "rebinding.example is the private address 127.0.0.1"
+    assert "rebinding.example is the private address 127.0.0.1" in row.tried[0]["error"]
     time_passes(runtime.database)
     deliver.deliver(runtime)  # where private addresses are allowed, the same name is
     assert len(receiver.heard) == 1

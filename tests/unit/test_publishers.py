@@ -9,6 +9,7 @@ import pytest
 from shared.errors import SettingsChanged, Transient
 from shared.postiz import Postiz
 from shared.publishers import Publisher, Publishers
+from shared.route import Route
 
 
 class Builder:
@@ -23,7 +24,8 @@ class Builder:
         version = self.versions.get(profile_id, 1)
         self.on_build()
         self.built.append((profile_id, version))
-        return Publisher(profile_id, version, 1, Postiz("http://postiz.invalid", "key"))
+        postiz = Postiz("http://postiz.invalid", "key", route=Route(allow_private=False))
+        return Publisher(profile_id, version, 1, postiz)
 
 
 @pytest.fixture

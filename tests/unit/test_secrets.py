@@ -9,6 +9,7 @@ from shared.errors import PressroomError
 from shared.log import redact
 from shared.postiz import Postiz
 from shared.profiles import Credentials, mask
+from shared.route import Route
 
 KEY = "pz-0123456789abcdef1f3a"
 
@@ -41,5 +42,5 @@ def test_log_lines_lose_the_values_of_secret_names() -> None:
 def test_what_is_printed_of_our_objects_has_no_key() -> None:
     settings = read_settings({"POSTIZ_API_KEY": KEY, "PRESSROOM_SECRET_KEYS": KEY})
     credentials = Credentials(source="profile", api_url="https://p.example", api_key=KEY)
-    postiz = Postiz("https://p.example/public/v1", KEY)
+    postiz = Postiz("https://p.example/public/v1", KEY, route=Route(allow_private=False))
     assert KEY not in f"{settings!r} {credentials!r} {postiz!r}"

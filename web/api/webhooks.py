@@ -7,11 +7,12 @@ from pydantic import BaseModel
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from shared import addresses, outbox, webhooks
+from shared import outbox, route, webhooks
 from shared.db import ROW_LOCK
 from shared.errors import FieldError, InvalidRequest, NotFound
 from shared.media import is_id
 from shared.models import Delivery, Webhook
+from shared.route import Route
 from web.api.keys import check_profiles
 from web.api.resource import PREFIX, problems, resource
 from web.auth import caller, profiles_in_sight
@@ -88,7 +89,8 @@ def _create(session: Session, body: NewWebhook) -> Reply:
 def _check_url(url: str) -> None:
     """Raises `InvalidRequest`; where the name leads is asked again at each delivery."""
     try:
-        addresses.require_allowed(url, allow_private=services().settings.allow_private_urls)
+        address = route.require_address(url)
+        route.require_allowed(address, Route.from_settings(services().settings))
     except InvalidRequest as error:
         error.fields = (FieldError(field="url", message=error.message, code=error.code),)
         raise

@@ -5,6 +5,7 @@ from typing import Generic, TypeVar
 from pydantic import BaseModel
 
 from shared.fields import (
+    AnyUrl,
     Body,
     ExternalId,
     Flag,
@@ -18,6 +19,7 @@ from shared.fields import (
 )
 
 __all__ = [
+    "AnyUrl",
     "Body",
     "ExternalId",
     "Flag",

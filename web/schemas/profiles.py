@@ -5,15 +5,17 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from shared.http_address import parse_postiz_address
 from web.auth import PROFILE_ID
-from web.schemas.common import Body, Name, Url
+from web.schemas.common import AnyUrl, Body, Name
 
 _MASK = "•"
 
 
 def _api_url(value: str) -> str:
     """A bare host is meant as an https address."""
-    value = value.strip()
+    value = value.strip(" ")
+    parse_postiz_address(value)
     return value if "://" in value else f"https://{value}"
 
 
@@ -31,7 +33,7 @@ def _profile_id(value: str) -> str:
     return value
 
 
-ApiUrl = Annotated[Url, AfterValidator(_api_url)]
+ApiUrl = Annotated[AnyUrl, AfterValidator(_api_url)]
 ApiSecret = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_api_key)]
 ProfileId = Annotated[str, AfterValidator(_profile_id)]
 

@@ -4,12 +4,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from web.schemas.common import Body, ExternalId, Url
+from web.schemas.common import AnyUrl, Body, ExternalId
 from web.schemas.jobs import JobView
 
 
 class UploadByUrl(Body):
-    url: Url
+    url: AnyUrl  # of many, each is refused by itself
     external_id: ExternalId | None = None
 
 

@@ -1,0 +1,56 @@
+"""CONNECT: has a proxy open a tunnel, through which TLS then goes to the host itself.
+
+Whatever goes wrong here, no byte of a request has left: these come after TLS.
+"""
+
+import http.client
+import socket
+
+from shared.http_address import bracketed
+
+#: A proxy answers once it has connected to the host, which takes it longer than one way.
+ANSWER_SECONDS = 10.0
+_WHOSE = "the proxy (PRESSROOM_PROXY_URL)"
+
+
+class Unreachable(Exception):
+    """There is no connection, and so certainly nothing was sent. `code`: where it has a kind."""
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def open_tunnel(sock: socket.socket, host: str, port: int, authorization: str | None) -> None:
+    """Raises `Unreachable` unless what is sent on `sock` from now on goes to the host."""
+    target = f"{bracketed(host)}:{port}"
+    lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
+    if authorization:
+        lines.append(f"Proxy-Authorization: {authorization}")
+    patience = sock.gettimeout()
+    sock.settimeout(ANSWER_SECONDS)
+    try:
+        sock.sendall("\r\n".join([*lines, "", ""]).encode("ascii"))
+        status = _status_of_answer(sock)
+    except TimeoutError as error:
+        raise Unreachable(f"{_WHOSE} opened no way to {target} in time") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise Unreachable(
+            f"{_WHOSE} ended the connection to {target}, or speaks no HTTP"
+        ) from error
+    finally:
+        sock.settimeout(patience)
+    if status == 407:
+        raise Unreachable(f"{_WHOSE} wants a user name and a password, or others (407)")
+    if not 200 <= status < 300:
+        raise Unreachable(f"{_WHOSE} opened no way to {target}: it answered {status}")
+
+
+def _status_of_answer(sock: socket.socket) -> int:
+    """Nothing comes after the head of the answer before we have spoken."""
+    answer = http.client.HTTPResponse(sock, method="CONNECT")
+    try:
+        answer.begin()
+        return answer.status
+    finally:
+        answer.close()
