@@ -64,6 +64,7 @@ class Settings(BaseModel):
     unknown_release_seconds: float = Field(90, alias="PRESSROOM_UNKNOWN_RELEASE_SECONDS", ge=0)
     writes_per_second: float = Field(5, alias="PRESSROOM_WRITES_PER_SECOND", gt=0)
     error_final_seconds: float = Field(1800, alias="PRESSROOM_ERROR_FINAL_SECONDS", ge=0)
+    overdue_seconds: float = Field(300, alias="PRESSROOM_OVERDUE_SECONDS", ge=0)
     outcome_unknown_seconds: float = Field(7200, alias="PRESSROOM_OUTCOME_UNKNOWN_SECONDS", ge=0)
     call_timeout_seconds: float = Field(20, alias="PRESSROOM_CALL_TIMEOUT_SECONDS", gt=0)
 

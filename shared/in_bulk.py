@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from shared import late_policy, profiles, second_thoughts
@@ -16,7 +16,7 @@ from shared.db import Database
 from shared.domain.states import PostState
 from shared.errors import NotConfigured, Unavailable
 from shared.late_policy import LatePolicy
-from shared.models import Handover, Post
+from shared.models import Post
 from shared.post_views import Wanted
 
 #: Why a post is not tried again.
@@ -83,7 +83,7 @@ def _wish(session: Session, ids: Sequence[int]) -> None:
 
 
 def retry(database: Database, wanted: Wanted, *, confirmed: bool) -> Changed:
-    """Have what failed until now tried again; without the word, only what was never released.
+    """Have what failed until now tried again; on the word also what may be live, or is overdue.
 
     Posts that are held because they are late are let go. What has no Postiz is left as it is.
     """
@@ -91,8 +91,9 @@ def retry(database: Database, wanted: Wanted, *, confirmed: bool) -> Changed:
     with database.transaction() as session:
         begun = session.scalar(select(func.now()))
     failed = [*wanted.conditions(), Post.state == PostState.FAILED, Post.updated_at <= begun]
-    configured = [*failed, second_thoughts.has_postiz()]
-    free = configured if confirmed else [*configured, ~_may_be_live()]
+    late = [*wanted.conditions(), second_thoughts.overdue()]
+    configured, live = second_thoughts.has_postiz(), second_thoughts.may_be_live()
+    free = [*failed, configured, *([] if confirmed else [~live])]
     held = [
         *wanted.conditions(),
         Post.state == PostState.PENDING,
@@ -101,13 +102,23 @@ def retry(database: Database, wanted: Wanted, *, confirmed: bool) -> Changed:
     ]
     _all(database, changed, held, late_policy.let_go)
     _all(database, changed, free, second_thoughts.again)
-    with database.transaction() as session:
-        for code, which in (
-            (NOT_CONFIGURED, [*failed, ~second_thoughts.has_postiz()]),
-            *([] if confirmed else [(MAY_BE_LIVE, [*configured, _may_be_live()])]),
-        ):
-            changed.refused += _refused(session, code, which)
+    if confirmed:
+        _all(database, changed, [*late, configured], second_thoughts.retract)
+    changed.refused += _refusals(database, [failed, late], confirmed=confirmed)
     return changed
+
+
+def _refusals(
+    database: Database, groups: Sequence[Sequence[ColumnElement[bool]]], *, confirmed: bool
+) -> list[Refused]:
+    configured, live = second_thoughts.has_postiz(), second_thoughts.may_be_live()
+    found: list[Refused] = []
+    with database.transaction() as session:
+        for group in groups:
+            found += _refused(session, NOT_CONFIGURED, [*group, ~configured])
+            if not confirmed:
+                found += _refused(session, MAY_BE_LIVE, [*group, configured, live])
+    return found
 
 
 def _refused(
@@ -118,14 +129,6 @@ def _refused(
         profile_id = session.get_one(Post, post_id).profile_id
         message = _WHY_REFUSED[code].format(id=profile_id)
         yield Refused(code=code, message=message, count=count, post_id=post_id)
-
-
-def _may_be_live() -> ColumnElement[bool]:
-    return exists().where(
-        Handover.post_id == Post.id,
-        Handover.released_at.is_not(None),
-        Handover.buried_at.is_(None),
-    )
 
 
 def _all(

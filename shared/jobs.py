@@ -1,14 +1,15 @@
 """Jobs: one per accepted request. What they have come to is counted from their posts or uploads."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, literal, select, update
 from sqlalchemy.orm import Session
 
-from shared.domain.states import DONE, UPLOAD_DONE, JobState, job_state
+from shared.domain.states import JobState, PostState, count_done, job_state
 from shared.errors import Conflict
 from shared.models import AccountMedia, Job, JobMedia, Post
 
@@ -17,26 +18,40 @@ PUBLISHES = ("publish", "bulk_publish")
 KINDS = (*UPLOADS, *PUBLISHES)
 #: A state to filter by is known only once the posts are counted, so jobs are read in batches.
 _BATCH = 500
+#: Of a job that has something to wait for again.
+REOPENED: Mapping[str, Any] = {
+    "finished_at": None,
+    "timeline_pruned": False,
+    "updated_at": func.now(),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a job has come to. `eta`: see shared/etas.py; None where nobody asked."""
+    """What a job has come to. `eta`: see shared/etas.py; None where nobody asked.
+
+    Of the scheduled posts, `in_doubt` are late or failing and may yet be settled; `overdue` have
+    been so for too long to wait for, and are an error.
+    """
 
     job: Job
     counts: Mapping[str, int]
     touched_at: datetime
+    in_doubt: int = 0
+    overdue: int = 0
     eta: datetime | None = None
 
     @property
     def state(self) -> JobState:
         if not self.counts:
             return JobState(self.job.state)
-        return job_state(self.counts, paused=self.job.paused)
+        return job_state(
+            self.counts, paused=self.job.paused, in_doubt=self.in_doubt, overdue=self.overdue
+        )
 
     @property
     def done(self) -> int:
-        return sum(n for state, n in self.counts.items() if state in DONE or state in UPLOAD_DONE)
+        return count_done(self.counts, in_doubt=self.in_doubt)
 
     @property
     def percentage(self) -> int:
@@ -54,16 +69,20 @@ class Outcome:
 class _Tally:
     counts: dict[str, int] = field(default_factory=dict)
     touched: list[datetime] = field(default_factory=list)
+    in_doubt: int = 0
+    overdue: int = 0
 
 
 def outcomes(session: Session, jobs: Sequence[Job]) -> list[Outcome]:
     """Of each of `jobs`, in their order."""
     tallies: dict[int, _Tally] = defaultdict(_Tally)
     for query in (_post_counts([job.id for job in jobs]), _upload_counts([job.id for job in jobs])):
-        for job_id, state, number, touched_at in session.execute(query):
+        for job_id, state, number, touched_at, in_doubt, overdue in session.execute(query):
             tally = tallies[job_id]
             tally.counts[state] = number
             tally.touched += [touched_at] if touched_at else []
+            tally.in_doubt += in_doubt
+            tally.overdue += overdue
     return [_outcome(job, tallies[job.id]) for job in jobs]
 
 
@@ -76,17 +95,28 @@ def _outcome(job: Job, tally: _Tally) -> Outcome:
         job=job,
         counts=tally.counts,
         touched_at=max([job.updated_at, *tally.touched]),
+        in_doubt=tally.in_doubt,
+        overdue=tally.overdue,
     )
 
 
-def _post_counts(ids: Sequence[int]) -> Select[int, str, int, datetime]:
-    columns = (Post.job_id, Post.state, func.count(), func.max(Post.updated_at))
+def overdue() -> ColumnElement[bool]:
+    """Scheduled posts that went wrong in Postiz, and that their job does not wait for any more."""
+    in_postiz = Post.state == PostState.SCHEDULED
+    return and_(in_postiz, Post.error_code.is_not(None), ~Post.in_doubt)
+
+
+def _post_counts(ids: Sequence[int]) -> Select[int, str, int, datetime, int, int]:
+    in_doubt = func.count().filter(Post.in_doubt)
+    late = func.count().filter(overdue())
+    columns = (Post.job_id, Post.state, func.count(), func.max(Post.updated_at), in_doubt, late)
     return select(*columns).where(Post.job_id.in_(ids)).group_by(Post.job_id, Post.state)
 
 
-def _upload_counts(ids: Sequence[int]) -> Select[int, str, int, datetime | None]:
+def _upload_counts(ids: Sequence[int]) -> Select[int, str, int, datetime | None, int, int]:
     touched = func.max(AccountMedia.uploaded_at)
-    columns = (JobMedia.job_id, AccountMedia.state, func.count(), touched)
+    none = literal(0)
+    columns = (JobMedia.job_id, AccountMedia.state, func.count(), touched, none, none)
     joined = select(*columns).join(AccountMedia, AccountMedia.id == JobMedia.account_media_id)
     return joined.where(JobMedia.job_id.in_(ids)).group_by(JobMedia.job_id, AccountMedia.state)
 
@@ -127,6 +157,15 @@ def _batches(
         if len(batch) < size:
             return
         before = batch[-1].id
+
+
+def reopen(session: Session, post_ids: Collection[int]) -> None:
+    """The jobs of these posts have something to wait for again."""
+    theirs = select(Post.job_id).where(Post.id.in_(post_ids))
+    session.execute(
+        update(Job).where(Job.id.in_(theirs)).values(REOPENED),
+        execution_options={"synchronize_session": False},
+    )
 
 
 def set_paused(session: Session, job: Job, *, paused: bool) -> None:

@@ -291,6 +291,7 @@ class Post(Base):
         Index("ix_posts_submission_id", "submission_id"),
         Index("ix_posts_failed", "account_id", "id", postgresql_where=text("state = 'failed'")),
         Index("ix_posts_take_back", "id", postgresql_where=text("take_back")),
+        Index("ix_posts_in_doubt", "job_id", postgresql_where=text("in_doubt")),
         Index("ix_posts_job_id_state", "job_id", "state"),
         Index("ix_posts_profile_id_id", "profile_id", "id"),
     )
@@ -325,6 +326,7 @@ class Post(Base):
     release_at: Mapped[datetime | None]  # when its draft may be released
     released_at: Mapped[datetime | None]  # when we asked Postiz to
     track_at: Mapped[datetime | None]
+    in_doubt: Mapped[bool] = _flag()  # scheduled, and late or failing: its job waits for it
     release_url: Mapped[str | None]
     published_at: Mapped[datetime | None]
     error_code: Mapped[str | None]
@@ -387,6 +389,7 @@ class Handover(Base):
     state: Mapped[str] = mapped_column(default="staged")
     parked_at: Mapped[datetime | None]  # the date in 2099 that it was given
     released_at: Mapped[datetime | None]  # the one status change, ever: when it was sent
+    word_at: Mapped[datetime | None]  # when a person said that it was not published
     release_status: Mapped[int | None]  # what was answered, None while unknown
     buried_at: Mapped[datetime | None]
     buried_why: Mapped[str | None]

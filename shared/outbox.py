@@ -41,7 +41,11 @@ WITH told AS MATERIALIZED (
                'error', CASE WHEN posts.error_code IS NOT NULL THEN jsonb_build_object(
                    'code', posts.error_code,
                    'message', coalesce(posts.error_message, ''),
-                   'hint', posts.error_hint) END,
+                   'hint', posts.error_hint,
+                   'may_be_live', posts.error_code = 'may_have_been_sent' OR EXISTS (
+                       SELECT FROM handovers
+                       WHERE handovers.post_id = posts.id AND handovers.released_at IS NOT NULL
+                         AND handovers.buried_at IS NULL)) END,
                'postiz_post_id', posts.postiz_post_id,
                'release_url', posts.release_url,
                'external_id', posts.external_id) AS data
@@ -153,6 +157,8 @@ def _job(outcome: Outcome) -> dict[str, Any]:
         "counts": dict(outcome.counts),
         "total": job.total,
         "percentage": outcome.percentage,
+        "in_doubt": outcome.in_doubt,
+        "overdue": outcome.overdue,
         "external_id": job.external_id,
         "created_at": iso(job.created_at),
         "updated_at": iso(outcome.touched_at),

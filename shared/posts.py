@@ -28,6 +28,13 @@ NOT_IN_POSTIZ: Mapping[str, None] = dict.fromkeys(
     ("submission_id", "postiz_post_id", "release_at", "released_at")
 )
 
+#: What holds of a post only while it is in its state.
+SAID_OF_A_STATE: Mapping[str, Any] = {
+    "lease_until": None,
+    "in_doubt": False,
+    **dict.fromkeys(("error_code", "error_message", "error_hint", "error_at")),
+}
+
 
 def move(
     session: Session,
@@ -43,6 +50,9 @@ def move(
     """Move posts from `source` to `target`, write it into their timelines, and have it told to
     webhooks: all or none.
 
+    What was said of a post in its old state (why it waited, what went wrong) is no longer so, and
+    taken off unless `values` say it anew.
+
     Raises `IllegalTransition` where the table forbids it, and `ClaimLost` when any of them is no
     longer in `source`, or no longer under `claim`; the caller's transaction then rolls back.
     """
@@ -52,7 +62,7 @@ def move(
     query = (
         update(Post)
         .where(Post.id.in_(ids), Post.state == source)
-        .values({"state": target, "lease_until": None, "updated_at": func.now(), **(values or {})})
+        .values({"state": target, "updated_at": func.now(), **SAID_OF_A_STATE, **(values or {})})
     )
     if claim is not None:
         query = query.where(Post.claim == claim)

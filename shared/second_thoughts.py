@@ -1,12 +1,12 @@
 """What a person may still change about a post: take it back, or have it tried again."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, ScalarSelect, exists, func, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from shared import late_policy, media_wanted, posts, profiles
+from shared import jobs, late_policy, media_wanted, posts, profiles
+from shared.domain.settling import CANCELLED_LATE, OVERDUE, RELEASING, UNSCHEDULED
 from shared.domain.states import PostState
 from shared.errors import Conflict, NotConfigured
 from shared.models import AccountMedia, Handover, Job, JobMedia, Post, Profile
@@ -15,14 +15,12 @@ from shared.models import AccountMedia, Handover, Job, JobMedia, Post, Profile
 AT_ONCE = (PostState.PENDING,)
 BY_A_WORKER = (PostState.STAGING, PostState.STAGED, PostState.SCHEDULED, PostState.DRAFT)
 CAN_BE_TAKEN_BACK = AT_ONCE + BY_A_WORKER
-_REOPENED: Mapping[str, Any] = {
-    "finished_at": None,
-    "timeline_pruned": False,
-    "updated_at": func.now(),
-}
+#: The codes of posts that Postiz has waiting longer than it should.
+WAITING_TOO_LONG = (OVERDUE, UNSCHEDULED)
 MAY_BE_LIVE = (
-    "It was handed to Postiz and may be on the network. Look at the channel; if it is not there, "
-    'say so: {"confirm_not_published": true}'
+    "It was handed to Postiz and may be on the network, or still be processing there (a video "
+    "takes up to half an hour). Look at the channel; if it is not there, say so: "
+    '{"confirm_not_published": true}'
 )
 
 
@@ -67,12 +65,15 @@ def retry_post(session: Session, post: Post, *, confirmed: bool) -> None:
         late_policy.let_go(session, held)
         session.refresh(post)
         return
-    if post.state != PostState.FAILED:
-        raise Conflict(f"The post is {post.state}: only a failed one can be retried")
+    is_overdue = session.scalar(select(overdue()).where(Post.id == post.id))
+    if post.state != PostState.FAILED and not is_overdue:
+        raise Conflict(
+            f"The post is {post.state}: only one that failed or is overdue can be retried"
+        )
     _require_postiz(session, post)
-    if not confirmed and _released(session, [post.id]):
+    if not confirmed and live_ones(session, [post.id]):
         raise Conflict(MAY_BE_LIVE, code="may_be_live")
-    again(session, [post.id])
+    (retract if is_overdue else again)(session, [post.id])
     session.refresh(post)
 
 
@@ -86,12 +87,47 @@ def has_postiz() -> ColumnElement[bool]:
     return exists().where(Profile.id == Post.profile_id, Profile.account_id.is_not(None))
 
 
-def _released(session: Session, ids: Sequence[int]) -> set[int]:
-    """Of `ids`, what was handed over under an id that we did not see die ourselves."""
-    query = select(Handover.post_id).where(
-        Handover.post_id.in_(ids), Handover.released_at.is_not(None), Handover.buried_at.is_(None)
+def may_be_live() -> ColumnElement[bool]:
+    """Handed over under an id that we did not see die ourselves, or taken back so late."""
+    handed_over = exists().where(
+        Handover.post_id == Post.id,
+        Handover.released_at.is_not(None),
+        Handover.buried_at.is_(None),
     )
-    return set(session.scalars(query))
+    return or_(handed_over, Post.error_code == CANCELLED_LATE)
+
+
+def live_ones(session: Session, ids: Sequence[int]) -> set[int]:
+    """Of `ids`, what may have reached the network."""
+    return set(session.scalars(select(Post.id).where(Post.id.in_(ids), may_be_live())))
+
+
+def overdue() -> ColumnElement[bool]:
+    """Posts that Postiz still has waiting though their time is over."""
+    return and_(Post.state == PostState.SCHEDULED, Post.error_code.in_(WAITING_TOO_LONG))
+
+
+def retract(session: Session, ids: Sequence[int]) -> None:
+    """A person's word that these overdue posts were not published: they are settled like releases
+    of unknown end (parked, deleted, staged anew), if Postiz does not publish them meanwhile."""
+    posts.move(
+        session,
+        ids,
+        PostState.SCHEDULED,
+        PostState.RELEASING,
+        event="retried",
+        detail="on a person's word that it was not published",
+        values={
+            "attempts": 0,
+            "lease_until": func.now(),
+            "track_at": None,
+            "next_at": func.now(),
+            "late_policy": late_policy.after_retry(),
+        },
+    )
+    alive = Handover.post_id.in_(ids), Handover.buried_at.is_(None)
+    session.execute(update(Handover).where(*alive).values(word_at=func.now(), state=RELEASING))
+    jobs.reopen(session, ids)
 
 
 def again(session: Session, ids: Sequence[int]) -> None:
@@ -105,10 +141,6 @@ def again(session: Session, ids: Sequence[int]) -> None:
         "take_back": False,
         "pack_limit": None,
         "late_policy": late_policy.after_retry(),
-        "error_code": None,
-        "error_message": None,
-        "error_hint": None,
-        "error_at": None,
         "account_id": func.coalesce(_account_of_profile(), Post.account_id),
     }
     posts.move(session, ids, PostState.FAILED, PostState.PENDING, event="retried", values=values)
@@ -120,8 +152,7 @@ def again(session: Session, ids: Sequence[int]) -> None:
     for profile_id, account_id in {(row[0], row[1]) for row in rows}:
         wanted = {row[2] for row in rows if row[0] == profile_id}
         media_wanted.want(session, sorted(wanted), profile_id, account_id)
-    reopened = exists().where(Post.id.in_(ids), Post.job_id == Job.id)
-    session.execute(update(Job).where(reopened).values(_REOPENED))
+    jobs.reopen(session, ids)
 
 
 def _account_of_profile() -> ScalarSelect[int | None]:
@@ -143,5 +174,5 @@ def retry_uploads(session: Session, job: Job) -> list[int]:
     ).all()
     if not failed:
         raise Conflict("The job has no failed uploads")
-    session.execute(update(Job).where(Job.id == job.id).values(_REOPENED))
+    session.execute(update(Job).where(Job.id == job.id).values(jobs.REOPENED))
     return list(failed)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-from shared import etas, jobs, post_views
+from shared import etas, jobs, post_views, second_thoughts
 from shared.jobs import Outcome
 from shared.media import sha256_of
 from shared.models import Event, Job, Media, Post
@@ -24,6 +24,8 @@ def job_view(outcome: Outcome) -> JobView:
         counts=dict(outcome.counts),
         total=job.total,
         percentage=outcome.percentage,
+        in_doubt=outcome.in_doubt,
+        overdue=outcome.overdue,
         eta=outcome.eta,
         external_id=job.external_id,
         created_at=job.created_at,
@@ -65,10 +67,11 @@ def media_view(media: Media, *, duplicate: bool) -> MediaView:
 
 def post_list(session: Session, posts: Sequence[Post]) -> list[PostView]:
     timelines = post_views.timelines(session, posts)
-    return [_post_view(post, timelines[post.id]) for post in posts]
+    live = second_thoughts.live_ones(session, [post.id for post in posts if post.error_code])
+    return [_post_view(post, timelines[post.id], may_be_live=post.id in live) for post in posts]
 
 
-def _post_view(post: Post, timeline: Sequence[Event]) -> PostView:
+def _post_view(post: Post, timeline: Sequence[Event], *, may_be_live: bool) -> PostView:
     return PostView(
         id=str(post.id),
         job_id=str(post.job_id),
@@ -83,7 +86,7 @@ def _post_view(post: Post, timeline: Sequence[Event]) -> PostView:
         publish_at=post.publish_at,
         state=post.state,
         attempts=post.attempts,
-        error=_error(post),
+        error=_error(post, may_be_live=may_be_live),
         postiz_post_id=post.postiz_post_id,
         release_url=post.release_url,
         external_id=post.external_id,
@@ -93,7 +96,12 @@ def _post_view(post: Post, timeline: Sequence[Event]) -> PostView:
     )
 
 
-def _error(post: Post) -> PostError | None:
+def _error(post: Post, *, may_be_live: bool) -> PostError | None:
     if post.error_code is None:
         return None
-    return PostError(code=post.error_code, message=post.error_message or "", hint=post.error_hint)
+    return PostError(
+        code=post.error_code,
+        message=post.error_message or "",
+        hint=post.error_hint,
+        may_be_live=may_be_live,
+    )

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from shared import posts
 from shared.domain.settling import (
+    CANCELLED_LATE,
     DELETING,
     Cancelled,
     Delete,
@@ -20,11 +21,16 @@ from shared.domain.tries import DELETES
 from shared.errors import ClaimLost, PressroomError
 from shared.models import Handover, Post
 from shared.postiz import RemotePost
-from worker import deleting, look
+from worker import deleting, look, pace
 from worker.runtime import Runtime
-from worker.track import VANISHED
+from worker.track import WORDS
 
 TURN = 1.0
+_LATE = {
+    "error_code": CANCELLED_LATE,
+    "error_message": "It was deleted in Postiz after its time: it may have been sent before.",
+    "error_hint": "Look at the channel, and take it down there if need be.",
+}
 
 
 def cancel(runtime: Runtime, account_id: int) -> None:
@@ -60,22 +66,25 @@ def _nothing_there(session: Session, account_id: int) -> None:
 def _apply(
     runtime: Runtime, one: look.Subject, remote: RemotePost | None, turn: deleting.Turn
 ) -> None:
-    date = remote.publish_at if remote else one.publish_at
+    due_at = look.due_at(one, remote)
+    with runtime.database.transaction() as session:
+        late = pace.clock(session) - due_at  # by the clock that calls posts overdue
     step = cancel_step(
         remote.state if remote else None,
         released=one.was_released,
         deleting=one.handover_state == DELETING,
-        left=date - datetime.now(UTC) - look.clock_error(runtime, one),
+        left=due_at - datetime.now(UTC) - look.clock_error(runtime, one),
+        overdue=late >= timedelta(seconds=runtime.settings.overdue_seconds),
     )
     match step:
         case Cancelled():
             _cancelled(runtime, one)
-        case Delete():
-            _delete(runtime, one, turn)
+        case Delete(may_be_live=may_be_live):
+            _delete(runtime, one, turn, may_be_live=may_be_live)
         case TooLate():
             _too_late(runtime, one)
         case Failed(code=code):
-            reason = VANISHED[code]
+            reason = WORDS[code]
             with runtime.database.transaction() as session:
                 posts.fail(
                     session,
@@ -89,6 +98,8 @@ def _apply(
 
 
 def _cancelled(runtime: Runtime, one: look.Subject) -> None:
+    """What was deleted after its time keeps saying so."""
+    late = one.error_code == CANCELLED_LATE
     with runtime.database.transaction() as session:
         posts.bury(session, [one.post_id], "cancelled")
         posts.move(
@@ -97,7 +108,9 @@ def _cancelled(runtime: Runtime, one: look.Subject) -> None:
             PostState.CANCELLING,
             PostState.CANCELLED,
             event="cancelled",
+            detail=_LATE["error_message"] if late else None,
             claim=one.claim,
+            values=_LATE if late else {},
         )
 
 
@@ -115,19 +128,25 @@ def _too_late(runtime: Runtime, one: look.Subject) -> None:
         )
 
 
-def _delete(runtime: Runtime, one: look.Subject, turn: deleting.Turn) -> None:
+def _delete(runtime: Runtime, one: look.Subject, turn: deleting.Turn, *, may_be_live: bool) -> None:
     """Send the delete, noted before; the next look says whether it is gone."""
     if one.handover_state == DELETING and DELETES.pause(one.tries) is None:
         with runtime.database.transaction() as session:
             _give_up(session, one, "it is still there after each delete")
         return
+
+    def note(session: Session) -> None:
+        deleting.note_try(session, one.handover_id)
+        if may_be_live:
+            session.execute(update(Post).where(Post.id == one.post_id).values(_LATE))
+
     made = False
     try:
         if not turn.is_over:
             made = deleting.delete(
                 runtime,
                 look.target(one),
-                note=lambda session: deleting.note_try(session, one.handover_id),
+                note=note,
             )
     except PressroomError as error:
         _not_deleted(runtime, one, turn, error)

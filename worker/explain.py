@@ -1,48 +1,78 @@
-"""Explain: say on a post why it waits, where nobody else would."""
+"""Explain: say on a post why it waits, where nobody else would; and no longer once it is not so."""
+
+from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, exists, func, not_, select, update
 from sqlalchemy.orm import Session
 
+from shared import jobs, posts
+from shared.domain.reasons import Reason
+from shared.domain.settling import FOLLOW_OVERDUE
 from shared.domain.states import PostState
 from shared.models import Post, Profile
+from worker import track
 from worker.eligible import elsewhere
 
 #: The next round goes on.
 AT_ONCE = 1000
+OTHER_ACCOUNT = Reason(
+    code="other_account",
+    message="Its integration belongs to another Postiz organization than the profile's key.",
+    hint="Save a key of its organization, or cancel it and publish it to another integration.",
+)
+CANNOT_BE_FOLLOWED = Reason(
+    code=track.CANNOT_BE_FOLLOWED,
+    message="The profile has another Postiz account now, so this post cannot be looked at.",
+    hint="Look at the channel, or save a key of its organization again.",
+)
 
 
 def pending(session: Session, account_id: int) -> None:
     """Posts that the account's keys cannot send, told when there is nothing else to stage."""
-    _say(
-        session,
-        (Post.account_id == account_id, Post.state == PostState.PENDING, elsewhere()),
-        code="other_account",
-        message="Its integration belongs to another Postiz organization than the profile's key.",
-        hint="Save a key of its organization, or cancel it and publish it to another integration.",
-    )
+    waiting = Post.account_id == account_id, Post.state == PostState.PENDING
+    _say(session, OTHER_ACCOUNT, *waiting, Post.error_code.is_(None), elsewhere())
+    _say(session, None, *waiting, Post.error_code == OTHER_ACCOUNT.code, not_(elsewhere()))
 
 
 def scheduled(session: Session) -> None:
-    """Posts that nobody looks at any more, for their profile has gone to another account."""
-    reachable = exists().where(Profile.id == Post.profile_id, Profile.account_id == Post.account_id)
+    """Posts that nobody looks at any more, for their profile has gone to another account.
+
+    Their jobs wait for them no longer, and have that error.
+    """
     long_due = func.now() - func.make_interval(0, 0, 0, 0, 0, 5)
-    _say(
+    unsaid = Post.error_code.is_distinct_from(CANNOT_BE_FOLLOWED.code)
+    jobs.reopen(session, _say(session, CANNOT_BE_FOLLOWED, *_out_of_sight(long_due), unsaid))
+
+
+def give_up_scheduled(session: Session) -> None:
+    """What could not be looked at for so long is left to a person."""
+    query = select(Post.id).where(*_out_of_sight(func.now() - FOLLOW_OVERDUE)).limit(AT_ONCE)
+    posts.fail(
         session,
-        (Post.state == PostState.SCHEDULED, Post.track_at < long_due, not_(reachable)),
-        code="cannot_be_followed",
-        message="The profile has another Postiz account now, so this post cannot be looked at.",
-        hint="Look at the channel, or save a key of its organization again.",
+        session.scalars(query.with_for_update(of=Post, key_share=True, skip_locked=True)).all(),
+        PostState.SCHEDULED,
+        code="outcome_unknown",
+        message=CANNOT_BE_FOLLOWED.message,
+        hint=track.UNKNOWN,
     )
 
 
-def _say(
-    session: Session, which: tuple[ColumnElement[bool], ...], *, code: str, message: str, hint: str
-) -> None:
-    unsaid = select(Post.id).where(*which, Post.error_code.is_(None))
-    free = unsaid.limit(AT_ONCE).with_for_update(of=Post, key_share=True, skip_locked=True)
-    session.execute(
-        update(Post)
-        .where(Post.id.in_(free))
-        .values(error_code=code, error_message=message, error_hint=hint),
-        execution_options={"synchronize_session": False},
-    )
+def _out_of_sight(due_before: ColumnElement[datetime]) -> tuple[ColumnElement[bool], ...]:
+    reachable = exists().where(Profile.id == Post.profile_id, Profile.account_id == Post.account_id)
+    return Post.state == PostState.SCHEDULED, Post.track_at < due_before, not_(reachable)
+
+
+def _say(session: Session, reason: Reason | None, *which: ColumnElement[bool]) -> Sequence[int]:
+    """Why these posts wait, or None for nothing any more; the ids of some of them."""
+    some = select(Post.id).where(*which).limit(AT_ONCE)
+    free = some.with_for_update(of=Post, key_share=True, skip_locked=True)
+    said = {
+        "error_code": reason and reason.code,
+        "error_message": reason and reason.message,
+        "error_hint": reason and reason.hint,
+        "in_doubt": False,
+    }
+    changed = update(Post).where(Post.id.in_(free)).values(said).returning(Post.id)
+    unsynchronized = {"synchronize_session": False}
+    return session.scalars(changed, execution_options=unsynchronized).all()

@@ -50,6 +50,8 @@ class Subject:
     attempts: int
     error_at: datetime | None
     error_code: str | None
+    in_doubt: bool
+    word_at: datetime | None  # when a person said that it was not published
     state: PostState
 
 
@@ -104,6 +106,8 @@ def _subjects(session: Session, ids: Sequence[int], token: int, lease_column: st
             attempts=post.attempts,
             error_at=post.error_at,
             error_code=post.error_code,
+            in_doubt=post.in_doubt,
+            word_at=handover.word_at,
             state=PostState(post.state),
         )
         for post, handover, profile in rows
@@ -183,6 +187,12 @@ def _by_window(
     for one in subjects:
         groups[one.profile_id, one.version, one.markers].append(one)
     return groups
+
+
+def due_at(one: Subject, remote: RemotePost | None) -> datetime:
+    """By Postiz's date, which somebody may have moved; a staged draft's lies before its release."""
+    date = remote.publish_at if remote else one.publish_at
+    return max(date, one.released_at) if one.was_released else date
 
 
 def target(one: Subject) -> Target:

@@ -29,15 +29,15 @@ from shared.domain.tries import DELETES
 from shared.errors import ClaimLost, PressroomError
 from shared.models import Account, Post, Profile
 from shared.postiz import RemotePost
-from worker import deleting, look, pace, park
+from worker import accounts, deleting, look, pace, park
 from worker.decisions import MAX_ATTEMPTS
 from worker.runtime import Runtime
+from worker.track import UNKNOWN
 from worker.track import apply as apply_tracking
 
 TURN = 1.0
 #: Posts that a round gives up at most; the next one goes on.
 AT_ONCE = 500
-UNKNOWN = "It may have been published. Look at the channel, and retry it only if it was not."
 
 
 def settle(runtime: Runtime, account_id: int) -> None:
@@ -87,7 +87,8 @@ def _step(
         remote.state if remote else None,
         handover=one.handover_state,
         in_2099=remote is not None and park.is_far(remote.publish_at),
-        age=now - one.released_at,
+        age=now - (one.word_at or one.released_at),
+        on_word=one.word_at is not None,
         unknown_after=timedelta(seconds=runtime.settings.unknown_release_seconds),
         give_up_after=timedelta(seconds=runtime.settings.outcome_unknown_seconds),
     )
@@ -102,18 +103,23 @@ def _write(session: Session, one: look.Subject, step: SettleStep, now: datetime)
         case Bury():
             _bury(session, one, "gone after our delete", discard=True)
         case GiveUp():
-            posts.fail(
-                session,
-                [one.post_id],
-                PostState.RELEASING,
-                code="outcome_unknown",
-                message="Postiz never said what became of the release.",
-                hint=UNKNOWN,
-                claim=one.claim,
-                track_at=now + timedelta(minutes=1),
-            )
+            _leave_to_a_person(session, one, "Postiz never said what became of the release.")
         case Park() | Delete():
             pass  # parked all together by one call, deleted one by one: outside of this transaction
+
+
+def _leave_to_a_person(session: Session, one: look.Subject, words: str) -> None:
+    """It may be live, and is followed for a while."""
+    posts.fail(
+        session,
+        [one.post_id],
+        PostState.RELEASING,
+        code="outcome_unknown",
+        message=words,
+        hint=UNKNOWN,
+        claim=one.claim,
+        track_at=accounts.now_plus(60),
+    )
 
 
 def _handed_over(session: Session, one: look.Subject, now: datetime) -> None:
@@ -179,8 +185,11 @@ def _leave_in_2099(session: Session, one: look.Subject, words: str) -> None:
     """It was seen there as a draft, so it is not published; its id is dead, and left to litter.
 
     It is not staged anew by itself: a person who finds the draft might publish it by hand. A retry
-    needs no word that it is not live.
+    needs no word that it is not live, unless it was only on somebody's word that it was parked.
     """
+    if one.word_at is not None:
+        _leave_to_a_person(session, one, f"Postiz does not delete it ({words}).")
+        return
     posts.bury(session, [one.post_id], "parked, and not to be deleted", discard=True)
     posts.fail(
         session,

@@ -19,7 +19,7 @@ from shared.domain.states import PostState
 from shared.models import Account, Handover, Post, Submission
 from shared.postiz import RemotePost
 from worker.park import is_far
-from worker.reconcile import UNKNOWN
+from worker.track import UNKNOWN
 
 #: The steps by which a post comes to be held by Postiz.
 WAY = (

@@ -96,7 +96,6 @@ def _write_down(session: Session, account: Account, rows: list[Chosen], lease: f
         "lease_until": func.now() + timedelta(seconds=lease),
         "attempts": Post.attempts + 1,
         "submission_id": submission.id,
-        **dict.fromkeys(("error_code", "error_message", "error_hint")),
     }
     to = PostState.STAGING
     posts.move(session, ids, PostState.PENDING, to, event="staging", values=values)

@@ -112,6 +112,7 @@ def _waiting_uploads(_: Runtime, session: Session) -> Sequence[int]:
 def _finish_jobs(_: Runtime, session: Session) -> None:
     """Note the end of jobs that have nothing more to wait for."""
     open_posts = exists().where(Post.job_id == Job.id, Post.state.in_(OPEN))
+    in_doubt = exists().where(Post.job_id == Job.id, Post.in_doubt)
     open_media = exists().where(
         JobMedia.job_id == Job.id,
         AccountMedia.id == JobMedia.account_media_id,
@@ -119,7 +120,7 @@ def _finish_jobs(_: Runtime, session: Session) -> None:
     )
     unfinished = session.scalars(
         select(Job)
-        .where(Job.finished_at.is_(None), ~open_posts, ~open_media)
+        .where(Job.finished_at.is_(None), ~open_posts, ~in_doubt, ~open_media)
         .order_by(Job.id)
         .limit(JOBS_AT_ONCE)
         .with_for_update(key_share=True, skip_locked=True)
@@ -137,6 +138,7 @@ RESCUES: Mapping[str, Step[object]] = {
     "follow_accounts": lambda _, session: posts.follow_accounts(session),
     "take_back": lambda _, session: in_bulk.tidy(session),
     "explain_scheduled": lambda _, session: explain.scheduled(session),
+    "give_up_scheduled": lambda _, session: explain.give_up_scheduled(session),
     "give_up_unreachable": lambda runtime, session: reconcile.give_up_unreachable(
         session, runtime.settings.outcome_unknown_seconds
     ),

@@ -6,9 +6,21 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, update
 from sqlalchemy.orm import Session
 
-from shared import failpoints, posts
+from shared import failpoints, jobs, posts
 from shared.domain.reasons import Notice, Reason, find_reason
-from shared.domain.settling import PUBLISHED, Errored, Failed, LookAgain, Published, track_step
+from shared.domain.settling import (
+    OVERDUE,
+    PUBLISHED,
+    UNSCHEDULED,
+    Errored,
+    Failed,
+    LookAgain,
+    Overdue,
+    Patience,
+    Published,
+    TrackStep,
+    track_step,
+)
 from shared.domain.states import PostState
 from shared.errors import ClaimLost, PressroomError
 from shared.models import Handover, Post
@@ -21,18 +33,35 @@ TURN = 1.0
 TRACKED = (PostState.SCHEDULED, PostState.FAILED)
 FOLLOW_FAILED = timedelta(hours=24)
 FAILED_PAUSE = timedelta(minutes=10)
-#: A post that is still queued so long after its time is shown as such, and never released again.
-OVERDUE = timedelta(minutes=5)
-VANISHED = {
+#: The code of a post that no key can be looked at with (worker/explain.py).
+CANNOT_BE_FOLLOWED = "cannot_be_followed"
+UNKNOWN = "It may have been published. Look at the channel, and retry it only if it was not."
+#: What is said of a post without asking Postiz for its words.
+WORDS = {
     "removed_in_postiz": Reason(
         code="removed_in_postiz",
-        message="The post is no longer in Postiz, and Pressroom did not delete it.",
+        message="Postiz does not list the post any more, and Pressroom did not delete it: somebody "
+        "did there, or its channel is disconnected.",
         hint="Ask who deleted it there; look at the channel before you retry it.",
     ),
-    "unscheduled_in_postiz": Reason(
-        code="unscheduled_in_postiz",
+    UNSCHEDULED: Reason(
+        code=UNSCHEDULED,
         message="Somebody turned the post back into a draft in Postiz.",
         hint="Schedule it in Postiz, or retry it here.",
+    ),
+    OVERDUE: Reason(
+        code=OVERDUE,
+        message="Its time is over, and Postiz still has it in its queue: it may still be "
+        "processing (a video takes up to half an hour), it may have been sent, or Postiz has lost "
+        "it.",
+        hint="Look at the channel, and at Postiz's workers. Where it is not published: retry it "
+        'with {"confirm_not_published": true}, or cancel it.',
+    ),
+    "outcome_unknown": Reason(
+        code="outcome_unknown",
+        message="Postiz had it in its queue for three days after its time, and never said what "
+        "became of it.",
+        hint=UNKNOWN,
     ),
 }
 
@@ -48,7 +77,6 @@ def track(runtime: Runtime, account_id: int) -> None:
 
 def apply(runtime: Runtime, one: look.Subject, remote: RemotePost | None) -> None:
     """Write down what was seen of a scheduled post."""
-    settings = runtime.settings
     with runtime.database.transaction() as session:
         now = pace.clock(session)
     if one.state is PostState.FAILED:
@@ -57,10 +85,9 @@ def apply(runtime: Runtime, one: look.Subject, remote: RemotePost | None) -> Non
     step = track_step(
         remote.state if remote else None,
         now=now,
-        due_at=max(one.publish_at, one.released_at),
+        due_at=look.due_at(one, remote),
         error_at=one.error_at,
-        error_final=timedelta(seconds=settings.error_final_seconds),
-        give_up_after=timedelta(seconds=settings.outcome_unknown_seconds),
+        patience=_patience(runtime),
     )
     reason = _reason(runtime, one, step)
     failpoints.hit("track.before_commit")
@@ -72,13 +99,20 @@ def apply(runtime: Runtime, one: look.Subject, remote: RemotePost | None) -> Non
     failpoints.hit("track.after_commit")
 
 
-def _reason(
-    runtime: Runtime, one: look.Subject, step: Published | Failed | Errored | LookAgain
-) -> Reason | None:
+def _patience(runtime: Runtime) -> Patience:
+    settings = runtime.settings
+    return Patience(
+        overdue=timedelta(seconds=settings.overdue_seconds),
+        error_final=timedelta(seconds=settings.error_final_seconds),
+        give_up=timedelta(seconds=settings.outcome_unknown_seconds),
+    )
+
+
+def _reason(runtime: Runtime, one: look.Subject, step: TrackStep) -> Reason | None:
     """Postiz's words, where it said ERROR; read once at first sight and once at the end."""
     match step:
-        case Failed(code=code) if code in VANISHED:
-            return VANISHED[code]
+        case Failed(code=code) | Overdue(code=code) if code in WORDS:
+            return WORDS[code]
         case Failed() | Errored():
             pass
         case _:
@@ -107,7 +141,7 @@ def _write(
     session: Session,
     one: look.Subject,
     remote: RemotePost | None,
-    step: Published | Failed | Errored | LookAgain,
+    step: TrackStep,
     reason: Reason | None,
 ) -> None:
     match step:
@@ -126,29 +160,45 @@ def _write(
                 track_at=accounts.now_plus(FAILED_PAUSE.total_seconds()),
             )
         case Errored(after=pause):
-            _errored(session, one, pause, reason)
+            first = one.error_at is None
+            _doubt(session, one, pause, reason, event="error_in_postiz" if first else None)
+        case Overdue(code=code, after=pause, final=final):
+            event = None if one.error_code == code else code
+            _doubt(session, one, pause, reason, event=event, final=final)
         case LookAgain(after=pause):
-            values: dict[str, object] = {"track_at": func.now() + pause}
-            if one.error_code is None and _late(session, one) >= OVERDUE:
-                values |= _overdue(session, one)
-            _again(session, one, values)
+            told = one.in_doubt or one.error_code in (OVERDUE, UNSCHEDULED, CANNOT_BE_FOLLOWED)
+            sound = posts.SAID_OF_A_STATE if told else {}
+            _again(session, one, {**sound, "track_at": func.now() + pause})
     if remote is not None and remote.publish_at != one.markers[0]:
         moved = update(Handover).where(Handover.id == one.handover_id)
         session.execute(moved.values(marker_at=remote.publish_at))
 
 
-def _late(session: Session, one: look.Subject) -> timedelta:
-    return pace.clock(session) - max(one.publish_at, one.released_at)
-
-
-def _overdue(session: Session, one: look.Subject) -> dict[str, object]:
-    """Still queued in Postiz: it may have been published, or may be yet."""
-    posts.add_events(session, [one.post_id], "overdue_in_postiz")
-    return {
-        "error_code": "overdue_in_postiz",
-        "error_message": "Postiz has it in its queue, but its time is over.",
-        "error_hint": "Look at the channel, and at Postiz's workers; it is never sent again.",
-    }
+def _doubt(
+    session: Session,
+    one: look.Subject,
+    pause: timedelta,
+    reason: Reason | None,
+    *,
+    event: str | None,
+    final: bool = False,
+) -> None:
+    """It may yet be published: its job waits for it, unless that is `final`. Told by `event`."""
+    values: dict[str, object] = {"track_at": func.now() + pause, "in_doubt": not final}
+    if reason is not None:
+        values |= {
+            "error_code": reason.code,
+            "error_message": reason.message,
+            "error_hint": reason.hint,
+        }
+    if event == "error_in_postiz":
+        values["error_at"] = func.now()
+    if event is not None or one.in_doubt == final:
+        values["updated_at"] = func.now()
+    _again(session, one, values)
+    if event is not None:
+        posts.add_events(session, [one.post_id], event, reason.message if reason else None)
+        jobs.reopen(session, [one.post_id])
 
 
 def _follow_failed(
@@ -175,29 +225,8 @@ def _published(session: Session, one: look.Subject, url: str | None) -> None:
         event="published",
         detail=url,
         claim=one.claim,
-        values={
-            "release_url": url,
-            "track_at": None,
-            "published_at": func.now(),
-            "error_code": None,
-            "error_message": None,
-            "error_hint": None,
-        },
+        values={"release_url": url, "track_at": None, "published_at": func.now()},
     )
-
-
-def _errored(session: Session, one: look.Subject, pause: timedelta, reason: Reason | None) -> None:
-    """Shown at once; final only after a quiet time, for Postiz tries some failures again."""
-    values: dict[str, object] = {"track_at": func.now() + pause}
-    if reason is not None:
-        values |= {
-            "error_at": func.now(),
-            "error_code": reason.code,
-            "error_message": reason.message,
-            "error_hint": reason.hint,
-        }
-        posts.add_events(session, [one.post_id], "error_in_postiz", reason.message)
-    _again(session, one, values)
 
 
 def _again(session: Session, one: look.Subject, values: dict[str, object]) -> None:

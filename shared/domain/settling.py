@@ -24,7 +24,12 @@ class Park:
 
 @dataclass(frozen=True, kw_only=True)
 class Delete:
-    """It stands parked as a draft: nothing can publish it any more, and it may go."""
+    """It may go: it stands parked, and nothing can publish it any more; or a person wants it gone.
+
+    `may_be_live`: its time was over, so it may have been sent before.
+    """
+
+    may_be_live: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,12 +74,17 @@ def settle_step(
     age: timedelta,
     unknown_after: timedelta,
     give_up_after: timedelta,
+    on_word: bool = False,
 ) -> SettleStep:
     """Of a release that is `age` old; `state` is None where Postiz does not list the post.
 
     Absence proves nothing by itself: a moved date or a disconnected channel look the same. After
     the post was seen parked as a draft it does not have to: nothing but a person can publish it.
+
+    `on_word`: a person has said, `age` ago, that what Postiz has waiting was not published.
     """
+    if on_word and state in (QUEUE, DRAFT):
+        return _retract_step(state, in_2099=in_2099, quiet=age >= unknown_after)
     match state:
         case "DRAFT" if in_2099:
             return Delete()
@@ -86,9 +96,54 @@ def settle_step(
             return HandedOver()
         case "DRAFT" if age >= unknown_after:
             return Park()
-    if age >= give_up_after:
-        return GiveUp()
-    return LookAgain(after=timedelta(seconds=1) if age < unknown_after else unknown_after / 6)
+    pause = timedelta(seconds=1) if age < unknown_after else unknown_after / 6
+    return GiveUp() if age >= give_up_after else LookAgain(after=pause)
+
+
+def _retract_step(state: str, *, in_2099: bool, quiet: bool) -> Park | Delete | LookAgain:
+    """Parked whatever it is, so that no workflow that starts from now on sends it; one that is at
+    work already has a while to show itself, and only then what still waits is deleted."""
+    if not in_2099:
+        return Park()
+    return Delete() if quiet or state == DRAFT else LookAgain(after=SECOND)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overdue:
+    """Its time is over, and Postiz has it waiting: it may have been sent, or may be yet.
+
+    `final`: for so long that its job waits for it no more.
+    """
+
+    code: str
+    final: bool
+    after: timedelta
+
+
+TrackStep = Published | Failed | Errored | Overdue | LookAgain
+OVERDUE, UNSCHEDULED = "overdue_in_postiz", "unscheduled_in_postiz"
+#: The code of a cancelled post that was deleted in Postiz after its time.
+CANCELLED_LATE = "may_have_been_sent"
+SECOND, MINUTE, HOUR, DAY = (
+    timedelta(seconds=1),
+    timedelta(minutes=1),
+    timedelta(hours=1),
+    timedelta(days=1),
+)
+#: Postiz's own rescue of late posts goes back two days: what it has not sent by then it never does.
+FOLLOW_OVERDUE = 3 * DAY
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long a post may be late, or in error, before it is called so, and before that is final.
+
+    `give_up`: on one that somebody has made a draft again.
+    """
+
+    overdue: timedelta
+    error_final: timedelta
+    give_up: timedelta
 
 
 def track_step(
@@ -97,31 +152,54 @@ def track_step(
     now: datetime,
     due_at: datetime,
     error_at: datetime | None,
-    error_final: timedelta,
-    give_up_after: timedelta,
-) -> Published | Failed | Errored | LookAgain:
-    """Of a post that Postiz has and that was due at `due_at`."""
-    pause = pause_until_next_look(now - due_at)
+    patience: Patience,
+) -> TrackStep:
+    """Of a post that Postiz has and that was due at `due_at`; `error_at`: of the first ERROR.
+
+    Whatever Postiz goes on to show, there is an end to looking.
+    """
+    late = now - due_at
     match state:
         case "PUBLISHED":
             return Published()
         case "ERROR":
-            if error_at is not None and now - error_at >= error_final:
-                return Failed(code="failed_in_postiz")
-            return Errored(after=min(pause, max(error_final / 4, timedelta(seconds=1))))
+            return _errored(timedelta(0) if error_at is None else now - error_at, patience)
         case None:
             return Failed(code="removed_in_postiz")
-        case "DRAFT" if now - due_at >= give_up_after:
-            return Failed(code="unscheduled_in_postiz")
-        case _:
-            return LookAgain(after=max(pause, due_at - now + timedelta(seconds=1)))
+        case "DRAFT" if late >= patience.give_up:
+            return Failed(code=UNSCHEDULED)
+        case _ if late >= FOLLOW_OVERDUE:
+            return Failed(code="outcome_unknown")
+        case waiting:
+            return _overdue_or_not(waiting, late, patience)
 
 
-def pause_until_next_look(late: timedelta) -> timedelta:
-    """A second for the first ten, five for a minute, then a minute."""
-    if late < timedelta(seconds=10):
-        return timedelta(seconds=1)
-    return timedelta(seconds=5) if late < timedelta(minutes=1) else timedelta(minutes=1)
+def _overdue_or_not(state: str, late: timedelta, patience: Patience) -> Overdue | LookAgain:
+    pause = pause_until_next_look(late, patience.overdue, patience.error_final)
+    if late < patience.overdue:
+        return LookAgain(after=pause)
+    code = UNSCHEDULED if state == DRAFT else OVERDUE
+    return Overdue(code=code, final=late >= patience.error_final, after=pause)
+
+
+def _errored(quiet: timedelta, patience: Patience) -> Failed | Errored:
+    """Looked at again after as long as it has been so: a dozen times, and once when it is final."""
+    left = patience.error_final - quiet
+    if quiet and left <= timedelta(0):
+        return Failed(code="failed_in_postiz")
+    return Errored(after=min(max(quiet, SECOND), max(left, SECOND)))
+
+
+def pause_until_next_look(late: timedelta, *marks: timedelta) -> timedelta:
+    """A second for the first ten, five for a minute, then a minute, then a tenth of what is past,
+    up to an hour; and none beyond a moment at which something else is to be said of it."""
+    if late < timedelta(0):
+        return min(SECOND - late, DAY)  # somebody may have moved it: see it at least once a day
+    if late < 10 * SECOND:
+        pause = SECOND
+    else:
+        pause = 5 * SECOND if late < MINUTE else min(max(late / 10, MINUTE), HOUR)
+    return min([pause, *(mark - late for mark in marks if mark > late)])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,12 +217,18 @@ CANCEL_AHEAD = timedelta(minutes=2)
 
 
 def cancel_step(
-    state: str | None, *, released: bool, deleting: bool, left: timedelta
+    state: str | None,
+    *,
+    released: bool,
+    deleting: bool,
+    left: timedelta,
+    overdue: bool,
 ) -> Cancelled | Delete | TooLate | Failed:
     """Of a post that is to be taken back; `left`: until its date, by Postiz's own clock.
 
     `deleting`: our delete was sent. What was never released cannot publish, so for that a delete
-    needs no time, and its absence is as good.
+    needs no time, and its absence is as good. What is overdue, or failed, is deleted too, though it
+    may have been sent.
     """
     match state:
         case None:
@@ -153,5 +237,9 @@ def cancel_step(
             return Delete()
         case "QUEUE" | "DRAFT" if left >= CANCEL_AHEAD:
             return Delete()
+        case "QUEUE" | "DRAFT" if overdue:
+            return Delete(may_be_live=True)
+        case "ERROR":
+            return Delete(may_be_live=True)
         case _:
             return TooLate()

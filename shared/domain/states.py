@@ -28,7 +28,8 @@ TRANSITIONS: Mapping[PostState, frozenset[PostState]] = {
     S.STAGED: frozenset({S.RELEASING, S.PENDING, S.CANCELLING, S.FAILED}),
     # back to staged: the status change certainly never left; to pending: parked and deleted
     S.RELEASING: frozenset({S.SCHEDULED, S.STAGED, S.PENDING, S.FAILED}),
-    S.SCHEDULED: frozenset({S.PUBLISHED, S.FAILED, S.CANCELLING}),
+    # to releasing: overdue, and on a person's word, so that it is parked, deleted and staged anew
+    S.SCHEDULED: frozenset({S.PUBLISHED, S.FAILED, S.CANCELLING, S.RELEASING}),
     S.CANCELLING: frozenset({S.CANCELLED, S.SCHEDULED, S.FAILED}),
     # Postiz sometimes learns late that it succeeded; a retry starts anew
     S.FAILED: frozenset({S.PUBLISHED, S.PENDING}),
@@ -38,7 +39,8 @@ TRANSITIONS: Mapping[PostState, frozenset[PostState]] = {
 }
 del S
 
-#: States in which a job has nothing more to wait for (HTTP_API: `scheduled` counts as done).
+#: States in which a job has nothing more to wait for. What Postiz has scheduled counts as done,
+#: unless it is in doubt: Postiz is late with it, or says that it failed so far.
 DONE = frozenset(
     {
         PostState.SCHEDULED,
@@ -70,19 +72,31 @@ class JobState(StrEnum):
 UPLOAD_DONE = frozenset({"uploaded", "failed"})
 
 
-def job_state(counts: Mapping[str, int], *, paused: bool) -> JobState:
-    """The state of a job, from how many of its posts (or uploads) are in which state."""
+def count_done(counts: Mapping[str, int], *, in_doubt: int = 0) -> int:
+    """How many of a job's posts (or uploads) it does not wait for."""
+    ended = sum(n for state, n in counts.items() if state in DONE or state in UPLOAD_DONE)
+    return ended - in_doubt
+
+
+def job_state(
+    counts: Mapping[str, int], *, paused: bool, in_doubt: int = 0, overdue: int = 0
+) -> JobState:
+    """The state of a job, from how many of its posts (or uploads) are in which state.
+
+    `in_doubt`, `overdue`: of the scheduled ones, those that may yet be settled, and those that
+    have been late for too long. These are an error, but no failure: they may be published.
+    """
     total = sum(counts.values())
-    done = sum(n for state, n in counts.items() if state in DONE or state in UPLOAD_DONE)
+    done = count_done(counts, in_doubt=in_doubt)
     failed = counts.get(PostState.FAILED, 0)
     if done < total:
-        if paused:
+        if paused and done + in_doubt < total:
             return JobState.PAUSED
         untouched = counts.get(PostState.PENDING, 0) == total
         return JobState.QUEUED if untouched else JobState.RUNNING
     if failed and failed == total:
         return JobState.FAILED
-    if failed:
+    if failed or overdue:
         return JobState.COMPLETED_WITH_ERRORS
     if total and counts.get(PostState.CANCELLED, 0) == total:
         return JobState.CANCELLED

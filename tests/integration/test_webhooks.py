@@ -129,7 +129,12 @@ def test_every_delivery_is_signed_and_shows_the_post_as_the_api_does(
     shown = bare_api.get(f"/posts/{post_id}").json
     del shown["timeline"]
     assert failed["data"] == shown
-    assert failed["data"]["error"] == {"code": "c", "message": "Why", "hint": "What to do"}
+    assert failed["data"]["error"] == {
+        "code": "c",
+        "message": "Why",
+        "hint": "What to do",
+        "may_be_live": False,
+    }
     assert datetime.fromisoformat(failed["timestamp"]).tzinfo is not None
     assert len({one.id for one in receiver.heard}) == 2
     assert {row.state for row in rows(runtime.database)} == {"delivered"}

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from shared.domain.settling import (
-    Errored,
-    Failed,
-    LookAgain,
-    Published,
+    Patience,
     SettleStep,
+    TrackStep,
     settle_step,
     track_step,
 )
 from tests.model.rows import AGES, GIVE_UP_AFTER, UNKNOWN_AFTER, Row, Seen
 
 ERROR_FINAL = timedelta(minutes=30)
+#: As early as the setting allows: the sooner a post is given up, the more may still happen to it.
+OVERDUE_AFTER = UNKNOWN_AFTER
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
@@ -40,15 +40,14 @@ def settle(row: Row, known: str, seen: Seen) -> Decision:
     )
 
 
-def track(row: Row, seen: Seen) -> Published | Failed | Errored | LookAgain:
+def track(row: Row, seen: Seen) -> TrackStep:
     """What the real table says of a post that Postiz has."""
     return track_step(
         seen.state or None,
         now=NOW,
         due_at=NOW - AGES[row.age],
         error_at=NOW - ERROR_FINAL if row.error_seen else None,
-        error_final=ERROR_FINAL,
-        give_up_after=GIVE_UP_AFTER,
+        patience=Patience(overdue=OVERDUE_AFTER, error_final=ERROR_FINAL, give_up=GIVE_UP_AFTER),
     )
 
 

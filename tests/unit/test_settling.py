@@ -6,15 +6,22 @@ import pytest
 
 from shared.domain import settling
 from shared.domain.settling import (
+    OVERDUE,
+    UNSCHEDULED,
     Bury,
+    Cancelled,
     Delete,
     Errored,
     Failed,
     GiveUp,
     HandedOver,
     LookAgain,
+    Overdue,
     Park,
+    Patience,
     Published,
+    TooLate,
+    cancel_step,
     settle_step,
     track_step,
 )
@@ -77,8 +84,7 @@ def track(state: str | None, *, late: timedelta, error_at: datetime | None = Non
         now=NOW,
         due_at=NOW - late,
         error_at=error_at,
-        error_final=30 * MINUTE,
-        give_up_after=2 * HOUR,
+        patience=Patience(overdue=5 * MINUTE, error_final=30 * MINUTE, give_up=2 * HOUR),
     )
 
 
@@ -92,8 +98,16 @@ def track(state: str | None, *, late: timedelta, error_at: datetime | None = Non
         ("DRAFT", 3 * HOUR, None, Failed(code="unscheduled_in_postiz")),
         ("QUEUE", timedelta(seconds=2), None, LookAgain(after=timedelta(seconds=1))),
         ("QUEUE", timedelta(seconds=30), None, LookAgain(after=timedelta(seconds=5))),
-        ("QUEUE", 5 * HOUR, None, LookAgain(after=MINUTE)),
+        ("QUEUE", 2 * MINUTE, None, LookAgain(after=MINUTE)),
+        ("QUEUE", 4.5 * MINUTE, None, LookAgain(after=MINUTE / 2)),  # when it will be overdue
+        ("QUEUE", 5 * MINUTE, None, Overdue(code=OVERDUE, final=False, after=MINUTE)),
+        ("DRAFT", 5 * MINUTE, None, Overdue(code=UNSCHEDULED, final=False, after=MINUTE)),
+        ("QUEUE", 29.5 * MINUTE, None, Overdue(code=OVERDUE, final=False, after=MINUTE / 2)),
+        ("QUEUE", 30 * MINUTE, None, Overdue(code=OVERDUE, final=True, after=3 * MINUTE)),
+        ("QUEUE", 48 * HOUR, None, Overdue(code=OVERDUE, final=True, after=HOUR)),
+        ("QUEUE", 72 * HOUR, None, Failed(code="outcome_unknown")),
         ("QUEUE", -HOUR, None, LookAgain(after=HOUR + timedelta(seconds=1))),
+        ("QUEUE", -900 * HOUR, None, LookAgain(after=24 * HOUR)),
     ],
 )
 def test_the_next_step_of_a_tracked_post(
@@ -106,3 +120,84 @@ def test_an_error_is_final_only_after_its_quiet_time() -> None:
     assert isinstance(track("ERROR", late=MINUTE), Errored)
     assert isinstance(track("ERROR", late=MINUTE, error_at=NOW - 29 * MINUTE), Errored)
     assert isinstance(track("ERROR", late=MINUTE, error_at=NOW - 30 * MINUTE), Failed)
+
+
+@pytest.mark.parametrize("state", ["QUEUE", "DRAFT", "ERROR"])
+def test_looks_grow_rarer_and_have_an_end(state: str) -> None:
+    """Whatever Postiz goes on to show: few looks, at the moments at which something changes too."""
+    now, error_at, looks, codes = NOW, None, 0, []
+    while not isinstance(step := _tracked(state, now, error_at), Failed):
+        assert isinstance(step, Errored | Overdue | LookAgain)
+        error_at = error_at or (now if isinstance(step, Errored) else None)
+        codes += [(step.code, step.final)] if isinstance(step, Overdue) else []
+        looks, now = looks + 1, now + step.after
+    assert looks < 150
+    assert now - NOW <= settling.FOLLOW_OVERDUE + HOUR
+    if state == "QUEUE":
+        assert list(dict.fromkeys(codes)) == [(OVERDUE, False), (OVERDUE, True)]
+
+
+def _tracked(state: str, now: datetime, error_at: datetime | None) -> object:
+    return track_step(
+        state,
+        now=now,
+        due_at=NOW,
+        error_at=error_at,
+        patience=Patience(overdue=5 * MINUTE, error_final=30 * MINUTE, give_up=2 * HOUR),
+    )
+
+
+def on_word(state: str | None, age: timedelta, *, in_2099: bool = False) -> object:
+    return settle_step(
+        state,
+        handover=settling.DELETING if state is None else settling.RELEASING,
+        in_2099=in_2099,
+        age=age,
+        unknown_after=1.5 * MINUTE,
+        give_up_after=2 * HOUR,
+        on_word=True,
+    )
+
+
+def test_on_a_persons_word_what_waits_is_parked_watched_for_a_while_and_deleted() -> None:
+    assert on_word("QUEUE", timedelta(0)) == Park()
+    assert on_word("DRAFT", timedelta(0)) == Park()
+    assert isinstance(on_word("QUEUE", MINUTE, in_2099=True), LookAgain)  # it may show itself
+    assert on_word("QUEUE", 2 * MINUTE, in_2099=True) == Delete()
+    assert on_word("DRAFT", MINUTE, in_2099=True) == Delete()
+    assert on_word(None, 2 * MINUTE) == Bury()
+
+
+@pytest.mark.parametrize("in_2099", [False, True])
+@pytest.mark.parametrize("state", ["PUBLISHED", "ERROR"])
+def test_a_word_that_was_mistaken_is_worth_nothing(state: str, in_2099: bool) -> None:
+    assert on_word(state, timedelta(0), in_2099=in_2099) == HandedOver()
+
+
+def cancel(state: str | None, *, left: timedelta, released: bool = True) -> object:
+    overdue = -left >= 5 * MINUTE
+    return cancel_step(state, released=released, deleting=False, left=left, overdue=overdue)
+
+
+@pytest.mark.parametrize(
+    ("state", "left", "expected"),
+    [
+        ("QUEUE", 3 * MINUTE, Delete()),
+        ("QUEUE", MINUTE, TooLate()),
+        ("QUEUE", -4 * MINUTE, TooLate()),
+        ("QUEUE", -5 * MINUTE, Delete(may_be_live=True)),
+        ("DRAFT", -5 * MINUTE, Delete(may_be_live=True)),
+        ("ERROR", -MINUTE, Delete(may_be_live=True)),
+        ("PUBLISHED", -5 * MINUTE, TooLate()),
+        (None, -5 * MINUTE, Failed(code="removed_in_postiz")),
+    ],
+)
+def test_the_next_step_of_a_released_post_that_is_taken_back(
+    state: str | None, left: timedelta, expected: object
+) -> None:
+    assert cancel(state, left=left) == expected
+
+
+def test_what_was_never_released_is_deleted_at_any_time_and_nothing_of_it_is_live() -> None:
+    assert cancel("DRAFT", left=-HOUR, released=False) == Delete()
+    assert cancel(None, left=-HOUR, released=False) == Cancelled()

@@ -61,7 +61,7 @@ def test_no_state_follows_itself() -> None:
 def test_what_goes_to_a_network_was_staged_and_released() -> None:
     """There is no way to `published` around the draft, nor around the one status change, but for
     what somebody scheduled in Postiz while we took it back."""
-    assert leads_to(S.RELEASING) == {S.STAGED}
+    assert leads_to(S.RELEASING) == {S.STAGED, S.SCHEDULED}  # the latter to be settled
     assert leads_to(S.STAGED) == {S.STAGING, S.RELEASING}
     assert S.PUBLISHED not in reachable(S.PENDING, without=[S.STAGING, S.FAILED])
     assert S.PUBLISHED not in reachable(S.PENDING, without=[S.RELEASING, S.CANCELLING, S.FAILED])
@@ -74,9 +74,15 @@ def test_only_what_was_handed_over_or_given_up_turns_out_published() -> None:
 
 
 def test_what_was_handed_over_is_staged_anew_only_by_settling_or_by_a_person() -> None:
-    """`releasing` goes back once its draft is parked and deleted; `failed` on a person's word."""
+    """`releasing` goes back once its draft is parked and deleted; to be settled is also what is
+    overdue, and `failed` starts anew, both on a person's word."""
     assert leads_to(S.PENDING) == {S.STAGING, S.STAGED, S.RELEASING, S.FAILED}
-    assert reachable(S.SCHEDULED, without=[S.FAILED]).isdisjoint({S.PENDING, S.STAGING, S.STAGED})
+    assert reachable(S.SCHEDULED, without=[S.FAILED, S.RELEASING]) == {
+        S.SCHEDULED,
+        S.PUBLISHED,
+        S.CANCELLING,
+        S.CANCELLED,
+    }
 
 
 def test_what_may_be_in_postiz_is_cancelled_only_by_deleting_it_there() -> None:
@@ -85,7 +91,7 @@ def test_what_may_be_in_postiz_is_cancelled_only_by_deleting_it_there() -> None:
 
 
 def test_what_is_being_taken_back_is_never_sent_by_us_any_more() -> None:
-    assert reachable(S.CANCELLING, without=[S.FAILED]) == {
+    assert reachable(S.CANCELLING, without=[S.FAILED, S.RELEASING]) == {
         S.CANCELLING,
         S.CANCELLED,
         S.SCHEDULED,

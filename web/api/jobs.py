@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared import etas, in_bulk, jobs, post_views, second_thoughts
-from shared.domain.states import JobState
+from shared.domain.states import JobState, PostState
 from shared.errors import Conflict, NotConfigured, NotFound
 from shared.in_bulk import Refused
 from shared.jobs import Outcome
@@ -45,6 +45,7 @@ _STEPS = {
     "staged": "waiting for their time",
     "releasing": "releasing posts",
     "cancelling": "cancelling",
+    "scheduled": "waiting for Postiz",
 }
 
 
@@ -212,10 +213,12 @@ def _step(found: Outcome) -> str:
 
 
 def _reasons(session: Session, found: Outcome) -> Iterator[str]:
-    """Why parts of the job failed: each reason once, the first few."""
+    """Why parts of the job failed, or are late: each reason once, the first few."""
     if found.state is JobState.CANCELLED:
         yield "The job was cancelled"
-    of_posts = select(Post.error_message).where(Post.job_id == found.job.id, Post.state == "failed")
+    of_posts = select(Post.error_message).where(
+        Post.job_id == found.job.id, Post.state.in_((PostState.FAILED, PostState.SCHEDULED))
+    )
     of_uploads = (
         select(AccountMedia.error_message)
         .join(JobMedia, JobMedia.account_media_id == AccountMedia.id)

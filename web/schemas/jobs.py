@@ -18,6 +18,14 @@ class JobView(BaseModel):
     counts: dict[str, int] = Field(description="Posts, or uploads, by state")
     total: int
     percentage: int
+    in_doubt: int = Field(
+        description="Of the scheduled posts, those that Postiz is late with, or says that it "
+        "failed so far; the job waits for them"
+    )
+    overdue: int = Field(
+        description="Of the scheduled posts, those that Postiz has been late with for too long, or "
+        "that cannot be looked at; the job waits no longer, and counts them as errors"
+    )
     eta: datetime | None = Field(
         description="When all of it is published or in Postiz's calendar, by budget, pace and due "
         "times; null while it is paused or held"
@@ -69,6 +77,9 @@ class PostError(BaseModel):
     code: str
     message: str
     hint: str | None
+    may_be_live: bool = Field(
+        description="It may have reached the network: a retry needs your word that it did not"
+    )
 
 
 class EventView(BaseModel):
