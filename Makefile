@@ -11,7 +11,7 @@ RUNS := $(VENV)/.installed-local
 DEVELOPS := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test chaos bench check format secrets
+.PHONY: help demo up down test chaos bench mutate check format secrets
 
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ chaos: $(DEVELOPS) ## Break everything at once for long, audit it, print the tab
 
 bench: $(DEVELOPS) ## Measure what is promised to be fast, and print it
 	@$(PY) -m pytest -q tests/bench
+
+mutate: $(DEVELOPS) ## Change the rules in small ways, and print how many changes the fast tests notice (long)
+	@$(PY) -m tests.mutation
 
 format: $(DEVELOPS) ## Put the code into its format
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .

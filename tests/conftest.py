@@ -1,6 +1,7 @@
 """Real servers for the tests that ask for them; a test that asks for none opens no socket."""
 
 import itertools
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -18,6 +19,8 @@ from worker import accounts, upload
 from worker.decisions import backoff
 
 MIGRATED = "migrated"
+#: Names `FOLDER:PORT` of a server that is up, with that database: for runs of single tests.
+RUNNING_POSTGRES = "PRESSROOM_TEST_POSTGRES"
 
 
 def pytest_configure() -> None:
@@ -28,6 +31,10 @@ def pytest_configure() -> None:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     """A server for the session, with one empty database, migrated, as the template of the rest."""
+    if RUNNING_POSTGRES in os.environ:
+        folder, _, port = os.environ[RUNNING_POSTGRES].rpartition(":")
+        yield Postgres(folder=Path(folder), port=int(port), durable=False)
+        return
     folder = tmp_path_factory.mktemp("postgres")
     server = Postgres(folder=folder, port=free_port(), durable=False)
     with running(server.service(), folder / "postgres.log"):
@@ -39,18 +46,23 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 @pytest.fixture(scope="session")
 def postgres_url(postgres: Postgres) -> str:
     """One migrated database for the whole session: what one test writes, the next one sees."""
-    postgres.create_database("session", template=MIGRATED)
-    return postgres.url("session")
+    return postgres.url(migrated_copy(postgres, "session"))
 
 
 _numbers = itertools.count(1)
 
 
+def migrated_copy(postgres: Postgres, name: str) -> str:
+    """The name of a new database with our tables; several processes may share a server."""
+    made = f"{name}_{os.getpid()}_{next(_numbers)}"
+    postgres.create_database(made, template=MIGRATED)
+    return made
+
+
 @pytest.fixture
 def database_url(postgres: Postgres) -> Iterator[str]:
     """A migrated database for this test alone."""
-    name = f"test_{next(_numbers)}"
-    postgres.create_database(name, template=MIGRATED)
+    name = migrated_copy(postgres, "test")
     yield postgres.url(name)
     postgres.drop_database(name)
 
@@ -58,8 +70,7 @@ def database_url(postgres: Postgres) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def module_database_url(postgres: Postgres) -> Iterator[str]:
     """A migrated database for the tests of one file."""
-    name = f"module_{next(_numbers)}"
-    postgres.create_database(name, template=MIGRATED)
+    name = migrated_copy(postgres, "module")
     yield postgres.url(name)
     postgres.drop_database(name)
 

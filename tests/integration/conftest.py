@@ -9,6 +9,7 @@ from local.postgres import Postgres
 from local.sandbox.process import SandboxProcess, start_sandbox
 from local.valkey import Valkey
 from tests.api import Api, settings_for
+from tests.conftest import migrated_copy
 from tests.timings import QUICK, steady_timing
 from tests.web_server import Server, serving
 from tests.world import CHANNELS, KEY, World, runtime_for
@@ -36,9 +37,9 @@ def one_api(
     postgres: Postgres, valkey_server: Valkey, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Api]:
     """One application for all tests: starting and ending it takes longer than most of them."""
-    postgres.create_database("api", template="migrated")
     home = tmp_path_factory.mktemp("api")
-    made = Api(settings_for(postgres.url("api"), valkey_server.url(), home))
+    database = migrated_copy(postgres, "api")
+    made = Api(settings_for(postgres.url(database), valkey_server.url(), home))
     yield made
     made.close()
 

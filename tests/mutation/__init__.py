@@ -1,0 +1,1 @@
+"""Mutation testing: whether the fast tests notice a change of what they test."""
