@@ -27,6 +27,10 @@ _NAMES = {
 }
 
 
+#: Of a post: it was accepted for a time of its own, and not to go out as soon as it can.
+TIMED = "publish_at - created_at > interval '1 minute'"
+
+
 class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=_NAMES)
     type_annotation_map = {  # noqa: RUF012  (declared so by SQLAlchemy)
@@ -267,6 +271,19 @@ class Post(Base):
             "account_id",
             "release_at",
             postgresql_where=text("state = 'staged'"),
+        ),
+        Index(
+            "ix_posts_pending_timed",
+            "account_id",
+            "publish_at",
+            postgresql_where=text(f"state = 'pending' AND {TIMED}"),
+        ),
+        Index(
+            "ix_posts_staged_timed",
+            "profile_id",
+            "account_id",
+            "publish_at",
+            postgresql_where=text(f"state = 'staged' AND {TIMED}"),
         ),
         Index(
             "ix_posts_tracked",

@@ -1,5 +1,6 @@
 """A database full of posts, and the plans by which PostgreSQL answers what the worker asks it."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -70,7 +71,7 @@ def looks(runtime: Runtime, account_id: int) -> dict[str, Callable[[], Any]]:
 def _choose(runtime: Runtime, account_id: int) -> int:
     with runtime.database.transaction() as session:
         account = session.get_one(choosing.Account, account_id)
-        chosen = choosing.choose(session, account, {})
+        chosen = choosing.choose(session, account, {}, Counter())
         session.rollback()
         return len(chosen)
 

@@ -1,6 +1,7 @@
 """Chooses the posts of an account's next counted call, from those that are due."""
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,11 +10,12 @@ from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.orm import Session
 
 from shared.domain.packing import Candidate, Pack, in_turns
-from shared.domain.planner import CANDIDATES, Wait, next_call
+from shared.domain.planner import CANDIDATES, SOON, Wait, next_call
+from shared.domain.turns import is_backlogs
 from shared.models import Account, AccountMedia, Post, Profile
 from shared.postiz_calls import Element, RemoteMedia
 from worker import accounts
-from worker.eligible import due
+from worker.eligible import due, near_its_time
 
 #: Posts that cannot be staged for a reason of their own are looked at again after so long.
 LOOK_AGAIN = timedelta(seconds=10)
@@ -40,15 +42,19 @@ class Chosen:
         )
 
 
-def choose(session: Session, account: Account, led: dict[str, float]) -> list[Chosen]:
+def choose(
+    session: Session, account: Account, led: dict[str, float], taken: Counter[int | str]
+) -> list[Chosen]:
     """The posts of the next call: of the profile whose turn it is, and the earliest of all.
 
-    `led` tells when each profile led a call, and is told who leads this one.
+    `led` tells when each profile led a call, and is told who leads this one; `taken` counts the
+    account's calls.
     """
     now = session.scalar(select(func.now())) or datetime.now(UTC)
     leaders = _leaders(session, account.id, led)
-    mine = _due_posts(session, account.id, Post.profile_id == leaders[0]) if leaders else []
-    all_due = _due_posts(session, account.id) if len(leaders) > 1 else []
+    turn = taken[account.id]
+    mine = _due_posts(session, account.id, turn, Post.profile_id == leaders[0]) if leaders else []
+    all_due = _due_posts(session, account.id, turn) if len(leaders) > 1 else []
     by_id = {one.post.id: one for one in [*mine, *all_due]}
     order = in_turns([one.candidate for one in mine], [one.candidate for one in all_due])
     match next_call(order, now):
@@ -56,6 +62,7 @@ def choose(session: Session, account: Account, led: dict[str, float]) -> list[Ch
             account.plan_at = min(until, now + accounts.PLAN_AGAIN)
         case Pack(posts=posts_of_call):
             led[leaders[0]] = time.monotonic()
+            taken[account.id] += 1
             return _locked(session, account.id, [by_id[one.id] for one in posts_of_call])
         case None:  # media are on their way, or somebody has paused them: who ends that wakes us
             account.plan_at = now + LOOK_AGAIN
@@ -83,19 +90,32 @@ def _leaders(session: Session, account_id: int, led: Mapping[str, float]) -> lis
     return [row.id for row in turn]
 
 
-def _due_posts(session: Session, account_id: int, *of_whom: ColumnElement[bool]) -> list[Chosen]:
+def _due_posts(
+    session: Session, account_id: int, turn: int, *of_whom: ColumnElement[bool]
+) -> list[Chosen]:
+    """Those that could be in the next call, in the order in which they get into it."""
+    timed = _due_rows(session, account_id, near_its_time(SOON), *of_whom)
+    earliest = _due_rows(session, account_id, *of_whom)
+    order = [*earliest, *timed] if is_backlogs(turn) else [*timed, *earliest]
+    rows = list({post.id: (post, key_hash) for post, key_hash in order}.values())
+    elements = elements_of(session, account_id, [post for post, _ in rows])
+    return [
+        Chosen(post=post, key_hash=key_hash, element=element)
+        for (post, key_hash), element in zip(rows, elements, strict=True)
+    ]
+
+
+def _due_rows(
+    session: Session, account_id: int, *which: ColumnElement[bool]
+) -> list[tuple[Post, str | None]]:
     rows = session.execute(
         select(Post, Profile.key_hash)
         .join(Profile, Profile.id == Post.profile_id)
-        .where(due(account_id), *of_whom)
+        .where(due(account_id), *which)
         .order_by(Post.publish_at, Post.id)
         .limit(CANDIDATES)
     ).all()
-    elements = elements_of(session, account_id, [row.Post for row in rows])
-    return [
-        Chosen(post=row.Post, key_hash=row.key_hash, element=element)
-        for row, element in zip(rows, elements, strict=True)
-    ]
+    return [(post, key_hash) for post, key_hash in rows]
 
 
 def elements_of(

@@ -1,12 +1,13 @@
 """Eligible: which posts may be worked on now, as conditions of the queries that look for them."""
 
+from datetime import timedelta
 from functools import cache
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, not_, select
+from sqlalchemy import ColumnElement, and_, case, exists, func, literal_column, not_, select
 from sqlalchemy.orm import aliased
 
 from shared import holds
-from shared.domain.planner import CALENDAR_AHEAD, STAGED_AHEAD
+from shared.domain.planner import CALENDAR_AHEAD, LATE, STAGED_AHEAD
 from shared.domain.states import PostState
 from shared.late_policy import not_too_late
 from shared.models import Account, AccountMedia, Integration, Job, Post, Profile
@@ -32,6 +33,17 @@ def due(account_id: int) -> ColumnElement[bool]:
         may_go(),
         not_(elsewhere()),
         not_(missing),
+    )
+
+
+def near_its_time(ahead: timedelta) -> ColumnElement[bool]:
+    """Which posts have a time of their own that is within `ahead`, or passed without their being
+    late: they can still go out at it."""
+    own_time = Post.publish_at - Post.created_at > literal_column("interval '1 minute'")
+    return and_(
+        own_time,  # in the words of its index
+        Post.publish_at > func.now() - LATE,
+        Post.publish_at <= func.now() + ahead,
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 from structlog.contextvars import bound_contextvars
 
@@ -13,12 +13,15 @@ from shared.db import after_commit
 from shared.domain.budget import LONGEST_CALL
 from shared.domain.planner import FEW_ELEMENTS
 from shared.domain.states import PostState
-from shared.domain.turns import Due
+from shared.domain.turns import Due, is_backlogs
 from shared.errors import ClaimLost, OutcomeUnknown, Paused, PostRejected, PressroomError
 from shared.models import Handover, Post, Profile, Submission
 from worker import accounts, calling, pace, probe, turns
-from worker.eligible import may_go
+from worker.eligible import may_go, near_its_time
 from worker.runtime import Runtime
+
+#: Of posts that Postiz's calendar holds those go first that are due so soon.
+NEAR = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +59,7 @@ def _claim(runtime: Runtime, due: Due) -> Release | Turn:
     """The profile's next post, in a free moment of its server, committed as `releasing`."""
     settings = runtime.settings
     with runtime.database.transaction() as session:
-        found = _next(session, due)
+        found = _next(session, due, runtime.taken[due.profile_id])
         if found is None:
             return Turn.PASSED
         post, profile, replied_at = found
@@ -69,17 +72,25 @@ def _claim(runtime: Runtime, due: Due) -> Release | Turn:
         pace_of_it = settings.writes_per_second
         if not pace.take_slot(session, due.server, per_second=pace_of_it, ahead=0.0):
             return Turn.SERVER_BUSY
+        runtime.taken[due.profile_id] += 1
         return _write_down(session, post, profile, settings.lease_seconds)
 
 
-def _next(session: Session, due: Due) -> tuple[Post, Profile, datetime] | None:
+def _next(session: Session, due: Due, turn: int) -> tuple[Post, Profile, datetime] | None:
     """The profile's next post, locked, and when its draft was acknowledged."""
+    timed = None if is_backlogs(turn) else _first(session, due, near_its_time(NEAR))
+    return timed or _first(session, due)
+
+
+def _first(
+    session: Session, due: Due, *which: ColumnElement[bool]
+) -> tuple[Post, Profile, datetime] | None:
     found = session.execute(
         select(Post, Profile, func.coalesce(Submission.replied_at, func.now()))
         .join(Profile, Profile.id == Post.profile_id)
         .join(Submission, Submission.id == Post.submission_id)
         .where(turns.ready(), Post.account_id == due.account_id)
-        .where(Post.profile_id == due.profile_id)
+        .where(Post.profile_id == due.profile_id, *which)
         .order_by(Post.release_at, Post.id)
         .limit(1)
         .with_for_update(of=Post, skip_locked=True)

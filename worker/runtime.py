@@ -1,5 +1,6 @@
 """What a worker process works with: made once, after the fork."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from shared import metrics
@@ -27,6 +28,8 @@ class Runtime:
     served: dict[str, float] = field(default_factory=dict)  # profile: its last turn in releasing
     noted: dict[str, float] = field(default_factory=dict)  # pulse: when it was noted last
     led: dict[str, float] = field(default_factory=dict)  # profile: when it last led a counted call
+    #: account: its counted calls, and profile: its releases
+    taken: Counter[int | str] = field(default_factory=Counter)
 
     def close(self) -> None:
         if self.listener:

@@ -43,7 +43,7 @@ def prepare(runtime: Runtime, account_id: int) -> Call | None:
         account = accounts.claim(session, account_id, lease_seconds=lease)
         if account is None:
             return None
-        chosen = choose(session, account, runtime.led)
+        chosen = choose(session, account, runtime.led, runtime.taken)
         if not chosen:
             explain.pending(session, account_id)
         elif accounts.reserve_call(session, account, due_at=_soonest(chosen)):

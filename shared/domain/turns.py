@@ -1,4 +1,7 @@
-"""Whose turn it is: fair among the profiles of a server, and earliest due first among the rest."""
+"""Whose turn it is: fair among the profiles of a server, and earliest due first among the rest.
+
+Within a profile, or the calls of an account, posts with a time of their own go before a backlog.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -21,6 +24,19 @@ class Due:
     waited: float = 0.0
     sound: bool = True
     suspect: bool = False
+
+
+#: Of so many turns one is the backlog's, whatever else is due.
+BACKLOG_EVERY = 4
+
+
+def is_backlogs(turn: int) -> bool:
+    """Whether the backlog goes first in this turn of a profile or account; they count from 0.
+
+    In all others a post goes first whose own time is near: behind a bulk that is to go out at once
+    it would be late, and the bulk has no time to keep. Its share keeps a backlog from starving.
+    """
+    return turn % BACKLOG_EVERY == BACKLOG_EVERY - 1
 
 
 def in_turn(due: Iterable[Due], served: Mapping[str, float]) -> list[Due]:

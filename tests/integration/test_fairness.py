@@ -1,12 +1,14 @@
-"""A profile with a backlog costs another's single post no more than its turn."""
+"""A backlog costs another profile's single post no more than its turn, and a timed one nothing."""
 
 import time
+from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from shared.domain.states import PostState
-from shared.models import Submission
+from shared.models import Account, Post, Submission
 from tests.world import KEY, World
+from worker import submissions
 
 BACKLOG = 40
 
@@ -71,3 +73,53 @@ def test_a_single_post_is_staged_with_the_next_call_of_a_backlog(world: World) -
         before = select(func.count()).where(Submission.id < submission.id)
         assert submission.elements > 1  # not in a call of its own
         assert (session.scalar(before) or 0) <= 1
+
+
+def with_a_time_of_their_own(world: World, ids: list[int]) -> None:
+    """Accepted a while ago for just now."""
+    with world.database.transaction() as session:
+        accepted = {"created_at": func.now() - timedelta(minutes=10)}
+        session.execute(update(Post).where(Post.id.in_(ids)).values(accepted))
+
+
+def test_a_timed_post_is_released_before_a_bulk_of_its_profile_that_has_no_times(
+    world: World,
+) -> None:
+    """Which has been due for longer, and keeps every fourth turn."""
+    world.profile("acme", key=KEY)
+    bulk = staged_for_later(world, "acme", [f"bulk {n}" for n in range(8)])
+    timed = staged_for_later(world, "acme", [f"timed {n}" for n in range(6)])
+    with_a_time_of_their_own(world, timed)
+    world.due_now(bulk)
+    world.due_now(timed)
+    world.until(lambda: len(released(world)) >= 8)
+    order = [content.split()[0] for content in released(world)]
+    assert order[:8].count("timed") == 6
+    assert order[3] == order[7] == "bulk"
+
+
+def test_a_timed_post_is_staged_with_the_next_call_of_a_bulk_that_has_no_times(
+    world: World,
+) -> None:
+    world.profile("acme", key=KEY)
+    world.job("acme", [f"bulk {n} " + "x" * 2000 for n in range(100)], in_seconds=-60)
+    timed = world.job("acme", ["timed"], in_seconds=600)
+    call = submissions.prepare(world.runtime, world.account().id)
+    assert call is not None
+    assert call.post_ids[0] == timed[0]
+    assert len(call.post_ids) > 1
+
+
+def test_the_bulk_has_every_fourth_call(world: World) -> None:
+    """Though so many posts with times of their own wait that they would fill all of them."""
+    world.profile("acme", key=KEY)
+    bulk = world.job("acme", [f"bulk {n} " + "x" * 9000 for n in range(10)], in_seconds=-60)
+    world.job("acme", [f"timed {n} " + "x" * 9000 for n in range(40)], in_seconds=600)
+    firsts = []
+    for _ in range(4):
+        with world.database.transaction() as session:
+            session.execute(update(Account).values(lease_until=None))
+        call = submissions.prepare(world.runtime, world.account().id)
+        assert call is not None
+        firsts.append(call.post_ids[0] in bulk)
+    assert firsts == [False, False, False, True]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.turns import Due, in_turn
+from shared.domain.turns import Due, in_turn, is_backlogs
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -32,3 +32,8 @@ def test_everyone_has_had_a_turn_after_as_many_as_there_are(names: list[str], ea
     for turn in range(-(-len(rows) // each)):
         served |= {one.profile_id: float(turn + 1) for one in in_turn(rows, served)[:each]}
     assert set(served) == {one.profile_id for one in rows}
+
+
+def test_of_four_turns_a_backlog_has_one_and_never_waits_longer() -> None:
+    turns = [is_backlogs(turn) for turn in range(8)]
+    assert turns == [False, False, False, True, False, False, False, True]
