@@ -151,5 +151,15 @@ def version_of(session: Session, profile_id: str) -> int | None:
     return session.scalar(select(Profile.settings_version).where(Profile.id == profile_id))
 
 
+def version_and_base_url(session: Session, profile_id: str) -> tuple[int, str | None] | None:
+    """What a publisher of the profile is built of."""
+    row = session.execute(
+        select(Profile.settings_version, Account.base_url)
+        .outerjoin(Account, Account.id == Profile.account_id)
+        .where(Profile.id == profile_id)
+    ).first()
+    return (row.settings_version, row.base_url) if row else None
+
+
 def set_paused(session: Session, profile_id: str, *, paused: bool) -> None:
     session.execute(update(Profile).where(Profile.id == profile_id).values(paused=paused))

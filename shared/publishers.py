@@ -5,6 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from shared import connect, metrics, profiles
 from shared.config import Settings
@@ -12,6 +13,7 @@ from shared.crypto import SecretBox
 from shared.db import Database
 from shared.errors import (
     CredentialsRejected,
+    InvalidRequest,
     NotConfigured,
     PublisherError,
     SettingsChanged,
@@ -28,20 +30,34 @@ MAX_AGE = 300.0
 
 @dataclass(frozen=True)
 class Publisher:
-    """Talks to Postiz for one profile, with the settings of one version."""
+    """Talks to Postiz for one profile, with the settings of one version.
+
+    `check` raises `SettingsChanged` once it is not built of what the database says. Each call asks
+    it before its first byte, and the cache before it gives the publisher out.
+    """
 
     profile_id: str
     version: int
     account_id: int
     postiz: Postiz
+    check: Callable[[], None] = lambda: None
     built_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_current(self) -> bool:
+        try:
+            self.check()
+        except SettingsChanged:
+            return False
+        return True
 
 
 class Publishers:
     """Built lazily with `build(profile_id)`, one build at a time per profile; bounded; thread-safe.
 
-    `get` with the version that a claim has read never returns an older publisher, so a lost
-    invalidation costs nothing but the memory of an idle entry.
+    `get` with the version that a claim has read never returns an older publisher, nor one of a base
+    path that is no longer the account's; so a lost invalidation costs nothing but the memory of an
+    idle entry.
     """
 
     def __init__(
@@ -64,12 +80,12 @@ class Publishers:
     def get(self, profile_id: str, version: int) -> Publisher:
         """A publisher with settings of `version` or newer. Raises what `build` raises."""
         found = self._fresh(profile_id, version)
-        if found is not None:
+        if found is not None and found.is_current:
             metrics.CACHE.labels("hit").inc()
             return found
         with self._build_lock(profile_id):
             found = self._fresh(profile_id, version)
-            if found is not None:
+            if found is not None and found.is_current:
                 return found
             built = self._build(profile_id)
             if built.version < version:  # the profile was deleted and made anew, or a replica lags
@@ -144,14 +160,15 @@ class PublisherFactory:
             credentials, version, account_id, base_url = self._read(profile_id)
         if base_url is None:
             raise SettingsChanged(f"{profile_id!r} was changed while its Postiz was looked for")
+        check = partial(self.check, profile_id, version, base_url)
         postiz = Postiz(
             base_url=base_url,
             api_key=credentials.api_key,
-            check=lambda: self.check(profile_id, version),
+            check=check,
             call_seconds=self.settings.call_timeout_seconds,
             route=Route.from_settings(self.settings),
         )
-        return Publisher(profile_id, version, account_id, postiz)
+        return Publisher(profile_id, version, account_id, postiz, check)
 
     def _read(self, profile_id: str) -> tuple[profiles.Credentials, int, int, str | None]:
         with self.database.transaction() as session:
@@ -160,18 +177,23 @@ class PublisherFactory:
             account = profiles.ensure_account(session, profile, self.settings, self.box)
             return credentials, profile.settings_version, account.id, account.base_url
 
-    def check(self, profile_id: str, version: int) -> None:
-        """Raise `SettingsChanged` unless the profile's settings are still of `version`."""
+    def check(self, profile_id: str, version: int, base_url: str) -> None:
+        """Raise `SettingsChanged` unless the profile's settings are still of `version`, and Postiz
+        is still believed to be at `base_url`.
+        """
         with self.database.transaction() as session:
-            current = profiles.version_of(session, profile_id)
+            current = profiles.version_and_base_url(session, profile_id)
         if current is None:
             raise NotConfigured(f"There is no profile {profile_id!r}")
-        if current != version:
+        if current != (version, base_url):
             raise SettingsChanged(f"the settings of {profile_id!r} have changed")
 
     def _find_base_url(self, profile_id: str, credentials: profiles.Credentials) -> None:
         """Probe, holding nothing meanwhile; then keep what was found, if it is still asked for."""
-        found = connect.probe(credentials.api_url, credentials.api_key, self.settings)
+        try:
+            found = connect.probe(credentials.api_url, credentials.api_key, self.settings)
+        except InvalidRequest as error:  # it was allowed, or no proxy set, when it was saved
+            raise Transient(error.message, code=error.code) from error
         if found.integrations is None:
             raise _refusal(found)
         with self.database.transaction() as session:

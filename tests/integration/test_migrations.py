@@ -3,7 +3,7 @@
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 
 from local.postgres import Postgres
 from shared.config import read_settings
@@ -30,6 +30,59 @@ def test_the_way_down_and_up_again_leads_to_the_same_place(postgres: Postgres) -
     migrate(settings)
     test_the_migrations_make_what_the_models_say(url)
     postgres.drop_database("up_and_down")
+
+
+TWO_NAMES = """
+    INSERT INTO accounts (server, base_url, key_hash, budget_used, limit_override) VALUES
+      ('https://a.example', 'https://a.example/api/public/v1', 'one', 3, NULL),
+      ('https://a.example/api', 'https://a.example/api/public/v1', 'two', 4, 20),
+      ('https://b.example/api', 'https://b.example/api/public/v1', 'three', 5, NULL);
+    INSERT INTO integrations (account_id, id, server, name, identifier)
+      SELECT id, 'shared', server, 'X', 'x' FROM accounts WHERE server LIKE '%a.example%'
+      UNION ALL SELECT id, 'own', server, 'X', 'x' FROM accounts WHERE key_hash = 'two'
+      UNION ALL SELECT id, 'shared', server, 'X', 'x' FROM accounts WHERE key_hash = 'three';
+    INSERT INTO servers (server) VALUES ('https://a.example/api'), ('https://b.example/api');
+    INSERT INTO profiles (id, name, account_id) SELECT key_hash, 'P', id FROM accounts;
+    INSERT INTO jobs (kind, profile_id, state) VALUES ('publish', 'two', 'queued');
+    INSERT INTO posts (job_id, position, profile_id, account_id, integration_id, content, handoff,
+                       publish_at)
+      SELECT jobs.id, 0, 'two', accounts.id, 'shared', 'hello', 'staged', now()
+      FROM jobs, accounts WHERE key_hash = 'two';
+"""
+
+
+def test_accounts_known_under_two_names_of_their_server_come_together(postgres: Postgres) -> None:
+    postgres.create_database("two_names")
+    url = postgres.url("two_names")
+    command.upgrade(alembic_config(url), "0015")
+    engine = create_engine(sqlalchemy_url(url))
+    with engine.begin() as connection:
+        connection.execute(text(TWO_NAMES))
+    command.upgrade(alembic_config(url), "head")
+    with engine.connect() as connection:
+        read = [
+            [tuple(row) for row in connection.execute(text(query))]
+            for query in (
+                "SELECT profiles.id, accounts.key_hash, server, budget_used, limit_override "
+                "FROM profiles JOIN accounts ON accounts.id = account_id ORDER BY 1",
+                "SELECT key_hash, integrations.server, integrations.id FROM integrations "
+                "JOIN accounts ON accounts.id = account_id ORDER BY 1, 3",
+                "SELECT key_hash FROM posts JOIN accounts ON accounts.id = posts.account_id",
+                "SELECT server FROM servers ORDER BY 1",
+            )
+        ]
+    engine.dispose()
+    postgres.drop_database("two_names")
+    a, b = "https://a.example", "https://b.example"
+    profiles, integrations, posts, servers = read
+    assert sorted(profiles) == [
+        ("one", "one", a, 7, 20),
+        ("three", "three", b, 5, None),
+        ("two", "one", a, 7, 20),
+    ]
+    assert integrations == [("one", a, "own"), ("one", a, "shared"), ("three", b, "shared")]
+    assert posts == [("one",)]
+    assert servers == [(a,), (b,)]
 
 
 def test_a_new_admin_key_replaces_the_installed_one(database_url: str) -> None:

@@ -11,6 +11,10 @@ FORMS = [
     "https://postiz.example.com/public/v1/",
     "https://POSTIZ.example.com:443/api/public/v1/",
     "  https://postiz.example.com/public/v1 ",
+    "postiz.example.com",
+    "https://postiz.example.com/api",
+    "https://postiz.example.com./api/",
+    "https://postiz.example.com/api/api/public/v1",
 ]
 
 
@@ -27,12 +31,23 @@ def test_ports_and_paths_in_front_are_kept() -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_both_forms_are_tried_whatever_was_given(form: str) -> None:
-    assert sorted(candidates(form)) == [
+    usual = {
         "https://postiz.example.com/api/public/v1",
         "https://postiz.example.com/public/v1",
-    ]
+    }
+    assert usual <= set(candidates(form))
+
+
+@pytest.mark.parametrize("form", [*FORMS, "https://a.example/tools/api", "10.0.0.5:3000/x"])
+def test_wherever_it_is_found_the_server_is_the_same(form: str) -> None:
+    assert {server_of(candidate) for candidate in candidates(form)} == {server_of(form)}
+
+
+def test_what_is_no_address_is_a_server_of_its_own() -> None:
+    assert server_of("https://not a url") == "https://not a url"
 
 
 def test_the_form_that_the_user_gave_is_tried_first() -> None:
     assert candidates("https://a.example/api/public/v1")[0] == "https://a.example/api/public/v1"
     assert candidates("https://a.example/public/v1")[0] == "https://a.example/public/v1"
+    assert candidates("https://a.example/api")[0] == "https://a.example/api/public/v1"
