@@ -54,7 +54,7 @@ TWO_NAMES = """
 def test_accounts_known_under_two_names_of_their_server_come_together(postgres: Postgres) -> None:
     postgres.create_database("two_names")
     url = postgres.url("two_names")
-    command.upgrade(alembic_config(url), "0015")
+    command.upgrade(alembic_config(url), "0016")
     engine = create_engine(sqlalchemy_url(url))
     with engine.begin() as connection:
         connection.execute(text(TWO_NAMES))
