@@ -5,7 +5,7 @@ import hashlib
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from shared.config import Settings
-from shared.errors import PressroomError
+from shared.errors import PressroomError, SecretUnreadable
 
 
 class SecretBox:
@@ -30,20 +30,19 @@ class SecretBox:
         return self._fernet.encrypt(text.encode()).decode()
 
     def open(self, token: str) -> str:
-        """Raises `PressroomError` for what none of the keys has sealed."""
+        """Raises `SecretUnreadable` for what none of the keys has sealed."""
         try:
             return self._fernet.decrypt(token.encode()).decode()
         except InvalidToken as error:
-            raise PressroomError(
+            raise SecretUnreadable(
                 "A stored secret cannot be opened with any of PRESSROOM_SECRET_KEYS",
-                code="wrong_secret_keys",
                 hint="Put the key that sealed it back, behind the newer ones.",
             ) from error
 
     def reseal(self, token: str) -> str | None:
         """The same secret, sealed with the newest key; None where it is already.
 
-        Raises `PressroomError` for what none of the keys has sealed.
+        Raises `SecretUnreadable` for what none of the keys has sealed.
         """
         try:
             self._newest.decrypt(token.encode())

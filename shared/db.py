@@ -3,10 +3,11 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import psycopg2
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -62,6 +63,12 @@ def connect_args(
         "keepalives_count": count,
         "tcp_user_timeout": gone_ms,
     }
+
+
+def clock(session: Session) -> datetime:
+    """The database's, which all processes share; what is compared with a column comes from it."""
+    now: datetime = session.scalars(select(func.clock_timestamp())).one()
+    return now
 
 
 def is_away(error: Exception) -> bool:

@@ -108,6 +108,12 @@ class Unavailable(PressroomError):
         self.retry_after = retry_after
 
 
+class SecretUnreadable(PressroomError):
+    """A stored secret that none of our keys opens."""
+
+    code = "secret_unreadable"
+
+
 class StorageFull(Unavailable):
     code = "storage_full"
 

@@ -4,6 +4,8 @@ PRESSROOM_SECRET_KEYS names the new key first, then those that sealed so far. Af
 ones may go. It may run beside everything else, and as often as one likes.
 """
 
+import sys
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import select, tuple_
@@ -12,6 +14,7 @@ from sqlalchemy.orm import class_mapper
 from shared.config import read_settings
 from shared.crypto import SecretBox
 from shared.db import Database
+from shared.errors import SecretUnreadable
 from shared.log import configure_logging, get_logger
 from shared.models import Base, IdempotencyKey, Profile, Webhook
 
@@ -26,16 +29,31 @@ SEALED: tuple[tuple[type[Base], str, tuple[str, ...]], ...] = (
 _AT_ONCE = 100
 
 
-def rotate(database: Database, box: SecretBox) -> int:
-    """How many rows were sealed anew. Raises `PressroomError` for one that no key opens."""
-    return sum(_rotate(database, box, *place) for place in SEALED)
+@dataclass
+class Rotated:
+    """How many rows were sealed anew, and which hold a secret that none of the keys opens."""
+
+    count: int = 0
+    unreadable: list[str] = field(default_factory=list)
 
 
-def _rotate(
-    database: Database, box: SecretBox, model: type[Base], name: str, path: tuple[str, ...]
-) -> int:
+def rotate(database: Database, box: SecretBox) -> Rotated:
+    done = Rotated()
+    for place in SEALED:
+        _rotate(database, box, done, *place)
+    return done
+
+
+def _rotate(  # noqa: PLR0917
+    database: Database,
+    box: SecretBox,
+    done: Rotated,
+    model: type[Base],
+    name: str,
+    path: tuple[str, ...],
+) -> None:
     """In batches, each of which is committed: to be stopped and gone on with at any time."""
-    count, last = 0, None
+    last = None
     key = class_mapper(model).primary_key
     while True:
         with database.transaction() as session:
@@ -44,12 +62,16 @@ def _rotate(
             last = None
             for row in rows:
                 last = tuple(getattr(row, str(part.key)) for part in key)
-                sealed = _resealed(box, getattr(row, name), path)
+                try:
+                    sealed = _resealed(box, getattr(row, name), path)
+                except SecretUnreadable:
+                    done.unreadable.append(f"{model.__tablename__}.{name} of {last}")
+                    continue
                 if sealed is not None:
                     setattr(row, name, sealed)
-                    count += 1
+                    done.count += 1
             if last is None:
-                return count
+                return
 
 
 def _resealed(box: SecretBox, value: Any, path: tuple[str, ...]) -> Any:
@@ -70,9 +92,13 @@ def main() -> None:
     settings = read_settings()
     configure_logging(settings.log_format)
     database = Database.connect(settings, pool_size=1)
-    count = rotate(database, SecretBox.from_settings(settings))
+    done = rotate(database, SecretBox.from_settings(settings))
     database.close()
-    get_logger("rotate").info("sealed anew with the newest key", count=count)
+    log = get_logger("rotate")
+    log.info("sealed anew with the newest key", count=done.count)
+    if done.unreadable:
+        log.error("none of the keys opens these: keep the old key", secrets=done.unreadable)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -1,19 +1,20 @@
 """Schedules: what they publish is checked when they are saved, and accepted as a job when due."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from cronsim import CronSimError
 from sqlalchemy.orm import Session
 
-from shared import media_wanted, orders, scheduled
+from shared import db, media_wanted, orders, scheduled
 from shared.bodies import Playlist
 from shared.config import Settings
 from shared.crypto import SecretBox
 from shared.domain import cron, playing
-from shared.errors import Conflict
+from shared.errors import Conflict, Unprocessable
 from shared.models import Job, Schedule, ScheduleRun
 from shared.orders import Checked, WakeUps
 from shared.scheduled import Content
@@ -29,14 +30,29 @@ class Means:
     box: SecretBox
 
 
-def clock(session: Session) -> datetime:
-    """The database's, which all processes share."""
-    now: datetime = session.scalars(select(func.clock_timestamp())).one()
-    return now
+def zone_of(schedule: Schedule) -> ZoneInfo:
+    """Raises `Unprocessable` for a zone that is not known, or no more: what is known changes."""
+    try:
+        return ZoneInfo(schedule.timezone)
+    except (KeyError, ValueError, OSError) as error:
+        message = f"There is no time zone {schedule.timezone!r}: save the schedule with another one"
+        raise Unprocessable(message, code="unknown_timezone") from error
+
+
+@contextmanager
+def usable_cron(schedule: Schedule) -> Iterator[None]:
+    """Turns what the expression raises into words."""
+    try:
+        yield
+    except CronSimError as error:
+        message = f"{schedule.cron!r} is no cron expression: save the schedule with another one"
+        raise Unprocessable(message, code="malformed_cron") from error
 
 
 def next_after(schedule: Schedule, moment: datetime) -> datetime | None:
-    return cron.first_after(schedule.cron, ZoneInfo(schedule.timezone), moment)
+    """Raises `Unprocessable` for what an earlier version took, and this one does not."""
+    with usable_cron(schedule):
+        return cron.first_after(schedule.cron, zone_of(schedule), moment)
 
 
 def save_content(session: Session, schedule: Schedule, content: Content, means: Means) -> Checked:
@@ -52,7 +68,7 @@ def save_content(session: Session, schedule: Schedule, content: Content, means: 
     schedule.kind = scheduled.kind_of(content)
     schedule.body = scheduled.kept(content)
     schedule.media_ids = scheduled.media_ids(content)
-    due = next_after(schedule, clock(session))
+    due = next_after(schedule, db.clock(session))
     checked = _check(session, schedule, content, range(length), due, means)
     media_wanted.use(session, schedule.media_ids)
     return checked
@@ -73,7 +89,7 @@ def _check(  # noqa: PLR0917
     fire_at: datetime | None,
     means: Means,
 ) -> Checked:
-    now = clock(session)
+    now = db.clock(session)
     order = scheduled.order(schedule, content, places, fire_at or now, now)
     checked = orders.check(session, order, means.settings, means.box)
     orders.require_faultless(checked)
@@ -85,6 +101,7 @@ def start(
 ) -> tuple[Job, WakeUps]:
     """Accept what is published at `fire_at`; a playlist goes on, and rests once it has ended."""
     content = scheduled.content_of(schedule)
+    zone_of(schedule)
     places: Sequence[int] = range(schedule.items)
     turn = _turn(schedule, content) if isinstance(content, Playlist) else None
     if turn:
@@ -112,7 +129,7 @@ def run_by_hand(
     session: Session, schedule: Schedule, means: Means
 ) -> tuple[ScheduleRun, Job, WakeUps]:
     """As at a fire time, now. What goes wrong is raised, and not recorded."""
-    now = clock(session)
+    now = db.clock(session)
     job, wake = start(session, schedule, now, means)
     run = ScheduleRun(schedule_id=schedule.id, fire_at=now, state=STARTED, by_hand=True)
     run.fire_times, run.job_id = 1, job.id

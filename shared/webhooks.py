@@ -3,14 +3,14 @@
 import base64
 import secrets
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, true, update
 from sqlalchemy.orm import Session
 from standardwebhooks import Webhook as Signer
 
 from shared.crypto import SecretBox
-from shared.errors import Conflict
+from shared.errors import Conflict, SecretUnreadable
 from shared.models import Delivery, Webhook
 
 #: How long a secret that was replaced goes on signing besides the new one.
@@ -24,33 +24,50 @@ def new_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def rotate(webhook: Webhook, box: SecretBox) -> str:
+def rotate(webhook: Webhook, box: SecretBox, now: datetime) -> str:
     """The new secret, which nobody can read again; those before it stay valid for their time.
 
     All of them: whoever rotates twice still has receivers with the first.
     """
-    secret, now = new_secret(), datetime.now(UTC)
+    secret = new_secret()
     until = (now + BOTH_VALID).isoformat()
-    old = [{"secret": webhook.secret, "until": until}, *_valid(webhook, now)]
+    old = [{"secret": webhook.secret, "until": until}, *_still_valid(webhook, now)]
     webhook.old_secrets = old[: MOST_SECRETS - 1]
     webhook.secret = box.seal(secret)
     return secret
 
 
-def _valid(webhook: Webhook, now: datetime) -> list[dict[str, str]]:
+def _still_valid(webhook: Webhook, now: datetime) -> list[dict[str, str]]:
     return [old for old in webhook.old_secrets if datetime.fromisoformat(old["until"]) > now]
 
 
-def old_secrets_until(webhook: Webhook) -> datetime | None:
+def old_secrets_until(webhook: Webhook, now: datetime) -> datetime | None:
     """Until when a replaced secret signs too, None where none does."""
-    ends = [datetime.fromisoformat(old["until"]) for old in _valid(webhook, datetime.now(UTC))]
+    ends = [datetime.fromisoformat(old["until"]) for old in _still_valid(webhook, now)]
     return max(ends, default=None)
 
 
-def valid_secrets(webhook: Webhook, box: SecretBox) -> list[str]:
-    """The newest first."""
-    old = [old["secret"] for old in _valid(webhook, datetime.now(UTC))]
-    return [box.open(sealed) for sealed in (webhook.secret, *old)]
+def sealed_secrets(webhook: Webhook, now: datetime) -> list[str]:
+    """Those that sign now, the newest first."""
+    return [webhook.secret, *(old["secret"] for old in _still_valid(webhook, now))]
+
+
+def open_secrets(sealed: Sequence[str], box: SecretBox) -> list[str]:
+    """Raises `SecretUnreadable` where the newest cannot be opened; older ones then sign no more."""
+    newest, *old = sealed
+    return [box.open(newest), *(secret for each in old if (secret := _opened(each, box)))]
+
+
+def _opened(sealed: str, box: SecretBox) -> str | None:
+    try:
+        return box.open(sealed)
+    except SecretUnreadable:
+        return None
+
+
+def why_held(webhook: Webhook, box: SecretBox) -> str | None:
+    """Why nothing can be sent to it until somebody mends it, None where nothing is known."""
+    return None if _opened(webhook.secret, box) is not None else SecretUnreadable.code
 
 
 def headers(valid: Sequence[str], message_id: str, at: datetime, body: str) -> dict[str, str]:
@@ -96,7 +113,7 @@ def set_enabled(webhook: Webhook, *, enabled: bool) -> None:
     if enabled == webhook.enabled:
         return
     webhook.enabled = enabled
-    webhook.disabled_at = None if enabled else datetime.now(UTC)
+    webhook.disabled_at = None if enabled else func.clock_timestamp()
     webhook.disabled_reason = None if enabled else ON_DEMAND
     if enabled:
         webhook.failures, webhook.failing_since, webhook.retry_at = 0, None, None

@@ -11,7 +11,13 @@ from pydantic import BaseModel
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from shared.errors import Conflict, FieldError, InvalidRequest, Unprocessable
+from shared.errors import (
+    Conflict,
+    FieldError,
+    InvalidRequest,
+    SecretUnreadable,
+    Unprocessable,
+)
 from shared.models import IdempotencyKey
 from web.auth import PROFILE_HEADER, caller
 from web.services import services
@@ -89,7 +95,12 @@ def _earlier(session: Session, key: str, request_hash: str) -> Response | None:
     if row.request_hash != request_hash:
         raise Unprocessable(f"This {HEADER} came with another request", code="key_reused")
     headers = {**row.headers, REPLAYED: "true"}
-    return _response(services().box.open(row.body), row.status, headers)
+    try:
+        body = services().box.open(row.body)
+    except SecretUnreadable as error:
+        message = f"The request was done before, but its answer is unreadable: {error.message}"
+        raise Conflict(message, code=error.code) from error
+    return _response(body, row.status, headers)
 
 
 def _lock(session: Session, key: str, request_hash: str) -> Response | None:

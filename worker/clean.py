@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import islice
 
 from sqlalchemy import func, select
@@ -11,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared import files
+from shared.containment import contained
 from shared.errors import Unavailable
 from shared.log import get_logger
 from shared.models import Media, Pulse
@@ -24,6 +26,8 @@ PATIENCE = 300.0
 ORPHAN_AGE = timedelta(hours=6)
 _KEYS_AT_ONCE = 500
 _ROWS_LOOKED_AT = 200
+#: With these nothing else of the storage can be done either.
+_AWAY = (Unavailable,)
 
 log = get_logger("clean")
 
@@ -35,14 +39,23 @@ def clean(runtime: Runtime) -> None:
             return
     until = time.monotonic() + PATIENCE
     for what, step in prune.STEPS.items():
-        _report(f"pruned {what}", _repeat(runtime, step, until))
+        with contained(f"prune {what}"):
+            _report(f"pruned {what}", _repeat(runtime, step, until))
     try:
-        media(runtime, until)
-        runtime.storage.remove_abandoned()
-        _report("removed files without a row", orphans(runtime, until))
-        _report("rows without a file", missing(runtime))
+        _clean_storage(runtime, until)
     except Unavailable as error:
         log.warning("the storage is away", reason=error.message)
+
+
+def _clean_storage(runtime: Runtime, until: float) -> None:
+    with contained("unused files", but=_AWAY):
+        media(runtime, until)
+    with contained("abandoned files", but=_AWAY):
+        runtime.storage.remove_abandoned()
+    with contained("files without a row", but=_AWAY):
+        _report("removed files without a row", orphans(runtime, until))
+    with contained("rows without a file", but=_AWAY):
+        _report("rows without a file", missing(runtime))
 
 
 def _our_turn(session: Session) -> bool:
@@ -69,14 +82,25 @@ def media(runtime: Runtime, until: float) -> None:
     days = runtime.settings.media_retention_days
     if days:
         _repeat(runtime, lambda session, _: unused_media.mark(session, days), until)
+    failed: set[str] = set()
     while time.monotonic() < until:
         with runtime.database.transaction() as session:
-            keys = unused_media.removed_keys(session)
+            keys = unused_media.removed_keys(session, failed)
         for key in keys:
-            unused_media.remove_file(runtime.database, runtime.storage, key)
+            if not _try(key, partial(unused_media.remove_file, runtime.database, runtime.storage)):
+                failed.add(key)
         _report("removed unused files", len(keys))
         if not keys:
             break
+    with runtime.database.transaction() as session:
+        unused_media.put_last(session, failed)
+
+
+def _try(key: str, work: Callable[[str], object]) -> bool:
+    """Whether it was done; a file with which something is wrong keeps no other from its turn."""
+    with contained("clean_file", but=_AWAY, key=key) as fate:
+        work(key)
+    return not fate.failed
 
 
 def orphans(runtime: Runtime, until: float) -> int:
@@ -89,8 +113,8 @@ def orphans(runtime: Runtime, until: float) -> int:
             known = set(
                 session.scalars(select(Media.storage_key).where(Media.storage_key.in_(keys)))
             )
-        for key in set(keys) - known:
-            number += files.remove(runtime.database, runtime.storage, key)
+        remove = partial(files.remove, runtime.database, runtime.storage)
+        number += sum(_try(key, remove) for key in set(keys) - known)
         if time.monotonic() > until:
             break
     return number
@@ -113,9 +137,12 @@ def missing(runtime: Runtime) -> int:
         rows = session.execute(
             kept.where(Media.id > start).order_by(Media.id).limit(_ROWS_LOOKED_AT)
         ).all()
-    gone = [media_id for media_id, key in rows if key and not runtime.storage.exists(key)]
-    for media_id in gone:
-        log.error("the file of a medium is not in the storage", medium=media_id)
+    gone: list[int] = []
+    for media_id, key in rows:
+        with contained("look_for_file", but=_AWAY, medium=media_id):
+            if key and not runtime.storage.exists(key):
+                gone.append(media_id)
+                log.error("the file of a medium is not in the storage", medium=media_id)
     return len(gone)
 
 

@@ -5,24 +5,24 @@ until it has answered quickly; a slow one never has more than that.
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-from sqlalchemy import ColumnElement, CursorResult, Select, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from shared import failpoints, metrics, webhooks
+from shared import db, failpoints, metrics, webhooks
+from shared.containment import contained
 from shared.crypto import SecretBox
-from shared.db import ROW_LOCK
-from shared.domain.webhooks import Verdict, judge
-from shared.log import get_logger
 from shared.models import Delivery, Webhook
 from shared.outbox import iso
 from shared.route import Route
-from worker import accounts
+from worker import accounts, delivery_log
 from worker.runtime import Runtime
 from worker.sending import Parcel, Tried, attempt, body_of
+from worker.steps import brief_transaction
 
 #: Longer than an attempt may last, a slow look-up of its name included: then it is made again.
 LEASE = timedelta(seconds=60)
@@ -34,8 +34,8 @@ ABREAST = 8
 QUICK_SECONDS = 1.0
 #: How soon a courier that waits for a slow receiver looks for what else is due.
 LOOK_SECONDS = 0.2
-
-log = get_logger("deliver")
+#: A webhook with which something unexpected went wrong has nothing claimed for so long.
+REST = timedelta(seconds=60)
 
 
 def due(session: Session) -> bool:
@@ -84,38 +84,51 @@ class Courier:
 
     def _send(self, threads: ThreadPoolExecutor) -> None:
         """Claim what is due, as far as its receivers and our threads have room."""
-        parcels: list[Parcel] = []
-        with self._runtime.database.transaction() as session:
-            for webhook in session.scalars(_due().order_by(func.random())).all():
-                room = min(self._room(webhook), THREADS - len(self._under_way) - len(parcels))
-                if room > 0:
-                    parcels += _claim(session, webhook, room, self._box)
         route = Route.from_settings(self._runtime.settings)
-        for parcel in parcels:
-            future = threads.submit(attempt, parcel, route)
-            self._under_way[future] = parcel.webhook_id
+        with self._runtime.database.transaction() as session:
+            due_now = session.scalars(_due().order_by(func.random())).all()
+        for webhook in due_now:
+            room = min(self._room(webhook), THREADS - len(self._under_way))
+            for parcel in self._claimed(webhook, room) if room > 0 else ():
+                future = threads.submit(attempt, parcel, self._box, route)
+                self._under_way[future] = webhook.id
 
     def _room(self, webhook: Webhook) -> int:
         most = ABREAST if webhook.id in self._quick and not webhook.failures else 1
         return most - sum(each == webhook.id for each in self._under_way.values())
 
+    def _claimed(self, webhook: Webhook, room: int) -> list[Parcel]:
+        """What is now ours to send to it. Whatever a webhook's rows raise, it alone rests for."""
+        database = self._runtime.database
+        claiming = contained("claim_deliveries", webhook=webhook.id)
+        with claiming as fate, brief_transaction(database) as session:
+            return _claim(session, webhook.id, room)
+        with contained("rest_webhook", webhook=webhook.id), brief_transaction(database) as session:
+            if not fate.may_pass:
+                resting = update(Webhook).where(Webhook.id == webhook.id)
+                session.execute(resting.values(retry_at=func.now() + REST))
+        return []
+
     def _write(self, back: Sequence[Tried]) -> None:
+        """For each webhook alone; what cannot be noted is delivered again after its lease."""
         failpoints.hit("deliver.after_answer")
+        by_webhook: dict[int, list[Tried]] = defaultdict(list)
         for tried in back:
             metrics.DELIVERY.labels(tried.answer.outcome).observe(tried.seconds)
-        accepted = [tried for tried in back if tried.answer.accepted]
-        with self._runtime.database.transaction() as session:
-            _note_accepted(session, accepted)
-        for tried in back:
-            if not tried.answer.accepted:
-                with self._runtime.database.transaction() as session:
-                    _note_failed(session, tried)
             quick = tried.answer.accepted and tried.seconds < QUICK_SECONDS
             (self._quick.add if quick else self._quick.discard)(tried.parcel.webhook_id)
+            by_webhook[tried.parcel.webhook_id].append(tried)
+        for webhook_id, of_one in by_webhook.items():
+            noting = contained("note_deliveries", webhook=webhook_id)
+            with noting, brief_transaction(self._runtime.database) as session:
+                delivery_log.note(session, webhook_id, of_one)
 
 
-def _claim(session: Session, webhook: Webhook, room: int, box: SecretBox) -> list[Parcel]:
+def _claim(session: Session, webhook_id: int, room: int) -> list[Parcel]:
     """At most `room` of what is due for the webhook, the longest overdue first."""
+    webhook = session.get(Webhook, webhook_id)
+    if webhook is None or not webhook.enabled:
+        return []  # since we looked
     chosen = session.scalars(
         select(Delivery.id)
         .where(webhooks.told_of(webhook, None), *_waiting())
@@ -125,18 +138,19 @@ def _claim(session: Session, webhook: Webhook, room: int, box: SecretBox) -> lis
     ).all()
     if not chosen:
         return []
+    delivery_log.give_up_unnoted(session, chosen)
     claim = {"claim": accounts.new_claim(), "attempts": Delivery.attempts + 1}
     rows = session.scalars(
         update(Delivery)
-        .where(Delivery.id.in_(chosen))
+        .where(Delivery.id.in_(chosen), Delivery.state == "pending")
         .values(**claim, next_at=func.now() + LEASE)
         .returning(Delivery)
     ).all()
-    valid = webhooks.valid_secrets(webhook, box)
-    return [_parcel(webhook, row, valid) for row in rows]
+    sealed = webhooks.sealed_secrets(webhook, db.clock(session))
+    return [_parcel(webhook, row, sealed) for row in rows]
 
 
-def _parcel(webhook: Webhook, row: Delivery, valid: Sequence[str]) -> Parcel:
+def _parcel(webhook: Webhook, row: Delivery, sealed: Sequence[str]) -> Parcel:
     return Parcel(
         id=row.id,
         claim=row.claim,
@@ -144,70 +158,6 @@ def _parcel(webhook: Webhook, row: Delivery, valid: Sequence[str]) -> Parcel:
         attempt=row.attempts,
         message_id=row.message_id,
         url=webhook.url,
-        secrets=valid,
+        sealed=sealed,
         body=body_of(row.event, iso(row.created_at), row.data),
     )
-
-
-def _note_accepted(session: Session, accepted: Sequence[Tried]) -> None:
-    """Many in one transaction: nearly all of them are accepted."""
-    if not accepted:
-        return
-    ids = {tried.parcel.webhook_id for tried in accepted}
-    recovered = update(Webhook).where(Webhook.id.in_(ids), Webhook.failures > 0)
-    session.execute(recovered.values(failures=0, failing_since=None, retry_at=None))
-    for tried in accepted:
-        _write_delivery(session, tried, Verdict(state="delivered"))
-
-
-def _note_failed(session: Session, tried: Tried) -> None:
-    """The webhook is locked before its delivery, as whoever changes it does."""
-    webhook = session.get(Webhook, tried.parcel.webhook_id, with_for_update=ROW_LOCK)
-    if webhook is None:
-        return  # deleted in the meantime, with all its deliveries
-    since = webhook.failing_since or tried.at
-    webhook.failures, webhook.failing_since = webhook.failures + 1, since
-    verdict = judge(
-        tried.answer,
-        attempt=tried.parcel.attempt,
-        failures=webhook.failures,
-        failing_for=datetime.now(UTC) - since,
-    )
-    _write_delivery(session, tried, verdict)
-    webhook.retry_at = _later(webhook.retry_at, accounts.now_plus(verdict.rest))
-    if verdict.disable and webhook.enabled:
-        _disable(webhook, verdict.disable)
-
-
-def _later(known: datetime | None, new: datetime) -> datetime:
-    return new if known is None else max(known, new)
-
-
-def _write_delivery(session: Session, tried: Tried, verdict: Verdict) -> None:
-    """Unless it is somebody else's by now: asked for again, or taken for lost."""
-    entry = {
-        "at": iso(tried.at),
-        "status": tried.answer.status,
-        "error": tried.answer.error,
-        "seconds": round(tried.seconds, 3),
-    }
-    values: dict[str, object] = {"state": verdict.state, "tried": Delivery.tried.concat([entry])}
-    if verdict.wait is not None:
-        values["next_at"] = accounts.now_plus(verdict.wait)
-    if tried.answer.accepted:
-        values["delivered_at"] = func.clock_timestamp()
-    mine = update(Delivery).where(
-        Delivery.id == tried.parcel.id, Delivery.claim == tried.parcel.claim
-    )
-    written = session.execute(
-        mine.values(**values), execution_options={"synchronize_session": False}
-    )
-    assert isinstance(written, CursorResult)
-    if not written.rowcount:
-        log.warning("claim lost", webhook=tried.parcel.webhook_id, delivery=tried.parcel.id)
-
-
-def _disable(webhook: Webhook, reason: str) -> None:
-    webhook.enabled = False
-    webhook.disabled_at, webhook.disabled_reason = datetime.now(UTC), reason
-    log.error("webhook disabled", webhook=webhook.id, reason=reason)

@@ -6,17 +6,18 @@ the fire time after it are one transaction: a crash leaves nothing of them, or e
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
-from shared import failpoints, profiles, schedules
+from shared import db, failpoints, metrics, profiles, schedules
+from shared.containment import Fate, contained
 from shared.crypto import SecretBox
 from shared.db import Database
 from shared.domain import firing
@@ -27,20 +28,25 @@ from shared.models import Schedule, ScheduleRun
 from shared.orders import WakeUps
 from shared.schedules import FAILED, MISSED, STARTED, Means
 from worker.runtime import Runtime
+from worker.steps import brief_transaction
 
 #: After so long the rest is left to the next tick, and this child to its other work (seconds).
 TURN = 1.0
 #: So many of the faults of a failed run are told.
 _TOLD = 10
+_OURS = "Something went wrong on our side. It has been logged"
 
 log = get_logger("fire")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fired:
-    """A schedule that was due. `wake`: what its job needs, if it came to one."""
+    """A schedule that was due. `wake`: what its job needs, if it came to one. `waits`: nothing was
+    done about it, for it needs a row that somebody else holds."""
 
-    wake: WakeUps | None
+    schedule_id: int
+    wake: WakeUps | None = None
+    waits: bool = False
 
 
 def fire_due(runtime: Runtime) -> None:
@@ -48,30 +54,63 @@ def fire_due(runtime: Runtime) -> None:
     means = Means(settings=runtime.settings, box=SecretBox.from_settings(runtime.settings))
     until = time.monotonic() + TURN
     uploads: dict[int, list[int]] = defaultdict(list)
-    while time.monotonic() < until and (fired := fire_next(runtime.database, means)):
+    waiting: set[int] = set()
+    while time.monotonic() < until and (fired := fire_next(runtime.database, means, waiting)):
+        if fired.waits:
+            waiting.add(fired.schedule_id)
         if fired.wake:
             uploads[fired.wake.account_id] += fired.wake.uploads
-    for account_id, waiting in uploads.items():
-        WakeUps(account_id=account_id, uploads=waiting).send(runtime.waker)
+    for account_id, media in uploads.items():
+        WakeUps(account_id=account_id, uploads=media).send(runtime.waker)
 
 
-def fire_next(database: Database, means: Means) -> Fired | None:
+def fire_next(database: Database, means: Means, passed_over: Collection[int] = ()) -> Fired | None:
     """Deal with the fire time that waits longest; None where none is due."""
-    with database.transaction() as session:
-        schedule = _claim(session)
+    with brief_transaction(database) as session:
+        schedule = _claim(session, passed_over)
         if schedule is None:
             return None
-        fired = Fired(wake=_deal(session, schedule, means))
+        fired = _fire(session, schedule, means)
         session.flush()
         failpoints.hit("fire.before_commit")
     failpoints.hit("fire.after_commit")
     return fired
 
 
-def _claim(session: Session) -> Schedule | None:
-    due = select(Schedule).where(Schedule.next_fire_at <= func.now())
+def _claim(session: Session, passed_over: Collection[int] = ()) -> Schedule | None:
+    due = select(Schedule).where(
+        Schedule.next_fire_at <= func.now(), Schedule.id.not_in(passed_over)
+    )
     first = due.order_by(Schedule.next_fire_at).limit(1)
     return session.scalar(first.with_for_update(key_share=True, skip_locked=True))
+
+
+def _fire(session: Session, schedule: Schedule, means: Means) -> Fired:
+    with _own_trouble(session, schedule) as fate:
+        wake = _deal(session, schedule, means)
+        return Fired(schedule_id=schedule.id, wake=wake)
+    return Fired(schedule_id=schedule.id, waits=fate.may_pass)
+
+
+@contextmanager
+def _own_trouble(session: Session, schedule: Schedule) -> Iterator[Fate]:
+    """Whatever a schedule raises ends its own fire time as failed, and switches it off.
+
+    Nothing else can be done about it, for when it is due next cannot be told. A row that somebody
+    holds is no trouble of its own.
+    """
+    fire_at = schedule.next_fire_at
+    with contained("fire_schedule", schedule=schedule.id) as fate, session.begin_nested():
+        yield fate
+    if fate.error is None or fate.may_pass:
+        return
+    code, message = "internal_error", _OURS
+    if isinstance(fate.error, PressroomError):
+        code, message = fate.error.code, _words(fate.error)
+    assert fire_at is not None  # it was due
+    if run := _first_run(session, schedule, fire_at):
+        _fail(run, code, f"{message}. The schedule was switched off")
+    schedule.next_fire_at = None
 
 
 def _deal(session: Session, schedule: Schedule, means: Means) -> WakeUps | None:
@@ -88,22 +127,24 @@ def pass_over(session: Session) -> int:
     due_now = select(Schedule).where(Schedule.next_fire_at <= func.now())
     late = session.scalars(due_now.with_for_update(key_share=True)).all()
     for schedule in late:
-        due = _due(session, schedule, timedelta(0))
-        _record_missed(session, schedule, due.missed, "An older backup was restored")
-        schedule.next_fire_at = due.next_at
+        with _own_trouble(session, schedule):
+            due = _due(session, schedule, timedelta(0))
+            _record_missed(session, schedule, due.missed, "An older backup was restored")
+            schedule.next_fire_at = due.next_at
     return len(late)
 
 
 def _due(session: Session, schedule: Schedule, grace: timedelta) -> firing.Due:
     """Of a schedule that was chosen because a fire time of it has come."""
     assert schedule.next_fire_at is not None
-    return firing.due(
-        schedule.cron,
-        ZoneInfo(schedule.timezone),
-        since=schedule.next_fire_at,
-        now=schedules.clock(session),
-        grace=grace,
-    )
+    with schedules.usable_cron(schedule):
+        return firing.due(
+            schedule.cron,
+            schedules.zone_of(schedule),
+            since=schedule.next_fire_at,
+            now=db.clock(session),
+            grace=grace,
+        )
 
 
 def _record_missed(
@@ -146,7 +187,8 @@ def _start(session: Session, schedule: Schedule, run: ScheduleRun, means: Means)
         raise  # the database's: nothing of this has happened, and all of it is done again
     except Exception:  # a fault of ours with one schedule may not keep the others from running
         log.exception("a schedule could not run", schedule=schedule.id)
-        _fail(run, "internal_error", "Something went wrong on our side. It has been logged.")
+        metrics.CONTAINED.labels("start_schedule").inc()
+        _fail(run, "internal_error", f"{_OURS}.")
         return None
     run.job_id = job.id
     return wake

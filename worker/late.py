@@ -1,12 +1,15 @@
 """Late: posts that were accepted before Postiz had told its integrations, checked once it has."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from sqlalchemy import ColumnElement, func, not_, select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from shared import accounts as known
 from shared import late_rules, posts
+from shared.containment import contained
 from shared.domain.planner import CALENDAR_AHEAD
 from shared.domain.rows import Channel
 from shared.domain.states import PostState
@@ -67,7 +70,8 @@ def _check(session: Session, account_id: int, rows: Sequence[RemoteIntegration])
         .with_for_update(key_share=True, skip_locked=True)
     ).all()
     for post in waiting:
-        _end(session, post, _faults(session, post, listed.get(post.integration_id)))
+        find = partial(_faults, row=listed.get(post.integration_id))
+        _check_post(session, post, find)
 
 
 def fetched(session: Session, account_id: int, media_id: int) -> None:
@@ -83,7 +87,26 @@ def fetched(session: Session, account_id: int, media_id: int) -> None:
         .with_for_update(key_share=True, skip_locked=True)
     ).all()
     for post in waiting:
-        _end(session, post, late_rules.media_faults(session, post))
+        _check_post(session, post, late_rules.media_faults)
+
+
+def _check_post(
+    session: Session, post: Post, find: Callable[[Session, Post], Sequence[FieldError]]
+) -> None:
+    """End it, if there is something wrong with it, and whatever that is: the others go on."""
+    post_id = post.id
+    away = (OperationalError,)
+    with contained("check_post", but=away, post=post_id) as fate, session.begin_nested():
+        _end(session, post, find(session, post))
+    if fate.failed:
+        posts.fail(
+            session,
+            [post_id],
+            PostState.PENDING,
+            code="internal_error",
+            message="It could not be checked: something went wrong on our side, and is logged.",
+            hint="Nothing was sent. Retry it once this is mended.",
+        )
 
 
 def _end(session: Session, post: Post, faults: Sequence[FieldError]) -> None:

@@ -6,9 +6,10 @@ on without having been moved.
 
 from collections.abc import Sequence
 
-from sqlalchemy import exists, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from shared import holds
 from shared.domain.states import PostState
 from shared.errors import PressroomError
 from shared.models import Account, Post, Profile
@@ -29,8 +30,16 @@ def due(session: Session) -> Sequence[int]:
         Post.profile_id == Profile.id,
         Post.state.in_(WAITING),
     )
+    may_ask = exists().where(*_askable(Account.id))
     unknown = Account.integrations_seen_at.is_(None)
-    return session.scalars(select(Account.id).where(unknown, accounts.rested(), waits)).all()
+    return session.scalars(
+        select(Account.id).where(unknown, accounts.rested(), waits, may_ask)
+    ).all()
+
+
+def _askable(account_id: int | InstrumentedAttribute[int]) -> Sequence[ColumnElement[bool]]:
+    """The account's profiles with whose settings it can be asked."""
+    return Profile.account_id == account_id, ~holds.is_held()
 
 
 def meet(runtime: Runtime, account_id: int) -> None:
@@ -38,7 +47,8 @@ def meet(runtime: Runtime, account_id: int) -> None:
     with runtime.database.transaction() as session:
         found = session.execute(
             select(Profile.id, Profile.settings_version, Profile.key_hash)
-            .where(Profile.account_id == account_id)
+            .where(*_askable(account_id))
+            .order_by(func.random())  # one that can never answer must not stand for all
             .limit(1)
         ).first()
     if found is None:

@@ -1,12 +1,13 @@
 """The pace of writes to one Postiz server, kept in the database for all processes together."""
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from shared import db
 from shared.models import Server
 
 #: A slot further ahead is left to a later turn (seconds).
@@ -40,5 +41,4 @@ def wait_for(session_now: datetime, slot: datetime) -> None:
     time.sleep(max(0.0, min(AHEAD + 1, (slot - session_now).total_seconds())))
 
 
-def clock(session: Session) -> datetime:
-    return session.scalar(select(func.clock_timestamp())) or datetime.now(UTC)
+clock = db.clock

@@ -12,7 +12,10 @@ import urllib3
 from urllib3.exceptions import HTTPError, ReadTimeoutError, SSLError
 
 from shared import webhooks
+from shared.containment import contained
+from shared.crypto import SecretBox
 from shared.domain.webhooks import Answer
+from shared.errors import SecretUnreadable
 from shared.guarded_connections import Call, headers_for, pool_to, under_way
 from shared.http_address import HttpAddress, MalformedAddress, parse_http_address
 from shared.route import Route
@@ -32,17 +35,16 @@ class Parcel:
     attempt: int
     message_id: str
     url: str
-    secrets: Sequence[str] = field(repr=False)
+    sealed: Sequence[str] = field(repr=False)
     body: str = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tried:
-    """An attempt that was made, when, and how many seconds it took."""
+    """An attempt that was made, and how many seconds it took."""
 
     parcel: Parcel
     answer: Answer
-    at: datetime
     seconds: float
 
 
@@ -52,19 +54,24 @@ def body_of(event: str, timestamp: str | None, data: Mapping[str, object]) -> st
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
 
 
-def attempt(parcel: Parcel, route: Route) -> Tried:
-    """Never raises for what a receiver or its address does: that is the answer."""
-    at, began = datetime.now(UTC), time.monotonic()
-    try:
-        answer = _post(parcel, parse_http_address(parcel.url), at, route)
-    except MalformedAddress as error:
-        answer = Answer(error=f"its address {error}")
-    return Tried(parcel=parcel, answer=answer, at=at, seconds=time.monotonic() - began)
+def attempt(parcel: Parcel, box: SecretBox, route: Route) -> Tried:
+    """Raises nothing: whatever a receiver, its address or its secret does is the answer."""
+    began = time.monotonic()
+    answer = Answer(error="internal_error: something went wrong on our side, and has been logged")
+    with contained("attempt_delivery", webhook=parcel.webhook_id, delivery=parcel.id):
+        try:
+            secrets = webhooks.open_secrets(parcel.sealed, box)
+            answer = _post(parcel, parse_http_address(parcel.url), secrets, route)
+        except SecretUnreadable as error:
+            answer = Answer(error=f"{error.code}: {error.message}. Rotate the webhook's secret")
+        except MalformedAddress as error:
+            answer = Answer(error=f"its address {error}")
+    return Tried(parcel=parcel, answer=answer, seconds=time.monotonic() - began)
 
 
-def _post(parcel: Parcel, address: HttpAddress, at: datetime, route: Route) -> Answer:
+def _post(parcel: Parcel, address: HttpAddress, secrets: Sequence[str], route: Route) -> Answer:
     """A connection of its own each time, so that its address is looked up and checked each time."""
-    signed = webhooks.headers(parcel.secrets, parcel.message_id, at, parcel.body)
+    signed = webhooks.headers(secrets, parcel.message_id, datetime.now(UTC), parcel.body)
     headers = {
         **headers_for(address),
         **signed,

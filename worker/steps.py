@@ -8,21 +8,17 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 
-from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from shared import db, metrics
-from shared.log import get_logger
+from shared.containment import contained
+from shared.db import Database
 from worker.runtime import Runtime
 
 T = TypeVar("T")
 Step = Callable[[Runtime, Session], T]
 #: Rounds pass over rows that are locked; what is locked all the same is left to a later round.
 _WAIT_BRIEFLY = text("SET LOCAL lock_timeout = '500ms'")
-
-log = get_logger("steps")
 
 
 def run_steps(runtime: Runtime, steps: Mapping[str, Step[T]]) -> dict[str, T]:
@@ -33,34 +29,14 @@ def run_steps(runtime: Runtime, steps: Mapping[str, Step[T]]) -> dict[str, T]:
 
 def run_step(runtime: Runtime, name: str, step: Step[T]) -> T | None:
     """What the step returned; None where it failed."""
-    with contained(name), runtime.database.transaction() as session:
-        session.execute(_WAIT_BRIEFLY)
+    with contained(name), brief_transaction(runtime.database) as session:
         return step(runtime, session)
     return None
 
 
 @contextmanager
-def contained(where: str, **about: object) -> Iterator[None]:
-    """Keep what goes wrong inside, with one step or one row of many, from costing the others.
-
-    It is logged and counted. Raises where nothing else can succeed either: without a database, and
-    at the end of the task's time.
-    """
-    try:
-        yield
-    except SoftTimeLimitExceeded:
-        raise
-    except OperationalError as error:
-        if db.is_away(error):
-            raise
-        _note(where)
-        log.warning("given up for now", where=where, reason=str(error.orig).strip(), **about)
-    except Exception as error:
-        if db.is_away(error):
-            raise
-        _note(where)
-        log.exception("failed, and contained", where=where, **about)
-
-
-def _note(where: str) -> None:
-    metrics.CONTAINED.labels(where).inc()
+def brief_transaction(database: Database) -> Iterator[Session]:
+    """One that serves everybody, and so waits for no single row for long."""
+    with database.transaction() as session:
+        session.execute(_WAIT_BRIEFLY)
+        yield session

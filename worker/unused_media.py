@@ -56,12 +56,20 @@ def _needs(ids: list[int]) -> list[Select[int]]:
     return [uploads, playing, *(used.where(needing) for needing in _NEEDING)]
 
 
-def removed_keys(session: Session) -> Sequence[str]:
+def removed_keys(session: Session, but: Collection[str] = ()) -> Sequence[str]:
     """Of files that are to go."""
     going = select(Media.storage_key).where(
-        Media.removed_at.is_not(None), Media.storage_key.is_not(None)
+        Media.removed_at.is_not(None),
+        Media.storage_key.is_not(None),
+        Media.storage_key.not_in(but),
     )
     return [key for key in session.scalars(going.order_by(Media.removed_at).limit(AT_ONCE)) if key]
+
+
+def put_last(session: Session, keys: Collection[str]) -> None:
+    """Files that could not be removed have their next turn behind all others."""
+    again = update(Media).where(Media.storage_key.in_(keys), Media.removed_at.is_not(None))
+    session.execute(again.values(removed_at=func.now()))
 
 
 def remove_file(database: Database, storage: Storage, key: str) -> None:

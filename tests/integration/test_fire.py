@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from local.child import ROOT
-from shared import schedules
+from shared import db
 from shared.crypto import SecretBox
 from shared.db import ROW_LOCK
 from shared.models import Job, Post, Profile, Schedule, ScheduleRun
@@ -63,7 +63,7 @@ def due_since(api: Api, minutes: float, *ids: int) -> datetime:
 
 
 def _minute(session: Session) -> datetime:
-    return schedules.clock(session).replace(second=0, microsecond=0)
+    return db.clock(session).replace(second=0, microsecond=0)
 
 
 def all_due(runtime: Runtime) -> None:

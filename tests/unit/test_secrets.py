@@ -21,7 +21,7 @@ def test_a_sealed_secret_is_opened_with_any_of_the_keys() -> None:
     assert SecretBox([new, old]).open(sealed) == KEY
     with pytest.raises(PressroomError) as caught:
         SecretBox([new]).open(sealed)
-    assert caught.value.code == "wrong_secret_keys"
+    assert caught.value.code == "secret_unreadable"
 
 
 def test_without_keys_it_says_how_to_make_one() -> None:

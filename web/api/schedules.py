@@ -4,7 +4,7 @@ from flask import Response, request
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, defer
 
-from shared import accepting, profiles, schedules
+from shared import accepting, db, profiles, schedules
 from shared.db import ROW_LOCK
 from shared.errors import Conflict, FieldError, InvalidRequest, NotFound
 from shared.media import is_id
@@ -91,7 +91,7 @@ def _enable(session: Session, row: Schedule, *, wanted: bool, anew: bool) -> Non
     if not wanted:
         row.next_fire_at = None
     elif anew or row.next_fire_at is None:
-        row.next_fire_at = schedules.next_after(row, schedules.clock(session))
+        row.next_fire_at = schedules.next_after(row, db.clock(session))
 
 
 @api.get("/schedules", responses={200: Page[ScheduleSummary]})

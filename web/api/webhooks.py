@@ -1,5 +1,6 @@
 """Webhooks: who is told what, with a secret that is shown once, and the log of deliveries."""
 
+from datetime import datetime
 from typing import Any, TypeVar
 
 from flask import Response
@@ -7,7 +8,7 @@ from pydantic import BaseModel
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from shared import outbox, route, webhooks
+from shared import db, outbox, route, webhooks
 from shared.db import ROW_LOCK
 from shared.errors import FieldError, InvalidRequest, NotFound
 from shared.media import is_id
@@ -40,25 +41,31 @@ class DeliveryPath(IdPath):
     delivery_id: str
 
 
-def _facts(row: Webhook) -> dict[str, Any]:
+def _facts(row: Webhook, now: datetime) -> dict[str, Any]:
     return {
         "id": str(row.id),
         "url": row.url,
         "events": row.events,
         "profile_ids": row.profile_ids,
         "enabled": row.enabled,
+        "held": webhooks.why_held(row, services().box),
         "disabled_at": row.disabled_at,
         "disabled_reason": row.disabled_reason,
         "failures": row.failures,
         "failing_since": row.failing_since,
-        "old_secret_until": webhooks.old_secrets_until(row),
+        "old_secret_until": webhooks.old_secrets_until(row, now),
         "created_at": row.created_at,
         "updated_at": row.updated_at,
     }
 
 
-def _with_secret(row: Webhook, secret: str) -> WebhookWithSecret:
-    return WebhookWithSecret.model_validate({**_facts(row), "secret": secret})
+def _view(session: Session, row: Webhook) -> WebhookView:
+    return WebhookView.model_validate(_facts(row, db.clock(session)))
+
+
+def _with_secret(session: Session, row: Webhook, secret: str) -> WebhookWithSecret:
+    facts = _facts(row, db.clock(session))
+    return WebhookWithSecret.model_validate({**facts, "secret": secret})
 
 
 @api.post("/webhooks", responses={201: WebhookWithSecret, **problems(409, 422)})
@@ -83,7 +90,7 @@ def _create(session: Session, body: NewWebhook) -> Reply:
     session.flush()
     session.refresh(row)
     place = {"Location": f"{PREFIX}/webhooks/{row.id}"}
-    return Reply(body=_with_secret(row, secret), status=201, headers=place)
+    return Reply(body=_with_secret(session, row, secret), status=201, headers=place)
 
 
 def _check_url(url: str) -> None:
@@ -105,8 +112,9 @@ def list_webhooks(query: PageQuery) -> Response:
             webhooks.hearing_of(profiles_in_sight(session)),
         )
         rows = session.scalars(paged(wanted, Webhook.id, query)).all()
+        now = db.clock(session)
+    items = [WebhookView.model_validate(_facts(row, now)) for row in rows]
     onward = next_cursor(rows, query.limit, lambda row: row.id)
-    items = [WebhookView.model_validate(_facts(row)) for row in rows]
     return Reply(body=Page[WebhookView](items=items, next_cursor=onward)).response()
 
 
@@ -114,8 +122,8 @@ def list_webhooks(query: PageQuery) -> Response:
 def get_webhook(path: IdPath) -> Response:
     """Read a webhook: what it is told, and how it fares"""
     with services().database.transaction() as session:
-        row = _visible(session, path.id)
-    return Reply(body=WebhookView.model_validate(_facts(row))).response()
+        shown = _view(session, _visible(session, path.id))
+    return Reply(body=shown).response()
 
 
 @api.patch("/webhooks/<id>", responses={200: WebhookView, **problems(422)})
@@ -129,8 +137,9 @@ def patch_webhook(path: IdPath, body: PatchWebhook) -> Response:
         row.updated_at = func.now()
         session.flush()
         session.refresh(row)
+        shown = _view(session, row)
     services().waker.deliver()
-    return Reply(body=WebhookView.model_validate(_facts(row))).response()
+    return Reply(body=shown).response()
 
 
 def _change(session: Session, row: Webhook, body: PatchWebhook) -> None:
@@ -161,11 +170,11 @@ def rotate_secret(path: IdPath) -> Response:
 
 def _rotate(session: Session, webhook_id: str) -> Reply:
     row = _visible(session, webhook_id, lock=True)
-    secret = webhooks.rotate(row, services().box)
+    secret = webhooks.rotate(row, services().box, db.clock(session))
     row.updated_at = func.now()
     session.flush()
     session.refresh(row)
-    return Reply(body=_with_secret(row, secret))
+    return Reply(body=_with_secret(session, row, secret))
 
 
 @api.get("/webhooks/<id>/deliveries", responses={200: Page[DeliveryView]})

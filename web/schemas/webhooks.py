@@ -46,6 +46,10 @@ class WebhookView(BaseModel):
     events: list[str]
     profile_ids: list[str] | None
     enabled: bool
+    held: str | None = Field(
+        description="Why no attempt can succeed: `secret_unreadable` until its secret is rotated, "
+        "or the key that sealed it is back"
+    )
     disabled_at: datetime | None
     disabled_reason: str | None
     failures: int = Field(description="Failed attempts in a row")
