@@ -4,16 +4,19 @@ PressroomError
 ├── InvalidRequest · NotFound · Conflict · NotConfigured · Forbidden   what the caller did wrong
 ├── Unprocessable · TooLarge · UnsupportedMedia                 understood, not publishable
 ├── Unavailable                                             ours to mend: try again later
+├── SecretUnreadable                                        sealed with a key that is not ours
 ├── IllegalTransition · ClaimLost                           somebody else moved the row
 └── PublisherError                                          what Postiz answered
     ├── Transient            certainly nothing happened: retry with backoff and jitter
     │   ├── RateLimited      wait until; costs no attempt
     │   ├── SettingsChanged  newer than the publisher: build it anew; costs no attempt
     │   ├── Paused           the user held it back at the last moment; costs no attempt
+    │   ├── ProfileGone      a person deleted it in the meantime; costs no attempt
     │   └── WrongBaseUrl     this address is not the Postiz API: look for its base path again
     ├── Permanent            retrying cannot help
     │   ├── PostRejected     this post: failed, with Postiz's words
-    │   └── CredentialsRejected   the account: hold its posts until the settings change
+    │   ├── CredentialsRejected   the account: hold its posts until the settings change
+    │   └── SettingsUnusable      the profile: hold its posts until its settings can be used
     └── OutcomeUnknown       it may have happened: reconcile, never repeat
 """
 
@@ -168,6 +171,10 @@ class Paused(Transient):
     code = "paused"
 
 
+class ProfileGone(Transient):
+    code = "profile_gone"
+
+
 class WrongBaseUrl(Transient):
     code = "not_the_postiz_api"
 
@@ -190,6 +197,20 @@ class CredentialsRejected(Permanent):
     """The account may not publish; `code`: credentials_rejected, plan_limit, postiz_too_old."""
 
     code = "credentials_rejected"
+
+
+class SettingsUnusable(Permanent):
+    """Nothing can be sent with the settings that the profile has in `version`.
+
+    `code`: secret_unreadable, not_configured, or why the address may not be called.
+    """
+
+    code = "settings_unusable"
+
+    def __init__(self, why: PressroomError, *, profile_id: str, version: int) -> None:
+        super().__init__(why.message, code=why.code, hint=why.hint)
+        self.profile_id = profile_id
+        self.version = version
 
 
 class OutcomeUnknown(PublisherError):

@@ -1,34 +1,59 @@
-"""Holds: keys that an account refuses; nothing goes out with one until it is saved again."""
+"""Holds: keys that an account refuses, and settings that cannot be used, until either changes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, exists, select
+from sqlalchemy import ColumnElement, and_, delete, exists, func, literal, or_, select, union_all
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from shared.models import Hold, Profile
+from shared.models import Hold, Profile, SettingsHold
+
+#: Settings that cannot be used are tried again after so long: what is wrong with them may be ours.
+LOOK_AGAIN = timedelta(seconds=15)
+#: What a person can do, by the reason.
+_HINTS = {
+    "credentials_rejected": "Save a key that works in the profile's settings.",
+    "plan_limit": "Look at the plan in Postiz, then save the key again.",
+    "postiz_too_old": "Upgrade Postiz, then save the key again.",
+    "secret_unreadable": "Put the old key back into PRESSROOM_SECRET_KEYS, behind the newer ones, "
+    "and start again; or save the API key again.",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class HeldProfile:
-    """A profile whose key is refused, and why."""
+    """A profile for which nothing is sent, and why."""
 
-    account_id: int
+    account_id: int | None
     profile_id: str
     reason: str
     message: str
     since: datetime
 
+    @property
+    def hint(self) -> str:
+        return hint_of(self.reason)
+
+
+def hint_of(reason: str) -> str:
+    return _HINTS.get(reason, "Save the profile's settings again once this is mended.")
+
 
 def is_held() -> ColumnElement[bool]:
-    """Whether nothing may go out with the key of the `Profile` of the query around it."""
-    return exists().where(*_of_profile()).correlate(Profile)
+    """Whether nothing may go out with the settings of the `Profile` of the query around it."""
+    refused, unusable = exists().where(_of_key()), exists().where(_of_settings())
+    return or_(refused.correlate(Profile), unusable.correlate(Profile))
 
 
-def _of_profile() -> tuple[ColumnElement[bool], ...]:
-    return Hold.account_id == Profile.account_id, Hold.key_hash == Profile.key_hash
+def _of_key() -> ColumnElement[bool]:
+    return and_(Hold.account_id == Profile.account_id, Hold.key_hash == Profile.key_hash)
+
+
+def _of_settings() -> ColumnElement[bool]:
+    same_version = SettingsHold.settings_version == Profile.settings_version
+    return and_(SettingsHold.profile_id == Profile.id, same_version)
 
 
 def hold_key(
@@ -51,9 +76,41 @@ def release_key(session: Session, account_id: int, key_hash: str) -> None:
     session.execute(delete(Hold).where(*of_key))
 
 
+def hold_settings(
+    session: Session, profile_id: str, version: int, *, reason: str, message: str
+) -> bool:
+    """Whether this is new: these settings were not held for that reason since they were usable."""
+    before = session.get(SettingsHold, profile_id, populate_existing=True)
+    known = before and (before.settings_version, before.reason) == (version, reason)
+    values = {
+        "settings_version": literal(version),
+        "reason": literal(reason),
+        "message": literal(message),
+        "look_at": func.now() + LOOK_AGAIN,
+    }
+    since = {} if known else {"since": func.now()}
+    still = Profile.id == profile_id, Profile.settings_version == version
+    held = insert(SettingsHold).from_select(
+        ["profile_id", *values], select(Profile.id, *values.values()).where(*still)
+    )
+    done = held.on_conflict_do_update(index_elements=["profile_id"], set_=values | since)
+    return session.scalar(done.returning(SettingsHold.profile_id)) is not None and not known
+
+
+def lift_settings(session: Session, profile_id: str) -> None:
+    """The settings have changed, or can be used again: what was held goes on by itself."""
+    session.execute(delete(SettingsHold).where(SettingsHold.profile_id == profile_id))
+
+
+def to_try_again() -> ColumnElement[bool]:
+    """Whether it is time to see if the settings of the `Profile` around can be used again."""
+    due = _of_settings(), SettingsHold.look_at <= func.now()
+    return exists().where(*due).correlate(Profile)
+
+
 def unused() -> ColumnElement[bool]:
     """Which holds are of keys that no profile uses any more."""
-    return ~exists().where(*_of_profile()).correlate(Hold)
+    return ~exists().where(_of_key()).correlate(Hold)
 
 
 def list_held(
@@ -62,22 +119,15 @@ def list_held(
     profile_ids: Sequence[str] | None = None,
 ) -> list[HeldProfile]:
     """The held ones of these accounts and profiles (None: of all), by the time since when."""
-    query = (
-        select(Hold.account_id, Profile.id, Hold.reason, Hold.message, Hold.since)
-        .join(Profile, _of_profile()[0] & _of_profile()[1])
-        .order_by(Hold.since, Hold.reason, Profile.id)
-    )
+    of_profile = Profile.account_id, Profile.id.label("profile_id")
+    keys = select(*of_profile, Hold.reason, Hold.message, Hold.since)
+    settings = select(*of_profile, SettingsHold.reason, SettingsHold.message, SettingsHold.since)
+    facts = union_all(
+        keys.join(Hold, _of_key()), settings.join(SettingsHold, _of_settings())
+    ).subquery()
+    query = select(facts).order_by(facts.c.since, facts.c.reason, facts.c.profile_id)
     if account_ids is not None:
-        query = query.where(Hold.account_id.in_(account_ids))
+        query = query.where(facts.c.account_id.in_(account_ids))
     if profile_ids is not None:
-        query = query.where(Profile.id.in_(profile_ids))
-    return [
-        HeldProfile(
-            account_id=row.account_id,
-            profile_id=row.id,
-            reason=row.reason,
-            message=row.message,
-            since=row.since,
-        )
-        for row in session.execute(query)
-    ]
+        query = query.where(facts.c.profile_id.in_(profile_ids))
+    return [HeldProfile(**row) for row in session.execute(query).mappings()]

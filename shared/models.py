@@ -118,6 +118,21 @@ class Hold(Base):
     since: Mapped[datetime] = _now()
 
 
+class SettingsHold(Base):
+    """A fact about a profile's settings of one version: nothing can be sent with them."""
+
+    __tablename__ = "settings_holds"
+
+    profile_id: Mapped[str] = mapped_column(
+        ForeignKey("profiles.id", ondelete="CASCADE"), primary_key=True
+    )
+    settings_version: Mapped[int] = mapped_column(BigInteger)
+    reason: Mapped[str]
+    message: Mapped[str]
+    since: Mapped[datetime] = _now()
+    look_at: Mapped[datetime]  # when it is tried whether they can be used again
+
+
 class Integration(Base):
     """A connected channel, as Postiz listed it last."""
 

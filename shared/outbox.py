@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import ColumnElement, insert, select, text
 from sqlalchemy.orm import Session
 
 from shared.account_views import budget_remaining, budget_state
@@ -90,20 +90,18 @@ def account_trouble(
     event: str,
     error: PressroomError,
     *,
-    key_hash: str | None = None,
+    users: ColumnElement[bool] | None = None,
     held: str | None = None,
 ) -> None:
-    """Tell each webhook of those of its profiles that use the account: with that key, if named.
+    """Tell each webhook of those of its profiles that use the account (`users`: which of them).
 
     `held`: why nothing goes out with it.
     """
     listening = _listening(session, event)
     if not listening:
         return
-    users = select(Profile.id).where(Profile.account_id == account.id).order_by(Profile.id)
-    if key_hash is not None:
-        users = users.where(Profile.key_hash == key_hash)
-    profile_ids = session.scalars(users).all()
+    concerns = select(Profile.id).where(Profile.account_id == account.id).order_by(Profile.id)
+    profile_ids = session.scalars(concerns if users is None else concerns.where(users)).all()
     message_id = _message_id()
     rows = [
         _row(webhook, message_id, event, concerned, _account(account, concerned, error, held))

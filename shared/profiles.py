@@ -11,7 +11,7 @@ from shared.config import Settings
 from shared.connect import Probe, server_of
 from shared.crypto import SecretBox
 from shared.db import ROW_LOCK
-from shared.errors import NotConfigured, NotFound
+from shared.errors import NotConfigured, NotFound, SecretUnreadable
 from shared.models import Account, Profile
 
 HOW_TO_CONFIGURE = (
@@ -52,12 +52,35 @@ def get(session: Session, profile_id: str, *, lock: bool = False) -> Profile:
     return profile
 
 
+def source_of(profile: Profile, settings: Settings) -> str:
+    """Whose credentials are in force: "profile", "environment" or "none"; opens no secret."""
+    if profile.tts_settings.get("postiz"):
+        return "profile"
+    return "environment" if settings.postiz_api_url and settings.postiz_api_key else "none"
+
+
+def api_url_of(profile: Profile, settings: Settings) -> str | None:
+    """Where the credentials in force lead to; opens no secret."""
+    own = profile.tts_settings.get("postiz")
+    if own:
+        return str(own["api_url"])
+    return settings.postiz_api_url if source_of(profile, settings) == "environment" else None
+
+
+def _opened_key(profile: Profile, box: SecretBox) -> str:
+    try:
+        return box.open(profile.tts_settings["postiz"]["api_key"])
+    except SecretUnreadable as error:
+        message = f"The Postiz key of {profile.id!r} cannot be opened: {error.message}"
+        raise SecretUnreadable(message, hint=holds.hint_of(error.code)) from error
+
+
 def credentials_of(profile: Profile, settings: Settings, box: SecretBox) -> Credentials | None:
-    """The profile's own, else the environment's, else None."""
+    """The profile's own, else the environment's, else None. Raises `SecretUnreadable`."""
     own = profile.tts_settings.get("postiz")
     if own:
         return Credentials(
-            source="profile", api_url=own["api_url"], api_key=box.open(own["api_key"])
+            source="profile", api_url=own["api_url"], api_key=_opened_key(profile, box)
         )
     if settings.postiz_api_url and settings.postiz_api_key:
         return Credentials(
@@ -68,10 +91,17 @@ def credentials_of(profile: Profile, settings: Settings, box: SecretBox) -> Cred
     return None
 
 
-def require_credentials(profile: Profile, settings: Settings, box: SecretBox) -> Credentials:
-    found = credentials_of(profile, settings, box)
-    if found is None:
+def require_configured(profile: Profile, settings: Settings) -> None:
+    """Raises `NotConfigured` with how to configure it."""
+    if source_of(profile, settings) == "none":
         raise NotConfigured(HOW_TO_CONFIGURE.format(id=profile.id))
+
+
+def require_credentials(profile: Profile, settings: Settings, box: SecretBox) -> Credentials:
+    """Raises `NotConfigured`, and `SecretUnreadable`."""
+    require_configured(profile, settings)
+    found = credentials_of(profile, settings, box)
+    assert found is not None  # there is a source
     return found
 
 
@@ -79,14 +109,24 @@ def public_settings(profile: Profile, box: SecretBox) -> dict[str, Any]:
     """`tts_settings` as a reply may show them."""
     shown = dict(profile.tts_settings)
     if own := shown.get("postiz"):
-        shown["postiz"] = {**own, "api_key": mask(box.open(own["api_key"]))}
+        shown["postiz"] = {**own, "api_key": masked_key(profile, box)}
     return shown
+
+
+def masked_key(profile: Profile, box: SecretBox) -> str:
+    """The profile's own key; of one that cannot be opened nothing but that there is one."""
+    try:
+        return mask(_opened_key(profile, box))
+    except SecretUnreadable:
+        return mask("")
 
 
 def save_settings(
     session: Session, profile: Profile, changes: dict[str, Any], box: SecretBox
 ) -> None:
     """Merge `changes` into `tts_settings` at the top level and count the version up.
+
+    What was held because of them is tried again.
 
     `postiz` comes as `{"api_url", "api_key"}` in the clear, or None to go back to the environment.
     """
@@ -97,6 +137,7 @@ def save_settings(
         del merged["postiz"]
     profile.tts_settings = merged
     bump_version(profile)
+    holds.lift_settings(session, profile.id)
 
 
 def bump_version(profile: Profile) -> None:
@@ -135,9 +176,16 @@ def ensure_account(
 ) -> Account:
     """The account of the credentials in force, found anew when the environment's have changed.
 
-    Raises `NotConfigured` with how to configure them.
+    Where they cannot be opened it is the one that they led to last: so work is accepted for it, and
+    waits. Raises `NotConfigured` with how to configure them, and `SecretUnreadable` where nothing
+    is known of them.
     """
-    credentials = require_credentials(profile, settings, box)
+    try:
+        credentials = require_credentials(profile, settings, box)
+    except SecretUnreadable:
+        if profile.account_id is None:
+            raise
+        return session.get_one(Account, profile.account_id)
     if profile.account_id is not None and profile.key_hash == credentials.key_hash:
         return session.get_one(Account, profile.account_id)
     session.refresh(profile, with_for_update=ROW_LOCK)

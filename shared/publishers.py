@@ -3,9 +3,12 @@
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+
+from sqlalchemy.orm import Session
 
 from shared import connect, metrics, profiles
 from shared.config import Settings
@@ -15,11 +18,16 @@ from shared.errors import (
     CredentialsRejected,
     InvalidRequest,
     NotConfigured,
+    NotFound,
+    ProfileGone,
     PublisherError,
+    SecretUnreadable,
     SettingsChanged,
+    SettingsUnusable,
     Transient,
     WrongBaseUrl,
 )
+from shared.models import Profile
 from shared.postiz import Postiz
 from shared.route import Route
 
@@ -153,10 +161,12 @@ class PublisherFactory:
     box: SecretBox
 
     def __call__(self, profile_id: str) -> Publisher:
-        """Raises `NotFound`, `NotConfigured`, or what looking for the base path came to."""
+        """Raises `PublisherError`s: `ProfileGone`, `SettingsUnusable`, or what looking for the base
+        path came to."""
         credentials, version, account_id, base_url = self._read(profile_id)
         if base_url is None:
-            self._find_base_url(profile_id, credentials)
+            with _blamed_on_settings(profile_id, version):
+                self._find_base_url(profile_id, credentials)
             credentials, version, account_id, base_url = self._read(profile_id)
         if base_url is None:
             raise SettingsChanged(f"{profile_id!r} was changed while its Postiz was looked for")
@@ -172,8 +182,9 @@ class PublisherFactory:
 
     def _read(self, profile_id: str) -> tuple[profiles.Credentials, int, int, str | None]:
         with self.database.transaction() as session:
-            profile = profiles.get(session, profile_id)
-            credentials = profiles.require_credentials(profile, self.settings, self.box)
+            profile = _existing(session, profile_id)
+            with _blamed_on_settings(profile_id, profile.settings_version):
+                credentials = profiles.require_credentials(profile, self.settings, self.box)
             account = profiles.ensure_account(session, profile, self.settings, self.box)
             return credentials, profile.settings_version, account.id, account.base_url
 
@@ -184,23 +195,36 @@ class PublisherFactory:
         with self.database.transaction() as session:
             current = profiles.version_and_base_url(session, profile_id)
         if current is None:
-            raise NotConfigured(f"There is no profile {profile_id!r}")
+            raise ProfileGone(f"There is no profile {profile_id!r} any more")
         if current != (version, base_url):
             raise SettingsChanged(f"the settings of {profile_id!r} have changed")
 
     def _find_base_url(self, profile_id: str, credentials: profiles.Credentials) -> None:
         """Probe, holding nothing meanwhile; then keep what was found, if it is still asked for."""
-        try:
-            found = connect.probe(credentials.api_url, credentials.api_key, self.settings)
-        except InvalidRequest as error:  # it was allowed, or no proxy set, when it was saved
-            raise Transient(error.message, code=error.code) from error
+        found = connect.probe(credentials.api_url, credentials.api_key, self.settings)
         if found.integrations is None:
             raise _refusal(found)
         with self.database.transaction() as session:
-            profile = profiles.get(session, profile_id, lock=True)
+            profile = _existing(session, profile_id, lock=True)
             if profiles.credentials_of(profile, self.settings, self.box) != credentials:
                 return
             profiles.connect_account(session, profile, credentials, found)
+
+
+def _existing(session: Session, profile_id: str, *, lock: bool = False) -> Profile:
+    try:
+        return profiles.get(session, profile_id, lock=lock)
+    except NotFound as error:  # it was there when its work was claimed
+        raise ProfileGone(error.message) from error
+
+
+@contextmanager
+def _blamed_on_settings(profile_id: str, version: int) -> Iterator[None]:
+    """What its settings do not allow is a fact about this profile, and no other's trouble."""
+    try:
+        yield
+    except (NotConfigured, SecretUnreadable, InvalidRequest) as error:
+        raise SettingsUnusable(error, profile_id=profile_id, version=version) from error
 
 
 def _refusal(found: connect.Probe) -> PublisherError:

@@ -162,6 +162,19 @@ class World:
             profiles.connect_account(session, profile, credentials, probe)
         self.runtime.publishers.reset(profile_id)
 
+    def lose_secret_key(self, profile_id: str) -> str:
+        """The key that sealed the profile's credentials is gone: it is returned."""
+        lost = Fernet.generate_key().decode()
+        with self.database.transaction() as session:
+            profile = profiles.get(session, profile_id, lock=True)
+            own = profile.tts_settings["postiz"]
+            known = SecretBox.from_settings(self.settings).open(own["api_key"])
+            sealed = SecretBox([lost]).seal(known)
+            profile.tts_settings = {"postiz": {**own, "api_key": sealed}}
+            profiles.bump_version(profile)
+        self.runtime.publishers.reset(profile_id)
+        return lost
+
     def job(
         self,
         profile_id: str,

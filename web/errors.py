@@ -31,6 +31,9 @@ STATUS: dict[type[PressroomError], int] = {
     errors.StorageFull: 507,
     errors.Unavailable: 503,
     errors.ClaimLost: 409,
+    errors.SecretUnreadable: 409,
+    errors.SettingsUnusable: 409,
+    errors.ProfileGone: 404,
     errors.CredentialsRejected: 400,
     errors.RateLimited: 429,
     errors.PublisherError: 503,
@@ -125,15 +128,19 @@ def _known(error: PressroomError) -> Response:
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
     if status == 500:
         return _unexpected(error)
-    detail = f"{error.message}. {error.hint}" if error.hint else error.message
     return problem(
         status,
         error.code,
-        detail,
+        in_words(error),
         fields=error.fields if isinstance(error, errors.RequestError) else (),
         retryable=True if error.code == "still_under_way" else None,
         retry_after=_retry_after(error, status),
     )
+
+
+def in_words(error: PressroomError) -> str:
+    """What went wrong, and what to do about it."""
+    return f"{error.message}. {error.hint}" if error.hint else error.message
 
 
 def _retry_after(error: PressroomError, status: int) -> int | None:

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-from shared import etas, jobs, post_views, second_thoughts
+from shared import etas, holds, jobs, post_views, second_thoughts
+from shared.domain.states import PostState
+from shared.holds import HeldProfile
 from shared.jobs import Outcome
 from shared.media import sha256_of
 from shared.models import Event, Job, Media, Post
@@ -12,6 +14,9 @@ from web.api.resource import PREFIX
 from web.schemas.jobs import EventView, IntegrationOfPost, JobView, PostError, PostView
 from web.schemas.uploads import MediaView
 from web.services import services
+
+#: What does not go on while its profile is held.
+WAITS_WHILE_HELD = (PostState.PENDING, PostState.STAGED, PostState.CANCELLING)
 
 
 def job_view(outcome: Outcome) -> JobView:
@@ -68,10 +73,24 @@ def media_view(media: Media, *, duplicate: bool) -> MediaView:
 def post_list(session: Session, posts: Sequence[Post]) -> list[PostView]:
     timelines = post_views.timelines(session, posts)
     live = second_thoughts.live_ones(session, [post.id for post in posts if post.error_code])
-    return [_post_view(post, timelines[post.id], may_be_live=post.id in live) for post in posts]
+    held = _held(session, posts)
+    return [
+        _post_view(
+            post,
+            timelines[post.id],
+            _error(post, held.get(post.profile_id), may_be_live=post.id in live),
+        )
+        for post in posts
+    ]
 
 
-def _post_view(post: Post, timeline: Sequence[Event], *, may_be_live: bool) -> PostView:
+def _held(session: Session, posts: Sequence[Post]) -> dict[str, HeldProfile]:
+    """Why the posts' profiles send nothing; the newest reason of each."""
+    profile_ids = sorted({post.profile_id for post in posts})
+    return {one.profile_id: one for one in holds.list_held(session, profile_ids=profile_ids)}
+
+
+def _post_view(post: Post, timeline: Sequence[Event], error: PostError | None) -> PostView:
     return PostView(
         id=str(post.id),
         job_id=str(post.job_id),
@@ -86,7 +105,7 @@ def _post_view(post: Post, timeline: Sequence[Event], *, may_be_live: bool) -> P
         publish_at=post.publish_at,
         state=post.state,
         attempts=post.attempts,
-        error=_error(post, may_be_live=may_be_live),
+        error=error,
         postiz_post_id=post.postiz_post_id,
         release_url=post.release_url,
         external_id=post.external_id,
@@ -96,12 +115,11 @@ def _post_view(post: Post, timeline: Sequence[Event], *, may_be_live: bool) -> P
     )
 
 
-def _error(post: Post, *, may_be_live: bool) -> PostError | None:
-    if post.error_code is None:
+def _error(post: Post, held: HeldProfile | None, *, may_be_live: bool) -> PostError | None:
+    """What went wrong, or why it waits."""
+    code, message, hint = post.error_code, post.error_message or "", post.error_hint
+    if code is None and held is not None and post.state in WAITS_WHILE_HELD:
+        code, message, hint = held.reason, held.message, held.hint
+    if code is None:
         return None
-    return PostError(
-        code=post.error_code,
-        message=post.error_message or "",
-        hint=post.error_hint,
-        may_be_live=may_be_live,
-    )
+    return PostError(code=code, message=message, hint=hint, may_be_live=may_be_live)

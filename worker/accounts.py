@@ -22,12 +22,13 @@ from shared.domain.budget import (
 from shared.domain.webhooks import ACCOUNT_BLOCKED, CREDENTIALS_REJECTED
 from shared.errors import CredentialsRejected, PressroomError
 from shared.log import get_logger
-from shared.models import Account, Submission
+from shared.models import Account, Profile, Submission
 from shared.postiz_replies import Budget
 from worker import pace
 from worker.decisions import (
     Again,
     HoldAccount,
+    HoldSettings,
     RetryLater,
     Unknown,
     WaitUntil,
@@ -164,6 +165,8 @@ def went_wrong(
             _block(session, account, until, error)
         case HoldAccount(reason=reason):
             _hold(session, account, reason, key_hash, error)
+        case HoldSettings(profile_id=profile_id, version=version):
+            _hold_settings(session, account, profile_id, version, error)
         case Again():
             pass
         case _:  # a refusal is about the post
@@ -200,7 +203,20 @@ def _hold(
     if holds.hold_key(session, account.id, key_hash, reason=reason, message=error.message):
         refused = reason == CredentialsRejected.code
         event = CREDENTIALS_REJECTED if refused else ACCOUNT_BLOCKED
-        outbox.account_trouble(session, account, event, error, key_hash=key_hash, held=reason)
+        users = Profile.key_hash == key_hash
+        outbox.account_trouble(session, account, event, error, users=users, held=reason)
+
+
+def _hold_settings(
+    session: Session, account: Account, profile_id: str, version: int, error: PressroomError
+) -> None:
+    """One profile's settings say nothing of the account, nor of others that use the same key."""
+    words = {"reason": error.code, "message": error.message}
+    if holds.hold_settings(session, profile_id, version, **words):
+        users = Profile.id == profile_id
+        outbox.account_trouble(
+            session, account, ACCOUNT_BLOCKED, error, users=users, held=error.code
+        )
 
 
 def _rest(account: Account) -> None:

@@ -6,13 +6,14 @@ from datetime import datetime
 
 from shared.errors import (
     CredentialsRejected,
-    NotConfigured,
     OutcomeUnknown,
     Paused,
     PostRejected,
     PressroomError,
+    ProfileGone,
     RateLimited,
     SettingsChanged,
+    SettingsUnusable,
     Transient,
     WrongBaseUrl,
 )
@@ -49,6 +50,15 @@ class HoldAccount:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HoldSettings:
+    """Nothing goes out for this profile until its settings change, or can be used again."""
+
+    profile_id: str
+    version: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Refused:
     """Postiz refused a post: the one at `index`, or one of them where that is None."""
 
@@ -60,7 +70,7 @@ class Unknown:
     """It may have happened."""
 
 
-Decision = Again | RetryLater | WaitUntil | HoldAccount | Refused | Unknown
+Decision = Again | RetryLater | WaitUntil | HoldAccount | HoldSettings | Refused | Unknown
 
 
 def decide(error: PressroomError) -> Decision:  # noqa: PLR0911 (a table)
@@ -70,14 +80,16 @@ def decide(error: PressroomError) -> Decision:  # noqa: PLR0911 (a table)
             return Unknown()
         case RateLimited():
             return WaitUntil(until=error.until)
-        case SettingsChanged() | Paused():
+        case SettingsChanged() | Paused() | ProfileGone():
             return Again()
         case WrongBaseUrl():
             return RetryLater(look_for_base_url=True)
         case Transient():
             return RetryLater()
-        case CredentialsRejected() | NotConfigured():
+        case CredentialsRejected():
             return HoldAccount(reason=error.code)
+        case SettingsUnusable(profile_id=profile_id, version=version):
+            return HoldSettings(profile_id=profile_id, version=version, reason=error.code)
         case PostRejected():
             return Refused(index=error.index)
         case _:

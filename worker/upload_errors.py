@@ -2,9 +2,9 @@
 
 from shared.errors import (
     CredentialsRejected,
-    NotConfigured,
     PressroomError,
     PublisherError,
+    SettingsUnusable,
     StorageAway,
     StorageFull,
     Transient,
@@ -16,7 +16,7 @@ OF_THE_FILE = frozenset({"unfetchable", "cut_short"})
 
 
 def of_the_account(error: PressroomError) -> bool:
-    return isinstance(error, PublisherError | NotConfigured) and error.code not in OF_THE_FILE
+    return isinstance(error, PublisherError) and error.code not in OF_THE_FILE
 
 
 def harmless(error: PressroomError) -> bool:
@@ -25,13 +25,13 @@ def harmless(error: PressroomError) -> bool:
 
 def for_good(error: PressroomError) -> bool:
     """Whether another try of the same file must end the same way."""
-    passing = Transient | Unavailable | CredentialsRejected | NotConfigured
+    passing = Transient | Unavailable | CredentialsRejected | SettingsUnusable
     return not isinstance(error, passing) and not harmless(error)
 
 
 def outage(error: PressroomError) -> bool:
     """It says nothing about the file, and so costs no attempt."""
-    ours = isinstance(error, StorageAway | StorageFull)
+    ours = isinstance(error, StorageAway | StorageFull | SettingsUnusable)
     return ours or (isinstance(error, Transient) and error.code not in OF_THE_FILE)
 
 

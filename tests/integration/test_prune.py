@@ -338,7 +338,8 @@ def test_no_table_is_read_through_to_find_what_is_old(acme: World) -> None:
 
 def test_every_table_is_pruned_or_grows_with_nothing_but_what_people_keep() -> None:
     """A new table has to be thought about: when do its rows go?"""
-    with_people = {"holds", "profiles", "accounts", "integrations", "servers", "api_keys"}
+    with_people = {"profiles", "accounts", "integrations", "servers", "api_keys"}
+    with_people |= {"holds", "settings_holds"}
     with_jobs = {"jobs", "posts", "events", "handovers", "submissions", "job_media"}
     with_media = {"media", "account_media"}
     with_users = {"schedules", "webhooks"}

@@ -20,7 +20,7 @@ from web.api.resource import resource
 from web.auth import caller, profiles_in_sight
 from web.idempotency import Reply
 from web.paging import PageQuery, next_cursor, number_of
-from web.schemas.accounts import AccountView, HoldView, PatchAccount
+from web.schemas.accounts import AccountHoldView, AccountView, PatchAccount
 from web.schemas.common import IdPath, Page
 from web.schemas.profiles import IntegrationView
 from web.services import services
@@ -39,7 +39,7 @@ def _view(read: AccountRead, drained: Mapping[int, datetime | None]) -> AccountV
             IntegrationView.model_validate(row, from_attributes=True) for row in read.integrations
         ],
         held=next((one.reason for one in read.held), None),
-        holds=[HoldView.model_validate(one, from_attributes=True) for one in read.held],
+        holds=[AccountHoldView.model_validate(one, from_attributes=True) for one in read.held],
         paused=account.paused,
         backlog=read.backlog,
         drained_at=drained.get(account.id),

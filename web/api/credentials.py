@@ -3,16 +3,18 @@
 from flask import Response
 
 from shared import profiles
-from shared.errors import NotConfigured
+from shared.errors import NotConfigured, SecretUnreadable
 from shared.profiles import Credentials
 from web import credentials
 from web.api.resource import resource
 from web.auth import visible
+from web.errors import in_words
 from web.idempotency import Reply
 from web.schemas.common import IdPath
 from web.schemas.profiles import (
     CredentialsView,
     IntegrationView,
+    UnusableCredentialsView,
     ValidateCredentials,
     ValidationView,
 )
@@ -21,28 +23,35 @@ from web.services import services
 api = resource("credentials", "Where a profile's posts go", write="settings")
 
 
-def _saved(profile_id: str) -> Credentials | None:
-    with services().database.transaction() as session:
-        profile = profiles.get(session, visible(profile_id))
-        return profiles.credentials_of(profile, services().settings, services().box)
-
-
 @api.get("/profiles/<id>/credentials", responses={200: CredentialsView})
 def get_credentials(path: IdPath) -> Response:
     """Read which credentials are in force, the key masked"""
-    found = _saved(path.id)
-    shown = CredentialsView(
-        source=found.source if found else "none",
-        api_url=found.api_url if found else None,
-        api_key=profiles.mask(found.api_key) if found else None,
+    ours = services()
+    with ours.database.transaction() as session:
+        profile = profiles.get(session, visible(path.id))
+    source, url = (
+        profiles.source_of(profile, ours.settings),
+        profiles.api_url_of(profile, ours.settings),
     )
-    return Reply(body=shown).response()
+    try:
+        found = profiles.credentials_of(profile, ours.settings, ours.box)
+    except SecretUnreadable as error:
+        shown = UnusableCredentialsView(
+            source=source, api_url=url, api_key=profiles.mask(""), detail=in_words(error)
+        )
+        return Reply(body=shown).response()
+    key = profiles.mask(found.api_key) if found else None
+    return Reply(body=CredentialsView(source=source, api_url=url, api_key=key)).response()
 
 
 @api.post("/profiles/<id>/validate", responses={200: ValidationView})
 def validate_credentials(path: IdPath, body: ValidateCredentials) -> Response:
     """Try the given or the saved credentials, and save nothing"""
-    probe = credentials.check(_to_try(path.id, body))
+    try:
+        probe = credentials.check(_to_try(path.id, body))
+    except SecretUnreadable as error:
+        nothing = ValidationView(ok=False, base_url=None, integrations=None, detail=in_words(error))
+        return Reply(body=nothing).response()
     listed = None
     if probe.integrations is not None:
         listed = [IntegrationView.model_validate(vars(row)) for row in probe.integrations]
@@ -53,10 +62,16 @@ def validate_credentials(path: IdPath, body: ValidateCredentials) -> Response:
 
 
 def _to_try(profile_id: str, body: ValidateCredentials) -> Credentials:
-    """The given key for the given URL, or for the saved one; else what is saved."""
-    saved = _saved(profile_id)
-    url = body.api_url or (saved.api_url if saved else None)
-    key = body.api_key or (saved.api_key if saved else None)
-    if url is None or key is None:
+    """The given key for the given URL, or for the saved one; else what is saved.
+
+    Raises `NotConfigured`, and `SecretUnreadable`.
+    """
+    ours = services()
+    with ours.database.transaction() as session:
+        profile = profiles.get(session, visible(profile_id))
+    if body.api_key is None:
+        return profiles.require_credentials(profile, ours.settings, ours.box)
+    url = body.api_url or profiles.api_url_of(profile, ours.settings)
+    if url is None:
         raise NotConfigured(profiles.HOW_TO_CONFIGURE.format(id=profile_id))
-    return Credentials(source="profile", api_url=url, api_key=key)
+    return Credentials(source="profile", api_url=url, api_key=body.api_key)

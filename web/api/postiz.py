@@ -7,11 +7,12 @@ from pydantic import RootModel
 from sqlalchemy.orm import Session
 
 from shared import account_views, accounts, profiles
-from shared.errors import CredentialsRejected, PublisherError, Unavailable
+from shared.errors import CredentialsRejected, PublisherError, SettingsUnusable, Unavailable
 from shared.models import Account
 from web import live
 from web.api.resource import resource
 from web.auth import current_profile
+from web.errors import in_words
 from web.idempotency import Reply
 from web.schemas.accounts import Budget, StatusView
 from web.schemas.profiles import IntegrationView
@@ -33,8 +34,8 @@ def get_status() -> Response:
     """Whether the profile's Postiz is configured and answers, and the budget of its account"""
     with services().database.transaction() as session:
         profile = profiles.get(session, current_profile(session))
-        found = profiles.credentials_of(profile, services().settings, services().box)
-    if found is None:
+        source = profiles.source_of(profile, services().settings)
+    if source == "none":
         detail = profiles.HOW_TO_CONFIGURE.format(id=profile.id)
         nothing = StatusView(
             configured=False, connected=False, source="none", account=None, detail=detail
@@ -46,7 +47,7 @@ def get_status() -> Response:
     shown = StatusView(
         configured=True,
         connected=trouble is None,
-        source=found.source,
+        source=source,
         account=budget,
         detail=trouble,
     )
@@ -58,7 +59,7 @@ def _trouble(profile_id: str) -> str | None:
     try:
         live.integrations(profile_id, seconds=LIVE_SECONDS)
     except PublisherError as error:
-        return error.message
+        return in_words(error)
     return None
 
 
@@ -91,7 +92,7 @@ def list_integrations() -> Response:
         live_rows = live.integrations(profile_id, seconds=LIVE_SECONDS)
     except CredentialsRejected:
         raise
-    except PublisherError as error:
+    except PublisherError as error:  # settings that cannot be used, too: what is known is shown
         return _last_known(account.id, error)
     return _list([vars(row) for row in live_rows]).response()
 
@@ -100,6 +101,8 @@ def _last_known(account_id: int, why: PublisherError) -> Response:
     with services().database.transaction() as session:
         seen = session.get_one(Account, account_id).integrations_seen_at
         rows = [_plain(row) for row in accounts.integrations(session, account_id)]
+    if seen is None and isinstance(why, SettingsUnusable):
+        raise why
     if seen is None:
         raise Unavailable(f"Postiz gave no list of integrations, now or before: {why.message}")
     reply = _list(rows)

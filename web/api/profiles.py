@@ -9,9 +9,10 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from shared import files, profile_removal, profiles
+from shared import files, holds, profile_removal, profiles
 from shared.connect import Probe
 from shared.errors import Conflict, Forbidden, Unavailable
+from shared.holds import HeldProfile
 from shared.log import get_logger
 from shared.models import Profile
 from web import credentials
@@ -20,14 +21,26 @@ from web.auth import caller, visible
 from web.idempotency import Reply, once
 from web.paging import PageQuery, Query, next_cursor, place_of
 from web.schemas.common import IdPath, Page
-from web.schemas.profiles import NewProfile, PatchProfile, ProfileView, PutProfile, TtsSettings
+from web.schemas.profiles import (
+    HoldView,
+    NewProfile,
+    PatchProfile,
+    ProfileView,
+    PutProfile,
+    TtsSettings,
+)
 from web.services import services
 
 log = get_logger("profiles")
 api = resource("profiles", "Brands, clients, channels: whose posts", write="settings")
 
 
-def view(profile: Profile, probe: Probe | None = None) -> ProfileView:
+def views(session: Session, rows: Sequence[Profile]) -> list[ProfileView]:
+    held = holds.list_held(session, profile_ids=[row.id for row in rows])
+    return [_view(row, [one for one in held if one.profile_id == row.id]) for row in rows]
+
+
+def _view(profile: Profile, held: Sequence[HeldProfile], probe: Probe | None = None) -> ProfileView:
     return ProfileView(
         id=profile.id,
         name=profile.name,
@@ -35,6 +48,7 @@ def view(profile: Profile, probe: Probe | None = None) -> ProfileView:
         tts_settings=profiles.public_settings(profile, services().box),
         account_id=None if profile.account_id is None else str(profile.account_id),
         paused=profile.paused,
+        holds=[HoldView.model_validate(one, from_attributes=True) for one in held],
         created_at=profile.created_at,
         updated_at=profile.updated_at,
         postiz_check=credentials.view(probe),
@@ -60,7 +74,7 @@ def _create(session: Session, body: NewProfile, probe: Probe | None) -> Reply:
     session.flush()
     session.refresh(profile)
     place = {"Location": f"{PREFIX}/profiles/{profile_id}"}
-    return Reply(body=view(profile, probe), status=201, headers=place)
+    return Reply(body=_view(profile, (), probe), status=201, headers=place)
 
 
 def _save_settings(
@@ -84,8 +98,9 @@ def list_profiles(query: PageQuery) -> Response:
         wanted = wanted.where(Profile.id > after)
     with services().database.transaction() as session:
         rows = session.scalars(wanted).all()
+        shown = views(session, rows)
     onward = next_cursor(rows, query.limit, lambda row: row.id)
-    page = Page[ProfileView](items=[view(row) for row in rows], next_cursor=onward)
+    page = Page[ProfileView](items=shown, next_cursor=onward)
     return Reply(body=page).response()
 
 
@@ -93,7 +108,8 @@ def list_profiles(query: PageQuery) -> Response:
 def get_profile(path: IdPath) -> Response:
     """Read a profile"""
     with services().database.transaction() as session:
-        return Reply(body=view(profiles.get(session, visible(path.id)))).response()
+        [shown] = views(session, [profiles.get(session, visible(path.id))])
+    return Reply(body=shown).response()
 
 
 @api.put("/profiles/<id>", responses={200: ProfileView})
@@ -128,7 +144,8 @@ def _saved(session: Session, profile: Profile, probe: Probe | None = None) -> Re
     profile.updated_at = func.now()
     session.flush()
     session.refresh(profile)
-    return Reply(body=view(profile, probe)).response()
+    held = holds.list_held(session, profile_ids=[profile.id])
+    return Reply(body=_view(profile, held, probe)).response()
 
 
 class DeleteQuery(Query):

@@ -86,7 +86,7 @@ def _configured_profile() -> str:
     """Known before a gigabyte is sent in vain. Raises `NotConfigured`."""
     with services().database.transaction() as session:
         profile = profiles.get(session, current_profile(session))
-        profiles.require_credentials(profile, services().settings, services().box)
+        profiles.require_configured(profile, services().settings)
         return profile.id
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from web.schemas.common import Body, Whole
-from web.schemas.profiles import IntegrationView
+from web.schemas.profiles import HoldView, IntegrationView
 
 
 class Budget(BaseModel):
@@ -25,13 +25,8 @@ class StatusView(BaseModel):
     detail: str | None = Field(None, description="Why it is not connected")
 
 
-class HoldView(BaseModel):
-    """A profile for which nothing is sent until its settings change."""
-
+class AccountHoldView(HoldView):
     profile_id: str
-    reason: str
-    message: str
-    since: datetime
 
 
 class AccountView(Budget):
@@ -40,7 +35,7 @@ class AccountView(Budget):
     profile_ids: list[str]
     integrations: list[IntegrationView]
     held: str | None = Field(description="Why nothing is sent for some of the profiles, or all")
-    holds: list[HoldView]
+    holds: list[AccountHoldView]
     paused: bool
     backlog: int = Field(description="Posts that Postiz does not hold yet")
     drained_at: datetime | None = Field(

@@ -102,6 +102,15 @@ class PostizCheck(BaseModel):
     detail: str
 
 
+class HoldView(BaseModel):
+    """Why nothing is sent for a profile, and what to do about it."""
+
+    reason: str
+    message: str
+    hint: str
+    since: datetime
+
+
 class ProfileView(BaseModel):
     id: str
     name: str
@@ -109,6 +118,7 @@ class ProfileView(BaseModel):
     tts_settings: dict[str, Any] = Field(description="The Postiz key is masked")
     account_id: str | None
     paused: bool
+    holds: list[HoldView] = Field(description="Why nothing is sent, until the settings change")
     created_at: datetime
     updated_at: datetime
     postiz_check: PostizCheck | None = Field(
@@ -120,6 +130,12 @@ class CredentialsView(BaseModel):
     source: str = Field(description="profile, environment or none")
     api_url: str | None
     api_key: str | None = Field(description="Masked")
+
+
+class UnusableCredentialsView(CredentialsView):
+    """With `detail` where they cannot be used."""
+
+    detail: str = Field(description="Why, and what to do")
 
 
 class IntegrationView(BaseModel):
