@@ -2,12 +2,13 @@
 
 It looks for due work again and again until it is killed. `deaf`: it hears no invalidation, as if
 every message were lost. `careless`: besides, nothing of it compares versions, which must be caught.
+`brief`: PostgreSQL ends a transaction in which nothing happens after a second.
 """
 
 import sys
 import time
 
-from shared import publishers
+from shared import db, publishers
 from shared.invalidation import Listener
 from tests.world import STEPS, InlineWaker
 from worker import runtime, sweep
@@ -27,6 +28,8 @@ def main(words: list[str]) -> None:
         carelessly()
     if {"deaf", "careless"} & set(words):
         Listener._listen = lambda self: time.sleep(0.2)  # type: ignore[method-assign]
+    if "brief" in words:
+        db.IDLE_IN_TRANSACTION_MS = 1000
     built = runtime.build(InlineWaker())
     waker = built.waker
     assert isinstance(waker, InlineWaker)

@@ -22,6 +22,7 @@ class Audience(Receiver):
     """Refuses some of what it is told, each once; what nobody signed breaks the connection."""
 
     secret: str = ""
+    webhook_id: int = 0
     patient: bool = False  # refuses nothing any more
     taken: list[Heard] = field(default_factory=list)  # what it did not refuse
     known: set[str] = field(default_factory=set)
@@ -41,7 +42,7 @@ class Audience(Receiver):
         """To the ends of all posts and jobs."""
         body = {"url": self.url, "events": [*TOLD.values(), JOB_COMPLETED]}
         made = client.insist("POST", "/webhooks", once="the audience", json=body)
-        self.secret = made["secret"]
+        self.secret, self.webhook_id = made["secret"], int(made["id"])
 
 
 def more_than_once(heard: Sequence[Heard]) -> int:

@@ -8,29 +8,20 @@ from datetime import UTC, datetime
 
 from shared.domain.states import PostState
 from shared.jobs import UPLOADS
-from shared.models import Post
+from tests.chaos import bounds
 from tests.chaos.audience import untold
 from tests.chaos.cast import Member
 from tests.chaos.diary import Diary
-from tests.chaos.evidence import Evidence, is_settled, litter, wanted
-from tests.chaos.minds import PAUSED, RESUMED, TAKEN_BACK, WORD_GIVEN
+from tests.chaos.evidence import Evidence, litter, wanted
+from tests.chaos.judge import FAR, Judge, Violation
+from tests.chaos.minds import PAUSED, RESUMED, WORD_GIVEN
 from tests.chaos.neighbour import NAME
+from tests.chaos.runs import failures_of
 
 #: How long after the answer of a PATCH the old key may still be seen (DESIGN.md, promise 3).
 GRACE = 0.1
 #: A process that was frozen between its last question and its first byte cannot know better.
 AFTER_THAW = 1.5
-_2099 = "2099"
-#: Failures that nothing was done to cause, but that end a post honestly.
-HONEST = frozenset({"too_many_attempts"})
-DELETED_BY_TEAMMATE = ("draft deleted", "scheduled deleted")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Violation:
-    kind: str
-    what: str
-    post_id: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +36,7 @@ class Verdict:
 
 
 def audit(evidence: Evidence, cast: list[Member], diary: Diary) -> Verdict:
-    judge = _Judge(evidence, diary)
+    judge = Judge(evidence, diary)
     unknown = {
         post.id: judge.why_unknown(post)
         for post in evidence.posts
@@ -63,6 +54,8 @@ def audit(evidence: Evidence, cast: list[Member], diary: Diary) -> Verdict:
         *_stale_keys(evidence, cast, diary),
         *_paused(evidence, diary),
         *_told(evidence),
+        *_schedules(evidence, diary),
+        *_bounds(evidence, diary),
     ]
     return Verdict(
         violations=violations,
@@ -71,7 +64,7 @@ def audit(evidence: Evidence, cast: list[Member], diary: Diary) -> Verdict:
             str(post.error_code) for post in evidence.posts if post.state == PostState.FAILED
         ),
         in_2099=sum(
-            row["publish_date"].startswith(_2099)
+            row["publish_date"].startswith(FAR)
             for row in evidence.remote.values()
             if not row["deleted"] and not row["content"].startswith(NAME)
         ),
@@ -81,7 +74,7 @@ def audit(evidence: Evidence, cast: list[Member], diary: Diary) -> Verdict:
 def _accepted(evidence: Evidence) -> Iterator[Violation]:
     """Each accepted post is in the database, and once."""
     there = Counter(wanted(post) for post in evidence.posts)
-    asked = Counter(evidence.accepted)
+    asked = evidence.asked
     for one in asked - there:
         yield Violation(kind="lost", what=f"accepted, and not in the database: {one}")
     for one in there - asked:
@@ -94,73 +87,10 @@ def _sent(evidence: Evidence, diary: Diary) -> Iterator[Violation]:
     for one, sends in evidence.sends_of.items():
         if one not in by_wanted:
             yield Violation(kind="strange send", what=f"sent, and nobody asked for it: {one}")
-        elif len(sends) > 1 and one.content not in not_ours:
+        elif len(sends) > evidence.asked[one] and one.content not in not_ours:
             yield Violation(
                 kind="duplicate", what=f"sent {len(sends)} times: {one}", post_id=by_wanted[one]
             )
-
-
-@dataclass(frozen=True)
-class _Judge:
-    evidence: Evidence
-    diary: Diary
-
-    def judge(self, post: Post) -> Iterator[Violation]:
-        """Each post by its state, against the sends and what the sandbox shows of its id."""
-        if not is_settled(post, self.evidence.never_published):
-            yield self._says("unsettled", post, f"still {post.state}")
-            return
-        sends = self.evidence.sends_of.get(wanted(post), [])
-        yield from self._taken_back(post)
-        if post.content in self.diary.details(WORD_GIVEN):
-            return  # whatever it came to, it was sent again on somebody's word
-        match post.state:
-            case PostState.PUBLISHED:
-                yield from self._published(post, [send["post"] for send in sends])
-            case PostState.FAILED:
-                yield from self._failed(post, sent=bool(sends))
-            case _ if sends:
-                yield self._says("disagreement", post, f"{post.state}, and was sent")
-
-    def _taken_back(self, post: Post) -> Iterator[Violation]:
-        if post.state != PostState.CANCELLED and post.content in self.diary.details(TAKEN_BACK):
-            yield self._says("disagreement", post, f"answered as cancelled, and is {post.state}")
-
-    def _published(self, post: Post, sent: list[str]) -> Iterator[Violation]:
-        if not sent:
-            yield self._says("lost", post, "says published, and was never sent")
-        elif post.postiz_post_id not in sent:
-            yield self._says("disagreement", post, f"names {post.postiz_post_id}, sent was {sent}")
-
-    def _failed(self, post: Post, *, sent: bool) -> Iterator[Violation]:
-        code, deleted = post.error_code, self._deleted_by_teammate(post)
-        refused = post.postiz_post_id in self.evidence.refused_by_network
-        if code == "outcome_unknown":
-            if not self.why_unknown(post):
-                yield self._says("unexplained", post, "nothing explains why nobody can tell")
-        elif sent and not deleted:
-            yield self._says("disagreement", post, f"failed as {code}, and was sent")
-        elif not (refused or deleted or code in HONEST):
-            yield self._says("lost", post, f"failed without a cause of ours: {code}")
-
-    def why_unknown(self, post: Post) -> str:
-        remote = self.evidence.remote.get(post.postiz_post_id or "")
-        if self._deleted_by_teammate(post):
-            return "a teammate deleted the draft"
-        if remote and remote["publish_date"].startswith(_2099) and not remote["deleted"]:
-            return "the status change landed after it was parked"
-        return ""
-
-    def _deleted_by_teammate(self, post: Post) -> bool:
-        return any(
-            entry.detail == post.content
-            for what in DELETED_BY_TEAMMATE
-            for entry in self.diary.of(what)
-        )
-
-    @staticmethod
-    def _says(kind: str, post: Post, what: str) -> Violation:
-        return Violation(kind=kind, what=f"post {post.id} {what}", post_id=post.id)
 
 
 def _too_many_unknown(unknown: dict[int, str], posts: int) -> Iterator[Violation]:
@@ -186,6 +116,20 @@ def _told(evidence: Evidence) -> Iterator[Violation]:
         yield Violation(kind="untold", what=what, post_id=post_id)
 
 
+def _schedules(evidence: Evidence, diary: Diary) -> Iterator[Violation]:
+    for what in failures_of(evidence, diary):
+        yield Violation(kind="schedule", what=what)
+
+
+def _bounds(evidence: Evidence, diary: Diary) -> Iterator[Violation]:
+    for what, post_id in bounds.repeated(evidence):
+        yield Violation(kind="repeated", what=what, post_id=post_id)
+    for what in bounds.refused(evidence, diary):
+        yield Violation(kind="refused calls", what=what)
+    for what in bounds.too_silent(evidence, diary):
+        yield Violation(kind="silence", what=what)
+
+
 def _litter(evidence: Evidence) -> Iterator[Violation]:
     for row in litter(evidence.remote.values(), evidence.alive):
         facts = f"{row['id']} in {row['org']} at {row['publish_date']}: {row['content']}"
@@ -208,7 +152,7 @@ def _neighbour(evidence: Evidence) -> Iterator[Violation]:
 
 def _paused(evidence: Evidence, diary: Diary) -> Iterator[Violation]:
     """No status change of what was paused, from the answer on until somebody resumes it."""
-    owner = {row.postiz_id: row.post_id for row in evidence.handovers}
+    owner = evidence.owner
     posts = {post.id: post for post in evidence.posts}
     pauses = list(_pauses(diary))
     thaws = [entry.at for entry in diary.of("thaw")]

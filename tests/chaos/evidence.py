@@ -1,7 +1,7 @@
 """The evidence of a run: what was accepted, what the database says, what the ledger saw."""
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,12 +12,24 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.domain.states import PostState
-from shared.models import AccountMedia, Delivery, Event, Handover, Job, Post
+from shared.models import (
+    AccountMedia,
+    Delivery,
+    Event,
+    Handover,
+    Job,
+    Post,
+    Schedule,
+    ScheduleRun,
+)
 from tests.chaos.arena import Arena
 from tests.chaos.audience import Audience
+from tests.chaos.diary import Diary
 from tests.chaos.load import Accepted, Wanted
 from tests.chaos.neighbour import NAME, Created
 from tests.chaos.people import EDITED
+from tests.chaos.stubborn import KILLED
+from tests.chaos.timetable import Timetable
 from tests.receiver import Heard
 
 State = PostState
@@ -36,6 +48,9 @@ class Evidence:
     heard: Sequence[Heard]  # by the receiver of a webhook
     taken: Sequence[Heard]  # what it did not refuse of that
     posts: Sequence[Post]
+    timetable: Timetable
+    schedules: Sequence[Schedule]
+    runs: Sequence[ScheduleRun]
     events: Mapping[int, Sequence[Event]]
     handovers: Sequence[Handover]
     sends: Sequence[Mapping[str, Any]]
@@ -54,8 +69,38 @@ class Evidence:
         return found
 
     @cached_property
+    def asked(self) -> Counter[Wanted]:
+        """What was accepted over HTTP, and what each run of a schedule is to publish."""
+        return Counter([*self.accepted, *self._scheduled()])
+
+    def _scheduled(self) -> Iterator[Wanted]:
+        by_id = {schedule.id: schedule for schedule in self.schedules}
+        for run in self.runs:
+            if run.job_id is not None:
+                body = by_id[run.schedule_id].body
+                [integration] = body["integration_ids"]
+                for item in body["items"]:
+                    yield Wanted(integration.rpartition("-")[0], integration, item["caption"])
+
+    def sends_for(self, post: Post) -> Sequence[Mapping[str, Any]]:
+        """Of this post: by its content, or by its ids where others say the same."""
+        sends = self.sends_of.get(wanted(post), [])
+        if self.asked[wanted(post)] <= 1:
+            return sends
+        return [send for send in sends if self.owner.get(send["post"]) == post.id]
+
+    @cached_property
+    def owner(self) -> Mapping[str, int]:
+        return {row.postiz_id: row.post_id for row in self.handovers}
+
+    @cached_property
     def never_published(self) -> frozenset[str]:
-        return frozenset(row["post"] for row in self.other["never_published"])
+        """Told by the sandbox, or killed in the middle of the release."""
+        told = (row["post"] for row in self.other["never_published"])
+        killed = (
+            row["params"]["id"] for row in self.requests if row.get("fault") == "killed_in_release"
+        )
+        return frozenset([*told, *killed])
 
     @cached_property
     def refused_by_network(self) -> frozenset[str]:
@@ -78,12 +123,20 @@ def wanted(post: Post) -> Wanted:
     return Wanted(post.integration_id.rpartition("-")[0], post.integration_id, post.content)
 
 
-def collect(arena: Arena, accepted: Accepted, neighbour: Created, audience: Audience) -> Evidence:
+def collect(
+    arena: Arena,
+    accepted: Accepted,
+    timetable: Timetable,
+    neighbour: Created,
+    audience: Audience,
+) -> Evidence:
     with arena.database.transaction() as session:
         posts = session.scalars(select(Post).order_by(Post.id)).all()
         jobs = session.scalars(select(Job).order_by(Job.id)).all()
         uploads = session.scalars(select(AccountMedia).order_by(AccountMedia.id)).all()
         handovers = session.scalars(select(Handover).order_by(Handover.id)).all()
+        schedules = session.scalars(select(Schedule).order_by(Schedule.id)).all()
+        runs = session.scalars(select(ScheduleRun).order_by(ScheduleRun.id)).all()
         events: dict[int, list[Event]] = defaultdict(list)
         for event in session.scalars(select(Event).order_by(Event.id)):
             events[event.post_id].append(event)
@@ -95,6 +148,9 @@ def collect(arena: Arena, accepted: Accepted, neighbour: Created, audience: Audi
         heard=list(audience.heard),
         taken=list(audience.taken),
         posts=posts,
+        timetable=timetable,
+        schedules=schedules,
+        runs=runs,
         events=events,
         handovers=handovers,
         sends=arena.ledger("send"),
@@ -113,11 +169,11 @@ def is_settled(post: Post, never_published: frozenset[str]) -> bool:
     return post.state == State.SCHEDULED and (later or stuck)
 
 
-def wait_until_settled(arena: Arena, *, patience: float) -> bool:
+def wait_until_settled(arena: Arena, audience: Audience, diary: Diary, *, patience: float) -> bool:
     """Whether all was settled in time, and cleared away; then a little more, for what is late."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
-        if _unsettled(arena) == 0 and _littered(arena) == 0:
+        if _unsettled(arena, audience, diary) == 0 and _littered(arena) == 0:
             time.sleep(5)
             return True
         time.sleep(2)
@@ -144,7 +200,7 @@ def _littered(arena: Arena) -> int | None:
     return len(list(litter(arena.sandbox.posts(), alive)))
 
 
-def _unsettled(arena: Arena) -> int | None:
+def _unsettled(arena: Arena, audience: Audience, diary: Diary) -> int | None:
     """None while the database is away."""
     never = frozenset(row["post"] for row in arena.ledger("never_published"))
     try:
@@ -153,10 +209,13 @@ def _unsettled(arena: Arena) -> int | None:
             open_uploads = session.scalars(
                 select(func.count()).where(AccountMedia.state.in_(("pending", "uploading")))
             ).one()
-            to_tell = session.scalars(select(func.count()).where(Delivery.state == "pending")).one()
+            waiting = Delivery.state == "pending", Delivery.webhook_id == audience.webhook_id
+            to_tell = session.scalars(select(func.count()).where(*waiting)).one()
     except SQLAlchemyError:
         return None
-    return open_uploads + to_tell + sum(not is_settled(post, never) for post in open_posts)
+    killed = diary.details(KILLED)
+    waiting_posts = [post for post in open_posts if post.content not in killed]
+    return open_uploads + to_tell + sum(not is_settled(post, never) for post in waiting_posts)
 
 
 def progress(arena: Arena) -> str:

@@ -12,8 +12,9 @@ from shared.domain.states import DONE, PostState
 from shared.models import Job, Post, Profile
 from tests.chaos.arena import Arena
 from tests.chaos.cast import Member
-from tests.chaos.client import Client, NeverAnswered
+from tests.chaos.client import Client
 from tests.chaos.diary import Diary
+from tests.chaos.people import TIMETABLE, People
 
 #: What the diary calls things that the audit asks for.
 TAKEN_BACK, WORD_GIVEN = "cancelled at once", "retried on somebody's word"
@@ -24,9 +25,17 @@ _CANCELS = {PostState.CANCELLED: TAKEN_BACK, PostState.CANCELLING: "cancelling"}
 
 
 class Minds:
-    def __init__(self, arena: Arena, client: Client, cast: Sequence[Member], diary: Diary) -> None:
+    def __init__(
+        self,
+        arena: Arena,
+        client: Client,
+        people: People,
+        cast: Sequence[Member],
+        diary: Diary,
+    ) -> None:
         self._arena = arena
         self._client = client
+        self._people = people
         self._cast = {member.profile: member for member in cast}
         self._diary = diary
 
@@ -61,7 +70,8 @@ class Minds:
 
     def _pick(self, rng: random.Random, states: Sequence[PostState]) -> list[Post]:
         with suppress(SQLAlchemyError), self._arena.database.transaction() as session:
-            query = select(Post).where(Post.state.in_(states)).order_by(func.random())
+            unique = Post.content.not_like(f"{TIMETABLE}%")
+            query = select(Post).where(Post.state.in_(states), unique).order_by(func.random())
             found = list(session.scalars(query.limit(20)))
             return rng.sample(found, min(1, len(found)))
         return []
@@ -104,19 +114,8 @@ class Minds:
         name = releasing[0].profile_id if releasing else rng.choice(list(self._cast))
         member = self._cast[name]
         with member.lock:
-            if self._point(member, member.next_detour()):
+            if self._people.save_key(member, member.next_detour()):
                 self._diary.note("pointed elsewhere", name)
                 time.sleep(rng.uniform(2, 6))
-            while not self._point(member, member.next_key()):
+            while not self._people.save_key(member, member.next_key()):
                 time.sleep(1)
-
-    def _point(self, member: Member, key: str) -> bool:
-        postiz = {"api_url": self._arena.api_url, "api_key": key}
-        body = {"tts_settings": {"postiz": postiz}}
-        try:
-            self._client.insist("PATCH", f"/profiles/{member.profile}", json=body)
-        except NeverAnswered as refusal:
-            self._diary.note("rotation refused", str(refusal)[:120])
-            return False
-        member.saved.append((key, time.time()))
-        return True

@@ -36,6 +36,8 @@ class Options:
     concurrency: int = 3
     outcome_unknown: float = 60.0
     failpoints: float = 0.001
+    schedules: int = 6
+    without: frozenset[str] = frozenset()  # acts of the script
     careless: bool = False
 
     @property

@@ -47,7 +47,7 @@ def after_kills(evidence: Evidence, diary: Diary) -> Times | None:
 
 def after_release_faults(evidence: Evidence) -> Times | None:
     """From the end of a fault at a status change until it is certain what became of the post."""
-    owner = {row.postiz_id: row.post_id for row in evidence.handovers}
+    owner = evidence.owner
     found = []
     for row in evidence.requests:
         post_id = owner.get(row["params"].get("id", ""))

@@ -15,13 +15,12 @@ from tests.chaos.audience import Audience
 from tests.chaos.audit import Verdict, audit
 from tests.chaos.client import Client
 from tests.chaos.diary import Diary
-from tests.chaos.harm import Act, Harm
-from tests.chaos.minds import Minds
 from tests.chaos.neighbour import Neighbour
 from tests.chaos.options import Options
-from tests.chaos.people import Mender, People
+from tests.chaos.people import Mender
+from tests.chaos.troupe import Troupe
 from tests.chaos.wire_faults import Feeder
-from tests.receiver import listening
+from tests.receiver import listening, receiving
 
 Say = Callable[[str], None]
 #: A status change that lands so long after it was sent (seconds): its worker has given it up.
@@ -38,22 +37,27 @@ class Outcome:
 def run(options: Options, folder: Path, say: Say = print) -> Outcome:
     with (
         listening(lambda url: Audience(url, [])) as audience,
+        receiving() as mute,
         arena(options, folder) as place,
     ):
-        return _Run(place, audience, say).go()
+        going = _Run(place, audience, mute.url, say)
+        try:
+            return going.go()
+        finally:
+            going.troupe.end()
 
 
 class _Run:
-    def __init__(self, place: Arena, audience: Audience, say: Say) -> None:
+    def __init__(self, place: Arena, audience: Audience, mute_url: str, say: Say) -> None:
         self._arena, self._audience, self._say = place, audience, say
+        self._mute_url = mute_url
         self._options = place.options
         self._diary = Diary()
         self._dice = random.Random(self._options.seed)
         self._cast = list(casting.members(self._options.accounts))
         facts = place.facts()
         self._client = Client(facts["web_url"], facts["admin_key"])
-        self._people = People(place, self._client, self._cast, self._diary)
-        self._minds = Minds(place, self._client, self._cast, self._diary)
+        self.troupe = Troupe(place, self._client, self._cast, self._diary)
         self._neighbour = Neighbour(
             place,
             random.Random(f"neighbour {self._options.seed}"),
@@ -64,12 +68,13 @@ class _Run:
     def go(self) -> Outcome:
         casting.open_orgs(self._arena.sandbox, self._cast)
         self._audience.subscribe(self._client)
-        self._people.arrive()
         options = self._options
+        schedules = 0 if options.careless else options.schedules
+        self.troupe.arrive(self._dice, schedules=schedules, mute_url=self._mute_url)
         bulks = load.plan(self._dice, self._cast, posts=options.posts, seconds=options.seconds)
         scenes = [] if options.careless else script.write(self._dice, options)
         self._say(f"seed {options.seed}: {script.summary(scenes)}")
-        feeder, mender = self._feeder(), Mender(self._people)
+        feeder, mender = self._feeder(), Mender(self.troupe.people)
         watcher = _Watcher(self._arena, self._say)
         others = [] if options.careless else [self._neighbour]
         for thread in (feeder, mender, watcher, *others):
@@ -96,46 +101,27 @@ class _Run:
         )
 
     def _perform(self, bulks: list[load.Bulk], scenes: list[script.Scene]) -> None:
-        playing = threading.Thread(target=script.play, args=(scenes, self._acts()))
+        playing = threading.Thread(target=script.play, args=(scenes, self.troupe.acts()))
         playing.start()
         load.run(self._client, bulks, self._accepted, seconds=self._options.seconds)
         playing.join()
-
-    def _acts(self) -> dict[str, Act]:
-        harm, people, minds = Harm(self._arena, self._diary), self._people, self._minds
-        kills: dict[str, Act] = {
-            f"kill {role}": lambda rng, role=role: harm.kill(role, rng)  # type: ignore[misc]
-            for role in script.VICTIMS
-        }
-        return kills | {
-            "flush": harm.flush,
-            "second beat": harm.second_beat,
-            "freeze": harm.freeze,
-            "flood": harm.flood,
-            "rotate": people.rotate,
-            "delete draft": people.delete_draft,
-            "delete scheduled": people.delete_scheduled,
-            "move scheduled": people.move_scheduled,
-            "edit draft": people.edit_draft,
-            "cancel post": minds.cancel_post,
-            "cancel job": minds.cancel_job,
-            "retry post": minds.retry_post,
-            "retry on word": minds.retry_on_word,
-            "pause job": minds.pause_job,
-            "pause profile": minds.pause_profile,
-            "pause account": minds.pause_account,
-            "detour": minds.detour,
-        }
+        self.troupe.close()
 
     def _settle(self) -> float:
         began = time.monotonic()
         self._audience.patient = True
-        found.wait_until_settled(self._arena, patience=self._options.patience)
+        found.wait_until_settled(
+            self._arena, self._audience, self._diary, patience=self._options.patience
+        )
         return time.monotonic() - began
 
     def _judge(self, *, refused: int, settled_in: float) -> Outcome:
         evidence = found.collect(
-            self._arena, self._accepted, self._neighbour.created, self._audience
+            self._arena,
+            self._accepted,
+            self.troupe.timetable,
+            self._neighbour.created,
+            self._audience,
         )
         verdict = audit(evidence, self._cast, self._diary)
         lines = [

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from tests.chaos.harm import VICTIMS, Act, in_background
 from tests.chaos.options import Options
 
+KILL = "kill"
 EDITS = ("delete draft", "delete scheduled", "move scheduled", "edit draft")
+STUBBORN = ("undeletable", "undeletable when cancelled", "unmovable", "killed in its release")
 PAUSES = ("pause job", "pause profile", "pause account")
 
 
@@ -24,7 +26,7 @@ class Scene:
 def write(rng: random.Random, options: Options) -> list[Scene]:
     """Kills and the rest, anywhere in the run, in the order of their times."""
     roles = rng.choices(list(VICTIMS), list(VICTIMS.values()), k=options.kills)
-    acts = [f"kill {role}" for role in roles]
+    acts = [f"{KILL} {role}" for role in roles]
     few, some = max(1, options.kills // 20), max(2, options.kills // 8)
     acts += ["flush"] * few + ["second beat"] * few + ["freeze"] * some + ["flood"] * some
     acts += ["rotate"] * max(3, options.kills // 3)
@@ -34,14 +36,22 @@ def write(rng: random.Random, options: Options) -> list[Scene]:
     acts += ["retry post"] * edits * 2 + ["retry on word"] * edits
     acts += [act for act in PAUSES for _ in range(max(1, options.kills // 16))]
     acts += ["detour"] * max(1, options.kills // 10)
+    acts += ["spoil secret"] * max(1, options.kills // 12) + ["revoke keys"] * few
+    acts += ["vanish"] * (options.kills // 10) + ["run schedule"] * some
+    acts += ["spoil schedule", "spoil webhook"]
+    acts += [act for act in STUBBORN for _ in range(max(1, options.kills // 35))]
     scenes = [
-        Scene(at=_when(rng, act) * options.seconds, act=act, seed=f"{rng.random()}") for act in acts
+        Scene(at=_when(rng, act) * options.seconds, act=act, seed=f"{rng.random()}")
+        for act in acts
+        if act not in options.without
     ]
     return sorted(scenes, key=lambda scene: scene.at)
 
 
 def _when(rng: random.Random, act: str) -> float:
     """As a share of the run: what is retried must have failed before."""
+    if act in ("spoil schedule", "spoil webhook"):
+        return rng.uniform(0.05, 0.3)
     return rng.uniform(0.5 if act.startswith("retry") else 0.05, 1.0)
 
 

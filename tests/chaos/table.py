@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from tests.chaos import bounds
 from tests.chaos.arena import Arena
 from tests.chaos.audience import more_than_once
 from tests.chaos.audit import Verdict
@@ -11,6 +12,11 @@ from tests.chaos.evidence import Evidence
 from tests.chaos.options import SEARCHES_PER_SECOND, TIMING
 from tests.chaos.recovery import after_kills, after_release_faults
 
+BOUNDS = {
+    "repeated": "repeated more often than is bounded",
+    "refused calls": "keys with which calls went on though refused",
+    "silence": "more than a minute in which nothing happened",
+}
 #: More timelines than these are cut off.
 MOST = 12
 
@@ -76,6 +82,14 @@ def _rows(
     again = more_than_once(evidence.heard)
     yield "requests to a webhook's receiver", f"{len(evidence.heard)}; {again} events came again"
     yield "**ends that nobody was told, or told wrongly**", verdict.count("untold")
+    yield (
+        "**runs of schedules that are not one for each minute, or not whole**",
+        verdict.count("schedule"),
+    )
+    yield "runs of schedules", len(evidence.runs)
+    for kind in ("repeated", "refused calls", "silence"):
+        yield f"**{BOUNDS[kind]}**", verdict.count(kind)
+    yield from bounds.summary(evidence, diary)
     yield "uploads", len(evidence.uploads)
     yield "left in 2099", verdict.in_2099
     yield "kill to next progress, p50 / p99 / max", after_kills(evidence, diary)

@@ -1,19 +1,38 @@
 """Each fault alone, at probability 1 for the first calls that it fits: everything ends settled."""
 
+import os
+import random
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from local.child import ROOT
 from local.sandbox.process import SandboxProcess, start_sandbox
 from shared.domain.states import PostState
+from tests.chaos.diary import Diary
+from tests.chaos.poison import make_unreadable
+from tests.chaos.refusals import refused_calls
+from tests.chaos.vanish import Vanish
 from tests.timings import QUICK
-from tests.world import World, runtime_for
+from tests.world import SECRET_KEY, World, runtime_for
 
 KEY, OTHER_KEY = "key-of-acme", "other-key-of-acme"
 CHANNELS: list[dict[str, Any]] = [{"id": "int-mastodon", "identifier": "mastodon"}]
+#: Of a worker in a process of its own.
+SETTINGS = {
+    "PRESSROOM_ALLOW_PRIVATE_URLS": "1",
+    "PRESSROOM_SETTLE_SECONDS": "0.5",
+    "PRESSROOM_WRITES_PER_SECOND": "50",
+    "PRESSROOM_CALL_TIMEOUT_SECONDS": "1",
+    "PRESSROOM_UNKNOWN_RELEASE_SECONDS": "1",
+    "PRESSROOM_ERROR_FINAL_SECONDS": "2",
+}
 CREATE, RELEASE, LOOK = "POST /posts", "PUT /posts/:id/status", "GET /posts"
 #: Beyond those that tests/integration/test_publishing.py has; the first N calls meet each.
 FAULTS: list[tuple[str, str, int, dict[str, Any]]] = [
@@ -43,6 +62,27 @@ FAULTS: list[tuple[str, str, int, dict[str, Any]]] = [
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
     with start_sandbox(tmp_path_factory.mktemp("sandbox"), timing=QUICK, seed=[]) as running:
         yield running
+
+
+@contextmanager
+def worker(world: World, database_url: str, home: Path) -> Iterator[int]:
+    """A process that works on the same rows; its number."""
+    environ = {
+        **os.environ,
+        **SETTINGS,
+        "DATABASE_URL": database_url,
+        "PRESSROOM_SECRET_KEYS": SECRET_KEY,
+        "PRESSROOM_MEDIA_URL": world.settings.media_url,
+    }
+    command = [sys.executable, "-m", "tests.worker_child", "deaf", "brief"]
+    child = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True)
+    try:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "working\n"
+        yield child.pid
+    finally:
+        child.kill()
+        child.communicate()
 
 
 @pytest.fixture
@@ -125,3 +165,56 @@ def test_what_is_accepted_before_a_rotated_key_is_known_again_is_published(world
     ids = world.job("acme", ["one", "two"])
     world.until_all(PostState.PUBLISHED, ids, seconds=20)
     assert sent(world) == ["one", "two"]
+
+
+# rows that nobody can read, and workers that vanish
+
+
+def another_organization(world: World) -> None:
+    channels = [{"id": "int-other", "identifier": "mastodon"}]
+    world.sandbox.create_org("other", keys=["key-of-other"], integrations=channels)
+    world.profile("other", key="key-of-other")
+
+
+def test_a_secret_that_no_key_opens_holds_the_posts_of_its_profile_alone_until_it_is_saved_again(
+    world: World,
+) -> None:
+    another_organization(world)
+    make_unreadable(world.database, "acme")
+    waiting = world.job("acme", ["one", "two"])
+    others = world.job("other", ["three"], integration="int-other")
+    world.until_all(PostState.PUBLISHED, others)
+    assert world.states(waiting) == [PostState.PENDING, PostState.PENDING]
+    world.save_key("acme", key=OTHER_KEY)
+    world.until_all(PostState.PUBLISHED, waiting)
+    assert sent(world) == ["one", "three", "two"]
+
+
+def test_two_keys_of_one_organization_that_are_revoked_are_each_asked_once_or_twice(
+    world: World,
+) -> None:
+    world.profile("twin", key=OTHER_KEY)
+    world.sandbox.patch_org("acme", revoke_keys=[KEY, OTHER_KEY])
+    ids = [*world.job("acme", ["one", "two"]), *world.job("twin", ["three"])]
+    world.until(lambda: all(map(world.holds, ("acme", "twin"))))
+    ends = time.monotonic() + 2
+    world.until(lambda: time.monotonic() > ends)
+    assert max(refused_calls(world.sandbox.ledger(kind="request")).values()) <= 2
+    world.sandbox.patch_org("acme", add_keys=[KEY, OTHER_KEY])
+    world.save_key("acme", key=KEY)
+    world.save_key("twin", key=OTHER_KEY)
+    world.until_all(PostState.PUBLISHED, ids)
+    assert sent(world) == ["one", "three", "two"]
+
+
+def test_a_worker_that_vanishes_inside_a_transaction_holds_up_nobody_for_long(
+    world: World, database_url: str, tmp_path: Path
+) -> None:
+    with worker(world, database_url, tmp_path) as child:
+        vanish = Vanish(database_url, lambda: [child], Diary())
+        ids = world.job("acme", [f"clip {number}" for number in range(40)])
+        vanish.vanish(random.Random(1))
+        assert vanish.still_there() == 1
+        world.until_all(PostState.PUBLISHED, ids)
+        vanish.end()
+    assert sent(world) == sorted(f"clip {number}" for number in range(40))

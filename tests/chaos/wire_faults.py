@@ -115,7 +115,7 @@ class Feeder(threading.Thread):
         began = time.monotonic()
         while self._total and not self._over.wait(0.2):
             share = min(1.0, (time.monotonic() - began) / self._seconds)
-            standing = self._sandbox.faults()
+            standing = self._standing()
             met = self.refused + self._added - sum(fault["times"] for fault in standing)
             if met < self._total * share:
                 taken = Counter(map(_place, standing))
@@ -136,11 +136,15 @@ class Feeder(threading.Thread):
             self._added += wanted.times
 
     def stop(self) -> None:
-        """No more faults: those that nobody met are taken away."""
+        """No more faults: those that nobody met are taken away; what is about one post stays."""
         self._over.set()
         self.join()
         if self._total:
-            self._sandbox.clear_faults()
+            for fault in self._standing():
+                self._sandbox.remove_fault(fault["id"])
+
+    def _standing(self) -> list[dict[str, Any]]:
+        return [fault for fault in self._sandbox.faults() if "contains" not in fault["args"]]
 
 
 def _place(fault: dict[str, Any]) -> str:
