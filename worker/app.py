@@ -8,7 +8,7 @@ import os
 import shutil
 from typing import Any
 
-from celery import Celery
+from celery import Celery, platforms
 from celery.signals import (
     setup_logging,
     worker_init,
@@ -28,6 +28,9 @@ from worker.clock import ENTRIES
 settings = read_settings()
 app = Celery("pressroom", broker=settings.redis_url.get_secret_value(), include=["worker.tasks"])
 watched.install()
+#: A process keeps its command line, by which it can be started again: where setproctitle happens to
+#: be installed, Celery would write another one over it.
+platforms._setproctitle = None
 app.conf.update(
     task_default_queue=PUBLISH,
     task_routes={name: {"queue": queue} for name, queue in QUEUES.items()},

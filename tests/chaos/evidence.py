@@ -11,14 +11,17 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from shared import holds
 from shared.domain.states import PostState
 from shared.models import (
+    Account,
     AccountMedia,
     Delivery,
     Event,
     Handover,
     Job,
     Post,
+    Profile,
     Schedule,
     ScheduleRun,
 )
@@ -42,6 +45,9 @@ LATER = timedelta(hours=1)
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     accepted: Sequence[Wanted]
+    accounts: Mapping[int, Account]
+    profiles: Mapping[str, Profile]
+    held: Sequence[tuple[str, str]]  # profile, and why its key is not used
     jobs: Sequence[Job]
     uploads: Sequence[AccountMedia]
     neighbour: Created
@@ -132,6 +138,9 @@ def collect(
 ) -> Evidence:
     with arena.database.transaction() as session:
         posts = session.scalars(select(Post).order_by(Post.id)).all()
+        accounts = {row.id: row for row in session.scalars(select(Account))}
+        profiles = {row.id: row for row in session.scalars(select(Profile))}
+        held = [(row.profile_id, row.reason) for row in holds.list_held(session)]
         jobs = session.scalars(select(Job).order_by(Job.id)).all()
         uploads = session.scalars(select(AccountMedia).order_by(AccountMedia.id)).all()
         handovers = session.scalars(select(Handover).order_by(Handover.id)).all()
@@ -142,6 +151,9 @@ def collect(
             events[event.post_id].append(event)
     return Evidence(
         accepted=accepted.posts,
+        accounts=accounts,
+        profiles=profiles,
+        held=held,
         jobs=jobs,
         uploads=uploads,
         neighbour=neighbour,

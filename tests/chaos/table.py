@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from shared.domain.states import DONE, PostState
+from shared.models import Post
 from tests.chaos import bounds
 from tests.chaos.arena import Arena
 from tests.chaos.audience import more_than_once
@@ -135,3 +137,16 @@ def timeline(evidence: Evidence, post_id: int) -> Iterator[str]:
     for at, whose, what in sorted(lines):
         yield f"  {at - first:8.2f}  {whose:6}  {what}"
     yield f"  in the end: {post.state} {post.error_code or ''} {post.postiz_post_id or ''}"
+    if PostState(post.state) not in DONE:
+        yield from _why_it_waits(evidence, post)
+
+
+def _why_it_waits(evidence: Evidence, post: Post) -> Iterator[str]:
+    account, profile = evidence.accounts[post.account_id], evidence.profiles[post.profile_id]
+    held = [reason for profile_id, reason in evidence.held if profile_id == profile.id]
+    columns = ("paused", "failures", "retry_at", "blocked_until", "plan_at", "lease_until")
+    facts = {name: str(getattr(account, name)) for name in columns}
+    yield f"  account {account.id}: {facts}"
+    yield f"  {profile.id} of account {profile.account_id}: paused {profile.paused}, held {held}"
+    columns = ("next_at", "publish_at", "release_at", "track_at", "lease_until", "error_message")
+    yield f"  post: { {name: str(getattr(post, name)) for name in columns} }"
