@@ -422,6 +422,7 @@ class Handover(Base):
     parked_at: Mapped[datetime | None]  # the date in 2099 that it was given
     released_at: Mapped[datetime | None]  # the one status change, ever: when it was sent
     word_at: Mapped[datetime | None]  # when a person said that it was not published
+    watched_from: Mapped[datetime | None]  # and since when it was seen to be parked
     release_status: Mapped[int | None]  # what was answered, None while unknown
     buried_at: Mapped[datetime | None]
     buried_why: Mapped[str | None]

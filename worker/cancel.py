@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from shared import posts
 from shared.domain.settling import (
     CANCELLED_LATE,
+    DELETED,
     DELETING,
     Cancelled,
     Delete,
@@ -22,6 +23,7 @@ from shared.errors import ClaimLost, PressroomError
 from shared.models import Handover, Post
 from shared.postiz import RemotePost
 from worker import deleting, look, pace
+from worker.decisions import is_about_one
 from worker.runtime import Runtime
 from worker.track import WORDS
 
@@ -72,15 +74,15 @@ def _apply(
     step = cancel_step(
         remote.state if remote else None,
         released=one.was_released,
-        deleting=one.handover_state == DELETING,
+        handover=one.handover_state,
         left=due_at - datetime.now(UTC) - look.clock_error(runtime, one),
         overdue=late >= timedelta(seconds=runtime.settings.overdue_seconds),
     )
     match step:
-        case Cancelled():
-            _cancelled(runtime, one)
-        case Delete(may_be_live=may_be_live):
-            _delete(runtime, one, turn, may_be_live=may_be_live)
+        case Cancelled(may_be_live=may_be_live):
+            _cancelled(runtime, one, may_be_live=may_be_live)
+        case Delete():
+            _delete(runtime, one, turn, listed=remote is not None)
         case TooLate():
             _too_late(runtime, one)
         case Failed(code=code):
@@ -97,9 +99,8 @@ def _apply(
                 )
 
 
-def _cancelled(runtime: Runtime, one: look.Subject) -> None:
-    """What was deleted after its time keeps saying so."""
-    late = one.error_code == CANCELLED_LATE
+def _cancelled(runtime: Runtime, one: look.Subject, *, may_be_live: bool) -> None:
+    """It is gone from Postiz; what was deleted after its time says so."""
     with runtime.database.transaction() as session:
         posts.bury(session, [one.post_id], "cancelled")
         posts.move(
@@ -108,9 +109,9 @@ def _cancelled(runtime: Runtime, one: look.Subject) -> None:
             PostState.CANCELLING,
             PostState.CANCELLED,
             event="cancelled",
-            detail=_LATE["error_message"] if late else None,
+            detail=_LATE["error_message"] if may_be_live else None,
             claim=one.claim,
-            values=_LATE if late else {},
+            values=_LATE if may_be_live else {},
         )
 
 
@@ -128,33 +129,36 @@ def _too_late(runtime: Runtime, one: look.Subject) -> None:
         )
 
 
-def _delete(runtime: Runtime, one: look.Subject, turn: deleting.Turn, *, may_be_live: bool) -> None:
-    """Send the delete, noted before; the next look says whether it is gone."""
-    if one.handover_state == DELETING and DELETES.pause(one.tries) is None:
+def _delete(runtime: Runtime, one: look.Subject, turn: deleting.Turn, *, listed: bool) -> None:
+    """Send the delete, noted before; the next look says whether it is gone.
+
+    Postiz answers a second delete like that of an unknown id. So where it does not list the post
+    either, the one before has deleted it.
+    """
+    began = one.handover_state in (DELETING, DELETED)
+    if began and DELETES.pause(one.tries) is None:
         with runtime.database.transaction() as session:
             _give_up(session, one, "it is still there after each delete")
         return
-
-    def note(session: Session) -> None:
-        deleting.note_try(session, one.handover_id)
-        if may_be_live:
-            session.execute(update(Post).where(Post.id == one.post_id).values(_LATE))
-
     made = False
     try:
         if not turn.is_over:
             made = deleting.delete(
                 runtime,
                 look.target(one),
-                note=note,
+                note=lambda session: deleting.note_try(session, one.handover_id),
             )
     except PressroomError as error:
-        _not_deleted(runtime, one, turn, error)
-        return
-    again = one.handover_state == DELETING and DELETES.pause(one.tries + 1)
+        if listed or not is_about_one(error):
+            _not_deleted(runtime, one, turn, error)
+            return
+        made = True
+    again = began and DELETES.pause(one.tries + 1)
     with runtime.database.transaction() as session:
         if made:
             turn.failed = 0
+            gone = update(Handover).where(Handover.id == one.handover_id)
+            session.execute(gone.values(state=DELETED))
             look.look_again(session, [one], again or timedelta(0))
         else:
             look.look_again(session, [one], timedelta(seconds=1))

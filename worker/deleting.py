@@ -10,7 +10,7 @@ from sqlalchemy import case, update
 from sqlalchemy.orm import Session
 
 from shared import failpoints
-from shared.domain.settling import DELETING
+from shared.domain.settling import DELETED, DELETING
 from shared.errors import PressroomError
 from shared.models import Account, Handover
 from worker import accounts, calling, pace
@@ -69,7 +69,7 @@ def delete(
 
 def note_try(session: Session, handover_id: int) -> None:
     """Note that a delete of this id will be sent: so an end comes though each kills its worker."""
-    tries = case((Handover.state == DELETING, Handover.tries + 1), else_=1)
+    tries = case((Handover.state.in_((DELETING, DELETED)), Handover.tries + 1), else_=1)
     noted = update(Handover).where(Handover.id == handover_id)
     session.execute(noted.values(state=DELETING, tries=tries))
 

@@ -52,6 +52,8 @@ class Subject:
     error_code: str | None
     in_doubt: bool
     word_at: datetime | None  # when a person said that it was not published
+    watched_from: datetime | None  # since when it was then seen to be parked
+    claimed_at: datetime  # by the database's clock: whatever was seen was seen later
     state: PostState
 
 
@@ -76,6 +78,7 @@ def claim(
 
 
 def _subjects(session: Session, ids: Sequence[int], token: int, lease_column: str) -> list[Subject]:
+    claimed_at = session.scalars(select(func.now())).one()
     rows = session.execute(
         select(Post, Handover, Profile)
         .join(Handover, (Handover.post_id == Post.id) & Handover.buried_at.is_(None))
@@ -108,6 +111,8 @@ def _subjects(session: Session, ids: Sequence[int], token: int, lease_column: st
             error_code=post.error_code,
             in_doubt=post.in_doubt,
             word_at=handover.word_at,
+            watched_from=handover.watched_from,
+            claimed_at=claimed_at,
             state=PostState(post.state),
         )
         for post, handover, profile in rows
@@ -191,7 +196,7 @@ def _by_window(
 
 def due_at(one: Subject, remote: RemotePost | None) -> datetime:
     """By Postiz's date, which somebody may have moved; a staged draft's lies before its release."""
-    date = remote.publish_at if remote else one.publish_at
+    date = remote.publish_at if remote else one.markers[0]
     return max(date, one.released_at) if one.was_released else date
 
 

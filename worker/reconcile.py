@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 from structlog.contextvars import bound_contextvars
 
@@ -22,12 +22,14 @@ from shared.domain.settling import (
     LookAgain,
     Park,
     SettleStep,
+    Watch,
+    Word,
     settle_step,
 )
 from shared.domain.states import PostState
 from shared.domain.tries import DELETES
 from shared.errors import ClaimLost, PressroomError
-from shared.models import Account, Post, Profile
+from shared.models import Account, Handover, Post, Profile
 from shared.postiz import RemotePost
 from worker import accounts, deleting, look, pace, park
 from worker.decisions import MAX_ATTEMPTS
@@ -88,10 +90,18 @@ def _step(
         handover=one.handover_state,
         in_2099=remote is not None and park.is_far(remote.publish_at),
         age=now - (one.word_at or one.released_at),
-        on_word=one.word_at is not None,
+        word=_word_of(one),
         unknown_after=timedelta(seconds=runtime.settings.unknown_release_seconds),
         give_up_after=timedelta(seconds=runtime.settings.outcome_unknown_seconds),
     )
+
+
+def _word_of(one: look.Subject) -> Word | None:
+    """By when the look began: what showed itself after it was not seen."""
+    if one.word_at is None:
+        return None
+    since = one.watched_from
+    return Word(watched=None if since is None else one.claimed_at - since)
 
 
 def _write(session: Session, one: look.Subject, step: SettleStep, now: datetime) -> None:
@@ -100,12 +110,23 @@ def _write(session: Session, one: look.Subject, step: SettleStep, now: datetime)
             _handed_over(session, one, now)
         case LookAgain(after=pause):
             look.look_again(session, [one], pause)
+        case Watch(after=pause):
+            _watch(session, one, one.watched_from or now)
+            look.look_again(session, [one], pause)
         case Bury():
             _bury(session, one, "gone after our delete", discard=True)
         case GiveUp():
             _leave_to_a_person(session, one, "Postiz never said what became of the release.")
-        case Park() | Delete():
-            pass  # parked all together by one call, deleted one by one: outside of this transaction
+        case Park():
+            _watch(session, one, None)
+        case Delete():
+            pass  # one by one, as parking is by one call for all: outside of this transaction
+
+
+def _watch(session: Session, one: look.Subject, since: datetime | None) -> None:
+    if one.watched_from != since:
+        row = update(Handover).where(Handover.id == one.handover_id)
+        session.execute(row.values(watched_from=since))
 
 
 def _leave_to_a_person(session: Session, one: look.Subject, words: str) -> None:

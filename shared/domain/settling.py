@@ -18,18 +18,20 @@ class LookAgain:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Watch:
+    """It stands parked, but not as a draft: what began to send it before has a while to say so."""
+
+    after: timedelta
+
+
+@dataclass(frozen=True, kw_only=True)
 class Park:
     """Move the draft to 2099, out of the reach of a status change that may still land."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Delete:
-    """It may go: it stands parked, and nothing can publish it any more; or a person wants it gone.
-
-    `may_be_live`: its time was over, so it may have been sent before.
-    """
-
-    may_be_live: bool = False
+    """It may go: parked, nothing can publish it any more; or a person wants it gone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,10 +62,23 @@ class Errored:
 
 
 #: What a handover is in, while its post is `releasing`: the status change was sent; the move to
-#: 2099 may have been; it stands there; its delete may have been sent.
-RELEASING, PARKING, PARKED, DELETING = "releasing", "parking", "parked", "deleting"
+#: 2099 may have been; it stands there; its delete may have been sent; that was acknowledged.
+RELEASING, PARKING, PARKED, DELETING, DELETED = (
+    "releasing",
+    "parking",
+    "parked",
+    "deleting",
+    "deleted",
+)
 
-SettleStep = HandedOver | LookAgain | Park | Delete | Bury | GiveUp
+SettleStep = HandedOver | LookAgain | Watch | Park | Delete | Bury | GiveUp
+
+
+@dataclass(frozen=True, kw_only=True)
+class Word:
+    """A person's, that a post was not published; `watched`: for how long it was seen parked."""
+
+    watched: timedelta | None
 
 
 def settle_step(
@@ -74,17 +89,17 @@ def settle_step(
     age: timedelta,
     unknown_after: timedelta,
     give_up_after: timedelta,
-    on_word: bool = False,
+    word: Word | None = None,
 ) -> SettleStep:
     """Of a release that is `age` old; `state` is None where Postiz does not list the post.
 
     Absence proves nothing by itself: a moved date or a disconnected channel look the same. After
     the post was seen parked as a draft it does not have to: nothing but a person can publish it.
 
-    `on_word`: a person has said, `age` ago, that what Postiz has waiting was not published.
+    `word`: a person has said, `age` ago, that what Postiz has waiting was not published.
     """
-    if on_word and state in (QUEUE, DRAFT):
-        return _retract_step(state, in_2099=in_2099, quiet=age >= unknown_after)
+    if word and state in (QUEUE, DRAFT):
+        return _retract_step(state, word, in_2099=in_2099, quiet_after=unknown_after)
     match state:
         case "DRAFT" if in_2099:
             return Delete()
@@ -100,12 +115,16 @@ def settle_step(
     return GiveUp() if age >= give_up_after else LookAgain(after=pause)
 
 
-def _retract_step(state: str, *, in_2099: bool, quiet: bool) -> Park | Delete | LookAgain:
+def _retract_step(
+    state: str, word: Word, *, in_2099: bool, quiet_after: timedelta
+) -> Park | Delete | Watch:
     """Parked whatever it is, so that no workflow that starts from now on sends it; one that is at
     work already has a while to show itself, and only then what still waits is deleted."""
     if not in_2099:
         return Park()
-    return Delete() if quiet or state == DRAFT else LookAgain(after=SECOND)
+    if state == DRAFT or (word.watched is not None and word.watched >= quiet_after):
+        return Delete()
+    return Watch(after=quiet_after / 6)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,7 +223,9 @@ def pause_until_next_look(late: timedelta, *marks: timedelta) -> timedelta:
 
 @dataclass(frozen=True, kw_only=True)
 class Cancelled:
-    """Nothing of it can be published any more."""
+    """Nothing of it will be published any more; `may_be_live`: it may have been before."""
+
+    may_be_live: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,6 +233,7 @@ class TooLate:
     """Postiz is about to publish it, or has."""
 
 
+CancelStep = Cancelled | Delete | TooLate | Failed
 #: A delete proves something only so long before the date of what Postiz has scheduled.
 CANCEL_AHEAD = timedelta(minutes=2)
 
@@ -220,26 +242,27 @@ def cancel_step(
     state: str | None,
     *,
     released: bool,
-    deleting: bool,
+    handover: str,
     left: timedelta,
     overdue: bool,
-) -> Cancelled | Delete | TooLate | Failed:
+) -> CancelStep:
     """Of a post that is to be taken back; `left`: until its date, by Postiz's own clock.
 
-    `deleting`: our delete was sent. What was never released cannot publish, so for that a delete
-    needs no time, and its absence is as good. What is overdue, or failed, is deleted too, though it
-    may have been sent.
+    What was never released cannot publish, so for that a delete needs no time, and its absence is
+    as good. What was released is gone once a delete was acknowledged and it is not listed; deleted
+    is too, though it may have been sent, what is overdue or has failed.
     """
+    in_time = left >= CANCEL_AHEAD
     match state:
+        case None if not released or handover == DELETED:
+            return Cancelled(may_be_live=released and not in_time)
         case None:
-            return Cancelled() if deleting or not released else Failed(code="removed_in_postiz")
+            return Delete() if handover == DELETING else Failed(code="removed_in_postiz")
         case "DRAFT" if not released:
             return Delete()
-        case "QUEUE" | "DRAFT" if left >= CANCEL_AHEAD:
+        case "QUEUE" | "DRAFT" if in_time or overdue:
             return Delete()
-        case "QUEUE" | "DRAFT" if overdue:
-            return Delete(may_be_live=True)
         case "ERROR":
-            return Delete(may_be_live=True)
+            return Delete()
         case _:
             return TooLate()

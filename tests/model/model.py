@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from shared.domain.states import PostState
 from tests.model.explorer import Step
+from tests.model.person import is_awake, person_steps
 from tests.model.postiz import advance, own_steps, run_whole
 from tests.model.pressroom import steps_of, tracking_steps
 from tests.model.protocol import Protocol
@@ -23,6 +24,7 @@ class Model:
     workers: int = 2
     faults: int = 2
     sweeps: bool = False  # Postiz's own search for missing posts
+    person: frozenset[str] = frozenset()  # what a person may do: see person.py
     whole_calls: bool = False  # a call happens in full when it is made, or not at all
 
     @property
@@ -39,6 +41,7 @@ class Model:
     def _all(self, world: World) -> Steps:
         yield from _time_passes(world)
         yield from tracking_steps(world)
+        yield from person_steps(world, self.person)
         seen = set()
         for index, worker in enumerate(world.workers):
             if worker in seen:
@@ -80,6 +83,9 @@ def _time_passes(world: World) -> Steps:
     if _grows_older(world):
         older = world._replace(row=row._replace(age=row.age + 1))
         yield Step(f"the release is {AGES[older.row.age].total_seconds():.0f} s old", older)
+    if row.watched == 0 and not any(map(is_awake, world.drafts)):
+        words = "it was watched for a while: whatever had begun to send it is over"
+        yield Step(words, world._replace(row=row._replace(watched=1)))
     if row.leased:
         alive = any(worker.holds for worker in world.workers)
         words = "the lease ends, its worker frozen" if alive else "the lease of the dead ends"

@@ -3,17 +3,21 @@
 from collections.abc import Iterator
 
 from shared.domain.settling import (
+    DELETED,
     DELETING,
     PARKED,
     PARKING,
     Bury,
+    Cancelled,
     Delete,
     Errored,
     Failed,
     GiveUp,
     HandedOver,
+    Overdue,
     Park,
     Published,
+    Watch,
 )
 from shared.domain.settling import RELEASING as HANDED
 from shared.domain.states import PostState
@@ -61,8 +65,9 @@ def _claims(world: World, index: int, protocol: Protocol) -> Steps:
             worker = Worker(doing=rows.RELEASES, draft=row.draft)
             words = f"a worker commits `releasing` of draft {row.draft + 1}"
             yield Step(words, world.claimed(index, worker, releasing))
-        case PostState.RELEASING if not row.leased:
-            worker = Worker(doing=rows.LOOKS, draft=row.draft, known=row.handover)
+        case PostState.RELEASING | PostState.CANCELLING if not row.leased:
+            known = {"known": row.handover, "watched": row.watched}
+            worker = Worker(doing=rows.LOOKS, draft=row.draft, **known)  # type: ignore[arg-type]
             yield Step("a worker claims the post for a look", world.claimed(index, worker, row))
 
 
@@ -127,8 +132,10 @@ def _answered(world: World, index: int) -> Step[World]:
             return Step(f"{words}; `parked` is committed", _parked(world, index))
         case postiz.DELETE if not _still_ours(world, worker):
             return Step(f"{words}, to a worker without a claim", world.without_worker(index))
-        case postiz.DELETE:
+        case postiz.DELETE if world.row.state is PostState.RELEASING:
             return Step(f"{words}; the id is buried", _buried(world, index))
+        case postiz.DELETE:
+            return Step(f"{words}; `deleted` is committed", _deleted(world, index))
     return Step(words, _ours_to_look_at(world, index))
 
 
@@ -140,6 +147,15 @@ def _parked(world: World, index: int) -> World:
     return parked._replace(row=parked.row._replace(handover=PARKED))
 
 
+def _deleted(world: World, index: int) -> World:
+    """Of what is taken back: the acknowledgement is noted; a look has to say that it is gone."""
+    worker, row = world.workers[index], world.row
+    after = _ours_to_look_at(world, index)
+    if row.draft == worker.draft and row.state is PostState.CANCELLING:
+        return after._replace(row=after.row._replace(handover=DELETED))
+    return after
+
+
 def _ours_to_look_at(world: World, index: int) -> World:
     """The worker is done; under its claim, the post may be looked at again at once."""
     idle = world.without_worker(index)
@@ -149,11 +165,12 @@ def _ours_to_look_at(world: World, index: int) -> World:
 
 
 def _still_ours(world: World, worker: Worker) -> bool:
-    return worker.holds and world.row.state is PostState.RELEASING
+    return worker.holds and world.row.state in (PostState.RELEASING, PostState.CANCELLING)
 
 
 def _buried(world: World, index: int) -> World:
-    row = world.row.moved(PostState.PENDING, draft=-1, handover="", age=0)
+    anew: dict[str, object] = {"draft": -1, "handover": "", "word": False, "watched": -1}
+    row = world.row.moved(PostState.PENDING, age=0, **anew)
     return world.without_worker(index)._replace(row=row)
 
 
@@ -185,7 +202,10 @@ def _decide(world: World, index: int, protocol: Protocol) -> Step[World]:
     if not _still_ours(world, worker):
         words = "a worker that has lost its claim drops what it saw"
         return Step(words, world.without_worker(index))
-    decision = protocol.settle(world.row, worker.known, worker.seen)
+    if world.row.state is PostState.CANCELLING:
+        return _decide_cancel(world, index, protocol)
+    row = world.row._replace(watched=worker.watched)  # what showed itself later was not seen
+    decision = protocol.settle(row, worker.known, worker.seen)
     words = f"having seen {_in_words(worker.seen)}, it decides {type(decision).__name__}"
     return Step(words, _carry_out(world, index, decision))
 
@@ -199,8 +219,11 @@ def _carry_out(world: World, index: int, decision: Decision) -> World:
             return idle._replace(row=row.moved(PostState.FAILED, reason="outcome_unknown"))
         case Bury():
             return _buried(world, index)
+        case Watch():
+            watched = _ours_to_look_at(world, index)
+            return watched._replace(row=watched.row._replace(watched=max(0, row.watched)))
         case Park():
-            return _goes_on(world, index, rows.MOVES, PARKING)
+            return _goes_on(world, index, rows.MOVES, PARKING, watched=-1)
         case Delete():
             return _goes_on(world, index, rows.DELETES, DELETING)
         case ReleaseAgain():
@@ -208,11 +231,30 @@ def _carry_out(world: World, index: int, decision: Decision) -> World:
     return _ours_to_look_at(world, index)
 
 
-def _goes_on(world: World, index: int, doing: str, handover: str) -> World:
+def _goes_on(world: World, index: int, doing: str, handover: str, **values: object) -> World:
     """The next step is committed before it is made."""
-    worker = world.workers[index]._replace(doing=doing, known="", seen=ABSENT)
-    row = world.row._replace(handover=handover)
+    worker = world.workers[index]._replace(doing=doing, known="", watched=-1, seen=ABSENT)
+    row = world.row._replace(handover=handover, **values)  # type: ignore[arg-type]
     return world._replace(row=row).with_worker(index, worker)
+
+
+# cancel
+
+
+def _decide_cancel(world: World, index: int, protocol: Protocol) -> Step[World]:
+    worker, row, idle = world.workers[index], world.row, world.without_worker(index)
+    decision = protocol.cancel(row, worker.known, worker.seen)
+    words = f"having seen {_in_words(worker.seen)}, the canceller decides {type(decision).__name__}"
+    match decision:
+        case Cancelled(may_be_live=warned):
+            after = idle._replace(row=row.moved(PostState.CANCELLED, warned=warned))
+        case Delete():
+            after = _goes_on(world, index, rows.DELETES, DELETING)
+        case Failed(code=code):
+            after = idle._replace(row=row.moved(PostState.FAILED, reason=code))
+        case _:
+            after = idle._replace(row=row.moved(PostState.SCHEDULED))
+    return Step(words, after)
 
 
 # track
@@ -237,4 +279,6 @@ def _tracked(row: Row, seen: Seen) -> Row:
             return row.moved(PostState.FAILED, reason=code)
         case Errored():
             return row._replace(error_seen=True)
+        case Overdue():
+            return row._replace(overdue=True)
     return row

@@ -18,13 +18,24 @@ def published_but_not_sent(world: World) -> bool:
     return world.row.state is PostState.PUBLISHED and not any(one.sends for one in world.drafts)
 
 
+def cancelled_and_sent_without_a_warning(world: World) -> bool:
+    cancelled = world.row.state is PostState.CANCELLED and not world.row.warned
+    return cancelled and any(remote.sends for remote in world.drafts)
+
+
+def cancelled_and_still_there(world: World) -> bool:
+    """Nothing of ours would ever delete it."""
+    cancelled = world.row.state is PostState.CANCELLED
+    return cancelled and not world.drafts[world.row.draft].deleted
+
+
 def failed_without_a_reason(world: World) -> bool:
     return world.row.state is PostState.FAILED and not world.row.reason
 
 
 def settled(world: World) -> bool:
     """`scheduled` is no end here: the post is due, so it must come to be one of these."""
-    return world.row.state in (PostState.PUBLISHED, PostState.FAILED)
+    return world.row.state in (PostState.PUBLISHED, PostState.FAILED, PostState.CANCELLED)
 
 
 def queued_for_ever(world: World) -> bool:

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from shared.domain.settling import (
+    CancelStep,
     Patience,
     SettleStep,
     TrackStep,
+    Word,
+    cancel_step,
     settle_step,
     track_step,
 )
@@ -26,6 +29,7 @@ class ReleaseAgain:
 
 Decision = SettleStep | ReleaseAgain
 Settle = Callable[[Row, str, Seen], Decision]
+Cancel = Callable[[Row, str, Seen], CancelStep]
 
 
 def settle(row: Row, known: str, seen: Seen) -> Decision:
@@ -37,6 +41,22 @@ def settle(row: Row, known: str, seen: Seen) -> Decision:
         age=AGES[row.age],
         unknown_after=UNKNOWN_AFTER,
         give_up_after=GIVE_UP_AFTER,
+        word=_word_of(row) if row.word else None,
+    )
+
+
+def _word_of(row: Row) -> Word:
+    return Word(watched=None if row.watched < 0 else AGES[row.watched])
+
+
+def cancel(row: Row, known: str, seen: Seen) -> CancelStep:
+    """What the real table says of a released post that is taken back, at or after its time."""
+    return cancel_step(
+        seen.state or None,
+        released=True,
+        handover=known,
+        left=-AGES[row.age],
+        overdue=AGES[row.age] >= OVERDUE_AFTER,
     )
 
 
@@ -56,4 +76,5 @@ class Protocol:
     """How posts are released, and what is decided about a release of unknown end."""
 
     settle: Settle = settle
+    cancel: Cancel = cancel
     waits_for_stray: bool = True  # the settle time between staging and release

@@ -28,10 +28,15 @@ class Row(NamedTuple):
     handover: str = ""
     age: int = 0  # of the release, as an index into AGES
     error_seen: bool = False
+    overdue: bool = False  # tracking has called it so
+    word: bool = False  # a person has said that it was not published
+    watched: int = -1  # since it was then seen parked, as an index into AGES
+    warned: bool = False  # it was cancelled, and may have been sent before
 
     def moved(self, target: PostState, **values: object) -> "Row":
         check_transition(self.state, target)
-        return self._replace(**{"state": target, "leased": False, **values})  # type: ignore[arg-type]
+        off = {"leased": False, "overdue": False}
+        return self._replace(**{"state": target, **off, **values})  # type: ignore[arg-type]
 
 
 #: What a worker is at; the words complete "the worker that …".
@@ -54,5 +59,6 @@ class Worker(NamedTuple):
     draft: int = -1
     holds: bool = False  # its claim is the one in the row
     known: str = ""  # the handover's state as it claimed
+    watched: int = -1  # and for how long the post had been watched
     seen: Seen = Seen()
     call: Request = NO_CALL  # the one that it awaits

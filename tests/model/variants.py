@@ -4,12 +4,15 @@ from shared.domain.settling import (
     DRAFT,
     QUEUE,
     Bury,
+    Cancelled,
+    CancelStep,
     Delete,
     HandedOver,
     LookAgain,
     Park,
+    Watch,
 )
-from tests.model.protocol import Decision, Protocol, ReleaseAgain, settle
+from tests.model.protocol import Decision, Protocol, ReleaseAgain, Settle, cancel, settle
 from tests.model.rows import Row, Seen
 
 
@@ -42,9 +45,39 @@ def _park_at_once(row: Row, known: str, seen: Seen) -> Decision:
     return Park() if waits else step
 
 
+def _on_word(step: Decision) -> Settle:
+    """Does this with what a person said was not published, wherever it waits."""
+
+    def settle_on_word(row: Row, known: str, seen: Seen) -> Decision:
+        return step if row.word and seen.state in (QUEUE, DRAFT) else settle(row, known, seen)
+
+    return settle_on_word
+
+
+def _delete_once_parked(row: Row, known: str, seen: Seen) -> Decision:
+    """Gives what had begun to send the post no time to show itself."""
+    step = settle(row, known, seen)
+    return Delete() if isinstance(step, Watch) else step
+
+
+def _cancel_without_a_warning(row: Row, known: str, seen: Seen) -> CancelStep:
+    step = cancel(row, known, seen)
+    return Cancelled(may_be_live=False) if isinstance(step, Cancelled) else step
+
+
+def _take_absence_for_gone(row: Row, known: str, seen: Seen) -> CancelStep:
+    """Asks for no acknowledgement of the delete: the post may only not be listed."""
+    return cancel(row, known, seen) if seen.state else Cancelled(may_be_live=True)
+
+
 DELETES_WITHOUT_PARKING = Protocol(settle=_delete_at_once)
 REPEATS_THE_STATUS_CHANGE = Protocol(settle=_release_again)
 STAGES_ANEW_UPON_ABSENCE = Protocol(settle=_bury_what_is_absent)
 RELEASES_WITHOUT_SETTLING = Protocol(waits_for_stray=False)
 TAKES_ANY_QUEUE_FOR_A_HANDOVER = Protocol(settle=_take_any_queue)
 PARKS_AT_ONCE = Protocol(settle=_park_at_once)
+RETRIES_WITHOUT_A_DELETE = Protocol(settle=_on_word(Bury()))
+RETRIES_WITHOUT_PARKING = Protocol(settle=_on_word(Delete()))
+RETRIES_WITHOUT_WATCHING = Protocol(settle=_delete_once_parked)
+CANCELS_WITHOUT_A_WARNING = Protocol(cancel=_cancel_without_a_warning)
+CANCELS_UPON_ABSENCE = Protocol(cancel=_take_absence_for_gone)

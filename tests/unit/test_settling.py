@@ -21,6 +21,8 @@ from shared.domain.settling import (
     Patience,
     Published,
     TooLate,
+    Watch,
+    Word,
     cancel_step,
     settle_step,
     track_step,
@@ -147,36 +149,46 @@ def _tracked(state: str, now: datetime, error_at: datetime | None) -> object:
     )
 
 
-def on_word(state: str | None, age: timedelta, *, in_2099: bool = False) -> object:
+def on_word(
+    state: str | None, *, in_2099: bool = False, watched: timedelta | None = None
+) -> object:
     return settle_step(
         state,
         handover=settling.DELETING if state is None else settling.RELEASING,
         in_2099=in_2099,
-        age=age,
+        age=MINUTE,
         unknown_after=1.5 * MINUTE,
         give_up_after=2 * HOUR,
-        on_word=True,
+        word=Word(watched=watched),
     )
 
 
 def test_on_a_persons_word_what_waits_is_parked_watched_for_a_while_and_deleted() -> None:
-    assert on_word("QUEUE", timedelta(0)) == Park()
-    assert on_word("DRAFT", timedelta(0)) == Park()
-    assert isinstance(on_word("QUEUE", MINUTE, in_2099=True), LookAgain)  # it may show itself
-    assert on_word("QUEUE", 2 * MINUTE, in_2099=True) == Delete()
-    assert on_word("DRAFT", MINUTE, in_2099=True) == Delete()
-    assert on_word(None, 2 * MINUTE) == Bury()
+    assert on_word("QUEUE") == Park()
+    assert on_word("DRAFT") == Park()
+    assert isinstance(on_word("QUEUE", in_2099=True), Watch)
+    assert isinstance(on_word("QUEUE", in_2099=True, watched=MINUTE), Watch)
+    assert on_word("QUEUE", in_2099=True, watched=2 * MINUTE) == Delete()
+    assert on_word("QUEUE", watched=2 * MINUTE) == Park()  # somebody moved it back
+    assert on_word("DRAFT", in_2099=True) == Delete()
+    assert on_word(None) == Bury()
 
 
 @pytest.mark.parametrize("in_2099", [False, True])
 @pytest.mark.parametrize("state", ["PUBLISHED", "ERROR"])
 def test_a_word_that_was_mistaken_is_worth_nothing(state: str, in_2099: bool) -> None:
-    assert on_word(state, timedelta(0), in_2099=in_2099) == HandedOver()
+    assert on_word(state, in_2099=in_2099) == HandedOver()
 
 
-def cancel(state: str | None, *, left: timedelta, released: bool = True) -> object:
+def cancel(
+    state: str | None,
+    *,
+    left: timedelta,
+    released: bool = True,
+    handover: str = settling.RELEASING,
+) -> object:
     overdue = -left >= 5 * MINUTE
-    return cancel_step(state, released=released, deleting=False, left=left, overdue=overdue)
+    return cancel_step(state, released=released, handover=handover, left=left, overdue=overdue)
 
 
 @pytest.mark.parametrize(
@@ -185,9 +197,9 @@ def cancel(state: str | None, *, left: timedelta, released: bool = True) -> obje
         ("QUEUE", 3 * MINUTE, Delete()),
         ("QUEUE", MINUTE, TooLate()),
         ("QUEUE", -4 * MINUTE, TooLate()),
-        ("QUEUE", -5 * MINUTE, Delete(may_be_live=True)),
-        ("DRAFT", -5 * MINUTE, Delete(may_be_live=True)),
-        ("ERROR", -MINUTE, Delete(may_be_live=True)),
+        ("QUEUE", -5 * MINUTE, Delete()),
+        ("DRAFT", -5 * MINUTE, Delete()),
+        ("ERROR", -MINUTE, Delete()),
         ("PUBLISHED", -5 * MINUTE, TooLate()),
         (None, -5 * MINUTE, Failed(code="removed_in_postiz")),
     ],
@@ -200,4 +212,16 @@ def test_the_next_step_of_a_released_post_that_is_taken_back(
 
 def test_what_was_never_released_is_deleted_at_any_time_and_nothing_of_it_is_live() -> None:
     assert cancel("DRAFT", left=-HOUR, released=False) == Delete()
-    assert cancel(None, left=-HOUR, released=False) == Cancelled()
+    assert cancel(None, left=-HOUR, released=False) == Cancelled(may_be_live=False)
+
+
+@pytest.mark.parametrize(
+    ("left", "may_be_live"), [(3 * MINUTE, False), (MINUTE, True), (-HOUR, True)]
+)
+def test_what_was_released_is_cancelled_once_its_delete_was_acknowledged(
+    left: timedelta, may_be_live: bool
+) -> None:
+    """And says that it may have been sent, unless it was seen to be gone well before its time."""
+    gone = cancel(None, left=left, handover=settling.DELETED)
+    assert gone == Cancelled(may_be_live=may_be_live)
+    assert cancel(None, left=left, handover=settling.DELETING) == Delete()  # it may only be hidden
