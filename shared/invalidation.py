@@ -19,6 +19,8 @@ CHANNEL = "pressroom.invalidate"
 LISTENER = "pressroom-invalidations"
 #: A broker that is frozen must not hold an answer for longer (seconds).
 BROADCAST_SECONDS = 1.0
+#: Between two tries to hear (seconds).
+LONGEST_PAUSE = 5.0
 
 log = get_logger("invalidation")
 
@@ -68,17 +70,23 @@ class Listener:
         self._thread.join(timeout=5)
 
     def _run(self) -> None:
+        """Until stopped, whatever happens: without it old publishers would be kept for minutes."""
         pause = 0.1
         while not self._stop.is_set():
+            began_at = time.monotonic()
             try:
                 self._listen()
-                pause = 0.1
             except (redis.RedisError, OSError) as error:
                 log.warning("invalidations cannot be heard", reason=str(error))
-                self._stop.wait(pause)
-                pause = min(pause * 2, 5.0)
+            except Exception:
+                log.exception("invalidations cannot be heard")
+                metrics.CONTAINED.labels("listener").inc()
             finally:
                 self.listening.clear()
+            if time.monotonic() - began_at > LONGEST_PAUSE:
+                pause = 0.1  # it had gone well for a while
+            self._stop.wait(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
 
     def _listen(self) -> None:
         """Hear messages until the connection fails, which raises, or until stopped."""
@@ -103,7 +111,16 @@ class Listener:
                 self._reset(None)
                 self.listening.set()
             case "message":
-                body = json.loads(message["data"])
-                self._reset(body["profile_id"])
-                took = max(0.0, time.time() - body.get("sent_at", time.time()))
-                metrics.INVALIDATION.labels(CHANNEL).observe(took)
+                self._take(message["data"])
+
+    def _take(self, data: bytes) -> None:
+        """What is no message of ours is left alone: whatever it was, the version makes it right."""
+        now = time.time()
+        try:
+            body = json.loads(data)
+            profile_id, sent_at = str(body["profile_id"]), float(body.get("sent_at", now))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            log.warning("a message is no invalidation", reason=repr(error))
+            return
+        self._reset(profile_id)
+        metrics.INVALIDATION.labels(CHANNEL).observe(max(0.0, now - sent_at))

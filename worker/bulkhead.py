@@ -4,14 +4,20 @@ Each child says in a file which account it serves. A child turns an account away
 others serve it, or when it answers badly and others that do already have their half of the pool;
 what was turned away is looked at again within a second. Long calls, which create hundreds of posts,
 never take the last child: what is due in the meantime is released by it.
+
+A child writes its file before it looks at the others', and takes it back if it is one too many. So
+of children that come at once each sees the others, and no lock is needed, which one that freezes
+would keep from all of them.
 """
 
 import fcntl
 import os
+import random
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 
 import psutil
@@ -23,16 +29,20 @@ from shared.models import Account
 
 #: When so many accounts of one server answer badly, it is the server.
 MANY = 3
+#: So often a child asks that met others asking, after a pause of some milliseconds (seconds).
+TRIES = 8
+LONGEST_PAUSE = 0.02
 WATCH = "watch"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Served:
     """What one child is busy with."""
 
     account_id: int
     suspect: bool
     long: bool = False
+    asks: bool = False  # it has not yet seen whether it may
 
 
 def admits(served: list[Served], wanted: Served, *, children: int) -> bool:
@@ -73,16 +83,35 @@ class Bulkhead:
         if suspect is None:
             suspect = _is_suspect(database, account_id)
         wanted = Served(account_id=account_id, suspect=suspect, long=long)
-        if not admits(self._served(), wanted, children=self.children):
-            yield False
-            return
-        mine = self._folder / str(os.getpid())
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        mine.write_text(f"{account_id} {int(wanted.suspect)} {int(wanted.long)}")
         try:
-            yield True
+            yield self._admitted(wanted)
         finally:
-            mine.unlink(missing_ok=True)
+            self._own_file.unlink(missing_ok=True)
+
+    def _admitted(self, wanted: Served) -> bool:
+        """Whether we serve it from now on. Children that ask at once make way, and ask again."""
+        for _ in range(TRIES):
+            self._write(replace(wanted, asks=True))
+            others = self._served()
+            if admits(others, wanted, children=self.children):
+                self._write(wanted)
+                return True
+            self._own_file.unlink(missing_ok=True)
+            if not admits([one for one in others if not one.asks], wanted, children=self.children):
+                return False
+            time.sleep(random.uniform(0.0, LONGEST_PAUSE))  # noqa: S311 (chance, not secrecy)
+        return False
+
+    @property
+    def _own_file(self) -> Path:
+        return self._folder / str(os.getpid())
+
+    def _write(self, served: Served) -> None:
+        """All of it at once: a half could be read, and counted for nothing."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        half = self._folder / f".{os.getpid()}"
+        half.write_text(" ".join(str(int(part)) for part in astuple(served)))
+        half.replace(self._own_file)
 
     @contextmanager
     def watch(self, name: str = WATCH) -> Iterator[bool]:
@@ -106,10 +135,9 @@ class Bulkhead:
                 words = path.read_text().split()
             except FileNotFoundError:
                 continue  # it has just finished
-            if len(words) == 3:
-                account_id, suspect, long = map(int, words)
-                one = Served(account_id=account_id, suspect=bool(suspect), long=bool(long))
-                found.append(one)
+            if len(words) == len(fields(Served)):
+                account_id, *flags = map(int, words)
+                found.append(Served(account_id, *map(bool, flags)))
         return found
 
 

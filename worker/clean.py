@@ -98,9 +98,9 @@ def media(runtime: Runtime, until: float) -> None:
 
 def _try(key: str, work: Callable[[str], object]) -> bool:
     """Whether it was done; a file with which something is wrong keeps no other from its turn."""
-    with contained("clean_file", but=_AWAY, key=key) as fate:
-        work(key)
-    return not fate.failed
+    with contained("clean_file", but=_AWAY, key=key):
+        return work(key) is not False
+    return False
 
 
 def orphans(runtime: Runtime, until: float) -> int:

@@ -18,6 +18,7 @@ from web import open_work
 #: What a label may hold: our own few words and routes, and numbers of accounts.
 LABELS = {"le", "state", "event", "code", "step", "kind", "result", "what", "task", "due", "route"}
 LABELS |= {"status", "outcome", "method", "channel", "queue", "condition", "account", "process"}
+LABELS.add("where")
 
 
 @pytest.fixture

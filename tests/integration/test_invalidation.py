@@ -68,6 +68,36 @@ def test_a_cut_connection_is_made_anew_and_clears_everything(
     wait_for(lambda: "acme" in heard.resets)
 
 
+@pytest.mark.parametrize(
+    "data", ["{}", "no JSON", "[]", '{"profile_id": "a", "sent_at": "soon"}', b"\xff\xfe"]
+)
+def test_a_message_that_is_no_invalidation_changes_nothing(
+    redis_url: str, listener: Listener, heard: Heard, data: str | bytes
+) -> None:
+    client = invalidation.connect(redis_url)
+    client.publish(invalidation.CHANNEL, data)
+    assert broadcast(client, "acme", 2)
+    wait_for(lambda: "acme" in heard.resets)
+    assert heard.resets == [None, "acme"]
+
+
+def test_whatever_goes_wrong_in_it_it_clears_everything_and_hears_again(redis_url: str) -> None:
+    heard = Heard()
+
+    def reset(profile_id: str | None) -> None:
+        heard(profile_id)
+        if profile_id == "poison":
+            raise RuntimeError("cannot be reset")
+
+    listener = Listener(redis_url, reset).start()
+    wait_for(listener.listening.is_set)
+    client = invalidation.connect(redis_url)
+    broadcast(client, "poison", 2)
+    wait_for(lambda: heard.resets == [None, "poison", None])
+    wait_for(lambda: broadcast(client, "acme", 2) and "acme" in heard.resets)
+    listener.stop()
+
+
 def test_it_stops_cleanly_and_leaves_no_subscription(redis_url: str, heard: Heard) -> None:
     others = listeners(redis_url)
     listening = Listener(redis_url, heard).start()
