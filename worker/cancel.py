@@ -3,7 +3,7 @@
 import time
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import ColumnElement, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from shared import posts
@@ -24,6 +24,7 @@ from shared.models import Handover, Post
 from shared.postiz import RemotePost
 from worker import deleting, look, pace
 from worker.decisions import is_about_one
+from worker.eligible import accounts_with
 from worker.runtime import Runtime
 from worker.track import WORDS
 
@@ -39,8 +40,7 @@ def cancel(runtime: Runtime, account_id: int) -> None:
     """Look at every post of this account that is being taken back, and do the next step."""
     with runtime.database.transaction() as session:
         _nothing_there(session, account_id)
-    due = [Post.state == PostState.CANCELLING, Post.lease_until <= func.now()]
-    subjects = look.claim(runtime, account_id, due, lease_column="lease_until")
+    subjects = look.claim(runtime, account_id, _is_due(), lease_column="lease_until")
     turn = deleting.Turn(ends=time.monotonic() + TURN)
     for one, remote in look.read(runtime, account_id, subjects, ends=turn.ends):
         try:
@@ -49,17 +49,25 @@ def cancel(runtime: Runtime, account_id: int) -> None:
             continue  # somebody else settles it
 
 
+def due(session: Session) -> set[int]:
+    """The accounts with posts to take back; what has no id in Postiz needs no key."""
+    no_id = select(Post.account_id).where(*_is_due(), _has_no_id()).distinct()
+    return {*session.scalars(accounts_with(*_is_due())), *session.scalars(no_id)}
+
+
+def _is_due() -> tuple[ColumnElement[bool], ...]:
+    return Post.state == PostState.CANCELLING, Post.lease_until <= func.now()
+
+
+def _has_no_id() -> ColumnElement[bool]:
+    return ~exists().where(Handover.post_id == Post.id, Handover.buried_at.is_(None))
+
+
 def _nothing_there(session: Session, account_id: int) -> None:
     """Posts without an id in Postiz: what an unclear call may have left are drafts, and litter."""
-    alive = exists().where(Handover.post_id == Post.id, Handover.buried_at.is_(None))
     ids = session.scalars(
         select(Post.id)
-        .where(
-            Post.account_id == account_id,
-            Post.state == PostState.CANCELLING,
-            Post.lease_until <= func.now(),
-            ~alive,
-        )
+        .where(Post.account_id == account_id, *_is_due(), _has_no_id())
         .with_for_update(key_share=True, skip_locked=True)
     ).all()
     posts.move(session, ids, PostState.CANCELLING, PostState.CANCELLED, event="cancelled")

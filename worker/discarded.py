@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from shared import metrics, posts
+from shared import holds, metrics, posts
 from shared.domain.tries import LITTER
 from shared.errors import OutcomeUnknown, PostRejected, PressroomError
 from shared.log import get_logger
@@ -58,25 +58,22 @@ def of_account() -> ColumnElement[bool]:
 
 
 def _due() -> tuple[ColumnElement[bool], ...]:
-    is_due = or_(Handover.next_at.is_(None), Handover.next_at <= func.now())
-    reachable = exists().where(
+    """Joined with the profile whose key deletes it."""
+    return (
+        Handover.state == "discarded",
+        or_(Handover.next_at.is_(None), Handover.next_at <= func.now()),
         Post.id == Handover.post_id,
         Profile.id == Post.profile_id,
         Profile.account_id == Handover.account_id,
+        ~holds.is_held(),
     )
-    return Handover.state == "discarded", is_due, reachable.correlate(Handover)
 
 
 def _due_ones(runtime: Runtime, account_id: int) -> list[Discarded]:
     with runtime.database.transaction() as session:
         rows = session.execute(
             select(Handover, Profile)
-            .join(Post, Post.id == Handover.post_id)
-            .join(Profile, Profile.id == Post.profile_id)
-            .where(
-                Handover.account_id == account_id,
-                *_due(),
-            )
+            .where(Handover.account_id == account_id, *_due())
             .order_by(Handover.next_at.nulls_first(), Handover.id)
             .limit(AT_ONCE)
         ).all()

@@ -3,7 +3,18 @@
 from datetime import timedelta
 from functools import cache
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, literal_column, not_, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    literal_column,
+    not_,
+    or_,
+    select,
+)
 from sqlalchemy.orm import aliased
 
 from shared import holds
@@ -11,6 +22,7 @@ from shared.domain.planner import CALENDAR_AHEAD, LATE, STAGED_AHEAD
 from shared.domain.states import PostState
 from shared.late_policy import not_too_late
 from shared.models import Account, AccountMedia, Integration, Job, Post, Profile
+from worker import accounts
 
 
 def due(account_id: int) -> ColumnElement[bool]:
@@ -26,14 +38,32 @@ def due(account_id: int) -> ColumnElement[bool]:
     missing = select(wanted).where(~there.correlate_except(uploaded)).correlate(Post).exists()
     return and_(
         Post.account_id == account_id,
-        Post.state == PostState.PENDING,
         Post.integration_identifier.is_not(None),  # else see worker/late.py
-        Post.next_at <= func.now(),
         Post.publish_at <= func.now() + ahead,
-        may_go(),
+        *waits_for_staging(),
         not_(elsewhere()),
         not_(missing),
     )
+
+
+def waits_for_staging() -> tuple[ColumnElement[bool], ...]:
+    """Which posts an account is to be planned for; one that is elsewhere, until it was told so."""
+    return (
+        Post.state == PostState.PENDING,
+        Post.next_at <= func.now(),
+        Post.publish_at <= func.now() + CALENDAR_AHEAD,
+        may_go(),
+        or_(not_(elsewhere()), Post.error_code.is_(None)),
+    )
+
+
+def accounts_with(*due: ColumnElement[bool]) -> Select[int]:
+    """The accounts that may be called with a key of theirs for a post that is `due`.
+
+    By profile first, so that what is held costs no look at its posts.
+    """
+    has_one = exists().where(Post.account_id == Account.id, *with_key(), *due).correlate(Account)
+    return select(Account.id).where(accounts.rested(), has_one)
 
 
 def near_its_time(ahead: timedelta) -> ColumnElement[bool]:
@@ -76,8 +106,13 @@ def may_go() -> ColumnElement[bool]:
 @cache
 def may_call() -> ColumnElement[bool]:
     """The profile's key is of this post's account, and not held there."""
+    return _of_post(*with_key())
+
+
+def with_key() -> tuple[ColumnElement[bool], ...]:
+    """Joins a post with its profile, where that has a key of its account that may be used."""
     of_post = Profile.id == Post.profile_id, Profile.account_id == Post.account_id
-    return _of_post(*of_post, ~holds.is_held())
+    return *of_post, ~holds.is_held()
 
 
 def _of_post(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from shared import holds, metrics
@@ -87,11 +87,7 @@ def clean(runtime: Runtime, account_id: int) -> None:
 
 def due(session: Session) -> list[int]:
     """The accounts with litter to look for."""
-    windows = exists().where(
-        Submission.account_id == Account.id,
-        Submission.kind == "stage",
-        Submission.litter_at <= func.now(),
-    )
+    windows = exists().where(Submission.account_id == Account.id, *_is_due()).correlate(Account)
     query = select(Account.id).where(accounts.rested(), or_(windows, discarded.of_account()))
     return list(session.scalars(query))
 
@@ -102,13 +98,7 @@ def _claim(runtime: Runtime, account_id: int) -> list[Window]:
     with runtime.database.transaction() as session:
         rows = session.execute(
             select(Submission, Profile)
-            .join(Profile, Profile.id == Submission.profile_id)
-            .where(
-                Submission.account_id == account_id,
-                Submission.kind == "stage",
-                Submission.litter_at <= func.now(),
-                _usable(),
-            )
+            .where(Submission.account_id == account_id, *_is_due())
             .order_by(Submission.litter_at)
             .limit(AT_ONCE)
             .with_for_update(of=Submission, key_share=True, skip_locked=True)
@@ -132,9 +122,16 @@ def _claim(runtime: Runtime, account_id: int) -> list[Window]:
         ]
 
 
-def _usable() -> ColumnElement[bool]:
-    """The key of the profile that made the call is still of its account, and not held there."""
-    return and_(Profile.account_id == Submission.account_id, ~holds.is_held())
+def _is_due() -> tuple[ColumnElement[bool], ...]:
+    """Windows to look at, joined with the profile that made the call: its key is still of that
+    account, and not held there."""
+    return (
+        Submission.kind == "stage",
+        Submission.litter_at <= func.now(),
+        Profile.id == Submission.profile_id,
+        Profile.account_id == Submission.account_id,
+        ~holds.is_held(),
+    )
 
 
 def _next_look(now: datetime, sent_at: datetime) -> datetime | None:

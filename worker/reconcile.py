@@ -6,10 +6,11 @@ worker makes.
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import ColumnElement, exists, func, select, update
 from sqlalchemy.orm import Session
 from structlog.contextvars import bound_contextvars
 
@@ -33,6 +34,7 @@ from shared.models import Account, Handover, Post, Profile
 from shared.postiz import RemotePost
 from worker import accounts, deleting, look, pace, park
 from worker.decisions import MAX_ATTEMPTS
+from worker.eligible import accounts_with
 from worker.runtime import Runtime
 from worker.track import UNKNOWN
 from worker.track import apply as apply_tracking
@@ -44,8 +46,7 @@ AT_ONCE = 500
 
 def settle(runtime: Runtime, account_id: int) -> None:
     """Look at every release of this account whose end is not known yet, and settle what can be."""
-    due = [Post.state == PostState.RELEASING, Post.lease_until <= func.now()]
-    subjects = look.claim(runtime, account_id, due, lease_column="lease_until")
+    subjects = look.claim(runtime, account_id, _is_due(), lease_column="lease_until")
     turn = deleting.Turn(ends=time.monotonic() + TURN)
     to_park = [
         one
@@ -53,6 +54,15 @@ def settle(runtime: Runtime, account_id: int) -> None:
         if isinstance(_apply(runtime, one, remote, turn), Park)
     ]
     park.park(runtime, account_id, to_park)
+
+
+def due(session: Session) -> Sequence[int]:
+    """The accounts with releases to look at."""
+    return session.scalars(accounts_with(*_is_due())).all()
+
+
+def _is_due() -> tuple[ColumnElement[bool], ...]:
+    return Post.state == PostState.RELEASING, Post.lease_until <= func.now()
 
 
 def _apply(

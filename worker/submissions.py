@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from shared import posts
@@ -16,7 +16,7 @@ from shared.models import Account, Post, Profile, Submission
 from shared.postiz_calls import Element
 from worker import accounts, explain
 from worker.choosing import Chosen, choose
-from worker.eligible import may_go
+from worker.eligible import accounts_with, may_go, waits_for_staging
 from worker.runtime import Runtime
 
 
@@ -34,6 +34,14 @@ class Call:
     post_ids: Sequence[int]
     elements: Sequence[Element]
     as_draft: bool
+
+
+def due(session: Session) -> Sequence[int]:
+    """Accounts that may have a call to make: nobody plans for them, or has just found that not."""
+    free = or_(Account.lease_until.is_(None), Account.lease_until < func.now())
+    planned = or_(Account.plan_at.is_(None), Account.plan_at <= func.now())
+    waiting = accounts_with(*waits_for_staging(), Profile.paused.is_(False))
+    return session.scalars(waiting.where(free, planned, Account.paused.is_(False))).all()
 
 
 def prepare(runtime: Runtime, account_id: int) -> Call | None:

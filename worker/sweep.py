@@ -2,17 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from shared import in_bulk, jobs, outbox, posts
-from shared.domain.planner import CALENDAR_AHEAD
 from shared.domain.states import DONE, PostState
 from shared.enqueue import MOST_WAITING, UPLOADS_WOKEN
-from shared.late_policy import not_too_late
-from shared.models import Account, AccountMedia, Job, JobMedia, Post
+from shared.models import AccountMedia, Job, JobMedia, Post
 from worker import (
-    accounts,
+    cancel,
     deliver,
     explain,
     litter,
@@ -22,11 +20,12 @@ from worker import (
     punctual,
     reconcile,
     stage,
+    submissions,
+    track,
     upload,
 )
 from worker.runtime import Runtime
 from worker.steps import Step, run_step, run_steps
-from worker.track import TRACKED
 
 JOBS_AT_ONCE = 200
 #: Ticks come twice as often as sweeps: they leave these their half of the line.
@@ -57,43 +56,6 @@ def _wake_found(runtime: Runtime, finders: Finders, *, most: int = MOST_WAITING)
     found = run_steps(runtime, finders)
     wanted = [(task, account_id) for task, ids in found.items() for account_id in ids]
     runtime.waker.wake_some(wanted, most=most)
-
-
-def _accounts_to_track(_: Runtime, session: Session) -> list[int]:
-    return [
-        account_id
-        for state in TRACKED
-        for account_id in _accounts_with(session, state, Post.track_at <= func.now())
-    ]
-
-
-def _accounts_to_settle(_: Runtime, session: Session) -> Sequence[int]:
-    return _accounts_with(session, PostState.RELEASING, Post.lease_until <= func.now())
-
-
-def _accounts_to_cancel(_: Runtime, session: Session) -> Sequence[int]:
-    return _accounts_with(session, PostState.CANCELLING, Post.lease_until <= func.now())
-
-
-def _accounts_with(session: Session, state: PostState, *due: ColumnElement[bool]) -> Sequence[int]:
-    """The accounts that may be called and have a post in `state` that is due."""
-    has_one = exists().where(Post.account_id == Account.id, Post.state == state, *due)
-    return session.scalars(select(Account.id).where(accounts.rested(), has_one)).all()
-
-
-def _accounts_to_plan(_: Runtime, session: Session) -> Sequence[int]:
-    """Accounts that may have a call to make: nobody plans for them, or has just found that not."""
-    free = or_(Account.lease_until.is_(None), Account.lease_until < func.now())
-    planned = or_(Account.plan_at.is_(None), Account.plan_at <= func.now())
-    waiting = exists().where(
-        Post.account_id == Account.id,
-        Post.state == PostState.PENDING,
-        Post.next_at <= func.now(),
-        Post.publish_at <= func.now() + CALENDAR_AHEAD,
-        not_too_late(),
-    )
-    query = select(Account.id).where(accounts.rested(), free, planned, waiting)
-    return session.scalars(query.where(Account.paused.is_(False))).all()
 
 
 def _waiting_uploads(_: Runtime, session: Session) -> Sequence[int]:
@@ -148,12 +110,12 @@ RESCUES: Mapping[str, Step[object]] = {
     "give_up_uploads": lambda _, session: lost_uploads.give_up_spent(session),
 }
 WAITING: Finders = {
-    "pressroom.stage": _accounts_to_plan,
+    "pressroom.stage": lambda _, session: submissions.due(session),
     "pressroom.litter": lambda _, session: litter.due(session),
     "pressroom.meet": lambda _, session: meeting.due(session),
 }
 DUE_TO_THE_SECOND: Finders = {
-    "pressroom.reconcile": _accounts_to_settle,
-    "pressroom.track": _accounts_to_track,
-    "pressroom.cancel": _accounts_to_cancel,
+    "pressroom.reconcile": lambda _, session: reconcile.due(session),
+    "pressroom.track": lambda _, session: track.due(session),
+    "pressroom.cancel": lambda _, session: cancel.due(session),
 }

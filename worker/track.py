@@ -3,7 +3,7 @@
 import time
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, update
+from sqlalchemy import ColumnElement, func, update
 from sqlalchemy.orm import Session
 
 from shared import failpoints, jobs, posts
@@ -26,6 +26,7 @@ from shared.errors import ClaimLost, PressroomError
 from shared.models import Handover, Post
 from shared.postiz import RemotePost
 from worker import accounts, calling, look, pace
+from worker.eligible import accounts_with
 from worker.runtime import Runtime
 
 TURN = 1.0
@@ -68,11 +69,20 @@ WORDS = {
 
 def track(runtime: Runtime, account_id: int) -> None:
     """Look at the account's scheduled posts that are due for it."""
-    due = [Post.state.in_(TRACKED), Post.track_at <= func.now()]
-    subjects = look.claim(runtime, account_id, due, lease_column="track_at")
+    subjects = look.claim(runtime, account_id, _is_due(*TRACKED), lease_column="track_at")
     ends = time.monotonic() + TURN
     for one, remote in look.read(runtime, account_id, subjects, ends=ends):
         apply(runtime, one, remote)
+
+
+def due(session: Session) -> list[int]:
+    """The accounts with posts to look at; by a look into the index for each state."""
+    queries = [accounts_with(*_is_due(state)) for state in TRACKED]
+    return [account_id for query in queries for account_id in session.scalars(query)]
+
+
+def _is_due(*states: PostState) -> tuple[ColumnElement[bool], ...]:
+    return Post.state.in_(states), Post.track_at <= func.now()
 
 
 def apply(runtime: Runtime, one: look.Subject, remote: RemotePost | None) -> None:

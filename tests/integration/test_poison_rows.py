@@ -336,8 +336,8 @@ def test_an_organization_is_met_by_those_of_its_profiles_that_can_ask(world: Wor
 
 def asked(world: World, account_id: int) -> list[Any]:
     with world.database.transaction() as session:
-        query = select(Profile.id.label("profile_id")).where(*meeting._askable(account_id))
-        return list(session.execute(query))
+        query = select(Profile.id.label("profile_id")).join(Account, Account.id == account_id)
+        return list(session.execute(query.where(*meeting._to_build())))
 
 
 def test_schedule_runs_and_lists_show_what_became_of_each(api: Api, runtime: Runtime) -> None:
