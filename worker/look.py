@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
+from shared.domain.reasons import Reason
 from shared.domain.states import PostState
 from shared.errors import PressroomError
 from shared.models import Account, Handover, Post, Profile
@@ -42,6 +44,7 @@ class Subject:
     parked: bool
     handover_state: str
     tries: int  # of what the handover's state says
+    integration_id: str
     integration_identifier: str | None
     integration_name: str | None
     publish_at: datetime
@@ -49,12 +52,16 @@ class Subject:
     was_released: bool  # a status change was sent under its present id
     attempts: int
     error_at: datetime | None
-    error_code: str | None
+    reason: Reason | None  # what its error says
     in_doubt: bool
     word_at: datetime | None  # when a person said that it was not published
     watched_from: datetime | None  # since when it was then seen to be parked
     claimed_at: datetime  # by the database's clock: whatever was seen was seen later
     state: PostState
+
+    @property
+    def error_code(self) -> str | None:
+        return self.reason.code if self.reason else None
 
 
 def claim(
@@ -88,35 +95,56 @@ def _subjects(session: Session, ids: Sequence[int], token: int, lease_column: st
     )
     return [
         Subject(
-            post_id=post.id,
-            account_id=post.account_id,
             claim=token,
             lease_column=lease_column,
+            claimed_at=claimed_at,
             profile_id=profile.id,
             version=profile.settings_version,
             key_hash=profile.key_hash,
-            handover_id=handover.id,
-            postiz_id=handover.postiz_id,
-            markers=(handover.marker_at, *([handover.parked_at] if handover.parked_at else [])),
-            parked=handover.parked_at is not None,
-            handover_state=handover.state,
-            tries=handover.tries,
-            integration_identifier=post.integration_identifier,
-            integration_name=post.integration_name,
-            publish_at=post.publish_at,
-            released_at=handover.released_at or handover.created_at,
-            was_released=handover.released_at is not None,
-            attempts=post.attempts,
-            error_at=post.error_at,
-            error_code=post.error_code,
-            in_doubt=post.in_doubt,
-            word_at=handover.word_at,
-            watched_from=handover.watched_from,
-            claimed_at=claimed_at,
-            state=PostState(post.state),
+            **_of_post(post),
+            **_of_handover(handover),
         )
         for post, handover, profile in rows
     ]
+
+
+def _of_post(post: Post) -> dict[str, Any]:
+    return {
+        "post_id": post.id,
+        "account_id": post.account_id,
+        "integration_id": post.integration_id,
+        "integration_identifier": post.integration_identifier,
+        "integration_name": post.integration_name,
+        "publish_at": post.publish_at,
+        "attempts": post.attempts,
+        "error_at": post.error_at,
+        "reason": _reason_of(post),
+        "in_doubt": post.in_doubt,
+        "state": PostState(post.state),
+    }
+
+
+def _of_handover(handover: Handover) -> dict[str, Any]:
+    return {
+        "handover_id": handover.id,
+        "postiz_id": handover.postiz_id,
+        "markers": (handover.marker_at, *([handover.parked_at] if handover.parked_at else [])),
+        "parked": handover.parked_at is not None,
+        "handover_state": handover.state,
+        "tries": handover.tries,
+        "released_at": handover.released_at or handover.created_at,
+        "was_released": handover.released_at is not None,
+        "word_at": handover.word_at,
+        "watched_from": handover.watched_from,
+    }
+
+
+def _reason_of(post: Post) -> Reason | None:
+    if post.error_code is None:
+        return None
+    return Reason(
+        code=post.error_code, message=post.error_message or "", hint=post.error_hint or ""
+    )
 
 
 def read(

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, func, update
 from sqlalchemy.orm import Session
 
 from shared import failpoints, jobs, posts
-from shared.domain.reasons import Notice, Reason, find_reason
+from shared.domain.reasons import Reason
 from shared.domain.settling import (
     OVERDUE,
     PUBLISHED,
@@ -22,12 +22,13 @@ from shared.domain.settling import (
     track_step,
 )
 from shared.domain.states import PostState
-from shared.errors import ClaimLost, PressroomError
+from shared.errors import ClaimLost
 from shared.models import Handover, Post
 from shared.postiz import RemotePost
-from worker import accounts, calling, look, pace
+from worker import accounts, look, pace
 from worker.eligible import accounts_with
 from worker.runtime import Runtime
+from worker.words import Words
 
 TURN = 1.0
 #: A failed post is followed too, for a day: Postiz sometimes learns late that it succeeded.
@@ -70,9 +71,9 @@ WORDS = {
 def track(runtime: Runtime, account_id: int) -> None:
     """Look at the account's scheduled posts that are due for it."""
     subjects = look.claim(runtime, account_id, _is_due(*TRACKED), lease_column="track_at")
-    ends = time.monotonic() + TURN
+    ends, words = time.monotonic() + TURN, Words(runtime)
     for one, remote in look.read(runtime, account_id, subjects, ends=ends):
-        apply(runtime, one, remote)
+        apply(runtime, one, remote, words)
 
 
 def due(session: Session) -> list[int]:
@@ -85,21 +86,27 @@ def _is_due(*states: PostState) -> tuple[ColumnElement[bool], ...]:
     return Post.state.in_(states), Post.track_at <= func.now()
 
 
-def apply(runtime: Runtime, one: look.Subject, remote: RemotePost | None) -> None:
-    """Write down what was seen of a scheduled post."""
+def apply(
+    runtime: Runtime, one: look.Subject, remote: RemotePost | None, words: Words | None = None
+) -> None:
+    """Write down what was seen of a scheduled post; `words`: shared by the looks of a turn."""
     with runtime.database.transaction() as session:
         now = pace.clock(session)
     if one.state is PostState.FAILED:
         _follow_failed(runtime, one, remote, now)
         return
+    due_at = look.due_at(one, remote)
     step = track_step(
         remote.state if remote else None,
         now=now,
-        due_at=look.due_at(one, remote),
+        due_at=due_at,
         error_at=one.error_at,
         patience=_patience(runtime),
     )
-    reason = _reason(runtime, one, step)
+    reason = _told(step)
+    if reason is None and isinstance(step, Failed | Errored):
+        words = words or Words(runtime)
+        reason = words.find(one, due_at=due_at, seen_at=one.error_at or now)
     failpoints.hit("track.before_commit")
     try:
         with runtime.database.transaction() as session:
@@ -118,33 +125,12 @@ def _patience(runtime: Runtime) -> Patience:
     )
 
 
-def _reason(runtime: Runtime, one: look.Subject, step: TrackStep) -> Reason | None:
-    """Postiz's words, where it said ERROR; read once at first sight and once at the end."""
+def _told(step: TrackStep) -> Reason | None:
+    """What is to be said of the post without asking Postiz for its words."""
     match step:
-        case Failed(code=code) | Overdue(code=code) if code in WORDS:
-            return WORDS[code]
-        case Failed() | Errored():
-            pass
-        case _:
-            return None
-    if isinstance(step, Errored) and one.error_at is not None:
-        return None
-    try:
-        rows = calling.call(
-            runtime,
-            one.profile_id,
-            one.version,
-            one.account_id,
-            lambda postiz: postiz.notifications(),
-        )
-    except PressroomError:
-        rows = []  # the reason is worth a look, not the post's end
-    return find_reason(
-        [Notice(content=row.content, created_at=row.created_at) for row in rows],
-        identifier=one.integration_identifier,
-        name=one.integration_name,
-        since=one.released_at - timedelta(minutes=1),
-    )
+        case Failed(code=code) | Overdue(code=code):
+            return WORDS.get(code)
+    return None
 
 
 def _write(
@@ -158,7 +144,7 @@ def _write(
         case Published():
             _published(session, one, remote.release_url if remote else None)
         case Failed():
-            assert reason is not None  # `_reason` gives one for each failure
+            assert reason is not None  # there is one for each failure
             posts.fail(
                 session,
                 [one.post_id],
@@ -170,8 +156,8 @@ def _write(
                 track_at=accounts.now_plus(FAILED_PAUSE.total_seconds()),
             )
         case Errored(after=pause):
-            first = one.error_at is None
-            _doubt(session, one, pause, reason, event="error_in_postiz" if first else None)
+            told = one.error_at is not None and one.reason == reason
+            _doubt(session, one, pause, reason, event=None if told else "error_in_postiz")
         case Overdue(code=code, after=pause, final=final):
             event = None if one.error_code == code else code
             _doubt(session, one, pause, reason, event=event, final=final)
@@ -202,7 +188,7 @@ def _doubt(
             "error_hint": reason.hint,
         }
     if event == "error_in_postiz":
-        values["error_at"] = func.now()
+        values["error_at"] = func.coalesce(Post.error_at, func.now())
     if event is not None or one.in_doubt == final:
         values["updated_at"] = func.now()
     _again(session, one, values)

@@ -1,0 +1,96 @@
+"""What Postiz says about why it did not publish a post: its own words, and never another's."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import func, update
+
+from shared.domain.reasons import NONE_GIVEN, Notice
+from shared.domain.states import PostState
+from shared.models import Integration, Post
+from shared.postiz import RemotePost
+from tests.world import KEY, World
+from worker import look, track
+from worker.words import Words
+
+RECONNECT = "We couldn't post to mastodon for Masto Chan because you need to reconnect it."
+REFUSED = "An error occurred while posting on mastodon: too long"
+
+
+@pytest.fixture
+def post_id(world: World) -> int:
+    """Of a post that stands in Postiz's calendar, in an account with one Mastodon channel."""
+    world.profile(key=KEY)
+    [post_id] = world.job("acme", ["to fail"], handoff="calendar", in_seconds=7 * 86_400)
+    world.until_all(PostState.SCHEDULED, [post_id])
+    with world.database.transaction() as session:
+        twin = update(Integration).where(Integration.id == "int-tired")
+        session.execute(twin.values(identifier="lemmy"))
+    return post_id
+
+
+def see_error(world: World, post_id: int, *says: str, ago: float = 0) -> Post:
+    """A look sees ERROR, and these notifications, written so many seconds ago."""
+    with world.database.transaction() as session:
+        session.execute(update(Post).values(track_at=func.now()))
+    due = [Post.state == PostState.SCHEDULED]
+    [subject] = look.claim(world.runtime, world.account().id, due, lease_column="track_at")
+    now = datetime.now(UTC)
+    seen = RemotePost(
+        id=subject.postiz_id,
+        state="ERROR",
+        publish_at=now,
+        content="",
+        integration_id="int-mastodon",
+        release_url=None,
+    )
+    rows = [Notice(content=text, created_at=now - timedelta(seconds=ago)) for text in says]
+    track.apply(world.runtime, subject, seen, Said(world, rows))
+    return world.post(post_id)
+
+
+class Said(Words):
+    """Postiz's notifications, as given."""
+
+    def __init__(self, world: World, rows: list[Notice]) -> None:
+        super().__init__(world.runtime)
+        self._rows = rows
+
+    def read(self, one: look.Subject) -> list[Notice]:
+        return self._rows
+
+
+def let_it_be_final(world: World) -> None:
+    earlier = timedelta(seconds=world.settings.error_final_seconds)
+    with world.database.transaction() as session:
+        session.execute(update(Post).values(error_at=Post.error_at - earlier))
+
+
+def test_a_reason_that_comes_after_the_error_is_found_at_a_later_look(
+    world: World, post_id: int
+) -> None:
+    first = see_error(world, post_id)
+    assert (first.error_code, first.error_message) == (NONE_GIVEN.code, NONE_GIVEN.message)
+    assert "Postiz gave no reason" in (first.error_message or "")
+    later = see_error(world, post_id, REFUSED)
+    assert later.error_message == f"Postiz says: {REFUSED}"
+    assert later.error_at == first.error_at
+
+
+def test_a_reason_that_was_found_is_kept_at_the_end(world: World, post_id: int) -> None:
+    see_error(world, post_id, REFUSED)
+    let_it_be_final(world)
+    ended = see_error(world, post_id, RECONNECT)
+    assert ended.state == PostState.FAILED
+    assert ended.error_message == f"Postiz says: {REFUSED}"
+    assert world.timeline(post_id).count("error_in_postiz") == 1
+
+
+def test_old_news_and_those_of_others_are_no_reason(world: World, post_id: int) -> None:
+    with world.database.transaction() as session:
+        session.execute(update(Integration).values(identifier="mastodon"))
+    see_error(world, post_id, RECONNECT, ago=3600)
+    see_error(world, post_id, REFUSED)  # there are several channels of that network
+    let_it_be_final(world)
+    ended = see_error(world, post_id, RECONNECT.replace("Masto Chan", "X Chan"))
+    assert (ended.state, ended.error_message) == (PostState.FAILED, NONE_GIVEN.message)
