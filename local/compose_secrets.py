@@ -27,6 +27,8 @@ def main() -> None:
         "secret_keys": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "admin_key": f"pk_{secrets.token_urlsafe(32)}",
         "postiz_api_key": "",
+        "proxy_url": "",
+        "ca": "",
         "aws_credentials": _NO_BUCKET,
     }
     if any((FOLDER / name).exists() for name in contents):

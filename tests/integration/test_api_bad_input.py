@@ -1,10 +1,11 @@
 """Every malformed request gets its documented 4xx as a problem, and changes nothing."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.api import Api
+from tests.api import Api, settings_for
 
 JSON = {"content_type": "application/json"}
 #: Each endpoint that takes JSON, with a body that it would accept.
@@ -204,6 +205,80 @@ def test_fields_of_the_wrong_kind_are_named(api: Api) -> None:
         assert field in [fault["field"] for fault in reply.json["errors"]], (body, reply.text)
         assert all(fault["message"] for fault in reply.json["errors"])
     assert api.rows() == before
+
+
+#: What is no address anywhere, and what is none of a Postiz besides.
+NO_ADDRESSES = [
+    "ftp://a.example",
+    "http://",
+    "http://a..b",
+    f"http://{'x' * 64}.example",
+    "http://user:sesame@a.example",
+    "http://a.example/#part",
+    "http://a.example:0",
+    "http://a.example:99999",
+    "http://a.example/\x07",
+    "http://not a host",
+    "http://[::1",
+]
+NO_POSTIZ = ["not a url", "a..b", "http://a.example?x=1", "http://a.example//x", "http://a b"]
+
+
+def test_malformed_addresses_are_named_wherever_they_are_given(api: Api) -> None:
+    before = api.rows()
+    key = {"api_key": "a-long-enough-key"}
+    for url in NO_ADDRESSES + NO_POSTIZ:
+        postiz = {"tts_settings": {"postiz": {"api_url": url, **key}}}
+        path = "tts_settings.postiz.api_url"
+        _refused(api, "POST", "/profiles", {"name": "N", **postiz}, path)
+        _refused(api, "PATCH", "/profiles/acme", postiz, path)
+        _refused(api, "POST", "/profiles/acme/validate", {"api_url": url, **key}, "api_url")
+    for url in NO_ADDRESSES:
+        _refused(api, "POST", "/webhooks", {"url": url, "events": ["post.failed"]}, "url")
+        _refused(api, "POST", "/postiz/upload", {"url": url}, "url")
+    assert api.rows() == before
+
+
+def _refused(api: Api, method: str, path: str, body: dict[str, Any], field: str) -> None:
+    reply = api.call(method, path, profile="acme", json=body)
+    assert reply.status_code == 400, (path, body, reply.text)
+    assert [fault["field"] for fault in reply.json["errors"]] == [field], (body, reply.text)
+    assert "sesame" not in reply.text
+
+
+def test_of_many_uploads_those_with_a_malformed_address_are_refused(api: Api) -> None:
+    items = [{"url": url} for url in ("http://127.0.0.1:9/a.mp4", *NO_ADDRESSES)]
+    reply = api.post("/postiz/bulk-upload", {"items": items}, profile="acme")
+    assert reply.status_code == 202, reply.text
+    [good, *refused] = reply.json["items"]
+    assert good["ok"]
+    assert {item["error"]["code"] for item in refused} == {"malformed_address"}
+
+
+def test_plain_http_is_refused_where_a_proxy_is_set(
+    database_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    proxied = {"PRESSROOM_PROXY_URL": "http://proxy.example:3128", "POSTIZ_API_KEY": "k"}
+    settings = settings_for(
+        database_url, redis_url, tmp_path, POSTIZ_API_URL="http://203.0.113.1", **proxied
+    )
+    api = Api(settings)
+    try:
+        api.post("/profiles", {"id": "acme", "name": "A"})
+        http = {"url": "http://a.example/x"}
+        for path, body in (
+            ("/webhooks", {**http, "events": ["post.failed"]}),
+            ("/postiz/upload", http),
+            ("/profiles/acme/validate", {}),
+        ):
+            reply = api.post(path, body, profile="acme")
+            assert (reply.status_code, reply.json["code"]) == (400, "proxy_needs_https"), reply.text
+            assert "PRESSROOM_PROXY_URL" in reply.json["detail"]
+        status = api.get("/postiz/status", profile="acme").json
+        assert status["connected"] is False
+        assert "PRESSROOM_PROXY_URL" in status["detail"]
+    finally:
+        api.close()
 
 
 QUERIES = [

@@ -1,0 +1,155 @@
+"""The adapter against the sandbox: directly, past the environment's proxies, and by CONNECT."""
+
+import io
+import os
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from local.sandbox.process import start_sandbox
+from local.sandbox.timing import Timing
+from shared.errors import (
+    CredentialsRejected,
+    OutcomeUnknown,
+    PostRejected,
+    RateLimited,
+    Transient,
+    WrongBaseUrl,
+)
+from shared.postiz import Postiz
+from shared.postiz_calls import Element
+from shared.route import Proxy, Route
+from tests.certificates import Authority
+from tests.connect_proxy import ConnectProxy, TlsFront
+
+KEY = "sandbox-demo-key"
+NOW = datetime.now(UTC).replace(microsecond=417000)
+NEVER_SENDS = Timing(element_delay=0, send_delay=3600, search_rate=1000, search_burst=1000)
+VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+class Upload(io.BytesIO):
+    @property
+    def len(self):
+        return len(self.getbuffer()) - self.tell()
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory):
+    with start_sandbox(tmp_path_factory.mktemp("sandbox"), timing=NEVER_SENDS) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority.create(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def fault(sandbox):
+    yield sandbox.admin.add_fault
+    sandbox.admin.clear_faults()
+    sandbox.admin.reset()
+
+
+@pytest.fixture(params=["directly", "past the environment", "by CONNECT"])
+def connect(request, sandbox, authority, monkeypatch):
+    """Makes an adapter with a key."""
+    with TlsFront(sandbox.url, authority) as front, ConnectProxy(credentials="me:open") as proxy:
+        url, route = sandbox.url, Route(allow_private=True)
+        if request.param == "past the environment":
+            for name in VARIABLES:
+                value = "/nowhere" if name.endswith("BUNDLE") else "http://127.0.0.1:9"
+                monkeypatch.setenv(name, value)
+                monkeypatch.setenv(name.lower(), value)
+            assert os.environ["https_proxy"]
+        if request.param == "by CONNECT":
+            ca = authority.file.read_text()
+            url = front.url
+            route = Route(allow_private=True, proxy=Proxy.parse(proxy.url), ca=ca)
+
+        def make(key=KEY, path="/public/v1", seconds=10.0):
+            return Postiz(f"{url}{path}", key, call_seconds=seconds, route=route)
+
+        yield make
+        assert bool(proxy.tunnels) == (request.param == "by CONNECT")
+
+
+@pytest.fixture
+def postiz(connect, fault):
+    return connect()
+
+
+def elements(*contents, **more):
+    return [
+        Element(integration_id="int-mastodon", content=c, settings={}, **more) for c in contents
+    ]
+
+
+def states(postiz, at=NOW):
+    return sorted((post.content, post.state) for post in postiz.window(at, at))
+
+
+def test_reads(postiz):
+    postiz.connected()
+    assert "int-mastodon" in {row.id for row in postiz.integrations()}
+    assert postiz.has_status_route()
+    assert postiz.notifications() == []
+    assert abs(postiz.clock_error) < timedelta(minutes=1)
+
+
+def test_the_way_of_a_post(postiz, files):
+    image = postiz.upload("a.png", "image/png", Upload(files["small.png"]))
+    created = postiz.stage(NOW, elements("one", "two", images=[image]))
+    assert (created.status, created.budget.limit - created.budget.remaining) == (201, 1)
+    assert states(postiz) == [("one", "DRAFT"), ("two", "DRAFT")]
+    first, second = created.ids
+    assert postiz.release(first) == 200
+    later = NOW + timedelta(days=365)
+    postiz.move(later, elements("two", postiz_id=second))
+    assert states(postiz) == [("one", "QUEUE")]
+    assert states(postiz, later) == [("two", "DRAFT")]
+    postiz.delete(second)
+    assert states(postiz, later) == []
+
+
+def test_refusals(connect, postiz):
+    with pytest.raises(CredentialsRejected):
+        connect(key="no-such-key").integrations()
+    with pytest.raises(WrongBaseUrl):
+        connect(path="/api/public/v1").connected()
+    with pytest.raises(PostRejected):
+        postiz.release("no-such-post")
+    with pytest.raises(PostRejected, match="large"):
+        postiz.stage(NOW, elements("x" * 110_000))
+
+
+def test_a_lost_reply_is_unclear_for_a_write_and_harmless_for_a_read(postiz, fault):
+    [draft] = postiz.stage(NOW, elements("one")).ids
+    for kind in ("reply_lost_after", "reply_lost_before", "truncated_reply"):
+        fault(kind, route="GET /posts", times=1)
+        with pytest.raises(Transient):
+            postiz.window(NOW, NOW)
+        fault(kind, route="PUT /posts/:id/status", times=1)
+        with pytest.raises(OutcomeUnknown):
+            postiz.release(draft)
+
+
+@pytest.mark.parametrize("kind", ["hang", "slow"])
+def test_the_whole_call_is_bounded(connect, fault, kind):
+    fault(kind, route="PUT /posts/:id/status", times=1)
+    with pytest.raises(OutcomeUnknown, match="no answer in time"):
+        connect(seconds=0.5).release("some-post")
+
+
+def test_answers_that_are_not_of_postiz_itself(postiz, fault):
+    fault("html_502", route="GET /posts", times=1)
+    with pytest.raises(Transient, match="502"):
+        postiz.window(NOW, NOW)
+    fault("empty_401", route="PUT /posts/:id/status", times=1)
+    with pytest.raises(Transient, match="database"):
+        postiz.release("some-post")
+    fault("spontaneous_429", route="POST /posts", times=1, retry_after=7)
+    with pytest.raises(RateLimited) as caught:
+        postiz.stage(NOW, elements("one"))
+    assert caught.value.until < datetime.now(UTC) + timedelta(minutes=1)
