@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeVar
 
+from cryptography.fernet import Fernet
 from standardwebhooks import Webhook
+
+from shared.crypto import SecretBox
+from shared.domain.webhooks import Answer
+from shared.route import Route
+from shared.webhooks import new_secret
+from worker.sending import Parcel, attempt
 
 
 @dataclass(frozen=True)
@@ -109,3 +116,19 @@ def listening(receiver_at: Callable[[str], R]) -> Iterator[R]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def attempted(url: str, route: Route) -> Answer:
+    """What came of telling whoever listens at `url` of an event."""
+    box = SecretBox([Fernet.generate_key().decode()])
+    parcel = Parcel(
+        id=1,
+        claim=1,
+        webhook_id=1,
+        attempt=1,
+        message_id="msg_1",
+        url=url,
+        sealed=[box.seal(new_secret())],
+        body="{}",
+    )
+    return attempt(parcel, box, route).answer

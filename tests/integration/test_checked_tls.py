@@ -8,11 +8,9 @@ from typing import Any
 import pytest
 
 from shared.route import Route
-from shared.webhooks import new_secret
 from tests.certificates import Authority
 from tests.connect_proxy import TlsFront
-from tests.receiver import receiving
-from worker.sending import Parcel, attempt
+from tests.receiver import attempted, receiving
 
 NAME = "hooks.example"
 
@@ -36,17 +34,7 @@ def port(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]
 
 
 def tried(url: str, ca: str | None) -> tuple[int | None, str | None]:
-    parcel = Parcel(
-        id=1,
-        claim=1,
-        webhook_id=1,
-        attempt=1,
-        message_id="msg_1",
-        url=url,
-        secrets=[new_secret()],
-        body="{}",
-    )
-    answer = attempt(parcel, Route(allow_private=True, ca=ca)).answer
+    answer = attempted(url, Route(allow_private=True, ca=ca))
     return answer.status, answer.error
 
 

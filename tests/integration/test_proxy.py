@@ -20,12 +20,10 @@ from shared.http_address import parse_http_address
 from shared.postiz import KeyAuth, Postiz
 from shared.route import PROXY_NEEDS_HTTPS, Proxy, Route
 from shared.transport import Broken, NotSent, Transport
-from shared.webhooks import new_secret
 from tests.certificates import Authority
 from tests.connect_proxy import ConnectProxy, Listener, TlsFront
-from tests.receiver import receiving
+from tests.receiver import attempted, receiving
 from tests.world import KEY, World, runtime_for
-from worker.sending import Parcel, attempt
 
 VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 
@@ -266,17 +264,7 @@ def test_plain_http_is_refused_with_the_name_of_the_setting(
 
 def tried(url: str, route: Route) -> str | None:
     """What came of telling a receiver at `url`: why not, or None."""
-    parcel = Parcel(
-        id=1,
-        claim=1,
-        webhook_id=1,
-        attempt=1,
-        message_id="msg_1",
-        url=url,
-        secrets=[new_secret()],
-        body="{}",
-    )
-    return attempt(parcel, route).answer.error
+    return attempted(url, route).error
 
 
 def test_webhooks_and_media_take_the_same_way(
