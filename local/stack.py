@@ -79,7 +79,7 @@ class Stack:
         asked = self._users.get("PRESSROOM_CONCURRENCY")
         workers = [
             self._worker(PUBLISH, RELEASE, children=asked or "3"),
-            self._worker(UPLOAD, children=asked or "2"),
+            self._worker(UPLOAD, children=asked or "3"),
             self._worker(WEBHOOKS, children="1"),  # which has threads
         ]
         return [self._web(), *workers, self._beat(), self._flower()]

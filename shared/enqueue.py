@@ -39,8 +39,8 @@ QUEUES = {
 EXPIRES = 10
 #: With more than so many waiting, whoever waits says the same again: no rounds add to them.
 MOST_WAITING = 500
-#: More uploads than these are left to the sweep, which looks within seconds.
-UPLOADS_WOKEN = 100
+#: A child that was woken goes on by itself: more than a few wake-ups would wake nobody else.
+UPLOADS_WOKEN = 20
 
 #: With Redis down a message costs about a second, with a frozen one two.
 TRANSPORT = {

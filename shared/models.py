@@ -198,7 +198,12 @@ class AccountMedia(Base):
     __tablename__ = "account_media"
     __table_args__ = (
         UniqueConstraint("media_id", "account_id"),
-        Index("ix_account_media_waiting", "next_at", postgresql_where=text("state = 'pending'")),
+        Index(
+            "ix_account_media_waiting",
+            "profile_id",
+            "next_at",
+            postgresql_where=text("state = 'pending'"),
+        ),
         Index(
             "ix_account_media_leased", "lease_until", postgresql_where=text("state = 'uploading'")
         ),

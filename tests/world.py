@@ -37,20 +37,27 @@ from worker import (
     sweep,
     track,
     turns,
-    upload,
+    upload_turns,
     watch,
 )
 from worker.bulkhead import Bulkhead
 from worker.runtime import Runtime
 
 
+def only_child() -> Bulkhead:
+    return Bulkhead(1, Path(tempfile.gettempdir()) / f"pool-of-{os.getpid()}")
+
+
 def release_due(runtime: Runtime, _: int = 0) -> None:
-    """As a worker's only child would."""
-    watch.release(runtime, Bulkhead(1, Path(tempfile.gettempdir()) / f"pool-of-{os.getpid()}"))
+    watch.release(runtime, only_child())
+
+
+def upload_due(runtime: Runtime, _: int = 0) -> None:
+    upload_turns.upload_in_turn(runtime, only_child())
 
 
 STEPS: dict[str, Callable[[Runtime, int], None]] = {
-    "pressroom.upload": upload.upload,
+    "pressroom.upload": upload_due,
     "pressroom.stage": stage.stage,
     "pressroom.release": release_due,
     "pressroom.reconcile": reconcile.settle,

@@ -27,6 +27,7 @@ class Runtime:
     listener: Listener | None = None
     served: dict[str, float] = field(default_factory=dict)  # profile: its last turn in releasing
     noted: dict[str, float] = field(default_factory=dict)  # pulse: when it was noted last
+    fed: dict[int | str, float] = field(default_factory=dict)  # account, profile: its last upload
     led: dict[str, float] = field(default_factory=dict)  # profile: when it last led a counted call
     #: account: its counted calls, and profile: its releases
     taken: Counter[int | str] = field(default_factory=Counter)

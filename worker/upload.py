@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import partial
 from typing import BinaryIO
 
-from sqlalchemy import ColumnElement, CursorResult, and_, exists, func, not_, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from shared import failpoints, holds, media, posts
@@ -48,19 +48,23 @@ class Upload:
     attempts: int
 
 
-def upload(runtime: Runtime, account_media_id: int) -> None:
-    """Fetch the medium if it is only an address yet, and send it to its account's Postiz."""
+def upload(runtime: Runtime, account_media_id: int) -> bool:
+    """Fetch the medium if it is only an address yet, and send it to its account's Postiz.
+
+    Returns whether it was ours to upload, however that ended.
+    """
     with runtime.database.transaction() as session:
         one = _claim(session, account_media_id)
     if one is None:
-        return
+        return False
     beat = Heartbeat(runtime, one)
     try:
         _bring(runtime, one, beat)
     except ClaimLost:
-        return
+        return True
     except (PublisherError, RequestError, Unavailable) as error:
         _failed(runtime, one, error)
+    return True
 
 
 def _claim(session: Session, account_media_id: int) -> Upload | None:
@@ -87,18 +91,19 @@ def _claim(session: Session, account_media_id: int) -> Upload | None:
 
 def may_go() -> ColumnElement[bool]:
     """Nothing is paused that wants this upload, and its profile's key may be used."""
-    usable = exists().where(
+    profile = select(Profile.id).join(Account, Account.id == Profile.account_id)
+    usable = profile.where(
         Account.id == AccountMedia.account_id,
         Profile.id == AccountMedia.profile_id,
-        Profile.account_id == Account.id,
         accounts.rested(),
         Account.paused.is_(False),
         Profile.paused.is_(False),
         ~holds.is_held(),
     )
-    wanted = exists().where(JobMedia.account_media_id == AccountMedia.id, Job.id == JobMedia.job_id)
+    job = select(Job.id).join(JobMedia, JobMedia.job_id == Job.id)
+    wanted = job.where(JobMedia.account_media_id == AccountMedia.id)
     by_paused, by_others = wanted.where(Job.paused), wanted.where(Job.paused.is_(False))
-    own = [part.correlate(AccountMedia) for part in (usable, by_paused, by_others)]
+    own = [part.correlate(AccountMedia).exists() for part in (usable, by_paused, by_others)]
     return and_(own[0], or_(not_(own[1]), own[2]))
 
 
