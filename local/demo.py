@@ -75,6 +75,8 @@ def _environment(home: Home, users: Mapping[str, str]) -> dict[str, str]:
         "PRESSROOM_FLOWER_PORT": "0",
         "PRESSROOM_SANDBOX": "1",
         "PRESSROOM_SETTLE_SECONDS": _SETTLE_SECONDS,
+        "PRESSROOM_PROXY_URL": "",  # the sandbox is on this machine
+        "PRESSROOM_PROXY_URL_FILE": "",
     }
     return {**users, **ours}
 

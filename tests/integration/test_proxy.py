@@ -326,3 +326,14 @@ def test_posts_wait_while_a_proxy_stands_before_plain_http_and_go_on_without_it(
     world.runtime = direct
     world.until_all(PostState.PUBLISHED, [post])
     assert urlsplit(world.api_url).scheme == "http"
+
+
+def test_a_post_goes_out_once_past_whatever_proxy_the_environment_names(
+    world: World, environment_proxy: ConnectProxy
+) -> None:
+    world.profile(key=KEY)
+    [post] = world.job("acme", ["once only"])
+    world.sandbox.add_fault("reply_lost_after", route="PUT /posts/:id/status", times=1)
+    world.until_all(PostState.PUBLISHED, [post])
+    assert [send["content"] for send in world.sandbox.sends()] == ["once only"]
+    assert environment_proxy.requests == []

@@ -1,6 +1,7 @@
 """The arrows: web → shared ← worker; local may import all three, and nobody imports local."""
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,43 @@ def test_functions_and_files_stay_small(package: str) -> None:
                 if node.end_lineno - node.lineno + 1 > 40:
                     too_long.append(f"{name}:{node.name}")
     assert too_long == []
+
+
+#: Who may speak HTTP to others, or name what does: all of it goes over guarded connections.
+SPEAKERS = {
+    "shared/guarded_connections.py",
+    "shared/transport.py",
+    "shared/route.py",
+    "shared/tunnel.py",
+}
+#: What sends, whatever it is imported for.
+SENDING = {
+    "requests": {"get", "post", "put", "patch", "delete", "head", "request", "Session", "session"},
+    "urllib3": {"PoolManager", "HTTPConnectionPool", "HTTPSConnectionPool", "request"},
+}
+SENDING_MODULES = {"http.client", "urllib.request", "aiohttp", "httpx"}
+
+
+@pytest.mark.parametrize("package", ["shared", "web", "worker"])
+def test_nobody_sends_but_over_guarded_connections(package: str) -> None:
+    found = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in (ROOT / package).rglob("*.py")
+        if str(path.relative_to(ROOT)) not in SPEAKERS
+        for name in _senders_in(path)
+    ]
+    assert found == []
+
+
+def _senders_in(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Import(names=names):
+                yield from (alias.name for alias in names if alias.name in SENDING_MODULES)
+            case ast.ImportFrom(module=module, names=names):
+                named = {alias.name for alias in names}
+                if module in SENDING_MODULES or named & SENDING.get(module or "", set()):
+                    yield str(module)
+            case ast.Attribute(value=ast.Name(id=library), attr=attribute):
+                if attribute in SENDING.get(library, set()):
+                    yield f"{library}.{attribute}"
