@@ -22,6 +22,7 @@ from shared.models import (
     Post,
     ScheduleRun,
     Submission,
+    Webhook,
 )
 from worker import unused_media
 
@@ -95,11 +96,20 @@ def runs(session: Session, settings: Settings) -> int:
 
 def deliveries(session: Session, settings: Settings) -> int:
     """To webhooks: what is still to be delivered stays."""
+    return _prune_deliveries(session, settings, Delivery.state != "pending")
+
+
+def undeliverable(session: Session, settings: Settings) -> int:
+    """What waits for a webhook that is disabled: nobody may ever switch it on again."""
+    disabled = exists().where(Webhook.id == Delivery.webhook_id, Webhook.enabled.is_(False))
+    return _prune_deliveries(session, settings, Delivery.state == "pending", disabled)
+
+
+def _prune_deliveries(session: Session, settings: Settings, *which: ColumnElement[bool]) -> int:
     if not settings.delivery_retention_days:
         return 0
     old = Delivery.created_at < _before(settings.delivery_retention_days)
-    query = select(Delivery.id).where(old, Delivery.state != "pending")
-    some = query.limit(BATCH).with_for_update(skip_locked=True)
+    some = select(Delivery.id).where(old, *which).limit(BATCH).with_for_update(skip_locked=True)
     return _deleted(session, delete(Delivery).where(Delivery.id.in_(some)))
 
 
@@ -116,6 +126,7 @@ STEPS: dict[str, Callable[[Session, Settings], int]] = {
     "submissions": submissions,
     "runs of schedules": runs,
     "deliveries": deliveries,
+    "deliveries to disabled webhooks": undeliverable,
     "holds": unused_holds,
 }
 

@@ -281,6 +281,23 @@ def test_deliveries_go_but_for_those_that_are_still_to_be_made(acme: World) -> N
     assert kept == ["m0", "m3"]
 
 
+def test_what_waits_for_a_disabled_webhook_goes_at_its_age(acme: World) -> None:
+    event = {"event": "post.failed", "profile_ids": ["acme"], "data": {}, "state": "pending"}
+    with acme.database.transaction() as session:
+        for enabled in (True, False):
+            hook = Webhook(url="https://a.example", events=[], secret="s", enabled=enabled)
+            session.add(hook)
+            session.flush()
+            for days in (29, 31):
+                created_at = datetime.now(UTC) - timedelta(days=days)
+                row = {**event, "webhook_id": hook.id, "created_at": created_at}
+                session.add(Delivery(message_id=f"{enabled} {days}", **row))
+    prune_all(acme)
+    with acme.database.transaction() as session:
+        kept = session.scalars(select(Delivery.message_id).order_by(Delivery.id)).all()
+    assert kept == ["True 29", "True 31", "False 29"]
+
+
 MANY = 20_000
 _FILL = (
     """INSERT INTO jobs (kind, profile_id, state, total, finished_at)
