@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
-from local import stack_file
+from local import guard, stack_file
 from local.child import ROOT
 from local.demo_story import tell
 from local.errors import StackError
@@ -31,6 +31,7 @@ console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isat
 def demo(users: Mapping[str, str]) -> None:
     """Raises `StackError` when anything goes wrong, and then keeps the home for a look."""
     signal.signal(signal.SIGTERM, _leave)
+    guard.start()
     home = Home(Path(tempfile.mkdtemp(prefix="pressroom-demo-")).resolve())
     try:
         with _stack(home, users) as addresses:
@@ -41,8 +42,8 @@ def demo(users: Mapping[str, str]) -> None:
         raise
     shutil.rmtree(home.folder)
     console.print(
-        "\n[bold green]Done.[/] To keep a stack running: [bold]make up[/], then open "
-        "http://127.0.0.1:8000 (pages) or http://127.0.0.1:8000/docs (the API)."
+        "\n[bold green]Done.[/] To keep a stack running: [bold]make up[/]; then read and try "
+        "the API at the address that it prints."
     )
 
 

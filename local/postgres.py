@@ -44,6 +44,7 @@ class Postgres:
         return Service(
             name="postgres",
             role="postgres",
+            title="PostgreSQL",
             command=self._command(),
             prepare=self._prepare,
             healthy=self._healthy,

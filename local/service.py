@@ -14,6 +14,7 @@ class Service:
     """`role` is its key in stack.json; several services may share one."""
 
     name: str
+    title: str = ""  # what people are told
     role: str
     command: Sequence[str]
     healthy: Callable[[], bool]

@@ -99,6 +99,7 @@ class Stack:
             Service(
                 name="sandbox",
                 role="sandbox",
+                title="the sandbox",
                 command=_python("-m", "local.sandbox", *options),
                 environ=self._environ,
                 healthy=http_answers(f"{self.addresses.sandbox_url}/"),

@@ -3,7 +3,7 @@
 import logging
 import shutil
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import FrameType
 
 from pydantic import ValidationError
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from local import orphans, stack_file
 from local.errors import StackError
 from local.home import Home
+from local.service import Service
 from local.stack import Stack, choose_ports
 from local.stack_file import Processes
 from local.supervisor import StopRequested, Supervisor
@@ -73,8 +74,9 @@ class _Run:
 
     def _start(self) -> None:
         shutil.rmtree(self._home.metrics, ignore_errors=True)  # counting begins anew
-        logger.info("starting Valkey, PostgreSQL and the sandbox in %s", self._home.folder)
-        self._supervisor.start(self._stack.servers())
+        servers = self._stack.servers()
+        logger.info("starting %s in %s", _listed(servers), self._home.folder)
+        self._supervisor.start(servers)
         logger.info("bringing the database up to date")
         self._supervisor.run_once(self._stack.migration())
         logger.info("starting web, workers, beat and Flower")
@@ -99,11 +101,16 @@ class _Run:
             stack_file.write(self._home.stack_file, self._stack.addresses, processes)
 
 
+def _listed(servers: Sequence[Service]) -> str:
+    *most, last = [service.title for service in servers]
+    return f"{', '.join(most)} and {last}"
+
+
 def _announcement(home: Home, stack: Stack) -> str:
     addresses = stack.addresses
     lines = [
         "ready",
-        f"  Pressroom   {addresses.web_url}",
+        f"  Pressroom   {addresses.web_url}/docs (the API, to read and to try)",
         f"  Flower      {addresses.flower_url} (user admin, password: the admin key)",
         f"  admin key   in {home.stack_file}, which only you can read",
         f"  logs        {home.logs}",

@@ -16,6 +16,7 @@ from local.ports import LOOPBACK
 from local.service import Service
 
 # Without the preamble: the checker takes the base file that this version writes for damaged.
+# Without a title, which the server would write over the environment that `guard` reads.
 _SETTINGS = """\
 bind {host}
 port {port}
@@ -27,6 +28,7 @@ appendfsync everysec
 aof-use-rdb-preamble no
 save ""
 maxmemory-policy noeviction
+set-proc-title no
 """
 
 
@@ -44,6 +46,7 @@ class Valkey:
         return Service(
             name="valkey",
             role="valkey",
+            title="Valkey",
             command=[_program(), str(self._settings)],
             prepare=self._prepare,
             healthy=self._healthy,

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from local import guard
 from local.ports import free_port
 from local.postgres import Postgres
 from local.valkey import Valkey
@@ -24,8 +25,12 @@ RUNNING_POSTGRES = "PRESSROOM_TEST_POSTGRES"
 
 
 def pytest_configure() -> None:
-    """A run that is told to stop ends its servers too, as one that is interrupted does."""
+    """A run that is told to stop ends its servers, as one that is interrupted does.
+
+    And of one that is killed the guard ends them.
+    """
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("told to stop", returncode=143))
+    guard.start()
 
 
 @pytest.fixture(scope="session")

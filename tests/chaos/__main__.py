@@ -8,6 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from local import guard
 from tests.chaos.options import Options
 from tests.chaos.run import run
 
@@ -26,6 +27,7 @@ def main() -> int:
         careless=asked.careless,
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and so everything is stopped
+    guard.start()
     began = time.monotonic()
     folder = Path(asked.folder or tempfile.mkdtemp(prefix="pressroom-chaos-"))
     print(f"{options}\nlogs and data: {folder}", flush=True)

@@ -17,7 +17,7 @@ import requests
 import yaml
 from cryptography.fernet import Fernet
 
-from local import compose_secrets, valkey
+from local import compose_secrets, guard, valkey
 from local.child import ROOT
 from local.ports import free_port
 from local.postgres import Postgres
@@ -71,6 +71,7 @@ class Host:
         """The service's own, and what a container has besides."""
         path = os.pathsep.join([str(Path(sys.executable).parent), os.defpath])
         container = {"PATH": path, "HOSTNAME": socket.gethostname(), "HOME": str(self.folder)}
+        container[guard.MARKS] = os.environ[guard.MARKS]
         # a variable that is not set is empty there, and read as null here
         own = {
             name: self.here("" if value is None else str(value))

@@ -99,6 +99,8 @@ def test_without_the_sandbox_and_with_more_children(start_stack: Start, tmp_path
     stack = start_stack(tmp_path / "home", PRESSROOM_SANDBOX="0", PRESSROOM_CONCURRENCY="4")
     assert stack.facts()["sandbox_url"] is None
     assert "sandbox" not in stack.facts()["processes"]
+    assert "starting Valkey and PostgreSQL in" in stack.output()
+    assert "the sandbox" not in stack.output()
     assert len(stack.pids("worker")) == 2 * (1 + 4) + (1 + 1)
 
 

@@ -41,6 +41,17 @@ def test_stack_json_says_all_and_to_its_owner_alone(own: RunningStack) -> None:
     assert all(psutil.pid_exists(pid) for pid in own.pids())
 
 
+def test_what_it_says_can_be_opened(own: RunningStack) -> None:
+    assert "starting Valkey, PostgreSQL and the sandbox in" in own.output()
+    told = [word for word in own.output().split() if word.startswith("http")]
+    assert len(told) == 3, told
+    assert {url: requests.get(url, timeout=30).status_code for url in told} == {
+        f"{own.facts()['web_url']}/docs": 200,
+        own.facts()["flower_url"]: 401,
+        f"{own.facts()['sandbox_url']}/public/v1": 404,
+    }
+
+
 def test_all_pools_are_listed_with_their_children(own: RunningStack) -> None:
     commands = [psutil.Process(pid).cmdline() for pid in own.pids("worker")]
     for queue, children in POOLS.items():
