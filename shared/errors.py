@@ -17,6 +17,7 @@ PressroomError
     │   ├── PostRejected     this post: failed, with Postiz's words
     │   ├── CredentialsRejected   the account: hold its posts until the settings change
     │   └── SettingsUnusable      the profile: hold its posts until its settings can be used
+    ├── Defect               nobody foresaw it, and nothing was sent: what it is about waits
     └── OutcomeUnknown       it may have happened: reconcile, never repeat
 """
 
@@ -211,6 +212,13 @@ class SettingsUnusable(Permanent):
         super().__init__(why.message, code=why.code, hint=why.hint)
         self.profile_id = profile_id
         self.version = version
+
+
+class Defect(PublisherError):
+    """An error that nobody foresaw, before anything was sent. Where something may have been, it is
+    an `OutcomeUnknown` of the same code."""
+
+    code = "internal_error"
 
 
 class OutcomeUnknown(PublisherError):

@@ -12,13 +12,16 @@ from sqlalchemy.orm import Session
 
 from shared import connect, metrics, profiles
 from shared.config import Settings
+from shared.containment import contained
 from shared.crypto import SecretBox
 from shared.db import Database
 from shared.errors import (
     CredentialsRejected,
+    Defect,
     InvalidRequest,
     NotConfigured,
     NotFound,
+    PressroomError,
     ProfileGone,
     PublisherError,
     SecretUnreadable,
@@ -220,11 +223,18 @@ def _existing(session: Session, profile_id: str, *, lock: bool = False) -> Profi
 
 @contextmanager
 def _blamed_on_settings(profile_id: str, version: int) -> Iterator[None]:
-    """What its settings do not allow is a fact about this profile, and no other's trouble."""
-    try:
-        yield
-    except (NotConfigured, SecretUnreadable, InvalidRequest) as error:
-        raise SettingsUnusable(error, profile_id=profile_id, version=version) from error
+    """What its settings do not allow is a fact about this profile, and no other's trouble; so is
+    what nobody foresaw."""
+    why: PressroomError | None = None
+    with contained("publisher", but=(PressroomError,), profile=profile_id) as fate:
+        try:
+            yield
+        except (NotConfigured, SecretUnreadable, InvalidRequest) as error:
+            why = error
+    if fate.error is not None:
+        why = Defect(f"its settings cannot be used: {type(fate.error).__name__}")
+    if why is not None:
+        raise SettingsUnusable(why, profile_id=profile_id, version=version)
 
 
 def _refusal(found: connect.Probe) -> PublisherError:

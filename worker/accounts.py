@@ -27,6 +27,7 @@ from shared.postiz_replies import Budget
 from worker import pace
 from worker.decisions import (
     Again,
+    Defective,
     HoldAccount,
     HoldSettings,
     RetryLater,
@@ -159,7 +160,7 @@ def went_wrong(
         case RetryLater(look_for_base_url=look):
             _rest(account)
             account.base_url = None if look else account.base_url
-        case Unknown():
+        case Unknown() | Defective():
             _rest(account)
         case WaitUntil(until=until):
             _block(session, account, until, error)
@@ -217,6 +218,11 @@ def _hold_settings(
         outbox.account_trouble(
             session, account, ACCOUNT_BLOCKED, error, users=users, held=error.code
         )
+
+
+def rest(session: Session, account_id: int) -> None:
+    """Its work failed for a reason that nobody foresaw."""
+    _rest(session.get_one(Account, account_id, with_for_update=ROW_LOCK, populate_existing=True))
 
 
 def _rest(account: Account) -> None:

@@ -6,6 +6,7 @@ from typing import TypeVar
 from shared import profiles
 from shared.errors import SettingsChanged
 from shared.postiz import Postiz
+from worker.defects import translated
 from worker.runtime import Runtime
 
 T = TypeVar("T")
@@ -26,11 +27,13 @@ def call(
     lead to another account: then `SettingsChanged` is raised, and the rows are claimed anew.
     """
     for _ in range(TRIES):
-        publisher = runtime.publishers.get(profile_id, version)
+        with translated("publisher", sent=False):
+            publisher = runtime.publishers.get(profile_id, version)
         if publisher.account_id != account_id:
             raise SettingsChanged(f"{profile_id!r} has another account now")
         try:
-            return make(publisher.postiz)
+            with translated("call", sent=True):
+                return make(publisher.postiz)
         except SettingsChanged:
             with runtime.database.transaction() as session:
                 version = profiles.version_of(session, profile_id) or version

@@ -19,11 +19,12 @@ from shared.domain.settling import (
 )
 from shared.domain.states import PostState
 from shared.domain.tries import DELETES
-from shared.errors import ClaimLost, PressroomError
+from shared.errors import PressroomError
 from shared.models import Handover, Post
 from shared.postiz import RemotePost
 from worker import deleting, look, pace
 from worker.decisions import is_about_one
+from worker.defects import for_account
 from worker.eligible import accounts_with
 from worker.runtime import Runtime
 from worker.track import WORDS
@@ -36,6 +37,7 @@ _LATE = {
 }
 
 
+@for_account
 def cancel(runtime: Runtime, account_id: int) -> None:
     """Look at every post of this account that is being taken back, and do the next step."""
     with runtime.database.transaction() as session:
@@ -43,10 +45,8 @@ def cancel(runtime: Runtime, account_id: int) -> None:
     subjects = look.claim(runtime, account_id, _is_due(), lease_column="lease_until")
     turn = deleting.Turn(ends=time.monotonic() + TURN)
     for one, remote in look.read(runtime, account_id, subjects, ends=turn.ends):
-        try:
+        with look.apart(runtime, "cancel", one):
             _apply(runtime, one, remote, turn)
-        except ClaimLost:
-            continue  # somebody else settles it
 
 
 def due(session: Session) -> set[int]:

@@ -9,12 +9,13 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.orm import Session
 
+from shared.containment import contained
 from shared.domain.packing import Candidate, Pack, in_turns
 from shared.domain.planner import CANDIDATES, SOON, Wait, next_call
 from shared.domain.turns import is_backlogs
 from shared.models import Account, AccountMedia, Post, Profile
 from shared.postiz_calls import Element, RemoteMedia
-from worker import accounts
+from worker import accounts, defects
 from worker.eligible import due, near_its_time
 
 #: Posts that cannot be staged for a reason of their own are looked at again after so long.
@@ -100,8 +101,9 @@ def _due_posts(
     rows = list({post.id: (post, key_hash) for post, key_hash in order}.values())
     elements = elements_of(session, account_id, [post for post, _ in rows])
     return [
-        Chosen(post=post, key_hash=key_hash, element=element)
-        for (post, key_hash), element in zip(rows, elements, strict=True)
+        Chosen(post=post, key_hash=key_hash, element=elements[post.id])
+        for post, key_hash in rows
+        if post.id in elements
     ]
 
 
@@ -123,8 +125,11 @@ def elements_of(
     account_id: int,
     chosen: Sequence[Post],
     postiz_ids: Mapping[int, str] | None = None,
-) -> list[Element]:
-    """What is sent of each post; with `postiz_ids`, to change those posts in place."""
+) -> dict[int, Element]:
+    """What is sent of each post, by its id; with `postiz_ids`, to change those posts in place.
+
+    One of which it cannot be made is left out, and tried again later.
+    """
     present = postiz_ids or {}
     wanted = {media_id for post in chosen for media_id in post.media_ids}
     uploaded = session.scalars(
@@ -136,13 +141,18 @@ def elements_of(
         row.media_id: RemoteMedia(id=row.postiz_id or "", path=row.postiz_path or "")
         for row in uploaded
     }
-    return [
-        Element(
-            integration_id=post.integration_id,
-            content=post.content,
-            settings=post.settings,
-            images=[remote[media_id] for media_id in post.media_ids],
-            postiz_id=present.get(post.id),
-        )
-        for post in chosen
-    ]
+    elements: dict[int, Element] = {}
+    for post in chosen:
+        with contained("element", post=post.id) as fate:
+            element = Element(
+                integration_id=post.integration_id,
+                content=post.content,
+                settings=post.settings,
+                images=[remote[media_id] for media_id in post.media_ids],
+                postiz_id=present.get(post.id),
+            )
+            if element.size:  # so it can be encoded, too
+                elements[post.id] = element
+        if fate.error is not None:
+            defects.blame_post(session, post.id, defects.in_words(fate.error))
+    return elements

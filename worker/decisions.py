@@ -6,6 +6,7 @@ from datetime import datetime
 
 from shared.errors import (
     CredentialsRejected,
+    Defect,
     OutcomeUnknown,
     Paused,
     PostRejected,
@@ -66,15 +67,21 @@ class Refused:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Defective:
+    """Nobody foresaw it, and nothing was sent: what it is about waits, and it costs an attempt."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Unknown:
     """It may have happened."""
 
 
-Decision = Again | RetryLater | WaitUntil | HoldAccount | HoldSettings | Refused | Unknown
+Holding = WaitUntil | HoldAccount | HoldSettings
+Decision = Again | RetryLater | Holding | Refused | Defective | Unknown
 
 
 def decide(error: PressroomError) -> Decision:  # noqa: PLR0911 (a table)
-    """The class is the policy. Raises what is no answer of Postiz's: a defect of ours."""
+    """The class is the policy; what is no answer of Postiz's is a defect of ours."""
     match error:
         case OutcomeUnknown():
             return Unknown()
@@ -93,7 +100,7 @@ def decide(error: PressroomError) -> Decision:  # noqa: PLR0911 (a table)
         case PostRejected():
             return Refused(index=error.index)
         case _:
-            raise error
+            return Defective()
 
 
 #: Of a proxy, which could not reach Postiz or gave up on it: no word about what was asked for.
@@ -103,15 +110,17 @@ OF_A_PROXY = (408, 425, 499, 502, 503, 504)
 def is_about_one(error: PressroomError) -> bool:
     """Whether Postiz answered about the very id that a call named, so that others may fare better.
 
-    No answer at all, or a proxy's, tells of the server.
+    No answer at all, or a proxy's, tells of the server; a defect is about what it happened with.
     """
+    if error.code == Defect.code:
+        return True
     answered = isinstance(error, PostRejected | OutcomeUnknown)
     return answered and error.status is not None and error.status not in OF_A_PROXY  # type: ignore[attr-defined]
 
 
 def may_have_run(error: PressroomError) -> bool:
-    """Whether the call reached Postiz, or may have: all else was never sent, and is no try."""
-    return isinstance(decide(error), Unknown | Refused)
+    """Whether it was a try: the call reached Postiz, or may have, or met a defect of ours."""
+    return isinstance(decide(error), Unknown | Refused | Defective)
 
 
 def may_be_counted(error: PressroomError) -> bool:

@@ -14,6 +14,7 @@ from shared.models import Account, Handover, Post, Profile
 from shared.postiz import Postiz
 from worker import calling, deleting
 from worker.decisions import may_have_run
+from worker.defects import translated
 from worker.runtime import Runtime
 
 AT_ONCE = 20
@@ -40,8 +41,9 @@ def delete_due(runtime: Runtime, account_id: int, turn: deleting.Turn) -> None:
                 _leave(session, discarded, "no delete of it came to an end")
             continue
         try:
-            if turn.is_over or not _is_gone(runtime, discarded):
-                return
+            with translated("discarded", sent=True):
+                if turn.is_over or not _is_gone(runtime, discarded):
+                    return
         except PressroomError as error:
             _still_there(runtime, discarded, turn, error)
             continue

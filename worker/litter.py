@@ -23,6 +23,7 @@ from shared.models import Account, Handover, Profile, Submission
 from shared.postiz import RemotePost
 from worker import accounts, calling, deleting, discarded, pace
 from worker.decisions import may_have_run
+from worker.defects import for_account, is_defect, translated
 from worker.runtime import Runtime
 
 AT_ONCE = 20
@@ -61,6 +62,7 @@ class Window:
         )
 
 
+@for_account
 def clean(runtime: Runtime, account_id: int) -> None:
     """Look at the account's abandoned windows that are due, and delete what we left there."""
     turn = deleting.Turn(ends=time.monotonic() + TURN)
@@ -68,8 +70,12 @@ def clean(runtime: Runtime, account_id: int) -> None:
     while windows and not turn.is_over:
         window = windows.popleft()
         try:
-            left = _clean_one(runtime, window, turn)
+            with translated("litter", sent=True):
+                left = _clean_one(runtime, window, turn)
         except PressroomError as error:
+            if is_defect(error):
+                _stuck(runtime, window, error)
+                continue
             _badly(runtime, account_id, error, window.key_hash)
             _not_looked_at(runtime, window)
             _look_again(runtime, windows)
@@ -149,11 +155,12 @@ def _looked(runtime: Runtime, window: Window) -> None:
 
 
 def _stuck(runtime: Runtime, window: Window, trouble: PressroomError) -> None:
-    """Drafts that Postiz does not delete: tried later and later, and at last left to a person."""
+    """What comes to nothing with this window alone, drafts that Postiz does not delete above all:
+    tried later and later, and at last left to a person."""
     with runtime.database.transaction() as session:
         tries = window.tries + 1
         pause = LITTER.pause(tries)
-        words = f"drafts of it could not be deleted: {trouble.message}"
+        words = f"what is left of it could not be deleted: {trouble.message}"
         row = update(Submission).where(Submission.id == window.submission_id)
         session.execute(row.values(litter_tries=tries, detail=words))
         _due_at(session, window, None if pause is None else pace.clock(session) + pause)

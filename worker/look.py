@@ -3,6 +3,7 @@
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -10,13 +11,15 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
+from structlog.contextvars import bound_contextvars
 
 from shared.domain.reasons import Reason
 from shared.domain.states import PostState
-from shared.errors import PressroomError
+from shared.errors import ClaimLost, PressroomError
 from shared.models import Account, Handover, Post, Profile
 from shared.postiz import Postiz, RemotePost
-from worker import accounts, calling
+from worker import accounts, calling, defects
+from worker.defects import is_defect
 from worker.deleting import Target
 from worker.eligible import may_call
 from worker.runtime import Runtime
@@ -81,7 +84,10 @@ def claim(
         ).all()
         taken = update(Post).where(Post.id.in_(ids)).values({"claim": token, lease_column: lease})
         session.execute(taken, execution_options={"synchronize_session": False})
-        return _subjects(session, ids, token, lease_column)
+        subjects = _subjects(session, ids, token, lease_column)
+        for post_id in set(ids) - {one.post_id for one in subjects}:
+            defects.blame_post(session, post_id, "it has no id in Postiz", claim=token)
+        return subjects
 
 
 def _subjects(session: Session, ids: Sequence[int], token: int, lease_column: str) -> list[Subject]:
@@ -165,6 +171,9 @@ def read(
                 runtime, profile_id, version, account_id, partial(_find, markers, group)
             )
         except PressroomError as error:
+            if is_defect(error):  # it says nothing of the account, nor of what is elsewhere
+                _blame(runtime, group, error)
+                continue
             if answered:
                 _well(runtime, account_id)
             _badly(runtime, account_id, error, group[0])
@@ -177,6 +186,28 @@ def read(
         if answered:
             _well(runtime, account_id)
     _give_back(runtime, [one for group in left.values() for one in group])
+
+
+@contextmanager
+def apart(runtime: Runtime, where: str, one: Subject) -> Iterator[None]:
+    """What is done about one post, so that nothing it meets stops the others.
+
+    Somebody else may have claimed it in the meantime.
+    """
+    try:
+        with (
+            bound_contextvars(profile=one.profile_id, post=one.post_id),
+            defects.for_post(runtime, where, one.post_id, claim=one.claim),
+        ):
+            yield
+    except ClaimLost:
+        return
+
+
+def _blame(runtime: Runtime, group: Sequence[Subject], error: PressroomError) -> None:
+    with runtime.database.transaction() as session:
+        for one in group:
+            defects.blame_post(session, one.post_id, error.message, claim=one.claim)
 
 
 def _well(runtime: Runtime, account_id: int) -> None:

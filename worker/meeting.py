@@ -14,6 +14,7 @@ from shared.domain.states import PostState
 from shared.errors import PressroomError, SettingsUnusable
 from shared.models import Account, Post, Profile
 from worker import accounts
+from worker.defects import for_account
 from worker.runtime import Runtime
 
 AT_ONCE = 20
@@ -42,6 +43,7 @@ def _to_build() -> tuple[ColumnElement[bool], ...]:
     return Profile.account_id == Account.id, or_(unknown, holds.to_try_again())
 
 
+@for_account
 def meet(runtime: Runtime, account_id: int) -> None:
     """Build publishers for the account's profiles, which looks and remembers."""
     with runtime.database.transaction() as session:

@@ -84,25 +84,31 @@ def _write_down(runtime: Runtime, account_id: int, subjects: list[Subject]) -> M
         account = accounts.claim(session, account_id, lease_seconds=lease, parking=True)
         if account is None:
             return None
-        rows = _still_ours(session, subjects)
+        rows, elements = _still_ours(session, account_id, subjects)
         if not rows or not accounts.reserve_call(session, account, due_at=None):
             accounts.give_back(session, account)
             return None
-        return _submission(session, account, rows)
+        return _submission(session, account, rows, elements)
 
 
-def _still_ours(session: Session, subjects: list[Subject]) -> list[tuple[Subject, Post]]:
+def _still_ours(
+    session: Session, account_id: int, subjects: list[Subject]
+) -> tuple[list[Subject], list[Element]]:
+    """With what is sent of each; one of which that cannot be made waits."""
     claims = {one.post_id: one for one in subjects}
     rows = session.scalars(
         select(Post)
         .where(Post.id.in_(claims), Post.claim == subjects[0].claim)
         .with_for_update(key_share=True)
     )
-    return [(claims[row.id], row) for row in rows]
+    ids = {one.post_id: one.postiz_id for one in subjects}
+    elements = elements_of(session, account_id, rows.all(), ids)
+    return [claims[post_id] for post_id in elements], list(elements.values())
 
 
-def _submission(session: Session, account: Account, rows: list[tuple[Subject, Post]]) -> Move:
-    chosen = [subject for subject, _ in rows]
+def _submission(
+    session: Session, account: Account, chosen: list[Subject], elements: list[Element]
+) -> Move:
     second = FAR + timedelta(seconds=random.randrange(300 * 24 * 3600))  # noqa: S311 (chance)
     submission = Submission(
         kind="park",
@@ -120,14 +126,13 @@ def _submission(session: Session, account: Account, rows: list[tuple[Subject, Po
         .values(state=PARKING, parked_at=submission.marker_at)
     )
     posts.add_events(session, [one.post_id for one in chosen], "parking")
-    ids = {one.post_id: one.postiz_id for one in chosen}
     return Move(
         submission_id=submission.id,
         account_id=account.id,
         claim=account.claim,
         marker_at=submission.marker_at,
         subjects=chosen,
-        elements=elements_of(session, account.id, [post for _, post in rows], ids),
+        elements=elements,
     )
 
 

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, exists, func, select, update
 from sqlalchemy.orm import Session
-from structlog.contextvars import bound_contextvars
 
 from shared import failpoints, metrics, posts
 from shared.domain.settling import (
@@ -34,6 +33,7 @@ from shared.models import Account, Handover, Post, Profile
 from shared.postiz import RemotePost
 from worker import accounts, deleting, look, pace, park
 from worker.decisions import MAX_ATTEMPTS
+from worker.defects import for_account
 from worker.eligible import accounts_with
 from worker.runtime import Runtime
 from worker.track import UNKNOWN
@@ -44,15 +44,16 @@ TURN = 1.0
 AT_ONCE = 500
 
 
+@for_account
 def settle(runtime: Runtime, account_id: int) -> None:
     """Look at every release of this account whose end is not known yet, and settle what can be."""
     subjects = look.claim(runtime, account_id, _is_due(), lease_column="lease_until")
     turn = deleting.Turn(ends=time.monotonic() + TURN)
-    to_park = [
-        one
-        for one, remote in look.read(runtime, account_id, subjects, ends=turn.ends)
-        if isinstance(_apply(runtime, one, remote, turn), Park)
-    ]
+    to_park = []
+    for one, remote in look.read(runtime, account_id, subjects, ends=turn.ends):
+        with look.apart(runtime, "settle", one):
+            if isinstance(_apply(runtime, one, remote, turn), Park):
+                to_park.append(one)
     park.park(runtime, account_id, to_park)
 
 
@@ -69,13 +70,6 @@ def _apply(
     runtime: Runtime, one: look.Subject, remote: RemotePost | None, turn: deleting.Turn
 ) -> SettleStep | None:
     """Do what is to be done; None when somebody else has claimed the post in the meantime."""
-    with bound_contextvars(profile=one.profile_id, post=one.post_id):
-        return _do(runtime, one, remote, turn)
-
-
-def _do(
-    runtime: Runtime, one: look.Subject, remote: RemotePost | None, turn: deleting.Turn
-) -> SettleStep | None:
     try:
         with runtime.database.transaction() as session:
             now = pace.clock(session)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from structlog.contextvars import bound_contextvars
 
 from shared import failpoints, metrics, posts
+from shared.containment import contained
 from shared.db import after_commit
 from shared.domain.budget import LONGEST_CALL
 from shared.domain.planner import FEW_ELEMENTS
@@ -16,7 +17,7 @@ from shared.domain.states import PostState
 from shared.domain.turns import Due, is_backlogs
 from shared.errors import ClaimLost, OutcomeUnknown, Paused, PostRejected, PressroomError
 from shared.models import Handover, Post, Profile, Submission
-from worker import accounts, calling, pace, probe, turns
+from worker import accounts, calling, defects, pace, probe, turns
 from worker.eligible import may_go, near_its_time
 from worker.runtime import Runtime
 
@@ -57,23 +58,40 @@ def take(runtime: Runtime, due: Due) -> Turn:
 
 def _claim(runtime: Runtime, due: Due) -> Release | Turn:
     """The profile's next post, in a free moment of its server, committed as `releasing`."""
-    settings = runtime.settings
-    with runtime.database.transaction() as session:
+    post_id = None
+    with (
+        contained("release", profile=due.profile_id) as fate,
+        runtime.database.transaction() as session,
+    ):
         found = _next(session, due, runtime.taken[due.profile_id])
         if found is None:
             return Turn.PASSED
-        post, profile, replied_at = found
-        settled_at = replied_at + timedelta(seconds=settings.settle_seconds)
-        if settled_at > pace.clock(session) and not few_elements_lately(
-            session, due.server, settings.settle_seconds
-        ):
-            post.release_at = settled_at
-            return Turn.PASSED
-        pace_of_it = settings.writes_per_second
-        if not pace.take_slot(session, due.server, per_second=pace_of_it, ahead=0.0):
-            return Turn.SERVER_BUSY
-        runtime.taken[due.profile_id] += 1
-        return _write_down(session, post, profile, settings.lease_seconds)
+        post_id = found[0].id
+        return _claim_found(runtime, session, due, found)
+    with runtime.database.transaction() as session:
+        if post_id is None:
+            accounts.rest(session, due.account_id)
+        elif fate.error is not None:
+            defects.blame_post(session, post_id, defects.in_words(fate.error))
+    return Turn.PASSED
+
+
+def _claim_found(
+    runtime: Runtime, session: Session, due: Due, found: tuple[Post, Profile, datetime]
+) -> Release | Turn:
+    settings = runtime.settings
+    post, profile, replied_at = found
+    settled_at = replied_at + timedelta(seconds=settings.settle_seconds)
+    if settled_at > pace.clock(session) and not few_elements_lately(
+        session, due.server, settings.settle_seconds
+    ):
+        post.release_at = settled_at
+        return Turn.PASSED
+    pace_of_it = settings.writes_per_second
+    if not pace.take_slot(session, due.server, per_second=pace_of_it, ahead=0.0):
+        return Turn.SERVER_BUSY
+    runtime.taken[due.profile_id] += 1
+    return _write_down(session, post, profile, settings.lease_seconds)
 
 
 def _next(session: Session, due: Due, turn: int) -> tuple[Post, Profile, datetime] | None:

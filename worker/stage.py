@@ -11,11 +11,12 @@ from structlog.contextvars import bound_contextvars
 
 from shared import failpoints, metrics, posts
 from shared.domain.states import PostState
-from shared.errors import PressroomError, Transient
+from shared.errors import Defect, PressroomError, Transient
 from shared.models import Account, Handover, Post, Submission
 from shared.postiz import Created, Postiz
 from worker import accounts, calling, late
 from worker.decisions import MAX_ATTEMPTS, Refused, Unknown, decide
+from worker.defects import for_account, is_defect
 from worker.release import few_elements_lately
 from worker.runtime import Runtime
 from worker.submissions import Call, ask_again, free_marker, prepare
@@ -28,6 +29,7 @@ MARKER_TRIES = 5
 CALLS_RESCUED = 100
 
 
+@for_account
 def stage(runtime: Runtime, account_id: int) -> None:
     """Stage what is due on this account, for one turn."""
     ends = time.monotonic() + TURN
@@ -169,6 +171,9 @@ def _failed(runtime: Runtime, call: Call, error: PressroomError) -> None:
         match decision:
             case Refused(index=index):
                 _refuse(session, rest, error, _offender(call, index))
+            case _ if is_defect(error):  # of whichever post: found by halving, ended by attempts
+                half = max(1, len(rest.post_ids) // 2)
+                _back(session, rest, Defect.code, error.message, pack_limit=half)
             case Unknown():
                 _back(session, rest, "staging_unknown", error.message)
             case _:

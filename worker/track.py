@@ -22,10 +22,11 @@ from shared.domain.settling import (
     track_step,
 )
 from shared.domain.states import PostState
-from shared.errors import ClaimLost
+from shared.errors import ClaimLost, Defect
 from shared.models import Handover, Post
 from shared.postiz import RemotePost
 from worker import accounts, look, pace
+from worker.defects import for_account
 from worker.eligible import accounts_with
 from worker.runtime import Runtime
 from worker.words import Words
@@ -37,6 +38,8 @@ FOLLOW_FAILED = timedelta(hours=24)
 FAILED_PAUSE = timedelta(minutes=10)
 #: The code of a post that no key can be looked at with (worker/explain.py).
 CANNOT_BE_FOLLOWED = "cannot_be_followed"
+#: What was said of a scheduled post, and is over once Postiz is seen to be about to publish it.
+NO_LONGER_SO = (OVERDUE, UNSCHEDULED, CANNOT_BE_FOLLOWED, Defect.code)
 UNKNOWN = "It may have been published. Look at the channel, and retry it only if it was not."
 #: What is said of a post without asking Postiz for its words.
 WORDS = {
@@ -68,12 +71,14 @@ WORDS = {
 }
 
 
+@for_account
 def track(runtime: Runtime, account_id: int) -> None:
     """Look at the account's scheduled posts that are due for it."""
     subjects = look.claim(runtime, account_id, _is_due(*TRACKED), lease_column="track_at")
     ends, words = time.monotonic() + TURN, Words(runtime)
     for one, remote in look.read(runtime, account_id, subjects, ends=ends):
-        apply(runtime, one, remote, words)
+        with look.apart(runtime, "track", one):
+            apply(runtime, one, remote, words)
 
 
 def due(session: Session) -> list[int]:
@@ -162,7 +167,7 @@ def _write(
             event = None if one.error_code == code else code
             _doubt(session, one, pause, reason, event=event, final=final)
         case LookAgain(after=pause):
-            told = one.in_doubt or one.error_code in (OVERDUE, UNSCHEDULED, CANNOT_BE_FOLLOWED)
+            told = one.in_doubt or one.error_code in NO_LONGER_SO
             sound = posts.SAID_OF_A_STATE if told else {}
             _again(session, one, {**sound, "track_at": func.now() + pause})
     if remote is not None and remote.publish_at != one.markers[0]:

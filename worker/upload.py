@@ -28,6 +28,7 @@ from shared.postiz_calls import RemoteMedia
 from shared.route import Route
 from worker import accounts, calling, late, pulses, upload_errors
 from worker.decisions import MAX_ATTEMPTS, backoff
+from worker.defects import translated
 from worker.runtime import Runtime
 
 LEASE = 60.0
@@ -59,7 +60,8 @@ def upload(runtime: Runtime, account_media_id: int) -> bool:
         return False
     beat = Heartbeat(runtime, one)
     try:
-        _bring(runtime, one, beat)
+        with translated("upload", sent=True):
+            _bring(runtime, one, beat)
     except ClaimLost:
         return True
     except (PublisherError, RequestError, Unavailable) as error:

@@ -2,6 +2,8 @@
 
 from shared.errors import (
     CredentialsRejected,
+    Defect,
+    OutcomeUnknown,
     PressroomError,
     PublisherError,
     SettingsUnusable,
@@ -12,7 +14,7 @@ from shared.errors import (
 )
 
 #: What says nothing about the account, and counts as an attempt: it may be the file after all.
-OF_THE_FILE = frozenset({"unfetchable", "cut_short"})
+OF_THE_FILE = frozenset({"unfetchable", "cut_short", Defect.code})
 
 
 def of_the_account(error: PressroomError) -> bool:
@@ -20,12 +22,12 @@ def of_the_account(error: PressroomError) -> bool:
 
 
 def harmless(error: PressroomError) -> bool:
-    return error.code == "outcome_unknown"
+    return isinstance(error, OutcomeUnknown)
 
 
 def for_good(error: PressroomError) -> bool:
     """Whether another try of the same file must end the same way."""
-    passing = Transient | Unavailable | CredentialsRejected | SettingsUnusable
+    passing = Transient | Unavailable | CredentialsRejected | SettingsUnusable | Defect
     return not isinstance(error, passing) and not harmless(error)
 
 

@@ -4,8 +4,9 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 
+from shared.containment import contained
 from shared.domain.turns import Due
-from worker import turns
+from worker import defects, turns
 from worker.bulkhead import Bulkhead
 from worker.release import Turn, take
 from worker.runtime import Runtime
@@ -85,6 +86,12 @@ def _go_through(runtime: Runtime, bulkhead: Bulkhead, due: Sequence[Due], ends: 
 
 
 def _take_turn(runtime: Runtime, bulkhead: Bulkhead, due: Due) -> Turn:
+    """What it meets that nobody foresaw rests its account: the round serves everybody."""
     runtime.served[due.profile_id] = time.monotonic()
-    with bulkhead.place(runtime.database, due.account_id, suspect=due.suspect) as admitted:
+    with (
+        contained("release", profile=due.profile_id),
+        bulkhead.place(runtime.database, due.account_id, suspect=due.suspect) as admitted,
+    ):
         return take(runtime, due) if admitted else Turn.PASSED
+    defects.rest_account(runtime, due.account_id)
+    return Turn.PASSED

@@ -30,3 +30,5 @@ LITTER = Tries(most=32, first=timedelta(seconds=5), longest=timedelta(hours=1))
 REFUSED_MOVES = Tries(most=3, first=timedelta(seconds=30), longest=timedelta(minutes=5))
 #: Moves to 2099 of which nobody knows what came: moving again is harmless, but counted.
 UNCLEAR_MOVES = Tries(most=10, first=timedelta(seconds=4), longest=timedelta(minutes=5))
+#: Of one post, steps that fail for a reason that nobody foresaw: about a quarter of an hour.
+UNFORESEEN = Tries(most=10, first=timedelta(seconds=2), longest=timedelta(minutes=5))

@@ -7,6 +7,8 @@ import pytest
 
 from shared.errors import (
     CredentialsRejected,
+    Defect,
+    IllegalTransition,
     NotConfigured,
     NotFound,
     OutcomeUnknown,
@@ -25,6 +27,7 @@ from shared.postiz_replies import Budget
 from worker.decisions import (
     LONGEST_PAUSE,
     Again,
+    Defective,
     HoldAccount,
     HoldSettings,
     Refused,
@@ -89,8 +92,8 @@ def test_which_calls_postiz_may_have_counted(error: PressroomError, counted: boo
 
 
 def test_a_defect_of_ours_is_not_taken_for_an_answer_of_postiz() -> None:
-    with pytest.raises(NotFound):
-        decide(NotFound("no such profile"))
+    for error in (NotFound("no such thing"), Defect("KeyError"), IllegalTransition("back")):
+        assert decide(error) == Defective()
 
 
 def test_the_backoff_doubles_up_to_its_bound_and_is_spread() -> None:
