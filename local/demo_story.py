@@ -15,7 +15,8 @@ from local.errors import StackError
 from local.stack_file import Addresses
 
 _SANDBOX_KEY = "sandbox-demo-key"
-_NETWORKS = ("x", "tiktok", "instagram-standalone", "youtube", "linkedin")
+#: The sandbox also has channels that are off, and Postiz lists all of them in no stable order.
+_CHANNELS = ("int-x", "int-tiktok", "int-instagram-standalone", "int-youtube", "int-linkedin")
 _UPLOAD_SECONDS = 90
 _PUBLISH_SECONDS = 240
 _HOPELESS = ("failed", "cancelled")
@@ -49,11 +50,9 @@ def _make_profile(console: Console, api: Api, postiz_url: str) -> None:
 
 
 def _choose_integrations(console: Console, api: Api) -> dict[str, str]:
-    """The first integration of each network: its identifier → its id."""
-    chosen: dict[str, str] = {}
-    for integration in api.get("/postiz/integrations"):
-        if not integration["disabled"] and integration["identifier"] in _NETWORKS:
-            chosen.setdefault(integration["identifier"], integration["id"])
+    """A channel of each network: the network's identifier → the channel's id."""
+    found = {channel["id"]: channel["identifier"] for channel in api.get("/postiz/integrations")}
+    chosen = {found[channel_id]: channel_id for channel_id in _CHANNELS}
     console.print(f"[bold]Integrations[/] {', '.join(chosen)}")
     return chosen
 
