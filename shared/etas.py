@@ -15,7 +15,6 @@ from shared.config import Settings
 from shared.domain.eta import Flow, Load, done_at, drained_at
 from shared.domain.states import JobState, PostState
 from shared.jobs import Outcome
-from shared.late_policy import LatePolicy
 from shared.models import Account, Job, Post, Profile
 
 #: How long before its time a post is handed to Postiz's calendar, which is all that its job needs.
@@ -90,7 +89,6 @@ def _loads(session: Session, account_ids: Sequence[int]) -> list[_Of]:
         .where(
             Post.account_id.in_(account_ids),
             Post.state.in_(BACKLOG),
-            Post.late_policy != LatePolicy.HELD,
             Job.paused.is_(False),
             Profile.paused.is_(False),
             ~holds.is_held(),

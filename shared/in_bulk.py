@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
-from shared import late_policy, profiles, second_thoughts
+from shared import profiles, second_thoughts
 from shared.db import Database
 from shared.domain.states import PostState
 from shared.errors import NotConfigured, Unavailable
-from shared.late_policy import LatePolicy
 from shared.models import Post
 from shared.post_views import Wanted
 
@@ -29,7 +28,13 @@ BATCH = 500
 #: For posts that workers hold at the moment (seconds).
 PATIENCE = 20.0
 #: Of a profile's or an account's: a user's draft is what was asked for, and stays.
-UNPUBLISHED = (PostState.PENDING, PostState.STAGING, PostState.STAGED, PostState.SCHEDULED)
+UNPUBLISHED = (
+    PostState.PENDING,
+    PostState.HELD,
+    PostState.STAGING,
+    PostState.STAGED,
+    PostState.SCHEDULED,
+)
 
 Change = Callable[[Session, Sequence[int]], object]
 
@@ -94,17 +99,12 @@ def retry(database: Database, wanted: Wanted, *, confirmed: bool) -> Changed:
     late = [*wanted.conditions(), second_thoughts.overdue()]
     configured, live = second_thoughts.has_postiz(), second_thoughts.may_be_live()
     free = [*failed, configured, *([] if confirmed else [~live])]
-    held = [
-        *wanted.conditions(),
-        Post.state == PostState.PENDING,
-        Post.late_policy == LatePolicy.HELD,
-        second_thoughts.has_postiz(),
-    ]
-    _all(database, changed, held, late_policy.let_go)
+    held = [*wanted.conditions(), Post.state == PostState.HELD]
+    _all(database, changed, [*held, configured], second_thoughts.let_go)
     _all(database, changed, free, second_thoughts.again)
     if confirmed:
         _all(database, changed, [*late, configured], second_thoughts.retract)
-    changed.refused += _refusals(database, [failed, late], confirmed=confirmed)
+    changed.refused += _refusals(database, [held, failed, late], confirmed=confirmed)
     return changed
 
 

@@ -326,6 +326,12 @@ class Post(Base):
         ),
         Index("ix_posts_integration_id_publish_at", "integration_id", "publish_at"),
         Index("ix_posts_submission_id", "submission_id"),
+        Index(
+            "ix_posts_held",
+            "profile_id",
+            "account_id",
+            postgresql_where=text("state = 'held'"),
+        ),
         Index("ix_posts_failed", "account_id", "id", postgresql_where=text("state = 'failed'")),
         Index("ix_posts_take_back", "id", postgresql_where=text("take_back")),
         Index("ix_posts_in_doubt", "job_id", postgresql_where=text("in_doubt")),

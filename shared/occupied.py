@@ -13,8 +13,8 @@ from shared.domain.states import PostState
 from shared.late_policy import not_too_late
 from shared.models import Media, Post
 
-#: Nothing is published of these.
-_NOT_OUT = (PostState.FAILED, PostState.CANCELLED, PostState.DRAFT)
+#: Nothing is published of these, or not before a person says so.
+_NOT_OUT = (PostState.FAILED, PostState.CANCELLED, PostState.DRAFT, PostState.HELD)
 _WAITING = (PostState.PENDING, PostState.STAGING, PostState.STAGED)
 
 

@@ -19,6 +19,8 @@ from shared.models import (
     Submission,
 )
 
+#: Nothing of them is in Postiz.
+WAITING = (PostState.PENDING, PostState.HELD)
 #: Postiz may have, or be getting, something that we would lose track of.
 IN_POSTIZ = (
     PostState.STAGING,
@@ -45,10 +47,10 @@ def remove(session: Session, profile_id: str, *, force: bool) -> list[str]:
             "wait for them, or cancel them first",
             code="posts_in_postiz",
         )
-    if counts.get(PostState.PENDING, 0) and not force:
+    waiting = sum(counts.get(state, 0) for state in WAITING)
+    if waiting and not force:
         raise Conflict(
-            f"{counts[PostState.PENDING]} posts of this profile are pending: "
-            "?force=true gives them up",
+            f"{waiting} posts of this profile are pending: ?force=true gives them up",
             code="posts_pending",
         )
     keys = _storage_keys(session, profile_id)
@@ -66,7 +68,7 @@ def _stop_schedules(session: Session, profile_id: str) -> None:
 
 def _open_posts(session: Session, profile_id: str) -> dict[str, int]:
     """How many posts are in each state; those that are pending stay so until we commit."""
-    pending = select(Post.id).where(Post.profile_id == profile_id, Post.state == PostState.PENDING)
+    pending = select(Post.id).where(Post.profile_id == profile_id, Post.state.in_(WAITING))
     session.execute(pending.with_for_update())
     query = select(Post.state, func.count()).where(Post.profile_id == profile_id)
     return {row[0]: row[1] for row in session.execute(query.group_by(Post.state))}

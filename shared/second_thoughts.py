@@ -12,7 +12,7 @@ from shared.errors import Conflict, NotConfigured
 from shared.models import AccountMedia, Handover, Job, JobMedia, Post, Profile
 
 #: What can be taken back at once, and what a worker has to delete in Postiz first.
-AT_ONCE = (PostState.PENDING,)
+AT_ONCE = (PostState.PENDING, PostState.HELD)
 BY_A_WORKER = (PostState.STAGING, PostState.STAGED, PostState.SCHEDULED, PostState.DRAFT)
 CAN_BE_TAKEN_BACK = AT_ONCE + BY_A_WORKER
 #: The codes of posts that Postiz has waiting longer than it should.
@@ -60,9 +60,9 @@ def retry_post(session: Session, post: Post, *, confirmed: bool) -> None:
 
     One that is held because it is late is let go.
     """
-    if held := late_policy.held(session, Post.id == post.id):
+    if post.state == PostState.HELD:
         _require_postiz(session, post)
-        late_policy.let_go(session, held)
+        let_go(session, [post.id])
         session.refresh(post)
         return
     is_overdue = session.scalar(select(overdue()).where(Post.id == post.id))
@@ -133,6 +133,24 @@ def retract(session: Session, ids: Sequence[int]) -> None:
 def again(session: Session, ids: Sequence[int]) -> None:
     """Have failed posts tried again from the beginning."""
     posts.bury(session, ids, "retried", discard=True)
+    _begin_anew(session, ids, PostState.FAILED, event="retried")
+
+
+def let_go(session: Session, ids: Sequence[int]) -> None:
+    """A person's word: publish these held posts now, late as they are."""
+    words = "published late, on a person's word"
+    _begin_anew(session, ids, PostState.HELD, event="let_go", detail=words)
+
+
+def _begin_anew(
+    session: Session,
+    ids: Sequence[int],
+    source: PostState,
+    *,
+    event: str,
+    detail: str | None = None,
+) -> None:
+    """With what the profile's Postiz is by now; its media are wanted there again."""
     values = {
         **posts.NOT_IN_POSTIZ,
         "attempts": 0,
@@ -143,7 +161,8 @@ def again(session: Session, ids: Sequence[int]) -> None:
         "late_policy": late_policy.after_retry(),
         "account_id": func.coalesce(_account_of_profile(), Post.account_id),
     }
-    posts.move(session, ids, PostState.FAILED, PostState.PENDING, event="retried", values=values)
+    to = PostState.PENDING
+    posts.move(session, ids, source, to, event=event, detail=detail, values=values)
     rows = session.execute(
         select(Post.profile_id, Post.account_id, func.unnest(Post.media_ids)).where(
             Post.id.in_(ids)

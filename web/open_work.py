@@ -79,6 +79,7 @@ def _open_posts(session: Session) -> dict[tuple[int, str], int]:
     """How many posts each account has in each state that an index holds."""
     wanted: list[ColumnElement[bool]] = [
         Post.state == PostState.PENDING,
+        Post.state == PostState.HELD,
         Post.state == PostState.STAGED,
         Post.state == PostState.FAILED,
         Post.state.in_(LEASED),
@@ -95,7 +96,8 @@ def _open_posts(session: Session) -> dict[tuple[int, str], int]:
 
 
 def _by_state(by_account: dict[tuple[int, str], int]) -> Metric:
-    shown = (PostState.PENDING, PostState.STAGED, PostState.SCHEDULED, PostState.FAILED, *LEASED)
+    waiting = (PostState.PENDING, PostState.HELD, PostState.STAGED, PostState.SCHEDULED)
+    shown = (*waiting, PostState.FAILED, *LEASED)
     total = {str(state): 0.0 for state in shown}
     for (_, state), count in by_account.items():
         total[state] += count
@@ -223,7 +225,7 @@ def _of_accounts(
     """By the number that `GET /accounts` shows."""
     waiting: Counter[int] = Counter()
     for (account_id, state), count in by_account.items():
-        if state not in (PostState.SCHEDULED, PostState.FAILED):
+        if state not in (PostState.SCHEDULED, PostState.FAILED, PostState.HELD):
             waiting[account_id] += count
     foremost = sorted(accounts, key=lambda one: (not troubles[one.id], -waiting[one.id]))
     shown = {str(one.id): one for one in foremost[:ACCOUNTS]}

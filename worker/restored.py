@@ -80,11 +80,13 @@ class _Account:
 
     def settle(self) -> Outcome:
         found = self._released()
-        sendable = self._in(PostState.PENDING) + self._vanished()
+        sendable = self._in(PostState.PENDING, PostState.HELD) + self._vanished()
         verdicts = compare([_ours(post) for post in sendable], self._theirs())
         unclear = 0
         for post in sendable:
             verdict = verdicts.get(post.id)
+            if verdict is not None and post.state == PostState.HELD:
+                self._move(post, PostState.PENDING, {})  # a person has let it go since
             if isinstance(verdict, Has) and not is_far(verdict.theirs.publish_at):
                 self._has(post, verdict.theirs)
                 found += 1
@@ -92,7 +94,7 @@ class _Account:
                 theirs = verdict.theirs if isinstance(verdict, Has) else verdict.like
                 self._unclear(post, theirs.publish_at)
                 unclear += 1
-            elif post.state != PostState.PENDING:
+            elif post.state not in (PostState.PENDING, PostState.HELD):
                 self._unclear(post, None)
                 unclear += 1
         self._failed()

@@ -20,6 +20,7 @@ AT_ONCE = 200
 #: Each is answered by an index of its own. What is followed may fail, and be tried again.
 _NEEDING: Sequence[ColumnElement[bool]] = (
     Post.state == PostState.PENDING,
+    Post.state == PostState.HELD,
     Post.state == PostState.STAGED,
     Post.state.in_((PostState.STAGING, PostState.RELEASING, PostState.CANCELLING)),
     Post.state == PostState.FAILED,

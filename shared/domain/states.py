@@ -8,6 +8,7 @@ from shared.errors import IllegalTransition
 
 class PostState(StrEnum):
     PENDING = "pending"  # nothing of it is in Postiz
+    HELD = "held"  # the same, and it is late: by its policy it waits for a person
     STAGING = "staging"  # a call that creates its draft may be under way
     STAGED = "staged"  # a draft in Postiz, which never publishes by itself
     RELEASING = "releasing"  # a call that schedules the draft may be under way, or its end unknown
@@ -21,11 +22,12 @@ class PostState(StrEnum):
 
 S = PostState
 TRANSITIONS: Mapping[PostState, frozenset[PostState]] = {
-    S.PENDING: frozenset({S.STAGING, S.FAILED, S.CANCELLED}),
+    S.PENDING: frozenset({S.STAGING, S.HELD, S.FAILED, S.CANCELLED}),
+    S.HELD: frozenset({S.PENDING, S.CANCELLED}),
     # back to pending: the call certainly failed, or left no more than litter
     S.STAGING: frozenset({S.STAGED, S.DRAFT, S.PENDING, S.FAILED, S.CANCELLING}),
     # back to pending: our own acknowledged delete, or another account took over
-    S.STAGED: frozenset({S.RELEASING, S.PENDING, S.CANCELLING, S.FAILED}),
+    S.STAGED: frozenset({S.RELEASING, S.PENDING, S.HELD, S.CANCELLING, S.FAILED}),
     # back to staged: the status change certainly never left; to pending: parked and deleted
     S.RELEASING: frozenset({S.SCHEDULED, S.STAGED, S.PENDING, S.FAILED}),
     # to releasing: overdue, and on a person's word, so that it is parked, deleted and staged anew
@@ -40,7 +42,8 @@ TRANSITIONS: Mapping[PostState, frozenset[PostState]] = {
 del S
 
 #: States in which a job has nothing more to wait for. What Postiz has scheduled counts as done,
-#: unless it is in doubt: Postiz is late with it, or says that it failed so far.
+#: unless it is in doubt: Postiz is late with it, or says that it failed so far. What is held is not
+#: done: a job waits for a person as long as its posts do.
 DONE = frozenset(
     {
         PostState.SCHEDULED,

@@ -59,6 +59,18 @@ def test_another_organizations_key_burns_no_budget_and_a_way_back_is_left(world:
     world.until(lambda: len(alive_drafts(world)) == len(ids))  # the first drafts are deleted
 
 
+def test_why_a_post_waits_is_taken_off_when_it_is_no_longer_so(world: World) -> None:
+    """Though it goes on waiting, for its time."""
+    world.profile(key=KEY)
+    ids = world.job("acme", ["next week"], in_seconds=7 * 86_400)
+    other_org(world.sandbox, MASTODON)
+    world.save_key("acme", key=OTHER)
+    world.until(lambda: world.post(ids[0]).error_code == "other_account")
+    world.save_key("acme", key=KEY)
+    world.until(lambda: world.post(ids[0]).error_code is None)
+    assert world.states(ids) == [PostState.PENDING]
+
+
 def alive_drafts(world: World) -> list[dict[str, Any]]:
     return [post for post in world.sandbox.posts() if not post["deleted"]]
 

@@ -230,9 +230,12 @@ def test_a_private_address_is_refused_unless_allowed(
         api.close()
 
 
-def test_a_deletion_is_refused_while_posts_are_pending_unless_forced(api: Api) -> None:
+@pytest.mark.parametrize("state", ["pending", "held"])
+def test_a_deletion_is_refused_while_posts_are_waiting_unless_forced(api: Api, state: str) -> None:
     api.upload(FILES.png(), profile="acme")
     publish(api)
+    with api.services.database.transaction() as session:
+        session.scalars(select(Post)).one().state = state
     assert api.call("DELETE", "/profiles/acme").status_code == 409
     assert len(api.files()) == 1
     assert api.call("DELETE", "/profiles/acme?force=true").status_code == 204

@@ -83,3 +83,15 @@ def test_a_failed_post_tried_again_while_it_is_looked_at_is_followed_no_more(
         second_thoughts.again(session, [post_id])
     track.apply(world.runtime, subject, seen(subject, "QUEUE"))
     assert world.post(post_id).track_at is None
+
+
+def test_what_was_said_of_a_post_in_one_state_is_taken_off_in_the_next(
+    world: World, post_id: int
+) -> None:
+    said = {"error_code": "x", "error_message": "why it waits", "error_hint": "wait"}
+    with world.database.transaction() as session:
+        session.execute(update(Post).values(**said, error_at=func.now(), in_doubt=True))
+        second_thoughts.cancel(session, [post_id])
+    post = world.post(post_id)
+    assert (post.error_code, post.error_message, post.error_hint) == (None, None, None)
+    assert (post.error_at, post.in_doubt) == (None, False)

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text, update
 
-from shared import in_bulk, late_policy, second_thoughts
-from shared.domain.states import PostState
-from shared.models import Handover, Post
+from shared import in_bulk, jobs, late_policy, second_thoughts
+from shared.domain.states import JobState, PostState
+from shared.models import Handover, Job, Post
 from shared.post_views import Wanted
 from tests.world import KEY, World, release_due
-from worker import punctual, submissions
+from worker import punctual, submissions, sweep
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +49,7 @@ def test_each_policy_does_with_a_late_post_what_it_says(world: World) -> None:
     [held] = job(world, "hold", "held", ago=400)
     in_time = job(world, "skip", "a", ago=200) + job(world, "hold", "b", ago=200)
     world.until_all(PostState.PUBLISHED, [late, *in_time])
-    assert world.states([skipped, held]) == [PostState.FAILED, PostState.PENDING]
+    assert world.states([skipped, held]) == [PostState.FAILED, PostState.HELD]
     assert [world.post(each).error_code for each in (skipped, held)] == [
         "late_skipped",
         "late_held",
@@ -79,7 +79,7 @@ def test_a_retry_of_the_job_lets_go_what_is_held_and_skipped(world: World) -> No
 
 
 @pytest.mark.parametrize(
-    ("policy", "state"), [("skip", PostState.FAILED), ("hold", PostState.PENDING)]
+    ("policy", "state"), [("skip", PostState.FAILED), ("hold", PostState.HELD)]
 )
 def test_a_draft_that_has_become_too_late_is_taken_back(
     world: World, policy: str, state: PostState
@@ -117,6 +117,37 @@ def test_a_held_post_can_be_cancelled(world: World) -> None:
         punctual.enforce(session, PostState.PENDING)
         second_thoughts.cancel_post(session, session.get_one(Post, post_id))
     assert world.states([post_id]) == [PostState.CANCELLED]
+
+
+def test_a_job_waits_for_a_person_as_long_as_its_posts_are_held(world: World) -> None:
+    ids = job(world, "hold", "held", "out", ago=400)
+    late_by(world, ids[1:], 400, late_policy="publish")
+    world.until_all(PostState.PUBLISHED, ids[1:])
+    sweep.sweep(world.runtime)
+    with world.database.transaction() as session:
+        found = jobs.outcome(session, session.get_one(Job, world.post(ids[0]).job_id))
+    assert (found.state, found.percentage) == (JobState.RUNNING, 50)
+    assert found.counts == {"held": 1, "published": 1}
+    assert found.job.finished_at is None
+    of_profile = Wanted(profile_ids=["acme"])
+    assert in_bulk.cancel(world.database, of_profile, states=in_bulk.UNPUBLISHED).posts == 1
+    assert world.states(ids) == [PostState.CANCELLED, PostState.PUBLISHED]
+
+
+def test_what_is_let_go_is_published_through_the_postiz_that_its_profile_has_by_then(
+    world: World,
+) -> None:
+    medium = world.medium("acme", b"\x89PNG\r\n\x1a\n" + bytes(300))
+    world.until(lambda: world.upload_state(medium) == "uploaded")
+    [post_id] = job(world, "hold", "moved", ago=400, media_ids=[medium], integration="int-new")
+    world.until_all(PostState.HELD, [post_id])
+    channel = {"id": "int-new", "name": "New Chan", "identifier": "mastodon"}
+    world.sandbox.create_org("other", keys=["key-of-other"], integrations=[channel])
+    world.save_key("acme", key="key-of-other")
+    retry(world, post_id)
+    world.until_all(PostState.PUBLISHED, [post_id])
+    [send] = world.sandbox.sends()
+    assert (send["org"], send["content"]) == ("other", "moved")
 
 
 def test_a_retry_before_its_time_keeps_the_policy(world: World) -> None:

@@ -85,6 +85,40 @@ def test_accounts_known_under_two_names_of_their_server_come_together(postgres: 
     assert servers == [(a,), (b,)]
 
 
+HIDDEN = """
+    INSERT INTO accounts (server, key_hash) VALUES ('https://a.example', 'one');
+    INSERT INTO profiles (id, name, account_id) SELECT 'acme', 'P', id FROM accounts;
+    INSERT INTO jobs (kind, profile_id, state) VALUES ('publish', 'acme', 'queued');
+    INSERT INTO posts (job_id, position, profile_id, account_id, integration_id, content, handoff,
+                       publish_at, state, late_policy)
+      SELECT jobs.id, position, 'acme', accounts.id, 'x', 'hello', 'staged', now(), rows.state,
+             policy
+      FROM jobs, accounts, (VALUES (0, 'pending', 'held'), (1, 'cancelled', 'held'),
+        (2, 'pending', 'hold'), (3, 'pending', 'publish')) AS rows (position, state, policy);
+"""
+
+
+def test_what_was_held_by_its_policy_is_held_by_its_state(postgres: Postgres) -> None:
+    postgres.create_database("hidden")
+    url = postgres.url("hidden")
+    command.upgrade(alembic_config(url), "0020")
+    engine = create_engine(sqlalchemy_url(url))
+    with engine.begin() as connection:
+        connection.execute(text(HIDDEN))
+    command.upgrade(alembic_config(url), "head")
+    with engine.connect() as connection:
+        query = text("SELECT state, late_policy FROM posts ORDER BY position")
+        rows = [tuple(row) for row in connection.execute(query)]
+    engine.dispose()
+    postgres.drop_database("hidden")
+    assert rows == [
+        ("held", "hold"),
+        ("cancelled", "hold"),
+        ("pending", "hold"),
+        ("pending", "publish"),
+    ]
+
+
 def test_a_new_admin_key_replaces_the_installed_one(database_url: str) -> None:
     for key in ("pk_first", "pk_second", "pk_second"):
         migrate(read_settings({"DATABASE_URL": database_url, "PRESSROOM_ADMIN_KEY": key}))

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select, text, update
 
 from local.postgres import Postgres
+from shared import late_policy, second_thoughts
 from shared.db import sqlalchemy_url
 from shared.domain.states import PostState
 from shared.models import Account, Handover, Post, Schedule, ScheduleRun, Submission
@@ -106,6 +107,24 @@ def test_without_settling_it_would_be(world: World, backup: Callable[[], Restore
     restore()
     world.until_all(PostState.PUBLISHED, ids)
     assert sends(world) == {"one": 2}
+
+
+def test_what_was_let_go_since_is_not_let_go_again(
+    world: World, backup: Callable[[], Restore]
+) -> None:
+    world.profile(key=KEY)
+    ids = world.job("acme", ["late"])
+    with world.database.transaction() as session:
+        late_policy.hold(session, ids, PostState.PENDING)
+    restore = backup()
+    with world.database.transaction() as session:
+        second_thoughts.let_go(session, ids)
+    world.until_all(PostState.PUBLISHED, ids)
+    restore()
+    assert world.states(ids) == [PostState.HELD]
+    assert settled(world).found == 1
+    world.until_all(PostState.PUBLISHED, ids)
+    assert sends(world) == {"late": 1}
 
 
 def test_posts_that_look_alike_are_left_to_a_person(

@@ -76,7 +76,7 @@ def test_only_what_was_handed_over_or_given_up_turns_out_published() -> None:
 def test_what_was_handed_over_is_staged_anew_only_by_settling_or_by_a_person() -> None:
     """`releasing` goes back once its draft is parked and deleted; to be settled is also what is
     overdue, and `failed` starts anew, both on a person's word."""
-    assert leads_to(S.PENDING) == {S.STAGING, S.STAGED, S.RELEASING, S.FAILED}
+    assert leads_to(S.PENDING) == {S.STAGING, S.STAGED, S.RELEASING, S.FAILED, S.HELD}
     assert reachable(S.SCHEDULED, without=[S.FAILED, S.RELEASING]) == {
         S.SCHEDULED,
         S.PUBLISHED,
@@ -86,7 +86,7 @@ def test_what_was_handed_over_is_staged_anew_only_by_settling_or_by_a_person() -
 
 
 def test_what_may_be_in_postiz_is_cancelled_only_by_deleting_it_there() -> None:
-    assert leads_to(S.CANCELLED) == {S.PENDING, S.CANCELLING}
+    assert leads_to(S.CANCELLED) == {S.PENDING, S.HELD, S.CANCELLING}
     assert leads_to(S.CANCELLING) == {S.STAGING, S.STAGED, S.SCHEDULED, S.DRAFT}
 
 
@@ -104,8 +104,13 @@ def test_a_users_draft_is_never_released() -> None:
     assert follows(S.DRAFT) == {S.CANCELLING}
 
 
-def test_whatever_is_not_over_may_fail() -> None:
-    unfinished = set(PostState) - {S.PUBLISHED, S.CANCELLED, S.FAILED, S.DRAFT}
+def test_what_is_late_is_held_out_of_postiz_until_a_person_says_what_becomes_of_it() -> None:
+    assert leads_to(S.HELD) == {S.PENDING, S.STAGED}
+    assert follows(S.HELD) == {S.PENDING, S.CANCELLED}
+
+
+def test_whatever_is_not_over_and_waits_for_no_person_may_fail() -> None:
+    unfinished = set(PostState) - {S.PUBLISHED, S.CANCELLED, S.FAILED, S.DRAFT, S.HELD}
     assert leads_to(S.FAILED) == unfinished
 
 
@@ -120,6 +125,8 @@ def test_the_table_says_no_more_than_the_check(source: PostState) -> None:
         ({"pending": 3}, False, JobState.QUEUED),
         ({"pending": 3}, True, JobState.PAUSED),
         ({"pending": 1, "published": 2}, False, JobState.RUNNING),
+        ({"held": 1, "published": 2}, False, JobState.RUNNING),
+        ({"held": 2}, False, JobState.RUNNING),
         ({"published": 2, "scheduled": 1}, False, JobState.COMPLETED),
         ({"published": 2, "scheduled": 1}, True, JobState.COMPLETED),
         ({"published": 1, "failed": 1}, False, JobState.COMPLETED_WITH_ERRORS),

@@ -46,6 +46,7 @@ _STEPS = {
     "releasing": "releasing posts",
     "cancelling": "cancelling",
     "scheduled": "waiting for Postiz",
+    "held": "waiting for a person",
 }
 
 
@@ -216,9 +217,8 @@ def _reasons(session: Session, found: Outcome) -> Iterator[str]:
     """Why parts of the job failed, or are late: each reason once, the first few."""
     if found.state is JobState.CANCELLED:
         yield "The job was cancelled"
-    of_posts = select(Post.error_message).where(
-        Post.job_id == found.job.id, Post.state.in_((PostState.FAILED, PostState.SCHEDULED))
-    )
+    told = (PostState.FAILED, PostState.SCHEDULED, PostState.HELD)
+    of_posts = select(Post.error_message).where(Post.job_id == found.job.id, Post.state.in_(told))
     of_uploads = (
         select(AccountMedia.error_message)
         .join(JobMedia, JobMedia.account_media_id == AccountMedia.id)
