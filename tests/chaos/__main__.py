@@ -25,6 +25,7 @@ def main() -> int:
         concurrency=asked.children,
         patience=asked.patience,
         careless=asked.careless,
+        proxy=asked.proxy,
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and so everything is stopped
     guard.start()
@@ -50,6 +51,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--folder", help="where logs and data go; a temporary one by default")
     parser.add_argument(
         "--careless", action="store_true", help="the control arm: workers that do not park"
+    )
+    parser.add_argument(
+        "--proxy", action="store_true", help="through a CONNECT proxy, which drops tunnels too"
     )
     return parser.parse_args()
 

@@ -4,10 +4,11 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -15,11 +16,15 @@ from local.child import ROOT
 from local.sandbox.process import Admin, start_sandbox
 from shared.config import read_settings
 from shared.db import Database
+from tests.certificates import Authority
 from tests.chaos.options import TIMING, Options
+from tests.connect_proxy import ConnectProxy, TlsFront
 from tests.stacks import RunningStack
 
-#: Where Python finds the control arm's mutation of the workers.
-CARELESS = Path(__file__).parent / "careless"
+#: Where Python finds the control arm's mutation of the workers, and the short pauses of the others.
+CARELESS, BRIEF = Path(__file__).parent / "careless", Path(__file__).parent / "brief"
+#: Nobody listens there: a process that heeds the environment's proxy reaches nothing.
+DEAD_PROXY = "http://127.0.0.1:9"
 
 
 @dataclass
@@ -27,9 +32,20 @@ class Arena:
     options: Options
     stack: RunningStack
     sandbox: Admin
-    api_url: str
+    api_url: str  # as a teammate has it
+    postiz_url: str  # as profiles have it
+    proxy: ConnectProxy | None
+    authority: Authority | None
+    closing: ExitStack  # at the end
     database: Database
     began: float = field(default_factory=time.time)
+
+    def way_to(self, url: str) -> str:
+        """To a server of the test's: over TLS where a proxy is in the way."""
+        if self.authority is None:
+            return url
+        front = self.closing.enter_context(TlsFront(url, self.authority))
+        return front.url + urlsplit(url).path
 
     def facts(self) -> dict[str, Any]:
         """What stack.json says; read again when it was just being written."""
@@ -74,16 +90,42 @@ def _parent(pid: int) -> int | None:
 @contextmanager
 def arena(options: Options, folder: Path) -> Iterator[Arena]:
     """Start both, and stop both."""
-    settings = options.settings
-    if options.careless:
-        settings["PYTHONPATH"] = os.pathsep.join([str(CARELESS), str(ROOT)])
-    with (
-        start_sandbox(
-            folder / "sandbox", timing=TIMING, seed=[], random_seed=options.seed
-        ) as sandbox,
-        RunningStack(folder / "home", **settings) as stack,
-    ):
+    with ExitStack() as closing:
+        sandbox = closing.enter_context(
+            start_sandbox(folder / "sandbox", timing=TIMING, seed=[], random_seed=options.seed)
+        )
+        settings = options.settings
+        changed = CARELESS if options.careless else BRIEF
+        settings["PYTHONPATH"] = os.pathsep.join([str(changed), str(ROOT)])
+        postiz_url, proxy, authority = sandbox.api_url, None, None
+        if options.proxy:
+            authority = Authority.create(folder / "authority")
+            proxy = closing.enter_context(ConnectProxy())
+            front = closing.enter_context(TlsFront(sandbox.url, authority))
+            postiz_url = sandbox.api_url.replace(sandbox.url, front.url)
+            settings |= _through(proxy, authority)
+        stack = closing.enter_context(RunningStack(folder / "home", **settings))
         url = stack.facts()["database_url"]
         database = Database.connect(read_settings({"DATABASE_URL": url}))
-        yield Arena(options, stack, sandbox.admin, sandbox.api_url, database)
-        database.close()
+        closing.callback(database.close)
+        yield Arena(
+            options=options,
+            stack=stack,
+            sandbox=sandbox.admin,
+            api_url=sandbox.api_url,
+            postiz_url=postiz_url,
+            proxy=proxy,
+            authority=authority,
+            closing=closing,
+            database=database,
+        )
+
+
+def _through(proxy: ConnectProxy, authority: Authority) -> dict[str, str]:
+    """By its own setting; those of the environment lead nowhere."""
+    names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+    return {
+        **{each: DEAD_PROXY for name in names for each in (name, name.lower())},
+        "PRESSROOM_PROXY_URL": proxy.url,
+        "PRESSROOM_CA_FILE": str(authority.file),
+    }

@@ -38,9 +38,9 @@ class Audience(Receiver):
         self.taken.append(one)
         return Say(200)
 
-    def subscribe(self, client: Client) -> None:
-        """To the ends of all posts and jobs."""
-        body = {"url": self.url, "events": [*TOLD.values(), JOB_COMPLETED]}
+    def subscribe(self, client: Client, url: str) -> None:
+        """To the ends of all posts and jobs; `url`: of the way to it."""
+        body = {"url": url, "events": [*TOLD.values(), JOB_COMPLETED]}
         made = client.insist("POST", "/webhooks", once="the audience", json=body)
         self.secret, self.webhook_id = made["secret"], int(made["id"])
 

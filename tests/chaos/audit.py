@@ -48,7 +48,7 @@ def audit(evidence: Evidence, cast: list[Member], diary: Diary) -> Verdict:
         *(found for post in evidence.posts for found in judge.judge(post)),
         *_too_many_unknown(unknown, len(evidence.posts)),
         *_uploads(evidence),
-        *_litter(evidence),
+        *_litter(evidence, diary),
         *_neighbour(evidence),
         *_budget(evidence),
         *_stale_keys(evidence, cast, diary),
@@ -130,8 +130,8 @@ def _bounds(evidence: Evidence, diary: Diary) -> Iterator[Violation]:
         yield Violation(kind="silence", what=what)
 
 
-def _litter(evidence: Evidence) -> Iterator[Violation]:
-    for row in litter(evidence.remote.values(), evidence.alive):
+def _litter(evidence: Evidence, diary: Diary) -> Iterator[Violation]:
+    for row in litter(evidence.remote.values(), evidence.alive, diary):
         facts = f"{row['id']} in {row['org']} at {row['publish_date']}: {row['content']}"
         yield Violation(kind="litter", what=facts)
 

@@ -31,7 +31,7 @@ from tests.chaos.diary import Diary
 from tests.chaos.load import Accepted, Wanted
 from tests.chaos.neighbour import NAME, Created
 from tests.chaos.people import EDITED
-from tests.chaos.stubborn import KILLED
+from tests.chaos.stubborn import KILLED, stubborn
 from tests.chaos.timetable import Timetable
 from tests.receiver import Heard
 
@@ -185,7 +185,7 @@ def wait_until_settled(arena: Arena, audience: Audience, diary: Diary, *, patien
     """Whether all was settled in time, and cleared away; then a little more, for what is late."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
-        if _unsettled(arena, audience, diary) == 0 and _littered(arena) == 0:
+        if _unsettled(arena, audience, diary) == 0 and _littered(arena, diary) == 0:
             time.sleep(5)
             return True
         time.sleep(2)
@@ -193,23 +193,29 @@ def wait_until_settled(arena: Arena, audience: Audience, diary: Diary, *, patien
 
 
 def litter(
-    remote: Iterable[Mapping[str, Any]], alive: Collection[str]
+    remote: Iterable[Mapping[str, Any]], alive: Collection[str], diary: Diary
 ) -> Iterator[Mapping[str, Any]]:
-    """Drafts of ours in Postiz that no post owns any more; what a person edited is the person's."""
+    """Drafts of ours in Postiz that no post owns any more; what a person edited is the person's.
+
+    Those that Postiz does not delete, or move, are left to a person.
+    """
+    left = stubborn(diary)
     for row in remote:
+        if row["content"] in left:
+            continue
         ours = not row["content"].startswith(NAME) and not row["content"].endswith(EDITED)
         if ours and row["state"] == "DRAFT" and not row["deleted"] and row["id"] not in alive:
             yield row
 
 
-def _littered(arena: Arena) -> int | None:
+def _littered(arena: Arena, diary: Diary) -> int | None:
     try:
         with arena.database.transaction() as session:
             query = select(Handover.postiz_id).where(Handover.buried_at.is_(None))
             alive = set(session.scalars(query))
     except SQLAlchemyError:
         return None
-    return len(list(litter(arena.sandbox.posts(), alive)))
+    return len(list(litter(arena.sandbox.posts(), alive, diary)))
 
 
 def _unsettled(arena: Arena, audience: Audience, diary: Diary) -> int | None:

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from shared.domain.settling import CANCELLED_LATE
 from shared.domain.states import PostState
 from shared.models import Post
 from tests.chaos.diary import Diary
 from tests.chaos.evidence import Evidence, is_settled, wanted
 from tests.chaos.minds import TAKEN_BACK, WORD_GIVEN
-from tests.chaos.stubborn import UNDELETABLE, UNMOVABLE
+from tests.chaos.stubborn import stubborn
 
 FAR = "2099"
 #: Failures that nothing was done to cause, but that end a post honestly.
@@ -44,6 +45,8 @@ class Judge:
                 yield from self._published(post, [send["post"] for send in sends])
             case PostState.FAILED:
                 yield from self._failed(post, sent=bool(sends))
+            case PostState.CANCELLED if post.error_code == CANCELLED_LATE:
+                pass  # and says that it may have been sent
             case _ if sends:
                 yield self._says("disagreement", post, f"{post.state}, and was sent")
 
@@ -81,7 +84,7 @@ class Judge:
         return ""
 
     def _stubborn(self, post: Post) -> bool:
-        return any(post.content in self.diary.details(what) for what in (UNDELETABLE, UNMOVABLE))
+        return post.content in stubborn(self.diary)
 
     def _deleted_by_teammate(self, post: Post) -> bool:
         return any(

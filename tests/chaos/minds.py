@@ -5,9 +5,10 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from shared.domain.settling import OVERDUE
 from shared.domain.states import DONE, PostState
 from shared.models import Job, Post, Profile
 from tests.chaos.arena import Arena
@@ -68,10 +69,25 @@ class Minds:
             word = {"confirm_not_published": True}
             self._client.ask("POST", f"/posts/{post.id}/retry", json=word)
 
-    def _pick(self, rng: random.Random, states: Sequence[PostState]) -> list[Post]:
+    def end_overdue(self, rng: random.Random) -> None:
+        """What Postiz has waiting past its time: cancelled, or tried again on somebody's word."""
+        for post in self._pick(rng, [PostState.SCHEDULED], Post.error_code == OVERDUE):
+            self._diary.note("overdue, and a person decides")
+            if rng.random() < 0.5:
+                self._client.ask("POST", f"/posts/{post.id}/cancel")
+                continue
+            self._diary.note(WORD_GIVEN, post.content)
+            word = {"confirm_not_published": True}
+            self._client.ask("POST", f"/posts/{post.id}/retry", json=word)
+
+    def _pick(
+        self, rng: random.Random, states: Sequence[PostState], *more: ColumnElement[bool]
+    ) -> list[Post]:
         with suppress(SQLAlchemyError), self._arena.database.transaction() as session:
             unique = Post.content.not_like(f"{TIMETABLE}%")
-            query = select(Post).where(Post.state.in_(states), unique).order_by(func.random())
+            query = (
+                select(Post).where(Post.state.in_(states), unique, *more).order_by(func.random())
+            )
             found = list(session.scalars(query.limit(20)))
             return rng.sample(found, min(1, len(found)))
         return []

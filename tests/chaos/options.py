@@ -2,20 +2,25 @@
 
 from dataclasses import dataclass
 
-from tests.timings import steady_timing
+from local.sandbox.timing import Timing
 
 #: Seconds; CALL_TIMEOUT also makes the lease, which is twice as long.
 CALL_TIMEOUT = 4.0
 LEASE = 2 * CALL_TIMEOUT
 UNKNOWN_RELEASE = 6.0
 ERROR_FINAL = 5.0
+OVERDUE = 20.0
 
 #: As a real server showed it, but for Temporal's search quota: at 10 a second 5,000 posts, each
 #: created, scheduled and sometimes deleted, would take half an hour for their searches alone.
 SEARCHES_PER_SECOND = 400.0
 #: A call of 300 posts takes a real server 3 s of the 20 that it has: so here 0.6 of 4.
 ELEMENT_DELAY = 0.002
-TIMING = steady_timing(
+#: A status change takes a real server under load up to 9 s of the 20 that it has: here 1.8 of 4.
+TIMING = Timing(
+    queue_to_start=(0.05, 1.8),
+    send_delay=(1.1, 4.0),
+    notice_delay=(0.0, 1.0),
     search_rate=SEARCHES_PER_SECOND,
     search_burst=SEARCHES_PER_SECOND,
     element_delay=ELEMENT_DELAY,
@@ -39,6 +44,7 @@ class Options:
     schedules: int = 6
     without: frozenset[str] = frozenset()  # acts of the script
     careless: bool = False
+    proxy: bool = False  # everything of the stack's goes through a CONNECT proxy, over TLS
 
     @property
     def seconds(self) -> float:
@@ -55,6 +61,7 @@ class Options:
             "PRESSROOM_WRITES_PER_SECOND": "100",
             "PRESSROOM_CALL_TIMEOUT_SECONDS": str(CALL_TIMEOUT),
             "PRESSROOM_ERROR_FINAL_SECONDS": str(ERROR_FINAL),
+            "PRESSROOM_OVERDUE_SECONDS": str(OVERDUE),
             "PRESSROOM_OUTCOME_UNKNOWN_SECONDS": str(self.outcome_unknown),
             "PRESSROOM_FAILPOINTS": f"*={self.failpoints}" if self.failpoints else "",
             "PRESSROOM_FAILPOINTS_SEED": str(self.seed),

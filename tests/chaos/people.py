@@ -36,7 +36,7 @@ class People:
     def arrive(self) -> None:
         """Create the profiles, each with its first key."""
         for member in self._cast.values():
-            settings = {"postiz": {"api_url": self._arena.api_url, "api_key": member.keys[0]}}
+            settings = {"postiz": {"api_url": self._arena.postiz_url, "api_key": member.keys[0]}}
             body = {"id": member.profile, "name": member.profile, "tts_settings": settings}
             self._client.insist("POST", "/profiles", once=member.profile, json=body)
             member.saved.append((member.keys[0], time.time()))
@@ -52,7 +52,7 @@ class People:
 
     def save_key(self, member: Member, key: str) -> bool:
         """Whether it was saved; from then on it is the only one that may be used."""
-        postiz = {"api_url": self._arena.api_url, "api_key": key}
+        postiz = {"api_url": self._arena.postiz_url, "api_key": key}
         body = {"tts_settings": {"postiz": postiz}}
         try:
             self._client.insist("PATCH", f"/profiles/{member.profile}", json=body)

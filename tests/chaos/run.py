@@ -15,6 +15,7 @@ from tests.chaos.audience import Audience
 from tests.chaos.audit import Verdict, audit
 from tests.chaos.client import Client
 from tests.chaos.diary import Diary
+from tests.chaos.dropper import Dropper
 from tests.chaos.neighbour import Neighbour
 from tests.chaos.options import Options
 from tests.chaos.people import Mender
@@ -50,7 +51,7 @@ def run(options: Options, folder: Path, say: Say = print) -> Outcome:
 class _Run:
     def __init__(self, place: Arena, audience: Audience, mute_url: str, say: Say) -> None:
         self._arena, self._audience, self._say = place, audience, say
-        self._mute_url = mute_url
+        self._mute_url = place.way_to(mute_url)
         self._options = place.options
         self._diary = Diary()
         self._dice = random.Random(self._options.seed)
@@ -64,10 +65,11 @@ class _Run:
             {member.org for member in self._cast if casting.is_limited(member.org)},
         )
         self._accepted = load.Accepted()
+        self._dropper: Dropper | None = None
 
     def go(self) -> Outcome:
         casting.open_orgs(self._arena.sandbox, self._cast)
-        self._audience.subscribe(self._client)
+        self._audience.subscribe(self._client, self._arena.way_to(self._audience.url))
         options = self._options
         schedules = 0 if options.careless else options.schedules
         self.troupe.arrive(self._dice, schedules=schedules, mute_url=self._mute_url)
@@ -76,7 +78,7 @@ class _Run:
         self._say(f"seed {options.seed}: {script.summary(scenes)}")
         feeder, mender = self._feeder(), Mender(self.troupe.people)
         watcher = _Watcher(self._arena, self._say)
-        others = [] if options.careless else [self._neighbour]
+        others = self._others()
         for thread in (feeder, mender, watcher, *others):
             thread.start()
         self._perform(bulks, scenes)
@@ -87,6 +89,14 @@ class _Run:
         mender.stop()
         watcher.stop()
         return self._judge(refused=feeder.refused, settled_in=settled_in)
+
+    def _others(self) -> list[Neighbour | Dropper]:
+        """Who else is about until the injection is over."""
+        dice = random.Random(f"proxy {self._options.seed}")
+        proxy = self._arena.proxy
+        self._dropper = Dropper(proxy, dice) if proxy else None
+        others = [] if self._options.careless else [self._neighbour]
+        return [*others, *([self._dropper] if self._dropper else [])]
 
     def _feeder(self) -> Feeder:
         if self._options.careless:  # what a worker that does not park must stumble over
@@ -132,10 +142,22 @@ class _Run:
                 self._diary,
                 refused=refused,
                 settled_in=settled_in,
+                besides=self._besides(),
             ),
             *table.offenders(evidence, verdict),
         ]
         return Outcome(verdict=verdict, evidence=evidence, report="\n".join(lines))
+
+    def _besides(self) -> list[tuple[str, object]]:
+        """More rows of the table."""
+        rows: list[tuple[str, object]] = [
+            ("workers that vanished and stand to the end", self.troupe.vanish.still_there())
+        ]
+        if self._dropper and self._arena.proxy:
+            met = ", ".join(f"{number} {kind}" for kind, number in self._dropper.met.most_common())
+            tunnels = len(self._arena.proxy.tunnels)
+            rows.append(("tunnels through the proxy; its faults", f"{tunnels}; {met}"))
+        return rows
 
 
 class _Watcher(threading.Thread):

@@ -34,6 +34,7 @@ def write(rng: random.Random, options: Options) -> list[Scene]:
     acts += [act for act in EDITS for _ in range(edits)]
     acts += ["cancel post"] * max(2, options.posts // 100) + ["cancel job"] * edits
     acts += ["retry post"] * edits * 2 + ["retry on word"] * edits
+    acts += ["end overdue"] * some
     acts += [act for act in PAUSES for _ in range(max(1, options.kills // 16))]
     acts += ["detour"] * max(1, options.kills // 10)
     acts += ["spoil secret"] * max(1, options.kills // 12) + ["revoke keys"] * few
@@ -52,7 +53,8 @@ def _when(rng: random.Random, act: str) -> float:
     """As a share of the run: what is retried must have failed before."""
     if act in ("spoil schedule", "spoil webhook"):
         return rng.uniform(0.05, 0.3)
-    return rng.uniform(0.5 if act.startswith("retry") else 0.05, 1.0)
+    late = act.startswith("retry") or act == "end overdue"
+    return rng.uniform(0.5 if late else 0.05, 1.0)
 
 
 def summary(scenes: list[Scene]) -> str:

@@ -23,6 +23,11 @@ DELETE, CREATE, RELEASE = "DELETE /posts/:id", "POST /posts", "PUT /posts/:id/st
 UNCLEAR = ("reply_lost_before", "hang", "error_500_before")
 
 
+def stubborn(diary: Diary) -> frozenset[str]:
+    """The contents of drafts that Postiz did not delete, or did not move."""
+    return frozenset([*diary.details(UNDELETABLE), *diary.details(UNMOVABLE)])
+
+
 class Stubborn:
     def __init__(self, arena: Arena, client: Client, cast: Sequence[Member], diary: Diary) -> None:
         self._arena = arena

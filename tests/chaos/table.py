@@ -1,7 +1,7 @@
 """The table of a run, and the timelines of what offends."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from shared.domain.states import DONE, PostState
 from shared.models import Post
@@ -40,8 +40,10 @@ def table(
     *,
     refused: int,
     settled_in: float,
+    besides: Sequence[tuple[str, object]],
 ) -> str:
     rows = list(_rows(arena, evidence, verdict, diary, refused))
+    rows += besides
     rows.append(("settled after the last injection", f"{settled_in:.0f} s"))
     return "\n".join(["| what | how many |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)])
 
@@ -97,7 +99,13 @@ def _rows(
     yield "kill to next progress, p50 / p99 / max", after_kills(evidence, diary)
     yield "fault at a release to certainty, p50 / p99 / max", after_release_faults(evidence)
     yield "children of each worker pool", options.concurrency
-    yield "sandbox", f"{TIMING.send_delay:g} s to a send, {SEARCHES_PER_SECOND:g} searches/s"
+    yield "sandbox", _sandbox()
+
+
+def _sandbox() -> str:
+    (soonest, latest), (quickest, slowest) = TIMING.send_delay, TIMING.queue_to_start
+    changes = f"{quickest:g}-{slowest:g} s for a status change, {soonest:g}-{latest:g} s to a send"
+    return f"{changes}, {SEARCHES_PER_SECOND:g} searches/s"
 
 
 def _listed(counts: Counter[str]) -> str:

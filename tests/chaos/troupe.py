@@ -61,6 +61,7 @@ class Troupe:
             "cancel job": minds.cancel_job,
             "retry post": minds.retry_post,
             "retry on word": minds.retry_on_word,
+            "end overdue": minds.end_overdue,
             "pause job": minds.pause_job,
             "pause profile": minds.pause_profile,
             "pause account": minds.pause_account,
