@@ -7,6 +7,8 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,18 @@ import pytest
 
 from local.child import ROOT
 from local.sandbox.process import SandboxProcess, start_sandbox
+from shared import second_thoughts
+from shared.domain import tries
+from shared.domain.settling import OVERDUE
 from shared.domain.states import PostState
+from shared.models import Post
 from tests.chaos.diary import Diary
 from tests.chaos.poison import make_unreadable
 from tests.chaos.refusals import refused_calls
 from tests.chaos.vanish import Vanish
 from tests.timings import QUICK
 from tests.world import SECRET_KEY, World, runtime_for
+from worker import cancel, reconcile
 
 KEY, OTHER_KEY = "key-of-acme", "other-key-of-acme"
 CHANNELS: list[dict[str, Any]] = [{"id": "int-mastodon", "identifier": "mastodon"}]
@@ -34,6 +41,7 @@ SETTINGS = {
     "PRESSROOM_ERROR_FINAL_SECONDS": "2",
 }
 CREATE, RELEASE, LOOK = "POST /posts", "PUT /posts/:id/status", "GET /posts"
+DELETE = "DELETE /posts/:id"
 #: Beyond those that tests/integration/test_publishing.py has; the first N calls meet each.
 FAULTS: list[tuple[str, str, int, dict[str, Any]]] = [
     ("hang", RELEASE, 2, {}),
@@ -95,7 +103,9 @@ def world(
         admin.delete_org(org["id"])
     admin.reset()
     admin.create_org("acme", keys=[KEY, OTHER_KEY], integrations=CHANNELS)
-    runtime = runtime_for(database_url, tmp_path, PRESSROOM_CALL_TIMEOUT_SECONDS=1)
+    runtime = runtime_for(
+        database_url, tmp_path, PRESSROOM_CALL_TIMEOUT_SECONDS=1, PRESSROOM_OVERDUE_SECONDS=1
+    )
     world = World(runtime=runtime, sandbox=admin, api_url=sandbox.api_url)
     world.profile(key=KEY)
     yield world
@@ -218,3 +228,45 @@ def test_a_worker_that_vanishes_inside_a_transaction_holds_up_nobody_for_long(
         world.until_all(PostState.PUBLISHED, ids)
         vanish.end()
     assert sent(world) == sorted(f"clip {number}" for number in range(40))
+
+
+# drafts that Postiz does not delete or move, and releases that die midway
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between tries that come to nothing; their numbers stay."""
+    for module in (cancel, reconcile):
+        brief = replace(tries.DELETES, first=timedelta(0), longest=timedelta(0))
+        monkeypatch.setattr(module, "DELETES", brief)
+
+
+def deletes(world: World) -> int:
+    rows = world.sandbox.ledger(kind="request")
+    return sum(row["method"] == "DELETE" and row["status"] == 500 for row in rows)
+
+
+def test_a_draft_that_is_never_deleted_ends_its_post_alone_after_a_number_of_deletes(
+    world: World, short_pauses: None
+) -> None:
+    world.sandbox.add_fault("error_500_before", route=DELETE, contains="one")
+    world.sandbox.add_fault("reply_lost_before", route=RELEASE, contains="one", times=1)
+    stuck, *others = world.job("acme", ["one", "two", "three"])
+    world.until_all(PostState.PUBLISHED, others)
+    world.until_all(PostState.FAILED, [stuck])
+    assert world.post(stuck).error_code == "draft_left_in_postiz"
+    assert deletes(world) == tries.DELETES.most
+    assert sent(world) == ["three", "two"]
+
+
+def test_a_post_in_postizs_queue_for_ever_is_published_once_on_a_persons_word(
+    world: World,
+) -> None:
+    world.sandbox.add_fault("killed_in_release", contains="one", times=1)
+    [post_id] = world.job("acme", ["one"])
+    world.until(lambda: world.post(post_id).error_code == OVERDUE)
+    with world.database.transaction() as session:
+        post = session.get_one(Post, post_id)
+        second_thoughts.retry_post(session, post, confirmed=True)
+    world.until_all(PostState.PUBLISHED, [post_id])
+    assert sent(world) == ["one"]
