@@ -39,6 +39,9 @@ QUEUES = {
 EXPIRES = 10
 #: With more than so many waiting, whoever waits says the same again: no rounds add to them.
 MOST_WAITING = 500
+#: So many calls for children that look for releases wait at once. Those go on while something is
+#: late, and more calls would only stand before what the clock sends.
+RELEASES_WAITING = 6
 #: A child that was woken goes on by itself: more than a few wake-ups would wake nobody else.
 UPLOADS_WOKEN = 20
 
@@ -104,11 +107,11 @@ class Waker:
             if not self.wake(task, argument):
                 return
 
-    def messages(self) -> int:
-        """How many messages wait in the publishing queue; 0 where the broker cannot be asked."""
+    def messages(self, queue: str = PUBLISH) -> int:
+        """How many messages wait in a queue; 0 where the broker cannot be asked."""
         with self._app.pool.acquire(block=True) as connection:
             try:
-                return int(connection.default_channel.client.llen(PUBLISH))
+                return int(connection.default_channel.client.llen(queue))
             except (OperationalError, *connection.connection_errors) as error:
                 log.warning("the broker cannot be asked", reason=str(error))
                 return 0
@@ -132,8 +135,9 @@ class Waker:
     def deliver(self) -> bool:
         return self.wake("pressroom.deliver")
 
-    def release(self) -> bool:
-        return self.wake("pressroom.release")
+    def release(self) -> None:
+        if self.messages(RELEASE) < RELEASES_WAITING:
+            self.wake("pressroom.release")
 
     def settle(self, account_id: int) -> bool:
         return self.wake("pressroom.reconcile", account_id)

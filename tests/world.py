@@ -21,7 +21,7 @@ from shared.config import Settings, read_settings
 from shared.crypto import SecretBox
 from shared.db import Database
 from shared.domain.states import PostState
-from shared.enqueue import Waker
+from shared.enqueue import PUBLISH, Waker
 from shared.models import Account, AccountMedia, Event, Job, Media, Post, Profile, Schedule
 from shared.open_storage import open_storage
 from shared.publishers import PublisherFactory, Publishers
@@ -75,7 +75,9 @@ class InlineWaker(Waker):
     def __init__(self) -> None:
         self.waiting: deque[tuple[str, int]] = deque()
 
-    def messages(self) -> int:
+    def messages(self, queue: str = PUBLISH) -> int:
+        if queue != PUBLISH:
+            return 0  # a second wake-up of the same kind is dropped
         return len(self.waiting)
 
     def wake(self, task: str, *args: Any, queue: str | None = None) -> bool:

@@ -1,11 +1,11 @@
 """What beat sends: a clock, and nothing else. What is due is decided in the database."""
 
-from shared.enqueue import QUEUE_NAMES, RELEASE, UPLOAD
+from shared.enqueue import EXPIRES, QUEUE_NAMES, RELEASE, UPLOAD
 
 
 def _every(task: str, seconds: float, queue: str, *args: object) -> dict[str, object]:
-    # a tick that waited longer than until the next one is not needed
-    options = {"queue": queue, "expires": max(2.0, seconds)}
+    # where all children are busy for seconds, a tick that comes late is better than none
+    options = {"queue": queue, "expires": max(float(EXPIRES), seconds)}
     return {"task": task, "schedule": seconds, "args": args, "options": options}
 
 

@@ -4,6 +4,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,10 @@ class Diary:
     def counts(self) -> Counter[str]:
         with self._lock:
             return Counter(entry.what for entry in self.entries)
+
+    def write(self, file: Path) -> None:
+        lines = [f"{entry.at:.3f} {entry.what} {entry.detail}" for entry in self.entries]
+        file.write_text("\n".join(lines))
 
     def details(self, what: str) -> Counter[str]:
         return Counter(entry.detail for entry in self.of(what))

@@ -51,6 +51,7 @@ def run(options: Options, folder: Path, say: Say = print) -> Outcome:
 class _Run:
     def __init__(self, place: Arena, audience: Audience, mute_url: str, say: Say) -> None:
         self._arena, self._audience, self._say = place, audience, say
+        self._folder = place.stack.home.parent
         self._mute_url = place.way_to(mute_url)
         self._options = place.options
         self._diary = Diary()
@@ -86,6 +87,7 @@ class _Run:
         for other in others:
             other.stop()
         settled_in = self._settle()
+        self._diary.write(self._folder / "diary.txt")
         mender.stop()
         watcher.stop()
         return self._judge(refused=feeder.refused, settled_in=settled_in)

@@ -19,8 +19,8 @@ BOUNDS = {
     "refused calls": "keys with which calls went on though refused",
     "silence": "more than a minute in which nothing happened",
 }
-#: More timelines than these are cut off.
-MOST = 12
+#: More timelines of a kind than these are cut off.
+MOST = 4
 
 
 def faults_met(evidence: Evidence, refused: int) -> Counter[str]:
@@ -113,13 +113,14 @@ def _listed(counts: Counter[str]) -> str:
 
 
 def offenders(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
-    for number, violation in enumerate(verdict.violations):
-        if number == MOST:
-            yield f"… and {len(verdict.violations) - MOST} more"
-            return
-        yield f"\n{violation.kind}: {violation.what}"
-        if violation.post_id is not None:
-            yield from timeline(evidence, violation.post_id)
+    """The first few of each kind, with the timelines of their posts."""
+    for kind, number in sorted(Counter(each.kind for each in verdict.violations).items()):
+        for violation in [each for each in verdict.violations if each.kind == kind][:MOST]:
+            yield f"\n{kind}: {violation.what}"
+            if violation.post_id is not None:
+                yield from timeline(evidence, violation.post_id)
+        if number > MOST:
+            yield f"\n{kind}: … and {number - MOST} more"
 
 
 def timeline(evidence: Evidence, post_id: int) -> Iterator[str]:

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from local.child import ROOT
 from local.ports import free_port
-from shared.enqueue import PUBLISH, Waker, sender
+from shared.enqueue import PUBLISH, RELEASE, RELEASES_WAITING, Waker, sender
 from shared.models import Pulse
 from tests.api import FILES, SECRET_KEY
 from tests.world import KEY, World
@@ -26,9 +26,9 @@ WANTED = [("pressroom.track", account_id) for account_id in range(3 * MOST)]
 @pytest.fixture
 def queue(redis_url: str) -> Iterator[redis.Redis]:
     broker = redis.Redis.from_url(redis_url)
-    broker.delete(PUBLISH)
+    broker.delete(PUBLISH, RELEASE)
     yield broker
-    broker.delete(PUBLISH)
+    broker.delete(PUBLISH, RELEASE)
 
 
 def taken(queue: redis.Redis, number: int) -> list[int]:
@@ -64,6 +64,13 @@ def test_what_fills_its_own_part_of_the_line_leaves_others_theirs(
 def test_a_round_that_fits_sends_all_of_it_once(queue: redis.Redis, redis_url: str) -> None:
     Waker(sender(redis_url)).wake_some(WANTED[:20])
     assert taken(queue, MOST) == list(range(20))
+
+
+def test_calls_for_releases_leave_the_clock_its_place(queue: redis.Redis, redis_url: str) -> None:
+    waker = Waker(sender(redis_url))
+    for _ in range(50):
+        waker.release()
+    assert queue.llen(RELEASE) == RELEASES_WAITING
 
 
 def test_a_broker_that_is_away_fails_no_round() -> None:
