@@ -27,6 +27,8 @@ from shared.models import Account, AccountMedia, Event, Handover, Post, Profile
 NOT_IN_POSTIZ: Mapping[str, None] = dict.fromkeys(
     ("submission_id", "postiz_post_id", "release_at", "released_at")
 )
+#: Of a post that waits for nothing any more, or tries again.
+NO_ERROR: Mapping[str, None] = dict.fromkeys(("error_code", "error_message", "error_hint"))
 
 #: What holds of a post only while it is in its state.
 SAID_OF_A_STATE: Mapping[str, Any] = {

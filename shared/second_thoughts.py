@@ -126,7 +126,9 @@ def retract(session: Session, ids: Sequence[int]) -> None:
         },
     )
     alive = Handover.post_id.in_(ids), Handover.buried_at.is_(None)
-    session.execute(update(Handover).where(*alive).values(word_at=func.now(), state=RELEASING))
+    session.execute(
+        update(Handover).where(*alive).values(word_at=func.now(), state=RELEASING, tries=0)
+    )
     jobs.reopen(session, ids)
 
 

@@ -24,7 +24,7 @@ from shared.errors import CredentialsRejected, PressroomError
 from shared.log import get_logger
 from shared.models import Account, Profile, Submission
 from shared.postiz_replies import Budget
-from worker import pace
+from worker import exhausted, pace
 from worker.decisions import (
     Again,
     Defective,
@@ -96,6 +96,7 @@ def reserve_call(session: Session, account: Account, *, due_at: datetime | None)
     free = free_at(state, now, due_at=due_at)
     if free > now:
         account.plan_at = min(free, now + PLAN_AGAIN)
+        exhausted.tell(session, account, until=free, parking=due_at is None)
         return False
     _save_budget(account, reserved(state, now))
     return True
@@ -122,6 +123,8 @@ def learn_budget(session: Session, account: Account, told: Budget | None) -> Non
     """Note what a reply told, while its call still counts as one of unknown end."""
     if told is None:
         return
+    if account.budget_limit is not None and told.limit > account.budget_limit:
+        account.plan_at = None  # what waits for it goes on at once
     now = pace.clock(session)
     state = learned(
         budget_state(account),

@@ -47,6 +47,7 @@ class Subject:
     parked: bool
     handover_state: str
     tries: int  # of what the handover's state says
+    pack_limit: int | None  # at most so many in one move to 2099
     integration_id: str
     integration_identifier: str | None
     integration_name: str | None
@@ -138,6 +139,7 @@ def _of_handover(handover: Handover) -> dict[str, Any]:
         "parked": handover.parked_at is not None,
         "handover_state": handover.state,
         "tries": handover.tries,
+        "pack_limit": handover.pack_limit,
         "released_at": handover.released_at or handover.created_at,
         "was_released": handover.released_at is not None,
         "word_at": handover.word_at,

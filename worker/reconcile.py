@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy import ColumnElement, func, update
 from sqlalchemy.orm import Session
 
 from shared import failpoints, metrics, posts
@@ -29,7 +29,7 @@ from shared.domain.settling import (
 from shared.domain.states import PostState
 from shared.domain.tries import DELETES
 from shared.errors import ClaimLost, PressroomError
-from shared.models import Account, Handover, Post, Profile
+from shared.models import Handover, Post
 from shared.postiz import RemotePost
 from worker import accounts, deleting, look, pace, park
 from worker.decisions import MAX_ATTEMPTS
@@ -40,8 +40,6 @@ from worker.track import UNKNOWN
 from worker.track import apply as apply_tracking
 
 TURN = 1.0
-#: Posts that a round gives up at most; the next one goes on.
-AT_ONCE = 500
 
 
 @for_account
@@ -54,7 +52,7 @@ def settle(runtime: Runtime, account_id: int) -> None:
         with look.apart(runtime, "settle", one):
             if isinstance(_apply(runtime, one, remote, turn), Park):
                 to_park.append(one)
-    park.park(runtime, account_id, to_park)
+    park.park(runtime, account_id, to_park, ends=turn.ends)
 
 
 def due(session: Session) -> Sequence[int]:
@@ -155,7 +153,11 @@ def _handed_over(session: Session, one: look.Subject, now: datetime) -> None:
         PostState.SCHEDULED,
         event="scheduled",
         claim=one.claim,
-        values={"attempts": 0, "track_at": max(now, one.publish_at) + timedelta(seconds=1)},
+        values={
+            "attempts": 0,
+            "track_at": max(now, one.publish_at) + timedelta(seconds=1),
+            **posts.NO_ERROR,
+        },
     )
 
 
@@ -188,6 +190,8 @@ def _delete(runtime: Runtime, one: look.Subject, turn: deleting.Turn) -> None:
         else:
             look.look_again(session, [one], timedelta(seconds=1))
     failpoints.hit("delete.after_commit")
+    if made:
+        runtime.waker.stage(one.account_id)
 
 
 def _not_deleted(
@@ -250,40 +254,5 @@ def _bury(session: Session, one: look.Subject, why: str, *, discard: bool = Fals
         event="release_undone",
         detail=why,
         claim=one.claim,
-        values=posts.NOT_IN_POSTIZ,
-    )
-
-
-def give_up_unreachable(session: Session, seconds: float) -> None:
-    """Releases that no key can be looked at with any more are left to a person, after their time.
-
-    Their profile publishes with another account now; an unknown release is never taken there. An
-    account of which nothing is known yet may turn out to be the same.
-    """
-    old = func.now() - timedelta(seconds=seconds)
-    reachable = exists().where(Profile.id == Post.profile_id, Profile.account_id == Post.account_id)
-    unknown = exists().where(
-        Profile.id == Post.profile_id,
-        Account.id == Profile.account_id,
-        Account.integrations_seen_at.is_(None),
-    )
-    ids = session.scalars(
-        select(Post.id)
-        .where(
-            ~unknown,
-            Post.state == PostState.RELEASING,
-            Post.lease_until < func.now(),
-            Post.released_at < old,
-            ~reachable,
-        )
-        .limit(AT_ONCE)
-        .with_for_update(key_share=True, skip_locked=True)
-    ).all()
-    posts.fail(
-        session,
-        ids,
-        PostState.RELEASING,
-        code="outcome_unknown",
-        message="The profile has another Postiz account now, so its release cannot be looked at.",
-        hint=UNKNOWN,
+        values={**posts.NOT_IN_POSTIZ, **posts.NO_ERROR},
     )

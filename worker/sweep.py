@@ -22,6 +22,7 @@ from worker import (
     stage,
     submissions,
     track,
+    unreachable,
     upload,
 )
 from worker.runtime import Runtime
@@ -101,7 +102,7 @@ RESCUES: Mapping[str, Step[object]] = {
     "take_back": lambda _, session: in_bulk.tidy(session),
     "explain_scheduled": lambda _, session: explain.scheduled(session),
     "give_up_scheduled": lambda _, session: explain.give_up_scheduled(session),
-    "give_up_unreachable": lambda runtime, session: reconcile.give_up_unreachable(
+    "give_up_unreachable": lambda runtime, session: unreachable.give_up(
         session, runtime.settings.outcome_unknown_seconds
     ),
     "late_pending": lambda _, session: punctual.enforce(session, PostState.PENDING),

@@ -9,11 +9,15 @@ S = TypeVar("S", bound=Hashable)
 
 
 class Step(NamedTuple, Generic[S]):
-    """One thing that may happen next: in words, what it leads to, and whether it is a fault."""
+    """One thing that may happen next: in words, what it leads to, and whether it is a fault.
+
+    `may_never`: nothing has to come of it, however long one waits.
+    """
 
     words: str
     state: S
     fault: bool = False
+    may_never: bool = False
 
 
 Successors = Callable[[S], Iterable[Step[S]]]
@@ -51,7 +55,7 @@ class Explored(Generic[S]):
     depth: int = 0
     #: Of each state, the number of the one that it was first reached from.
     parents: "array[int]" = field(default_factory=lambda: array("l"))
-    #: The faultless steps, as numbers of states.
+    #: The steps that can be counted on, as numbers of states.
     sources: "array[int]" = field(default_factory=lambda: array("l"))
     targets: "array[int]" = field(default_factory=lambda: array("l"))
 
@@ -73,7 +77,8 @@ class Explored(Generic[S]):
         return None if number is None else self.trace(number)
 
     def stuck(self, settled: Callable[[S], bool]) -> Iterator[int]:
-        """The states from which no faultless steps lead to a settled one, nearest first."""
+        """The states from which no steps that can be counted on lead to a settled one, nearest
+        first."""
         good = bytearray(settled(state) for state in self.states)
         into: list[list[int]] = [[] for _ in self.states]
         for source, target in zip(self.sources, self.targets, strict=True):
@@ -103,7 +108,7 @@ def explore(
                 found.states.append(step.state)
                 found.parents.append(source)
                 levels.append(levels[source] + 1)
-            if not step.fault:
+            if not (step.fault or step.may_never):
                 found.sources.append(source)
                 found.targets.append(target)
     return found

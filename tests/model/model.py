@@ -7,7 +7,7 @@ from shared.domain.states import PostState
 from tests.model.explorer import Step
 from tests.model.person import is_awake, person_steps
 from tests.model.postiz import advance, own_steps, run_whole
-from tests.model.pressroom import steps_of, tracking_steps
+from tests.model.pressroom import second_thoughts, steps_of, tracking_steps
 from tests.model.protocol import Protocol
 from tests.model.rows import AGES, AWAITS_PUT, IDLE, RELEASES, Row, Worker
 from tests.model.world import World
@@ -42,6 +42,7 @@ class Model:
         yield from _time_passes(world)
         yield from tracking_steps(world)
         yield from person_steps(world, self.person)
+        yield from second_thoughts(world)
         seen = set()
         for index, worker in enumerate(world.workers):
             if worker in seen:
@@ -63,7 +64,8 @@ class Model:
             left.remove(request)
             adrift = left if further.is_over else sorted([*left, further])
             after = world.with_draft(request.draft, remote)._replace(adrift=tuple(adrift))
-            yield Step(f"{words} (given up by us)", after)
+            # it may have been lost on its way
+            yield Step(f"{words} (given up by us)", after, may_never=request.done == 0)
         for number, remote in enumerate(world.drafts):
             for step in own_steps(remote, sweeps=self.sweeps):
                 words = f"in Postiz, draft {number + 1}: {step.words}"

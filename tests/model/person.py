@@ -26,7 +26,7 @@ def person_steps(world: World, actions: frozenset[str]) -> Iterator[Step[World]]
 
 
 def retracted(row: Row) -> Row:
-    return row.moved(PostState.RELEASING, handover=RELEASING, age=0, word=True, watched=-1)
+    return row.moved(PostState.RELEASING, handover=RELEASING, age=0, word=True, watched=-1, tries=0)
 
 
 def _is_true(world: World) -> bool:

@@ -27,6 +27,8 @@ class Remote(NamedTuple):
     loose: int = 0  # sends under way that have lost their workflow
     sends: int = 0  # how often it went to the network
     listed: bool = False  # by the missing-post sweep, which will restart it
+    unmovable: bool = False  # every move to 2099 is refused
+    undeletable: bool = False  # every delete is refused
 
 
 class RemoteStep(NamedTuple):
@@ -54,12 +56,16 @@ def _start(remote: Remote) -> Remote:
 
 
 def _mark_deleted(remote: Remote) -> Remote:
-    return remote._replace(deleted=True)
+    return remote._replace(deleted=not remote.undeletable)
+
+
+def _terminate_deleted(remote: Remote) -> Remote:
+    return remote if remote.undeletable else _terminate(remote)
 
 
 def _move_to_2099(remote: Remote) -> Remote:
     """In place, whatever its state; a deleted post stays deleted; no workflow is touched."""
-    return remote._replace(far=True)
+    return remote._replace(far=not remote.unmovable)
 
 
 PUT, UPDATE, DELETE = "status change", "move to 2099", "delete"
@@ -72,7 +78,7 @@ REQUESTS: Mapping[str, Sequence[tuple[str, Callable[[Remote], Remote]]]] = {
     UPDATE: (("the row is dated 2099", _move_to_2099),),
     DELETE: (
         ("the row is marked deleted", _mark_deleted),
-        ("its workflow is searched and terminated", _terminate),
+        ("its workflow is searched and terminated", _terminate_deleted),
     ),
     "none": (),
 }
@@ -88,6 +94,11 @@ class Request(NamedTuple):
     @property
     def is_over(self) -> bool:
         return self.done == len(REQUESTS[self.kind])
+
+    def is_refused(self, remote: Remote) -> bool:
+        """Whether Postiz answers that it did not do it."""
+        moves, deletes = self.kind == UPDATE, self.kind == DELETE
+        return (moves and remote.unmovable) or (deletes and remote.undeletable)
 
 
 NO_CALL = Request("none", -1)

@@ -30,6 +30,9 @@ from tests.model.world import World
 
 Steps = Iterator[Step[World]]
 ABSENT = Seen()
+STUBBORN = (("move", Remote(unmovable=True)), ("delete", Remote(undeletable=True)))
+#: Why a post failed that was seen in 2099 as a draft, which could not be deleted.
+LEFT = "draft_left_in_postiz"
 
 
 def steps_of(world: World, index: int, protocol: Protocol) -> Steps:
@@ -46,11 +49,11 @@ def steps_of(world: World, index: int, protocol: Protocol) -> Steps:
         case rows.HAS_LOOKED:
             yield _decide(world, index, protocol)
         case rows.MOVES:
-            yield _call(world, index, rows.AWAITS_UPDATE, postiz.UPDATE)
+            yield from _move(world, index)
         case rows.DELETES:
             yield _call(world, index, rows.AWAITS_DELETE, postiz.DELETE)
         case _:
-            yield from _await(world, index)
+            yield from _await(world, index, protocol)
 
 
 def _claims(world: World, index: int, protocol: Protocol) -> Steps:
@@ -84,6 +87,9 @@ def _stage(world: World, index: int) -> Steps:
     staged = row.moved(PostState.STAGED, draft=number, handover="staged")
     made = idle._replace(row=staged, drafts=(*world.drafts, Remote()))
     yield Step(f"Postiz creates draft {number + 1}; its worker commits `staged`", made)
+    for words, remote in STUBBORN:
+        stubborn = made._replace(drafts=(*world.drafts, remote))
+        yield Step(f"Postiz creates draft {number + 1}, and will never {words} it", stubborn, True)
     undone = idle._replace(row=row.moved(PostState.PENDING))
     yield Step("a staging ends unclear; its worker commits `pending`", undone, fault=True)
 
@@ -111,22 +117,32 @@ def _call(world: World, index: int, doing: str, kind: str) -> Step[World]:
     return Step(words, world.with_call(index, doing, request))
 
 
+def _move(world: World, index: int) -> Steps:
+    yield _call(world, index, rows.AWAITS_UPDATE, postiz.UPDATE)
+    if _still_ours(world, world.workers[index]):
+        undone = _undone(world, index)
+        words = "the connection for the move is refused; nothing was moved"
+        yield Step(words, _ours_to_look_at(undone, index), fault=True)
+
+
 # what comes back from a call
 
 
-def _await(world: World, index: int) -> Steps:
+def _await(world: World, index: int, protocol: Protocol) -> Steps:
     worker = world.workers[index]
     kind = worker.call.kind
     if worker.call.is_over:
-        yield _answered(world, index)
-    gone = _ours_to_look_at(world, index)
+        yield _answered(world, index, protocol)
+    gone = _without_reply(world, index, protocol)
     words = f"a worker gives up on the reply to its {kind} of draft {worker.draft + 1}"
     yield Step(words, gone, fault=True)
 
 
-def _answered(world: World, index: int) -> Step[World]:
+def _answered(world: World, index: int, protocol: Protocol) -> Step[World]:
     worker = world.workers[index]
     words = f"the reply to the {worker.call.kind} of draft {worker.draft + 1} comes back"
+    if worker.call.is_refused(world.drafts[worker.draft]):
+        return Step(f"{words}: it is refused", _refused(world, index, protocol))
     match worker.call.kind:
         case postiz.UPDATE:
             return Step(f"{words}; `parked` is committed", _parked(world, index))
@@ -139,12 +155,74 @@ def _answered(world: World, index: int) -> Step[World]:
     return Step(words, _ours_to_look_at(world, index))
 
 
+def _refused(world: World, index: int, protocol: Protocol) -> World:
+    """Postiz says that it did nothing; so after the first move none is under way."""
+    if world.workers[index].call.kind == postiz.UPDATE:
+        return _not_moved(_undone(world, index), index, protocol)
+    return _not_deleted(world, index, protocol)
+
+
+def _without_reply(world: World, index: int, protocol: Protocol) -> World:
+    match world.workers[index].call.kind:
+        case postiz.UPDATE:
+            known = _undone(world, index) if protocol.undoes_unclear_moves else world
+            return _not_moved(known, index, protocol)
+        case postiz.DELETE:
+            return _not_deleted(world, index, protocol)
+    return _ours_to_look_at(world, index)
+
+
+def _undone(world: World, index: int) -> World:
+    """As the move did not happen, the handover is again what it was before, if it was the first."""
+    worker = world.workers[index]
+    if not (_still_ours(world, worker) and worker.known == HANDED):
+        return world
+    return world._replace(row=world.row._replace(handover=HANDED))
+
+
+def _not_moved(world: World, index: int, protocol: Protocol) -> World:
+    """One try more; the last one leaves the post to a person, for it may be published yet."""
+    row = world.row
+    if not _still_ours(world, world.workers[index]) or protocol.most_tries is None:
+        return _ours_to_look_at(world, index)
+    if row.tries + 1 < protocol.most_tries:
+        tried = world._replace(row=row._replace(tries=row.tries + 1))
+        return _ours_to_look_at(tried, index)
+    if protocol.frees_the_unmovable:
+        return _buried(world, index)
+    ended = row.moved(PostState.FAILED, reason="outcome_unknown")
+    return world.without_worker(index)._replace(row=ended)
+
+
+def _not_deleted(world: World, index: int, protocol: Protocol) -> World:
+    """The last try leaves it where it is. What was seen in 2099 as a draft is dead for us; what is
+    there on a person's word may be live; what was to be taken back goes on."""
+    row, most = world.row, protocol.most_tries
+    if not _still_ours(world, world.workers[index]) or most is None or row.tries < most:
+        return _ours_to_look_at(world, index)
+    if row.state is PostState.CANCELLING:
+        ended = row.moved(PostState.SCHEDULED, tries=0)
+    elif row.word:
+        ended = row.moved(PostState.FAILED, reason="outcome_unknown")
+    else:
+        ended = row.moved(PostState.FAILED, reason=LEFT, draft=-1, handover="", tries=0)
+    return world.without_worker(index)._replace(row=ended)
+
+
+def second_thoughts(world: World) -> Steps:
+    """What was left as a draft in 2099 may be tried again without a word that it is not live."""
+    row = world.row
+    if row.state is PostState.FAILED and row.reason == LEFT:
+        again = row.moved(PostState.PENDING, reason="", age=0)
+        yield Step("a person has the post tried again", world._replace(row=again))
+
+
 def _parked(world: World, index: int) -> World:
     """The note is not guarded by the claim, but names its own handover."""
     parked, row = _ours_to_look_at(world, index), world.row
     if row.draft != world.workers[index].draft or row.state is not PostState.RELEASING:
         return parked
-    return parked._replace(row=parked.row._replace(handover=PARKED))
+    return parked._replace(row=parked.row._replace(handover=PARKED, tries=0))
 
 
 def _deleted(world: World, index: int) -> World:
@@ -169,7 +247,13 @@ def _still_ours(world: World, worker: Worker) -> bool:
 
 
 def _buried(world: World, index: int) -> World:
-    anew: dict[str, object] = {"draft": -1, "handover": "", "word": False, "watched": -1}
+    anew: dict[str, object] = {
+        "draft": -1,
+        "handover": "",
+        "word": False,
+        "watched": -1,
+        "tries": 0,
+    }
     row = world.row.moved(PostState.PENDING, age=0, **anew)
     return world.without_worker(index)._replace(row=row)
 
@@ -207,14 +291,14 @@ def _decide(world: World, index: int, protocol: Protocol) -> Step[World]:
     row = world.row._replace(watched=worker.watched)  # what showed itself later was not seen
     decision = protocol.settle(row, worker.known, worker.seen)
     words = f"having seen {_in_words(worker.seen)}, it decides {type(decision).__name__}"
-    return Step(words, _carry_out(world, index, decision))
+    return Step(words, _carry_out(world, index, decision, protocol))
 
 
-def _carry_out(world: World, index: int, decision: Decision) -> World:
+def _carry_out(world: World, index: int, decision: Decision, protocol: Protocol) -> World:
     row, idle = world.row, world.without_worker(index)
     match decision:
         case HandedOver():
-            return idle._replace(row=row.moved(PostState.SCHEDULED))
+            return idle._replace(row=row.moved(PostState.SCHEDULED, tries=0))
         case GiveUp():
             return idle._replace(row=row.moved(PostState.FAILED, reason="outcome_unknown"))
         case Bury():
@@ -225,7 +309,7 @@ def _carry_out(world: World, index: int, decision: Decision) -> World:
         case Park():
             return _goes_on(world, index, rows.MOVES, PARKING, watched=-1)
         case Delete():
-            return _goes_on(world, index, rows.DELETES, DELETING)
+            return _goes_to_delete(world, index, protocol)
         case ReleaseAgain():
             return _goes_on(world, index, rows.RELEASES, HANDED)
     return _ours_to_look_at(world, index)
@@ -233,9 +317,19 @@ def _carry_out(world: World, index: int, decision: Decision) -> World:
 
 def _goes_on(world: World, index: int, doing: str, handover: str, **values: object) -> World:
     """The next step is committed before it is made."""
-    worker = world.workers[index]._replace(doing=doing, known="", watched=-1, seen=ABSENT)
+    worker = world.workers[index]
+    known = worker.known if doing == rows.MOVES else ""
+    worker = worker._replace(doing=doing, known=known, watched=-1, seen=ABSENT)
     row = world.row._replace(handover=handover, **values)  # type: ignore[arg-type]
     return world._replace(row=row).with_worker(index, worker)
+
+
+def _goes_to_delete(world: World, index: int, protocol: Protocol) -> World:
+    """The try is counted before it is made."""
+    row = world.row
+    tried = row.tries + 1 if row.handover in (DELETING, DELETED) else 1
+    counted = world._replace(row=row._replace(tries=min(tried, protocol.most_tries or 0)))
+    return _goes_on(counted, index, rows.DELETES, DELETING)
 
 
 # cancel
@@ -249,11 +343,11 @@ def _decide_cancel(world: World, index: int, protocol: Protocol) -> Step[World]:
         case Cancelled(may_be_live=warned):
             after = idle._replace(row=row.moved(PostState.CANCELLED, warned=warned))
         case Delete():
-            after = _goes_on(world, index, rows.DELETES, DELETING)
+            after = _goes_to_delete(world, index, protocol)
         case Failed(code=code):
             after = idle._replace(row=row.moved(PostState.FAILED, reason=code))
         case _:
-            after = idle._replace(row=row.moved(PostState.SCHEDULED))
+            after = idle._replace(row=row.moved(PostState.SCHEDULED, tries=0))
     return Step(words, after)
 
 

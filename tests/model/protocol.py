@@ -78,3 +78,6 @@ class Protocol:
     settle: Settle = settle
     cancel: Cancel = cancel
     waits_for_stray: bool = True  # the settle time between staging and release
+    most_tries: int | None = 2  # of a move, and of a delete; None: without an end
+    undoes_unclear_moves: bool = False  # takes a move without a reply for one that was refused
+    frees_the_unmovable: bool = False  # stages anew what it could not move

@@ -32,6 +32,7 @@ class Row(NamedTuple):
     word: bool = False  # a person has said that it was not published
     watched: int = -1  # since it was then seen parked, as an index into AGES
     warned: bool = False  # it was cancelled, and may have been sent before
+    tries: int = 0  # of what the handover says: moves, or deletes, that came to nothing
 
     def moved(self, target: PostState, **values: object) -> "Row":
         check_transition(self.state, target)
@@ -58,7 +59,7 @@ class Worker(NamedTuple):
     doing: str = IDLE
     draft: int = -1
     holds: bool = False  # its claim is the one in the row
-    known: str = ""  # the handover's state as it claimed
+    known: str = ""  # the handover's state as it claimed, kept while it makes a move
     watched: int = -1  # and for how long the post had been watched
     seen: Seen = Seen()
     call: Request = NO_CALL  # the one that it awaits

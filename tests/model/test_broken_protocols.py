@@ -2,16 +2,21 @@
 
 import pytest
 
+from shared.domain.states import PostState
 from tests.model.explorer import Trace, explore
 from tests.model.model import Model
 from tests.model.postiz import DELETE, PUT
 from tests.model.properties import queued_for_ever, sent_twice, sent_under_two_ids, settled
 from tests.model.protocol import Protocol
 from tests.model.variants import (
+    DELETES_WHAT_WAS_MOVED,
     DELETES_WITHOUT_PARKING,
+    ENDS_NOTHING,
+    FREES_THE_UNMOVABLE,
     RELEASES_WITHOUT_SETTLING,
     REPEATS_THE_STATUS_CHANGE,
     STAGES_ANEW_UPON_ABSENCE,
+    UNDOES_UNCLEAR_MOVES,
 )
 from tests.model.world import World
 
@@ -51,6 +56,45 @@ def test_staging_anew_upon_absence_publishes_twice() -> None:
     trace = _shown("staged anew upon absence", _sent_twice(model))
     assert sent_under_two_ids(trace.last)
     assert _count(trace, "sees nothing") == 1
+
+
+def test_staging_anew_what_could_not_be_moved_publishes_twice() -> None:
+    """A refused move proves nothing about the status change, which comes when it likes."""
+    model = Model(protocol=FREES_THE_UNMOVABLE, workers=1, faults=2)
+    trace = _shown("staged anew what could not be moved", _sent_twice(model))
+    assert sent_under_two_ids(trace.last)
+    assert trace.last.drafts[0].unmovable
+
+
+def test_deleting_whatever_was_moved_publishes_twice() -> None:
+    """The move is acknowledged, and the send was under way before it."""
+    model = Model(protocol=DELETES_WHAT_WAS_MOVED, workers=1, faults=1)
+    trace = _shown("deleted whatever was moved", _sent_twice(model))
+    assert sent_under_two_ids(trace.last)
+    assert trace.last.drafts[0].far
+
+
+@pytest.mark.parametrize("stubborn", ["unmovable", "undeletable"])
+def test_without_an_end_of_the_tries_a_post_never_settles(stubborn: str) -> None:
+    model = Model(protocol=ENDS_NOTHING, workers=1, faults=2)
+    found = explore(model.start, model.successors)
+    stuck = (found.states[number] for number in found.stuck(settled))
+    assert any(getattr(remote, stubborn) for world in stuck for remote in world.drafts)
+
+
+def test_taking_a_move_without_a_reply_for_a_refused_one_leaves_a_post_in_2099() -> None:
+    """What it took for a handover is dated 2099 by the move, which comes after all."""
+    model = Model(protocol=UNDOES_UNCLEAR_MOVES, workers=1, faults=2)
+    found = explore(model.start, model.successors)
+    stuck = (number for number in found.stuck(settled) if _scheduled(found.states[number]))
+    number = next(stuck, None)
+    assert number is not None, "the check did not find it"
+    _shown("a move without a reply was taken for a refused one", found.trace(number))
+    assert found.first(sent_twice) is None
+
+
+def _scheduled(world: World) -> bool:
+    return world.row.state is PostState.SCHEDULED
 
 
 def test_releasing_without_settling_leaves_a_post_in_the_queue_for_ever() -> None:

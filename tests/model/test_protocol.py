@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.model.explorer import Explored, explore
+from tests.model.explorer import Explored, Trace, explore
 from tests.model.model import Model
+from tests.model.pressroom import LEFT
 from tests.model.properties import (
     failed_without_a_reason,
     left_behind_in_the_queue,
@@ -39,6 +40,14 @@ def _never(found: Explored[World], bad: Callable[[World], bool]) -> None:
     assert trace is None, f"{bad.__name__}:\n{trace}"
 
 
+def _first_stubborn(found: Explored[World], reason: str) -> Trace[World] | None:
+    def ended(world: World) -> bool:
+        stubborn = any(remote.unmovable or remote.undeletable for remote in world.drafts)
+        return stubborn and world.row.reason == reason
+
+    return found.first(ended)
+
+
 def _always_settles(found: Explored[World]) -> None:
     stuck = next(found.stuck(settled), None)
     assert stuck is None, f"no way to an end from here:\n{found.trace(stuck or 0)}"
@@ -54,6 +63,16 @@ def test_what_we_call_published_was_sent(explored: Explored[World]) -> None:
 
 def test_what_we_call_failed_has_a_reason(explored: Explored[World]) -> None:
     _never(explored, failed_without_a_reason)
+
+
+@pytest.mark.parametrize("reason", ["outcome_unknown", LEFT])
+def test_what_can_be_neither_moved_nor_deleted_is_among_what_is_explored(
+    explored: Explored[World], reason: str
+) -> None:
+    """It ends; and what was left in 2099 is tried again without a word that it is not live."""
+    stubborn = _first_stubborn(explored, reason)
+    assert stubborn is not None
+    print(f"\n{reason}:\n{stubborn}")
 
 
 def test_a_settled_state_can_be_reached_from_every_state(explored: Explored[World]) -> None:

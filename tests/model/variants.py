@@ -1,7 +1,9 @@
 """The protocol broken on purpose, one idea at a time, and once changed to be only wasteful."""
 
 from shared.domain.settling import (
+    DELETING,
     DRAFT,
+    PARKED,
     QUEUE,
     Bury,
     Cancelled,
@@ -36,6 +38,12 @@ def _bury_what_is_absent(row: Row, known: str, seen: Seen) -> Decision:
 def _take_any_queue(row: Row, known: str, seen: Seen) -> Decision:
     """Takes QUEUE at the old date for a handover, though a move to 2099 may be under way."""
     return HandedOver() if seen == Seen(QUEUE) else settle(row, known, seen)
+
+
+def _delete_what_was_moved(row: Row, known: str, seen: Seen) -> Decision:
+    """Takes an acknowledged move for the proof that nothing can be published any more."""
+    moved = known in (PARKED, DELETING) and seen.state in (DRAFT, QUEUE)
+    return Delete() if moved else settle(row, known, seen)
 
 
 def _park_at_once(row: Row, known: str, seen: Seen) -> Decision:
@@ -75,6 +83,10 @@ REPEATS_THE_STATUS_CHANGE = Protocol(settle=_release_again)
 STAGES_ANEW_UPON_ABSENCE = Protocol(settle=_bury_what_is_absent)
 RELEASES_WITHOUT_SETTLING = Protocol(waits_for_stray=False)
 TAKES_ANY_QUEUE_FOR_A_HANDOVER = Protocol(settle=_take_any_queue)
+DELETES_WHAT_WAS_MOVED = Protocol(settle=_delete_what_was_moved)
+ENDS_NOTHING = Protocol(most_tries=None)
+FREES_THE_UNMOVABLE = Protocol(frees_the_unmovable=True)
+UNDOES_UNCLEAR_MOVES = Protocol(undoes_unclear_moves=True)
 PARKS_AT_ONCE = Protocol(settle=_park_at_once)
 RETRIES_WITHOUT_A_DELETE = Protocol(settle=_on_word(Bury()))
 RETRIES_WITHOUT_PARKING = Protocol(settle=_on_word(Delete()))

@@ -1,0 +1,49 @@
+"""Unreachable: releases that nobody can look at any more are left to a person, after their time."""
+
+from datetime import timedelta
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session
+
+from shared import posts
+from shared.domain.states import PostState
+from shared.models import Account, Post, Profile
+from worker.track import UNKNOWN
+
+#: Posts that a round gives up at most; the next one goes on.
+AT_ONCE = 500
+
+
+def give_up(session: Session, seconds: float) -> None:
+    """Releases that no key can be looked at with any more are left to a person, after their time.
+
+    Their profile publishes with another account now; an unknown release is never taken there. An
+    account of which nothing is known yet may turn out to be the same.
+    """
+    old = func.now() - timedelta(seconds=seconds)
+    reachable = exists().where(Profile.id == Post.profile_id, Profile.account_id == Post.account_id)
+    unknown = exists().where(
+        Profile.id == Post.profile_id,
+        Account.id == Profile.account_id,
+        Account.integrations_seen_at.is_(None),
+    )
+    ids = session.scalars(
+        select(Post.id)
+        .where(
+            ~unknown,
+            Post.state == PostState.RELEASING,
+            Post.lease_until < func.now(),
+            Post.released_at < old,
+            ~reachable,
+        )
+        .limit(AT_ONCE)
+        .with_for_update(key_share=True, skip_locked=True)
+    ).all()
+    posts.fail(
+        session,
+        ids,
+        PostState.RELEASING,
+        code="outcome_unknown",
+        message="The profile has another Postiz account now, so its release cannot be looked at.",
+        hint=UNKNOWN,
+    )
