@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from shared import holds
+from shared import db, holds
 from shared.domain.budget import BudgetState
 from shared.domain.states import PostState
 from shared.holds import HeldProfile
@@ -24,6 +24,7 @@ class AccountRead:
     integrations: Sequence[Integration]
     held: Sequence[HeldProfile]
     backlog: int
+    now: datetime
 
 
 def budget_state(account: Account) -> BudgetState:
@@ -73,7 +74,7 @@ def read(
         .where(Integration.account_id.in_(ids), Integration.listed)
         .order_by(Integration.name, Integration.id)
     ).all()
-    backlogs = _backlogs(session, ids)
+    backlogs, now = _backlogs(session, ids), db.clock(session)
     held = holds.list_held(session, ids, profile_ids)
     return [
         AccountRead(
@@ -82,6 +83,7 @@ def read(
             integrations=[row for row in listed if row.account_id == account.id],
             held=[one for one in held if one.account_id == account.id],
             backlog=backlogs.get(account.id, 0),
+            now=now,
         )
         for account in accounts
     ]

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg2
@@ -69,6 +69,11 @@ def clock(session: Session) -> datetime:
     """The database's, which all processes share; what is compared with a column comes from it."""
     now: datetime = session.scalars(select(func.clock_timestamp())).one()
     return now
+
+
+def by_its_clock(session: Session, moment: datetime) -> datetime:
+    """A moment that this process's clock told, for example of a reply, by the database's clock."""
+    return clock(session) + (moment - datetime.now(UTC))
 
 
 def is_away(error: Exception) -> bool:

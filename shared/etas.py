@@ -3,13 +3,13 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Text, and_, case, cast, func, or_, select
 from sqlalchemy.orm import Session
 
-from shared import holds
+from shared import db, holds
 from shared.account_views import BACKLOG, budget_state
 from shared.config import Settings
 from shared.domain.eta import Flow, Load, done_at, drained_at
@@ -63,7 +63,7 @@ def drained(session: Session, ids: Sequence[int], settings: Settings) -> dict[in
 
 def _flows(session: Session, ids: Sequence[int], settings: Settings) -> dict[int, Flow]:
     """Of those accounts that anything goes out through."""
-    now = session.scalar(select(func.now())) or datetime.now(UTC)
+    now = db.clock(session)
     rows = session.scalars(
         select(Account).where(Account.id.in_(ids), Account.paused.is_(False))
     ).all()

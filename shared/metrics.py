@@ -10,7 +10,7 @@ import json
 import os
 import struct
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, values
@@ -63,9 +63,9 @@ INVALIDATION = _histogram(
 PLANNED = timedelta(minutes=5)
 
 
-def released(publish_at: datetime, *, accepted_at: datetime) -> None:
+def released(publish_at: datetime, *, accepted_at: datetime, released_at: datetime) -> None:
     """Count how late a release is; one for Postiz's calendar is ahead of its time, and none."""
-    late = (datetime.now(UTC) - publish_at).total_seconds()
+    late = (released_at - publish_at).total_seconds()
     if late >= 0:
         due = "planned" if publish_at - accepted_at >= PLANNED else "at once"
         LATENESS.labels(due).observe(late)

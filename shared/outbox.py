@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, insert, select, text
 from sqlalchemy.orm import Session
 
+from shared import db
 from shared.account_views import budget_remaining, budget_state
 from shared.domain.states import PostState
 from shared.domain.webhooks import JOB_COMPLETED, event_of
@@ -102,9 +103,9 @@ def account_trouble(
         return
     concerns = select(Profile.id).where(Profile.account_id == account.id).order_by(Profile.id)
     profile_ids = session.scalars(concerns if users is None else concerns.where(users)).all()
-    message_id = _message_id()
+    message_id, now = _message_id(), db.clock(session)
     rows = [
-        _row(webhook, message_id, event, concerned, _account(account, concerned, error, held))
+        _row(webhook, message_id, event, concerned, _account(account, now, concerned, error, held))
         for webhook in listening
         if (concerned := _concerned(webhook, profile_ids))
     ]
@@ -165,7 +166,11 @@ def _job(outcome: Outcome) -> dict[str, Any]:
 
 
 def _account(
-    account: Account, profile_ids: Sequence[str], error: PressroomError, held: str | None
+    account: Account,
+    now: datetime,
+    profile_ids: Sequence[str],
+    error: PressroomError,
+    held: str | None,
 ) -> dict[str, Any]:
     """`profile_ids`: no others than those that the webhook may hear of."""
     return {
@@ -173,7 +178,7 @@ def _account(
         "base_url": account.base_url,
         "profile_ids": list(profile_ids),
         "budget_limit": budget_state(account).most,
-        "budget_remaining": budget_remaining(account, datetime.now(UTC)),
+        "budget_remaining": budget_remaining(account, now),
         "resets_at": iso(account.window_ends_at),
         "blocked_until": iso(account.blocked_until),
         "healthy": account.healthy,

@@ -94,7 +94,7 @@ def fail(
     message: str,
     hint: str | None = None,
     claim: int | None = None,
-    track_at: datetime | None = None,
+    track_at: datetime | ColumnElement[datetime] | None = None,
 ) -> None:
     """End posts as `failed`, with the reason in words and what to do.
 

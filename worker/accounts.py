@@ -1,12 +1,12 @@
 """Claiming an account for a counted call, and writing down how it fares."""
 
 import secrets
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, func, or_, select, true, update
 from sqlalchemy.orm import Session
 
-from shared import holds, metrics, outbox
+from shared import db, holds, metrics, outbox
 from shared.account_views import budget_state
 from shared.db import ROW_LOCK, after_commit
 from shared.domain.budget import (
@@ -50,8 +50,9 @@ def new_claim() -> int:
     return secrets.randbits(62)
 
 
-def now_plus(seconds: float) -> datetime:
-    return datetime.now(UTC) + timedelta(seconds=seconds)
+def now_plus(seconds: float) -> ColumnElement[datetime]:
+    """For a column: by the clock that it will be compared with."""
+    return func.clock_timestamp() + timedelta(seconds=seconds)
 
 
 def rested() -> ColumnElement[bool]:
@@ -91,7 +92,7 @@ def reserve_call(session: Session, account: Account, *, due_at: datetime | None)
 
     False when there is none left now.
     """
-    now = session.scalar(select(func.now())) or datetime.now(UTC)
+    now = db.clock(session)
     state = rolled(budget_state(account), now, unsettled=_unsettled(session, account))
     free = free_at(state, now, due_at=due_at)
     if free > now:
@@ -131,7 +132,7 @@ def learn_budget(session: Session, account: Account, told: Budget | None) -> Non
         now,
         limit=told.limit,
         remaining=told.remaining,
-        resets_at=now + (told.resets_at - datetime.now(UTC)),  # by the database's clock
+        resets_at=db.by_its_clock(session, told.resets_at),
         unsettled=_unsettled(session, account),
     )
     _save_budget(account, state)
@@ -161,10 +162,10 @@ def went_wrong(
     log.warning("call failed", account=account_id, code=error.code, reason=error.message)
     match decide(error):
         case RetryLater(look_for_base_url=look):
-            _rest(account)
+            _rest(session, account)
             account.base_url = None if look else account.base_url
         case Unknown() | Defective():
-            _rest(account)
+            _rest(session, account)
         case WaitUntil(until=until):
             _block(session, account, until, error)
         case HoldAccount(reason=reason):
@@ -192,8 +193,8 @@ def fail_call(
 
 def _block(session: Session, account: Account, until: datetime, error: PressroomError) -> None:
     """Tells of it, unless it only goes on."""
-    before, account.blocked_until = account.blocked_until, until
-    if before is None or before <= datetime.now(UTC):
+    before, account.blocked_until = account.blocked_until, db.by_its_clock(session, until)
+    if before is None or before <= db.clock(session):
         outbox.account_trouble(session, account, ACCOUNT_BLOCKED, error)
 
 
@@ -225,10 +226,11 @@ def _hold_settings(
 
 def rest(session: Session, account_id: int) -> None:
     """Its work failed for a reason that nobody foresaw."""
-    _rest(session.get_one(Account, account_id, with_for_update=ROW_LOCK, populate_existing=True))
+    account = session.get_one(Account, account_id, with_for_update=ROW_LOCK, populate_existing=True)
+    _rest(session, account)
 
 
-def _rest(account: Account) -> None:
+def _rest(session: Session, account: Account) -> None:
     account.failures += 1
     account.healthy = account.failures < 3
-    account.retry_at = now_plus(backoff(account.failures))
+    account.retry_at = db.clock(session) + timedelta(seconds=backoff(account.failures))

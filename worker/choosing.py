@@ -4,11 +4,12 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-from sqlalchemy import ColumnElement, func, select, true
+from sqlalchemy import ColumnElement, select, true
 from sqlalchemy.orm import Session
 
+from shared import db
 from shared.containment import contained
 from shared.domain.packing import Candidate, Pack, in_turns
 from shared.domain.planner import CANDIDATES, SOON, Wait, next_call
@@ -51,7 +52,7 @@ def choose(
     `led` tells when each profile led a call, and is told who leads this one; `taken` counts the
     account's calls.
     """
-    now = session.scalar(select(func.now())) or datetime.now(UTC)
+    now = db.clock(session)
     leaders = _leaders(session, account.id, led)
     turn = taken[account.id]
     mine = _due_posts(session, account.id, turn, Post.profile_id == leaders[0]) if leaders else []

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
+from functools import partial
 
 from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
@@ -129,7 +130,6 @@ def few_elements_lately(session: Session, server: str, seconds: float) -> bool:
 
 def _write_down(session: Session, post: Post, profile: Profile, lease: float) -> Release:
     claim = accounts.new_claim()
-    after_commit(session, lambda: metrics.released(post.publish_at, accepted_at=post.created_at))
     handover = session.execute(
         update(Handover)
         .where(
@@ -138,8 +138,10 @@ def _write_down(session: Session, post: Post, profile: Profile, lease: float) ->
             Handover.released_at.is_(None),  # once per id, ever
         )
         .values(released_at=func.clock_timestamp(), state="releasing")
-        .returning(Handover.id, Handover.postiz_id)
+        .returning(Handover.id, Handover.postiz_id, Handover.released_at)
     ).one()
+    moments = {"accepted_at": post.created_at, "released_at": handover.released_at}
+    after_commit(session, partial(metrics.released, post.publish_at, **moments))
     posts.move(
         session,
         [post.id],

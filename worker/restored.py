@@ -5,12 +5,12 @@ import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
-from shared import posts
+from shared import db, posts
 from shared.db import Database
 from shared.domain.gist import fingerprint
 from shared.domain.restored import Has, Ours, Theirs, compare
@@ -72,6 +72,7 @@ class _Account:
         there: Mapping[str, RemotePost],
     ) -> None:
         self._session = session
+        self._now = db.clock(session)
         self._account = account
         self._profile_id = profile_id
         self._there = there
@@ -124,8 +125,8 @@ class _Account:
                 posts.bury(self._session, [post.id], FORGOTTEN, discard=True)
                 self._move(post, PostState.PENDING, posts.NOT_IN_POSTIZ)
             elif row.state != DRAFT:
-                handover.released_at, handover.state = _now(), "releasing"
-                self._scheduled(post, {"released_at": _now()})
+                handover.released_at, handover.state = self._now, "releasing"
+                self._scheduled(post, {"released_at": self._now})
                 count += 1
         return count
 
@@ -148,7 +149,7 @@ class _Account:
             name = there.postiz_id if has else f"forgotten-{post_id}"
             values = self._hand_over(failed[post_id], name, there.publish_at)
             row = update(Post).where(Post.id == post_id)
-            self._session.execute(row.values({**values, "track_at": _now()}))
+            self._session.execute(row.values({**values, "track_at": self._now}))
 
     def _known(self) -> Collection[str]:
         query = select(Handover.postiz_id).where(Handover.account_id == self._account.id)
@@ -177,14 +178,14 @@ class _Account:
                 postiz_id=postiz_id,
                 marker_at=marker_at,
                 state="releasing",
-                released_at=_now(),
+                released_at=self._now,
             )
         )
         self._session.flush()
         return {
             "submission_id": submission.id,
             "postiz_post_id": postiz_id,
-            "released_at": _now(),
+            "released_at": self._now,
         }
 
     def _unclear(self, post: Post, like: datetime | None) -> None:
@@ -194,7 +195,7 @@ class _Account:
         self._session.execute(
             update(Handover)
             .where(Handover.post_id == post.id, Handover.buried_at.is_(None))
-            .values(released_at=_now())
+            .values(released_at=self._now)
         )
         posts.fail(
             self._session,
@@ -219,7 +220,7 @@ class _Account:
                 marker_at=marker_at,
                 elements=0,
                 state="staged",
-                replied_at=_now(),
+                replied_at=self._now,
                 detail=FORGOTTEN,
             )
             self._session.add(found)
@@ -230,7 +231,7 @@ class _Account:
         """By each step of the way, as if it had been seen to go it."""
         for state in WAY[WAY.index(PostState(post.state)) + 1 :]:
             last = state is PostState.SCHEDULED
-            self._move(post, state, {**values, "track_at": _now()} if last else {})
+            self._move(post, state, {**values, "track_at": self._now} if last else {})
 
     def _move(self, post: Post, state: PostState, values: Mapping[str, object]) -> None:
         source = PostState(post.state)
@@ -260,7 +261,7 @@ class _Account:
         for row in drafts:
             submission = self._submission(row.publish_at)
             submission.sent = [*submission.sent, _look(row)]
-            submission.state, submission.litter_at = "abandoned", _now()
+            submission.state, submission.litter_at = "abandoned", self._now
         return len(drafts)
 
     def _charge(self) -> None:
@@ -269,9 +270,9 @@ class _Account:
         if not calls:
             return
         ends = self._account.window_ends_at
-        alive = ends is not None and ends > _now()
+        alive = ends is not None and ends > self._now
         self._account.budget_used = (self._account.budget_used if alive else 0) + len(calls)
-        self._account.window_ends_at = ends if alive else _now() + WINDOW
+        self._account.window_ends_at = ends if alive else self._now + WINDOW
 
 
 def _ours(post: Post) -> Ours:
@@ -286,7 +287,3 @@ def _ours(post: Post) -> Ours:
 
 def _look(row: RemotePost) -> str:
     return fingerprint(row.integration_id, row.content)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

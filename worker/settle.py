@@ -8,11 +8,12 @@ run again at any time, and goes on where it stopped.
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.orm import Session
 
+from shared import db
 from shared.config import read_settings
 from shared.containment import contained
 from shared.crypto import SecretBox
@@ -71,11 +72,8 @@ def _last_sign_of_life(session: Session) -> datetime:
         session.scalar(select(func.max(column)))
         for column in (Pulse.seen_at, Submission.sent_at, Submission.replied_at, Event.at)
     ]
-    return min(max((one for one in moments if one), default=_now()), _now())
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+    now = db.clock(session)
+    return min(max((one for one in moments if one), default=now), now)
 
 
 def _settled(runtime: Runtime, account_id: int, began_at: datetime) -> restored.Outcome | str:
@@ -85,6 +83,7 @@ def _settled(runtime: Runtime, account_id: int, began_at: datetime) -> restored.
             select(Profile.id, Profile.settings_version).where(Profile.account_id == account_id)
         ).all()
         markers = list(_markers(session, account_id))
+        end = db.clock(session) + CALENDAR_AHEAD + STEP
     reason = "no profile has a key for it"
     for profile_id, version in profiles:
         try:
@@ -93,7 +92,7 @@ def _settled(runtime: Runtime, account_id: int, began_at: datetime) -> restored.
                 profile_id,
                 version,
                 account_id,
-                lambda postiz: _everything(postiz, began_at, markers),
+                lambda postiz: _everything(postiz, began_at, end, markers),
             )
         except PressroomError as error:
             reason = error.message
@@ -116,11 +115,11 @@ def _markers(session: Session, account_id: int) -> Iterator[datetime]:
 
 
 def _everything(
-    postiz: Postiz, began_at: datetime, markers: list[datetime]
+    postiz: Postiz, began_at: datetime, end: datetime, markers: list[datetime]
 ) -> dict[str, RemotePost]:
     """All that Postiz has since then, in its calendar, in 2099, and where we put it before."""
     windows = []
-    start, end = began_at, _now() + CALENDAR_AHEAD + STEP
+    start = began_at
     while start < end:
         windows.append((start, start + STEP))
         start += STEP

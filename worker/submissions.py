@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from shared import posts
+from shared import db, posts
 from shared.domain.gist import fingerprint
 from shared.domain.states import PostState
 from shared.errors import Paused
@@ -92,7 +92,7 @@ def _write_down(session: Session, account: Account, rows: list[Chosen], lease: f
         account_id=account.id,
         profile_id=profile.id,
         server=account.server,
-        marker_at=free_marker(session, account.id, _date_of(chosen[0])),
+        marker_at=free_marker(session, account.id, _date_of(chosen[0], db.clock(session))),
         elements=len(chosen),
         sent=[fingerprint(one.integration_id, one.content) for one in elements],
     )
@@ -121,7 +121,7 @@ def _write_down(session: Session, account: Account, rows: list[Chosen], lease: f
     )
 
 
-def _date_of(post: Post) -> datetime:
+def _date_of(post: Post, now: datetime) -> datetime:
     """The second under which the draft stands in Postiz.
 
     Its true time in the calendar; for a staged one a second of the last 11 hours, for Postiz's own
@@ -130,7 +130,7 @@ def _date_of(post: Post) -> datetime:
     if post.as_draft or post.handoff == "calendar":
         return post.publish_at.replace(microsecond=0)
     back = random.uniform(3600, 11 * 3600)  # noqa: S311 (chance, not secrecy)
-    return accounts.now_plus(-back).replace(microsecond=0)
+    return (now - timedelta(seconds=back)).replace(microsecond=0)
 
 
 def free_marker(session: Session, account_id: int, second: datetime) -> datetime:

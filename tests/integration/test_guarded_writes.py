@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared import posts
+from shared import db, posts
 from shared.domain.states import PostState
 from shared.errors import (
     ClaimLost,
@@ -354,7 +354,7 @@ def test_what_was_seen_counts_only_under_the_claim(runtime: Runtime, rows: Rows)
     newer = looked_at(runtime, rows)
     seen = remote(rows, post, "QUEUE")
     with rows.database.transaction() as session:
-        now = accounts.now_plus(0)
+        now = db.clock(session)
         step = reconcile._step(runtime, stale, seen, now)
         with pytest.raises(ClaimLost):
             reconcile._write(session, stale, step, now)

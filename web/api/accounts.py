@@ -31,7 +31,7 @@ api = resource("accounts", "Postiz organizations", write="settings")
 def _view(read: AccountRead, drained: Mapping[int, datetime | None]) -> AccountView:
     account = read.account
     return AccountView(
-        **budget_of(account).model_dump(),
+        **budget_of(account, read.now).model_dump(),
         id=str(account.id),
         base_url=account.base_url,
         profile_ids=list(read.profile_ids),

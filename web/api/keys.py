@@ -6,7 +6,7 @@ from flask import Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shared import keys
+from shared import db, keys
 from shared.errors import FieldError, Forbidden, NotFound, Unprocessable
 from shared.media import is_id
 from shared.models import ApiKey, Profile
@@ -40,7 +40,7 @@ def create_key(body: NewKey) -> Response:
 
 def _create(session: Session, body: NewKey) -> Reply:
     check_profiles(session, body.profile_ids)
-    expires_at = _future(body.expires_at)
+    expires_at = _future(body.expires_at, db.clock(session))
     row, key = keys.create(
         session,
         name=body.name,
@@ -68,11 +68,11 @@ def check_profiles(session: Session, wanted: list[str] | None) -> None:
         raise Unprocessable("Some of these profiles do not exist", fields=faults)
 
 
-def _future(moment: datetime | None) -> datetime | None:
+def _future(moment: datetime | None, now: datetime) -> datetime | None:
     if moment is None:
         return None
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    if aware <= datetime.now(UTC):
+    if aware <= now:
         fault = FieldError(field="expires_at", message="must lie in the future")
         raise Unprocessable("The key would have expired already", fields=[fault])
     return aware

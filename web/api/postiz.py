@@ -1,12 +1,12 @@
 """What Postiz says: whether it is connected, and its integrations."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from flask import Response
 from pydantic import RootModel
 from sqlalchemy.orm import Session
 
-from shared import account_views, accounts, profiles
+from shared import account_views, accounts, db, profiles
 from shared.errors import CredentialsRejected, PublisherError, SettingsUnusable, Unavailable
 from shared.models import Account
 from web import live
@@ -67,13 +67,13 @@ def _budget(session: Session, profile_id: str) -> Budget:
     account = profiles.ensure_account(
         session, profiles.get(session, profile_id), services().settings, services().box
     )
-    return budget_of(account)
+    return budget_of(account, db.clock(session))
 
 
-def budget_of(account: Account) -> Budget:
+def budget_of(account: Account, now: datetime) -> Budget:
     return Budget(
         budget_limit=account_views.budget_state(account).most,
-        budget_remaining=account_views.budget_remaining(account, datetime.now(UTC)),
+        budget_remaining=account_views.budget_remaining(account, now),
         resets_at=account.window_ends_at,
         blocked_until=account.blocked_until,
         healthy=account.healthy,

@@ -1,11 +1,11 @@
 """Publish and bulk-publish: a request becomes a job, with a post per row and integration."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from flask import Response
 from sqlalchemy.orm import Session
 
-from shared import accepting, orders
+from shared import accepting, db, orders
 from shared.bodies import PublishRequest
 from shared.body_rows import single_row
 from shared.bulk_orders import bulk_order
@@ -35,7 +35,7 @@ api = resource("publishing", "Posts, one or ten thousand", write="publish")
 @api.post("/postiz/publish", responses={202: JobReply, **problems(409, 422)})
 def publish(body: PublishRequest) -> Response:
     """Publish a caption and media through one or more integrations"""
-    now = datetime.now(UTC)
+    now = _now()
     row = single_row(body, now)
     order = Order(
         kind="publish",
@@ -83,7 +83,7 @@ def bulk_publish(query: BulkQuery) -> Response:
 
 
 def _bulk_order(sent: BulkRequest) -> Order:
-    now = datetime.now(UTC)
+    now = _now()
     return bulk_order(sent.body, _profile(), now, malformed=sent.malformed, named=sent.named)
 
 
@@ -121,6 +121,11 @@ def _skipped(checked: Checked) -> list[SkippedRow]:
 
 def _checked(session: Session, order: Order) -> Checked:
     return orders.check(session, order, services().settings, services().box)
+
+
+def _now() -> datetime:
+    with services().database.transaction() as session:
+        return db.clock(session)
 
 
 def _profile() -> str:
