@@ -94,7 +94,7 @@ def may_be_live() -> ColumnElement[bool]:
         Handover.released_at.is_not(None),
         Handover.buried_at.is_(None),
     )
-    return or_(handed_over, Post.error_code == CANCELLED_LATE)
+    return or_(handed_over, Post.error_code.is_not_distinct_from(CANCELLED_LATE))
 
 
 def live_ones(session: Session, ids: Sequence[int]) -> set[int]:
