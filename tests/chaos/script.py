@@ -38,7 +38,7 @@ def write(rng: random.Random, options: Options) -> list[Scene]:
     acts += [act for act in PAUSES for _ in range(max(1, options.kills // 16))]
     acts += ["detour"] * max(1, options.kills // 10)
     acts += ["spoil secret"] * max(1, options.kills // 12) + ["revoke keys"] * few
-    acts += ["vanish"] * (options.kills // 10) + ["run schedule"] * some
+    acts += ["vanish"] * (options.kills // 20) + ["run schedule"] * some
     acts += ["spoil schedule", "spoil webhook"]
     acts += [act for act in STUBBORN for _ in range(max(1, options.kills // 35))]
     scenes = [
