@@ -1,5 +1,6 @@
 """A row that no step can work with waits and ends with words, and never stops what is behind it."""
 
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,9 +11,11 @@ from shared.domain.states import PostState
 from shared.domain.tries import UNFORESEEN
 from shared.errors import OutcomeUnknown, PressroomError
 from shared.metrics import CONTAINED
-from shared.models import AccountMedia, Handover, Media, Post, Submission
+from shared.models import Account, AccountMedia, Handover, Media, Post, Submission
+from shared.postiz import Postiz, RemotePost
+from shared.publishers import Publisher, Publishers
 from tests.world import KEY, World
-from worker import calling
+from worker import calling, stage
 from worker.defects import blame_post, for_account
 
 #: A day around this date cannot be reckoned with.
@@ -130,20 +133,49 @@ def test_a_post_that_has_no_id_in_postiz_says_so(world: World) -> None:
 
 def test_litter_is_deleted_behind_a_window_that_cannot_be_looked_at(world: World) -> None:
     world.sandbox.add_fault("reply_lost_after", route="POST /posts", times=2)
-    for content in ("bad", "good"):
-        ids = world.job("acme", [content], in_seconds=600)
-        world.until_all(PostState.STAGED, ids)
+    world.job("acme", ["once"], in_seconds=600)
+    for _ in range(2):
+        stage.stage(world.runtime, world.account().id)
+        with world.database.transaction() as session:
+            session.execute(update(Account).values(retry_at=None, failures=0))
     with world.database.transaction() as session:
-        windows = select(Submission.id).where(Submission.state == "abandoned")
-        bad, good = session.scalars(windows.order_by(Submission.id))
-        now = func.now() - timedelta(minutes=10)
-        spoilt = update(Submission).where(Submission.id == bad)
-        session.execute(spoilt.values(litter_at=now, sent_at=datetime.max.replace(tzinfo=UTC)))
-        session.execute(
-            update(Submission).where(Submission.id == good).values(litter_at=func.now())
-        )
-    world.until(lambda: standing(world, "good") == 1)
+        abandoned = select(Submission).where(Submission.state == "abandoned")
+        bad, good = session.scalars(abandoned.order_by(Submission.id))
+        bad.litter_at = func.now() - timedelta(minutes=10)
+    break_window(world, bad.marker_at)
+    world.until(lambda: dates(world).isdisjoint({good.marker_at}))
+    with world.database.transaction() as session:
+        assert session.get_one(Submission, bad.id).litter_tries > 0
+    assert bad.marker_at in dates(world)
     assert world.account().failures == 0
+
+
+def dates(world: World) -> set[datetime]:
+    alive = [post for post in world.sandbox.posts() if not post["deleted"]]
+    return {datetime.fromisoformat(post["publish_date"]) for post in alive}
+
+
+@dataclass
+class _Broken(Postiz):
+    """An adapter with a defect, which shows with one window."""
+
+    broken: datetime = END_OF_TIME
+
+    def window(self, start: datetime, end: datetime) -> list[RemotePost]:
+        if start == self.broken:
+            raise KeyError(start)
+        return super().window(start, end)
+
+
+def break_window(world: World, broken: datetime) -> None:
+    build = world.runtime.publishers._build
+
+    def build_broken(profile_id: str) -> Publisher:
+        made = build(profile_id)
+        named = {one.name: getattr(made.postiz, one.name) for one in fields(Postiz) if one.init}
+        return replace(made, postiz=_Broken(**named, broken=broken))
+
+    world.runtime.publishers = Publishers(build_broken)
 
 
 def standing(world: World, content: str) -> int:
