@@ -29,6 +29,7 @@ QUEUES = {
     "pressroom.cancel": PUBLISH,
     "pressroom.litter": PUBLISH,
     "pressroom.meet": PUBLISH,
+    "pressroom.probe": PUBLISH,
     "pressroom.deliver": WEBHOOKS,
     "pressroom.sweep": RELEASE,
     "pressroom.schedules": RELEASE,

@@ -99,6 +99,7 @@ class Account(Base):
     settle_pause: Mapped[bool | None]  # what `paused` was before `settle` held it, else None
     failures: Mapped[int] = _count()  # transient ones in a row
     retry_at: Mapped[datetime | None]  # no call before then
+    probe_at: Mapped[datetime | None]  # when it is seen whether an outage is over: see `retry_at`
     plan_at: Mapped[datetime | None]  # when what is not urgent is planned again
 
     claim: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
@@ -157,6 +158,7 @@ class Server(Base):
 
     server: Mapped[str] = mapped_column(primary_key=True)
     next_write_at: Mapped[datetime] = _now()
+    probe_at: Mapped[datetime | None]  # when one of its resting accounts may be read from again
 
 
 class Media(Base):

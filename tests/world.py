@@ -31,6 +31,7 @@ from worker import (
     deliver,
     litter,
     meeting,
+    outages,
     reconcile,
     release,
     stage,
@@ -65,6 +66,7 @@ STEPS: dict[str, Callable[[Runtime, int], None]] = {
     "pressroom.cancel": cancel.cancel,
     "pressroom.litter": litter.clean,
     "pressroom.meet": meeting.meet,
+    "pressroom.probe": outages.look,
     "pressroom.deliver": lambda runtime, _: deliver.deliver(runtime),
 }
 

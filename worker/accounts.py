@@ -43,6 +43,8 @@ log = get_logger("accounts")
 
 #: An account with nothing to do, or no budget for it, is planned anew at least so often.
 PLAN_AGAIN = timedelta(seconds=30)
+#: While a Postiz does not answer, it is seen so often whether it does again.
+LOOK_WHILE_RESTING = timedelta(seconds=10)
 
 
 def new_claim() -> int:
@@ -141,14 +143,15 @@ def learn_budget(session: Session, account: Account, told: Budget | None) -> Non
 def answered(session: Session, account_id: int) -> None:
     """A call of any kind was answered as it should be: what went wrong before is over."""
     recovered = update(Account).where(Account.id == account_id, Account.failures > 0)
-    session.execute(recovered.values(failures=0, retry_at=None, healthy=True))
+    session.execute(recovered.values(failures=0, retry_at=None, probe_at=None, healthy=True))
 
 
 def went_well(session: Session, account_id: int, told: Budget | None = None) -> Account:
     """The account answered: it is healthy, and its budget known."""
     account = session.get_one(Account, account_id, with_for_update=ROW_LOCK, populate_existing=True)
     learn_budget(session, account, told)
-    account.healthy, account.failures, account.retry_at = True, 0, None
+    account.healthy, account.failures = True, 0
+    account.retry_at, account.probe_at = None, None
     return account
 
 
@@ -163,6 +166,7 @@ def went_wrong(
     match decide(error):
         case RetryLater(look_for_base_url=look):
             _rest(session, account)
+            account.probe_at = func.now() + LOOK_WHILE_RESTING
             account.base_url = None if look else account.base_url
         case Unknown() | Defective():
             _rest(session, account)
@@ -232,5 +236,6 @@ def rest(session: Session, account_id: int) -> None:
 
 def _rest(session: Session, account: Account) -> None:
     account.failures += 1
+    account.probe_at = None
     account.healthy = account.failures < 3
     account.retry_at = db.clock(session) + timedelta(seconds=backoff(account.failures))

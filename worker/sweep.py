@@ -16,6 +16,7 @@ from worker import (
     litter,
     lost_uploads,
     meeting,
+    outages,
     pulses,
     punctual,
     reconcile,
@@ -114,6 +115,7 @@ WAITING: Finders = {
     "pressroom.stage": lambda _, session: submissions.due(session),
     "pressroom.litter": lambda _, session: litter.due(session),
     "pressroom.meet": lambda _, session: meeting.due(session),
+    "pressroom.probe": lambda _, session: outages.due(session),
 }
 DUE_TO_THE_SECOND: Finders = {
     "pressroom.reconcile": lambda _, session: reconcile.due(session),

@@ -19,6 +19,7 @@ from worker import (
     fire,
     litter,
     meeting,
+    outages,
     pulses,
     reconcile,
     stage,
@@ -88,6 +89,11 @@ def cancel_account(account_id: int) -> None:
 @task("pressroom.litter")
 def clean_account(account_id: int) -> None:
     _ours(litter.clean, account_id)
+
+
+@task("pressroom.probe")
+def probe_account(account_id: int) -> None:
+    _ours(outages.look, account_id)
 
 
 @task("pressroom.meet")

@@ -40,7 +40,8 @@ def spoil(world: World, post_id: int, **values: object) -> None:
     """Its handover is one that no step can work with; the post is the first in every line."""
     with world.database.transaction() as session:
         of_post = Handover.post_id == post_id
-        session.execute(update(Handover).where(of_post).values(values))
+        if values:
+            session.execute(update(Handover).where(of_post).values(values))
         long_ago = func.now() - timedelta(minutes=10)
         first = {"lease_until": long_ago, "track_at": long_ago, "release_at": long_ago}
         session.execute(update(Post).where(Post.id == post_id).values(first))
@@ -94,6 +95,21 @@ def test_unclear_releases_are_settled_behind_one_that_cannot_be_looked_at(world:
     with world.database.transaction() as session:
         session.execute(update(Post).where(Post.id == good).values(lease_until=func.now()))
     world.until(lambda: world.states([good]) != [PostState.RELEASING])
+    has_waited(world, bad)
+    assert world.states([bad]) == [PostState.RELEASING]
+
+
+def test_releases_are_parked_behind_one_that_cannot_be_put_into_words(world: World) -> None:
+    bad, good = two(world)
+    for post_id in (bad, good):
+        world.due_now([post_id])
+        world.claim_release()
+    spoil(world, bad)
+    with world.database.transaction() as session:
+        session.execute(update(Post).where(Post.id == bad).values(settings=["no object"]))
+        session.execute(update(Post).where(Post.id == good).values(lease_until=func.now()))
+    world.until_all(PostState.PUBLISHED, [good])
+    assert "parked" in world.timeline(good)
     has_waited(world, bad)
     assert world.states([bad]) == [PostState.RELEASING]
 
