@@ -359,7 +359,8 @@ class Post(Base):
     late_policy: Mapped[str] = mapped_column(default="publish", server_default="publish")
 
     state: Mapped[str] = mapped_column(default="pending", server_default="pending")
-    attempts: Mapped[int] = _count()  # claims that got it nowhere
+    attempts: Mapped[int] = _count()  # releases that got it nowhere
+    unclear_calls: Mapped[int] = _count()  # in a row, none of which is known to have staged it
     next_at: Mapped[datetime] = _now()  # no claim before then
     pack_limit: Mapped[int | None]  # at most so many in one call: halved to find an offender
     claim: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
@@ -391,6 +392,7 @@ class Submission(Base):
         Index("ix_submissions_server_sent_at", "server", "sent_at"),
         Index("ix_submissions_open", "sent_at", postgresql_where=text("state = 'sending'")),
         Index("ix_submissions_litter_at", "litter_at"),
+        Index("ix_submissions_unclear", "look_at", postgresql_where=text("state = 'unclear'")),
         Index("ix_submissions_sent_at", "sent_at"),
     )
 
@@ -401,10 +403,16 @@ class Submission(Base):
     kind: Mapped[str] = mapped_column(default="stage")  # stage, park
     marker_at: Mapped[datetime]  # its date in Postiz; the millisecond is ours alone
     elements: Mapped[int]
-    state: Mapped[str] = mapped_column(default="sending")  # sending, staged, rejected, abandoned
+    # sending, staged, rejected; unclear: its window is looked at for what it created, abandoned
+    state: Mapped[str] = mapped_column(default="sending")
     sent: Mapped[list[str]] = mapped_column(default=list, server_default="{}")  # fingerprints
     status: Mapped[int | None]  # what Postiz answered
     detail: Mapped[str | None]
+    adoptable: Mapped[list[str]] = mapped_column(  # of these, what stands for one content only
+        default=list, server_default="{}"
+    )
+    look_at: Mapped[datetime | None]  # when an unclear one's window is looked at
+    may_run_until: Mapped[datetime | None]  # until then its request may still create more
     litter_at: Mapped[datetime | None]  # when an abandoned one is looked at for drafts it left
     litter_tries: Mapped[int] = _count()  # looks after which some of these drafts were still there
     sent_at: Mapped[datetime] = _now()

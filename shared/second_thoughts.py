@@ -156,6 +156,7 @@ def _begin_anew(
     values = {
         **posts.NOT_IN_POSTIZ,
         "attempts": 0,
+        "unclear_calls": 0,
         "next_at": func.now(),
         "track_at": None,
         "take_back": False,

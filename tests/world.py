@@ -16,7 +16,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from local.sandbox.process import Admin
-from shared import accepting, connect, holds, profiles
+from shared import accepting, connect, holds, profiles, second_thoughts
 from shared.config import Settings, read_settings
 from shared.crypto import SecretBox
 from shared.db import Database
@@ -233,6 +233,10 @@ class World:
         with self.database.transaction() as session:
             now = {"release_at": func.now(), "publish_at": func.now()}
             session.execute(update(Post).where(Post.id.in_(ids)).values(now))
+
+    def cancel(self, ids: Sequence[int]) -> None:
+        with self.database.transaction() as session:
+            second_thoughts.cancel(session, ids)
 
     def medium(self, profile_id: str, content: bytes, *, mime: str = "image/png") -> int:
         """A stored file and the row that asks for its upload; the medium's id."""

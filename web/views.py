@@ -104,7 +104,7 @@ def _post_view(post: Post, timeline: Sequence[Event], error: PostError | None) -
         media_ids=[str(media_id) for media_id in post.media_ids],
         publish_at=post.publish_at,
         state=post.state,
-        attempts=post.attempts,
+        attempts=post.attempts + post.unclear_calls,
         error=error,
         postiz_post_id=post.postiz_post_id,
         release_url=post.release_url,

@@ -110,7 +110,7 @@ def _unsettled(session: Session, account: Account) -> int:
     recent = func.now() - (WINDOW + LONGEST_CALL)
     query = select(func.count()).where(
         Submission.account_id == account.id,
-        Submission.state.in_(("sending", "abandoned")),
+        Submission.state.in_(("sending", "unclear", "abandoned")),
         Submission.sent_at > recent,
     )
     return session.scalar(query) or 0

@@ -13,7 +13,7 @@ from shared import failpoints
 from shared.domain.settling import DELETED, DELETING
 from shared.errors import PressroomError
 from shared.models import Account, Handover
-from worker import accounts, calling, pace
+from worker import accounts, calling, pace, turns
 from worker.decisions import is_about_one, may_have_run
 from worker.runtime import Runtime
 
@@ -45,13 +45,20 @@ class Turn:
 
 
 def delete(
-    runtime: Runtime, target: Target, *, note: Callable[[Session], None] = lambda _: None
+    runtime: Runtime,
+    target: Target,
+    *,
+    note: Callable[[Session], None] = lambda _: None,
+    stray: bool = False,
 ) -> bool:
     """Whether the delete was made and acknowledged; False where the pace left no room for it.
 
-    `note` writes down that it will be made, and is committed before. Raises what the call raises.
+    `note` writes down that it will be made, and is committed before. A draft that is only in a
+    person's way, a `stray`, never takes the place of a release. Raises what the call raises.
     """
     with runtime.database.transaction() as session:
+        if stray and turns.release_is_due(session, target.account_id):
+            return False
         server = session.get_one(Account, target.account_id).server
         slot = pace.take_slot(session, server, per_second=runtime.settings.writes_per_second)
         asked_at = pace.clock(session)

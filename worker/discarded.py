@@ -30,6 +30,7 @@ class Discarded:
     post_id: int
     target: deleting.Target
     tries: int
+    was_released: bool  # a status change was sent for it: Postiz may yet try it
     markers: tuple[datetime, ...]  # the dates under which it may stand in Postiz
 
 
@@ -94,6 +95,7 @@ def _of(handover: Handover, profile: Profile) -> Discarded:
             postiz_id=handover.postiz_id,
         ),
         tries=handover.tries,
+        was_released=handover.released_at is not None,
         markers=(handover.marker_at, *([handover.parked_at] if handover.parked_at else [])),
     )
 
@@ -111,7 +113,8 @@ def _is_gone(runtime: Runtime, discarded: Discarded) -> bool:
         session.execute(row.values(tries=discarded.tries + 1, next_at=next_at))
 
     try:
-        return deleting.delete(runtime, discarded.target, note=note)
+        stray = not discarded.was_released
+        return deleting.delete(runtime, discarded.target, note=note, stray=stray)
     except (OutcomeUnknown, PostRejected):
         if _is_listed(runtime, discarded):
             raise

@@ -216,7 +216,7 @@ def _clean_one(runtime: Runtime, window: Window, turn: deleting.Turn) -> _Left |
     for row in _ours(runtime, window, rows):
         target = window.target(row.id)
         try:
-            if turn.is_over or not deleting.delete(runtime, target):
+            if turn.is_over or not deleting.delete(runtime, target, stray=True):
                 return left or _Left()  # the child, or the pace, is needed for others
         except PressroomError as error:
             with runtime.database.transaction() as session:

@@ -76,7 +76,7 @@ def submissions(session: Session, settings: Settings) -> int:
     query = select(Submission.id).where(
         Submission.sent_at < _before(settings.job_retention_days),
         Submission.marker_at < func.now(),
-        Submission.state != "sending",
+        Submission.state.not_in(("sending", "unclear")),
         Submission.litter_at.is_(None),
         ~exists().where(Post.submission_id == Submission.id),
         ~exists().where(Handover.submission_id == Submission.id),

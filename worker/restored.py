@@ -1,7 +1,5 @@
 """Restored: writes down, for one account, what its Postiz has and the database had forgotten."""
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,11 +11,12 @@ from sqlalchemy.orm import Session
 from shared import db, posts
 from shared.db import Database
 from shared.domain.gist import fingerprint
-from shared.domain.restored import Has, Ours, Theirs, compare
+from shared.domain.restored import Has, Theirs, compare
 from shared.domain.settling import DRAFT
 from shared.domain.states import PostState
 from shared.models import Account, Handover, Post, Submission
 from shared.postiz import RemotePost
+from worker.drafts import of_post
 from worker.park import is_far
 from worker.track import UNKNOWN
 
@@ -82,7 +81,7 @@ class _Account:
     def settle(self) -> Outcome:
         found = self._released()
         sendable = self._in(PostState.PENDING, PostState.HELD) + self._vanished()
-        verdicts = compare([_ours(post) for post in sendable], self._theirs())
+        verdicts = compare([of_post(post) for post in sendable], self._theirs())
         unclear = 0
         for post in sendable:
             verdict = verdicts.get(post.id)
@@ -143,7 +142,7 @@ class _Account:
         failed = {post.id: post for post in self._in(PostState.FAILED) if post.id not in released}
         known = self._known()
         theirs = [one for one in self._theirs() if one.postiz_id not in known]
-        for post_id, verdict in compare(map(_ours, failed.values()), theirs).items():
+        for post_id, verdict in compare(map(of_post, failed.values()), theirs).items():
             has = isinstance(verdict, Has)
             there = verdict.theirs if isinstance(verdict, Has) else verdict.like
             name = there.postiz_id if has else f"forgotten-{post_id}"
@@ -273,16 +272,6 @@ class _Account:
         alive = ends is not None and ends > self._now
         self._account.budget_used = (self._account.budget_used if alive else 0) + len(calls)
         self._account.window_ends_at = ends if alive else self._now + WINDOW
-
-
-def _ours(post: Post) -> Ours:
-    whole = json.dumps([post.media_ids, post.settings, post.content], sort_keys=True)
-    return Ours(
-        post_id=post.id,
-        look=fingerprint(post.integration_id, post.content),
-        whole=hashlib.sha256(whole.encode()).hexdigest(),
-        publish_at=post.publish_at,
-    )
 
 
 def _look(row: RemotePost) -> str:

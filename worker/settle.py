@@ -26,7 +26,7 @@ from shared.models import Account, Event, Handover, Profile, Pulse, Submission
 from shared.open_storage import open_storage
 from shared.postiz import Postiz, RemotePost
 from shared.publishers import PublisherFactory, Publishers
-from worker import calling, fire, park, restored, stage
+from worker import calling, fire, lost_calls, park, restored
 from worker.runtime import Runtime
 
 #: Before its last sign of life the database may have lacked what was under way; a draft's date
@@ -44,7 +44,9 @@ def settle(runtime: Runtime, *, patience: float) -> dict[int, restored.Outcome |
     time.sleep(patience)
     with runtime.database.transaction() as session:
         began_at = _last_sign_of_life(session) - BEFORE
-        while stage.rescue(session, -1):
+        while lost_calls.rescue(session, -1, wait_seconds=0):
+            continue
+        while lost_calls.give_up(session, all_of_them=True):
             continue
         fire.pass_over(session)
     with runtime.database.transaction() as session:

@@ -5,17 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from shared import db, posts
-from shared.domain.gist import fingerprint
+from shared.domain.adopting import tell_apart
 from shared.domain.states import PostState
 from shared.errors import Paused
 from shared.models import Account, Post, Profile, Submission
 from shared.postiz_calls import Element
 from worker import accounts, explain
 from worker.choosing import Chosen, choose
+from worker.drafts import of_post
 from worker.eligible import accounts_with, may_go, waits_for_staging
 from worker.runtime import Runtime
 
@@ -79,14 +80,21 @@ def ask_again(runtime: Runtime, call: Call) -> None:
             Post.claim == call.claim,
             may_go(),
             same_key.correlate(Post),
+            _is_open(call.submission_id),
         )
         held_back = len(call.post_ids) - (session.scalar(ready) or 0)
     if held_back:
         raise Paused(f"{held_back} of {len(call.post_ids)} posts were held back before the call")
 
 
+def _is_open(submission_id: int) -> ColumnElement[bool]:
+    """Whether nobody took the call's worker for dead, and looks for what it created."""
+    return exists().where(Submission.id == submission_id, Submission.state == "sending")
+
+
 def _write_down(session: Session, account: Account, rows: list[Chosen], lease: float) -> Call:
     chosen, elements = [row.post for row in rows], [row.element for row in rows]
+    ours = [of_post(post) for post in chosen]
     profile = session.get_one(Profile, chosen[0].profile_id)
     submission = Submission(
         account_id=account.id,
@@ -94,7 +102,8 @@ def _write_down(session: Session, account: Account, rows: list[Chosen], lease: f
         server=account.server,
         marker_at=free_marker(session, account.id, _date_of(chosen[0], db.clock(session))),
         elements=len(chosen),
-        sent=[fingerprint(one.integration_id, one.content) for one in elements],
+        sent=[one.look for one in ours],
+        adoptable=tell_apart(ours),
     )
     session.add(submission)
     session.flush()
@@ -102,7 +111,7 @@ def _write_down(session: Session, account: Account, rows: list[Chosen], lease: f
     values = {
         "claim": account.claim,
         "lease_until": func.now() + timedelta(seconds=lease),
-        "attempts": Post.attempts + 1,
+        "unclear_calls": Post.unclear_calls + 1,  # until it is known
         "submission_id": submission.id,
     }
     to = PostState.STAGING

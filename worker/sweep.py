@@ -10,17 +10,18 @@ from shared.domain.states import DONE, PostState
 from shared.enqueue import MOST_WAITING, UPLOADS_WOKEN
 from shared.models import AccountMedia, Job, JobMedia, Post
 from worker import (
+    adopt,
     cancel,
     deliver,
     explain,
     litter,
+    lost_calls,
     lost_uploads,
     meeting,
     outages,
     pulses,
     punctual,
     reconcile,
-    stage,
     submissions,
     track,
     unreachable,
@@ -98,7 +99,12 @@ def _finish_jobs(_: Runtime, session: Session) -> None:
 
 #: What lost its owner, came too late, or belongs elsewhere by now.
 RESCUES: Mapping[str, Step[object]] = {
-    "rescue_calls": lambda runtime, session: stage.rescue(session, runtime.settings.lease_seconds),
+    "rescue_calls": lambda runtime, session: lost_calls.rescue(
+        session,
+        runtime.settings.lease_seconds,
+        wait_seconds=runtime.settings.unknown_release_seconds,
+    ),
+    "give_up_calls": lambda _, session: lost_calls.give_up(session),
     "follow_accounts": lambda _, session: posts.follow_accounts(session),
     "take_back": lambda _, session: in_bulk.tidy(session),
     "explain_scheduled": lambda _, session: explain.scheduled(session),
@@ -112,7 +118,7 @@ RESCUES: Mapping[str, Step[object]] = {
     "give_up_uploads": lambda _, session: lost_uploads.give_up_spent(session),
 }
 WAITING: Finders = {
-    "pressroom.stage": lambda _, session: submissions.due(session),
+    "pressroom.stage": lambda _, session: {*submissions.due(session), *adopt.due(session)},
     "pressroom.litter": lambda _, session: litter.due(session),
     "pressroom.meet": lambda _, session: meeting.due(session),
     "pressroom.probe": lambda _, session: outages.due(session),

@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, select, true
+from sqlalchemy.orm import Session
 
 from shared.domain.states import PostState
 from shared.domain.turns import Due, in_turn
@@ -38,6 +39,13 @@ def whose(runtime: Runtime) -> tuple[list[Due], float | None]:
     ]
     pauses = [float(row.waits) for row in rows if row.waits > 0]
     return in_turn(free, runtime.served), min(pauses, default=None)
+
+
+def release_is_due(session: Session, account_id: int) -> bool:
+    """Whether a write of this account's server is wanted for a release, now or in a moment."""
+    server = select(Account.server).where(Account.id == account_id).scalar_subquery()
+    on_server = _due().where(Account.server == server).limit(1)
+    return session.execute(on_server).first() is not None
 
 
 @cache

@@ -11,7 +11,7 @@ from shared.domain.states import PostState
 from shared.models import Submission
 from shared.postiz import Element, Postiz
 from shared.route import Route
-from tests.world import KEY, World
+from tests.world import KEY, World, release_due
 from worker import litter
 
 
@@ -89,3 +89,15 @@ def test_an_id_that_postiz_no_longer_knows_is_looked_for_once(world: World) -> N
     with world.database.transaction() as session:
         assert litter.due(session) == []
     assert world.account().failures == 0
+
+
+def test_a_stray_draft_is_not_deleted_while_a_release_is_due_on_its_server(world: World) -> None:
+    """A delete is a write like a release, and a server bears few of them."""
+    world.sandbox.add_fault("reply_lost_before", route="POST /posts", times=1)
+    ids = staged(world)
+    land_late(world)
+    world.due_now(ids)
+    litter.clean(world.runtime, world.account().id)
+    assert len(drafts(world)) == 2
+    release_due(world.runtime)
+    world.until(lambda: drafts(world) == [], seconds=20)

@@ -7,11 +7,11 @@ import requests
 from sqlalchemy import select, text, update
 from sqlalchemy.exc import IntegrityError
 
+from shared.domain.attempts import UNCLEAR
 from shared.domain.states import PostState
-from shared.models import Account, Handover, Submission
+from shared.models import Account, Handover, Post, Submission
 from tests.world import KEY, World
-from worker import submissions, sweep
-from worker.decisions import MAX_ATTEMPTS
+from worker import adopt, submissions, sweep
 
 X = {"who_can_reply_post": "everyone"}
 
@@ -124,15 +124,6 @@ def test_an_outage_costs_no_attempt_and_the_work_goes_on_by_itself(world: World)
     world.until_all(PostState.PUBLISHED, ids)
     assert world.post(ids[0]).attempts == 0
     assert sent_contents(world) == ["after the outage"]
-
-
-def test_a_lost_reply_to_a_staging_leaves_a_draft_that_never_publishes(world: World) -> None:
-    world.profile(key=KEY)
-    world.sandbox.add_fault("reply_lost_after", route="POST /posts", times=1)
-    ids = world.job("acme", ["once only"])
-    world.until_all(PostState.PUBLISHED, ids)
-    assert len(world.sandbox.posts()) == 2  # the lost one is litter
-    assert sent_contents(world) == ["once only"]
 
 
 def test_a_lost_reply_to_a_release_is_read_and_not_repeated(world: World) -> None:
@@ -272,16 +263,23 @@ def test_a_late_check_knows_the_accounts_own_limits(world: World) -> None:
     assert "x takes 10 characters" in (world.post(ids[0]).error_message or "")
 
 
-def test_a_post_that_kills_its_worker_every_time_is_given_up(world: World) -> None:
+@pytest.mark.parametrize(
+    ("deaths", "state"), [(10, PostState.PENDING), (UNCLEAR.most, PostState.FAILED)]
+)
+def test_a_post_that_kills_its_worker_every_time_is_given_up_and_a_deploy_fails_none(
+    world: World, deaths: int, state: PostState
+) -> None:
     """A poison: the claim counts, so that the end comes though nobody lives to report it."""
     world.profile(key=KEY)
     ids = world.job("acme", ["poison"])
-    for _ in range(MAX_ATTEMPTS):
-        assert submissions.prepare(world.runtime, world.account().id) is not None
-        forget_owners(world)  # the worker is gone, and its lease over
-        sweep.sweep(world.runtime)
-    assert world.states(ids) == [PostState.FAILED]
-    assert world.post(ids[0]).error_code == "too_many_attempts"
+    with world.database.transaction() as session:
+        session.execute(update(Post).values(unclear_calls=deaths - 1))
+    assert submissions.prepare(world.runtime, world.account().id) is not None
+    forget_owners(world)  # the worker is gone, and its lease over
+    sweep.sweep(world.runtime)
+    adopt.adopt(world.runtime, world.account().id)
+    assert world.states(ids) == [state]
+    assert world.post(ids[0]).error_code == ("too_many_attempts" if deaths > 10 else None)
 
 
 def forget_owners(world: World) -> None:
