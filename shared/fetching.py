@@ -11,7 +11,7 @@ from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import HTTPError
 
 from shared.errors import InvalidRequest, Transient
-from shared.guarded_connections import Call, headers_for, pool_to, under_way
+from shared.guarded_connections import CONNECT_SECONDS, Call, headers_for, pool_to, under_way
 from shared.http_address import HttpAddress, MalformedAddress, parse_http_address
 from shared.route import PRIVATE, Route
 from shared.tunnel import Unreachable
@@ -25,7 +25,7 @@ STALL_SECONDS = 30.0
 TOTAL_SECONDS = 3600.0
 CHUNK = 1024**2
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_TIMEOUT = urllib3.Timeout(STALL_SECONDS)
+_TIMEOUT = urllib3.Timeout(connect=CONNECT_SECONDS, read=STALL_SECONDS)
 
 
 def read_url(url: str, route: Route) -> Iterator[bytes]:

@@ -16,13 +16,13 @@ from shared.containment import contained
 from shared.crypto import SecretBox
 from shared.domain.webhooks import Answer
 from shared.errors import SecretUnreadable
-from shared.guarded_connections import Call, headers_for, pool_to, under_way
+from shared.guarded_connections import CONNECT_SECONDS, Call, headers_for, pool_to, under_way
 from shared.http_address import HttpAddress, MalformedAddress, parse_http_address
 from shared.route import Route
 from shared.tunnel import Unreachable
 
 TOTAL_SECONDS = 10.0
-_TIMEOUT = urllib3.Timeout(TOTAL_SECONDS)
+_TIMEOUT = urllib3.Timeout(connect=CONNECT_SECONDS, read=TOTAL_SECONDS)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -116,6 +116,8 @@ def host(tmp_path: Path, postgres: Postgres, redis_url: str) -> Iterator[Host]:
         "secret_keys": Fernet.generate_key().decode(),
         "admin_key": "pk_of_the_test",
         "postiz_api_key": "",
+        "proxy_url": "",
+        "ca": "",
         "aws_credentials": "",
     }
     there = Host(tmp_path, secrets)
