@@ -21,7 +21,7 @@ from local.home import Home
 from local.logs import last_lines
 from local.stack_file import Addresses
 
-_START_SECONDS = 300
+_START_SECONDS = 600
 _STOP_SECONDS = 90
 _SETTLE_SECONDS = "3"
 

@@ -9,7 +9,7 @@ import requests
 
 from local.errors import StackError
 
-_ANSWER_SECONDS = 30
+_ANSWER_SECONDS = 120
 _TERMINAL_FAILURES = ("failed", "cancelled", "completed_with_errors")
 
 

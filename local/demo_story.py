@@ -17,8 +17,8 @@ from local.stack_file import Addresses
 _SANDBOX_KEY = "sandbox-demo-key"
 #: The sandbox also has channels that are off, and Postiz lists all of them in no stable order.
 _CHANNELS = ("int-x", "int-tiktok", "int-instagram-standalone", "int-youtube", "int-linkedin")
-_UPLOAD_SECONDS = 90
-_PUBLISH_SECONDS = 240
+_UPLOAD_SECONDS = 300
+_PUBLISH_SECONDS = 600
 _HOPELESS = ("failed", "cancelled")
 
 #: All else that these networks insist on is assumed (shared/domain/defaults.py).

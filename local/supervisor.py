@@ -12,7 +12,7 @@ from local.service import Service
 from local.stack_file import Processes
 
 _LOOK_SECONDS = 0.25  # between two looks at the processes
-_START_SECONDS = 120.0  # for one stage to be healthy, on a slow machine
+_START_SECONDS = 300.0  # for one stage to be healthy, on a slow machine
 _START_TRIES = 3
 _PAUSE_LIMIT = 5.0  # seconds between two starts of a service that keeps dying
 _STEADY_SECONDS = 5.0  # a service that lived this long has forgotten its earlier deaths

@@ -116,7 +116,6 @@ class Transport:
             with under_way(call):
                 reply = self._adapter.send(asked, timeout=(CONNECT_SECONDS, stall))
                 _ = reply.content
-                return reply
         except Forbidden as refusal:
             raise _reason_of(refusal) from None
         except Exception as error:
@@ -125,6 +124,9 @@ class Transport:
             raise failed(_in_words(error, call), code=code) from error
         finally:
             self._used_at = time.monotonic()
+        if call.expired:  # cut off in its headers, it looks like a whole reply
+            raise Broken("no answer in time")
+        return reply
 
     def _prepared(
         self, method: str, url: str, *, headers: dict[str, str], **kwargs: Any

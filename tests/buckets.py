@@ -15,8 +15,8 @@ import requests
 
 from local.child import ROOT
 from local.ports import free_port
+from tests.patience import PATIENCE
 
-LONG = 60.0
 BUCKET = "clips"
 
 
@@ -77,16 +77,16 @@ def running_bucket(log: Path) -> Iterator[Bucket]:
         yield bucket
     finally:
         process.terminate()
-        process.wait(timeout=LONG)
+        process.wait(timeout=PATIENCE)
 
 
 def _wait_for(endpoint: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + LONG
+    deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            requests.get(f"{endpoint}/moto-api/data.json", timeout=5)
+            requests.get(f"{endpoint}/moto-api/data.json", timeout=60)
             return
-        except requests.ConnectionError:
+        except requests.RequestException:
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline
             time.sleep(0.1)

@@ -97,7 +97,7 @@ class TlsFront(Listener):
         client.settimeout(30)
         with closing(self._context.wrap_socket(client, server_side=True)) as secure:
             secure.settimeout(None)
-            with closing(socket.create_connection(self._behind, timeout=30)) as behind:
+            with closing(socket.create_connection(self._behind, timeout=120)) as behind:
                 behind.settimeout(None)
                 relay(secure, behind)
 
@@ -152,7 +152,7 @@ class ConnectProxy(Listener):
         host, _, port = target.rpartition(":")
         host = host.strip("[]")
         try:
-            there = socket.create_connection((self._names.get(host, host), int(port)), timeout=30)
+            there = socket.create_connection((self._names.get(host, host), int(port)), timeout=120)
         except OSError:
             client.sendall(_ANSWERS["unreachable"])
             return

@@ -11,8 +11,7 @@ from pathlib import Path
 from local.child import ROOT, Child, stop
 from local.logs import last_lines
 from local.service import Service
-
-_START_SECONDS = 60
+from tests.patience import PATIENCE
 
 
 @contextmanager
@@ -26,7 +25,7 @@ def running(service: Service, log: Path) -> Iterator[Child]:
 
 
 def wait_until_healthy(child: Child) -> None:
-    deadline = time.monotonic() + _START_SECONDS
+    deadline = time.monotonic() + PATIENCE
     while not child.service.healthy():
         alive = not child.has_ended() and time.monotonic() < deadline
         assert alive, f"{child.service.name} did not start:\n{last_lines(child.log)}"

@@ -16,9 +16,8 @@ import psycopg2
 import requests
 
 from local.child import ROOT
+from tests.patience import PATIENCE
 from tests.timings import steady_timing
-
-PATIENCE = 120.0  # for anything that a slow machine may take its time for
 
 _SETTINGS = {
     "PRESSROOM_PORT": "0",
@@ -94,7 +93,7 @@ class RunningStack:
 
     def is_ready(self) -> bool:
         try:
-            return requests.get(f"{self.facts()['web_url']}/health/ready", timeout=5).ok
+            return requests.get(f"{self.facts()['web_url']}/health/ready", timeout=60).ok
         except requests.RequestException:
             return False
 

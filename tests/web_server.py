@@ -15,8 +15,8 @@ import requests
 from local.child import ROOT
 from local.ports import free_port
 from tests.api import ADMIN_KEY, PREFIX, SECRET_KEY
+from tests.patience import PATIENCE
 
-LONG = 60.0
 HEADERS = {"Authorization": f"Bearer {ADMIN_KEY}", "X-Profile-Id": "acme"}
 
 
@@ -28,17 +28,17 @@ class Server:
     process: "subprocess.Popen[bytes]"
 
     def post(self, path: str, **more: object) -> requests.Response:
-        return requests.post(self.url + path, headers=HEADERS, timeout=LONG, **more)  # type: ignore[arg-type]
+        return requests.post(self.url + path, headers=HEADERS, timeout=PATIENCE, **more)  # type: ignore[arg-type]
 
     def get(self, path: str, **more: object) -> requests.Response:
-        return requests.get(self.url + path, headers=HEADERS, timeout=LONG, **more)  # type: ignore[arg-type]
+        return requests.get(self.url + path, headers=HEADERS, timeout=PATIENCE, **more)  # type: ignore[arg-type]
 
     def files(self) -> list[Path]:
         return [path for path in self.media.rglob("*") if path.is_file()]
 
 
 def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LONG
+    deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, "it never came true"
         time.sleep(0.05)
@@ -71,11 +71,11 @@ def serving(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Serve
         yield found
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=LONG)
+        process.wait(timeout=PATIENCE)
 
 
 def _answers(url: str) -> bool:
     try:
-        return requests.get(url, timeout=LONG).ok
+        return requests.get(url, timeout=PATIENCE).ok
     except requests.ConnectionError:
         return False

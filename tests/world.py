@@ -26,6 +26,7 @@ from shared.models import Account, AccountMedia, Event, Job, Media, Post, Profil
 from shared.open_storage import open_storage
 from shared.publishers import PublisherFactory, Publishers
 from shared.storage import key_of
+from tests.patience import PATIENCE
 from worker import (
     cancel,
     deliver,
@@ -283,7 +284,7 @@ class World:
             self.work_log.append((task, argument))
             STEPS[task](self.runtime, argument)
 
-    def until(self, reached: Callable[[], bool], *, seconds: float = 60) -> None:
+    def until(self, reached: Callable[[], bool], *, seconds: float = PATIENCE) -> None:
         """Beat and work until it is so."""
         deadline = time.monotonic() + seconds
         while not reached():
@@ -293,7 +294,7 @@ class World:
             self.work()
             time.sleep(0.05)
 
-    def until_all(self, state: PostState, ids: Sequence[int], *, seconds: float = 60) -> None:
+    def until_all(self, state: PostState, ids: Sequence[int], *, seconds: float = PATIENCE) -> None:
         self.until(lambda: set(self.states(ids)) == {state}, seconds=seconds)
 
     def states(self, ids: Sequence[int]) -> list[PostState]:

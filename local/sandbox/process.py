@@ -18,8 +18,8 @@ from .state import LAYOUTS
 from .timing import Timing
 
 _ROOT = Path(__file__).resolve().parents[2]
-_START_TIMEOUT = 30.0
-_CALL_TIMEOUT = 30.0
+_START_TIMEOUT = 120.0
+_CALL_TIMEOUT = 120.0
 
 
 class SandboxFailed(Exception):
@@ -226,7 +226,7 @@ def start_sandbox(
     return SandboxProcess(data_dir, arguments, port=port, layout=layout)
 
 
-def wait_for(condition: Callable[[], bool], *, seconds: float = 30.0, every: float = 0.05) -> None:
+def wait_for(condition: Callable[[], bool], *, seconds: float = 300.0, every: float = 0.05) -> None:
     """Return once the condition holds; raises TimeoutError after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -9,7 +9,8 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.stacks import PATIENCE, RunningStack, wait_until
+from tests.patience import PATIENCE
+from tests.stacks import RunningStack, wait_until
 
 
 def text_of(browser: webdriver.Chrome) -> str:
@@ -28,7 +29,7 @@ def call(stack: RunningStack, method: str, path: str, body: Any = None) -> Any:
     facts = stack.facts()
     headers = {"Authorization": f"Bearer {facts['admin_key']}", "X-Profile-Id": "seen"}
     url = f"{facts['web_url']}/api/v1{path}"
-    reply = requests.request(method, url, json=body, headers=headers, timeout=60)
+    reply = requests.request(method, url, json=body, headers=headers, timeout=120)
     assert reply.ok, reply.text
     return reply.json()
 
@@ -72,7 +73,7 @@ def test_flower_shows_the_tasks_by_telling_names(
 def test_flower_lets_nobody_in_without_the_key(stack: RunningStack) -> None:
     url = stack.facts()["flower_url"]
     for path in ("/tasks", "/api/tasks", "/workers"):
-        assert requests.get(url + path, timeout=30).status_code in {401, 403}, path
+        assert requests.get(url + path, timeout=120).status_code in {401, 403}, path
 
 
 def test_the_sandbox_shows_what_it_published(

@@ -126,7 +126,7 @@ def test_a_fault_alone_ends_with_each_post_published_once(
 ) -> None:
     world.sandbox.add_fault(kind, route=route, times=times, **args)
     ids = world.job("acme", ["one", "two", "three"])
-    world.until_all(PostState.PUBLISHED, ids, seconds=90)
+    world.until_all(PostState.PUBLISHED, ids)
     assert sent(world) == ["one", "three", "two"]
 
 
@@ -138,14 +138,14 @@ def test_a_plan_that_is_used_up_holds_the_posts_until_other_credentials_are_save
     ids = world.job("acme", ["one", "two", "three"])
     world.until(lambda: world.holds() == ["plan_limit"])
     world.save_key("acme", key=OTHER_KEY)
-    world.until_all(PostState.PUBLISHED, ids, seconds=90)
+    world.until_all(PostState.PUBLISHED, ids)
     assert sent(world) == ["one", "three", "two"]
 
 
 def test_a_post_that_the_network_refuses_and_then_takes_ends_as_published(world: World) -> None:
     world.sandbox.add_fault("publish_error", times=1, recover=1)
     ids = world.job("acme", ["one", "two", "three"])
-    world.until_all(PostState.PUBLISHED, ids, seconds=90)
+    world.until_all(PostState.PUBLISHED, ids)
     assert sent(world) == ["one", "three", "two"]
 
 
@@ -165,7 +165,7 @@ def test_a_key_that_is_rotated_while_postiz_is_away_strands_no_post(world: World
     ids = world.job("acme", ["one", "two"])
     world.sandbox.add_fault("error_500_before", route="GET /is-connected", times=2)
     world.save_key("acme", key=OTHER_KEY)  # nobody can tell yet whose key it is
-    world.until_all(PostState.PUBLISHED, ids, seconds=30)
+    world.until_all(PostState.PUBLISHED, ids)
     assert sent(world) == ["one", "two"]
 
 
@@ -173,7 +173,7 @@ def test_what_is_accepted_before_a_rotated_key_is_known_again_is_published(world
     world.sandbox.add_fault("error_500_before", route="GET /is-connected", times=2)
     world.save_key("acme", key=OTHER_KEY)
     ids = world.job("acme", ["one", "two"])
-    world.until_all(PostState.PUBLISHED, ids, seconds=20)
+    world.until_all(PostState.PUBLISHED, ids)
     assert sent(world) == ["one", "two"]
 
 

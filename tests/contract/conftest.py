@@ -40,7 +40,7 @@ class Caller:
     sandbox: SandboxProcess
     key: str
 
-    def call(self, method, path, *, timeout=30, **more):
+    def call(self, method, path, *, timeout=120, **more):
         headers = {"Authorization": self.key}
         address = f"{self.sandbox.api_url}{path}"
         return requests.request(method, address, headers=headers, timeout=timeout, **more)

@@ -38,7 +38,7 @@ def create(front, proxy, authority):
         headers=KEY,
         proxies={"https": proxy.url},
         verify=str(authority.file),
-        timeout=30,
+        timeout=120,
     )
 
 

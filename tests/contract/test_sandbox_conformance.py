@@ -130,7 +130,7 @@ class Replay:
         body = self.body(asked, headers)
         server = self.servers[asked.get("server", "usual")]
         address = f"{server.api_url}{asked['path']}"
-        answer = requests.request(asked["method"], address, headers=headers, timeout=60, **body)
+        answer = requests.request(asked["method"], address, headers=headers, timeout=120, **body)
         self.answers[exchange["name"]] = answer
         if answer.status_code < 300:
             self.learn(exchange["name"], answer.json())

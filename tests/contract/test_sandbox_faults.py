@@ -189,7 +189,7 @@ def test_unknown_kind_is_explained(who, fault):
 
 def test_controls_refuse_a_page_from_elsewhere(who):
     answer = requests.get(
-        f"{who.sandbox.url}/_sandbox/orgs", headers={"Origin": "http://evil.example"}, timeout=10
+        f"{who.sandbox.url}/_sandbox/orgs", headers={"Origin": "http://evil.example"}, timeout=120
     )
     assert answer.status_code == 403
 

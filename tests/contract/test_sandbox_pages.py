@@ -16,7 +16,7 @@ def sandbox(tmp_path):
 
 
 def page(address):
-    answer = requests.get(address, timeout=10)
+    answer = requests.get(address, timeout=120)
     assert answer.headers["Content-Type"].startswith("text/html")
     return answer
 

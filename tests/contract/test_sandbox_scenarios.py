@@ -358,9 +358,9 @@ def test_image_layout_hides_the_api_behind_a_login_page(tmp_path, caller):
         assert who.call("GET", "/is-connected").json() == {"connected": True}
         assert who.call("GET", "/nope").json()["message"] == "Cannot GET /public/v1/nope"
         address = f"{sandbox.url}/public/v1/is-connected"
-        front = requests.get(address, allow_redirects=False, timeout=10)
+        front = requests.get(address, allow_redirects=False, timeout=120)
         assert (front.status_code, front.headers["Location"]) == (307, "/auth/login")
-        page = requests.get(address, timeout=10)
+        page = requests.get(address, timeout=120)
         assert page.status_code == 200
         assert page.headers["Content-Type"].startswith("text/html")
 

@@ -162,7 +162,7 @@ def test_an_upload_that_was_under_way_follows_its_profile(world: World) -> None:
     world.save_key("acme", key=OTHER)
     with world.database.transaction() as session:
         session.execute(update(AccountMedia).values(gone))
-    world.until(lambda: world.upload_state(medium) == "uploaded", seconds=20)
+    world.until(lambda: world.upload_state(medium) == "uploaded")
     with world.database.transaction() as session:
         [row] = session.scalars(select(AccountMedia))
         assert row.account_id == world.account().id

@@ -13,6 +13,7 @@ from local.valkey import Valkey
 from shared import holds
 from shared.models import Account, Job, Post, Profile, Pulse
 from tests.api import Api, settings_for
+from tests.patience import PATIENCE
 from web import open_work
 
 #: What a label may hold: our own few words and routes, and numbers of accounts.
@@ -92,9 +93,9 @@ def test_it_tells_what_is_open(own_api: Api) -> None:
     assert found["pressroom_account_backlog"] == {("1",): 6}
     assert found["pressroom_account_budget_remaining"] == {("1",): 26}
     assert found["pressroom_accounts"][("sound",)] == 1
-    assert 90 <= found["pressroom_oldest_due_seconds"][("pending",)] < 300
+    assert 90 <= found["pressroom_oldest_due_seconds"][("pending",)] < 90 + PATIENCE
     assert found["pressroom_jobs_unfinished"] == {(): 1}
-    assert found["pressroom_seen_seconds_ago"][("beat",)] < 60
+    assert found["pressroom_seen_seconds_ago"][("beat",)] < PATIENCE
     assert found["pressroom_database_up"] == found["pressroom_broker_up"] == {(): 1}
     assert set(found["pressroom_broker_messages"]) == {
         ("release",),

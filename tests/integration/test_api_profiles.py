@@ -12,6 +12,7 @@ from shared.models import Account, Post, Profile
 from shared.publishers import Publisher
 from tests.api import FILES, Api, settings_for
 from tests.integration.conftest import DEMO_KEY
+from tests.patience import PATIENCE
 
 OTHER_KEY = "sandbox-other-key"
 
@@ -154,7 +155,7 @@ def test_a_patch_is_in_force_here_before_it_answers_and_is_heard_elsewhere(
     assert "acme" not in api.services.publishers
     names = {row["id"] for row in api.get("/postiz/integrations", profile="acme").json}
     assert names == {"int-other-x", "int-other-mastodon", "int-other-tiktok"}
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE
     while not heard and time.monotonic() < deadline:
         message = channel.get_message(timeout=0.1)
         heard += [message] if message and message["type"] == "message" else []

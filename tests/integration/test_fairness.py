@@ -39,7 +39,7 @@ def test_a_single_post_is_released_among_the_first_of_a_backlog(world: World) ->
     single = staged_for_later(world, "small", ["single"])
     world.due_now(many)
     world.due_now(single)  # after all of them
-    world.until_all(PostState.PUBLISHED, many + single, seconds=120)
+    world.until_all(PostState.PUBLISHED, many + single)
     assert released(world).index("single") <= 2
 
 
@@ -55,7 +55,7 @@ def test_another_account_on_the_same_server_has_every_second_turn(world: World) 
     few = staged_for_later(world, "other", ["few 1", "few 2"], "int-other")
     world.due_now(many)
     world.due_now(few)
-    world.until_all(PostState.PUBLISHED, many + few, seconds=120)
+    world.until_all(PostState.PUBLISHED, many + few)
     order = released(world)
     assert max(order.index("few 1"), order.index("few 2")) <= 4
 

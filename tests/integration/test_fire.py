@@ -23,13 +23,13 @@ from shared.db import ROW_LOCK
 from shared.models import Job, Post, Profile, Schedule, ScheduleRun
 from shared.schedules import Means
 from tests.api import FILES, SECRET_KEY, Api
+from tests.patience import PATIENCE
 from tests.world import InlineWaker, runtime_for
 from worker import fire
 from worker.runtime import Runtime
 
 BULK = {"items": [{"caption": "again"}], "integration_ids": ["int-mastodon"]}
 MINUTE = timedelta(minutes=1)
-LONG = 120.0
 
 
 @pytest.fixture
@@ -264,7 +264,7 @@ def test_an_account_is_woken_once_for_all_its_schedules(api: Api, runtime: Runti
 def test_a_process_that_freezes_with_a_schedule_loses_it(api: Api, runtime: Runtime) -> None:
     schedule = minutely(api)
     due_since(api, 0, schedule)
-    deadline = time.monotonic() + LONG
+    deadline = time.monotonic() + PATIENCE
     with pytest.raises(OperationalError), runtime.database.transaction() as session:
         session.execute(text("SET LOCAL idle_in_transaction_session_timeout = '500ms'"))
         held = fire._claim(session)
@@ -318,7 +318,7 @@ def clocks(api: Api, home: Path, failpoints: str) -> Iterator[Sequence["subproce
 def two_clocks(api: Api, home: Path, failpoints: str, *, until: int) -> None:
     """Let two run until so many fire times are behind us, or both are dead; then kill them."""
     with clocks(api, home, failpoints) as both:
-        deadline = time.monotonic() + LONG
+        deadline = time.monotonic() + PATIENCE
         while any(child.poll() is None for child in both) and dealt_with(api) < until:
             assert time.monotonic() < deadline
             time.sleep(0.05)  # and then they are killed in the middle of whatever they do
@@ -345,7 +345,7 @@ def test_two_clocks_that_are_killed_run_each_fire_time_once_or_record_it_as_miss
         while dealt_with(api) < share:
             two_clocks(api, tmp_path, dying, until=share)
     with clocks(api, tmp_path, ""):
-        deadline = time.monotonic() + LONG
+        deadline = time.monotonic() + PATIENCE
         while still_due(api):
             assert time.monotonic() < deadline
             time.sleep(0.05)

@@ -11,6 +11,7 @@ from shared.models import Post
 from shared.post_views import Wanted
 from tests.api import Api
 from tests.integration.test_api_jobs import accept, set_states
+from tests.patience import PATIENCE
 from tests.world import KEY, World
 from worker import release, stage, submissions
 
@@ -45,11 +46,11 @@ def test_ten_thousand_posts_are_cancelled_while_a_worker_holds_one(world: World)
         with world.database.transaction() as session:
             session.scalar(select(Post.id).order_by(Post.id).limit(1).with_for_update())
             held.set()
-            let_go.wait(60)
+            let_go.wait(PATIENCE)
 
     holder = threading.Thread(target=hold)
     holder.start()
-    held.wait(60)
+    held.wait(PATIENCE)
     done = threading.Thread(target=in_bulk.cancel, args=(world.database, wanted))
     done.start()
     try:
@@ -58,7 +59,7 @@ def test_ten_thousand_posts_are_cancelled_while_a_worker_holds_one(world: World)
     finally:
         let_go.set()
     holder.join()
-    done.join(60)
+    done.join(PATIENCE)
     assert states(world) == {"cancelled"}
     assert in_bulk.cancel(world.database, wanted).posts == 0
 

@@ -11,6 +11,7 @@ from local.ports import free_port
 from local.valkey import Valkey
 from shared import invalidation
 from shared.invalidation import Listener, broadcast
+from tests.patience import PATIENCE
 from tests.servers import running
 
 
@@ -24,7 +25,7 @@ class Heard:
         self.resets.append(profile_id)
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"

@@ -65,8 +65,8 @@ def test_a_post_whose_medium_turns_out_to_be_of_the_wrong_kind_fails_before_it_i
         )
 
     both, alone, pictures = post("both", film, cover), post("film", film), post("p", picture, cover)
-    world.until_all(PostState.PUBLISHED, alone + pictures, seconds=120)
-    world.until_all(PostState.FAILED, both, seconds=120)
+    world.until_all(PostState.PUBLISHED, alone + pictures)
+    world.until_all(PostState.FAILED, both)
     told = world.post(both[0])
     assert told.error_code == "not_publishable"
     assert "a video must be the only medium" in (told.error_message or "")

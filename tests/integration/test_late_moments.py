@@ -80,7 +80,7 @@ def release_late(world: World, post_id: int) -> None:
         query = text("SELECT postiz_id FROM handovers WHERE post_id = :id ORDER BY id LIMIT 1")
         postiz_id = session.scalar(query, {"id": post_id})
     url = f"{world.api_url}/posts/{postiz_id}/status"
-    requests.put(url, json={"status": "schedule"}, headers={"Authorization": KEY}, timeout=10)
+    requests.put(url, json={"status": "schedule"}, headers={"Authorization": KEY}, timeout=120)
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_a_look_for_litter_that_came_to_nothing_is_made_again_at_once(
     assert next_look is not None
     assert next_look - before < timedelta(seconds=world.settings.lease_seconds)
     assert len(drafts(world)) == 2
-    world.until(lambda: len(drafts(world)) == 1, seconds=20)
+    world.until(lambda: len(drafts(world)) == 1)
 
 
 @pytest.mark.parametrize("kind", ["empty_401", "error_500_before", "reply_lost_before"])
@@ -75,7 +75,7 @@ def test_a_draft_that_was_given_up_is_deleted_though_the_first_try_fails(
         posts.bury(session, ids, "of the test", discard=True)
         posts.fail(session, ids, PostState.STAGED, code="of_the_test", message="of the test")
     world.sandbox.add_fault(kind, route="DELETE /posts/:id", times=1)
-    world.until(lambda: drafts(world) == [], seconds=20)
+    world.until(lambda: drafts(world) == [])
 
 
 def test_an_id_that_postiz_no_longer_knows_is_looked_for_once(world: World) -> None:

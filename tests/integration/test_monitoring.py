@@ -78,7 +78,7 @@ def test_a_machine_of_workers_alone_is_asked_by_its_exporter(tmp_path: Path) -> 
 
 def _shown(port: int) -> str:
     try:
-        return requests.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
+        return requests.get(f"http://127.0.0.1:{port}/metrics", timeout=120).text
     except requests.ConnectionError:
         return ""
 

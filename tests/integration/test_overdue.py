@@ -119,7 +119,7 @@ def put_status(world: World, post_id: int) -> None:
         f"{world.api_url}/posts/{name}/status",
         json={"status": "schedule"},
         headers={"Authorization": KEY},
-        timeout=10,
+        timeout=120,
     ).raise_for_status()
 
 

@@ -162,7 +162,7 @@ def test_a_post_that_somebody_deletes_in_postiz_is_reported(world: World) -> Non
     world.until_all(PostState.SCHEDULED, ids)
     world.sandbox.clear_faults()
     gone = world.post(ids[0]).postiz_post_id
-    requests.delete(f"{world.api_url}/posts/{gone}", headers={"Authorization": KEY}, timeout=10)
+    requests.delete(f"{world.api_url}/posts/{gone}", headers={"Authorization": KEY}, timeout=120)
     world.until_all(PostState.FAILED, ids)
     assert world.post(ids[0]).error_code == "removed_in_postiz"
 
@@ -217,7 +217,7 @@ def test_a_status_change_that_lands_late_publishes_at_most_once(
     world.sandbox.add_fault("hang_then_do", route="PUT /posts/:id/status", times=1, seconds=late)
     object.__setattr__(world.settings, "outcome_unknown_seconds", 20.0)
     ids = world.job("acme", ["once"])
-    world.until(lambda: world.states(ids)[0] in {PostState.PUBLISHED, PostState.FAILED}, seconds=90)
+    world.until(lambda: world.states(ids)[0] in {PostState.PUBLISHED, PostState.FAILED})
     # where it landed right behind the move to 2099, it sleeps until then
     published = world.states(ids) == [PostState.PUBLISHED]
     assert sent_contents(world) == (["once"] if published else [])
@@ -338,7 +338,7 @@ def test_after_an_outage_postiz_is_read_before_anything_is_released(world: World
     world.until_all(PostState.STAGED, ids)
     world.sandbox.add_fault("html_502", route="*", times=5)
     world.due_now(ids)
-    world.until_all(PostState.PUBLISHED, ids, seconds=180)  # it rests for ever longer
+    world.until_all(PostState.PUBLISHED, ids)  # it rests for ever longer
     changes = [row for row in world.sandbox.ledger(kind="request") if row["method"] == "PUT"]
     probes = [row for row in changes if "pressroom-probe" not in row["path"]]
     assert sum(row["status"] == 502 for row in probes) <= 1

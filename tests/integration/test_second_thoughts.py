@@ -160,7 +160,7 @@ def draft_of_a_teammate(world: World) -> None:
         f"{world.api_url}/posts",
         json={**body, "posts": [post]},
         headers={"Authorization": KEY},
-        timeout=10,
+        timeout=120,
     )
     assert made.status_code == 201
 
@@ -182,4 +182,4 @@ def test_a_postiz_that_fails_and_later_succeeds_is_believed(world: World) -> Non
     )
     ids = world.job("acme", ["in the end"])
     world.until(lambda: world.states(ids)[0] in {PostState.FAILED, PostState.PUBLISHED})
-    world.until_all(PostState.PUBLISHED, ids, seconds=90)
+    world.until_all(PostState.PUBLISHED, ids)

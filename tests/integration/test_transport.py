@@ -21,6 +21,7 @@ from shared.postiz import KeyAuth, Postiz
 from shared.postiz_calls import Element
 from shared.route import Route
 from shared.transport import IDLE_SECONDS, Broken, NotSent, Transport
+from tests.patience import PATIENCE
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 OPEN = Route(allow_private=True)
@@ -69,14 +70,15 @@ def answer_each(connection: socket.socket) -> None:
 
 def never_answer(connection: socket.socket) -> None:
     connection.recv(65536)
-    time.sleep(30)
+    time.sleep(PATIENCE)
 
 
 def trickle(connection: socket.socket) -> None:
-    """A byte now and then: no single read ever times out."""
+    """A byte now and then, without end: no single read ever times out."""
     connection.recv(65536)
-    for byte in OK[:-1]:
-        connection.sendall(bytes([byte]))
+    connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    while True:
+        connection.sendall(b"x")
         time.sleep(0.1)
 
 
@@ -105,10 +107,8 @@ def test_a_connection_that_breaks_after_the_request_may_have_done_it() -> None:
 def test_the_whole_call_has_a_limit_even_when_bytes_trickle(
     serve: Callable[[socket.socket], None],
 ) -> None:
-    started = time.monotonic()
     with server(serve) as slow, pytest.raises(Broken, match="no answer in time"):
         put(Transport(KeyAuth("k"), route=OPEN), slow.url, total=1.0)
-    assert time.monotonic() - started < 6
 
 
 def test_the_last_question_is_asked_when_the_connection_stands_and_before_any_byte() -> None:
@@ -125,7 +125,7 @@ def test_the_last_question_is_asked_when_the_connection_stands_and_before_any_by
             put(Transport(KeyAuth("k"), route=OPEN, check=forbid), recording.url)
         with pytest.raises(SettingsChanged):
             put(Transport(KeyAuth("k"), route=OPEN), recording.url, check=forbid)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while len(seen) < 2 and time.monotonic() < deadline:
             time.sleep(0.01)
         assert recording.connections == 2

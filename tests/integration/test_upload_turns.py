@@ -11,6 +11,7 @@ from sqlalchemy import func, select, update
 
 from shared.models import AccountMedia, Media
 from tests.api import FILES
+from tests.patience import PATIENCE
 from tests.world import KEY, World, runtime_for
 from worker import upload, upload_turns
 from worker.bulkhead import Bulkhead
@@ -98,7 +99,7 @@ def two_children_are_held(two_accounts: World, tmp_path: Path) -> Iterator[Path]
     children = [FORK.Process(target=holds_a_child, args=held) for _ in range(2)]
     for child in children:
         child.start()
-    assert [begun.get(timeout=60) for _ in children] == [True, True]
+    assert [begun.get(timeout=PATIENCE) for _ in children] == [True, True]
     yield folder
     over.set()
     for child in children:
@@ -115,7 +116,7 @@ def test_slow_files_of_one_account_leave_a_child_to_the_others(
     for _ in range(2):
         child = FORK.Process(target=uploads, args=(two_children_are_held, url, tmp_path))
         child.start()
-        child.join(60)
+        child.join(PATIENCE)
         assert child.exitcode == 0
     assert uploaded(world, "other") == 1
     assert uploaded(world, "acme") == 0

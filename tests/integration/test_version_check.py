@@ -10,7 +10,7 @@ import pytest
 
 from local.child import ROOT
 from local.sandbox.process import SandboxProcess, start_sandbox
-from tests import rotation
+from tests import delays, rotation
 from tests.timings import steady_timing
 from tests.world import SECRET_KEY, World, runtime_for
 
@@ -77,8 +77,11 @@ def test_only_processes_that_compare_versions_keep_the_promise(
     }
     with children(word, environ):
         world.until(lambda: bool(rotation.keys_used(world.sandbox)))
-        saved = rotation.rotate(lambda key: world.save_key("rotating", key=key), made, pause=0.15)
-    stale = rotation.stale_calls(world.sandbox, saved)
+        with delays.measured(world.sandbox, world.api_url) as delay:
+            saved = rotation.rotate(
+                lambda key: world.save_key("rotating", key=key), made, pause=0.15
+            )
+    stale = rotation.stale_calls(world.sandbox, saved, delay=delay())
     if word == "careless":
         assert stale, "the test does not see what it is there to see"
     else:

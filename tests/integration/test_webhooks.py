@@ -25,6 +25,7 @@ from shared.domain.states import PostState
 from shared.domain.webhooks import JOB_COMPLETED, PATIENCE, POST_PUBLISHED, POST_SCHEDULED
 from shared.errors import ClaimLost
 from shared.models import Account, Delivery, Job, Post, Profile, Webhook
+from tests import patience
 from tests.api import SECRET_KEY, Api
 from tests.receiver import Receiver, Say, receiving
 from tests.world import runtime_for
@@ -310,7 +311,7 @@ def scheduled_by_thread(database: Database, ids: list[int]) -> None:
 
 def until_somebody_waits_for_a_lock(database: Database) -> None:
     query = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + patience.PATIENCE
     while True:
         with database.transaction() as session:
             if session.scalar(query):
@@ -328,18 +329,16 @@ def test_an_answer_that_trickles_in_is_cut_off_in_total(
     with socket.create_server(("127.0.0.1", 0)) as server:
         hook(bare_api, f"{scheme}://127.0.0.1:{server.getsockname()[1]}/")
         scheduled(runtime.database)
-        began = time.monotonic()
         trickle = subprocess.Popen(
             [sys.executable, "-c", _TRICKLE, str(server.fileno()), scheme],
             pass_fds=[server.fileno()],
         )
         deliver.deliver(runtime)
-        took = time.monotonic() - began
+        assert trickle.poll() is None, "the answer has no end of its own"
         trickle.kill()
         trickle.wait()
     [row] = rows(runtime.database)
     assert row.tried[0]["error"] == "no answer within 1 s"
-    assert took < 10
 
 
 #: Answers a byte every tenth of a second, without end.
@@ -526,7 +525,7 @@ def test_a_worker_killed_in_mid_delivery_costs_a_repetition_and_no_loss(
     }
     child = subprocess.Popen([sys.executable, "-m", "tests.worker_child"], cwd=ROOT, env=environ)
     try:
-        assert child.wait(timeout=60) == -signal.SIGKILL
+        assert child.wait(timeout=patience.PATIENCE) == -signal.SIGKILL
     finally:
         child.kill()
     [row] = rows(runtime.database)

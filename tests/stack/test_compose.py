@@ -23,7 +23,7 @@ from local.ports import free_port
 from local.postgres import Postgres
 from tests.api import FILES
 from tests.buckets import Bucket, running_bucket
-from tests.stacks import PATIENCE
+from tests.patience import PATIENCE
 
 TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", TEXT))
@@ -164,7 +164,7 @@ def test_media_lie_in_a_bucket_where_the_settings_name_one(host: Host, tmp_path:
 
 def ask(url: str, **more: Any) -> Any:
     headers = {"Authorization": "Bearer pk_of_the_test", "X-Profile-Id": "acme"}
-    reply = requests.post(url, headers=headers, timeout=60, **more)
+    reply = requests.post(url, headers=headers, timeout=120, **more)
     assert reply.ok, reply.text
     return reply.json()
 

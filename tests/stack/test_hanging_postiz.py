@@ -44,7 +44,7 @@ def call(stack: RunningStack, profile: str, method: str, path: str, body: Any = 
     facts = stack.facts()
     headers = {"Authorization": f"Bearer {facts['admin_key']}", "X-Profile-Id": profile}
     url = f"{facts['web_url']}/api/v1{path}"
-    reply = requests.request(method, url, json=body, headers=headers, timeout=60)
+    reply = requests.request(method, url, json=body, headers=headers, timeout=120)
     assert reply.ok, reply.text
     return reply.json()
 

@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from local.child import ROOT
-from tests.stacks import PATIENCE, still_running, wait_until
+from tests.patience import PATIENCE
+from tests.stacks import still_running, wait_until
 
 #: A test that starts servers, says which process it runs in, and hangs.
 HANGING = """

@@ -12,7 +12,8 @@ import psycopg2
 import redis
 
 from local.ports import free_port
-from tests.stacks import PATIENCE, RunningStack, still_running, wait_until
+from tests.patience import PATIENCE
+from tests.stacks import RunningStack, still_running, wait_until
 
 Start = Callable[..., RunningStack]
 
@@ -64,7 +65,7 @@ def test_the_stack_of_a_killed_supervisor_is_taken_over(start_stack: Start, tmp_
     assert still_running(family) == []
     assert after.facts()["admin_key"] == key
     assert read_marks(after)[0] == 42
-    assert after.is_ready()
+    wait_until(after.is_ready, after.output)
 
 
 def test_down_ends_what_a_killed_supervisor_left(start_stack: Start, tmp_path: Path) -> None:
@@ -101,7 +102,7 @@ def test_without_the_sandbox_and_with_more_children(start_stack: Start, tmp_path
     assert "sandbox" not in stack.facts()["processes"]
     assert "starting Valkey and PostgreSQL in" in stack.output()
     assert "the sandbox" not in stack.output()
-    assert len(stack.pids("worker")) == 2 * (1 + 4) + (1 + 1)
+    wait_until(lambda: len(stack.pids("worker")) == 2 * (1 + 4) + (1 + 1), stack.output)
 
 
 def test_a_port_that_is_taken_is_named_at_once(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from local.child import ROOT
 from tests.stacks import RunningStack, wait_until
 
 ROLES = ["web", "worker", "beat", "flower", "valkey", "postgres", "sandbox"]
-POOLS = {"publish": 3, "upload": 2, "webhooks": 1}
+POOLS = {"publish": 3, "upload": 3, "webhooks": 1}
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_what_it_says_can_be_opened(own: RunningStack) -> None:
     assert "starting Valkey, PostgreSQL and the sandbox in" in own.output()
     told = [word for word in own.output().split() if word.startswith("http")]
     assert len(told) == 3, told
-    assert {url: requests.get(url, timeout=30).status_code for url in told} == {
+    assert {url: requests.get(url, timeout=120).status_code for url in told} == {
         f"{own.facts()['web_url']}/docs": 200,
         own.facts()["flower_url"]: 401,
         f"{own.facts()['sandbox_url']}/public/v1": 404,
@@ -53,16 +53,19 @@ def test_what_it_says_can_be_opened(own: RunningStack) -> None:
 
 
 def test_all_pools_are_listed_with_their_children(own: RunningStack) -> None:
-    commands = [psutil.Process(pid).cmdline() for pid in own.pids("worker")]
-    for queue, children in POOLS.items():
-        assert sum(f"{queue}@%h" in command for command in commands) == 1 + children
+    def pools() -> dict[str, int]:
+        commands = [psutil.Process(pid).cmdline() for pid in own.pids("worker")]
+        return {queue: sum(f"{queue}@%h" in words for words in commands) for queue in POOLS}
+
+    listed = {queue: 1 + children for queue, children in POOLS.items()}
+    wait_until(lambda: pools() == listed, lambda: str(pools()))
 
 
 def test_a_second_up_on_the_same_home_is_refused(own: RunningStack) -> None:
     second = own.command("up")
     assert second.returncode != 0
     assert str(own.supervisor.pid) in second.stderr
-    assert own.is_ready()
+    wait_until(own.is_ready, own.output)
 
 
 def test_the_admin_key_stands_in_stack_json_and_nowhere_else(own: RunningStack) -> None:
@@ -77,9 +80,11 @@ def test_the_admin_key_stands_in_stack_json_and_nowhere_else(own: RunningStack) 
 def test_flower_wants_the_admin_key(own: RunningStack) -> None:
     facts = own.facts()
     for path in ("/", "/workers", "/api/workers"):
-        assert requests.get(facts["flower_url"] + path, timeout=10).status_code == 401
+        assert requests.get(facts["flower_url"] + path, timeout=120).status_code == 401
     login = ("admin", facts["admin_key"])
-    assert requests.get(f"{facts['flower_url']}/workers", auth=login, timeout=10).status_code == 200
+    assert (
+        requests.get(f"{facts['flower_url']}/workers", auth=login, timeout=120).status_code == 200
+    )
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -12,7 +12,7 @@ import requests
 
 from local.sandbox.process import SandboxProcess, start_sandbox
 from shared.invalidation import LISTENER
-from tests import rotation
+from tests import delays, rotation
 from tests.stacks import RunningStack, wait_until
 from tests.timings import steady_timing
 
@@ -41,7 +41,7 @@ class Client:
         self.sandbox = sandbox.admin
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        reply = self.session.request(method, self.url + path, json=body, timeout=60)
+        reply = self.session.request(method, self.url + path, json=body, timeout=120)
         assert reply.ok, reply.text
         return reply.json()
 
@@ -106,8 +106,9 @@ def test_no_call_carries_a_replaced_key(client: Client) -> None:
     items = [{"caption": f"clip {number}"} for number in range(POSTS)]
     bulk = {"items": items, "integration_ids": ["int-rotating"], "schedule_interval_minutes": 0}
     job = client.call("POST", "/postiz/bulk-publish", bulk)["job"]["id"]
-    saved = rotation.rotate(client.patch, made, pause=0.05)
-    stale = rotation.stale_calls(sandbox, saved)
+    with delays.measured(sandbox, client.api_url) as delay:
+        saved = rotation.rotate(client.patch, made, pause=0.05)
+    stale = rotation.stale_calls(sandbox, saved, delay=delay())
     assert stale == []
     assert len(rotation.keys_used(sandbox)) > 20
     wait_until(lambda: client.call("GET", f"/jobs/{job}")["counts"] == {"published": POSTS})

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from shared.db import Database
+from tests.patience import PATIENCE
 from worker.bulkhead import Bulkhead, Served, admits
 
 HEALTHY, HANGS, HANGS_TOO = (
@@ -79,7 +80,7 @@ def test_of_children_that_come_at_once_no_more_are_let_in_than_may_be(tmp_path: 
         children = [FORK.Process(target=child, args=asked) for _ in range(3)]
         for process in children:
             process.start()
-        admitted = [answers.get(timeout=60) for _ in children]
+        admitted = [answers.get(timeout=PATIENCE) for _ in children]
         over.set()
         for process in children:
             process.join()

@@ -10,6 +10,7 @@ from shared.errors import SettingsChanged, Transient
 from shared.postiz import Postiz
 from shared.publishers import Publisher, Publishers
 from shared.route import Route
+from tests.patience import PATIENCE
 
 
 class Builder:
@@ -100,12 +101,12 @@ def test_one_profiles_slow_build_does_not_keep_another_waiting(builder: Builder)
 
     def slow() -> None:
         building.set()
-        go_on.wait(10)
+        go_on.wait(PATIENCE)
 
     builder.on_build = slow
     thread = threading.Thread(target=cache.get, args=("slow", 1))
     thread.start()
-    assert building.wait(10)
+    assert building.wait(PATIENCE)
     assert cache.get("quick", 1).profile_id == "quick"
     go_on.set()
     thread.join()
@@ -119,12 +120,12 @@ def test_a_load_that_began_before_the_change_does_not_outlive_it(builder: Builde
     def slow() -> None:
         builder.on_build = lambda: None
         reading.set()
-        go_on.wait(10)
+        go_on.wait(PATIENCE)
 
     builder.on_build = slow
     first = threading.Thread(target=cache.get, args=("acme", 1))
     first.start()
-    assert reading.wait(10)
+    assert reading.wait(PATIENCE)
     builder.versions["acme"] = 2
     cache.reset("acme")  # the invalidation comes, and finds nothing to drop yet
     go_on.set()
