@@ -162,6 +162,8 @@ def _uploads(session: Session) -> Iterator[Metric]:
 def _counts(session: Session) -> Iterator[Metric]:
     jobs = session.scalar(select(func.count()).where(Job.finished_at.is_(None)))
     yield number("jobs_unfinished", "Jobs under way", float(jobs or 0))
+    doubt = session.scalar(select(func.count()).where(Post.in_doubt))
+    yield number("posts_in_doubt", "Late in Postiz, or failing there so far", float(doubt or 0))
     windows = session.scalar(select(func.count()).where(Submission.litter_at.is_not(None)))
     yield number("litter_windows", "Unclear calls that are looked after", float(windows or 0))
 

@@ -51,7 +51,10 @@ def get_post(path: IdPath) -> Response:
 
 @api.post("/posts/<id>/cancel", responses={202: PostView, **problems(409)})
 def cancel_post(path: IdPath) -> Response:
-    """Take a post back; what Postiz holds of it is deleted there"""
+    """Take a post back; what Postiz holds of it is deleted there
+
+    One that is deleted after its time says so (`may_have_been_sent`).
+    """
     return _change(path.id, second_thoughts.cancel_post)
 
 
@@ -63,7 +66,9 @@ def cancel_post(path: IdPath) -> Response:
 def retry_post(path: IdPath) -> Response:
     """Try a failed post again; one that may be live only on your word that it is not
 
-    A post that is held because it is late is let go.
+    One that Postiz has waiting though its time is over (`overdue_in_postiz`) is taken out of Postiz
+    first, on your word too, and stays `releasing` meanwhile. A post that is held because it is late
+    is let go.
     """
     confirmed = body_or(RetryRequest).confirm_not_published
     return _change(
