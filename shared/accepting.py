@@ -21,14 +21,17 @@ from shared.models import Account, AccountMedia, Event, Job, JobMedia, Post, Pro
 def account_for(session: Session, profile_id: str, settings: Settings, box: SecretBox) -> Account:
     """The account that the profile's work goes to, which no PATCH moves before we commit.
 
-    Raises `NotConfigured` with how to configure it.
+    Raises `NotConfigured` with how to configure it, and `Conflict` while the profile is deleted.
     """
     account = profiles.ensure_account(session, profiles.get(session, profile_id), settings, box)
-    held = select(Profile.account_id).where(Profile.id == profile_id).with_for_update(read=True)
-    account_id = session.scalars(held).one_or_none()
-    if account_id is None:
+    facts = select(Profile.account_id, Profile.deleting_since).where(Profile.id == profile_id)
+    held = session.execute(facts.with_for_update(read=True)).one_or_none()
+    if held is None or held.account_id is None:
         raise NotFound(f"There is no profile {profile_id!r}")
-    return account if account_id == account.id else session.get_one(Account, account_id)
+    profiles.require_kept(profile_id, held.deleting_since)
+    if held.account_id == account.id:
+        return account
+    return session.get_one(Account, held.account_id)
 
 
 def known_channels(session: Session, account: Account) -> dict[str, Channel] | None:

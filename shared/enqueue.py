@@ -34,6 +34,7 @@ QUEUES = {
     "pressroom.sweep": RELEASE,
     "pressroom.schedules": RELEASE,
     "pressroom.clean": UPLOAD,
+    "pressroom.remove": UPLOAD,
     "pressroom.pulse": PUBLISH,
 }
 #: A wake-up that waited this long is not needed: the sweep has sent another (seconds).
@@ -132,6 +133,9 @@ class Waker:
     def look(self, account_id: int) -> bool:
         """Something was resumed, retried or taken back on this account."""
         return self.stage(account_id) and self.wake("pressroom.cancel", account_id)
+
+    def remove_profiles(self) -> bool:
+        return self.wake("pressroom.remove")
 
     def deliver(self) -> bool:
         return self.wake("pressroom.deliver")

@@ -3,13 +3,12 @@
 from collections.abc import Collection
 from datetime import timedelta
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from shared.domain.states import PostState
 from shared.errors import Unprocessable
-from shared.models import AccountMedia, Media, Post
+from shared.models import AccountMedia, Media
 
 
 def want(
@@ -57,30 +56,3 @@ def use(session: Session, media_ids: Collection[int]) -> None:
     if gone:
         named = ", ".join(str(each) for each in sorted(gone))
         raise Unprocessable(f"These media were removed, upload them again: {named}")
-
-
-#: What waited for the account that the profile has left waits for its new one. `:profile`, `:to`.
-_FOLLOW = (
-    """UPDATE account_media AS waits SET account_id = :to
-       WHERE profile_id = :profile AND account_id <> :to AND state = 'pending' AND NOT EXISTS (
-         SELECT FROM account_media AS there
-         WHERE there.media_id = waits.media_id AND there.account_id = :to)""",
-    """UPDATE job_media SET account_media_id = there.id
-       FROM account_media AS waits JOIN account_media AS there USING (media_id)
-       WHERE waits.profile_id = :profile AND waits.account_id <> :to AND waits.state = 'pending'
-         AND there.account_id = :to AND job_media.account_media_id = waits.id""",
-    """DELETE FROM account_media
-       WHERE profile_id = :profile AND account_id <> :to AND state = 'pending'""",
-)
-
-
-def for_pending(session: Session, profile_id: str, account_id: int) -> None:
-    """Want what the profile's waiting uploads and posts need: its account has changed."""
-    for statement in _FOLLOW:
-        session.execute(text(statement), {"profile": profile_id, "to": account_id})
-    used = select(func.unnest(Post.media_ids)).where(
-        Post.profile_id == profile_id,
-        Post.account_id == account_id,
-        Post.state == PostState.PENDING,
-    )
-    want(session, list(set(session.scalars(used))), profile_id, account_id)

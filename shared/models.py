@@ -71,6 +71,7 @@ class Profile(Base):
     account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"), index=True)
     key_hash: Mapped[str | None]  # of the key that `account_id` was found with
     paused: Mapped[bool] = _flag()
+    deleting_since: Mapped[datetime | None]  # it takes nothing new, and goes batch by batch
     created_at: Mapped[datetime] = _now()
     updated_at: Mapped[datetime] = _now()
 

@@ -7,21 +7,19 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     CursorResult,
-    exists,
     func,
     insert,
     literal,
-    or_,
     select,
     update,
 )
 from sqlalchemy.orm import Session
 
-from shared import media_wanted, metrics, outbox
+from shared import metrics, outbox
 from shared.db import after_commit
 from shared.domain.states import PostState, check_transition
 from shared.errors import ClaimLost
-from shared.models import Account, AccountMedia, Event, Handover, Post, Profile
+from shared.models import Event, Handover, Post
 
 #: Of a post of which nothing is in Postiz any more: what said where it stood there.
 NOT_IN_POSTIZ: Mapping[str, None] = dict.fromkeys(
@@ -142,53 +140,3 @@ def held_by_others(session: Session, *which: ColumnElement[bool]) -> set[int]:
     every = select(Post.id).where(*which)
     ours = session.scalars(every.with_for_update(key_share=True, skip_locked=True)).all()
     return set(session.scalars(every.where(Post.id.not_in(ours))))
-
-
-def move_to_account(session: Session, profile_id: str, account_id: int) -> None:
-    """What was never released is staged anew with the profile's new account."""
-    of_profile = (Post.profile_id == profile_id, Post.account_id != account_id)
-    staged = session.scalars(
-        select(Post.id)
-        .where(*of_profile, Post.state == PostState.STAGED)
-        .with_for_update(key_share=True)
-    ).all()
-    bury(session, staged, "the profile has another account", discard=True)
-    move(
-        session,
-        staged,
-        PostState.STAGED,
-        PostState.PENDING,
-        event="account_changed",
-        values=NOT_IN_POSTIZ,
-    )
-    waiting = update(Post).where(*of_profile, Post.state == PostState.PENDING)
-    session.execute(waiting.values(account_id=account_id, pack_limit=None))
-    media_wanted.for_pending(session, profile_id, account_id)
-
-
-def follow_accounts(session: Session) -> None:
-    """Move posts and uploads that came back to an account which their profile has left since."""
-    left = session.execute(
-        select(Profile.id, Profile.account_id)
-        .join(Account, Account.id == Profile.account_id)
-        .where(Account.integrations_seen_at.is_not(None))
-        .where(
-            or_(
-                _elsewhere(Post, PostState.PENDING),
-                _elsewhere(Post, PostState.STAGED),
-                _elsewhere(AccountMedia, "pending"),
-            )
-        )
-        .limit(100)
-    ).all()
-    for profile_id, account_id in left:
-        if account_id is not None:
-            move_to_account(session, profile_id, account_id)
-
-
-def _elsewhere(table: type[Post] | type[AccountMedia], state: str) -> ColumnElement[bool]:
-    """Whether the profile has such rows in another account: below or above its own in the index."""
-    of_profile = table.profile_id == Profile.id, table.state == state
-    below = exists().where(*of_profile, table.account_id < Profile.account_id)
-    above = exists().where(*of_profile, table.account_id > Profile.account_id)
-    return or_(below, above)

@@ -1,17 +1,18 @@
 """Profiles: whose credentials, their versions, and the account that they lead to."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from shared import accounts, holds, posts
+from shared import accounts, holds, moving
 from shared.config import Settings
 from shared.connect import Probe, server_of
 from shared.crypto import SecretBox
 from shared.db import ROW_LOCK
-from shared.errors import NotConfigured, NotFound, SecretUnreadable
+from shared.errors import Conflict, NotConfigured, NotFound, SecretUnreadable
 from shared.models import Account, Profile
 
 HOW_TO_CONFIGURE = (
@@ -50,6 +51,20 @@ def get(session: Session, profile_id: str, *, lock: bool = False) -> Profile:
     if profile is None:
         raise NotFound(f"There is no profile {profile_id!r}")
     return profile
+
+
+def get_for_change(session: Session, profile_id: str) -> Profile:
+    """The profile, held against other writers. Raises `Conflict` while it is being deleted."""
+    profile = get(session, profile_id, lock=True)
+    require_kept(profile_id, profile.deleting_since)
+    return profile
+
+
+def require_kept(profile_id: str, deleting_since: datetime | None) -> None:
+    """Raises `Conflict` for a profile that is being deleted."""
+    if deleting_since is not None:
+        message = f"The profile {profile_id!r} is being deleted, and takes nothing new"
+        raise Conflict(message, code="profile_being_deleted")
 
 
 def source_of(profile: Profile, settings: Settings) -> str:
@@ -162,7 +177,7 @@ def connect_account(
         accounts.Found(server=credentials.server, key_hash=credentials.key_hash, probe=probe),
     )
     if profile.account_id != account.id and account.integrations_seen_at is not None:
-        posts.move_to_account(session, profile.id, account.id)
+        moving.move_some(session, profile.id, account.id)  # the sweep moves the rest
     profile.account_id, profile.key_hash = account.id, credentials.key_hash
     if probe is None or probe.code != "credentials_rejected":
         account.retry_at = None

@@ -35,6 +35,7 @@ from worker import (
     outages,
     reconcile,
     release,
+    removal,
     stage,
     sweep,
     track,
@@ -68,6 +69,7 @@ STEPS: dict[str, Callable[[Runtime, int], None]] = {
     "pressroom.litter": litter.clean,
     "pressroom.meet": meeting.meet,
     "pressroom.probe": outages.look,
+    "pressroom.remove": lambda runtime, _: removal.remove_profiles(runtime),
     "pressroom.deliver": lambda runtime, _: deliver.deliver(runtime),
 }
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
-from shared import in_bulk, jobs, outbox, posts
+from shared import in_bulk, jobs, outbox, profile_removal
 from shared.domain.states import DONE, PostState
 from shared.enqueue import MOST_WAITING, UPLOADS_WOKEN
 from shared.models import AccountMedia, Job, JobMedia, Post
@@ -18,6 +18,7 @@ from worker import (
     lost_calls,
     lost_uploads,
     meeting,
+    moves,
     outages,
     pulses,
     punctual,
@@ -49,7 +50,12 @@ def tick(runtime: Runtime) -> None:
 def sweep(runtime: Runtime) -> None:
     """Every two seconds: rescue what lost its owner, wake what waits, finish what is done."""
     run_steps(runtime, RESCUES)
+    moves.follow_accounts(runtime)
     runtime.waker.uploads(run_step(runtime, "find_uploads", _waiting_uploads) or ())
+    if run_step(
+        runtime, "find_removals", lambda _, session: profile_removal.being_deleted(session)
+    ):
+        runtime.waker.remove_profiles()
     _wake_found(runtime, WAITING)
     run_step(runtime, "finish_jobs", _finish_jobs)
     pulses.note(runtime, pulses.BEAT)
@@ -105,7 +111,6 @@ RESCUES: Mapping[str, Step[object]] = {
         wait_seconds=runtime.settings.unknown_release_seconds,
     ),
     "give_up_calls": lambda _, session: lost_calls.give_up(session),
-    "follow_accounts": lambda _, session: posts.follow_accounts(session),
     "take_back": lambda _, session: in_bulk.tidy(session),
     "explain_scheduled": lambda _, session: explain.scheduled(session),
     "give_up_scheduled": lambda _, session: explain.give_up_scheduled(session),

@@ -22,6 +22,7 @@ from worker import (
     outages,
     pulses,
     reconcile,
+    removal,
     stage,
     sweep,
     track,
@@ -126,6 +127,13 @@ def fire_schedules() -> None:
 @task("pressroom.clean", LONG)
 def clean_up() -> None:
     clean.clean(current())
+
+
+@task("pressroom.remove", LONG)
+def remove_profiles() -> None:
+    with bulkhead().watch("removal") as admitted:
+        if admitted:
+            removal.remove_profiles(current())
 
 
 @task("pressroom.pulse")

@@ -139,7 +139,9 @@ def test_a_deleted_profile_leaves_nothing_with_webhooks(world: World) -> None:
     world.profile("acme", key=KEY)
     world.until_all(PostState.PUBLISHED, world.job("acme", ["gone soon"]))
     with world.database.transaction() as session:
-        profile_removal.remove(session, "acme", force=True)
+        profile_removal.begin_removal(session, "acme", force=True)
+    storage = world.runtime.storage
+    assert profile_removal.go_on(world.database, storage, "acme", until=float("inf"))
     with world.database.transaction() as session:
         left = session.scalars(select(Webhook.profile_ids).order_by(Webhook.id)).all()
         assert left == [["beta"], None]

@@ -1,6 +1,7 @@
 """Profiles: brands, clients or channels, and where their posts go."""
 
 import secrets
+import time
 from collections.abc import Sequence
 
 from flask import Response
@@ -9,11 +10,10 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from shared import files, holds, profile_removal, profiles
+from shared import holds, profile_removal, profiles
 from shared.connect import Probe
-from shared.errors import Conflict, Forbidden, Unavailable
+from shared.errors import Conflict, Forbidden
 from shared.holds import HeldProfile
-from shared.log import get_logger
 from shared.models import Profile
 from web import credentials
 from web.api.resource import PREFIX, problems, resource
@@ -31,7 +31,9 @@ from web.schemas.profiles import (
 )
 from web.services import services
 
-log = get_logger("profiles")
+#: What takes longer to delete is left to the workers.
+DELETING_SECONDS = 5.0
+
 api = resource("profiles", "Brands, clients, channels: whose posts", write="settings")
 
 
@@ -48,6 +50,7 @@ def _view(profile: Profile, held: Sequence[HeldProfile], probe: Probe | None = N
         tts_settings=profiles.public_settings(profile, services().box),
         account_id=None if profile.account_id is None else str(profile.account_id),
         paused=profile.paused,
+        deleting_since=profile.deleting_since,
         holds=[HoldView.model_validate(one, from_attributes=True) for one in held],
         created_at=profile.created_at,
         updated_at=profile.updated_at,
@@ -116,7 +119,7 @@ def get_profile(path: IdPath) -> Response:
 def put_profile(path: IdPath, body: PutProfile) -> Response:
     """Replace a profile's name and description"""
     with services().database.transaction() as session:
-        profile = profiles.get(session, visible(path.id), lock=True)
+        profile = profiles.get_for_change(session, visible(path.id))
         profile.name, profile.description = body.name, body.description
         return _saved(session, profile)
 
@@ -128,7 +131,7 @@ def patch_profile(path: IdPath, body: PatchProfile) -> Response:
         profiles.get(session, visible(path.id))
     probe = credentials.check_before_saving(body.tts_settings)
     with services().database.transaction() as session:
-        profile = profiles.get(session, path.id, lock=True)
+        profile = profiles.get_for_change(session, path.id)
         profile.name = body.name or profile.name
         if "description" in body.model_fields_set:
             profile.description = body.description
@@ -152,28 +155,26 @@ class DeleteQuery(Query):
     force: bool = Field(False, description="Give up what is pending")
 
 
-@api.delete("/profiles/<id>", responses={204: None, **problems(409)})
+@api.delete("/profiles/<id>", responses={202: ProfileView, 204: None, **problems(409)})
 def delete_profile(path: IdPath, query: DeleteQuery) -> Response:
     """Delete a profile, its media, jobs and posts
 
     Refused with 409 while posts are pending, unless `force` gives them up; and always while posts
-    are in Postiz and not yet published.
+    are in Postiz and not yet published. 204 once all of it is gone; 202 where there is much, and
+    the workers go on: until then the profile shows `deleting_since`, and takes nothing new.
     """
-    with services().database.transaction() as session:
+    ours = services()
+    with ours.database.transaction() as session:
         version = profiles.get(session, visible(path.id)).settings_version
-        keys = profile_removal.remove(session, path.id, force=query.force)
-    services().settings_changed(path.id, version + 1)
-    _remove_files(keys)
-    return Response(status=204)
-
-
-def _remove_files(keys: Sequence[str]) -> None:
-    """What a storage that is away keeps has no row any more: the hourly cleaning finds it."""
-    try:
-        for key in keys:
-            files.remove(services().database, services().storage, key)
-    except Unavailable as error:
-        log.warning("files of a deleted profile are left to the cleaning", reason=error.message)
+        profile_removal.begin_removal(session, path.id, force=query.force)
+    ours.settings_changed(path.id, version + 1)
+    until = time.monotonic() + DELETING_SECONDS
+    if profile_removal.go_on(ours.database, ours.storage, path.id, until=until):
+        return Response(status=204)
+    ours.waker.remove_profiles()
+    with ours.database.transaction() as session:
+        shown = views(session, [row for row in [session.get(Profile, path.id)] if row])
+    return Reply(body=shown[0], status=202).response() if shown else Response(status=204)
 
 
 @api.post("/profiles/<id>/pause", responses={200: ProfileView})
@@ -190,7 +191,7 @@ def resume_profile(path: IdPath) -> Response:
 
 def _set_paused(profile_id: str, *, paused: bool) -> Response:
     with services().database.transaction() as session:
-        profile = profiles.get(session, visible(profile_id), lock=True)
+        profile = profiles.get_for_change(session, visible(profile_id))
         profile.paused = paused
         answer = _saved(session, profile)
     _wake(profile)

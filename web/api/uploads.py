@@ -86,6 +86,7 @@ def _configured_profile() -> str:
     """Known before a gigabyte is sent in vain. Raises `NotConfigured`."""
     with services().database.transaction() as session:
         profile = profiles.get(session, current_profile(session))
+        profiles.require_kept(profile.id, profile.deleting_since)
         profiles.require_configured(profile, services().settings)
         return profile.id
 

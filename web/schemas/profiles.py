@@ -118,6 +118,9 @@ class ProfileView(BaseModel):
     tts_settings: dict[str, Any] = Field(description="The Postiz key is masked")
     account_id: str | None
     paused: bool
+    deleting_since: datetime | None = Field(
+        description="It is being deleted, and takes nothing new"
+    )
     holds: list[HoldView] = Field(description="Why nothing is sent, until the settings change")
     created_at: datetime
     updated_at: datetime

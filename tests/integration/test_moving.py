@@ -1,0 +1,105 @@
+"""What was never released follows its profile to another account, in batches of its own."""
+
+import pytest
+from sqlalchemy import func, select, update
+
+from shared import media_wanted, moving
+from shared.domain.states import PostState
+from shared.models import AccountMedia, Post, Profile
+from tests.api import FILES
+from tests.world import KEY, World
+from worker import moves, sweep
+
+OTHER = "key-of-other"
+MANY = 25
+
+
+@pytest.fixture
+def two_organizations(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    channel = {"id": "int-o", "name": "O", "identifier": "mastodon"}
+    world.sandbox.create_org("other", keys=[OTHER], integrations=[channel])
+    world.profile("acme", key=KEY)
+    world.profile("other", key=OTHER)
+    monkeypatch.setattr(moving, "BATCH", 10)
+    return world
+
+
+def by_account(world: World, profile_id: str) -> dict[int, int]:
+    with world.database.transaction() as session:
+        of_profile = select(Post.account_id, func.count()).where(Post.profile_id == profile_id)
+        return dict(session.execute(of_profile.group_by(Post.account_id)).all())
+
+
+def test_a_change_of_keys_moves_a_batch_and_the_sweep_the_rest(two_organizations: World) -> None:
+    world = two_organizations
+    old, new = world.account("acme").id, world.account("other").id
+    world.job("acme", [f"{n}" for n in range(MANY)], in_seconds=600)
+    world.save_key("acme", key=OTHER)
+    assert by_account(world, "acme") == {new: 10, old: MANY - 10}
+    sweep.sweep(world.runtime)
+    assert by_account(world, "acme") == {new: MANY}
+
+
+def test_what_is_due_first_goes_first_and_staged_posts_are_staged_anew(
+    two_organizations: World,
+) -> None:
+    world = two_organizations
+    late = world.job("acme", [f"late {n}" for n in range(10)], in_seconds=900)
+    soon = world.job("acme", ["soon"], in_seconds=300)
+    staged = world.job("acme", ["staged"], in_seconds=200)
+    with world.database.transaction() as session:
+        session.execute(update(Post).where(Post.id.in_(staged)).values(state=PostState.STAGED))
+    world.save_key("acme", key=OTHER)
+    new = world.account("other").id
+    assert [world.post(each).account_id for each in (*soon, *staged)] == [new, new]
+    assert world.states(staged) == [PostState.PENDING]
+    assert "account_changed" in world.timeline(staged[0])
+    assert {world.post(each).account_id for each in late[:8]} == {new}
+    assert world.post(late[9]).account_id != new
+
+
+def test_a_post_that_somebody_holds_is_come_back_for(two_organizations: World) -> None:
+    world = two_organizations
+    ids = world.job("acme", ["held", "free"], in_seconds=600)
+    new = world.account("other").id
+    with world.database.transaction() as holder:
+        holder.scalars(select(Post).where(Post.id == ids[0]).with_for_update()).one()
+        world.save_key("acme", key=OTHER)
+        assert [world.post(each).account_id == new for each in ids] == [False, True]
+        sweep.sweep(world.runtime)
+        assert [world.post(each).account_id == new for each in ids] == [False, True]
+    sweep.sweep(world.runtime)
+    assert [world.post(each).account_id for each in ids] == [new, new]
+
+
+def test_a_profile_that_cannot_be_moved_keeps_no_other(
+    two_organizations: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = two_organizations
+    world.profile("bad", key=KEY)
+    for name in ("bad", "acme"):
+        world.job(name, ["a"], in_seconds=600)
+    new = world.account("other").id
+    with world.database.transaction() as session:
+        both = update(Profile).where(Profile.id.in_(("bad", "acme")))
+        session.execute(both.values(account_id=new))
+    want = media_wanted.want
+
+    def fails_for_one(session: object, media: object, profile_id: str, account: int) -> object:
+        return 1 / 0 if profile_id == "bad" else want(session, media, profile_id, account)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(media_wanted, "want", fails_for_one)
+    moves.follow_accounts(world.runtime)
+    assert by_account(world, "acme") == {new: 1}
+    assert new not in by_account(world, "bad")
+
+
+def test_uploads_that_wait_go_along(two_organizations: World) -> None:
+    world = two_organizations
+    media = [world.medium("acme", FILES.png(number)) for number in range(12)]
+    world.save_key("acme", key=OTHER)
+    sweep.sweep(world.runtime)
+    with world.database.transaction() as session:
+        rows = session.execute(select(AccountMedia.media_id, AccountMedia.account_id)).all()
+    new = world.account("other").id
+    assert sorted(tuple(row) for row in rows) == [(each, new) for each in sorted(media)]
