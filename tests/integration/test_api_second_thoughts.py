@@ -99,6 +99,28 @@ def test_what_may_be_live_needs_the_callers_word(api: Api) -> None:
     assert (reply.status_code, reply.json["state"]) == (202, "pending")
 
 
+def test_an_overdue_post_is_named_by_its_job_and_tried_again_on_the_callers_word(api: Api) -> None:
+    job = accept(api)
+    late = {"error_code": "overdue_in_postiz", "error_message": "Its time is over"}
+    set_states(api, "scheduled", **late, in_doubt=True)
+    was_released(api)
+    shown = api.get(f"/jobs/{job}").json
+    assert (shown["state"], shown["percentage"], shown["in_doubt"]) == ("running", 0, 1)
+    set_states(api, "scheduled", in_doubt=False)
+    shown = api.get(f"/jobs/{job}").json
+    assert (shown["state"], shown["overdue"]) == ("completed_with_errors", 1)
+    progress = api.get(f"/postiz/publish/{job}/progress").json
+    assert (progress["status"], progress["error_detail"]) == (shown["state"], "Its time is over")
+    post = first_post(api, job)
+    assert api.get(f"/posts/{post}").json["error"]["may_be_live"] is True
+    for path in (f"/posts/{post}/retry", f"/jobs/{job}/retry"):
+        refused = api.post(path, None)
+        assert (refused.status_code, refused.json["code"]) == (409, "may_be_live")
+    reply = api.post(f"/posts/{post}/retry", {"confirm_not_published": True})
+    assert (reply.status_code, reply.json["state"], reply.json["error"]) == (202, "releasing", None)
+    assert api.get(f"/jobs/{job}").json["state"] == "running"
+
+
 def test_a_retry_without_a_postiz_says_how_to_configure_one(api: Api) -> None:
     """One post and one job are refused; among many they are counted, and the others go on."""
     job = accept(api)
