@@ -125,3 +125,17 @@ def integrations(session: Session, account_id: int) -> list[Integration]:
             .order_by(Integration.name, Integration.id)
         )
     )
+
+
+def limit_calls(account: Account, wanted: int | None) -> None:
+    """What the owner allows in a window, beside what Postiz told; None for no limit of one's own.
+
+    A new value above what Postiz told is the owner's word that Postiz allows more by now, which it
+    tells only in the reply to a counted call. So what it told is forgotten, and the next call tries
+    it: the one case in which we may go beyond what Postiz told, and by one call, for an account has
+    one in flight at a time, and the reply says what holds, or blocks.
+    """
+    new, account.limit_override = wanted != account.limit_override, wanted
+    told = account.budget_limit
+    if new and wanted is not None and told is not None and wanted > told:
+        account.budget_limit, account.plan_at = None, None

@@ -12,6 +12,7 @@ PressroomError
     │   ├── SettingsChanged  newer than the publisher: build it anew; costs no attempt
     │   ├── Paused           the user held it back at the last moment; costs no attempt
     │   ├── ProfileGone      a person deleted it in the meantime; costs no attempt
+    │   ├── NoFreeMoment     no millisecond of the calendar is free; costs an attempt
     │   └── WrongBaseUrl     this address is not the Postiz API: look for its base path again
     ├── Permanent            retrying cannot help
     │   ├── PostRejected     this post: failed, with Postiz's words
@@ -174,6 +175,12 @@ class Paused(Transient):
 
 class ProfileGone(Transient):
     code = "profile_gone"
+
+
+class NoFreeMoment(Transient):
+    """Every millisecond that was tried is taken: nothing was sent, and it counts as an attempt."""
+
+    code = "no_free_millisecond"
 
 
 class WrongBaseUrl(Transient):

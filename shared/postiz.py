@@ -223,7 +223,9 @@ class Postiz:
             reply = self._call("GET", path, total=seconds, stall=seconds, params=params)
             return self._json(reply, write=False)
         except OutcomeUnknown as error:
-            raise Transient(error.message) from error  # a read changes nothing
+            failed = Transient(error.message)  # a read changes nothing
+            failed.status = error.status
+            raise failed from error
 
     def _write(self, method: str, path: str, body: Any, check: Check = None) -> requests.Response:
         sent: dict[str, Any] = {}

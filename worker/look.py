@@ -2,11 +2,12 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, update
@@ -15,19 +16,18 @@ from structlog.contextvars import bound_contextvars
 
 from shared.domain.reasons import Reason
 from shared.domain.states import PostState
-from shared.errors import ClaimLost, PressroomError
+from shared.errors import ClaimLost, PressroomError, PublisherError
 from shared.models import Account, Handover, Post, Profile
 from shared.postiz import Postiz, RemotePost
-from worker import accounts, calling, defects
+from worker import accounts, calling, defects, windows
 from worker.defects import is_defect
 from worker.deleting import Target
 from worker.eligible import may_call
 from worker.runtime import Runtime
 
 AT_ONCE = 300
-#: A post that a teammate moved in Postiz's calendar is looked for so far around its date.
-WIDE = timedelta(days=31)
-EVER = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
+#: What could not be read while its neighbours could is read again after so long.
+ASIDE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,18 +163,19 @@ def read(
     Stops early when the account answers badly, or at the monotonic time `ends`; what was not looked
     at is given back.
     """
-    left = _by_window(subjects)
-    answered = False
+    left = _by_markers(subjects)
+    answered, aside = False, list[Subject]()
     while left and time.monotonic() < ends:
         profile_id, version, markers = next(iter(left))
         group = left.pop((profile_id, version, markers))
         try:
-            seen = calling.call(
-                runtime, profile_id, version, account_id, partial(_find, markers, group)
-            )
+            seen = calling.call(runtime, profile_id, version, account_id, _search(markers, group))
         except PressroomError as error:
             if is_defect(error):  # it says nothing of the account, nor of what is elsewhere
                 _blame(runtime, group, error)
+                continue
+            if _is_answered(error) and left and not aside:
+                aside = group  # whose trouble it is, the next one tells
                 continue
             if answered:
                 _well(runtime, account_id)
@@ -188,6 +189,13 @@ def read(
         if answered:
             _well(runtime, account_id)
     _give_back(runtime, [one for group in left.values() for one in group])
+    _give_back(runtime, aside, ASIDE if answered else timedelta(0))
+
+
+def _is_answered(error: PressroomError) -> bool:
+    """By Postiz, which could not read just this, it may be: its neighbours are looked at all the
+    same."""
+    return isinstance(error, PublisherError) and error.status == HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 @contextmanager
@@ -217,36 +225,28 @@ def _well(runtime: Runtime, account_id: int) -> None:
         accounts.answered(session, account_id)
 
 
-def _give_back(runtime: Runtime, subjects: Sequence[Subject]) -> None:
+def _give_back(
+    runtime: Runtime, subjects: Sequence[Subject], pause: timedelta = timedelta(0)
+) -> None:
     if not subjects:
         return
     first = subjects[0]
     ours = Post.id.in_([one.post_id for one in subjects]), Post.claim == first.claim
     with runtime.database.transaction() as session:
-        values = {first.lease_column: func.now()}
+        values = {first.lease_column: func.now() + pause}
         given = update(Post).where(*ours).values(values)
         session.execute(given, execution_options={"synchronize_session": False})
 
 
-def _find(
-    markers: Iterable[datetime], group: Sequence[Subject], postiz: Postiz
-) -> dict[str, RemotePost]:
-    seen = _windows(postiz, markers, timedelta(0))
-    if all(one.postiz_id in seen for one in group):
-        return seen
-    if any(one.parked for one in group):  # its absence will count: look everywhere
-        return seen | {row.id: row for row in postiz.window(*EVER)}
-    return seen | _windows(postiz, markers, WIDE)
+def _search(
+    markers: Iterable[datetime], group: Sequence[Subject]
+) -> Callable[[Postiz], dict[str, RemotePost]]:
+    ids = [one.postiz_id for one in group]
+    everywhere = any(one.parked for one in group)  # its absence will count
+    return partial(windows.find, markers=markers, ids=ids, everywhere=everywhere)
 
 
-def _windows(
-    postiz: Postiz, markers: Iterable[datetime], around: timedelta
-) -> dict[str, RemotePost]:
-    rows = (postiz.window(marker - around, marker + around) for marker in markers)
-    return {row.id: row for window in rows for row in window}
-
-
-def _by_window(
+def _by_markers(
     subjects: Iterable[Subject],
 ) -> dict[tuple[str, int, tuple[datetime, ...]], list[Subject]]:
     groups: dict[tuple[str, int, tuple[datetime, ...]], list[Subject]] = defaultdict(list)

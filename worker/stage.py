@@ -11,9 +11,9 @@ from structlog.contextvars import bound_contextvars
 
 from shared import failpoints, metrics, posts
 from shared.db import ROW_LOCK
-from shared.domain.attempts import DEFECTIVE
+from shared.domain.attempts import DEFECTIVE, NO_MOMENT, Patience
 from shared.domain.states import PostState
-from shared.errors import ClaimLost, PressroomError, Transient
+from shared.errors import ClaimLost, NoFreeMoment, PressroomError
 from shared.models import Post, Submission
 from shared.postiz import Created, Postiz
 from worker import accounts, adopt, calling, late
@@ -81,7 +81,7 @@ def _empty_window(runtime: Runtime, call: Call, postiz: Postiz) -> datetime:
             submission = session.get_one(Submission, call.submission_id)
             marker_at = free_marker(session, call.account_id, marker_at.replace(microsecond=0))
             submission.marker_at = marker_at
-    raise Transient("no free millisecond was found in Postiz's calendar")
+    raise NoFreeMoment("no free millisecond was found in Postiz's calendar")
 
 
 def _staged(runtime: Runtime, call: Call, created: Created) -> None:
@@ -145,14 +145,9 @@ def _failed(runtime: Runtime, call: Call, error: PressroomError) -> None:
             case Refused(index=index):
                 _refuse(session, rest, error, _offender(call, index))
             case Defective():  # of whichever post: found by halving
-                put_back_counted(
-                    session,
-                    _under_way(session, rest),
-                    pack=len(call.post_ids),
-                    event=error.code,
-                    detail=error.message,
-                    patience=DEFECTIVE,
-                )
+                _back_counted(session, rest, error, DEFECTIVE, pack=len(call.post_ids))
+            case _ if isinstance(error, NoFreeMoment):  # of all of them
+                _back_counted(session, rest, error, NO_MOMENT, pack=1)
             case Unknown():
                 adopt.begin(session, runtime, submission, error)
             case _:
@@ -165,6 +160,19 @@ def _without(ids: Sequence[int], gone: Collection[int]) -> list[int]:
 
 def _back(session: Session, call: Call, event: str, detail: str, **values: int) -> None:
     put_back(session, call.post_ids, claim=call.claim, event=event, detail=detail, **values)
+
+
+def _back_counted(
+    session: Session, call: Call, error: PressroomError, patience: Patience, *, pack: int
+) -> None:
+    put_back_counted(
+        session,
+        _under_way(session, call),
+        pack=pack,
+        event=error.code,
+        detail=error.message,
+        patience=patience,
+    )
 
 
 def _under_way(session: Session, call: Call) -> Sequence[Post]:

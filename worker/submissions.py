@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from shared import db, posts
 from shared.domain.adopting import tell_apart
 from shared.domain.states import PostState
-from shared.errors import Paused
+from shared.errors import NoFreeMoment, Paused
 from shared.models import Account, Post, Profile, Submission
 from shared.postiz_calls import Element
 from worker import accounts, explain
@@ -19,6 +19,9 @@ from worker.choosing import Chosen, choose
 from worker.drafts import of_post
 from worker.eligible import accounts_with, may_go, waits_for_staging
 from worker.runtime import Runtime
+
+#: In which a call may get its millisecond.
+SECONDS_TRIED = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +50,15 @@ def due(session: Session) -> Sequence[int]:
 
 def prepare(runtime: Runtime, account_id: int) -> Call | None:
     """Claim the account and its next posts, and write the call down, in one transaction."""
+    try:
+        return _prepare(runtime, account_id)
+    except NoFreeMoment as error:
+        with runtime.database.transaction() as session:
+            accounts.went_wrong(session, account_id, error, key_hash=None)
+        return None
+
+
+def _prepare(runtime: Runtime, account_id: int) -> Call | None:
     lease = runtime.settings.lease_seconds
     with runtime.database.transaction() as session:
         account = accounts.claim(session, account_id, lease_seconds=lease)
@@ -143,8 +155,11 @@ def _date_of(post: Post, now: datetime) -> datetime:
 
 
 def free_marker(session: Session, account_id: int, second: datetime) -> datetime:
-    """A millisecond of that second, never .000, that no other call of the account uses."""
-    while True:
+    """A millisecond of that second, or of one soon after, that no other call of the account uses.
+
+    Never .000. Raises `NoFreeMoment` where there is none.
+    """
+    for _ in range(SECONDS_TRIED):
         taken = set(
             session.scalars(
                 select(Submission.marker_at).where(
@@ -162,3 +177,4 @@ def free_marker(session: Session, account_id: int, second: datetime) -> datetime
         if free:
             return random.choice(free)  # noqa: S311 (chance, not secrecy)
         second += timedelta(seconds=1)
+    raise NoFreeMoment(f"all milliseconds of {SECONDS_TRIED} seconds until {second} are taken")

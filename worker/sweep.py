@@ -117,6 +117,7 @@ RESCUES: Mapping[str, Step[object]] = {
     "give_up_unreachable": lambda runtime, session: unreachable.give_up(
         session, runtime.settings.outcome_unknown_seconds
     ),
+    "give_up_old": lambda _, session: unreachable.give_up_old(session),
     "late_pending": lambda _, session: punctual.enforce(session, PostState.PENDING),
     "late_staged": lambda _, session: punctual.enforce(session, PostState.STAGED),
     "rescue_uploads": lambda _, session: lost_uploads.rescue(session),

@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 
 from shared import posts
 from shared.domain.states import PostState
-from shared.models import Account, Post, Profile
+from shared.models import Account, Handover, Post, Profile
+from worker import accounts
 from worker.track import UNKNOWN
 
 #: Posts that a round gives up at most; the next one goes on.
@@ -46,4 +47,31 @@ def give_up(session: Session, seconds: float) -> None:
         code="outcome_unknown",
         message="The profile has another Postiz account now, so its release cannot be looked at.",
         hint=UNKNOWN,
+    )
+
+
+def give_up_old(session: Session) -> None:
+    """Releases that were tried to be settled all the time, for a day, and could not be.
+
+    Those that nobody has tried lately are looked at first: we were away ourselves, or their key is
+    held.
+    """
+    day_ago, lately = func.now() - timedelta(days=1), func.now() - timedelta(hours=1)
+    word = exists().where(
+        Handover.post_id == Post.id, Handover.buried_at.is_(None), Handover.word_at >= day_ago
+    )
+    old = select(Post.id).where(
+        Post.state == PostState.RELEASING,
+        Post.released_at < day_ago,
+        Post.lease_until.between(lately, func.now()),
+        ~word,
+    )
+    posts.fail(
+        session,
+        session.scalars(old.limit(AT_ONCE).with_for_update(key_share=True, skip_locked=True)).all(),
+        PostState.RELEASING,
+        code="outcome_unknown",
+        message="For a day Postiz could not say what became of its release.",
+        hint=UNKNOWN,
+        track_at=accounts.now_plus(60),
     )

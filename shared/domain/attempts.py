@@ -30,6 +30,8 @@ class Patience:
 UNCLEAR = Patience(by_chance=5, most=30)
 #: Calls that could not be made for an error of our own.
 DEFECTIVE = Patience(by_chance=0, most=10)
+#: Calls for which no millisecond was free: where each post fares alike, none is singled out.
+NO_MOMENT = Patience(by_chance=10, most=10)
 
 
 def doubled(pack_limit: int) -> int | None:

@@ -43,6 +43,17 @@ def test_an_owners_limit_holds_until_postiz_tells_a_lower_one(api: Api) -> None:
     assert (shown["budget_limit"], shown["limit_override"]) == (10, None)
 
 
+def test_an_owner_may_say_that_postiz_allows_more_than_it_told_last(api: Api) -> None:
+    """It tells only in the reply to a counted call: one is made on the owner's word."""
+    learn(api, 10, 10)
+    assert account(api)["budget_remaining"] == 0
+    shown = patch(api, {"budget_limit": 30}).json
+    assert (shown["budget_limit"], shown["budget_remaining"]) == (30, 20)
+    learn(api, 10, 11)
+    shown = patch(api, {"budget_limit": 30}).json
+    assert (shown["budget_limit"], shown["budget_remaining"]) == (10, 0), "nothing new was said"
+
+
 def test_what_is_kept_back_may_be_chosen_and_what_is_not_named_stays(api: Api) -> None:
     learn(api, 90, 0)
     assert account(api)["budget_reserve"] == 3

@@ -2,17 +2,23 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from shared import posts, second_thoughts
+from shared.domain.attempts import NO_MOMENT
 from shared.domain.states import PostState
 from shared.domain.tries import Tries
-from shared.models import Account, Handover, Submission
+from shared.errors import NoFreeMoment
+from shared.models import Account, Handover, Post, Submission
+from shared.postiz import Postiz
+from shared.postiz_calls import Element
+from shared.route import Route
 from tests.world import KEY, World
-from worker import litter, sweep
+from worker import deleting, litter, stage, submissions, sweep, track
 
 DELETE = "DELETE /posts/:id"
 PUT = "PUT /posts/:id/status"
@@ -66,6 +72,7 @@ def test_a_parked_draft_that_cannot_be_deleted_ends_and_may_be_tried_again(world
     assert world.timeline(post).count("delete_unknown") == 1
     with world.database.transaction() as session:
         second_thoughts.retry_post(session, session.get_one(type(ended), post), confirmed=False)
+    world.runtime.waker.stage(world.account().id)
     world.until_all(PostState.PUBLISHED, [post])
     sent = [row["content"] for row in world.sandbox.ledger(kind="send")]
     assert sorted(sent) == ["goes", "stays"]
@@ -105,9 +112,10 @@ def test_a_server_that_deletes_nothing_lets_its_account_rest(world: World, kind:
 
 
 def test_drafts_of_an_unclear_call_that_cannot_be_deleted_are_left(world: World) -> None:
-    world.sandbox.add_fault("reply_lost_after", route="POST /posts", times=1)
+    world.sandbox.add_fault("reply_lost_before", route="POST /posts", times=1)
     world.sandbox.add_fault("error_500_before", route=DELETE, contains="stays")
-    ids = world.job("acme", ["stays", "goes"], in_seconds=600)
+    contents = ["stays", "goes"]
+    ids = world.job("acme", contents, in_seconds=600)
     world.until_all(PostState.STAGED, ids)
 
     def call() -> Submission:
@@ -115,6 +123,10 @@ def test_drafts_of_an_unclear_call_that_cannot_be_deleted_are_left(world: World)
             abandoned = select(Submission).where(Submission.state == "abandoned")
             return session.scalars(abandoned).one()
 
+    # the call runs after all, when nobody waits for it any more
+    postiz = Postiz(base_url=world.api_url, api_key=KEY, route=Route(allow_private=True))
+    element = partial(Element, integration_id="int-mastodon", settings={})
+    postiz.stage(call().marker_at, [element(content=content) for content in contents])
     with world.database.transaction() as session:
         session.execute(update(Submission).values(litter_at=Submission.sent_at))
     world.until(lambda: call().litter_at is None)
@@ -173,3 +185,66 @@ def test_a_scheduled_post_that_cannot_be_deleted_goes_on_and_says_so(world: Worl
     world.sandbox.clear_faults()
     cancel(world, post)
     world.until_all(PostState.CANCELLED, [post])
+
+
+def test_a_window_that_cannot_be_read_keeps_no_other_from_being_looked_at(world: World) -> None:
+    """As long as another one can: else it is the server that fails."""
+    ids = [
+        *world.job("acme", ["a"], in_seconds=3600, handoff="calendar"),
+        *world.job("acme", ["b"], in_seconds=7200, handoff="calendar"),
+    ]
+    world.until_all(PostState.SCHEDULED, ids)
+    with world.database.transaction() as session:
+        due = update(Post).values(track_at=func.now()).returning(func.now())
+        now = session.scalars(due).all()[0]
+    world.sandbox.add_fault("error_500_before", route="GET /posts", times=1)
+    track.track(world.runtime, world.account().id)
+    assert world.account().failures == 0
+    looked_at = sorted(world.post(post).track_at or now for post in ids)
+    assert looked_at[0] - now < timedelta(minutes=5) < looked_at[1] - now
+    with world.database.transaction() as session:
+        session.execute(update(Post).values(track_at=func.now()))
+    world.sandbox.add_fault("error_500_before", route="GET /posts")
+    track.track(world.runtime, world.account().id)
+    assert world.account().failures == 1
+
+
+def test_a_release_that_cannot_be_looked_at_for_a_day_is_left_to_a_person(world: World) -> None:
+    world.sandbox.add_fault("reply_lost_before", route=PUT, times=1)
+    [post] = world.job("acme", ["a"])
+    world.until_all(PostState.RELEASING, [post])
+    world.sandbox.add_fault("error_500_before", route="GET /posts")
+    with world.database.transaction() as session:
+        session.execute(update(Post).values(released_at=func.now() - timedelta(days=2)))
+    world.until_all(PostState.FAILED, [post])
+    assert world.post(post).error_code == "outcome_unknown"
+    assert world.post(post).track_at is not None, "it is followed: it may have been published"
+
+
+def test_deletes_that_are_acknowledged_in_vain_are_counted_too(world: World) -> None:
+    post = staged(world, "stays")
+    [handover] = handovers(world, post)
+    for state in ("staged", "deleting", "deleted"):
+        with world.database.transaction() as session:
+            session.execute(update(Handover).values(state=state))
+            deleting.note_try(session, handover.id)
+    assert handovers(world, post)[0].tries == 3
+
+
+def test_posts_for_which_no_millisecond_is_free_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In Postiz's calendar, or among our own calls: neither is looked through for ever."""
+    [post] = world.job("acme", ["a"])
+    for _ in range(NO_MOMENT.most):
+        call = submissions.prepare(world.runtime, world.account().id)
+        assert call is not None
+        stage._failed(world.runtime, call, NoFreeMoment("none is free"))
+        with world.database.transaction() as session:
+            session.execute(update(Account).values(retry_at=None))
+    assert world.post(post).error_code == "too_many_attempts"
+    assert "none is free" in (world.post(post).error_message or "")
+    monkeypatch.setattr(submissions, "SECONDS_TRIED", 0)
+    world.job("acme", ["b"])
+    assert submissions.prepare(world.runtime, world.account().id) is None
+    assert world.account().failures > 0, "it rests"

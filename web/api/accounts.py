@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared import account_views, etas
+from shared import accounts as known
 from shared.account_views import AccountRead
 from shared.db import ROW_LOCK
 from shared.domain import overrides
@@ -74,7 +75,7 @@ def patch_account(path: IdPath, body: PatchAccount) -> Response:
     with services().database.transaction() as session:
         account = changeable(session, path.id)
         if "budget_limit" in body.model_fields_set:
-            account.limit_override = body.budget_limit
+            known.limit_calls(account, body.budget_limit)
         if "budget_reserve" in body.model_fields_set:
             account.budget_reserve = body.budget_reserve
         if "rule_overrides" in body.model_fields_set:

@@ -53,7 +53,9 @@ class PatchAccount(Body):
     """What is not named stays."""
 
     budget_limit: Annotated[Whole, Field(ge=1, le=1_000_000)] | None = Field(
-        None, description="At most so many calls an hour, even where Postiz allows more; null: none"
+        None,
+        description="At most so many calls an hour, even where Postiz allows more; null: none. More"
+        " than Postiz told last says that its limit was raised, and one call tries it",
     )
     budget_reserve: Annotated[Whole, Field(ge=0, le=1_000_000)] | None = Field(
         None, description="Calls kept back for settling unclear releases; null: as many as usual"
