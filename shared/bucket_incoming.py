@@ -82,7 +82,8 @@ class IncomingObject:
             return open_object(self._client, self._bucket, self._name, size=self._size)
         return io.BytesIO(self._buffer)
 
-    def keep(self, key: str) -> None:
+    def prepare(self, key: str) -> None:
+        """The copy of a large file takes the bucket seconds, and a lock would last as long."""
         name = self._root + require_key(key)
         with bucket_errors(self._bucket):
             if self._stands:
@@ -90,6 +91,9 @@ class IncomingObject:
                 self._client.copy(source, self._bucket, name, Config=_COPY)  # type: ignore[arg-type]
             else:
                 self._client.put_object(Bucket=self._bucket, Key=name, Body=bytes(self._buffer))
+
+    def keep(self, key: str) -> None:
+        self.prepare(key)
         self.discard()
 
     def discard(self) -> None:

@@ -91,6 +91,9 @@ class IncomingFile:
     def read_back(self) -> BinaryIO:
         return self._path.open("rb")
 
+    def prepare(self, key: str) -> None:
+        """Nothing: a file gets its place by being renamed."""
+
     def keep(self, key: str) -> None:
         target = self._root / require_key(key)
         with _storage_errors():

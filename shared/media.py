@@ -24,8 +24,9 @@ def add_file(
 ) -> tuple[Media, bool]:
     """The row of a file, and whether the profile had that file already.
 
-    The file gets its place before the caller commits. When the commit then fails it stays behind
-    without a row: deleting it could take it from a twin that has committed meanwhile.
+    The file gets its place before the caller commits; `received` is prepared for it, so that this
+    takes no time. When the commit then fails it stays behind without a row: deleting it could take
+    it from a twin that has committed meanwhile.
     """
     key = key_of(profile_id, received.sha256)
     files.lock(session, key)
@@ -118,8 +119,9 @@ def fetch(
             receiver.write(piece)
             on_progress()
         received = receiver.finish()
+        received.prepare(storage, media.profile_id)
         with database.transaction() as session:
-            _record(session, _get(session, media_id), received)
+            _record(session, storage, _get(session, media_id), received)
 
 
 def _get(session: Session, media_id: int) -> Media:
@@ -129,9 +131,12 @@ def _get(session: Session, media_id: int) -> Media:
     return row
 
 
-def _record(session: Session, media: Media, received: Received) -> None:
-    files.lock(session, key_of(media.profile_id, received.sha256))
-    media.storage_key = received.keep(media.profile_id)
+def _record(session: Session, storage: Storage, media: Media, received: Received) -> None:
+    key = key_of(media.profile_id, received.sha256)
+    files.lock(session, key)
+    if not storage.exists(key):
+        received.keep(media.profile_id)
+    media.storage_key = key
     media.removed_at = None
     for name, value in _columns(received).items():
         if name not in {"sha256", "name"}:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from shared.domain.sniff import HEAD_BYTES, FileType, brand_of, sniff, too_large
 from shared.errors import InvalidRequest, TooLarge
 from shared.media_facts import Facts, read_facts
-from shared.storage import Incoming, key_of
+from shared.storage import Incoming, Storage, key_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +20,12 @@ class Received:
     facts: Facts
     brand: str | None = None
     name: str | None = None
+
+    def prepare(self, storage: Storage, profile_id: str) -> None:
+        """To be called before the transaction that keeps it, which then need not wait for it."""
+        key = key_of(profile_id, self.sha256)
+        if not storage.exists(key):
+            self.incoming.prepare(key)
 
     def keep(self, profile_id: str) -> str:
         """Give it its place among the profile's files; returns its storage key."""

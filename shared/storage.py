@@ -35,6 +35,12 @@ class Incoming(Protocol):
     def read_back(self) -> BinaryIO:
         """What was written, open for reading; to be closed by the caller."""
 
+    def prepare(self, key: str) -> None:
+        """What of `keep` may take long, to be done before anything is locked.
+
+        What is never kept then goes with the files that have no row.
+        """
+
     def keep(self, key: str) -> None:
         """Give the file its place; a file that is there already has the same content."""
 

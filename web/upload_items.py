@@ -28,10 +28,12 @@ class Item:
     order: str = ""  # rows are made in one order, so that two requests cannot deadlock
 
 
-def file_item(profile_id: str, index: int, part: Part, external_id: str | None = None) -> Item:
+def store_file(profile_id: str, index: int, part: Part, external_id: str | None = None) -> Item:
+    """Bring the file to its place; its row is made by `add`, in the transaction of the request."""
     received, storage = part.received, services().storage
     if received is None:
         return Item(index=index, error=part.error)
+    received.prepare(storage, profile_id)
 
     def add(session: Session, received: Received = received) -> tuple[Media, bool]:
         return media.add_file(session, storage, profile_id, received)

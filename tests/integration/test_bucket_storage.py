@@ -7,11 +7,16 @@ from pathlib import Path
 
 import psutil
 import pytest
+from sqlalchemy import text
 
 from local.ports import free_port
 from local.sandbox.process import SandboxProcess
+from shared import media
 from shared.bucket_incoming import PART
+from shared.config import read_settings
+from shared.db import Database
 from shared.errors import FileMissing, PressroomError, StorageAway, TooLarge
+from shared.models import Profile
 from shared.open_storage import open_storage
 from shared.receiving import Receiver
 from shared.storage import Storage, key_of
@@ -236,6 +241,51 @@ def test_an_upload_goes_through_the_bucket_to_postiz(
         runtime.close()
     [sent] = postiz.admin.ledger(kind="upload")
     assert sent["sha256"] == reply.json["media"]["sha256"]
+
+
+OPEN = text(
+    "SELECT count(*) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
+)
+
+
+def test_no_transaction_waits_while_the_bucket_copies_a_file(
+    bucket_api: Api, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = bucket_api.services.storage.client  # type: ignore[attr-defined]
+    copy, waiting = client.copy, []
+
+    def noting(*args: object, **more: object) -> None:
+        with bucket_api.services.database.engine.connect() as connection:
+            waiting.append(connection.scalar(OPEN))
+        copy(*args, **more)
+
+    monkeypatch.setattr(client, "copy", noting)
+    content = FILES.mp4() + _free_box(PART)
+    assert bucket_api.upload(content, profile="acme").status_code == 202
+    assert waiting == [0]
+    assert bucket_api.upload(content, profile="acme").json["media"]["duplicate"] is True
+    assert waiting == [0]  # what is there already is not copied again
+    assert len(bucket.names()) == 1
+
+
+def test_a_file_that_is_removed_before_its_row_is_made_is_brought_again(
+    storage: Storage, bucket: Bucket, database_url: str
+) -> None:
+    database = Database.connect(read_settings({"DATABASE_URL": database_url}))
+    with storage.receive() as incoming:
+        receiver = Receiver(incoming)
+        receiver.write(FILES.mp4() + _free_box(PART))
+        received = receiver.finish()
+        received.prepare(storage, "acme")
+        storage.delete(key_of("acme", received.sha256))  # by the hourly cleaning
+        with database.transaction() as session:
+            session.add(Profile(id="acme", name="Acme", tts_settings={}))
+            session.flush()
+            row, _ = media.add_file(session, storage, "acme", received)
+    assert row.storage_key is not None and storage.exists(row.storage_key)
+    assert len(bucket.names()) == 1
+    database.close()
 
 
 def test_a_bucket_that_is_away_is_a_503_with_nothing_accepted(

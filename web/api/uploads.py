@@ -59,7 +59,7 @@ def upload() -> Response:
         multipart.receive(services().storage, single=True, fields=fields) as form,
     ):
         external_id = _external_id(form.fields)
-        item = upload_items.file_item(profile_id, 0, form.parts[0], external_id)
+        item = upload_items.store_file(profile_id, 0, form.parts[0], external_id)
         return once(lambda session: _upload(session, profile_id, item), content=form.content())
 
 
@@ -78,7 +78,7 @@ def bulk_upload() -> Response:
         services().uploads.place(),
         multipart.receive(services().storage, single=False, fields=frozenset()) as form,
     ):
-        items = [upload_items.file_item(profile_id, i, part) for i, part in enumerate(form.parts)]
+        items = [upload_items.store_file(profile_id, i, part) for i, part in enumerate(form.parts)]
         return once(lambda session: _bulk(session, profile_id, items), content=form.content())
 
 
