@@ -152,16 +152,17 @@ def test_it_is_tried_again_only_on_a_persons_word(world: World, overdue: int) ->
     assert world.states([overdue]) == [PostState.SCHEDULED]
 
 
-@pytest.mark.parametrize("in_bulk_too", [False, True])
+def test_that_word_may_be_given_for_many(world: World, overdue: int) -> None:
+    assert in_bulk.retry(world.database, EVERYTHING, confirmed=True).posts == 1
+    assert world.states([overdue]) == [PostState.RELEASING]
+    assert in_bulk.retry(world.database, EVERYTHING, confirmed=True).posts == 0
+
+
 def test_on_that_word_it_is_parked_seen_there_deleted_and_staged_anew(
-    world: World, overdue: int, in_bulk_too: bool
+    world: World, overdue: int
 ) -> None:
     [stuck] = in_postiz(world)
-    if in_bulk_too:
-        assert in_bulk.retry(world.database, EVERYTHING, confirmed=True).posts == 1
-    else:
-        retry(world, overdue, confirmed=True)
-    assert world.states([overdue]) == [PostState.RELEASING]
+    retry(world, overdue, confirmed=True)
     world.until_all(PostState.PUBLISHED, [overdue])
     assert sent(world) == ["stuck"]
     steps = ["overdue_in_postiz", "retried", "parking", "parked", "release_undone", "staging"]
@@ -171,6 +172,9 @@ def test_on_that_word_it_is_parked_seen_there_deleted_and_staged_anew(
     assert old["deleted"]
     assert old["publish_date"].startswith("2099")
     assert outcome(world, overdue).state is JobState.COMPLETED
+    with world.database.transaction() as session:
+        alive = select(Handover.postiz_id).where(Handover.buried_at.is_(None))
+        assert session.scalars(alive).all() == [world.post(overdue).postiz_post_id]
 
 
 def test_a_word_that_turns_out_mistaken_publishes_nothing_twice(world: World, overdue: int) -> None:
@@ -240,11 +244,3 @@ def test_a_post_that_cannot_be_followed_ends_its_job_with_that_error(
         session.execute(update(Post).values(track_at=func.now() - timedelta(days=4)))
     world.until_all(PostState.FAILED, [overdue])
     assert world.post(overdue).error_code == "outcome_unknown"
-
-
-def test_a_retry_leaves_one_living_id(world: World, overdue: int) -> None:
-    retry(world, overdue, confirmed=True)
-    world.until_all(PostState.PUBLISHED, [overdue])
-    with world.database.transaction() as session:
-        alive = select(Handover.postiz_id).where(Handover.buried_at.is_(None))
-        assert session.scalars(alive).all() == [world.post(overdue).postiz_post_id]
