@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import psycopg2
-from sqlalchemy import Engine, create_engine, event, func, select
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -127,6 +127,15 @@ class Database:
                 yield session
             for then in session.info.pop(_THEN, ()):
                 then()
+
+    @contextmanager
+    def statements(self) -> Iterator[Connection]:
+        """Each statement is a transaction of its own: for rows that everybody writes.
+
+        What a process locks in a longer one stays locked while it is stopped, or its host lost.
+        """
+        with self.engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
     def close(self) -> None:
         self.engine.dispose()

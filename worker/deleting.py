@@ -60,12 +60,13 @@ def delete(
         if stray and turns.release_is_due(session, target.account_id):
             return False
         server = session.get_one(Account, target.account_id).server
-        slot = pace.take_slot(session, server, per_second=runtime.settings.writes_per_second)
-        asked_at = pace.clock(session)
-        if slot is not None:
-            note(session)
+    per_second = runtime.settings.writes_per_second
+    slot = pace.take_slot(runtime.database, server, per_second=per_second)
     if slot is None:
         return False
+    with runtime.database.transaction() as session:
+        asked_at = pace.clock(session)
+        note(session)
     pace.wait_for(asked_at, slot)
     failpoints.hit("delete.before_call")
     make = methodcaller("delete", target.postiz_id)

@@ -5,14 +5,15 @@ nothing is made every few seconds: by one account of a server at a time, and by 
 after an answer. What goes on then reads first again (worker/probe.py), before it writes.
 """
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
-from sqlalchemy import exists, func, not_, or_, select, update
+from sqlalchemy import ColumnElement, Executable, exists, func, not_, or_, select, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.orm import Session
 
 from shared import holds
+from shared.db import Database
 from shared.errors import PressroomError
 from shared.models import Account, Profile, Server
 from worker import accounts, calling
@@ -42,9 +43,9 @@ def due(session: Session) -> Sequence[int]:
 @for_account
 def look(runtime: Runtime, account_id: int) -> None:
     """Read from a resting account; its rest is over once it answers."""
+    if not _claim(runtime.database, account_id):
+        return
     with runtime.database.transaction() as session:
-        if not _claim(session, account_id):
-            return
         found = session.execute(
             select(Profile.id, Profile.settings_version, Profile.key_hash)
             .where(Profile.account_id == account_id, ~holds.is_held())
@@ -61,32 +62,37 @@ def look(runtime: Runtime, account_id: int) -> None:
             with runtime.database.transaction() as session:
                 accounts.went_wrong(session, account_id, error, key_hash=key_hash)
         return
-    with runtime.database.transaction() as session:
-        _end_rest(session, account_id)
+    _end_rest(runtime.database, account_id)
 
 
-def _claim(session: Session, account_id: int) -> bool:
+def _claim(database: Database, account_id: int) -> bool:
     """Whether it is still time to: one look at a server at once, whoever asks for it."""
-    account = session.get_one(Account, account_id)
     pause = {"probe_at": func.now() + PAUSE}
-    ours = (
+    with database.statements() as connection:
+        server = connection.scalar(select(Account.server).where(Account.id == account_id))
+        if connection.scalar(_look_at(server, pause)) is None:
+            return False
+        connection.execute(update(Account).where(Account.id == account_id).values(pause))
+        return True
+
+
+def _look_at(server: str | None, pause: Mapping[str, ColumnElement[datetime]]) -> Executable:
+    return (
         insert(Server)
-        .values(server=account.server, next_write_at=func.now(), **pause)
+        .values(server=server, next_write_at=func.now(), **pause)
         .on_conflict_do_update(
             index_elements=["server"],
             set_=pause,
             where=or_(Server.probe_at.is_(None), Server.probe_at <= func.now()),
         )
+        .returning(Server.server)
     )
-    if session.scalar(ours.returning(Server.server)) is None:
-        return False
-    session.execute(update(Account).where(Account.id == account_id).values(pause))
-    return True
 
 
-def _end_rest(session: Session, account_id: int) -> None:
+def _end_rest(database: Database, account_id: int) -> None:
     """What failed before is not forgotten: a write that fails rests it for as long as before."""
     rested = update(Account).where(Account.id == account_id).returning(Account.server)
-    server = session.scalar(rested.values(retry_at=func.now(), probe_at=None))
-    soon = update(Server).where(Server.server == server)
-    session.execute(soon.values(probe_at=func.now() + NEXT))
+    with database.statements() as connection:
+        server = connection.scalar(rested.values(retry_at=func.now(), probe_at=None))
+        soon = update(Server).where(Server.server == server)
+        connection.execute(soon.values(probe_at=func.now() + NEXT))

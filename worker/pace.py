@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
 
 from shared import db
+from shared.db import Database
 from shared.models import Server
 
 #: A slot further ahead is left to a later turn (seconds).
@@ -18,9 +18,13 @@ CREDIT = timedelta(seconds=0.5)
 
 
 def take_slot(
-    session: Session, server: str, *, per_second: float, ahead: float = AHEAD
+    database: Database, server: str, *, per_second: float, ahead: float = AHEAD
 ) -> datetime | None:
-    """The moment at which one write may be made; None if it lies more than `ahead` seconds off."""
+    """The moment at which one write may be made; None if it lies more than `ahead` seconds off.
+
+    It is taken at once, whatever becomes of the transaction that wants it: all writes to a server
+    go by its one row, which may be locked for no longer than this takes.
+    """
     step = timedelta(seconds=1 / per_second)
     now = func.clock_timestamp()
     taken = (
@@ -33,7 +37,8 @@ def take_slot(
         )
         .returning(Server.next_write_at - step)
     )
-    return session.scalar(taken)
+    with database.statements() as connection:
+        return connection.scalar(taken)
 
 
 def wait_for(session_now: datetime, slot: datetime) -> None:

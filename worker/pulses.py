@@ -27,9 +27,8 @@ def note(runtime: Runtime, name: str) -> None:
         return
     seen = {"seen_at": func.now()}
     row = insert(Pulse).values(name=name, **seen)
-    with runtime.database.engine.connect() as connection:
-        alone = connection.execution_options(isolation_level="AUTOCOMMIT")
-        alone.execute(row.on_conflict_do_update(index_elements=["name"], set_=seen))
+    with runtime.database.statements() as connection:
+        connection.execute(row.on_conflict_do_update(index_elements=["name"], set_=seen))
     runtime.noted[name] = now
 
 

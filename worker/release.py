@@ -89,7 +89,7 @@ def _claim_found(
         post.release_at = settled_at
         return Turn.PASSED
     pace_of_it = settings.writes_per_second
-    if not pace.take_slot(session, due.server, per_second=pace_of_it, ahead=0.0):
+    if not pace.take_slot(runtime.database, due.server, per_second=pace_of_it, ahead=0.0):
         return Turn.SERVER_BUSY
     runtime.taken[due.profile_id] += 1
     return _write_down(session, post, profile, settings.lease_seconds)

@@ -15,7 +15,7 @@ from shared.db import Database
 from shared.domain.states import PostState
 from shared.models import Account, AccountMedia, Base, Job, Post, Submission
 from tests.world import KEY, InlineWaker, World
-from worker import lost_uploads, steps, submissions, sweep
+from worker import lost_uploads, release, steps, submissions, sweep, turns
 from worker.decisions import MAX_ATTEMPTS
 
 OTHER = "key-of-other"
@@ -105,6 +105,24 @@ def test_an_upload_is_given_up_only_with_all_posts_that_wait_for_it(two_profiles
         session.execute(update(AccountMedia).values(next_at=func.now()))
         lost_uploads.give_up_spent(session)
     assert world.states(ids) == [PostState.FAILED, PostState.FAILED]
+
+
+def test_a_release_whose_worker_vanishes_before_its_commit_keeps_no_other_from_its_turn(
+    two_profiles: World,
+) -> None:
+    """They are made on one server, whose pace all of them go by."""
+    world = two_profiles
+    ids = world.job("acme", ["ours"], in_seconds=3600)
+    ids += world.job("other", ["theirs"], integration="int-o", in_seconds=3600)
+    world.until_all(PostState.STAGED, ids)
+    world.due_now(ids)
+    due = {each.profile_id: each for each in turns.whose(world.runtime)[0]}
+    with world.database.transaction() as session:
+        found = release._next(session, due["other"], 0)
+        assert found is not None
+        theirs = release._claim_found(world.runtime, session, due["other"], found)
+        assert isinstance(theirs, release.Release)
+        assert isinstance(release._claim(world.runtime, due["acme"]), release.Release)
 
 
 def test_a_post_to_be_explained_that_is_held_stops_no_sweep(two_profiles: World) -> None:
