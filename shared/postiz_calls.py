@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 
@@ -36,7 +37,7 @@ class Element:
             "value": [value],
         }
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Bytes that it takes in a call, with the comma after it."""
         return len(encoded(self.as_json())) + 1

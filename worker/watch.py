@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from shared.containment import contained
 from shared.domain.turns import Due
+from shared.errors import ClaimLost
 from worker import defects, turns
 from worker.bulkhead import Bulkhead
 from worker.release import Turn, take
@@ -88,10 +89,13 @@ def _go_through(runtime: Runtime, bulkhead: Bulkhead, due: Sequence[Due], ends: 
 def _take_turn(runtime: Runtime, bulkhead: Bulkhead, due: Due) -> Turn:
     """What it meets that nobody foresaw rests its account: the round serves everybody."""
     runtime.served[due.profile_id] = time.monotonic()
-    with (
-        contained("release", profile=due.profile_id),
-        bulkhead.place(runtime.database, due.account_id, suspect=due.suspect) as admitted,
-    ):
-        return take(runtime, due) if admitted else Turn.PASSED
+    try:
+        with (
+            contained("release", but=(ClaimLost,), profile=due.profile_id),
+            bulkhead.place(runtime.database, due.account_id, suspect=due.suspect) as admitted,
+        ):
+            return take(runtime, due) if admitted else Turn.PASSED
+    except ClaimLost:
+        return Turn.TAKEN  # whoever has it now goes on with it
     defects.rest_account(runtime, due.account_id)
     return Turn.PASSED
