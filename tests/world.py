@@ -20,11 +20,25 @@ from shared import accepting, connect, holds, profiles, second_thoughts
 from shared.config import Settings, read_settings
 from shared.crypto import SecretBox
 from shared.db import Database
+from shared.domain.gist import fingerprint
 from shared.domain.states import PostState
 from shared.enqueue import PUBLISH, Waker
-from shared.models import Account, AccountMedia, Event, Job, Media, Post, Profile, Schedule
+from shared.models import (
+    Account,
+    AccountMedia,
+    Event,
+    Job,
+    Media,
+    Post,
+    Profile,
+    Schedule,
+    Submission,
+)
 from shared.open_storage import open_storage
+from shared.postiz import Postiz
+from shared.postiz_calls import Element
 from shared.publishers import PublisherFactory, Publishers
+from shared.route import Route
 from shared.storage import key_of
 from tests.patience import PATIENCE
 from worker import (
@@ -45,6 +59,7 @@ from worker import (
 )
 from worker.bulkhead import Bulkhead
 from worker.runtime import Runtime
+from worker.submissions import free_marker
 
 
 def only_child() -> Bulkhead:
@@ -230,6 +245,33 @@ class World:
             session.add_all(rows)
             session.flush()
             return [row.id for row in rows]
+
+    def stray_draft(self, content: str = "stray", profile_id: str = "acme") -> datetime:
+        """What a call of unknown end left in Postiz, which is litter; its date there."""
+        box = SecretBox.from_settings(self.settings)
+        second = datetime.now(UTC).replace(microsecond=0)
+        with self.database.transaction() as session:
+            profile = session.get_one(Profile, profile_id)
+            account = session.get_one(Account, profile.account_id)
+            call = Submission(
+                account_id=account.id,
+                profile_id=profile_id,
+                server=account.server,
+                marker_at=free_marker(session, account.id, second),
+                elements=1,
+                state="abandoned",
+                sent=[fingerprint("int-mastodon", content)],
+                litter_at=func.now(),
+            )
+            session.add(call)
+            session.flush()
+        key = profiles.require_credentials(profile, self.settings, box)
+        assert account.base_url is not None
+        route = Route.from_settings(self.settings)
+        element = Element(integration_id="int-mastodon", content=content, settings={})
+        postiz = Postiz(base_url=account.base_url, api_key=key.api_key, route=route)
+        postiz.stage(call.marker_at, [element])
+        return call.marker_at
 
     def due_now(self, ids: Sequence[int]) -> None:
         """What was staged for later is to be released at once."""

@@ -74,10 +74,8 @@ def cancelling(world: World) -> Callable[[], bool]:
 
 
 def abandoned(world: World) -> Callable[[], bool]:
-    """Of an unclear call, whose draft is there."""
-    world.sandbox.add_fault("reply_lost_after", route="POST /posts", times=1)
-    world.until_all(PostState.STAGED, world.job("acme", ["x"], in_seconds=600))
-    return lambda: len(drafts(world)) == 1
+    world.stray_draft()
+    return lambda: drafts(world) == []
 
 
 def discarded(world: World) -> Callable[[], bool]:
