@@ -38,13 +38,22 @@ def rotate(webhook: Webhook, box: SecretBox, now: datetime) -> str:
 
 
 def _still_valid(webhook: Webhook, now: datetime) -> list[dict[str, str]]:
-    return [old for old in webhook.old_secrets if datetime.fromisoformat(old["until"]) > now]
+    return [old for old in webhook.old_secrets if (end := _end_of(old)) and end > now]
+
+
+def _end_of(old: dict[str, str]) -> datetime | None:
+    """None where none can be read: such a secret signs no more."""
+    try:
+        end = datetime.fromisoformat(old["until"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return end if end.tzinfo else None
 
 
 def old_secrets_until(webhook: Webhook, now: datetime) -> datetime | None:
     """Until when a replaced secret signs too, None where none does."""
-    ends = [datetime.fromisoformat(old["until"]) for old in _still_valid(webhook, now)]
-    return max(ends, default=None)
+    ends = [_end_of(old) for old in _still_valid(webhook, now)]
+    return max((end for end in ends if end), default=None)
 
 
 def sealed_secrets(webhook: Webhook, now: datetime) -> list[str]:

@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from shared import late_rules
+from shared import late_rules, webhooks
 from shared.crypto import SecretBox
 from shared.domain.states import PostState
 from shared.domain.webhooks import MAX_ATTEMPTS
@@ -119,11 +119,27 @@ def test_an_attempt_that_meets_a_fault_of_ours_is_one_that_failed(
     assert delivery(api, bad)["tried"][0]["error"].startswith("internal_error")
 
 
-def test_a_webhook_of_which_nothing_can_be_claimed_rests(
+def test_an_old_secret_whose_end_cannot_be_read_signs_no_more(
     api: Api, runtime: Runtime, receiver: Receiver
 ) -> None:
+    bad, _ = two_hooks(api, receiver.url)
+    ends = ("no moment", "2099-01-01", None)
+    change(api, bad, old_secrets=[{"secret": "s", "until": end} for end in ends])
+    deliver.deliver(runtime)
+    assert delivery(api, bad)["state"] == "delivered"
+    assert [hook["old_secret_until"] for hook in api.get("/webhooks").json["items"]] == [None, None]
+
+
+def test_a_webhook_of_which_nothing_can_be_claimed_rests(
+    api: Api, runtime: Runtime, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bad, good = two_hooks(api, receiver.url)
-    change(api, bad, old_secrets=[{"secret": "s", "until": "no moment"}])
+    sealed = webhooks.sealed_secrets
+
+    def fails_for_one(webhook: Webhook, *rest: Any) -> list[str]:
+        return [str(1 / 0)] if webhook.id == bad else sealed(webhook, *rest)
+
+    monkeypatch.setattr(webhooks, "sealed_secrets", fails_for_one)
     deliver.deliver(runtime)
     assert delivery(api, good)["state"] == "delivered"
     with api.services.database.transaction() as session:
