@@ -197,5 +197,5 @@ class AnyOrder(RuleBasedStateMachine):
             assert ends_at - self.now <= WINDOW + LONGEST_REPLY + timedelta(seconds=1)
 
 
-AnyOrder.TestCase.settings = settings(max_examples=400, stateful_step_count=12, deadline=None)
+AnyOrder.TestCase.settings = settings(max_examples=400, stateful_step_count=12)
 TestAnyOrder = AnyOrder.TestCase

@@ -6,7 +6,7 @@ from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.cron import fire_times
@@ -94,7 +94,6 @@ def test_a_month_away_is_not_counted_out() -> None:
     assert found.fire_at == NOON - 59 * MINUTE
 
 
-@settings(deadline=None)
 @given(
     away=st.integers(-10, 500),
     grace=st.integers(0, 100),

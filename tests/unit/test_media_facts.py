@@ -118,7 +118,7 @@ def test_a_file_without_end_is_left_after_a_while() -> None:
         max_size=12,
     )
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_damage_makes_reading_fail(edits: list[tuple[bool, int, bytes]]) -> None:
     """Most of it in the index, which stands at the end."""
     content = bytearray(FILES.mp4())

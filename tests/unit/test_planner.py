@@ -173,7 +173,7 @@ posts_of_any_kind = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(posts_of_any_kind, st.integers(1, 40))
 def test_every_plan_carries_each_post_once_within_the_budget(
     values: list[dict[str, object]], limit: int
@@ -197,7 +197,7 @@ def test_every_plan_carries_each_post_once_within_the_budget(
     }
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(posts_of_any_kind)
 def test_a_plan_is_the_same_whatever_order_the_posts_come_in(
     values: list[dict[str, object]],
