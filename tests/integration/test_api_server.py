@@ -9,7 +9,8 @@ from pathlib import Path
 import requests
 
 from tests.api import ADMIN_KEY, FILES, PREFIX
-from tests.web_server import LONG, Server, eventually
+from tests.patience import PATIENCE
+from tests.web_server import Server, eventually
 
 HEAD = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n\x89PNG\r\n\x1a\n'
 
@@ -34,7 +35,7 @@ def test_a_refusal_is_read_even_by_a_sender_that_sends_all_first(server: Server)
         f"{server.url}/postiz/upload",
         data=b"\0" * 50_000_000,
         headers={"Authorization": "Bearer pk_wrong"},
-        timeout=LONG,
+        timeout=PATIENCE,
     )
     assert unknown.status_code == 401
     assert server.files() == []
@@ -52,7 +53,7 @@ def test_an_upload_of_chunks_without_a_length_is_taken(server: Server) -> None:
         "Content-Type": "multipart/form-data; boundary=b",
     }
     url = f"{server.url}/postiz/upload"
-    reply = requests.post(url, data=chunks(), headers=headers, timeout=LONG)
+    reply = requests.post(url, data=chunks(), headers=headers, timeout=PATIENCE)
     assert reply.status_code == 202, reply.text
     assert reply.json()["media"]["size"] == len(FILES.png())
 
@@ -60,7 +61,7 @@ def test_an_upload_of_chunks_without_a_length_is_taken(server: Server) -> None:
 def test_no_key_reaches_the_log_and_the_end_is_clean(server: Server, tmp_path: Path) -> None:
     assert server.post("/keys", json={"name": "k", "scopes": ["read"]}).status_code == 201
     server.process.send_signal(signal.SIGTERM)
-    assert server.process.wait(timeout=LONG) == 0
+    assert server.process.wait(timeout=PATIENCE) == 0
     log = (tmp_path / "log").read_text()
     assert ADMIN_KEY not in log
     assert "Traceback" not in log

@@ -20,7 +20,8 @@ from shared.domain.states import PostState
 from shared.feed import Place
 from shared.models import Account, Event, Job, Post, Profile
 from tests.api import FILES
-from tests.web_server import HEADERS, LONG, Server, eventually
+from tests.patience import PATIENCE
+from tests.web_server import HEADERS, Server, eventually
 from web.places import STREAMS, UPLOADS
 
 
@@ -131,7 +132,7 @@ class Stream:
     def __init__(self, server: Server, job_id: int, last: str | None = None) -> None:
         headers = {**HEADERS, **({"Last-Event-ID": last} if last else {})}
         url = f"{server.url}/jobs/{job_id}/events"
-        self.reply = requests.get(url, headers=headers, stream=True, timeout=LONG)
+        self.reply = requests.get(url, headers=headers, stream=True, timeout=PATIENCE)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         found: dict[str, Any] = {}
