@@ -1,18 +1,24 @@
 """Holds: a fact about one key stops what goes out with that key, and nothing else."""
 
+import math
+
+import pytest
 from alembic import command
 from sqlalchemy import select, text
 
 from local.postgres import Postgres
+from shared import profile_removal
 from shared.config import read_settings
 from shared.db import Database
 from shared.domain.states import PostState
+from shared.errors import ProfileGone
 from shared.merging import merge
 from shared.migrate import alembic_config, migrate
 from shared.models import Account, Hold
+from shared.postiz import Postiz
 from tests.api import Api
 from tests.world import KEY, World
-from worker import prune, stage
+from worker import accounts, calling, prune, stage
 
 SECOND, THIRD = "second-key-of-acme", "third-key-of-acme"
 
@@ -48,6 +54,26 @@ def test_a_refused_key_holds_no_post_of_another_key(world: World) -> None:
     world.until_all(PostState.PUBLISHED, theirs)
     world.until(lambda: world.holds() == ["credentials_rejected"])
     assert world.states(mine) == [PostState.PENDING]
+
+
+def test_a_profile_that_is_deleted_in_the_middle_of_its_call_holds_nobody(world: World) -> None:
+    world.profile("acme", key=KEY)
+    world.profile("beta", key=KEY)
+    account = world.account("beta")
+
+    def delete_and_call(postiz: Postiz) -> None:
+        with world.database.transaction() as session:
+            profile_removal.begin_removal(session, "acme", force=True)
+        storage = world.runtime.storage
+        assert profile_removal.go_on(world.database, storage, "acme", until=math.inf)
+        postiz.connected()
+
+    with pytest.raises(ProfileGone) as caught:
+        calling.call(world.runtime, "acme", 1, account.id, delete_and_call)
+    with world.database.transaction() as session:
+        accounts.went_wrong(session, account.id, caught.value, key_hash=account.key_hash)
+    assert (world.holds("beta"), world.account("beta").failures) == ([], 0)
+    world.until_all(PostState.PUBLISHED, world.job("beta", ["goes on"]))
 
 
 def test_holds_move_with_the_account_and_go_with_the_last_profile_of_their_key(
