@@ -167,7 +167,7 @@ class AnyOrder(RuleBasedStateMachine):
         unclear_then = [
             call
             for call in self.known.settled
-            if call.settled_at and call.sent_at < begun < call.settled_at
+            if call.settled_at and call.sent_at < begun <= call.settled_at
         ]
         unclear = sum(
             call.sent_at > begun - LONGEST_CALL - WINDOW for call in self.known.open + unclear_then
