@@ -10,9 +10,11 @@ from local.sandbox.process import SandboxProcess, start_sandbox
 from local.valkey import Valkey
 from tests.api import Api, settings_for
 from tests.conftest import migrated_copy
+from tests.patience import PATIENCE
 from tests.timings import QUICK, steady_timing
 from tests.web_server import Server, serving
 from tests.world import CHANNELS, KEY, World, runtime_for
+from web.api import profiles as profiles_api
 
 DEMO_KEY = "sandbox-demo-key"
 
@@ -95,3 +97,9 @@ def server(database_url: str, valkey_server: Valkey, tmp_path: Path) -> Iterator
     """gunicorn, as users run it."""
     with serving(database_url, valkey_server.url(), tmp_path) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def unhurried_deletes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profile's delete is finished within its request, however long the machine takes for it."""
+    monkeypatch.setattr(profiles_api, "DELETING_SECONDS", PATIENCE)
