@@ -47,7 +47,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=104)
     parser.add_argument("--minutes", type=float, help="of load and injection")
     parser.add_argument("--children", type=int, default=6, help="of each worker pool")
-    parser.add_argument("--patience", type=float, default=420, help="seconds to settle at most")
+    parser.add_argument("--patience", type=float, default=900, help="seconds to settle at most")
     parser.add_argument("--folder", help="where logs and data go; a temporary one by default")
     parser.add_argument(
         "--careless", action="store_true", help="the control arm: workers that do not park"

@@ -4,12 +4,17 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from shared.domain.tries import DELETES, LITTER
 from tests.chaos.diary import Diary
 from tests.chaos.evidence import Evidence
 from tests.chaos.refusals import refused_calls, too_many_refused
 
-#: Of one id, and of one post: far above what faults and kills need, far below a loop without end.
-MOST_DELETES, MOST_EVENTS = 15, 120
+#: Of one id: those that its post waits for, and those of a draft that is in a person's way.
+MOST_DELETES = DELETES.most + LITTER.most
+#: Of one post: far above what faults and kills need, far below a loop without end.
+MOST_EVENTS = 120
+#: A status change that was answered so has certainly not been made.
+NOT_MADE = frozenset({401, 402, 429})
 #: Nothing happened to any post for so long (seconds), though posts were due all the time.
 LONGEST_SILENCE = 60.0
 
@@ -25,20 +30,21 @@ def repeated(evidence: Evidence) -> Iterator[tuple[str, int | None]]:
             yield f"{id_} was deleted {calls} times", owner.get(id_)
     for id_, calls in calls_by_id(evidence, "PUT").items():
         if calls > 1:
-            yield f"{id_} was released {calls} times", owner.get(id_)
+            yield f"{id_} was released {calls} times, not knowing better", owner.get(id_)
     for post_id, events in evidence.events.items():
         if len(events) > MOST_EVENTS:
             yield f"post {post_id} has {len(events)} events", post_id
 
 
 def calls_by_id(evidence: Evidence, method: str) -> Counter[str]:
-    """How many calls of ours named each id of Postiz's."""
+    """How many calls of ours named each id of Postiz's; of status changes those that may count."""
     return Counter(
         row["params"]["id"]
         for row in evidence.requests
         if row["method"] == method
         and row["params"].get("id", PROBE) != PROBE
         and not row["key"].endswith(("-teammate", "-neighbour"))
+        and not (method == "PUT" and row.get("status") in NOT_MADE)
     )
 
 
