@@ -7,6 +7,7 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from shared import waits
 from shared.connect import Probe
 from shared.crypto import fingerprint
 from shared.merging import merge
@@ -105,6 +106,8 @@ def remember_integrations(
             .on_conflict_do_update(index_elements=["server", "id"], set_=values)
         )
     account.integrations_seen_at = func.now()
+    session.flush()
+    waits.end_for_channels(session, account.id, [row.id for row in rows])
 
 
 def _others_with(session: Session, account: Account, ids: Sequence[str]) -> Sequence[int]:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, literal, select, update
 from sqlalchemy.orm import Session
 
+from shared import waits
 from shared.domain.states import JobState, PostState, count_done, job_state
 from shared.errors import Conflict
 from shared.models import AccountMedia, Job, JobMedia, Post
@@ -176,4 +177,6 @@ def set_paused(session: Session, job: Job, *, paused: bool) -> None:
     session.execute(
         update(Job).where(Job.id == job.id).values(paused=paused, updated_at=func.now())
     )
+    if not paused:
+        waits.end(session, waits.for_job(job.id))
     session.refresh(job)

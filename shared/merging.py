@@ -20,7 +20,7 @@ _STATEMENTS = (
     """UPDATE submissions SET account_id = :winner WHERE account_id = :loser
        AND marker_at NOT IN (SELECT marker_at FROM submissions WHERE account_id = :winner)""",
     "UPDATE handovers SET account_id = :winner WHERE account_id = :loser",
-    "UPDATE posts SET account_id = :winner WHERE account_id = :loser",
+    "UPDATE posts SET account_id = :winner, waits_for = '' WHERE account_id = :loser",
     """INSERT INTO holds (account_id, key_hash, reason, message, since)
        SELECT :winner, key_hash, reason, message, since FROM holds WHERE account_id = :loser
        ON CONFLICT DO NOTHING""",

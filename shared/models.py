@@ -278,6 +278,7 @@ class Post(Base):
         Index(
             "ix_posts_pending",
             "account_id",
+            "waits_for",
             "publish_at",
             postgresql_where=text("state = 'pending'"),
         ),
@@ -285,28 +286,39 @@ class Post(Base):
             "ix_posts_pending_profile",
             "profile_id",
             "account_id",
+            "waits_for",
             "publish_at",
             postgresql_where=text("state = 'pending'"),
+        ),
+        Index(
+            "ix_posts_pending_timed",
+            "profile_id",
+            "account_id",
+            "publish_at",
+            postgresql_where=text(f"state = 'pending' AND waits_for = '' AND {TIMED}"),
         ),
         Index(
             "ix_posts_staged",
             "profile_id",
             "account_id",
+            "waits_for",
             "release_at",
             postgresql_where=text("state = 'staged'"),
-        ),
-        Index(
-            "ix_posts_pending_timed",
-            "account_id",
-            "publish_at",
-            postgresql_where=text(f"state = 'pending' AND {TIMED}"),
         ),
         Index(
             "ix_posts_staged_timed",
             "profile_id",
             "account_id",
             "publish_at",
-            postgresql_where=text(f"state = 'staged' AND {TIMED}"),
+            postgresql_where=text(f"state = 'staged' AND waits_for = '' AND {TIMED}"),
+        ),
+        Index("ix_posts_waits_for", "waits_for", postgresql_where=text("waits_for <> ''")),
+        Index("ix_posts_aside", "aside_until", postgresql_where=text("waits_for <> ''")),
+        Index(
+            "ix_posts_unchecked",
+            "account_id",
+            "publish_at",
+            postgresql_where=text("state = 'pending' AND integration_identifier IS NULL"),
         ),
         Index(
             "ix_posts_tracked",
@@ -363,6 +375,8 @@ class Post(Base):
     attempts: Mapped[int] = _count()  # releases that got it nowhere
     unclear_calls: Mapped[int] = _count()  # in a row, none of which is known to have staged it
     next_at: Mapped[datetime] = _now()  # no claim before then
+    waits_for: Mapped[str] = mapped_column(default="", server_default="")  # see shared/waits.py
+    aside_until: Mapped[datetime | None]  # what waits for something is looked at then, anyhow
     pack_limit: Mapped[int | None]  # at most so many in one call: halved to find an offender
     claim: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     lease_until: Mapped[datetime | None]

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, exists, func, or_, select, text, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from shared import media_wanted, posts
+from shared import media_wanted, posts, waits
 from shared.domain.states import PostState
 from shared.models import Account, AccountMedia, Post, Profile
 
@@ -45,7 +45,8 @@ def profiles_to_follow(session: Session) -> list[tuple[str, int]]:
 
 def move_some(session: Session, profile_id: str, account_id: int) -> int:
     """Move a batch to the profile's account; how many rows were moved. None that is locked."""
-    staged = _left_behind(session, Post, profile_id, account_id, PostState.STAGED, Post.release_at)
+    order = Post.waits_for, Post.release_at
+    staged = _left_behind(session, Post, profile_id, account_id, PostState.STAGED, order)
     posts.bury(session, staged, "the profile has another account", discard=True)
     posts.move(
         session,
@@ -55,18 +56,20 @@ def move_some(session: Session, profile_id: str, account_id: int) -> int:
         event="account_changed",
         values=posts.NOT_IN_POSTIZ,
     )
-    pending = _left_behind(
-        session, Post, profile_id, account_id, PostState.PENDING, Post.publish_at
-    )
+    order = Post.waits_for, Post.publish_at
+    pending = _left_behind(session, Post, profile_id, account_id, PostState.PENDING, order)
     waiting = update(Post).where(Post.id.in_(pending))
-    session.execute(waiting.values(account_id=account_id, pack_limit=None))
+    session.execute(waiting.values(account_id=account_id, pack_limit=None, waits_for=""))
+    told = waiting.where(Post.error_code == waits.OTHER_ACCOUNT.code)
+    session.execute(told.values(posts.NO_ERROR))
+    waits.set_elsewhere_aside(session, account_id, Post.id.in_(pending))
     used = select(func.unnest(Post.media_ids)).where(Post.id.in_(pending))
     media_wanted.want(session, sorted(set(session.scalars(used))), profile_id, account_id)
     return len(staged) + len(pending) + _move_uploads(session, profile_id, account_id)
 
 
 def _move_uploads(session: Session, profile_id: str, account_id: int) -> int:
-    order = AccountMedia.next_at
+    order = (AccountMedia.next_at,)
     ids = _left_behind(session, AccountMedia, profile_id, account_id, "pending", order)
     for statement in _FOLLOW:
         session.execute(text(statement), {"ids": ids, "to": account_id})
@@ -79,7 +82,7 @@ def _left_behind(  # noqa: PLR0917
     profile_id: str,
     account_id: int,
     state: str,
-    order: InstrumentedAttribute[Any],
+    order: Sequence[InstrumentedAttribute[Any]],
 ) -> Sequence[int]:
     """A batch of the profile's rows in one other account, locked."""
     of_profile = (table.profile_id == profile_id, table.state == state)
@@ -91,7 +94,7 @@ def _left_behind(  # noqa: PLR0917
     old = session.scalar(select(func.coalesce(*(side.scalar_subquery() for side in sides))))
     if old is None:
         return []
-    batch = select(table.id).where(*of_profile, table.account_id == old).order_by(order)
+    batch = select(table.id).where(*of_profile, table.account_id == old).order_by(*order)
     return session.scalars(
         batch.limit(BATCH).with_for_update(key_share=True, skip_locked=True)
     ).all()

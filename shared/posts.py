@@ -32,6 +32,7 @@ NO_ERROR: Mapping[str, None] = dict.fromkeys(("error_code", "error_message", "er
 SAID_OF_A_STATE: Mapping[str, Any] = {
     "lease_until": None,
     "in_doubt": False,
+    "waits_for": "",
     **dict.fromkeys(("error_code", "error_message", "error_hint", "error_at")),
 }
 

@@ -1,15 +1,16 @@
 """A database full of posts, and the plans by which PostgreSQL answers what the worker asks it."""
 
 from collections import Counter
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
 from shared.db import Database
-from worker import choosing, sweep, turns
+from shared.domain.turns import Due
+from worker import choosing, release, sweep, turns
 from worker.runtime import Runtime
 
 #: Half are pending and half staged, one after the other, none due yet but the first.
@@ -42,17 +43,70 @@ JOIN profiles ON profiles.id = jobs.profile_id
 JOIN submissions ON submissions.account_id = profiles.account_id
 """
 
+#: What is due, or would be, of each account's profile and of others of the account, and is held
+#: back in every way that there is; all of it is due before anything else.
+HOLD = """
+INSERT INTO accounts (server, key_hash) VALUES ('https://unknown.example', 'of nobody');
+INSERT INTO profiles (id, name, tts_settings, account_id, key_hash, paused)
+SELECT kind || accounts.id, kind, '{}',
+       CASE kind WHEN 'departed-' THEN unknown.id ELSE accounts.id END,
+       kind || accounts.id, kind = 'paused-'
+FROM accounts JOIN accounts AS unknown ON unknown.key_hash = 'of nobody',
+     unnest(ARRAY['paused-', 'refused-', 'departed-']) AS kind
+WHERE accounts.id <= :accounts;
+INSERT INTO holds (account_id, key_hash, reason, message)
+SELECT id, 'refused-' || id, 'credentials_rejected', 'refused' FROM accounts;
+INSERT INTO jobs (kind, state, profile_id, handoff, total, paused)
+SELECT 'bulk_publish', 'queued', 'profile-' || id, 'staged', :each, true
+FROM accounts WHERE id <= :accounts;
+INSERT INTO media (profile_id, sha256)
+SELECT 'profile-' || id, 'missing' FROM accounts WHERE id <= :accounts;
+INSERT INTO posts (job_id, position, profile_id, account_id, integration_id,
+                   integration_identifier, content, media_ids, settings, publish_at, handoff,
+                   state, submission_id, release_at)
+SELECT jobs.id, n,
+       CASE WHEN way IN ('paused', 'refused', 'departed') THEN way ELSE 'profile' END
+         || '-' || accounts.id,
+       accounts.id,
+       'int-' || CASE way WHEN 'channel' THEN accounts.id % :accounts + 1 ELSE accounts.id END,
+       'mastodon', 'held', CASE way WHEN 'medium' THEN ARRAY[media.id] ELSE '{}'::bigint[] END,
+       '{}', now() - n * interval '1 second', 'staged', ways.state,
+       CASE ways.state WHEN 'staged' THEN submissions.id END,
+       CASE ways.state WHEN 'staged' THEN now() - n * interval '1 second' END
+FROM generate_series(1, :each) AS n, accounts
+JOIN media ON media.profile_id = 'profile-' || accounts.id
+JOIN submissions ON submissions.account_id = accounts.id
+CROSS JOIN (VALUES ('job', 'staged'), ('paused', 'staged'), ('refused', 'staged'),
+                   ('departed', 'staged'), ('job', 'pending'), ('paused', 'pending'),
+                   ('refused', 'pending'), ('departed', 'pending'), ('medium', 'pending'),
+                   ('channel', 'pending')) AS ways (way, state)
+JOIN jobs ON jobs.profile_id = 'profile-' || accounts.id AND jobs.paused = (way = 'job')
+"""
+
 
 def fill(
     database: Database, *, accounts: int, posts: int, apart: timedelta = timedelta(minutes=1)
 ) -> None:
     """Posts of as many accounts, each account's so far `apart`, with up-to-date statistics."""
+    _run(database, FILL, accounts=accounts, each=posts // accounts, apart=apart)
+
+
+def hold_back(database: Database, *, accounts: int, each: int) -> None:
+    """For each account so many posts more that are held back in each way."""
+    _run(database, HOLD, accounts=accounts, each=each)
+
+
+def _run(database: Database, script: str, **values: Any) -> None:
     with database.transaction() as session:
         session.execute(text("SET LOCAL statement_timeout = 0"))
         session.execute(text("SET LOCAL synchronous_commit = off"))
-        for statement in FILL.split(";"):
-            values = {"accounts": accounts, "each": posts // accounts, "apart": apart}
+        for statement in filter(str.strip, script.split(";")):
             session.execute(text(statement), values)
+    tidy(database)
+
+
+def tidy(database: Database) -> None:
+    """As autovacuum does, sooner or later."""
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("SET statement_timeout = 0"))
         connection.execute(text("VACUUM ANALYZE"))
@@ -76,8 +130,40 @@ def _choose(runtime: Runtime, account_id: int) -> int:
         return len(chosen)
 
 
+def set_aside(runtime: Runtime, account_id: int) -> None:
+    """What the workers do when they meet what is held back."""
+    due = Due(
+        profile_id=f"profile-{account_id}",
+        account_id=account_id,
+        server=f"https://postiz-{account_id}.example",
+        due_at=datetime.now(UTC),
+    )
+    with runtime.database.transaction() as session:
+        release._next(session, due, 0)
+        account = session.get_one(choosing.Account, account_id)
+        choosing.choose(session, account, {}, Counter())
+
+
 def plans(database: Database, look: Callable[[], Any]) -> dict[str, str]:
     """Each statement that `look` makes, and PostgreSQL's plan for it."""
+    return {
+        statement: "\n".join(row[0] for row in rows)
+        for statement, rows in _explained(database, look, "EXPLAIN")
+    }
+
+
+def pages_read(database: Database, look: Callable[[], Any]) -> int:
+    """How many pages PostgreSQL looks at for all of `look`: what it costs, however busy it is."""
+    return sum(
+        plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+        for _, rows in _explained(database, look, "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)")
+        for plan in [rows[0][0][0]["Plan"]]
+    )
+
+
+def _explained(
+    database: Database, look: Callable[[], Any], how: str
+) -> Iterator[tuple[str, Sequence[Any]]]:
     asked: list[tuple[str, Any]] = []
 
     def note(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
@@ -90,10 +176,8 @@ def plans(database: Database, look: Callable[[], Any]) -> dict[str, str]:
         event.remove(database.engine, "before_cursor_execute", note)
     with Session(database.engine) as session:
         connection = session.connection()
-        found = {}
         for statement, parameters in asked:
             if statement.startswith(("SELECT", "UPDATE", "INSERT", "WITH", "DELETE")):
-                rows = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
-                found[statement] = "\n".join(row[0] for row in rows)
+                rows = connection.exec_driver_sql(f"{how} {statement}", parameters)
+                yield statement, rows.all()
         session.rollback()
-    return found

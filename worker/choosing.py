@@ -5,11 +5,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, select, true
+from sqlalchemy import ColumnElement, Row, Select, select, true
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.selectable import LateralFromClause
 
-from shared import db
+from shared import db, waits
 from shared.containment import contained
 from shared.domain.packing import Candidate, Pack, in_turns
 from shared.domain.planner import CANDIDATES, SOON, Wait, next_call
@@ -17,10 +19,22 @@ from shared.domain.turns import is_backlogs
 from shared.models import Account, AccountMedia, Post, Profile
 from shared.postiz_calls import Element, RemoteMedia
 from worker import accounts, defects
-from worker.eligible import due, near_its_time
+from worker.aside import set_aside_for_jobs, set_aside_for_media
+from worker.eligible import (
+    could_be_staged,
+    due,
+    is_paused,
+    may_send,
+    missing_medium,
+    near_its_time,
+)
 
 #: Posts that cannot be staged for a reason of their own are looked at again after so long.
 LOOK_AGAIN = timedelta(seconds=10)
+#: So often those at the front are set aside in one look.
+ROUNDS = 10
+#: Of each profile at least so many are looked at, however many profiles an account has.
+FEWEST = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +69,8 @@ def choose(
     now = db.clock(session)
     leaders = _leaders(session, account.id, led)
     turn = taken[account.id]
-    mine = _due_posts(session, account.id, turn, Post.profile_id == leaders[0]) if leaders else []
-    all_due = _due_posts(session, account.id, turn) if len(leaders) > 1 else []
+    mine = _due_posts(session, account.id, turn, leaders[:1])
+    all_due = _due_posts(session, account.id, turn, leaders) if len(leaders) > 1 else []
     by_id = {one.post.id: one for one in [*mine, *all_due]}
     order = in_turns([one.candidate for one in mine], [one.candidate for one in all_due])
     match next_call(order, now):
@@ -80,24 +94,35 @@ def _locked(session: Session, account_id: int, chosen: Sequence[Chosen]) -> list
 
 
 def _leaders(session: Session, account_id: int, led: Mapping[str, float]) -> list[str]:
-    """The account's profiles with posts that may be staged, the one that led longest ago first."""
-    first = select(Post.publish_at).where(due(account_id), Post.profile_id == Profile.id)
-    first_due = first.order_by(Post.publish_at).limit(1).correlate(Profile).lateral()
+    """The account's profiles with posts that could be staged, the one that led longest ago first.
+
+    By a look into the index for each profile that may send: what is held costs nothing.
+    """
+    first = _could_be_staged(account_id, 1)
     rows = session.execute(
-        select(Profile.id, first_due.c.publish_at)
-        .join(first_due, true())
-        .where(Profile.account_id == account_id)
+        select(Profile.id, first.c.publish_at)
+        .join(Account, Account.id == Profile.account_id)
+        .join(first, true())
+        .where(Profile.account_id == account_id, *may_send())
     ).all()
     turn = sorted(rows, key=lambda row: (led.get(row.id, 0.0), row.publish_at))
     return [row.id for row in turn]
 
 
+def _could_be_staged(account_id: int, limit: int, *which: ColumnElement[bool]) -> LateralFromClause:
+    """The first posts of the profile of the query around it."""
+    of_profile = Post.account_id == account_id, Post.profile_id == Profile.id
+    query = select(Post.id, Post.publish_at).where(*of_profile, *could_be_staged(), *which)
+    first = query.order_by(Post.publish_at, Post.id).limit(limit)
+    return first.correlate(Profile).lateral()
+
+
 def _due_posts(
-    session: Session, account_id: int, turn: int, *of_whom: ColumnElement[bool]
+    session: Session, account_id: int, turn: int, profile_ids: Sequence[str]
 ) -> list[Chosen]:
     """Those that could be in the next call, in the order in which they get into it."""
-    timed = _due_rows(session, account_id, near_its_time(SOON), *of_whom)
-    earliest = _due_rows(session, account_id, *of_whom)
+    timed = _due_rows(session, account_id, profile_ids, near_its_time(SOON))
+    earliest = _due_rows(session, account_id, profile_ids)
     order = [*earliest, *timed] if is_backlogs(turn) else [*timed, *earliest]
     rows = list({post.id: (post, key_hash) for post, key_hash in order}.values())
     elements = elements_of(session, account_id, [post for post, _ in rows])
@@ -109,16 +134,57 @@ def _due_posts(
 
 
 def _due_rows(
-    session: Session, account_id: int, *which: ColumnElement[bool]
+    session: Session, account_id: int, profile_ids: Sequence[str], *which: ColumnElement[bool]
 ) -> list[tuple[Post, str | None]]:
-    rows = session.execute(
-        select(Post, Profile.key_hash)
+    """What is met that has to wait is set aside, and those behind it are looked at."""
+    free: list[tuple[Post, str | None]] = []
+    for _ in range(ROUNDS if profile_ids else 0):
+        rows = session.execute(_candidates(account_id, profile_ids, *which)).all()
+        waiting = _set_aside(session, account_id, rows)
+        free = [(row[0], row[1]) for row in rows if row[0].id not in waiting]
+        if not waiting:
+            break
+    return free
+
+
+def _candidates(
+    account_id: int, profile_ids: Sequence[str], *which: ColumnElement[bool]
+) -> Select[*tuple[Any, ...]]:
+    each = max(FEWEST, CANDIDATES // len(profile_ids))
+    first = _could_be_staged(account_id, each, *which)
+    ids = select(first.c.id).select_from(Profile).join(first, true())
+    return (
+        select(
+            Post,
+            Profile.key_hash,
+            is_paused().label("paused"),
+            waits.elsewhere().label("elsewhere"),
+            missing_medium().label("missing"),
+        )
         .join(Profile, Profile.id == Post.profile_id)
-        .where(due(account_id), *which)
+        .where(Post.id.in_(ids.where(Profile.id.in_(profile_ids))))
         .order_by(Post.publish_at, Post.id)
         .limit(CANDIDATES)
-    ).all()
-    return [(post, key_hash) for post, key_hash in rows]
+        .execution_options(populate_existing=True)
+    )
+
+
+def _set_aside(session: Session, account_id: int, rows: Sequence[Row[Any]]) -> set[int]:
+    """The posts that wait for a pause to end, for a channel or for a medium."""
+    paused = [row.Post for row in rows if row.paused]
+    strangers = [row.Post.id for row in rows if not row.paused and row.elsewhere]
+    missing = {
+        row.Post.id: row.missing
+        for row in rows
+        if row.missing is not None and not (row.paused or row.elsewhere)
+    }
+    if paused:
+        set_aside_for_jobs(session, {post.job_id for post in paused})
+    if strangers:
+        waits.set_elsewhere_aside(session, account_id, Post.id.in_(strangers))
+    if missing:
+        set_aside_for_media(session, account_id, missing)
+    return {*(post.id for post in paused), *strangers, *missing}
 
 
 def elements_of(

@@ -12,7 +12,6 @@ from sqlalchemy import (
     func,
     literal_column,
     not_,
-    or_,
     select,
 )
 from sqlalchemy.orm import aliased
@@ -21,13 +20,43 @@ from shared import holds
 from shared.domain.planner import CALENDAR_AHEAD, LATE, STAGED_AHEAD
 from shared.domain.states import PostState
 from shared.late_policy import not_too_late
-from shared.models import Account, AccountMedia, Integration, Job, Post, Profile
+from shared.models import Account, AccountMedia, Job, Post, Profile
+from shared.waits import elsewhere
 from worker import accounts
 
 
 def due(account_id: int) -> ColumnElement[bool]:
     """Which pending posts may be staged now."""
+    return and_(
+        Post.account_id == account_id,
+        *could_be_staged(),
+        may_go(),
+        not_(elsewhere()),
+        missing_medium().is_(None),
+    )
+
+
+def could_be_staged() -> tuple[ColumnElement[bool], ...]:
+    """The same as far as a post's own row tells: what else keeps it back sets it aside."""
     ahead = case((Post.handoff == "staged", STAGED_AHEAD), else_=CALENDAR_AHEAD)
+    checked = Post.integration_identifier.is_not(None)  # else see worker/late.py
+    return *waits_for_staging(), checked, Post.publish_at <= func.now() + ahead
+
+
+def waits_for_staging() -> tuple[ColumnElement[bool], ...]:
+    """Which posts an account is to be planned for, as far as their own rows tell."""
+    return (
+        Post.state == PostState.PENDING,
+        Post.waits_for == "",
+        Post.next_at <= func.now(),
+        Post.publish_at <= func.now() + CALENDAR_AHEAD,
+        Post.take_back.is_(False),
+        not_too_late(),
+    )
+
+
+def missing_medium() -> ColumnElement[int | None]:
+    """A medium of the post that its account has not got, None where all are there."""
     wanted = func.unnest(Post.media_ids).column_valued("wanted")
     uploaded = aliased(AccountMedia)
     there = exists().where(
@@ -35,26 +64,8 @@ def due(account_id: int) -> ColumnElement[bool]:
         uploaded.account_id == Post.account_id,
         uploaded.state == "uploaded",
     )
-    missing = select(wanted).where(~there.correlate_except(uploaded)).correlate(Post).exists()
-    return and_(
-        Post.account_id == account_id,
-        Post.integration_identifier.is_not(None),  # else see worker/late.py
-        Post.publish_at <= func.now() + ahead,
-        *waits_for_staging(),
-        not_(elsewhere()),
-        not_(missing),
-    )
-
-
-def waits_for_staging() -> tuple[ColumnElement[bool], ...]:
-    """Which posts an account is to be planned for; one that is elsewhere, until it was told so."""
-    return (
-        Post.state == PostState.PENDING,
-        Post.next_at <= func.now(),
-        Post.publish_at <= func.now() + CALENDAR_AHEAD,
-        may_go(),
-        or_(not_(elsewhere()), Post.error_code.is_(None)),
-    )
+    missing = select(func.min(wanted)).where(~there.correlate_except(uploaded))
+    return missing.correlate(Post).scalar_subquery()
 
 
 def accounts_with(*due: ColumnElement[bool]) -> Select[int]:
@@ -64,6 +75,12 @@ def accounts_with(*due: ColumnElement[bool]) -> Select[int]:
     """
     has_one = exists().where(Post.account_id == Account.id, *with_key(), *due).correlate(Account)
     return select(Account.id).where(accounts.rested(), has_one)
+
+
+@cache
+def is_paused() -> ColumnElement[bool]:
+    """Whether the post's job is."""
+    return _of_post(Job.id == Post.job_id, Job.paused.is_(True))
 
 
 def near_its_time(ahead: timedelta) -> ColumnElement[bool]:
@@ -77,17 +94,9 @@ def near_its_time(ahead: timedelta) -> ColumnElement[bool]:
     )
 
 
-@cache
-def elsewhere() -> ColumnElement[bool]:
-    """The post's integration is known, but only of another organization than the profile's key.
-
-    Two Postiz servers may use the same id: what the account has itself is its own.
-    """
-    known = exists().where(Integration.id == Post.integration_id).correlate(Post)
-    own = exists().where(
-        Integration.id == Post.integration_id, Integration.account_id == Post.account_id
-    )
-    return and_(known, not_(own.correlate(Post)))
+def may_send() -> tuple[ColumnElement[bool], ...]:
+    """Of a profile joined with its account: whether any of its posts may go out."""
+    return Profile.paused.is_(False), Account.paused.is_(False), ~holds.is_held()
 
 
 @cache

@@ -12,27 +12,14 @@ from shared.domain.settling import FOLLOW_OVERDUE
 from shared.domain.states import PostState
 from shared.models import Post, Profile
 from worker import track
-from worker.eligible import elsewhere
 
 #: The next round goes on.
 AT_ONCE = 1000
-OTHER_ACCOUNT = Reason(
-    code="other_account",
-    message="Its integration belongs to another Postiz organization than the profile's key.",
-    hint="Save a key of its organization, or cancel it and publish it to another integration.",
-)
 CANNOT_BE_FOLLOWED = Reason(
     code=track.CANNOT_BE_FOLLOWED,
     message="The profile has another Postiz account now, so this post cannot be looked at.",
     hint="Look at the channel, or save a key of its organization again.",
 )
-
-
-def pending(session: Session, account_id: int) -> None:
-    """Posts that the account's keys cannot send, told when there is nothing else to stage."""
-    waiting = Post.account_id == account_id, Post.state == PostState.PENDING
-    _say(session, OTHER_ACCOUNT, *waiting, Post.error_code.is_(None), elsewhere())
-    _say(session, None, *waiting, Post.error_code == OTHER_ACCOUNT.code, not_(elsewhere()))
 
 
 def scheduled(session: Session) -> None:

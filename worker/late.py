@@ -16,8 +16,9 @@ from shared.domain.states import PostState
 from shared.errors import FieldError, PressroomError
 from shared.models import Account, Integration, Post, Profile
 from shared.postiz import RemoteIntegration
+from shared.waits import elsewhere
 from worker import accounts, calling
-from worker.eligible import elsewhere, may_go
+from worker.eligible import may_go
 from worker.runtime import Runtime
 
 AT_ONCE = 400

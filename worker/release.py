@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from functools import partial
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, func, or_, select, update
 from sqlalchemy.orm import Session
 from structlog.contextvars import bound_contextvars
 
@@ -19,9 +19,12 @@ from shared.domain.turns import Due, is_backlogs
 from shared.errors import ClaimLost, OutcomeUnknown, Paused, PostRejected, PressroomError
 from shared.models import Handover, Post, Profile, Submission
 from worker import accounts, calling, defects, pace, probe, turns
-from worker.eligible import may_go, near_its_time
+from worker.aside import set_aside_for_jobs
+from worker.eligible import is_paused, may_go, near_its_time
 from worker.runtime import Runtime
 
+#: In one turn, of so many jobs.
+JOBS_SET_ASIDE = 3
 #: Of posts that Postiz's calendar holds those go first that are due so soon.
 NEAR = timedelta(minutes=2)
 
@@ -104,17 +107,37 @@ def _next(session: Session, due: Due, turn: int) -> tuple[Post, Profile, datetim
 def _first(
     session: Session, due: Due, *which: ColumnElement[bool]
 ) -> tuple[Post, Profile, datetime] | None:
-    found = session.execute(
-        select(Post, Profile, func.coalesce(Submission.replied_at, func.now()))
+    """What is met of a paused job is set aside, with all of it; more of that in the next turn."""
+    for _ in range(JOBS_SET_ASIDE):
+        found = session.execute(_due_first(due, *which)).first()
+        if found is None:
+            return None
+        post, profile, replied_at, paused, may = found
+        if not paused:
+            return (post, profile, replied_at) if may else None
+        set_aside_for_jobs(session, [post.job_id])
+    return None
+
+
+def _due_first(
+    due: Due, *which: ColumnElement[bool]
+) -> Select[Post, Profile, datetime, bool, bool]:
+    return (
+        select(
+            Post,
+            Profile,
+            func.coalesce(Submission.replied_at, func.now()),
+            is_paused(),
+            may_go(),
+        )
         .join(Profile, Profile.id == Post.profile_id)
         .join(Submission, Submission.id == Post.submission_id)
-        .where(turns.ready(), Post.account_id == due.account_id)
+        .where(*turns.could_be_released(), Post.account_id == due.account_id)
         .where(Post.profile_id == due.profile_id, *which)
         .order_by(Post.release_at, Post.id)
         .limit(1)
         .with_for_update(of=Post, skip_locked=True)
-    ).first()
-    return (found[0], found[1], found[2]) if found else None
+    )
 
 
 def few_elements_lately(session: Session, server: str, seconds: float) -> bool:

@@ -14,7 +14,7 @@ from shared.domain.states import PostState
 from shared.errors import NoFreeMoment, Paused
 from shared.models import Account, Post, Profile, Submission
 from shared.postiz_calls import Element
-from worker import accounts, explain
+from worker import accounts
 from worker.choosing import Chosen, choose
 from worker.drafts import of_post
 from worker.eligible import accounts_with, may_go, waits_for_staging
@@ -65,9 +65,7 @@ def _prepare(runtime: Runtime, account_id: int) -> Call | None:
         if account is None:
             return None
         chosen = choose(session, account, runtime.led, runtime.taken)
-        if not chosen:
-            explain.pending(session, account_id)
-        elif accounts.reserve_call(session, account, due_at=_soonest(chosen)):
+        if chosen and accounts.reserve_call(session, account, due_at=_soonest(chosen)):
             return _write_down(session, account, chosen, lease)
         accounts.give_back(session, account)
         return None

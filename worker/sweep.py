@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
-from shared import in_bulk, jobs, outbox, profile_removal
+from shared import in_bulk, jobs, outbox, profile_removal, waits
 from shared.domain.states import DONE, PostState
 from shared.enqueue import MOST_WAITING, UPLOADS_WOKEN
 from shared.models import AccountMedia, Job, JobMedia, Post
@@ -111,6 +111,7 @@ RESCUES: Mapping[str, Step[object]] = {
         wait_seconds=runtime.settings.unknown_release_seconds,
     ),
     "give_up_calls": lambda _, session: lost_calls.give_up(session),
+    "look_again": lambda _, session: waits.look_again(session),
     "take_back": lambda _, session: in_bulk.tidy(session),
     "explain_scheduled": lambda _, session: explain.scheduled(session),
     "give_up_scheduled": lambda _, session: explain.give_up_scheduled(session),

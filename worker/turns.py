@@ -4,15 +4,16 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, select, true
+from sqlalchemy import ColumnElement, Select, func, select, true
 from sqlalchemy.orm import Session
 
 from shared.domain.states import PostState
 from shared.domain.turns import Due, in_turn
+from shared.late_policy import not_too_late
 from shared.models import Account, Post, Profile, Server
 from worker import accounts
 from worker.bulkhead import suspect_servers
-from worker.eligible import may_go
+from worker.eligible import may_send
 from worker.runtime import Runtime
 
 #: How far ahead a child looks that waits for what is due next (seconds).
@@ -57,7 +58,7 @@ def _due() -> Select[Any]:
     first = (
         select(Post.release_at)
         .where(Post.account_id == Profile.account_id, Post.profile_id == Profile.id)
-        .where(ready(ahead=AHEAD))
+        .where(*could_be_released(ahead=AHEAD))
         .order_by(Post.release_at)
         .limit(1)
         .correlate(Profile)
@@ -76,16 +77,18 @@ def _due() -> Select[Any]:
         .join(Account, Account.id == Profile.account_id)
         .outerjoin(Server, Server.server == Account.server)
         .join(first, true())
-        .where(accounts.rested())
+        .where(accounts.rested(), *may_send())
     )
 
 
-@cache
-def ready(*, ahead: float = 0.0) -> ColumnElement[bool]:
-    """Which staged posts may be released now, or within so many seconds."""
-    return and_(
+def could_be_released(*, ahead: float = 0.0) -> tuple[ColumnElement[bool], ...]:
+    """Which staged posts may be released now, or within so many seconds, as far as their own rows
+    tell: what else keeps them back sets them aside."""
+    return (
         Post.state == PostState.STAGED,
+        Post.waits_for == "",
         Post.release_at <= func.now() + timedelta(seconds=ahead),
         Post.next_at <= func.now(),
-        may_go(),
+        Post.take_back.is_(False),
+        not_too_late(),
     )

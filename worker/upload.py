@@ -10,7 +10,7 @@ from typing import BinaryIO
 from sqlalchemy import ColumnElement, CursorResult, and_, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
-from shared import failpoints, holds, media, posts
+from shared import failpoints, holds, media, posts, waits
 from shared.domain.states import PostState
 from shared.enqueue import UPLOAD
 from shared.errors import (
@@ -212,6 +212,7 @@ def _bring(runtime: Runtime, one: Upload, beat: Heartbeat) -> None:
             error_code=None,
             error_message=None,
         )
+        waits.end(session, waits.for_medium(one.account_id, one.media_id))
     failpoints.hit("upload.after_commit")
     runtime.waker.stage(one.account_id)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.crowd import fill, looks, plans
+from tests.crowd import fill, hold_back, looks, pages_read, plans, set_aside, tidy
 from tests.world import InlineWaker, runtime_for
 from worker.runtime import Runtime
 
@@ -37,3 +37,37 @@ def test_what_is_due_is_found_among_many(crowded: Runtime) -> None:
     due, _ = look["whose turn"]()
     assert len(due) == ACCOUNTS  # the first of each is due since a moment, on a server of its own
     assert look["next call"]() == POSTS // ACCOUNTS // 2  # all that is due within a day
+
+
+HOLDING, HELD = 3, 500  # so many accounts hold back so many posts in each of ten ways
+
+
+@pytest.fixture(scope="module")
+def beside_held(crowded: Runtime) -> tuple[Runtime, dict[str, int]]:
+    """The same with accounts most of whose posts are held back, and what each look cost before."""
+    before = {name: pages_read(crowded.database, look) for name, look in looks(crowded, 1).items()}
+    hold_back(crowded.database, accounts=HOLDING, each=HELD)
+    for account_id in range(1, HOLDING + 1):
+        set_aside(crowded, account_id)
+    tidy(crowded.database)
+    return crowded, before
+
+
+@pytest.mark.parametrize("name", ["tick", "sweep", "whose turn", "next call"])
+def test_what_is_held_back_costs_nothing(
+    beside_held: tuple[Runtime, dict[str, int]], name: str
+) -> None:
+    """Paused jobs and profiles, refused keys, departed profiles, media and channels that are not
+    there; what of it could only be seen by looking at it was looked at once."""
+    runtime, before = beside_held
+    assert pages_read(runtime.database, looks(runtime, 1)[name]) < 3 * before[name]
+
+
+def test_what_is_due_is_found_beside_what_is_held_back(
+    beside_held: tuple[Runtime, dict[str, int]],
+) -> None:
+    runtime, _ = beside_held
+    look = looks(runtime, 1)
+    due, _ = look["whose turn"]()
+    assert {one.profile_id for one in due} == {f"profile-{n}" for n in range(1, ACCOUNTS + 1)}
+    assert look["next call"]() == POSTS // ACCOUNTS // 2
