@@ -113,14 +113,16 @@ class Minds:
         """For some seconds. What is paused twice at a time ends with the first resume.
 
         One whose answer was lost may be in force: it is resumed like the others. An account is not
-        shown while its only profile is pointed elsewhere.
+        shown while its only profile is pointed elsewhere; a job that has ended cannot be resumed.
         """
         answer = self._client.ask("POST", f"/{what}/{name}/pause")
         if answer is not None and answer.ok:
             self._diary.note(PAUSED, f"{what}/{name}")
             time.sleep(rng.uniform(2, 6))
         self._diary.note(RESUMED, f"{what}/{name}")
-        while not ((answer := self._client.ask("POST", f"/{what}/{name}/resume")) and answer.ok):
+        while (answer := self._client.ask("POST", f"/{what}/{name}/resume")) is None or (
+            answer.status_code == 404
+        ):
             time.sleep(1)
 
     # a profile that is pointed at another organization, and back
