@@ -314,7 +314,11 @@ class World:
 
     def claim_release(self) -> release.Release:
         """The one that is due, claimed by a worker that has not made its call yet."""
-        [turn], _ = turns.whose(self.runtime)
+        deadline = time.monotonic() + 60
+        while not (found := turns.whose(self.runtime)[0]):  # its server has a pace
+            assert time.monotonic() < deadline, self.describe()
+            time.sleep(0.01)
+        [turn] = found
         claimed = release._claim(self.runtime, turn)
         assert isinstance(claimed, release.Release)
         return claimed
