@@ -8,7 +8,7 @@ from shared.domain.states import PostState
 from shared.models import Post
 from tests.chaos.diary import Diary
 from tests.chaos.evidence import Evidence, is_settled, wanted
-from tests.chaos.minds import TAKEN_BACK, WORD_GIVEN
+from tests.chaos.minds import ELSEWHERE, TAKEN_BACK, WORD_GIVEN
 from tests.chaos.stubborn import stubborn
 
 FAR = "2099"
@@ -81,7 +81,18 @@ class Judge:
             return "the status change landed after it was parked"
         if self._stubborn(post):
             return "Postiz refused to delete or to move its draft"
+        if self._was_elsewhere(post):
+            return "its profile was pointed at another organization before its release was settled"
         return ""
+
+    def _was_elsewhere(self, post: Post) -> bool:
+        """From the last status change on, until nobody could look any more."""
+        at = {event.event: event.at.timestamp() for event in self.evidence.events[post.id]}
+        return any(
+            entry.detail == post.profile_id
+            and at.get("releasing", 0.0) < entry.at < at.get("failed", 0.0)
+            for entry in self.diary.of(ELSEWHERE)
+        )
 
     def _stubborn(self, post: Post) -> bool:
         return post.content in stubborn(self.diary)

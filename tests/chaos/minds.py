@@ -20,6 +20,7 @@ from tests.chaos.people import TIMETABLE, People
 #: What the diary calls things that the audit asks for.
 TAKEN_BACK, WORD_GIVEN = "cancelled at once", "retried on somebody's word"
 PAUSED, RESUMED = "pause", "resume"
+ELSEWHERE = "pointed elsewhere"
 OPEN = [*(state for state in PostState if state not in DONE), PostState.SCHEDULED]
 #: How an answer to a cancel is noted, by the state that it told.
 _CANCELS = {PostState.CANCELLED: TAKEN_BACK, PostState.CANCELLING: "cancelling"}
@@ -134,7 +135,7 @@ class Minds:
         member = self._cast[name]
         with member.lock:
             if self._people.save_key(member, member.next_detour()):
-                self._diary.note("pointed elsewhere", name)
+                self._diary.note(ELSEWHERE, name)
                 time.sleep(rng.uniform(2, 6))
             while not self._people.save_key(member, member.next_key()):
                 time.sleep(1)

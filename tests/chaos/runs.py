@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from shared.models import Schedule, ScheduleRun
 from tests.chaos.diary import Diary
 from tests.chaos.evidence import Evidence
-from tests.chaos.minds import PAUSED
+from tests.chaos.minds import ELSEWHERE, PAUSED
 from tests.chaos.poison import SPOILED, ZONE_GONE
 from tests.chaos.timetable import Timetable
 
@@ -16,7 +16,7 @@ MINUTE = timedelta(minutes=1)
 MARGIN = timedelta(seconds=90)
 #: A run that failed is explained by what was done to its profile so shortly before it.
 LATELY = timedelta(seconds=40)
-_EXCUSES = ("pointed elsewhere", SPOILED, PAUSED)
+_EXCUSES = (ELSEWHERE, SPOILED, PAUSED)
 
 
 def failures_of(evidence: Evidence, diary: Diary) -> Iterator[str]:
