@@ -4,8 +4,10 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
+
+import requests
 
 from tests.chaos.arena import Arena
 from tests.chaos.cast import Member
@@ -37,7 +39,8 @@ class Refusals:
             for key in keys:
                 self._diary.note(REVOKED, key)
             time.sleep(rng.uniform(5, 10))
-            self._arena.sandbox.patch_org(org, add_keys=keys)
+            with suppress(requests.RequestException):  # else both are replaced, as any refused key
+                self._arena.sandbox.patch_org(org, add_keys=keys)
             for number, (member, key) in enumerate(zip(self._sharing, keys, strict=True)):
                 restored = number == 0
                 while not self._people.save_key(member, key if restored else member.next_key()):
