@@ -60,7 +60,7 @@ def test_a_time_of_the_day_that_the_clock_jumps_over_is_the_moment_after_the_jum
     assert found == datetime.fromisoformat(utc)
 
 
-@given(DAYS, st.times(), st.sampled_from(ZONES))
+@given(DAYS, st.times().map(lambda wall: wall.replace(fold=0)), st.sampled_from(ZONES))
 def test_a_clock_shows_the_time_asked_for_or_has_just_jumped_over_it(
     day: date, wall: time, name: str
 ) -> None:
