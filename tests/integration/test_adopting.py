@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import func, select, update
 
 from shared.domain.states import PostState
-from shared.errors import ClaimLost, Paused
-from shared.models import Handover, Submission
+from shared.errors import ClaimLost, OutcomeUnknown, Paused
+from shared.models import Account, Handover, Submission
 from shared.postiz import Created, Postiz
 from shared.route import Route
 from tests.world import KEY, World
@@ -65,6 +65,11 @@ def take_for_dead(world: World) -> None:
     with world.database.transaction() as session:
         session.execute(update(Submission).values(sent_at=func.now() - timedelta(minutes=2)))
         lost_calls.rescue(session, 40, wait_seconds=90)
+
+
+def end_lease(world: World) -> None:
+    with world.database.transaction() as session:
+        session.execute(update(Account).values(lease_until=None))
 
 
 def look(world: World) -> None:
@@ -166,6 +171,55 @@ def test_a_worker_that_was_taken_for_dead_can_neither_make_its_call_nor_note_its
         stage._staged(world.runtime, call, created)
     assert alive(world) == adopted
     assert world.states(ids) == [PostState.STAGED] * 2
+
+
+def test_what_a_worker_that_was_taken_for_dead_created_for_a_cancelled_post_is_litter(
+    world: World,
+) -> None:
+    ids = world.job("acme", ["once"], in_seconds=600)
+    call = prepared(world)
+    take_for_dead(world)
+    world.cancel(ids)
+    world.until_all(PostState.CANCELLED, ids)
+    created = create(world, call)
+    with pytest.raises(ClaimLost):
+        stage._staged(world.runtime, call, created)
+    assert alive(world) == {}
+
+
+def test_a_worker_that_was_taken_for_dead_does_not_open_again_what_others_have_ended(
+    world: World,
+) -> None:
+    """Nothing may be adopted of a call whose litter is being deleted."""
+    world.job("acme", ["once"], in_seconds=60)
+    call = prepared(world)
+    take_for_dead(world)
+    look(world)
+    assert call_of(world).state == "abandoned"
+    with pytest.raises(ClaimLost):
+        stage._failed(world.runtime, call, OutcomeUnknown("no answer"))
+    assert call_of(world).state == "abandoned"
+
+
+def test_a_look_that_comes_back_when_its_post_is_staged_anew_changes_nothing(world: World) -> None:
+    """Its worker was frozen; the others saw no draft then, and have ended the call."""
+    ids = world.job("acme", ["once"], in_seconds=60)
+    first = prepared(world)
+    take_for_dead(world)
+    with world.database.transaction() as session:
+        session.execute(update(Submission).values(look_at=func.now()))
+    [late] = adopt._claim(world.runtime, world.account().id)
+    look(world)
+    assert world.states(ids) == [PostState.PENDING]
+    with world.database.transaction() as session:
+        session.execute(update(Submission).values(litter_at=None))
+    end_lease(world)
+    prepared(world)
+    create(world, first)
+    adopt._look(world.runtime, late)
+    assert alive(world) == {}
+    assert world.states(ids) == [PostState.STAGING]
+    assert call_of(world).litter_at is None
 
 
 def test_nothing_is_adopted_for_a_post_that_was_taken_back_meanwhile(world: World) -> None:
