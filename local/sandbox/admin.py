@@ -140,6 +140,7 @@ class Admin:
         return _json(stats(self._sandbox))
 
     async def _reset(self, _request: web.Request) -> web.StreamResponse:
+        await self._sandbox.end_calls()
         self._sandbox.workflows.stop_all()
         self._sandbox.posts.clear()
         self._sandbox.ledger.clear()

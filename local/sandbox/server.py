@@ -39,8 +39,14 @@ class Server:
         return app
 
     def _api(self) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        calls = self._sandbox.calls
+
         async def handle(request: web.Request) -> web.StreamResponse:
-            return await wire.handle(self._sandbox, request)
+            call = asyncio.create_task(wire.handle(self._sandbox, request))
+            calls.add(call)
+            call.add_done_callback(calls.discard)
+            await asyncio.wait([call])
+            return web.Response(status=503) if call.cancelled() else call.result()
 
         return handle
 
@@ -66,6 +72,7 @@ class Server:
 
     async def stop(self) -> None:
         await self._runner.cleanup()
+        await self._sandbox.end_calls()
         self._sandbox.database.close()
 
     def refuse(self, seconds: float) -> None:

@@ -1,10 +1,13 @@
 """The sandbox as a whole: its tables, its rules, and the parts that act on them."""
 
+import asyncio
 import random
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from aiohttp import web
 
 from . import seed
 from .database import Database
@@ -39,6 +42,7 @@ class Sandbox:
         options.data.mkdir(parents=True, exist_ok=True)
         self.options = options
         self.url = ""  # known once the socket is bound
+        self.calls: set[asyncio.Task[web.StreamResponse]] = set()  #: that are being answered
         self.clock = time.time
         self.chance = random.Random(options.random_seed)  # noqa: S311 - repeatable, not secret
         self.database = Database(options.data / "sandbox.sqlite3")
@@ -69,6 +73,13 @@ class Sandbox:
             pace=self.pace,
             clock=self.clock,
         )
+
+    async def end_calls(self) -> None:
+        """Nothing that is still at work reaches tables that are emptied, or closed."""
+        for call in self.calls:
+            call.cancel()
+        if self.calls:
+            await asyncio.wait(list(self.calls))
 
     def _plant(self, orgs: list[dict[str, Any]] | None) -> None:
         if not self.orgs.all():

@@ -60,6 +60,15 @@ def test_hang_then_do_works_though_the_client_has_gone(who, fault):
     wait_for(lambda: len(posts(who)) == 1)
 
 
+def test_reset_ends_what_is_still_at_work(who, fault):
+    fault("hang_then_do", route="POST /posts", times=1, seconds=1)
+    with pytest.raises(requests.ReadTimeout):
+        who.create(date=PAST, timeout=0.2)
+    who.sandbox.admin.reset()
+    time.sleep(1.5)
+    assert posts(who) == []
+
+
 def test_hang_never_answers(who, fault):
     fault("hang", route="GET /posts", times=1)
     with pytest.raises(requests.ReadTimeout):

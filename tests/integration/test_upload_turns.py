@@ -137,4 +137,4 @@ def test_an_upload_that_meets_a_fault_of_ours_costs_no_other(
     monkeypatch.setattr(upload, "_bring", fails_for_one)
     monkeypatch.setattr(upload_turns, "TURN", 60.0)
     upload_turns.upload_in_turn(world.runtime, Bulkhead(1, tmp_path / "pool"))
-    assert [world.upload_state(each) for each in (bad, good)] == ["uploading", "uploaded"]
+    assert [world.upload_state(each) for each in (bad, good)] == ["pending", "uploaded"]

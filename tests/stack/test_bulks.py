@@ -12,8 +12,10 @@ PACE = {"PRESSROOM_WRITES_PER_SECOND": "10", "PRESSROOM_SETTLE_SECONDS": "5"}
 #: Tell working from broken on a machine with nothing else to do; `make bench` holds the promise.
 NOT_BROKEN = 15.0
 ABOUT = timedelta(seconds=60)
-#: So many times as long as planned takes no machine that is only busy.
-TOO_SLOW = 6.0
+#: From the start to the last time of the timed bulk (seconds).
+SPAN = 110.0
+#: How long a broken product is waited for (seconds): a busy machine takes several times the plan.
+HOPELESS = 1200.0
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +25,7 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Press]:
         yield running
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3 * HOPELESS)
 def test_bulks_go_out_as_planned(one: Press) -> None:
     """500 posts at once with a budget of 90, and 500 times with a budget of 3, side by side."""
     at_once = [datetime.now(UTC).replace(microsecond=0)] * 250
@@ -31,7 +33,9 @@ def test_bulks_go_out_as_planned(one: Press) -> None:
     planned = {
         "plenty": one.bulk("plenty", at_once, query="?dry_run=true", **both)["plan"],
         "scarce": one.bulk(
-            "scarce", times := spread(500, first_in=30, seconds=80), query="?dry_run=true"
+            "scarce",
+            times := spread(500, first_in=30, seconds=SPAN - 30),
+            query="?dry_run=true",
         )["plan"],
     }
     jobs = {
@@ -40,13 +44,15 @@ def test_bulks_go_out_as_planned(one: Press) -> None:
     }
     began = datetime.now(UTC)
     for profile, job in jobs.items():
-        one.wait_until_published(profile, job)
+        one.wait_until_published(profile, job, seconds=HOPELESS)
         agrees(one, profile, planned[profile])
-    slowness = max(times_as_long(one, profile, planned[profile], began) for profile in jobs)
-    assert slowness < TOO_SLOW
+    lag = lag_of_machine(one, planned["plenty"], began)
     late = one.lateness("scarce", jobs["scarce"])
     assert late[0] > -0.05  # never early
-    assert percentile(late, 0.99) < NOT_BROKEN * slowness
+    assert percentile(late, 0.99) < NOT_BROKEN + lag
+    for profile in jobs:
+        off = last_send(one, profile) - finish_of(planned[profile])
+        assert -ABOUT < off < ABOUT + timedelta(seconds=lag)
     accepted = sorted(post["publish_at"] for post in one.posts("scarce", jobs["scarce"]))
     assert accepted == sorted(row["publish_at"] for row in planned["scarce"]["rows"])
 
@@ -61,13 +67,21 @@ def agrees(one: Press, profile: str, plan: dict[str, Any]) -> None:
     assert len(one.sandboxes[profile].admin.sends()) == 500
 
 
-def times_as_long(one: Press, profile: str, plan: dict[str, Any], began: datetime) -> float:
-    """As planned: 1 on a machine that keeps up, more where other work takes its processors.
+def finish_of(plan: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(plan["finishes_at"])
 
-    What is done sooner than planned by more than `ABOUT` was not planned well.
+
+def last_send(one: Press, profile: str) -> datetime:
+    return datetime.fromtimestamp(
+        max(send["time"] for send in one.sandboxes[profile].admin.sends()), UTC
+    )
+
+
+def lag_of_machine(one: Press, plan: dict[str, Any], began: datetime) -> float:
+    """By how much the timed bulk may be late since other work takes the processors (seconds).
+
+    The bulk that is due at once tells: it took so many times as long as planned, and nothing of it
+    goes before what has a time of its own.
     """
-    ends = max(send["time"] for send in one.sandboxes[profile].admin.sends())
-    took = datetime.fromtimestamp(ends, UTC) - began
-    planned = datetime.fromisoformat(plan["finishes_at"]) - began
-    assert took > planned - ABOUT
-    return max(1.0, (took - ABOUT) / planned)
+    slowness = (last_send(one, "plenty") - began) / (finish_of(plan) - began)
+    return SPAN * max(0.0, slowness - 1)
