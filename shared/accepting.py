@@ -11,7 +11,8 @@ from shared import accounts, jobs, media_wanted, outbox, profiles
 from shared.bulk_insert import insert_rows
 from shared.config import Settings
 from shared.crypto import SecretBox
-from shared.domain.rows import Channel, PlannedPost
+from shared.domain.channel import Channel
+from shared.domain.rows import PlannedPost
 from shared.domain.states import JobState
 from shared.errors import NotFound
 from shared.late_policy import LatePolicy

@@ -25,10 +25,12 @@ PressroomError
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from shared.postiz_replies import Budget
+HOW_TO_CONFIGURE = (
+    "This profile has no Postiz credentials. Set them with PATCH /api/v1/profiles/{id} "
+    '{{"tts_settings": {{"postiz": {{"api_url": "…", "api_key": "…"}}}}}}, or give the whole '
+    "installation a default with the environment variables POSTIZ_API_URL and POSTIZ_API_KEY."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,15 @@ class FieldError:
     code: str = "invalid"
     row: int | None = None
     remedy: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """Counted calls of a window, as a reply told them."""
+
+    limit: int
+    remaining: int
+    resets_at: datetime
 
 
 class PressroomError(Exception):
@@ -150,7 +161,7 @@ class PublisherError(PressroomError):
 
     code = "postiz_error"
     status: int | None = None
-    budget: "Budget | None" = None
+    budget: Budget | None = None
 
 
 class Transient(PublisherError):

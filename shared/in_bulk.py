@@ -11,17 +11,17 @@ from dataclasses import dataclass, field
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
-from shared import profiles, second_thoughts
+from shared import second_thoughts
 from shared.db import Database
 from shared.domain.states import PostState
-from shared.errors import NotConfigured, Unavailable
+from shared.errors import HOW_TO_CONFIGURE, NotConfigured, Unavailable
 from shared.models import Post
 from shared.post_views import Wanted
 
 #: Why a post is not tried again.
 NOT_CONFIGURED, MAY_BE_LIVE = NotConfigured.code, "may_be_live"
 _WHY_REFUSED = {
-    NOT_CONFIGURED: profiles.HOW_TO_CONFIGURE,
+    NOT_CONFIGURED: HOW_TO_CONFIGURE,
     MAY_BE_LIVE: second_thoughts.MAY_BE_LIVE.replace("{", "{{").replace("}", "}}"),
 }
 BATCH = 500

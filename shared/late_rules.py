@@ -12,7 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared import media, posts
-from shared.domain.rows import Channel, Known, Row, faults_of, planned
+from shared.domain.channel import Channel
+from shared.domain.rows import Known, Row, faults_of, planned
 from shared.errors import FieldError
 from shared.models import Account, Job, Post
 

@@ -11,17 +11,9 @@ import requests
 from requests_toolbelt import MultipartEncoder
 
 from shared import metrics, redaction
-from shared.errors import OutcomeUnknown, PostRejected, Transient, WrongBaseUrl
+from shared.errors import Budget, OutcomeUnknown, PostRejected, Transient, WrongBaseUrl
 from shared.postiz_calls import Element, RemoteMedia, call_body, encoded, iso
-from shared.postiz_replies import (
-    Budget,
-    budget_of,
-    error_of,
-    expected,
-    hide,
-    not_postiz,
-    sent_at,
-)
+from shared.postiz_replies import budget_of, error_of, expected, hide, not_postiz, sent_at
 from shared.route import Route
 from shared.transport import Broken, NotSent, Transport
 

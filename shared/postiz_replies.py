@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote
@@ -11,6 +10,7 @@ from urllib.parse import quote
 import requests
 
 from shared.errors import (
+    Budget,
     CredentialsRejected,
     OutcomeUnknown,
     PostRejected,
@@ -22,15 +22,6 @@ from shared.errors import (
 
 #: Of a form whose end was lost on the way: it says nothing about the file.
 CUT_SHORT = "Unexpected end of form"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Budget:
-    """Counted calls of a window, as a reply told them."""
-
-    limit: int
-    remaining: int
-    resets_at: datetime
 
 
 def error_of(reply: requests.Response, where: str) -> PublisherError:  # noqa: PLR0911 (a table)

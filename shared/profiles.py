@@ -12,14 +12,8 @@ from shared.config import Settings
 from shared.connect import Probe, server_of
 from shared.crypto import SecretBox
 from shared.db import ROW_LOCK
-from shared.errors import Conflict, NotConfigured, NotFound, SecretUnreadable
+from shared.errors import HOW_TO_CONFIGURE, Conflict, NotConfigured, NotFound, SecretUnreadable
 from shared.models import Account, Profile
-
-HOW_TO_CONFIGURE = (
-    "This profile has no Postiz credentials. Set them with PATCH /api/v1/profiles/{id} "
-    '{{"tts_settings": {{"postiz": {{"api_url": "…", "api_key": "…"}}}}}}, or give the whole '
-    "installation a default with the environment variables POSTIZ_API_URL and POSTIZ_API_KEY."
-)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, ScalarSelect, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from shared import jobs, late_policy, media_wanted, posts, profiles
+from shared import jobs, late_policy, media_wanted, posts
 from shared.domain.settling import CANCELLED_LATE, OVERDUE, RELEASING, UNSCHEDULED
 from shared.domain.states import PostState
-from shared.errors import Conflict, NotConfigured
+from shared.errors import HOW_TO_CONFIGURE, Conflict, NotConfigured
 from shared.models import AccountMedia, Handover, Job, JobMedia, Post, Profile
 
 #: What can be taken back at once, and what a worker has to delete in Postiz first.
@@ -79,7 +79,7 @@ def retry_post(session: Session, post: Post, *, confirmed: bool) -> None:
 
 def _require_postiz(session: Session, post: Post) -> None:
     if session.get_one(Profile, post.profile_id).account_id is None:
-        raise NotConfigured(profiles.HOW_TO_CONFIGURE.format(id=post.profile_id))
+        raise NotConfigured(HOW_TO_CONFIGURE.format(id=post.profile_id))
 
 
 def has_postiz() -> ColumnElement[bool]:

@@ -22,7 +22,8 @@ from web.api import (
     uploads,
     webhooks,
 )
-from web.api.resource import PREFIX, SECURITY_SCHEME
+from web.api.resource import SECURITY_SCHEME
+from web.paths import PREFIX
 from web.request import ApiRequest
 from web.services import Services
 

@@ -10,7 +10,7 @@ from shared.holds import HeldProfile
 from shared.jobs import Outcome
 from shared.media import sha256_of
 from shared.models import Event, Job, Media, Post
-from web.api.resource import PREFIX
+from web.paths import PREFIX
 from web.schemas.jobs import EventView, IntegrationOfPost, JobView, PostError, PostView
 from web.schemas.uploads import MediaView
 from web.services import services

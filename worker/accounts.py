@@ -20,10 +20,9 @@ from shared.domain.budget import (
     rolled,
 )
 from shared.domain.webhooks import ACCOUNT_BLOCKED, CREDENTIALS_REJECTED
-from shared.errors import CredentialsRejected, PressroomError
+from shared.errors import Budget, CredentialsRejected, PressroomError
 from shared.log import get_logger
 from shared.models import Account, Profile, Submission
-from shared.postiz_replies import Budget
 from worker import exhausted, pace
 from worker.decisions import (
     Again,

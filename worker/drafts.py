@@ -15,7 +15,7 @@ from shared.domain.gist import fingerprint
 from shared.domain.restored import Ours
 from shared.domain.states import PostState
 from shared.models import Account, Handover, Post, Submission
-from worker.release import few_elements_lately
+from worker.settle_time import few_elements_lately
 
 
 def of_post(post: Post) -> Ours:

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from shared import accounts as known
 from shared import late_rules, posts
 from shared.containment import contained
+from shared.domain.channel import Channel
 from shared.domain.planner import CALENDAR_AHEAD
-from shared.domain.rows import Channel
 from shared.domain.states import PostState
 from shared.errors import FieldError, PressroomError
 from shared.models import Account, Integration, Post, Profile

@@ -5,15 +5,13 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from functools import partial
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.orm import Session
 from structlog.contextvars import bound_contextvars
 
 from shared import failpoints, metrics, posts
 from shared.containment import contained
 from shared.db import after_commit
-from shared.domain.budget import LONGEST_CALL
-from shared.domain.planner import FEW_ELEMENTS
 from shared.domain.states import PostState
 from shared.domain.turns import Due, is_backlogs
 from shared.errors import ClaimLost, OutcomeUnknown, Paused, PostRejected, PressroomError
@@ -22,6 +20,7 @@ from worker import accounts, calling, defects, pace, probe, turns
 from worker.aside import set_aside_for_jobs
 from worker.eligible import is_paused, may_go, near_its_time
 from worker.runtime import Runtime
+from worker.settle_time import few_elements_lately
 
 #: In one turn, of so many jobs.
 JOBS_SET_ASIDE = 3
@@ -138,17 +137,6 @@ def _due_first(
         .limit(1)
         .with_for_update(of=Post, skip_locked=True)
     )
-
-
-def few_elements_lately(session: Session, server: str, seconds: float) -> bool:
-    """Whether so little was created on that server that no stray work of it is to be feared."""
-    since = func.now() - timedelta(seconds=seconds)
-    query = select(func.coalesce(func.sum(Submission.elements), 0)).where(
-        Submission.server == server,
-        Submission.sent_at > since - LONGEST_CALL,
-        or_(Submission.replied_at > since, Submission.sent_at > since),
-    )
-    return (session.scalar(query) or 0) < FEW_ELEMENTS
 
 
 def _write_down(session: Session, post: Post, profile: Profile, lease: float) -> Release:

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
+from shared.domain.channel import Channel
 from shared.domain.reasons import NONE_GIVEN, Notice, Reason, find_reason
-from shared.domain.rows import Channel
 from shared.errors import PressroomError
 from shared.models import Integration
 from worker import calling, look

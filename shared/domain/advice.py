@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from shared.domain.channel import Channel
 from shared.domain.lengths import bare_links, weighted_length
 from shared.domain.limits import KINDS, LIMITS, Limit
 from shared.domain.medium import Medium
 from shared.domain.networks import NETWORKS
 from shared.domain.rates import NO_ROW, Dated, beyond
-from shared.domain.rows import Before, Channel, CheckedRow, Known, PlannedPost, Row
+from shared.domain.rows import Before, CheckedRow, Known, PlannedPost, Row
 from shared.domain.videos import video_advice
 from shared.domain.warned import Advice, Said, about_limit
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.domain.rows import Channel
+from shared.domain.channel import Channel
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,35 +3,18 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
+from shared.domain.channel import Channel
 from shared.domain.defaults import assumed
 from shared.domain.limits import Limits
 from shared.domain.medium import Medium
-from shared.domain.networks import PLATFORMS
 from shared.domain.overrides import Overrides, limits_of
 from shared.domain.packing import MAX_BYTES, size_of
 from shared.domain.rules import violations
 from shared.errors import FieldError
 
 YOUTUBE = "youtube"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Channel:
-    """An integration; `identifier` is None where Postiz has not told us its list yet."""
-
-    id: str
-    identifier: str | None = None
-    name: str | None = None
-    disabled: bool = False
-
-    @cached_property
-    def keys(self) -> list[str]:
-        """By what a request may name it, the most special first."""
-        identifier = self.identifier or ""
-        return [key for key in (self.id, identifier, PLATFORMS.get(identifier)) if key]
 
 
 @dataclass(frozen=True, kw_only=True)

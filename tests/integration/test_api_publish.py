@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from local.sandbox.process import SandboxProcess
 from shared import late_rules
-from shared.domain.rows import Channel
+from shared.domain.channel import Channel
 from shared.models import Account, AccountMedia, Event, Integration, Job, Post
 from tests.api import FILES, Api
 

@@ -5,9 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, update
 
-from shared.errors import CredentialsRejected
+from shared.errors import Budget, CredentialsRejected
 from shared.models import Account
-from shared.postiz_replies import Budget
 from tests.world import KEY, World
 from worker import accounts, stage, submissions
 

@@ -10,6 +10,7 @@ import pytest
 from shared import db, posts
 from shared.domain.states import PostState
 from shared.errors import (
+    Budget,
     ClaimLost,
     IllegalTransition,
     OutcomeUnknown,
@@ -19,7 +20,6 @@ from shared.errors import (
     Transient,
 )
 from shared.postiz import RemotePost
-from shared.postiz_replies import Budget
 from tests.rows import Rows
 from tests.world import runtime_for
 from worker import accounts, look, reconcile, release, turns

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.advice import advise
+from shared.domain.channel import Channel
 from shared.domain.limits import KINDS, LIMITS
 from shared.domain.medium import Medium
 from shared.domain.networks import NETWORKS
 from shared.domain.overrides import Overrides
-from shared.domain.rows import Before, Channel, Known, Row, check_rows
+from shared.domain.rows import Before, Known, Row, check_rows
 from shared.domain.rules import ERRORS
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)

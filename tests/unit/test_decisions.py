@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.errors import (
+    Budget,
     CredentialsRejected,
     Defect,
     IllegalTransition,
@@ -23,7 +24,6 @@ from shared.errors import (
     Transient,
     WrongBaseUrl,
 )
-from shared.postiz_replies import Budget
 from worker.decisions import (
     LONGEST_PAUSE,
     Again,

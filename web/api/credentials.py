@@ -3,7 +3,7 @@
 from flask import Response
 
 from shared import profiles
-from shared.errors import NotConfigured, SecretUnreadable
+from shared.errors import HOW_TO_CONFIGURE, NotConfigured, SecretUnreadable
 from shared.profiles import Credentials
 from web import credentials
 from web.api.resource import resource
@@ -73,5 +73,5 @@ def _to_try(profile_id: str, body: ValidateCredentials) -> Credentials:
         return profiles.require_credentials(profile, ours.settings, ours.box)
     url = body.api_url or profiles.api_url_of(profile, ours.settings)
     if url is None:
-        raise NotConfigured(profiles.HOW_TO_CONFIGURE.format(id=profile_id))
+        raise NotConfigured(HOW_TO_CONFIGURE.format(id=profile_id))
     return Credentials(source="profile", api_url=url, api_key=body.api_key)

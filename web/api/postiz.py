@@ -7,7 +7,13 @@ from pydantic import RootModel
 from sqlalchemy.orm import Session
 
 from shared import account_views, accounts, db, profiles
-from shared.errors import CredentialsRejected, PublisherError, SettingsUnusable, Unavailable
+from shared.errors import (
+    HOW_TO_CONFIGURE,
+    CredentialsRejected,
+    PublisherError,
+    SettingsUnusable,
+    Unavailable,
+)
 from shared.models import Account
 from web import live
 from web.api.resource import resource
@@ -36,7 +42,7 @@ def get_status() -> Response:
         profile = profiles.get(session, current_profile(session))
         source = profiles.source_of(profile, services().settings)
     if source == "none":
-        detail = profiles.HOW_TO_CONFIGURE.format(id=profile.id)
+        detail = HOW_TO_CONFIGURE.format(id=profile.id)
         nothing = StatusView(
             configured=False, connected=False, source="none", account=None, detail=detail
         )

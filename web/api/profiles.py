@@ -16,10 +16,11 @@ from shared.errors import Conflict, Forbidden
 from shared.holds import HeldProfile
 from shared.models import Profile
 from web import credentials
-from web.api.resource import PREFIX, problems, resource
+from web.api.resource import problems, resource
 from web.auth import caller, visible
 from web.idempotency import Reply, once
 from web.paging import PageQuery, Query, next_cursor, place_of
+from web.paths import PREFIX
 from web.schemas.common import IdPath, Page
 from web.schemas.profiles import (
     HoldView,

@@ -8,8 +8,8 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
 from web.auth import require_scope
+from web.paths import PREFIX
 
-PREFIX = "/api/v1"
 SECURITY_SCHEME = "key"
 _ALWAYS = (400, 401, 403, 404, 503)
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -13,10 +13,11 @@ from shared.orders import Checked
 from shared.scheduled import Content
 from shared.schedules import Means
 from web import live
-from web.api.resource import PREFIX, problems, resource
+from web.api.resource import problems, resource
 from web.auth import PROFILE_HEADER, caller, current_profile, profiles_in_sight, visible
 from web.idempotency import Reply, once
 from web.paging import next_cursor, paged
+from web.paths import PREFIX
 from web.schedule_views import run_view, saved, summary, view
 from web.schemas.common import IdPath, Page
 from web.schemas.schedules import (

@@ -15,10 +15,11 @@ from shared.media import is_id
 from shared.models import Delivery, Webhook
 from shared.route import Route
 from web.api.keys import check_profiles
-from web.api.resource import PREFIX, problems, resource
+from web.api.resource import problems, resource
 from web.auth import caller, profiles_in_sight
 from web.idempotency import Reply, once
 from web.paging import PageQuery, next_cursor, paged
+from web.paths import PREFIX
 from web.schemas.common import IdPath, Page
 from web.schemas.webhooks import (
     DeliveriesQuery,

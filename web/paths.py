@@ -1,0 +1,3 @@
+"""Where the API lies on a server."""
+
+PREFIX = "/api/v1"
