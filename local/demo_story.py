@@ -21,7 +21,7 @@ _UPLOAD_SECONDS = 300
 _PUBLISH_SECONDS = 600
 _HOPELESS = ("failed", "cancelled")
 
-#: All else that these networks insist on is assumed (shared/domain/defaults.py).
+#: All else that these networks insist on is assumed (shared/domain/networks/default_settings.py).
 _SETTINGS = {"youtube": {"title": "Made by the Pressroom demo"}}
 
 

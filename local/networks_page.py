@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from shared.domain.defaults import DEFAULTS
-from shared.domain.limits import IMAGE_BYTES, KINDS, LIMITS, VIDEO_BYTES, Confidence, Limit
-from shared.domain.networks import NETWORKS, PLATFORMS
+from shared.domain.networks.default_settings import DEFAULTS
+from shared.domain.networks.limits import IMAGE_BYTES, KINDS, LIMITS, VIDEO_BYTES, Confidence, Limit
+from shared.domain.networks.network_settings import NETWORKS, PLATFORMS
 
 _STANDALONE = " and ".join(f"`{name}`" for name in PLATFORMS)
 _INTRO = f"""# What each network takes

@@ -15,7 +15,7 @@ from local.sandbox import timing
 from local.service import Service
 from local.stack_file import Addresses
 from local.valkey import Valkey
-from shared.enqueue import PUBLISH, RELEASE, UPLOAD, WEBHOOKS
+from shared.task_queue import PUBLISH, RELEASE, UPLOAD, WEBHOOKS
 
 _WORKER_PATIENCE = 30.0  # a warm shutdown: what is under way may end
 

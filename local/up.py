@@ -15,8 +15,8 @@ from local.service import Service
 from local.stack import Stack, choose_ports
 from local.stack_file import Processes
 from local.supervisor import StopRequested, Supervisor
+from shared.api_keys import new_key
 from shared.config import read_settings
-from shared.keys import new_key
 
 logger = logging.getLogger("local")
 

@@ -8,9 +8,10 @@ from alembic.config import Config
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
-from shared import feed, keys
+from shared import api_keys
 from shared.config import Settings, read_settings
 from shared.db import Database, connect_args, sqlalchemy_url
+from shared.jobs import event_feed
 from shared.log import configure_logging, get_logger
 
 WAIT_SECONDS = 120
@@ -47,9 +48,9 @@ def migrate(settings: Settings) -> None:
     command.upgrade(alembic_config(url), "head")
     database = Database.connect(settings, pool_size=1, statement_ms=0)
     with database.transaction() as session:
-        feed.after_a_restore(session)
+        event_feed.after_a_restore(session)
         if settings.admin_key:
-            keys.install_admin_key(session, settings.admin_key.get_secret_value())
+            api_keys.install_admin_key(session, settings.admin_key.get_secret_value())
     database.close()
 
 

@@ -375,7 +375,9 @@ class Post(Base):
     attempts: Mapped[int] = _count()  # releases that got it nowhere
     unclear_calls: Mapped[int] = _count()  # in a row, none of which is known to have staged it
     next_at: Mapped[datetime] = _now()  # no claim before then
-    waits_for: Mapped[str] = mapped_column(default="", server_default="")  # see shared/waits.py
+    waits_for: Mapped[str] = mapped_column(
+        default="", server_default=""
+    )  # see shared/accounts/waits.py
     aside_until: Mapped[datetime | None]  # what waits for something is looked at then, anyhow
     pack_limit: Mapped[int | None]  # at most so many in one call: halved to find an offender
     claim: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
@@ -453,7 +455,8 @@ class Handover(Base):
     submission_id: Mapped[int] = mapped_column(ForeignKey("submissions.id"), index=True)
     postiz_id: Mapped[str]
     marker_at: Mapped[datetime]  # the date under which to find it in Postiz
-    #: See shared/domain/settling.py; in the end: buried, discarded (to be deleted), left there.
+    #: See shared/domain/publishing/reconciliation.py; in the end: buried, discarded (to be
+    #: deleted), left there.
     state: Mapped[str] = mapped_column(default="staged")
     parked_at: Mapped[datetime | None]  # the date in 2099 that it was given
     released_at: Mapped[datetime | None]  # the one status change, ever: when it was sent
@@ -484,7 +487,7 @@ class Event(Base):
     at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     event: Mapped[str]
     detail: Mapped[str | None]
-    tx: Mapped[int] = mapped_column(  # that wrote it: see shared/feed.py
+    tx: Mapped[int] = mapped_column(  # that wrote it: see shared/jobs/event_feed.py
         BigInteger, server_default=text("(pg_current_xact_id()::text)::bigint")
     )
 

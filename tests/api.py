@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import func, select, text
 from werkzeug.test import TestResponse
 
-from shared import keys
+from shared import api_keys
 from shared.config import Settings, read_settings
 from shared.models import Base
 from web.app import create_app
@@ -51,7 +51,7 @@ class Api:
         tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
         with self.services.database.transaction() as session:
             session.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
-            keys.install_admin_key(session, ADMIN_KEY)
+            api_keys.install_admin_key(session, ADMIN_KEY)
         shutil.rmtree(self.home, ignore_errors=True)
         self.services.publishers.reset()
 

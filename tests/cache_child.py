@@ -4,8 +4,8 @@ import sys
 import threading
 import time
 
-from shared.enqueue import Waker
-from shared.publishers import Publishers
+from shared.profiles.publisher_cache import Publishers
+from shared.task_queue import Waker
 from worker import runtime
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from shared.crypto import SecretBox
 from shared.log import configure_logging
-from shared.schedules import Means
+from shared.schedules.definitions import Means
 from tests.world import runtime_for
-from worker import fire
+from worker.schedules import fire
 
 
 def main(database_url: str, home: str, secret_key: str) -> None:

@@ -16,8 +16,9 @@ from local.postgres import Postgres
 from local.valkey import Valkey
 from tests.servers import migrate, running
 from tests.stacks import RunningStack
-from worker import accounts, upload
-from worker.decisions import backoff
+from worker.accounts import leases
+from worker.accounts.error_policy import backoff
+from worker.media import upload
 
 MIGRATED = "migrated"
 #: Names `FOLDER:PORT` of a server that is up, with that database: for runs of single tests.
@@ -117,5 +118,5 @@ def start_stack() -> Iterator[Callable[..., RunningStack]]:
 @pytest.fixture
 def short_rests(monkeypatch: pytest.MonkeyPatch) -> None:
     """What failed rests a tenth as long: how long it should is tests/unit/test_decisions.py's."""
-    for module in (accounts, upload):
+    for module in (leases, upload):
         monkeypatch.setattr(module, "backoff", lambda failures: backoff(failures) / 10)

@@ -9,9 +9,12 @@ from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
 from shared.db import Database
-from shared.domain.turns import Due
-from worker import choosing, release, sweep, turns
+from shared.domain.publishing.fairness import Due
+from worker import sweep
+from worker.accounts import server_turns
+from worker.publishing import release
 from worker.runtime import Runtime
+from worker.staging import batch_selection
 
 #: Half are pending and half staged, one after the other, none due yet but the first.
 FILL = """
@@ -117,15 +120,15 @@ def looks(runtime: Runtime, account_id: int) -> dict[str, Callable[[], Any]]:
     return {
         "tick": lambda: sweep.tick(runtime),
         "sweep": lambda: sweep.sweep(runtime),
-        "whose turn": lambda: turns.whose(runtime),
+        "whose turn": lambda: server_turns.whose(runtime),
         "next call": lambda: _choose(runtime, account_id),
     }
 
 
 def _choose(runtime: Runtime, account_id: int) -> int:
     with runtime.database.transaction() as session:
-        account = session.get_one(choosing.Account, account_id)
-        chosen = choosing.choose(session, account, {}, Counter())
+        account = session.get_one(batch_selection.Account, account_id)
+        chosen = batch_selection.choose(session, account, {}, Counter())
         session.rollback()
         return len(chosen)
 
@@ -140,8 +143,8 @@ def set_aside(runtime: Runtime, account_id: int) -> None:
     )
     with runtime.database.transaction() as session:
         release._next(session, due, 0)
-        account = session.get_one(choosing.Account, account_id)
-        choosing.choose(session, account, {}, Counter())
+        account = session.get_one(batch_selection.Account, account_id)
+        batch_selection.choose(session, account, {}, Counter())
 
 
 def plans(database: Database, look: Callable[[], Any]) -> dict[str, str]:

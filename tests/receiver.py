@@ -13,10 +13,10 @@ from cryptography.fernet import Fernet
 from standardwebhooks import Webhook
 
 from shared.crypto import SecretBox
-from shared.domain.webhooks import Answer
-from shared.route import Route
-from shared.webhooks import new_secret
-from worker.sending import Parcel, attempt
+from shared.domain.webhook_retries import Answer
+from shared.net.outbound_route import Route
+from shared.webhooks.subscriptions import new_secret
+from worker.webhooks.delivery_attempt import Parcel, attempt
 
 
 @dataclass(frozen=True)

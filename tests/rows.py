@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from shared.db import Database
-from shared.domain.states import PostState
+from shared.domain.publishing.states import PostState
 from shared.models import Account, Event, Handover, Integration, Job, Post, Profile, Submission
 
 LONG_AGO = datetime.now(UTC) - timedelta(days=2)

@@ -8,17 +8,18 @@ every message were lost. `careless`: besides, nothing of it compares versions, w
 import sys
 import time
 
-from shared import db, publishers
-from shared.invalidation import Listener
+from shared import db
+from shared.profiles import publisher_cache
+from shared.profiles.invalidation import Listener
 from tests.world import STEPS, InlineWaker
 from worker import runtime, sweep
 
 
 def carelessly() -> None:
     """Take the version check out of the cache and of every call."""
-    publishers.PublisherFactory.check = lambda *_: None  # type: ignore[method-assign,assignment]
-    kept = publishers.Publishers._fresh
-    publishers.Publishers._fresh = lambda self, profile_id, version: kept(  # type: ignore[method-assign]
+    publisher_cache.PublisherFactory.check = lambda *_: None  # type: ignore[method-assign,assignment]
+    kept = publisher_cache.Publishers._fresh
+    publisher_cache.Publishers._fresh = lambda self, profile_id, version: kept(  # type: ignore[method-assign]
         self, profile_id, 0
     )
 

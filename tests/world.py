@@ -16,13 +16,13 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from local.sandbox.process import Admin
-from shared import accepting, connect, holds, profiles, second_thoughts
+from shared.accounts import holds
 from shared.config import Settings, read_settings
 from shared.crypto import SecretBox
 from shared.db import Database
-from shared.domain.gist import fingerprint
-from shared.domain.states import PostState
-from shared.enqueue import PUBLISH, Waker
+from shared.domain.publishing.fingerprint import fingerprint
+from shared.domain.publishing.states import PostState
+from shared.intake import job_creation
 from shared.models import (
     Account,
     AccountMedia,
@@ -34,32 +34,27 @@ from shared.models import (
     Schedule,
     Submission,
 )
-from shared.open_storage import open_storage
-from shared.postiz import Postiz
-from shared.postiz_calls import Element
-from shared.publishers import PublisherFactory, Publishers
-from shared.route import Route
-from shared.storage import key_of
+from shared.net.outbound_route import Route
+from shared.postiz import discovery
+from shared.postiz.client import Postiz
+from shared.postiz.payloads import Element
+from shared.posts import cancel_retry
+from shared.profiles import profile_settings
+from shared.profiles.publisher_cache import PublisherFactory, Publishers
+from shared.storage.base import key_of
+from shared.storage.factory import open_storage
+from shared.task_queue import PUBLISH, Waker
 from tests.patience import PATIENCE
-from worker import (
-    cancel,
-    deliver,
-    litter,
-    meeting,
-    outages,
-    reconcile,
-    release,
-    removal,
-    stage,
-    sweep,
-    track,
-    turns,
-    upload_turns,
-    watch,
-)
+from worker import sweep
+from worker.accounts import organization_lookup, outage_probe, server_turns
 from worker.bulkhead import Bulkhead
+from worker.media import upload_turns
+from worker.profiles import profile_deletion
+from worker.publishing import cancel, reconcile, release, release_loop, track
 from worker.runtime import Runtime
-from worker.submissions import free_marker
+from worker.staging import orphan_drafts, stage
+from worker.staging.submissions import free_marker
+from worker.webhooks import deliver
 
 
 def only_child() -> Bulkhead:
@@ -67,7 +62,7 @@ def only_child() -> Bulkhead:
 
 
 def release_due(runtime: Runtime, _: int = 0) -> None:
-    watch.release(runtime, only_child())
+    release_loop.release(runtime, only_child())
 
 
 def upload_due(runtime: Runtime, _: int = 0) -> None:
@@ -81,10 +76,10 @@ STEPS: dict[str, Callable[[Runtime, int], None]] = {
     "pressroom.reconcile": reconcile.settle,
     "pressroom.track": track.track,
     "pressroom.cancel": cancel.cancel,
-    "pressroom.litter": litter.clean,
-    "pressroom.meet": meeting.meet,
-    "pressroom.probe": outages.look,
-    "pressroom.remove": lambda runtime, _: removal.remove_profiles(runtime),
+    "pressroom.litter": orphan_drafts.clean,
+    "pressroom.meet": organization_lookup.meet,
+    "pressroom.probe": outage_probe.look,
+    "pressroom.remove": lambda runtime, _: profile_deletion.remove_profiles(runtime),
     "pressroom.deliver": lambda runtime, _: deliver.deliver(runtime),
 }
 
@@ -182,25 +177,25 @@ class World:
     def save_key(self, profile_id: str, *, key: str, api_url: str | None = None) -> None:
         url = api_url or self.api_url
         box = SecretBox.from_settings(self.settings)
-        probe = connect.probe(url, key, self.settings)
+        probe = discovery.probe(url, key, self.settings)
         with self.database.transaction() as session:
-            profile = profiles.get(session, profile_id, lock=True)
+            profile = profile_settings.get(session, profile_id, lock=True)
             postiz = {"postiz": {"api_url": url, "api_key": key}}
-            profiles.save_settings(session, profile, postiz, box)
-            credentials = profiles.credentials_of(profile, self.settings, box)
-            profiles.connect_account(session, profile, credentials, probe)
+            profile_settings.save_settings(session, profile, postiz, box)
+            credentials = profile_settings.credentials_of(profile, self.settings, box)
+            profile_settings.connect_account(session, profile, credentials, probe)
         self.runtime.publishers.reset(profile_id)
 
     def lose_secret_key(self, profile_id: str) -> str:
         """The key that sealed the profile's credentials is gone: it is returned."""
         lost = Fernet.generate_key().decode()
         with self.database.transaction() as session:
-            profile = profiles.get(session, profile_id, lock=True)
+            profile = profile_settings.get(session, profile_id, lock=True)
             own = profile.tts_settings["postiz"]
             known = SecretBox.from_settings(self.settings).open(own["api_key"])
             sealed = SecretBox([lost]).seal(known)
             profile.tts_settings = {"postiz": {**own, "api_key": sealed}}
-            profiles.bump_version(profile)
+            profile_settings.bump_version(profile)
         self.runtime.publishers.reset(profile_id)
         return lost
 
@@ -265,7 +260,7 @@ class World:
             )
             session.add(call)
             session.flush()
-        key = profiles.require_credentials(profile, self.settings, box)
+        key = profile_settings.require_credentials(profile, self.settings, box)
         assert account.base_url is not None
         route = Route.from_settings(self.settings)
         element = Element(integration_id="int-mastodon", content=content, settings={})
@@ -281,7 +276,7 @@ class World:
 
     def cancel(self, ids: Sequence[int]) -> None:
         with self.database.transaction() as session:
-            second_thoughts.cancel(session, ids)
+            cancel_retry.cancel(session, ids)
 
     def medium(self, profile_id: str, content: bytes, *, mime: str = "image/png") -> int:
         """A stored file and the row that asks for its upload; the medium's id."""
@@ -303,11 +298,11 @@ class World:
             )
             session.add(medium)
             session.flush()
-            accepting.accept_uploads(
+            job_creation.accept_uploads(
                 session,
                 profile_id,
                 session.get_one(Account, account),
-                [accepting.Upload(media_id=medium.id)],
+                [job_creation.Upload(media_id=medium.id)],
                 kind="upload",
             )
             return medium.id
@@ -315,7 +310,7 @@ class World:
     def claim_release(self) -> release.Release:
         """The one that is due, claimed by a worker that has not made its call yet."""
         deadline = time.monotonic() + 60
-        while not (found := turns.whose(self.runtime)[0]):  # its server has a pace
+        while not (found := server_turns.whose(self.runtime)[0]):  # its server has a pace
             assert time.monotonic() < deadline, self.describe()
             time.sleep(0.01)
         [turn] = found

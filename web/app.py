@@ -6,7 +6,7 @@ from flask_openapi3.openapi import OpenAPI
 
 from shared.config import Settings, read_settings
 from shared.log import configure_logging
-from web import auth, bodies, docs, errors, health, metrics, services, traced
+from web import auth, health, services
 from web.api import (
     accounts,
     control,
@@ -23,9 +23,12 @@ from web.api import (
     webhooks,
 )
 from web.api.resource import SECURITY_SCHEME
+from web.metrics import endpoint
+from web.openapi import description
 from web.paths import PREFIX
-from web.request import ApiRequest
 from web.services import Services
+from web.wire import body_drain, problems, request_logging
+from web.wire.request import ApiRequest
 
 RESOURCES = (
     profiles,
@@ -55,23 +58,23 @@ def create_app(settings: Settings | None = None, parts: Services | None = None) 
         info=Info(title="Pressroom", version="0.1.0", description="Publishes through Postiz."),
         security_schemes={SECURITY_SCHEME: {"type": "http", "scheme": "bearer"}},
         validation_error_status=400,
-        validation_error_model=errors.Problem,
-        validation_error_callback=errors.refuse_invalid,
+        validation_error_model=problems.Problem,
+        validation_error_callback=problems.refuse_invalid,
         doc_ui=False,
         static_folder=None,
     )
     app.request_class = ApiRequest
     app.url_map.strict_slashes = False
-    traced.install(app)
+    request_logging.install(app)
     services.install(app, parts)
-    metrics.install(app, parts)
-    errors.install(app)
-    bodies.install(app)
+    endpoint.install(app, parts)
+    problems.install(app)
+    body_drain.install(app)
     app.before_request(_authenticate)
     for module in RESOURCES:
         app.register_api(module.api)
     app.register_api(health.api)
-    docs.install(app)
+    description.install(app)
     return app
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from flask import g, request
 from sqlalchemy.orm import Session
 
-from shared import keys, profiles
+from shared import api_keys
 from shared.errors import Forbidden, InvalidRequest, NotFound, Unauthorized
 from shared.models import ApiKey
+from shared.profiles import profile_settings
 from web.services import services
 
 PROFILE_HEADER = "X-Profile-Id"
@@ -48,7 +49,7 @@ def authenticate() -> None:
     if scheme.lower() != "bearer" or not key.strip():
         raise Unauthorized("Send an API key: Authorization: Bearer KEY")
     with services().database.transaction() as session:
-        row = keys.find(session, key.strip())
+        row = api_keys.find(session, key.strip())
     if row is None:
         raise Unauthorized("This API key is unknown, or has expired")
     g.caller = Caller.of(row)
@@ -83,7 +84,7 @@ def current_profile(session: Session) -> str:
             "not bound to exactly one",
             code="profile_missing",
         )
-    return profiles.get(session, visible(named)).id
+    return profile_settings.get(session, visible(named)).id
 
 
 def profiles_in_sight(session: Session) -> list[str] | None:

@@ -3,13 +3,13 @@
 import os
 from typing import Any
 
-from web.places import STREAMS, UPLOADS
+from web.concurrency_limits import STREAMS, UPLOADS
 
 wsgi_app = "web.app:create_app()"
 bind = f"0.0.0.0:{os.environ.get('PRESSROOM_PORT', '8000')}"
 worker_class = "web.gunicorn_worker.Worker"
 workers = 2
-#: Eight for whatever is quick, and the places of uploads and streams (web/places.py).
+#: Eight for whatever is quick, and the places of uploads and streams (web/concurrency_limits.py).
 threads = 8 + UPLOADS + STREAMS
 #: Each worker makes its own connections and threads, after the fork.
 preload_app = False

@@ -14,11 +14,11 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from shared.enqueue import QUEUE_NAMES
 from shared.migrate import alembic_config
 from shared.models import Pulse
-from web.idempotency import Reply
+from shared.task_queue import QUEUE_NAMES
 from web.services import services
+from web.wire.idempotency import Reply
 
 #: A process that was not seen for longer counts as gone (seconds).
 FRESH = 30

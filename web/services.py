@@ -6,17 +6,18 @@ from typing import Self, cast
 import redis
 from flask import current_app
 
-from shared import enqueue, invalidation, metrics
+from shared import metrics, task_queue
 from shared.config import Settings
 from shared.crypto import SecretBox
 from shared.db import Database
-from shared.invalidation import Listener
-from shared.open_storage import open_storage
-from shared.publishers import PublisherFactory, Publishers
-from shared.storage import Storage
-from web import places
-from web.bounded import BoundedCalls
-from web.places import Places
+from shared.profiles import invalidation
+from shared.profiles.invalidation import Listener
+from shared.profiles.publisher_cache import PublisherFactory, Publishers
+from shared.storage.base import Storage
+from shared.storage.factory import open_storage
+from web import concurrency_limits
+from web.bounded_calls import BoundedCalls
+from web.concurrency_limits import Places
 
 #: As many as a worker has threads besides those that uploads and streams may take: these hold a
 #: connection for moments only.
@@ -31,7 +32,7 @@ class Services:
     box: SecretBox
     storage: Storage
     broker: redis.Redis
-    waker: enqueue.Waker
+    waker: task_queue.Waker
     publishers: Publishers
     listener: Listener
     calls: BoundedCalls
@@ -52,13 +53,13 @@ class Services:
             box=box,
             storage=open_storage(settings.media_url),
             broker=invalidation.connect(redis_url),
-            waker=enqueue.Waker(enqueue.sender(redis_url)),
+            waker=task_queue.Waker(task_queue.sender(redis_url)),
             publishers=publishers,
             listener=Listener(redis_url, publishers.reset).start(),
             calls=BoundedCalls(),
-            uploads=Places(places.UPLOADS, "uploads", retry_after=5),
-            streams=Places(places.STREAMS, "event streams", retry_after=10),
-            drains=Places(places.DRAINS, "refused bodies", retry_after=1),
+            uploads=Places(concurrency_limits.UPLOADS, "uploads", retry_after=5),
+            streams=Places(concurrency_limits.STREAMS, "event streams", retry_after=10),
+            drains=Places(concurrency_limits.DRAINS, "refused bodies", retry_after=1),
         )
 
     def close(self) -> None:

@@ -19,15 +19,15 @@ from celery.signals import (
 )
 
 from shared.config import read_settings
-from shared.enqueue import PUBLISH, QUEUES, TRANSPORT, Waker
 from shared.log import configure_logging
-from worker import runtime, watched
+from shared.task_queue import PUBLISH, QUEUES, TRANSPORT, Waker
+from worker import runtime, task_logging
+from worker.beat_schedule import ENTRIES
 from worker.bulkhead import Bulkhead, folder_of
-from worker.clock import ENTRIES
 
 settings = read_settings()
 app = Celery("pressroom", broker=settings.redis_url.get_secret_value(), include=["worker.tasks"])
-watched.install()
+task_logging.install()
 #: A process keeps its command line, by which it can be started again: where setproctitle happens to
 #: be installed, Celery would write another one over it.
 platforms._setproctitle = None

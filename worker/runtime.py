@@ -7,12 +7,12 @@ from shared import metrics
 from shared.config import Settings, read_settings
 from shared.crypto import SecretBox
 from shared.db import Database
-from shared.enqueue import Waker
-from shared.invalidation import Listener
 from shared.log import configure_logging
-from shared.open_storage import open_storage
-from shared.publishers import PublisherFactory, Publishers
-from shared.storage import Storage
+from shared.profiles.invalidation import Listener
+from shared.profiles.publisher_cache import PublisherFactory, Publishers
+from shared.storage.base import Storage
+from shared.storage.factory import open_storage
+from shared.task_queue import Waker
 
 
 @dataclass

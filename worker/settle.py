@@ -1,8 +1,8 @@
 """`python -m worker.settle`: after an older backup was restored, before anything is sent.
 
 Everything is held first. Each account's Postiz is then read and compared with what the database
-says (worker/restored.py), and the account let go; one that cannot be read stays held. It may be
-run again at any time, and goes on where it stopped.
+says (worker/publishing/restore_account.py), and the account let go; one that cannot be read stays
+held. It may be run again at any time, and goes on where it stopped.
 """
 
 import sys
@@ -18,16 +18,19 @@ from shared.config import read_settings
 from shared.containment import contained
 from shared.crypto import SecretBox
 from shared.db import Database
-from shared.domain.planner import CALENDAR_AHEAD
-from shared.enqueue import Waker, sender
+from shared.domain.publishing.planner import CALENDAR_AHEAD
 from shared.errors import PressroomError
 from shared.log import configure_logging, get_logger
 from shared.models import Account, Event, Handover, Profile, Pulse, Submission
-from shared.open_storage import open_storage
-from shared.postiz import Postiz, RemotePost
-from shared.publishers import PublisherFactory, Publishers
-from worker import calling, fire, lost_calls, park, restored
+from shared.postiz.client import Postiz, RemotePost
+from shared.profiles.publisher_cache import PublisherFactory, Publishers
+from shared.storage.factory import open_storage
+from shared.task_queue import Waker, sender
+from worker.accounts import postiz_call
+from worker.publishing import park, restore_account
 from worker.runtime import Runtime
+from worker.schedules import fire
+from worker.staging import lost_calls
 
 #: Before its last sign of life the database may have lacked what was under way; a draft's date
 #: lies up to half a day back.
@@ -37,7 +40,7 @@ STEP = timedelta(days=1)
 log = get_logger("settle")
 
 
-def settle(runtime: Runtime, *, patience: float) -> dict[int, restored.Outcome | str]:
+def settle(runtime: Runtime, *, patience: float) -> dict[int, restore_account.Outcome | str]:
     """Settle every account; the reason for each that stays held. `patience`: seconds that what
     was sent before the restore may still take inside Postiz."""
     hold(runtime.database)
@@ -54,7 +57,7 @@ def settle(runtime: Runtime, *, patience: float) -> dict[int, restored.Outcome |
     return {account_id: _try(runtime, account_id, began_at) for account_id in sorted(held)}
 
 
-def _try(runtime: Runtime, account_id: int, began_at: datetime) -> restored.Outcome | str:
+def _try(runtime: Runtime, account_id: int, began_at: datetime) -> restore_account.Outcome | str:
     """Whatever one account meets, the others are settled."""
     with contained("settle_account", account=account_id):
         return _settled(runtime, account_id, began_at)
@@ -78,7 +81,9 @@ def _last_sign_of_life(session: Session) -> datetime:
     return min(max((one for one in moments if one), default=now), now)
 
 
-def _settled(runtime: Runtime, account_id: int, began_at: datetime) -> restored.Outcome | str:
+def _settled(
+    runtime: Runtime, account_id: int, began_at: datetime
+) -> restore_account.Outcome | str:
     """Compare one account with its Postiz, and let it go: in one transaction, or not at all."""
     with runtime.database.transaction() as session:
         profiles = session.execute(
@@ -89,7 +94,7 @@ def _settled(runtime: Runtime, account_id: int, began_at: datetime) -> restored.
     reason = "no profile has a key for it"
     for profile_id, version in profiles:
         try:
-            there = calling.call(
+            there = postiz_call.call(
                 runtime,
                 profile_id,
                 version,
@@ -99,7 +104,7 @@ def _settled(runtime: Runtime, account_id: int, began_at: datetime) -> restored.
         except PressroomError as error:
             reason = error.message
             continue
-        return restored.apply(runtime.database, account_id, profile_id, there)
+        return restore_account.apply(runtime.database, account_id, profile_id, there)
     return reason
 
 
@@ -108,7 +113,7 @@ def _markers(session: Session, account_id: int) -> Iterator[datetime]:
     alive = select(Handover.marker_at, Handover.parked_at).where(
         Handover.account_id == account_id,
         Handover.buried_at.is_(None),
-        or_(*restored.open_posts(account_id)),
+        or_(*restore_account.open_posts(account_id)),
     )
     for marker_at, parked_at in session.execute(alive.distinct()):
         yield marker_at

@@ -5,31 +5,30 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
-from shared import in_bulk, jobs, outbox, profile_removal, waits
-from shared.domain.states import DONE, PostState
-from shared.enqueue import MOST_WAITING, UPLOADS_WOKEN
+from shared.accounts import waits
+from shared.domain.publishing.states import DONE, PostState
+from shared.jobs import progress
 from shared.models import AccountMedia, Job, JobMedia, Post
-from worker import (
-    adopt,
+from shared.posts import bulk_cancel_retry
+from shared.profiles import deletion
+from shared.task_queue import MOST_WAITING, UPLOADS_WOKEN
+from shared.webhooks import outbox
+from worker import heartbeats
+from worker.accounts import organization_lookup, outage_probe
+from worker.media import lost_uploads, upload
+from worker.profiles import account_moves
+from worker.publishing import (
+    blocked_reasons,
     cancel,
-    deliver,
-    explain,
-    litter,
-    lost_calls,
-    lost_uploads,
-    meeting,
-    moves,
-    outages,
-    pulses,
-    punctual,
+    late_posts,
     reconcile,
-    submissions,
     track,
-    unreachable,
-    upload,
+    unreachable_posts,
 )
+from worker.round_steps import Step, run_step, run_steps
 from worker.runtime import Runtime
-from worker.steps import Step, run_step, run_steps
+from worker.staging import draft_adoption, lost_calls, orphan_drafts, submissions
+from worker.webhooks import deliver
 
 JOBS_AT_ONCE = 200
 #: Ticks come twice as often as sweeps: they leave these their half of the line.
@@ -50,15 +49,13 @@ def tick(runtime: Runtime) -> None:
 def sweep(runtime: Runtime) -> None:
     """Every two seconds: rescue what lost its owner, wake what waits, finish what is done."""
     run_steps(runtime, RESCUES)
-    moves.follow_accounts(runtime)
+    account_moves.follow_accounts(runtime)
     runtime.waker.uploads(run_step(runtime, "find_uploads", _waiting_uploads) or ())
-    if run_step(
-        runtime, "find_removals", lambda _, session: profile_removal.being_deleted(session)
-    ):
+    if run_step(runtime, "find_removals", lambda _, session: deletion.being_deleted(session)):
         runtime.waker.remove_profiles()
     _wake_found(runtime, WAITING)
     run_step(runtime, "finish_jobs", _finish_jobs)
-    pulses.note(runtime, pulses.BEAT)
+    heartbeats.note(runtime, heartbeats.BEAT)
 
 
 def _wake_found(runtime: Runtime, finders: Finders, *, most: int = MOST_WAITING) -> None:
@@ -96,7 +93,7 @@ def _finish_jobs(_: Runtime, session: Session) -> None:
         .limit(JOBS_AT_ONCE)
         .with_for_update(key_share=True, skip_locked=True)
     ).all()
-    ended = jobs.outcomes(session, unfinished)
+    ended = progress.outcomes(session, unfinished)
     for outcome in ended:
         outcome.job.state = outcome.state
         outcome.job.finished_at = outcome.finished_at
@@ -112,23 +109,23 @@ RESCUES: Mapping[str, Step[object]] = {
     ),
     "give_up_calls": lambda _, session: lost_calls.give_up(session),
     "look_again": lambda _, session: waits.look_again(session),
-    "take_back": lambda _, session: in_bulk.tidy(session),
-    "explain_scheduled": lambda _, session: explain.scheduled(session),
-    "give_up_scheduled": lambda _, session: explain.give_up_scheduled(session),
-    "give_up_unreachable": lambda runtime, session: unreachable.give_up(
+    "take_back": lambda _, session: bulk_cancel_retry.tidy(session),
+    "explain_scheduled": lambda _, session: blocked_reasons.scheduled(session),
+    "give_up_scheduled": lambda _, session: blocked_reasons.give_up_scheduled(session),
+    "give_up_unreachable": lambda runtime, session: unreachable_posts.give_up(
         session, runtime.settings.outcome_unknown_seconds
     ),
-    "give_up_old": lambda _, session: unreachable.give_up_old(session),
-    "late_pending": lambda _, session: punctual.enforce(session, PostState.PENDING),
-    "late_staged": lambda _, session: punctual.enforce(session, PostState.STAGED),
+    "give_up_old": lambda _, session: unreachable_posts.give_up_old(session),
+    "late_pending": lambda _, session: late_posts.enforce(session, PostState.PENDING),
+    "late_staged": lambda _, session: late_posts.enforce(session, PostState.STAGED),
     "rescue_uploads": lambda _, session: lost_uploads.rescue(session),
     "give_up_uploads": lambda _, session: lost_uploads.give_up_spent(session),
 }
 WAITING: Finders = {
-    "pressroom.stage": lambda _, session: {*submissions.due(session), *adopt.due(session)},
-    "pressroom.litter": lambda _, session: litter.due(session),
-    "pressroom.meet": lambda _, session: meeting.due(session),
-    "pressroom.probe": lambda _, session: outages.due(session),
+    "pressroom.stage": lambda _, session: {*submissions.due(session), *draft_adoption.due(session)},
+    "pressroom.litter": lambda _, session: orphan_drafts.due(session),
+    "pressroom.meet": lambda _, session: organization_lookup.due(session),
+    "pressroom.probe": lambda _, session: outage_probe.due(session),
 }
 DUE_TO_THE_SECOND: Finders = {
     "pressroom.reconcile": lambda _, session: reconcile.due(session),

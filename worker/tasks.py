@@ -9,28 +9,20 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from structlog.contextvars import bind_contextvars
 
-from shared.enqueue import QUEUES
 from shared.errors import ClaimLost
 from shared.log import get_logger
-from worker import (
-    cancel,
-    clean,
-    deliver,
-    fire,
-    litter,
-    meeting,
-    outages,
-    pulses,
-    reconcile,
-    removal,
-    stage,
-    sweep,
-    track,
-    upload_turns,
-    watch,
-)
+from shared.task_queue import QUEUES
+from worker import heartbeats, sweep
+from worker.accounts import organization_lookup, outage_probe
 from worker.app import app, bulkhead, current
+from worker.media import upload_turns
+from worker.profiles import profile_deletion
+from worker.publishing import cancel, reconcile, release_loop, track
+from worker.retention import clean
 from worker.runtime import Runtime
+from worker.schedules import fire
+from worker.staging import orphan_drafts, stage
+from worker.webhooks import deliver
 
 log = get_logger("tasks")
 #: Above the longest that a publishing turn may last: a turn, and a call that began at its end.
@@ -48,7 +40,7 @@ def task(name: str, limits: Mapping[str, int] = SHORT) -> Callable[[Callable[...
         def guarded(*arguments: Any) -> None:
             came = guarded.request.delivery_info or {}
             with database_may_be_away():
-                pulses.serves(current(), came.get("routing_key") or QUEUES[name])
+                heartbeats.serves(current(), came.get("routing_key") or QUEUES[name])
                 run(*arguments)
 
         return guarded
@@ -69,7 +61,7 @@ def stage_account(account_id: int) -> None:
 
 @task("pressroom.release")
 def release_due() -> None:
-    watch.release(current(), bulkhead())
+    release_loop.release(current(), bulkhead())
 
 
 @task("pressroom.reconcile")
@@ -89,17 +81,17 @@ def cancel_account(account_id: int) -> None:
 
 @task("pressroom.litter")
 def clean_account(account_id: int) -> None:
-    _ours(litter.clean, account_id)
+    _ours(orphan_drafts.clean, account_id)
 
 
 @task("pressroom.probe")
 def probe_account(account_id: int) -> None:
-    _ours(outages.look, account_id)
+    _ours(outage_probe.look, account_id)
 
 
 @task("pressroom.meet")
 def meet_account(account_id: int) -> None:
-    _ours(meeting.meet, account_id)
+    _ours(organization_lookup.meet, account_id)
 
 
 @task("pressroom.deliver")
@@ -133,7 +125,7 @@ def clean_up() -> None:
 def remove_profiles() -> None:
     with bulkhead().watch("removal") as admitted:
         if admitted:
-            removal.remove_profiles(current())
+            profile_deletion.remove_profiles(current())
 
 
 @task("pressroom.pulse")

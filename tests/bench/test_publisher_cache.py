@@ -12,7 +12,7 @@ import pytest
 
 from local.child import ROOT
 from local.sandbox.process import SandboxProcess, start_sandbox
-from shared import invalidation, profiles
+from shared.profiles import invalidation, profile_settings
 from tests.timings import steady_timing
 from tests.world import SECRET_KEY, World, runtime_for
 
@@ -83,14 +83,14 @@ def children(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[list
 
 def version(world: World) -> int:
     with world.database.transaction() as session:
-        return profiles.get(session, "acme").settings_version
+        return profile_settings.get(session, "acme").settings_version
 
 
 def change(world: World) -> int:
     """Another version, committed."""
     with world.database.transaction() as session:
-        profile = profiles.get(session, "acme", lock=True)
-        profiles.bump_version(profile)
+        profile = profile_settings.get(session, "acme", lock=True)
+        profile_settings.bump_version(profile)
     return version(world)
 
 

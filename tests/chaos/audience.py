@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from shared.domain.states import PostState
-from shared.domain.webhooks import JOB_COMPLETED, POST_FAILED, POST_PUBLISHED
+from shared.domain.publishing.states import PostState
+from shared.domain.webhook_retries import JOB_COMPLETED, POST_FAILED, POST_PUBLISHED
 from shared.models import Job, Post
 from tests.chaos.client import Client
 from tests.receiver import Heard, Receiver, Say

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from shared.domain.states import PostState
-from shared.jobs import UPLOADS
+from shared.domain.publishing.states import PostState
+from shared.jobs.progress import UPLOADS
 from tests.chaos import bounds
 from tests.chaos.audience import untold
 from tests.chaos.cast import Member

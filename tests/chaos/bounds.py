@@ -4,7 +4,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from shared.domain.tries import DELETES, LITTER
+from shared.domain.publishing.retry_limits import DELETES, LITTER
 from tests.chaos.diary import Diary
 from tests.chaos.evidence import Evidence
 from tests.chaos.refusals import refused_calls, too_many_refused

@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared import holds
-from shared.domain.states import PostState
+from shared.accounts import holds
+from shared.domain.publishing.states import PostState
 from shared.models import (
     Account,
     AccountMedia,

@@ -16,8 +16,8 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from local.child import ROOT
-from shared.enqueue import Waker, sender
 from shared.models import Account, AccountMedia
+from shared.task_queue import Waker, sender
 from tests.chaos.arena import Arena
 from tests.chaos.diary import Diary
 from tests.chaos.options import LEASE

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from shared.domain.settling import CANCELLED_LATE
-from shared.domain.states import PostState
+from shared.domain.publishing.reconciliation import CANCELLED_LATE
+from shared.domain.publishing.states import PostState
 from shared.models import Post
 from tests.chaos.diary import Diary
 from tests.chaos.evidence import Evidence, is_settled, wanted

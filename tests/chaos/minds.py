@@ -8,8 +8,8 @@ from contextlib import suppress
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.domain.settling import OVERDUE
-from shared.domain.states import DONE, PostState
+from shared.domain.publishing.reconciliation import OVERDUE
+from shared.domain.publishing.states import DONE, PostState
 from shared.models import Job, Post, Profile
 from tests.chaos.arena import Arena
 from tests.chaos.cast import Member

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.models import Post, Submission
-from shared.postiz import iso
+from shared.postiz.client import iso
 from tests.chaos.arena import Arena
 
 #: How the content of all that it creates begins.

@@ -11,10 +11,10 @@ import requests
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared import holds
-from shared.domain.states import PostState
+from shared.accounts import holds
+from shared.domain.publishing.states import PostState
 from shared.models import Post, Profile
-from shared.postiz_calls import iso
+from shared.postiz.payloads import iso
 from tests.chaos.arena import Arena
 from tests.chaos.cast import Member, is_limited
 from tests.chaos.client import Client, NeverAnswered

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared.crypto import SecretBox
 from shared.db import ROW_LOCK, Database
-from shared.domain.webhooks import POST_FAILED, POST_PUBLISHED
+from shared.domain.webhook_retries import POST_FAILED, POST_PUBLISHED
 from shared.models import Profile, Schedule, Webhook
 from tests.chaos.arena import Arena
 from tests.chaos.cast import Member

@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.domain.states import PostState
+from shared.domain.publishing.states import PostState
 from shared.models import Post
 from tests.chaos.arena import Arena
 from tests.chaos.cast import Member, is_limited

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from shared.domain.states import DONE, PostState
+from shared.domain.publishing.states import DONE, PostState
 from shared.models import Post
 from tests.chaos import bounds
 from tests.chaos.arena import Arena

@@ -16,18 +16,18 @@ import pytest
 
 from local.child import ROOT
 from local.sandbox.process import SandboxProcess, start_sandbox
-from shared import second_thoughts
-from shared.domain import tries
-from shared.domain.settling import OVERDUE
-from shared.domain.states import PostState
+from shared.domain.publishing import retry_limits
+from shared.domain.publishing.reconciliation import OVERDUE
+from shared.domain.publishing.states import PostState
 from shared.models import Post
+from shared.posts import cancel_retry
 from tests.chaos.diary import Diary
 from tests.chaos.poison import make_unreadable
 from tests.chaos.refusals import refused_calls
 from tests.chaos.vanish import Vanish
 from tests.timings import QUICK
 from tests.world import SECRET_KEY, World, runtime_for
-from worker import cancel, reconcile
+from worker.publishing import cancel, reconcile
 
 KEY, OTHER_KEY = "key-of-acme", "other-key-of-acme"
 CHANNELS: list[dict[str, Any]] = [{"id": "int-mastodon", "identifier": "mastodon"}]
@@ -237,7 +237,7 @@ def test_a_worker_that_vanishes_inside_a_transaction_holds_up_nobody_for_long(
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between tries that come to nothing; their numbers stay."""
     for module in (cancel, reconcile):
-        brief = replace(tries.DELETES, first=timedelta(0), longest=timedelta(0))
+        brief = replace(retry_limits.DELETES, first=timedelta(0), longest=timedelta(0))
         monkeypatch.setattr(module, "DELETES", brief)
 
 
@@ -255,7 +255,7 @@ def test_a_draft_that_is_never_deleted_ends_its_post_alone_after_a_number_of_del
     world.until_all(PostState.PUBLISHED, others)
     world.until_all(PostState.FAILED, [stuck])
     assert world.post(stuck).error_code == "draft_left_in_postiz"
-    assert deletes(world) == tries.DELETES.most
+    assert deletes(world) == retry_limits.DELETES.most
     assert sent(world) == ["three", "two"]
 
 
@@ -267,6 +267,6 @@ def test_a_post_in_postizs_queue_for_ever_is_published_once_on_a_persons_word(
     world.until(lambda: world.post(post_id).error_code == OVERDUE)
     with world.database.transaction() as session:
         post = session.get_one(Post, post_id)
-        second_thoughts.retry_post(session, post, confirmed=True)
+        cancel_retry.retry_post(session, post, confirmed=True)
     world.until_all(PostState.PUBLISHED, [post_id])
     assert sent(world) == ["one"]

@@ -16,9 +16,9 @@ from shared.errors import (
     Transient,
     WrongBaseUrl,
 )
-from shared.postiz import Postiz
-from shared.postiz_calls import Element
-from shared.route import Proxy, Route
+from shared.net.outbound_route import Proxy, Route
+from shared.postiz.client import Postiz
+from shared.postiz.payloads import Element
 from tests.certificates import Authority
 from tests.connect_proxy import ConnectProxy, TlsFront
 

@@ -6,12 +6,14 @@ from typing import Any
 from sqlalchemy import func, select, update
 
 from local.sandbox.process import Admin
-from shared.domain.states import PostState
-from shared.merging import merge
+from shared.accounts.merging import merge
+from shared.domain.publishing.states import PostState
 from shared.models import Account, AccountMedia, Integration, Job, Post
 from tests.world import KEY, World
-from worker import release, submissions, sweep
-from worker.stage import _make as make_call
+from worker import sweep
+from worker.publishing import release
+from worker.staging import submissions
+from worker.staging.stage import _make as make_call
 
 OTHER = "key-of-the-other"
 MASTODON = {"id": "int-other", "name": "Other Masto", "identifier": "mastodon"}

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
-from shared.domain.states import PostState
+from shared.domain.publishing.states import PostState
 from shared.errors import ClaimLost, OutcomeUnknown, Paused
 from shared.models import Account, Handover, Submission
-from shared.postiz import Created, Postiz
-from shared.route import Route
+from shared.net.outbound_route import Route
+from shared.postiz.client import Created, Postiz
 from tests.world import KEY, World
-from worker import adopt, lost_calls, stage, submissions
+from worker.staging import draft_adoption, lost_calls, stage, submissions
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +75,7 @@ def end_lease(world: World) -> None:
 def look(world: World) -> None:
     with world.database.transaction() as session:
         session.execute(update(Submission).values(look_at=func.now()))
-    adopt.adopt(world.runtime, world.account().id)
+    draft_adoption.adopt(world.runtime, world.account().id)
 
 
 @pytest.mark.parametrize("fault", ["reply_lost_after", "error_500_after", "truncated_reply"])
@@ -208,7 +208,7 @@ def test_a_look_that_comes_back_when_its_post_is_staged_anew_changes_nothing(wor
     take_for_dead(world)
     with world.database.transaction() as session:
         session.execute(update(Submission).values(look_at=func.now()))
-    [late] = adopt._claim(world.runtime, world.account().id)
+    [late] = draft_adoption._claim(world.runtime, world.account().id)
     look(world)
     assert world.states(ids) == [PostState.PENDING]
     with world.database.transaction() as session:
@@ -216,7 +216,7 @@ def test_a_look_that_comes_back_when_its_post_is_staged_anew_changes_nothing(wor
     end_lease(world)
     prepared(world)
     create(world, first)
-    adopt._look(world.runtime, late)
+    draft_adoption._look(world.runtime, late)
     assert alive(world) == {}
     assert world.states(ids) == [PostState.STAGING]
     assert call_of(world).litter_at is None

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from shared.models import Account
 from tests.api import Api
 from tests.world import KEY, World
-from worker import accounts
+from worker.accounts import leases
 
 
 def account(api: Api) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def test_the_worker_spends_no_more_than_the_owner_allows(world: World) -> None:
     with world.database.transaction() as session:
         one = session.scalars(select(Account)).one()
         one.limit_override, one.budget_reserve = 5, 2
-        spent = [accounts.reserve_call(session, one, due_at=one.created_at) for _ in range(5)]
-        parked = [accounts.reserve_call(session, one, due_at=None) for _ in range(3)]
+        spent = [leases.reserve_call(session, one, due_at=one.created_at) for _ in range(5)]
+        parked = [leases.reserve_call(session, one, due_at=None) for _ in range(3)]
     assert spent == [True, True, True, False, False]
     assert parked == [True, True, False]

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import select, text, update
 from werkzeug.test import TestResponse
 
-from shared import late_policy
-from shared.domain.states import PostState
+from shared.domain.publishing.states import PostState
 from shared.models import Account, Job, Post
+from shared.posts import late_policy
 from tests.api import Api
 
 START = "2031-08-01T07:00:00Z"

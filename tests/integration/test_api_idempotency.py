@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from shared.models import ApiKey, IdempotencyKey
 from tests.api import FILES, Api
-from worker import prune
+from worker.retention import prune
 
 ONCE = {"Idempotency-Key": "once"}
 PUBLISH = {"caption": "hi", "integration_ids": ["int-mastodon"]}

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared import keys
+from shared import api_keys
 from shared.models import ApiKey
 from tests.api import ADMIN_KEY, FILES, Api
 
@@ -44,7 +44,7 @@ def test_a_deleted_key_stops_working_at_once(bare_api: Api) -> None:
 def test_an_expired_key_is_no_key(bare_api: Api) -> None:
     yesterday = datetime.now(UTC) - timedelta(days=1)
     with bare_api.services.database.transaction() as session:
-        _, key = keys.create(
+        _, key = api_keys.create(
             session, name="old", profile_ids=None, scopes=["read"], expires_at=yesterday
         )
     assert bare_api.get("/profiles", key=key).status_code == 401

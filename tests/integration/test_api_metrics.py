@@ -10,11 +10,11 @@ from sqlalchemy import select, text, update
 
 from local.postgres import Postgres
 from local.valkey import Valkey
-from shared import holds
+from shared.accounts import holds
 from shared.models import Account, Job, Post, Profile, Pulse
 from tests.api import Api, settings_for
 from tests.patience import PATIENCE
-from web import open_work
+from web.metrics import database_metrics
 
 #: What a label may hold: our own few words and routes, and numbers of accounts.
 LABELS = {"le", "state", "event", "code", "step", "kind", "result", "what", "task", "due", "route"}
@@ -155,8 +155,8 @@ def test_a_database_that_is_away_is_a_figure(own_api: Api, postgres: Postgres) -
 
 def test_many_who_ask_cost_one_look(own_api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     looks = []
-    read = open_work.read
-    monkeypatch.setattr(open_work, "read", lambda session: looks.append(1) or read(session))
+    read = database_metrics.read
+    monkeypatch.setattr(database_metrics, "read", lambda session: looks.append(1) or read(session))
     for _ in range(20):
         figures(own_api)
     assert len(looks) == 1

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from local.sandbox.process import SandboxProcess
-from shared.domain.defaults import DEFAULTS
+from shared.domain.networks.default_settings import DEFAULTS
 from shared.models import Media, Post
 from tests.api import FILES, Api
 

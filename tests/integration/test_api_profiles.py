@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from local.sandbox.process import SandboxProcess
 from shared.models import Account, Post, Profile
-from shared.publishers import Publisher
+from shared.profiles.publisher_cache import Publisher
 from tests.api import FILES, Api, settings_for
 from tests.integration.conftest import DEMO_KEY
 from tests.patience import PATIENCE

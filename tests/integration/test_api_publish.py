@@ -9,8 +9,8 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from local.sandbox.process import SandboxProcess
-from shared import late_rules
-from shared.domain.channel import Channel
+from shared.domain.networks.channel import Channel
+from shared.intake import deferred_rules
 from shared.models import Account, AccountMedia, Event, Integration, Job, Post
 from tests.api import FILES, Api
 
@@ -296,7 +296,7 @@ def test_where_no_list_is_to_be_had_posts_are_accepted_and_resolved_later(strang
     with strange.services.database.transaction() as session:
         post = session.scalars(select(Post)).one()
         assert (post.content, post.integration_identifier) == ("hello", None)
-        assert late_rules.resolve(session, post, Channel(id="int-new", identifier="x")) == []
+        assert deferred_rules.resolve(session, post, Channel(id="int-new", identifier="x")) == []
         assert (post.content, post.settings) == ("short", {"who_can_reply_post": "everyone"})
 
 
@@ -304,7 +304,7 @@ def test_what_is_resolved_late_is_checked_late(strange: Api) -> None:
     assert publish(strange, integration_ids=["int-new"], caption="a" * 300).status_code == 202
     with strange.services.database.transaction() as session:
         post = session.scalars(select(Post)).one()
-        found = late_rules.resolve(session, post, Channel(id="int-new", identifier="x"))
+        found = deferred_rules.resolve(session, post, Channel(id="int-new", identifier="x"))
     assert [fault.code for fault in found] == ["caption_too_long"]
 
 

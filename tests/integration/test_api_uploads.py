@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from shared import media
 from shared.errors import InvalidRequest, Transient, UnsupportedMedia
+from shared.media import repository
 from shared.models import AccountMedia, Job, Media
-from shared.route import Route
+from shared.net.outbound_route import Route
 from tests.api import FILES, Api, settings_for
 
 MOV = b"\0\0\0\x20ftypqt  " + b"\0" * 100
@@ -267,7 +267,7 @@ def by_url(api: Api, url: str) -> int:
 def fetch(api: Api, media_id: int, *, allow_private: bool = True) -> Media:
     database, storage = api.services.database, api.services.storage
     route = Route(allow_private=allow_private)
-    media.fetch(database, storage, media_id, route=route)
+    repository.fetch(database, storage, media_id, route=route)
     with database.transaction() as session:
         return session.get_one(Media, media_id)
 
@@ -282,7 +282,7 @@ def test_a_url_is_accepted_at_once_and_fetched_later(api: Api, source: str, path
 def test_a_url_of_a_file_that_is_known_shares_it(api: Api, source: str) -> None:
     known = api.upload(FILES.png(3), profile="acme").json["media"]
     row = fetch(api, by_url(api, source + "/a.png"))
-    assert media.sha256_of(row) == known["sha256"]
+    assert repository.sha256_of(row) == known["sha256"]
     assert len(api.files()) == 1
 
 

@@ -7,12 +7,12 @@ from sqlalchemy import select, update
 
 from local.sandbox.process import SandboxProcess
 from shared.crypto import SecretBox, fingerprint
-from shared.domain.states import PostState
+from shared.domain.publishing.states import PostState
 from shared.errors import SettingsChanged, WrongBaseUrl
 from shared.models import Account, Profile, Submission
-from shared.publishers import PublisherFactory, Publishers
+from shared.profiles.publisher_cache import PublisherFactory, Publishers
 from tests.world import CHANNELS, KEY, World
-from worker import accounts, calling
+from worker.accounts import leases, postiz_call
 
 BETA = "key-of-beta"
 
@@ -36,7 +36,7 @@ def moved(world: World) -> Callable[[], None]:
     def find_out() -> None:
         account = world.account()
         with pytest.raises(WrongBaseUrl) as caught:
-            calling.call(
+            postiz_call.call(
                 world.runtime,
                 "acme",
                 version(world),
@@ -44,7 +44,7 @@ def moved(world: World) -> Callable[[], None]:
                 lambda postiz: postiz.integrations(),
             )
         with world.database.transaction() as session:
-            accounts.went_wrong(session, account.id, caught.value, key_hash=None)
+            leases.went_wrong(session, account.id, caught.value, key_hash=None)
 
     return find_out
 

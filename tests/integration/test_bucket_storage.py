@@ -11,21 +11,21 @@ from sqlalchemy import text
 
 from local.ports import free_port
 from local.sandbox.process import SandboxProcess
-from shared import media
-from shared.bucket_incoming import PART
 from shared.config import read_settings
 from shared.db import Database
 from shared.errors import FileMissing, PressroomError, StorageAway, TooLarge
+from shared.media import repository
+from shared.media.ingest import Receiver
 from shared.models import Profile
-from shared.open_storage import open_storage
-from shared.receiving import Receiver
-from shared.storage import Storage, key_of
+from shared.storage.base import Storage, key_of
+from shared.storage.factory import open_storage
+from shared.storage.s3_multipart import PART
 from tests.api import FILES, Api, settings_for
 from tests.api import SECRET_KEY as API_SECRET
 from tests.buckets import BUCKET, Bucket, running_bucket
 from tests.integration.conftest import DEMO_KEY
 from tests.world import runtime_for
-from worker import upload
+from worker.media import upload
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
 #: Three parts, the last of them whole: where cutting goes wrong, it does here.
@@ -282,7 +282,7 @@ def test_a_file_that_is_removed_before_its_row_is_made_is_brought_again(
         with database.transaction() as session:
             session.add(Profile(id="acme", name="Acme", tts_settings={}))
             session.flush()
-            row, _ = media.add_file(session, storage, "acme", received)
+            row, _ = repository.add_file(session, storage, "acme", received)
     assert row.storage_key is not None and storage.exists(row.storage_key)
     assert len(bucket.names()) == 1
     database.close()

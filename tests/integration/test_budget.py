@@ -8,7 +8,8 @@ from sqlalchemy import func, update
 from shared.errors import Budget, CredentialsRejected
 from shared.models import Account
 from tests.world import KEY, World
-from worker import accounts, stage, submissions
+from worker.accounts import leases
+from worker.staging import stage, submissions
 
 
 @pytest.fixture(autouse=True)
@@ -66,5 +67,5 @@ def test_a_refusal_that_tells_the_budget_leaves_it_as_told(world: World) -> None
     ends_at = datetime.now(UTC) + timedelta(minutes=30)
     refusal.budget = Budget(limit=90, remaining=80, resets_at=ends_at)
     with world.database.transaction() as session:
-        accounts.fail_call(session, world.account().id, refusal, key_hash="another")
+        leases.fail_call(session, world.account().id, refusal, key_hash="another")
     assert world.account().budget_used == 10

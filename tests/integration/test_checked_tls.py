@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.route import Route
+from shared.net.outbound_route import Route
 from tests.certificates import Authority
 from tests.connect_proxy import TlsFront
 from tests.receiver import attempted, receiving

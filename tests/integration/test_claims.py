@@ -5,13 +5,14 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import func, update
 
-from shared import posts, second_thoughts
-from shared.domain.states import PostState
+from shared.domain.publishing.states import PostState
 from shared.errors import ClaimLost
 from shared.models import Post
-from shared.postiz import RemotePost
+from shared.postiz.client import RemotePost
+from shared.posts import cancel_retry, transitions
 from tests.world import KEY, World
-from worker import look, track
+from worker.accounts import remote_posts
+from worker.publishing import track
 
 
 @pytest.fixture
@@ -25,13 +26,13 @@ def post_id(world: World) -> int:
     return post_id
 
 
-def claim(world: World) -> look.Subject:
+def claim(world: World) -> remote_posts.Subject:
     due = [Post.state == PostState.SCHEDULED]
-    [subject] = look.claim(world.runtime, world.account().id, due, lease_column="track_at")
+    [subject] = remote_posts.claim(world.runtime, world.account().id, due, lease_column="track_at")
     return subject
 
 
-def seen(subject: look.Subject, state: str) -> RemotePost:
+def seen(subject: remote_posts.Subject, state: str) -> RemotePost:
     return RemotePost(
         id=subject.postiz_id,
         state=state,
@@ -46,7 +47,7 @@ def test_a_move_under_another_claim_changes_nothing(world: World, post_id: int) 
     first = claim(world)
     claim(world)
     with pytest.raises(ClaimLost), world.database.transaction() as session:
-        posts.move(
+        transitions.move(
             session,
             [post_id],
             PostState.SCHEDULED,
@@ -64,7 +65,7 @@ def test_a_post_taken_back_while_it_is_looked_at_is_followed_no_more(
 ) -> None:
     subject = claim(world)
     with world.database.transaction() as session:
-        second_thoughts.cancel(session, [post_id])
+        cancel_retry.cancel(session, [post_id])
     track.apply(world.runtime, subject, seen(subject, state))
     post = world.post(post_id)
     assert (post.state, post.track_at, post.error_code) == (PostState.CANCELLING, None, None)
@@ -75,12 +76,12 @@ def test_a_failed_post_tried_again_while_it_is_looked_at_is_followed_no_more(
     world: World, post_id: int
 ) -> None:
     with world.database.transaction() as session:
-        posts.fail(session, [post_id], PostState.SCHEDULED, code="x", message="no")
+        transitions.fail(session, [post_id], PostState.SCHEDULED, code="x", message="no")
         session.execute(update(Post).values(track_at=func.now()))
     due = [Post.state == PostState.FAILED]
-    [subject] = look.claim(world.runtime, world.account().id, due, lease_column="track_at")
+    [subject] = remote_posts.claim(world.runtime, world.account().id, due, lease_column="track_at")
     with world.database.transaction() as session:
-        second_thoughts.again(session, [post_id])
+        cancel_retry.again(session, [post_id])
     track.apply(world.runtime, subject, seen(subject, "QUEUE"))
     assert world.post(post_id).track_at is None
 
@@ -91,7 +92,7 @@ def test_what_was_said_of_a_post_in_one_state_is_taken_off_in_the_next(
     said = {"error_code": "x", "error_message": "why it waits", "error_hint": "wait"}
     with world.database.transaction() as session:
         session.execute(update(Post).values(**said, error_at=func.now(), in_doubt=True))
-        second_thoughts.cancel(session, [post_id])
+        cancel_retry.cancel(session, [post_id])
     post = world.post(post_id)
     assert (post.error_code, post.error_message, post.error_hint) == (None, None, None)
     assert (post.error_at, post.in_doubt) == (None, False)

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 
 from local.child import ROOT
 from local.sandbox.process import SandboxProcess, start_sandbox
-from shared.domain.states import PostState
+from shared.domain.publishing.states import PostState
 from shared.errors import Paused
 from shared.models import AccountMedia, Post
 from tests import delays
@@ -22,7 +22,9 @@ from tests.api import FILES, Api, settings_for
 from tests.patience import PATIENCE
 from tests.timings import QUICK
 from tests.world import KEY, World, release_due, runtime_for
-from worker import stage, submissions, sweep, upload
+from worker import sweep
+from worker.media import upload
+from worker.staging import stage, submissions
 
 CHILDREN = 3
 POSTS = 90

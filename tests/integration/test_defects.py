@@ -6,17 +6,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from shared import second_thoughts
-from shared.domain.states import PostState
-from shared.domain.tries import UNFORESEEN
+from shared.domain.publishing.retry_limits import UNFORESEEN
+from shared.domain.publishing.states import PostState
 from shared.errors import OutcomeUnknown, PressroomError
 from shared.metrics import CONTAINED
 from shared.models import AccountMedia, Handover, Media, Post, Submission
-from shared.postiz import Postiz, RemotePost
-from shared.publishers import Publisher, Publishers
+from shared.postiz.client import Postiz, RemotePost
+from shared.posts import cancel_retry
+from shared.profiles.publisher_cache import Publisher, Publishers
 from tests.world import KEY, World
-from worker import calling
-from worker.defects import blame_post, for_account
+from worker.accounts import postiz_call
+from worker.accounts.defects import blame_post, for_account
 
 #: A day around this date cannot be reckoned with.
 END_OF_TIME = datetime(9999, 12, 31, 23, 59, 59, 7000, tzinfo=UTC)
@@ -130,7 +130,7 @@ def test_posts_are_followed_behind_one_that_cannot_be_looked_at(world: World) ->
 def test_posts_are_taken_back_behind_one_that_cannot_be_looked_at(world: World) -> None:
     bad, good = two(world)
     with world.database.transaction() as session:
-        second_thoughts.cancel(session, [bad, good])
+        cancel_retry.cancel(session, [bad, good])
     spoil(world, bad, marker_at=END_OF_TIME)
     world.until_all(PostState.CANCELLED, [good])
     has_waited(world, bad)
@@ -252,7 +252,7 @@ def test_an_error_within_a_call_is_an_unknown_outcome(world: World) -> None:
     def call(make: object) -> PressroomError:
         version = 1
         with pytest.raises(PressroomError) as caught:
-            calling.call(world.runtime, "acme", version, world.account().id, make)  # type: ignore[arg-type]
+            postiz_call.call(world.runtime, "acme", version, world.account().id, make)  # type: ignore[arg-type]
         return caught.value
 
     error = call(lambda _: {}["missing"])

@@ -3,11 +3,12 @@
 import pytest
 from sqlalchemy import select
 
-from shared.domain.webhooks import Answer
+from shared.domain.webhook_retries import Answer
 from shared.models import Delivery, Webhook
 from tests.world import World
-from worker import accounts, delivery_log
-from worker.sending import Parcel, Tried
+from worker.accounts import leases
+from worker.webhooks import delivery_log
+from worker.webhooks.delivery_attempt import Parcel, Tried
 
 ACCEPTED, REFUSED, GONE = Answer(status=200), Answer(status=500), Answer(status=410)
 
@@ -20,7 +21,7 @@ def claimed(world: World) -> Parcel:
         session.add(hook)
         session.flush()
         event = {"event": "post.failed", "profile_ids": ["acme"], "data": {}, "message_id": "m"}
-        claim = accounts.new_claim()
+        claim = leases.new_claim()
         row = Delivery(webhook_id=hook.id, claim=claim, attempts=1, **event)
         session.add(row)
         session.flush()
@@ -54,7 +55,7 @@ def test_an_answer_that_comes_after_another_claim_changes_nothing_of_the_deliver
     """It was asked for again, or taken for lost: it is another's, who says how it ends."""
     with world.database.transaction() as session:
         row = session.get_one(Delivery, claimed.id)
-        row.claim = accounts.new_claim()
+        row.claim = leases.new_claim()
         before = row.next_at
     row = note(world, claimed, answer)
     assert (row.state, row.tried, row.next_at, row.delivered_at) == ("pending", [], before, None)

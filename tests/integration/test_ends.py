@@ -8,17 +8,20 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
-from shared import posts, second_thoughts
-from shared.domain.attempts import NO_MOMENT
-from shared.domain.states import PostState
-from shared.domain.tries import Tries
+from shared.domain.publishing.retry_limits import Tries
+from shared.domain.publishing.staging_attempts import NO_MOMENT
+from shared.domain.publishing.states import PostState
 from shared.errors import NoFreeMoment
 from shared.models import Account, Handover, Post, Submission
-from shared.postiz import Postiz
-from shared.postiz_calls import Element
-from shared.route import Route
+from shared.net.outbound_route import Route
+from shared.postiz.client import Postiz
+from shared.postiz.payloads import Element
+from shared.posts import cancel_retry, transitions
 from tests.world import KEY, World
-from worker import deleting, litter, stage, submissions, sweep, track
+from worker import sweep
+from worker.accounts import remote_delete
+from worker.publishing import track
+from worker.staging import orphan_drafts, stage, submissions
 
 DELETE = "DELETE /posts/:id"
 PUT = "PUT /posts/:id/status"
@@ -55,8 +58,8 @@ def staged(world: World, content: str, **how: Any) -> int:
 
 def discarded(world: World, ids: Sequence[int]) -> None:
     with world.database.transaction() as session:
-        posts.bury(session, ids, "of the test", discard=True)
-        posts.fail(session, ids, PostState.STAGED, code="of_the_test", message="of the test")
+        transitions.bury(session, ids, "of the test", discard=True)
+        transitions.fail(session, ids, PostState.STAGED, code="of_the_test", message="of the test")
 
 
 def test_a_parked_draft_that_cannot_be_deleted_ends_and_may_be_tried_again(world: World) -> None:
@@ -71,7 +74,7 @@ def test_a_parked_draft_that_cannot_be_deleted_ends_and_may_be_tried_again(world
     assert "Postiz answered 500" in (ended.error_message or "")
     assert world.timeline(post).count("delete_unknown") == 1
     with world.database.transaction() as session:
-        second_thoughts.retry_post(session, session.get_one(type(ended), post), confirmed=False)
+        cancel_retry.retry_post(session, session.get_one(type(ended), post), confirmed=False)
     world.runtime.waker.stage(world.account().id)
     world.until_all(PostState.PUBLISHED, [post])
     sent = [row["content"] for row in world.sandbox.ledger(kind="send")]
@@ -96,7 +99,7 @@ def test_a_discarded_draft_that_cannot_be_deleted_rests_nobody_and_is_left(world
     assert calls(world, "DELETE") == FEW
     assert world.timeline(post)[-1] == "draft_left_in_postiz"
     with world.database.transaction() as session:
-        assert litter.due(session) == []
+        assert orphan_drafts.due(session) == []
 
 
 @pytest.mark.parametrize("kind", ["error_500_before", "hang"])
@@ -106,7 +109,7 @@ def test_a_server_that_deletes_nothing_lets_its_account_rest(world: World, kind:
     world.until_all(PostState.STAGED, ids)
     discarded(world, ids)
     world.sandbox.add_fault(kind, route=DELETE)
-    litter.clean(world.runtime, world.account().id)
+    orphan_drafts.clean(world.runtime, world.account().id)
     assert world.account().failures == 1
     assert calls(world, "DELETE") == (3 if kind == "error_500_before" else 1)
 
@@ -154,12 +157,12 @@ def test_a_move_whose_worker_is_gone_leaves_no_litter_to_look_for(world: World) 
     world.work()
     with world.database.transaction() as session:
         assert session.scalars(select(Submission)).one().state == "abandoned"
-        assert litter.due(session) == []
+        assert orphan_drafts.due(session) == []
 
 
 def cancel(world: World, post: int) -> None:
     with world.database.transaction() as session:
-        second_thoughts.cancel(session, [post])
+        cancel_retry.cancel(session, [post])
 
 
 def test_a_draft_that_cannot_be_deleted_is_cancelled_all_the_same(world: World) -> None:
@@ -227,7 +230,7 @@ def test_deletes_that_are_acknowledged_in_vain_are_counted_too(world: World) -> 
     for state in ("staged", "deleting", "deleted"):
         with world.database.transaction() as session:
             session.execute(update(Handover).values(state=state))
-            deleting.note_try(session, handover.id)
+            remote_delete.note_try(session, handover.id)
     assert handovers(world, post)[0].tries == 3
 
 

@@ -13,16 +13,17 @@ import pytest
 import requests
 from sqlalchemy import text
 
-from shared import feed, posts
 from shared.config import read_settings
 from shared.db import Database
-from shared.domain.states import PostState
-from shared.feed import Place
+from shared.domain.publishing.states import PostState
+from shared.jobs import event_feed
+from shared.jobs.event_feed import Place
 from shared.models import Account, Event, Job, Post, Profile
+from shared.posts import transitions
 from tests.api import FILES
 from tests.patience import PATIENCE
 from tests.web_server import HEADERS, Server, eventually
-from web.places import STREAMS, UPLOADS
+from web.concurrency_limits import STREAMS, UPLOADS
 
 
 @pytest.fixture
@@ -63,14 +64,14 @@ def a_job(database: Database, number: int) -> tuple[int, list[int]]:
 
 def cancel(database: Database, post_id: int) -> None:
     with database.transaction() as session:
-        posts.move(
+        transitions.move(
             session, [post_id], PostState.PENDING, PostState.CANCELLED, event=f"gone-{post_id}"
         )
 
 
 def names(database: Database, job_id: int, behind: Place) -> tuple[list[str], bool, Place]:
     with database.transaction() as session:
-        part = feed.read(session, job_id, behind)
+        part = event_feed.read(session, job_id, behind)
     last = part.entries[-1].place if part.entries else behind
     return [entry.event for entry in part.entries], part.all_there_is, last
 
@@ -79,9 +80,9 @@ def test_an_event_that_is_committed_late_is_not_missed(database: Database) -> No
     """The first writer takes the lower id, and commits after the second."""
     job_id, [first, second] = a_job(database, 2)
     with database.transaction() as early:
-        posts.add_events(early, [first], "early")
+        transitions.add_events(early, [first], "early")
         with database.transaction() as late:
-            posts.add_events(late, [second], "late")
+            transitions.add_events(late, [second], "late")
         shown, complete, place = names(database, job_id, Place())
         assert (shown, complete) == ([], False)  # seen, and held back
     shown, complete, place = names(database, job_id, place)
@@ -98,7 +99,7 @@ def test_an_id_taken_before_the_transaction_had_a_number_is_not_missed(database:
     with database.transaction() as slow:
         number = slow.scalar(take)
         with database.transaction() as quick:
-            posts.add_events(quick, [second], "quick")
+            transitions.add_events(quick, [second], "quick")
         shown, _, place = names(database, job_id, Place())
         assert shown == ["quick"]
         assert place.id > number
@@ -118,10 +119,10 @@ def test_a_reader_goes_on_after_a_restore_into_another_server(database: Database
         session.add(Event(post_id=post_id, job_id=job_id, event="before", tx=10**15))
     with database.transaction() as session:
         told = session.query(Event).one().id
-        feed.after_a_restore(session)
+        event_feed.after_a_restore(session)
     with database.transaction() as session:
-        posts.add_events(session, [post_id], "after")
-        behind = feed.place_of(session, job_id, f"{10**15}-{told}")
+        transitions.add_events(session, [post_id], "after")
+        behind = event_feed.place_of(session, job_id, f"{10**15}-{told}")
     assert behind is not None
     assert names(database, job_id, behind)[0] == ["after"]
 

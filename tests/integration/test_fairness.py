@@ -5,10 +5,10 @@ from datetime import timedelta
 
 from sqlalchemy import func, select, update
 
-from shared.domain.states import PostState
+from shared.domain.publishing.states import PostState
 from shared.models import Account, Post, Submission
 from tests.world import KEY, World
-from worker import submissions
+from worker.staging import submissions
 
 BACKLOG = 40
 

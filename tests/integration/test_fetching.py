@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from shared import addresses, fetching
 from shared.errors import InvalidRequest, TooLarge, Transient
-from shared.fetching import read_url
-from shared.folder_storage import FolderStorage
-from shared.receiving import Receiver
-from shared.route import Route
+from shared.media.ingest import Receiver
+from shared.net import address_policy, download
+from shared.net.download import read_url
+from shared.net.outbound_route import Route
+from shared.storage.filesystem import FolderStorage
 
 MIB = 1024**2
 GIF = b"GIF89a"
@@ -90,8 +90,8 @@ def server() -> Iterator[str]:
 def source(server: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """Names lead to this machine; of its addresses, 127.0.0.1 passes for a public one."""
     names = {"public.example": ["127.0.0.1"], "both.example": ["127.0.0.1", "127.0.0.2"]}
-    monkeypatch.setattr(addresses, "resolve", lambda host, _port: names.get(host, [host]))
-    monkeypatch.setattr(addresses, "is_public", lambda address: address == "127.0.0.1")
+    monkeypatch.setattr(address_policy, "resolve", lambda host, _port: names.get(host, [host]))
+    monkeypatch.setattr(address_policy, "is_public", lambda address: address == "127.0.0.1")
     Source.asked.clear()
     return server
 
@@ -125,7 +125,7 @@ def test_the_connection_goes_to_the_address_that_was_checked(
     source: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = iter([["127.0.0.1"], ["127.0.0.2"]])
-    monkeypatch.setattr(addresses, "resolve", lambda *_: next(answers))
+    monkeypatch.setattr(address_policy, "resolve", lambda *_: next(answers))
     assert fetched(f"http://rebound.example:{source}/a") == GIF
     assert next(answers) == ["127.0.0.2"]  # nobody asked a second time
 
@@ -136,7 +136,7 @@ def test_an_endless_file_is_left_at_its_limit(source: str, tmp_path: Path) -> No
         pieces = read_url(f"http://public.example:{source}/endless", PUBLIC)
         with closing(pieces):  # type: ignore[type-var]
             for piece in pieces:
-                assert len(piece) <= fetching.CHUNK
+                assert len(piece) <= download.CHUNK
                 receiver.write(piece)
     assert Source.sent < 32 * MIB  # 10 MiB are the limit; what is on the way comes besides
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
@@ -146,6 +146,6 @@ def test_a_dripping_file_is_given_up(source: str, monkeypatch: pytest.MonkeyPatc
     url = f"http://public.example:{source}/drip"
     with closing(read_url(url, PUBLIC)) as pieces:  # type: ignore[type-var]
         assert len(list(islice(pieces, 3))) == 3  # each as it comes: the lease is kept
-    monkeypatch.setattr(fetching, "TOTAL_SECONDS", 0.2)
+    monkeypatch.setattr(download, "TOTAL_SECONDS", 0.2)
     with pytest.raises(Transient, match="too slow"):
         fetched(url)

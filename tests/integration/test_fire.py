@@ -21,12 +21,12 @@ from shared import db
 from shared.crypto import SecretBox
 from shared.db import ROW_LOCK
 from shared.models import Job, Post, Profile, Schedule, ScheduleRun
-from shared.schedules import Means
+from shared.schedules.definitions import Means
 from tests.api import FILES, SECRET_KEY, Api
 from tests.patience import PATIENCE
 from tests.world import InlineWaker, runtime_for
-from worker import fire
 from worker.runtime import Runtime
+from worker.schedules import fire
 
 BULK = {"items": [{"caption": "again"}], "integration_ids": ["int-mastodon"]}
 MINUTE = timedelta(minutes=1)

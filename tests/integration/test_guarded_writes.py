@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from shared import db, posts
-from shared.domain.states import PostState
+from shared import db
+from shared.domain.publishing.states import PostState
 from shared.errors import (
     Budget,
     ClaimLost,
@@ -19,10 +19,12 @@ from shared.errors import (
     RateLimited,
     Transient,
 )
-from shared.postiz import RemotePost
+from shared.postiz.client import RemotePost
+from shared.posts import transitions
 from tests.rows import Rows
 from tests.world import runtime_for
-from worker import accounts, look, reconcile, release, turns
+from worker.accounts import leases, remote_posts, server_turns
+from worker.publishing import reconcile, release
 from worker.runtime import Runtime
 
 S = PostState
@@ -52,14 +54,14 @@ def test_a_move_is_all_or_none(rows: Rows) -> None:
     first, second = rows.posts(S.STAGED, 2)
     rows.change_posts([second], state=S.RELEASING)
     with pytest.raises(ClaimLost, match="1 of 2"), rows.database.transaction() as session:
-        posts.move(session, [first, second], S.STAGED, S.PENDING, event="account_changed")
+        transitions.move(session, [first, second], S.STAGED, S.PENDING, event="account_changed")
     assert (rows.post(first).state, rows.timeline(first)) == (S.STAGED, [])
 
 
 def test_a_move_under_anothers_claim_changes_nothing(rows: Rows) -> None:
     [post] = rows.posts(S.RELEASING, claim=ANOTHERS)
     with pytest.raises(ClaimLost), rows.database.transaction() as session:
-        posts.move(session, [post], S.RELEASING, S.SCHEDULED, event="scheduled", claim=MINE)
+        transitions.move(session, [post], S.RELEASING, S.SCHEDULED, event="scheduled", claim=MINE)
     assert (rows.post(post).state, rows.timeline(post)) == (S.RELEASING, [])
 
 
@@ -67,7 +69,7 @@ def test_a_move_ends_the_lease_notes_the_event_and_writes_what_else_is_so(rows: 
     [post] = rows.posts(S.RELEASING, claim=MINE, lease_until=SOON)
     with rows.database.transaction() as session:
         values = {"attempts": 7}
-        posts.move(
+        transitions.move(
             session,
             [post],
             S.RELEASING,
@@ -85,7 +87,7 @@ def test_a_move_ends_the_lease_notes_the_event_and_writes_what_else_is_so(rows: 
 def test_a_move_that_the_table_forbids_is_refused_before_anything_is_written(rows: Rows) -> None:
     [post] = rows.posts(S.PUBLISHED)
     with pytest.raises(IllegalTransition), rows.database.transaction() as session:
-        posts.move(session, [post], S.PUBLISHED, S.PENDING, event="again")
+        transitions.move(session, [post], S.PUBLISHED, S.PENDING, event="again")
     assert rows.post(post).state == S.PUBLISHED
 
 
@@ -93,9 +95,9 @@ def test_a_failure_says_why_and_what_to_do(rows: Rows) -> None:
     [post] = rows.posts(S.RELEASING, claim=MINE)
     reason = {"code": "outcome_unknown", "message": "Nobody knows.", "hint": "Look."}
     with pytest.raises(ClaimLost), rows.database.transaction() as session:
-        posts.fail(session, [post], S.RELEASING, claim=ANOTHERS, **reason)
+        transitions.fail(session, [post], S.RELEASING, claim=ANOTHERS, **reason)
     with rows.database.transaction() as session:
-        posts.fail(session, [post], S.RELEASING, claim=MINE, track_at=SOON, **reason)
+        transitions.fail(session, [post], S.RELEASING, claim=MINE, track_at=SOON, **reason)
     failed = rows.post(post)
     assert (failed.state, failed.track_at) == (S.FAILED, SOON)
     told = (failed.error_code, failed.error_message, failed.error_hint)
@@ -108,11 +110,11 @@ def test_a_failure_says_why_and_what_to_do(rows: Rows) -> None:
 def test_an_id_is_buried_once(rows: Rows, discard: bool, state: str) -> None:
     first, second = rows.posts(S.STAGED, 2)
     with rows.database.transaction() as session:
-        posts.bury(session, [first], "of the test", discard=discard)
+        transitions.bury(session, [first], "of the test", discard=discard)
     buried = rows.handover(first)
     assert (buried.state, buried.buried_why) == (state, "of the test")
     with rows.database.transaction() as session:
-        posts.bury(session, [first], "again", discard=not discard)
+        transitions.bury(session, [first], "again", discard=not discard)
     assert rows.handover(first).buried_why == "of the test"
     assert rows.handover(second).buried_at is None
 
@@ -122,7 +124,7 @@ def test_an_id_is_buried_once(rows: Rows, discard: bool, state: str) -> None:
 
 def claimed(rows: Rows, *, parking: bool = False) -> int | None:
     with rows.database.transaction() as session:
-        account = accounts.claim(session, rows.account_id, lease_seconds=40, parking=parking)
+        account = leases.claim(session, rows.account_id, lease_seconds=40, parking=parking)
         return account.claim if account else None
 
 
@@ -154,12 +156,12 @@ def test_a_resting_account_is_not_claimed_at_all(rows: Rows) -> None:
 
 def test_whoever_lost_the_lease_does_not_end_the_next_ones(rows: Rows) -> None:
     with rows.database.transaction() as session:
-        mine = accounts.claim(session, rows.account_id, lease_seconds=40)
+        mine = leases.claim(session, rows.account_id, lease_seconds=40)
         assert mine is not None
     rows.change_account(lease_until=LAPSED)
     theirs = claimed(rows)
     with rows.database.transaction() as session:
-        accounts.give_back(session, mine)
+        leases.give_back(session, mine)
     assert rows.account().lease_until is not None
     assert rows.account().claim == theirs
 
@@ -170,11 +172,11 @@ def test_whoever_lost_the_lease_does_not_end_the_next_ones(rows: Rows) -> None:
 def test_a_call_is_reserved_until_none_is_left(rows: Rows) -> None:
     rows.change_account(budget_limit=5, budget_used=3, window_ends_at=SOON)
     with rows.database.transaction() as session:
-        account = accounts.claim(session, rows.account_id, lease_seconds=40)
+        account = leases.claim(session, rows.account_id, lease_seconds=40)
         assert account is not None
-        assert accounts.reserve_call(session, account, due_at=None)
-        assert accounts.reserve_call(session, account, due_at=None)
-        assert not accounts.reserve_call(session, account, due_at=None)
+        assert leases.reserve_call(session, account, due_at=None)
+        assert leases.reserve_call(session, account, due_at=None)
+        assert not leases.reserve_call(session, account, due_at=None)
     after = rows.account()
     assert (after.budget_used, after.window_ends_at) == (5, SOON)
     assert after.plan_at is not None
@@ -182,11 +184,11 @@ def test_a_call_is_reserved_until_none_is_left(rows: Rows) -> None:
 
 def fail_call(rows: Rows, error: Transient | OutcomeUnknown | PostRejected) -> None:
     with rows.database.transaction() as session:
-        account = accounts.claim(session, rows.account_id, lease_seconds=40)
+        account = leases.claim(session, rows.account_id, lease_seconds=40)
         assert account is not None
-        assert accounts.reserve_call(session, account, due_at=None)
+        assert leases.reserve_call(session, account, due_at=None)
     with rows.database.transaction() as session:
-        accounts.fail_call(session, rows.account_id, error, key_hash=rows.key_hash)
+        leases.fail_call(session, rows.account_id, error, key_hash=rows.key_hash)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +225,7 @@ def test_an_account_rests_after_a_failure_and_is_well_after_an_answer(rows: Rows
     assert (sick.failures, sick.healthy) == (3, False)
     assert sick.retry_at is not None
     with rows.database.transaction() as session:
-        accounts.answered(session, rows.account_id)
+        leases.answered(session, rows.account_id)
     well = rows.account()
     assert (well.failures, well.healthy, well.retry_at) == (0, True, None)
 
@@ -232,7 +234,7 @@ def test_an_account_rests_after_a_failure_and_is_well_after_an_answer(rows: Rows
 
 
 def claim_release(runtime: Runtime, rows: Rows) -> release.Release | None:
-    due = [turn for turn in turns.whose(runtime)[0] if turn.account_id == rows.account_id]
+    due = [turn for turn in server_turns.whose(runtime)[0] if turn.account_id == rows.account_id]
     found = release._claim(runtime, due[0]) if due else None
     return found if isinstance(found, release.Release) else None
 
@@ -326,9 +328,9 @@ def test_an_unclear_release_is_looked_at_by_whoever_has_the_claim(
 # The look at what became of it
 
 
-def looked_at(runtime: Runtime, rows: Rows) -> look.Subject:
+def looked_at(runtime: Runtime, rows: Rows) -> remote_posts.Subject:
     due = [reconcile.Post.state == S.RELEASING]
-    [subject] = look.claim(runtime, rows.account_id, due, lease_column="lease_until")
+    [subject] = remote_posts.claim(runtime, rows.account_id, due, lease_column="lease_until")
     return subject
 
 
@@ -348,7 +350,7 @@ def test_a_look_keeps_the_others_away(runtime: Runtime, rows: Rows) -> None:
     subject = looked_at(runtime, rows)
     assert rows.post(post).claim == subject.claim
     due = [reconcile.Post.state == S.RELEASING, reconcile.Post.lease_until <= LAPSED]
-    assert look.claim(runtime, rows.account_id, due, lease_column="lease_until") == []
+    assert remote_posts.claim(runtime, rows.account_id, due, lease_column="lease_until") == []
 
 
 def test_what_was_seen_counts_only_under_the_claim(runtime: Runtime, rows: Rows) -> None:
@@ -390,5 +392,5 @@ def test_a_look_put_off_by_whoever_lost_the_claim_is_not_put_off(
     looked_at(runtime, rows)
     before = rows.post(post).lease_until
     with rows.database.transaction() as session:
-        look.look_again(session, [stale], timedelta(hours=5))
+        remote_posts.look_again(session, [stale], timedelta(hours=5))
     assert rows.post(post).lease_until == before

@@ -7,18 +7,20 @@ from alembic import command
 from sqlalchemy import select, text
 
 from local.postgres import Postgres
-from shared import profile_removal
+from shared.accounts.merging import merge
 from shared.config import read_settings
 from shared.db import Database
-from shared.domain.states import PostState
+from shared.domain.publishing.states import PostState
 from shared.errors import ProfileGone
-from shared.merging import merge
 from shared.migrate import alembic_config, migrate
 from shared.models import Account, Hold
-from shared.postiz import Postiz
+from shared.postiz.client import Postiz
+from shared.profiles import deletion
 from tests.api import Api
 from tests.world import KEY, World
-from worker import accounts, calling, prune, stage
+from worker.accounts import leases, postiz_call
+from worker.retention import prune
+from worker.staging import stage
 
 SECOND, THIRD = "second-key-of-acme", "third-key-of-acme"
 
@@ -63,15 +65,15 @@ def test_a_profile_that_is_deleted_in_the_middle_of_its_call_holds_nobody(world:
 
     def delete_and_call(postiz: Postiz) -> None:
         with world.database.transaction() as session:
-            profile_removal.begin_removal(session, "acme", force=True)
+            deletion.begin_removal(session, "acme", force=True)
         storage = world.runtime.storage
-        assert profile_removal.go_on(world.database, storage, "acme", until=math.inf)
+        assert deletion.go_on(world.database, storage, "acme", until=math.inf)
         postiz.connected()
 
     with pytest.raises(ProfileGone) as caught:
-        calling.call(world.runtime, "acme", 1, account.id, delete_and_call)
+        postiz_call.call(world.runtime, "acme", 1, account.id, delete_and_call)
     with world.database.transaction() as session:
-        accounts.went_wrong(session, account.id, caught.value, key_hash=account.key_hash)
+        leases.went_wrong(session, account.id, caught.value, key_hash=account.key_hash)
     assert (world.holds("beta"), world.account("beta").failures) == ([], 0)
     world.until_all(PostState.PUBLISHED, world.job("beta", ["goes on"]))
 

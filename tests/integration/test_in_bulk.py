@@ -5,15 +5,16 @@ import threading
 import pytest
 from sqlalchemy import insert, select
 
-from shared import in_bulk
-from shared.domain.states import PostState
+from shared.domain.publishing.states import PostState
 from shared.models import Post
-from shared.post_views import Wanted
+from shared.posts import bulk_cancel_retry
+from shared.posts.post_queries import Wanted
 from tests.api import Api
 from tests.integration.test_api_jobs import accept, set_states
 from tests.patience import PATIENCE
 from tests.world import KEY, World
-from worker import release, stage, submissions
+from worker.publishing import release
+from worker.staging import stage, submissions
 
 EVERYTHING = Wanted(profile_ids=["acme"])
 
@@ -51,7 +52,7 @@ def test_ten_thousand_posts_are_cancelled_while_a_worker_holds_one(world: World)
     holder = threading.Thread(target=hold)
     holder.start()
     held.wait(PATIENCE)
-    done = threading.Thread(target=in_bulk.cancel, args=(world.database, wanted))
+    done = threading.Thread(target=bulk_cancel_retry.cancel, args=(world.database, wanted))
     done.start()
     try:
         world.until(lambda: cancelled(world) == 9_999)
@@ -61,7 +62,7 @@ def test_ten_thousand_posts_are_cancelled_while_a_worker_holds_one(world: World)
     holder.join()
     done.join(PATIENCE)
     assert states(world) == {"cancelled"}
-    assert in_bulk.cancel(world.database, wanted).posts == 0
+    assert bulk_cancel_retry.cancel(world.database, wanted).posts == 0
 
 
 def cancelled(world: World) -> int:
@@ -76,7 +77,7 @@ def test_what_is_being_released_is_taken_back_when_that_came_to_nothing(world: W
     world.until_all(PostState.STAGED, ids)
     world.due_now(ids)
     one = world.claim_release()
-    changed = in_bulk.cancel(world.database, EVERYTHING)
+    changed = bulk_cancel_retry.cancel(world.database, EVERYTHING)
     assert changed.posts == 1
     release._make(world.runtime, one)  # asks before its first byte
     world.until_all(PostState.CANCELLED, ids)
@@ -94,7 +95,7 @@ def test_what_is_being_released_into_the_calendar_is_taken_back_there(world: Wor
     one = world.claim_release()
     release._make(world.runtime, one)  # scheduled there, which nobody has read yet
     assert world.states(ids) == [PostState.RELEASING]
-    in_bulk.cancel(world.database, EVERYTHING)
+    bulk_cancel_retry.cancel(world.database, EVERYTHING)
     world.until_all(PostState.CANCELLED, ids)
 
 
@@ -103,7 +104,7 @@ def test_a_pack_whose_posts_were_taken_back_is_not_sent(world: World) -> None:
     world.job("acme", ["one", "two"])
     call = submissions.prepare(world.runtime, world.account().id)
     assert call is not None
-    in_bulk.cancel(world.database, EVERYTHING)
+    bulk_cancel_retry.cancel(world.database, EVERYTHING)
     stage._make(world.runtime, call)
     world.until(lambda: states(world) == {"cancelled"})
     assert world.sandbox.posts() == []
@@ -114,7 +115,7 @@ def test_retry_takes_what_failed_before_and_leaves_what_may_be_live(world: World
     tired = world.job("acme", ["tired"], integration="int-tired")
     gone = world.job("acme", ["nowhere"], integration="int-gone")
     world.until_all(PostState.FAILED, tired + gone)
-    changed = in_bulk.retry(world.database, EVERYTHING, confirmed=False)
+    changed = bulk_cancel_retry.retry(world.database, EVERYTHING, confirmed=False)
     assert (changed.posts, changed.count_refused("may_be_live")) == (1, 1)
     assert world.states(tired + gone) == [PostState.FAILED, PostState.PENDING]
 

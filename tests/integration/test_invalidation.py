@@ -9,8 +9,8 @@ import redis
 
 from local.ports import free_port
 from local.valkey import Valkey
-from shared import invalidation
-from shared.invalidation import Listener, broadcast
+from shared.profiles import invalidation
+from shared.profiles.invalidation import Listener, broadcast
 from tests.patience import PATIENCE
 from tests.servers import running
 

@@ -6,8 +6,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from shared import accepting, media
-from shared.domain.states import PostState
+from shared.domain.publishing.states import PostState
+from shared.intake import job_creation
+from shared.media import repository
 from shared.models import Account
 from tests.api import FILES
 from tests.world import KEY, World
@@ -40,10 +41,10 @@ def address(world: World, url: str) -> int:
     """A medium that is still to be fetched, and asked for."""
     account_id = world.account().id
     with world.database.transaction() as session:
-        medium = media.add_url(session, "acme", url)
+        medium = repository.add_url(session, "acme", url)
         account = session.get_one(Account, account_id)
-        wanted = [accepting.Upload(media_id=medium.id)]
-        accepting.accept_uploads(session, "acme", account, wanted, kind="upload")
+        wanted = [job_creation.Upload(media_id=medium.id)]
+        job_creation.accept_uploads(session, "acme", account, wanted, kind="upload")
         return medium.id
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from local.sandbox.process import SandboxProcess
 from shared import failpoints
-from shared.domain.states import PostState
+from shared.domain.publishing.states import PostState
 from shared.errors import ClaimLost
 from tests.world import KEY, World, runtime_for
 

@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text, update
 
-from shared import in_bulk, jobs, late_policy, second_thoughts
-from shared.domain.states import JobState, PostState
+from shared.domain.publishing.states import JobState, PostState
+from shared.jobs import progress
 from shared.models import Handover, Job, Post
-from shared.post_views import Wanted
+from shared.posts import bulk_cancel_retry, cancel_retry, late_policy
+from shared.posts.post_queries import Wanted
 from tests.world import KEY, World, release_due
-from worker import punctual, submissions, sweep
+from worker import sweep
+from worker.publishing import late_posts
+from worker.staging import submissions
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +43,7 @@ def sent(world: World) -> list[str]:
 
 def retry(world: World, post_id: int) -> None:
     with world.database.transaction() as session:
-        second_thoughts.retry_post(session, session.get_one(Post, post_id), confirmed=False)
+        cancel_retry.retry_post(session, session.get_one(Post, post_id), confirmed=False)
 
 
 def test_each_policy_does_with_a_late_post_what_it_says(world: World) -> None:
@@ -74,7 +77,7 @@ def test_a_retry_of_the_job_lets_go_what_is_held_and_skipped(world: World) -> No
     late_by(world, ids[1:], 400, late_policy="skip")
     world.until(lambda: all(world.post(each).error_code for each in ids))
     of_job = Wanted(profile_ids=None, job_id=world.post(ids[0]).job_id)
-    assert in_bulk.retry(world.database, of_job, confirmed=False).posts == len(ids)
+    assert bulk_cancel_retry.retry(world.database, of_job, confirmed=False).posts == len(ids)
     world.until_all(PostState.PUBLISHED, ids)
 
 
@@ -114,8 +117,8 @@ def test_a_users_draft_is_never_too_late(world: World) -> None:
 def test_a_held_post_can_be_cancelled(world: World) -> None:
     [post_id] = job(world, "hold", "never mind", ago=400)
     with world.database.transaction() as session:
-        punctual.enforce(session, PostState.PENDING)
-        second_thoughts.cancel_post(session, session.get_one(Post, post_id))
+        late_posts.enforce(session, PostState.PENDING)
+        cancel_retry.cancel_post(session, session.get_one(Post, post_id))
     assert world.states([post_id]) == [PostState.CANCELLED]
 
 
@@ -125,12 +128,17 @@ def test_a_job_waits_for_a_person_as_long_as_its_posts_are_held(world: World) ->
     world.until_all(PostState.PUBLISHED, ids[1:])
     sweep.sweep(world.runtime)
     with world.database.transaction() as session:
-        found = jobs.outcome(session, session.get_one(Job, world.post(ids[0]).job_id))
+        found = progress.outcome(session, session.get_one(Job, world.post(ids[0]).job_id))
     assert (found.state, found.percentage) == (JobState.RUNNING, 50)
     assert found.counts == {"held": 1, "published": 1}
     assert found.job.finished_at is None
     of_profile = Wanted(profile_ids=["acme"])
-    assert in_bulk.cancel(world.database, of_profile, states=in_bulk.UNPUBLISHED).posts == 1
+    assert (
+        bulk_cancel_retry.cancel(
+            world.database, of_profile, states=bulk_cancel_retry.UNPUBLISHED
+        ).posts
+        == 1
+    )
     assert world.states(ids) == [PostState.CANCELLED, PostState.PUBLISHED]
 
 

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from shared import posts
-from shared.domain.states import PostState
+from shared.domain.publishing.states import PostState
 from shared.models import Submission
-from shared.postiz import Element, Postiz
-from shared.route import Route
+from shared.net.outbound_route import Route
+from shared.postiz.client import Element, Postiz
+from shared.posts import transitions
 from tests.world import KEY, World, release_due
-from worker import litter
+from worker.staging import orphan_drafts
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +58,7 @@ def test_a_look_for_litter_that_came_to_nothing_is_made_again_at_once(
     land_late(world)
     world.sandbox.add_fault(kind, route=route, times=1)
     before = datetime.now(UTC)
-    litter.clean(world.runtime, world.account().id)
+    orphan_drafts.clean(world.runtime, world.account().id)
     next_look = abandoned(world).litter_at
     assert next_look is not None
     assert next_look - before < timedelta(seconds=world.settings.lease_seconds)
@@ -72,8 +72,8 @@ def test_a_draft_that_was_given_up_is_deleted_though_the_first_try_fails(
 ) -> None:
     ids = staged(world)
     with world.database.transaction() as session:
-        posts.bury(session, ids, "of the test", discard=True)
-        posts.fail(session, ids, PostState.STAGED, code="of_the_test", message="of the test")
+        transitions.bury(session, ids, "of the test", discard=True)
+        transitions.fail(session, ids, PostState.STAGED, code="of_the_test", message="of the test")
     world.sandbox.add_fault(kind, route="DELETE /posts/:id", times=1)
     world.until(lambda: drafts(world) == [])
 
@@ -82,12 +82,12 @@ def test_an_id_that_postiz_no_longer_knows_is_looked_for_once(world: World) -> N
     """It answers 500 for an unknown id; the account is none the worse for it."""
     ids = staged(world)
     with world.database.transaction() as session:
-        posts.bury(session, ids, "of the test", discard=True)
-        posts.fail(session, ids, PostState.STAGED, code="of_the_test", message="of the test")
+        transitions.bury(session, ids, "of the test", discard=True)
+        transitions.fail(session, ids, PostState.STAGED, code="of_the_test", message="of the test")
     world.sandbox.reset()
-    litter.clean(world.runtime, world.account().id)
+    orphan_drafts.clean(world.runtime, world.account().id)
     with world.database.transaction() as session:
-        assert litter.due(session) == []
+        assert orphan_drafts.due(session) == []
     assert world.account().failures == 0
 
 
@@ -97,7 +97,7 @@ def test_a_stray_draft_is_not_deleted_while_a_release_is_due_on_its_server(world
     ids = staged(world)
     land_late(world)
     world.due_now(ids)
-    litter.clean(world.runtime, world.account().id)
+    orphan_drafts.clean(world.runtime, world.account().id)
     assert len(drafts(world)) == 2
     release_due(world.runtime)
     world.until(lambda: drafts(world) == [], seconds=20)

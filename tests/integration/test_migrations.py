@@ -6,9 +6,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, text
 
 from local.postgres import Postgres
+from shared.api_keys import find
 from shared.config import read_settings
 from shared.db import Database, sqlalchemy_url
-from shared.keys import find
 from shared.migrate import alembic_config, migrate
 from shared.models import Base
 

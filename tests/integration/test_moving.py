@@ -3,12 +3,14 @@
 import pytest
 from sqlalchemy import func, select, update
 
-from shared import media_wanted, moving
-from shared.domain.states import PostState
+from shared.domain.publishing.states import PostState
+from shared.media import upload_queue
 from shared.models import AccountMedia, Post, Profile
+from shared.profiles import account_move
 from tests.api import FILES
 from tests.world import KEY, World
-from worker import moves, sweep
+from worker import sweep
+from worker.profiles import account_moves
 
 OTHER = "key-of-other"
 MANY = 25
@@ -20,7 +22,7 @@ def two_organizations(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     world.sandbox.create_org("other", keys=[OTHER], integrations=[channel])
     world.profile("acme", key=KEY)
     world.profile("other", key=OTHER)
-    monkeypatch.setattr(moving, "BATCH", 10)
+    monkeypatch.setattr(account_move, "BATCH", 10)
     return world
 
 
@@ -83,13 +85,13 @@ def test_a_profile_that_cannot_be_moved_keeps_no_other(
     with world.database.transaction() as session:
         both = update(Profile).where(Profile.id.in_(("bad", "acme")))
         session.execute(both.values(account_id=new))
-    want = media_wanted.want
+    want = upload_queue.want
 
     def fails_for_one(session: object, media: object, profile_id: str, account: int) -> object:
         return 1 / 0 if profile_id == "bad" else want(session, media, profile_id, account)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(media_wanted, "want", fails_for_one)
-    moves.follow_accounts(world.runtime)
+    monkeypatch.setattr(upload_queue, "want", fails_for_one)
+    account_moves.follow_accounts(world.runtime)
     assert by_account(world, "acme") == {new: 1}
     assert new not in by_account(world, "bad")
 

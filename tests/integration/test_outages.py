@@ -3,16 +3,17 @@
 import pytest
 from sqlalchemy import func, select, update
 
-from shared.domain.states import PostState
+from shared.domain.publishing.states import PostState
 from shared.models import Account, Server
 from tests.world import KEY, World
-from worker import accounts, outages, stage
+from worker.accounts import leases, outage_probe
+from worker.staging import stage
 
 
 @pytest.fixture(autouse=True)
 def long_rests(short_rests: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each rest is as long as they get."""
-    monkeypatch.setattr(accounts, "backoff", lambda _failures: 300.0)
+    monkeypatch.setattr(leases, "backoff", lambda _failures: 300.0)
 
 
 def away(world: World) -> None:
@@ -31,12 +32,12 @@ def seconds_pass(world: World) -> None:
     with world.database.transaction() as session:
         for table in (Account, Server):
             later = update(table).where(table.probe_at.is_not(None))
-            session.execute(later.values(probe_at=table.probe_at - outages.PAUSE))
+            session.execute(later.values(probe_at=table.probe_at - outage_probe.PAUSE))
 
 
 def due(world: World) -> list[int]:
     with world.database.transaction() as session:
-        return list(outages.due(session))
+        return list(outage_probe.due(session))
 
 
 def requests(world: World) -> list[str]:
@@ -52,8 +53,8 @@ def test_what_waited_goes_on_soon_after_the_outage_though_the_rest_is_long(world
     seconds_pass(world)
     assert due(world) == [account_id]
     before = len(requests(world))
-    outages.look(world.runtime, account_id)
-    outages.look(world.runtime, account_id)  # somebody else was asked too
+    outage_probe.look(world.runtime, account_id)
+    outage_probe.look(world.runtime, account_id)  # somebody else was asked too
     assert requests(world)[before:] == ["GET"]
     assert due(world) == []
     assert world.post(ids[0]).attempts == 0
@@ -81,17 +82,17 @@ def test_a_server_is_read_from_by_one_of_its_accounts_at_a_time(world: World) ->
     for _ in range(3):
         seconds_pass(world)
         [asked] = due(world)
-        outages.look(world.runtime, asked)
+        outage_probe.look(world.runtime, asked)
         assert due(world) == []
         resting.remove(asked)  # each in turn
     world.sandbox.clear_faults()
     seconds_pass(world)
     [asked] = due(world)
-    outages.look(world.runtime, asked)
+    outage_probe.look(world.runtime, asked)
     with world.database.transaction() as session:
         session.execute(update(Account).values(probe_at=func.now()))
         soon = session.scalars(select(Server.probe_at - func.now())).one()
-    assert soon <= outages.NEXT
+    assert soon <= outage_probe.NEXT
 
 
 def test_a_write_that_fails_while_reads_are_answered_rests_for_long(world: World) -> None:

@@ -6,13 +6,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from shared import second_thoughts
-from shared.domain.states import PostState
-from shared.domain.tries import Tries
+from shared.domain.publishing.retry_limits import Tries
+from shared.domain.publishing.states import PostState
 from shared.errors import Conflict
 from shared.models import Account, Handover, Post, Submission
-from shared.postiz import Postiz
-from shared.route import Route
+from shared.net.outbound_route import Route
+from shared.postiz.client import Postiz
+from shared.posts import cancel_retry
 from tests.world import KEY, World
 from worker import sweep
 
@@ -85,7 +85,7 @@ def test_a_draft_that_cannot_be_moved_is_found_by_halving_and_ends_alone(world: 
     with world.database.transaction() as session:
         post = session.get_one(Post, bad)
         with pytest.raises(Conflict):
-            second_thoughts.retry_post(session, post, confirmed=False)
+            cancel_retry.retry_post(session, post, confirmed=False)
 
 
 @pytest.mark.parametrize("kind", ["error_500_before", "reply_lost_before"])

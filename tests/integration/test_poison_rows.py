@@ -10,10 +10,10 @@ from cryptography.fernet import Fernet
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from shared import late_rules, webhooks
 from shared.crypto import SecretBox
-from shared.domain.states import PostState
-from shared.domain.webhooks import MAX_ATTEMPTS
+from shared.domain.publishing.states import PostState
+from shared.domain.webhook_retries import MAX_ATTEMPTS
+from shared.intake import deferred_rules
 from shared.models import (
     Account,
     Delivery,
@@ -26,12 +26,17 @@ from shared.models import (
     ScheduleRun,
     Webhook,
 )
+from shared.webhooks import subscriptions
 from tests.api import SECRET_KEY, Api
 from tests.receiver import Receiver, receiving
 from tests.world import KEY, World, runtime_for
-from web import open_work
-from worker import clean, deliver, delivery_log, fire, late, meeting, prune
+from web.metrics import database_metrics
+from worker.accounts import organization_lookup
+from worker.retention import clean, prune
 from worker.runtime import Runtime
+from worker.schedules import fire
+from worker.staging import deferred_validation
+from worker.webhooks import deliver, delivery_log
 
 BULK = {"items": [{"caption": "again"}], "integration_ids": ["int-mastodon"]}
 STRANGER = SecretBox([Fernet.generate_key().decode()])
@@ -134,12 +139,12 @@ def test_a_webhook_of_which_nothing_can_be_claimed_rests(
     api: Api, runtime: Runtime, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad, good = two_hooks(api, receiver.url)
-    sealed = webhooks.sealed_secrets
+    sealed = subscriptions.sealed_secrets
 
     def fails_for_one(webhook: Webhook, *rest: Any) -> list[str]:
         return [str(1 / 0)] if webhook.id == bad else sealed(webhook, *rest)
 
-    monkeypatch.setattr(webhooks, "sealed_secrets", fails_for_one)
+    monkeypatch.setattr(subscriptions, "sealed_secrets", fails_for_one)
     deliver.deliver(runtime)
     assert delivery(api, good)["state"] == "delivered"
     with api.services.database.transaction() as session:
@@ -277,9 +282,9 @@ def test_an_answer_that_cannot_be_opened_is_not_done_again(api: Api) -> None:
 def test_figures_that_cannot_be_read_cost_no_others(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(open_work, "_open_posts", lambda _: 1 / 0)
+    monkeypatch.setattr(database_metrics, "_open_posts", lambda _: 1 / 0)
     with api.services.database.transaction() as session:
-        names = {figure.name for figure in open_work.read(session)}
+        names = {figure.name for figure in database_metrics.read(session)}
     assert "pressroom_posts" not in names
     assert {"pressroom_uploads", "pressroom_webhooks", "pressroom_seen_seconds_ago"} <= names
 
@@ -320,13 +325,13 @@ def test_a_post_that_cannot_be_checked_ends_alone(
 ) -> None:
     world.profile(key=KEY)
     [bad, good] = world.job("acme", ["bad", "good"], identifier=None)
-    resolve = late_rules.resolve
+    resolve = deferred_rules.resolve
 
     def fails_for_one(session: Session, post: Post, *rest: Any) -> Any:
         return 1 / 0 if post.id == bad else resolve(session, post, *rest)
 
-    monkeypatch.setattr(late_rules, "resolve", fails_for_one)
-    late.resolve(world.runtime, world.account().id)
+    monkeypatch.setattr(deferred_rules, "resolve", fails_for_one)
+    deferred_validation.resolve(world.runtime, world.account().id)
     assert world.states([bad, good]) == [PostState.FAILED, PostState.PENDING]
     assert world.post(bad).error_code == "internal_error"
     assert world.post(good).integration_identifier == "mastodon"
@@ -345,15 +350,15 @@ def test_an_organization_is_met_by_those_of_its_profiles_that_can_ask(world: Wor
     for _ in range(5):
         assert [row.profile_id for row in asked(world, account_id)] == ["good"]
     with world.database.transaction() as session:
-        assert meeting.due(session) == [account_id]
+        assert organization_lookup.due(session) == [account_id]
         session.execute(update(Profile).values(key_hash="refused"))
-        assert meeting.due(session) == []
+        assert organization_lookup.due(session) == []
 
 
 def asked(world: World, account_id: int) -> list[Any]:
     with world.database.transaction() as session:
         query = select(Profile.id.label("profile_id")).join(Account, Account.id == account_id)
-        return list(session.execute(query.where(*meeting._to_build())))
+        return list(session.execute(query.where(*organization_lookup._to_build())))
 
 
 def test_schedule_runs_and_lists_show_what_became_of_each(api: Api, runtime: Runtime) -> None:

@@ -7,15 +7,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, event, func, select, text, update
 
-from shared import profile_removal
-from shared.domain.states import PostState
+from shared.domain.publishing.states import PostState
 from shared.errors import Conflict
 from shared.models import Account, Delivery, Post, Profile, Submission, Webhook
+from shared.profiles import deletion
 from tests.api import FILES, Api
 from tests.world import KEY, InlineWaker, World, runtime_for
 from web.api import profiles as profiles_api
-from worker import submissions, sweep
+from worker import sweep
 from worker.runtime import Runtime
+from worker.staging import submissions
 
 FOREVER = float("inf")
 MANY = 40
@@ -23,7 +24,7 @@ MANY = 40
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profile_removal, "BATCH", 10)
+    monkeypatch.setattr(deletion, "BATCH", 10)
 
 
 @pytest.fixture
@@ -53,11 +54,11 @@ def filled(world: World, *names: str) -> None:
 
 def begun(world: World, profile_id: str) -> None:
     with world.database.transaction() as session:
-        profile_removal.begin_removal(session, profile_id, force=True)
+        deletion.begin_removal(session, profile_id, force=True)
 
 
 def go_on(world: World, profile_id: str, *, until: float = FOREVER) -> bool:
-    return profile_removal.go_on(world.database, world.runtime.storage, profile_id, until=until)
+    return deletion.go_on(world.database, world.runtime.storage, profile_id, until=until)
 
 
 @contextmanager
@@ -80,7 +81,7 @@ def test_it_goes_in_small_batches_and_leaves_the_others_alone(world: World) -> N
     with noting_deletes(world) as numbers:
         assert go_on(world, "acme")
     assert sum(numbers) > MANY
-    assert max(numbers) <= 10 * profile_removal.BATCH
+    assert max(numbers) <= 10 * deletion.BATCH
     with world.database.transaction() as session:
         assert session.scalars(select(Profile.id)).all() == ["beta"]
         kept = select(Post.profile_id, func.count()).group_by(Post.profile_id)
@@ -96,7 +97,7 @@ def test_whoever_dies_in_between_leaves_the_rest_to_the_next(world: World) -> No
     died = 0
     while not go_on(world, "acme", until=0.0):
         with world.database.transaction() as session:
-            profile_removal._remove_batch(session, "acme")  # and then it is gone
+            deletion._remove_batch(session, "acme")  # and then it is gone
         died += 1
         if died > 50:
             assert go_on(world, "acme")
@@ -190,6 +191,6 @@ def test_nothing_begins_while_posts_wait_or_are_in_postiz(world: World) -> None:
     for state, code in (("pending", "posts_pending"), ("scheduled", "posts_in_postiz")):
         with pytest.raises(Conflict) as caught, world.database.transaction() as session:
             session.execute(text("UPDATE posts SET state = :state"), {"state": state})
-            profile_removal.begin_removal(session, "acme", force=False)
+            deletion.begin_removal(session, "acme", force=False)
         assert caught.value.code == code
     assert not gone(world, "acme")

@@ -11,15 +11,15 @@ import pytest
 import requests
 
 from local.sandbox.process import SandboxProcess
-from shared import addresses
-from shared.domain.states import PostState
+from shared.domain.publishing.states import PostState
 from shared.errors import InvalidRequest, OutcomeUnknown, SettingsChanged, Transient
-from shared.fetching import read_url
-from shared.guarded_connections import Call, pool_to, under_way
 from shared.http_address import parse_http_address
-from shared.postiz import KeyAuth, Postiz
-from shared.route import PROXY_NEEDS_HTTPS, Proxy, Route
-from shared.transport import Broken, NotSent, Transport
+from shared.net import address_policy
+from shared.net.download import read_url
+from shared.net.guarded_connections import Call, pool_to, under_way
+from shared.net.outbound_route import PROXY_NEEDS_HTTPS, Proxy, Route
+from shared.net.transport import Broken, NotSent, Transport
+from shared.postiz.client import KeyAuth, Postiz
 from tests.certificates import Authority
 from tests.connect_proxy import ConnectProxy, Listener, TlsFront
 from tests.receiver import attempted, receiving
@@ -158,8 +158,10 @@ def test_the_tunnel_leads_to_what_was_checked(
     allow_private: bool,
 ) -> None:
     """To the IP; by its name only where there is nothing to check."""
-    monkeypatch.setattr(addresses, "resolve", lambda *_: [] if allow_private else ["127.0.0.1"])
-    monkeypatch.setattr(addresses, "is_public", lambda _: True)
+    monkeypatch.setattr(
+        address_policy, "resolve", lambda *_: [] if allow_private else ["127.0.0.1"]
+    )
+    monkeypatch.setattr(address_policy, "is_public", lambda _: True)
     route = through(proxy.url, authority, allow_private=allow_private)
     postiz_at(f"https://postiz.example:{front.port}", route).connected()
     host = "postiz.example" if allow_private else "127.0.0.1"

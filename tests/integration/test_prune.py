@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, func, select, text, update
 
-from shared import keys, second_thoughts
+from shared import api_keys
 from shared.config import read_settings
 from shared.models import (
     AccountMedia,
@@ -24,9 +24,10 @@ from shared.models import (
     Submission,
     Webhook,
 )
+from shared.posts import cancel_retry
 from tests.api import FILES
 from tests.world import KEY, World, a_schedule
-from worker import prune
+from worker.retention import prune
 
 YEAR_AGO = timedelta(days=366)
 
@@ -172,7 +173,7 @@ def test_a_post_that_is_being_retried_is_left_alone(acme: World) -> None:
         session.execute(update(Post).values(state="failed"))
         session.execute(update(Handover).values(buried_at=func.now(), state="buried"))
     with acme.database.transaction() as retrying:
-        second_thoughts.again(retrying, [post])
+        cancel_retry.again(retrying, [post])
         prune_all(acme)
     assert acme.post(post).state == "pending"
     prune_all(acme)
@@ -193,7 +194,7 @@ def test_the_timeline_of_what_is_tried_again_is_pruned_again(acme: World) -> Non
     old = func.now() - timedelta(days=91)
     with acme.database.transaction() as session:
         session.execute(update(Post).values(state="failed"))
-        second_thoughts.again(session, [post])
+        cancel_retry.again(session, [post])
         session.execute(update(Handover).values(state="buried"))  # as the litter sweep does
         session.execute(update(Post).values(state="published", updated_at=old))
         session.execute(update(Job).values(finished_at=old))
@@ -222,7 +223,7 @@ def test_a_call_that_is_still_of_use_stays(acme: World, values: dict[str, Any]) 
 
 def test_answers_that_are_kept_for_repeated_requests_go(acme: World) -> None:
     with acme.database.transaction() as session:
-        keys.install_admin_key(session, "pk_x")
+        api_keys.install_admin_key(session, "pk_x")
         session.flush()
         owner = session.scalars(text("SELECT id FROM api_keys")).one()
         for number, days in enumerate((1.9, 2.1, 30)):

@@ -7,11 +7,12 @@ import requests
 from sqlalchemy import select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from shared.domain.attempts import UNCLEAR
-from shared.domain.states import PostState
+from shared.domain.publishing.staging_attempts import UNCLEAR
+from shared.domain.publishing.states import PostState
 from shared.models import Account, Handover, Post, Submission
 from tests.world import KEY, World
-from worker import adopt, submissions, sweep
+from worker import sweep
+from worker.staging import draft_adoption, submissions
 
 X = {"who_can_reply_post": "everyone"}
 
@@ -277,7 +278,7 @@ def test_a_post_that_kills_its_worker_every_time_is_given_up_and_a_deploy_fails_
     assert submissions.prepare(world.runtime, world.account().id) is not None
     forget_owners(world)  # the worker is gone, and its lease over
     sweep.sweep(world.runtime)
-    adopt.adopt(world.runtime, world.account().id)
+    draft_adoption.adopt(world.runtime, world.account().id)
     assert world.states(ids) == [state]
     assert world.post(ids[0]).error_code == ("too_many_attempts" if deaths > 10 else None)
 

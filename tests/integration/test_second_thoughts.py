@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 import requests
 
-from shared import in_bulk, second_thoughts
-from shared.domain.states import PostState
+from shared.domain.publishing.states import PostState
 from shared.errors import Conflict
 from shared.models import Post
-from shared.post_views import Wanted
+from shared.posts import bulk_cancel_retry, cancel_retry
+from shared.posts.post_queries import Wanted
 from tests.world import KEY, World
-from worker import stage, submissions
+from worker.staging import stage, submissions
 
 
 @pytest.fixture(autouse=True)
@@ -21,12 +21,12 @@ def a_profile(world: World) -> None:
 
 def cancel(world: World, post_id: int) -> None:
     with world.database.transaction() as session:
-        second_thoughts.cancel_post(session, session.get_one(Post, post_id))
+        cancel_retry.cancel_post(session, session.get_one(Post, post_id))
 
 
 def retry(world: World, post_id: int, *, confirmed: bool = False) -> None:
     with world.database.transaction() as session:
-        second_thoughts.retry_post(session, session.get_one(Post, post_id), confirmed=confirmed)
+        cancel_retry.retry_post(session, session.get_one(Post, post_id), confirmed=confirmed)
 
 
 def alive(world: World) -> list[dict[str, Any]]:
@@ -143,10 +143,10 @@ def test_a_jobs_retry_leaves_alone_what_may_be_live(world: World) -> None:
     ids = world.job("acme", ["tired"], integration="int-tired")
     world.until_all(PostState.FAILED, ids)
     of_job = Wanted(profile_ids=None, job_id=world.post(ids[0]).job_id)
-    left = in_bulk.retry(world.database, of_job, confirmed=False)
+    left = bulk_cancel_retry.retry(world.database, of_job, confirmed=False)
     assert (left.posts, left.count_refused("may_be_live")) == (0, 1)
-    assert in_bulk.retry(world.database, of_job, confirmed=True).posts == 1
-    assert in_bulk.retry(world.database, of_job, confirmed=True).posts == 0
+    assert bulk_cancel_retry.retry(world.database, of_job, confirmed=True).posts == 1
+    assert bulk_cancel_retry.retry(world.database, of_job, confirmed=True).posts == 0
 
 
 def draft_of_a_teammate(world: World) -> None:

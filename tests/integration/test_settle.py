@@ -8,12 +8,13 @@ import pytest
 from sqlalchemy import select, text, update
 
 from local.postgres import Postgres
-from shared import late_policy, second_thoughts
 from shared.db import sqlalchemy_url
-from shared.domain.states import PostState
+from shared.domain.publishing.states import PostState
 from shared.models import Account, Handover, Post, Schedule, ScheduleRun, Submission
+from shared.posts import cancel_retry, late_policy
 from tests.world import KEY, World
-from worker import restored, settle
+from worker import settle
+from worker.publishing import restore_account
 
 Restore = Callable[[], None]
 
@@ -48,9 +49,9 @@ def states(world: World, ids: Sequence[int]) -> Counter[str]:
     return Counter(str(state) for state in world.states(ids))
 
 
-def settled(world: World) -> restored.Outcome:
+def settled(world: World) -> restore_account.Outcome:
     [outcome] = settle.settle(world.runtime, patience=0).values()
-    assert isinstance(outcome, restored.Outcome), outcome
+    assert isinstance(outcome, restore_account.Outcome), outcome
     return outcome
 
 
@@ -118,7 +119,7 @@ def test_what_was_let_go_since_is_not_let_go_again(
         late_policy.hold(session, ids, PostState.PENDING)
     restore = backup()
     with world.database.transaction() as session:
-        second_thoughts.let_go(session, ids)
+        cancel_retry.let_go(session, ids)
     world.until_all(PostState.PUBLISHED, ids)
     restore()
     assert world.states(ids) == [PostState.HELD]

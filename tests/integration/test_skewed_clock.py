@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta, tzinfo
 import pytest
 from sqlalchemy import func, select
 
-from shared.domain.states import PostState
+from shared.domain.publishing.states import PostState
 from shared.errors import RateLimited, Transient
 from shared.models import AccountMedia, Post
 from tests.api import FILES, Api
 from tests.world import KEY, World
-from worker import accounts, upload
+from worker.accounts import leases
+from worker.media import upload
 
 AHEAD = timedelta(hours=1)
 SOON = timedelta(minutes=10)
@@ -46,7 +47,7 @@ def test_an_account_rests_and_is_blocked_for_as_long_as_it_is_told(
     until = datetime.now(UTC) + AHEAD + SOON  # as a reply is read on this machine
     for error in (Transient("away"), RateLimited("too many", until=until)):
         with world.database.transaction() as session:
-            accounts.went_wrong(session, account_id, error, key_hash=None)
+            leases.went_wrong(session, account_id, error, key_hash=None)
     account, now = world.account(), datetime.now(UTC)
     assert account.retry_at is not None and account.retry_at < now + SOON
     assert account.blocked_until is not None

@@ -17,10 +17,10 @@ from shared.errors import (
     Transient,
     WrongBaseUrl,
 )
-from shared.postiz import KeyAuth, Postiz
-from shared.postiz_calls import Element
-from shared.route import Route
-from shared.transport import IDLE_SECONDS, Broken, NotSent, Transport
+from shared.net.outbound_route import Route
+from shared.net.transport import IDLE_SECONDS, Broken, NotSent, Transport
+from shared.postiz.client import KeyAuth, Postiz
+from shared.postiz.payloads import Element
 from tests.patience import PATIENCE
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

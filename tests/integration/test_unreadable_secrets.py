@@ -6,9 +6,9 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import func, select, update
 
-from shared import holds, profiles, second_thoughts
+from shared.accounts import holds
 from shared.crypto import SecretBox
-from shared.domain.states import PostState
+from shared.domain.publishing.states import PostState
 from shared.models import (
     Account,
     Delivery,
@@ -18,10 +18,12 @@ from shared.models import (
     SettingsHold,
     Webhook,
 )
+from shared.posts import cancel_retry
+from shared.profiles import profile_settings
 from tests.api import Api, Files
 from tests.integration.conftest import DEMO_KEY
 from tests.world import KEY, SECRET_KEY, World, runtime_for
-from worker import meeting
+from worker.accounts import organization_lookup
 
 UNREADABLE = "secret_unreadable"
 
@@ -108,7 +110,7 @@ def test_posts_of_the_others_are_taken_back(both: World) -> None:
     poisoned, good = (both.job(profile, ["x"], in_seconds=600) for profile in ("acme", "zeta"))
     both.until_all(PostState.STAGED, [*poisoned, *good])
     with both.database.transaction() as session:
-        second_thoughts.cancel(session, [*poisoned, *good])
+        cancel_retry.cancel(session, [*poisoned, *good])
     goes_on_alone(both, poisoned, good, PostState.CANCELLED)
 
 
@@ -152,7 +154,7 @@ def look_again(world: World) -> None:
     """The time to try again has come."""
     with world.database.transaction() as session:
         session.execute(update(SettingsHold).values(look_at=func.now()))
-    meeting.meet(world.runtime, world.account().id)
+    organization_lookup.meet(world.runtime, world.account().id)
 
 
 def test_a_process_with_the_key_that_was_missing_frees_it(
@@ -192,8 +194,8 @@ def test_a_profile_that_the_environment_configures_no_more_is_held_by_itself(
         session.add(Profile(id="acme", name="acme", tts_settings={}))
         session.flush()
         box = SecretBox.from_settings(first.settings)
-        profile = profiles.get(session, "acme")
-        profiles.ensure_account(session, profile, first.settings, box)
+        profile = profile_settings.get(session, "acme")
+        profile_settings.ensure_account(session, profile, first.settings, box)
     posts = world.job("acme", ["a"])
     without = World(runtime=world.runtime, sandbox=world.sandbox, api_url=world.api_url)
     without.until(lambda: without.holds("acme") == ["not_configured"])
@@ -214,10 +216,10 @@ def poisoned(api: Api) -> Api:
     assert api.get("/postiz/integrations", profile="acme").status_code == 200
     sealed = SecretBox([Fernet.generate_key().decode()]).seal("a key")
     with api.services.database.transaction() as session:
-        profile = profiles.get(session, "acme", lock=True)
+        profile = profile_settings.get(session, "acme", lock=True)
         own = profile.tts_settings["postiz"]
         profile.tts_settings = {"postiz": {**own, "api_key": sealed}}
-        profiles.bump_version(profile)
+        profile_settings.bump_version(profile)
     api.services.publishers.reset()
     return api
 
@@ -239,7 +241,7 @@ def test_what_can_be_accepted_is_accepted_and_waits(poisoned: Api) -> None:
 def test_why_a_post_waits_is_shown_with_what_to_do(poisoned: Api) -> None:
     poisoned.post("/postiz/publish", POST, profile="acme")
     with poisoned.services.database.transaction() as session:
-        version = profiles.get(session, "acme").settings_version
+        version = profile_settings.get(session, "acme").settings_version
         words = {"reason": UNREADABLE, "message": "cannot be opened"}
         holds.hold_settings(session, "acme", version, **words)
     [post] = poisoned.get("/posts").json["items"]

@@ -7,14 +7,16 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from shared import files, media, media_wanted
-from shared.domain.states import PostState
+from shared.domain.publishing.states import PostState
 from shared.errors import Unprocessable
+from shared.media import repository, upload_queue
+from shared.media.ingest import Receiver
 from shared.models import AccountMedia, Job, JobMedia, Media, Post
-from shared.receiving import Receiver
+from shared.storage import file_lock
 from tests.api import FILES
 from tests.world import KEY, World, a_schedule
-from worker import clean, unused_media
+from worker.media import unused_media
+from worker.retention import clean
 
 OLD = timedelta(days=91)
 DAYS = 90.0
@@ -50,7 +52,7 @@ def bring(world: World, content: bytes) -> tuple[int, bool]:
         receiver.write(content)
         received = receiver.finish()
         with world.database.transaction() as session:
-            found, twin = media.add_file(session, world.runtime.storage, "acme", received)
+            found, twin = repository.add_file(session, world.runtime.storage, "acme", received)
             return found.id, twin
 
 
@@ -67,7 +69,7 @@ def test_an_unused_file_goes_and_its_row_stays_while_a_job_shows_it(world: World
     assert not world.runtime.storage.exists(key)
     assert (row(world, medium).storage_key, row(world, medium).removed_at is None) == (None, False)
     with world.database.transaction() as session:
-        assert media.known(session, "acme", [str(medium)]) == {}
+        assert repository.known(session, "acme", [str(medium)]) == {}
 
 
 def test_the_row_goes_with_the_file_where_no_job_shows_it(world: World) -> None:
@@ -153,7 +155,7 @@ def test_a_post_that_is_being_accepted_keeps_its_medium(world: World) -> None:
     medium = stored(world)
     account = world.account().id
     with world.database.transaction() as accepting:
-        media_wanted.want(accepting, [medium], "acme", account)
+        upload_queue.want(accepting, [medium], "acme", account)
         sweep(world)  # meanwhile
         assert exists(world, medium)
     sweep(world)
@@ -167,7 +169,7 @@ def test_a_medium_that_is_being_removed_is_refused_to_a_post(world: World) -> No
     def accept() -> None:
         try:
             with world.database.transaction() as session:
-                media_wanted.want(session, [medium], "acme", account)
+                upload_queue.want(session, [medium], "acme", account)
         except Unprocessable as error:
             refused.append(error.message)
 
@@ -193,7 +195,7 @@ def test_a_file_that_is_brought_again_is_there_again(world: World, file_is_gone:
     assert exists(world, medium)
     assert row(world, medium).removed_at is None
     with world.database.transaction() as session:
-        assert str(medium) in media.known(session, "acme", [str(medium)])
+        assert str(medium) in repository.known(session, "acme", [str(medium)])
 
 
 def test_a_file_that_is_brought_while_it_is_being_deleted_is_there_in_the_end(
@@ -205,12 +207,12 @@ def test_a_file_that_is_brought_while_it_is_being_deleted_is_there_in_the_end(
     with world.database.transaction() as session:
         unused_media.mark(session, DAYS)
     with world.database.transaction() as deleting:
-        files.lock(deleting, key)
+        file_lock.lock(deleting, key)
         thread = threading.Thread(target=lambda: bring(world, FILES.png()))
         thread.start()
         thread.join(timeout=0.5)
         assert thread.is_alive()
-        assert files.remove_locked(deleting, world.runtime.storage, key)
+        assert file_lock.remove_locked(deleting, world.runtime.storage, key)
     thread.join()
     unused_media.remove_file(world.database, world.runtime.storage, key)  # it had been told to
     assert exists(world, medium)
@@ -272,7 +274,7 @@ def test_an_orphan_that_gets_a_row_at_that_moment_stays(
         receiver.write(FILES.png())
         received = receiver.finish()
         with world.database.transaction() as bringing:
-            media.add_file(bringing, world.runtime.storage, "acme", received)
+            repository.add_file(bringing, world.runtime.storage, "acme", received)
             look = lambda: removed.append(clean.orphans(world.runtime, float("inf")))  # noqa: E731
             thread = threading.Thread(target=look)
             thread.start()

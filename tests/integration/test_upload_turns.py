@@ -13,8 +13,8 @@ from shared.models import AccountMedia, Media
 from tests.api import FILES
 from tests.patience import PATIENCE
 from tests.world import KEY, World, runtime_for
-from worker import upload, upload_turns
 from worker.bulkhead import Bulkhead
+from worker.media import upload, upload_turns
 
 OTHER = "key-of-other"
 FORK = multiprocessing.get_context("fork")

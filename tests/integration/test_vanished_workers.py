@@ -12,11 +12,15 @@ from sqlalchemy.orm import Session
 
 from shared import db, metrics
 from shared.db import Database
-from shared.domain.states import PostState
+from shared.domain.publishing.states import PostState
 from shared.models import Account, AccountMedia, Base, Job, Post, Submission
 from tests.world import KEY, InlineWaker, World
-from worker import lost_uploads, release, steps, submissions, sweep, turns
-from worker.decisions import MAX_ATTEMPTS
+from worker import round_steps, sweep
+from worker.accounts import server_turns
+from worker.accounts.error_policy import MAX_ATTEMPTS
+from worker.media import lost_uploads
+from worker.publishing import release
+from worker.staging import submissions
 
 OTHER = "key-of-other"
 LONG_AGO = func.now() - timedelta(hours=1)
@@ -116,7 +120,7 @@ def test_a_release_whose_worker_vanishes_before_its_commit_keeps_no_other_from_i
     ids += world.job("other", ["theirs"], integration="int-o", in_seconds=3600)
     world.until_all(PostState.STAGED, ids)
     world.due_now(ids)
-    due = {each.profile_id: each for each in turns.whose(world.runtime)[0]}
+    due = {each.profile_id: each for each in server_turns.whose(world.runtime)[0]}
     with world.database.transaction() as session:
         found = release._next(session, due["other"], 0)
         assert found is not None
@@ -196,7 +200,7 @@ def test_a_step_that_meets_a_lock_is_given_up_within_a_moment(two_profiles: Worl
 
     found = {"waits": wait_for, "goes on": lambda _, __: True}
     with vanished(world, Post, post_id):
-        assert steps.run_steps(world.runtime, found) == {"goes on": True}
+        assert round_steps.run_steps(world.runtime, found) == {"goes on": True}
 
 
 def test_without_a_database_the_round_is_over_at_once(world: World) -> None:
@@ -208,7 +212,7 @@ def test_without_a_database_the_round_is_over_at_once(world: World) -> None:
         session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
 
     with pytest.raises(OperationalError):
-        steps.run_steps(world.runtime, {"first": is_away, "second": is_away})
+        round_steps.run_steps(world.runtime, {"first": is_away, "second": is_away})
     assert begun == [1]
 
 

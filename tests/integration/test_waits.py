@@ -7,17 +7,21 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, update
 
-from shared import jobs, posts, waits
-from shared.accounts import remember_integrations
-from shared.domain.states import PostState
-from shared.domain.turns import Due
+from shared.accounts import waits
+from shared.accounts.identity import remember_integrations
+from shared.domain.publishing.fairness import Due
+from shared.domain.publishing.states import PostState
+from shared.jobs import progress
 from shared.models import Account, AccountMedia, Integration, Job, Media, Profile
-from shared.postiz import RemoteIntegration
+from shared.postiz.client import RemoteIntegration
+from shared.posts import transitions
 from tests.rows import Rows
 from tests.world import runtime_for
-from worker import choosing, release, turns
-from worker.aside import set_aside_for_media
+from worker.accounts import server_turns
+from worker.accounts.set_aside import set_aside_for_media
+from worker.publishing import release
 from worker.runtime import Runtime
+from worker.staging import batch_selection
 
 S = PostState
 
@@ -40,11 +44,11 @@ def chosen(rows: Rows) -> list[int]:
     """The posts of the next call, as it would be prepared."""
     with rows.database.transaction() as session:
         account = session.get_one(Account, rows.account_id)
-        return [one.post.id for one in choosing.choose(session, account, {}, Counter())]
+        return [one.post.id for one in batch_selection.choose(session, account, {}, Counter())]
 
 
 def next_to_release(runtime: Runtime, rows: Rows) -> int | None:
-    due = [turn for turn in turns.whose(runtime)[0] if turn.account_id == rows.account_id]
+    due = [turn for turn in server_turns.whose(runtime)[0] if turn.account_id == rows.account_id]
     return first_of(rows, due[0]) if due else None
 
 
@@ -61,7 +65,7 @@ def aside(rows: Rows, ids: list[int]) -> set[str]:
 def pause(rows: Rows, post_id: int, *, paused: bool = True) -> int:
     with rows.database.transaction() as session:
         job = session.get_one(Job, rows.post(post_id).job_id)
-        jobs.set_paused(session, job, paused=paused)
+        progress.set_paused(session, job, paused=paused)
         return job.id
 
 
@@ -161,7 +165,7 @@ def test_a_post_that_moves_on_waits_for_nothing(rows: Rows) -> None:
     [post] = rows.posts(S.PENDING, media_ids=[missing])
     assert chosen(rows) == []
     with rows.database.transaction() as session:
-        posts.move(session, [post], S.PENDING, S.CANCELLED, event="cancelled")
+        transitions.move(session, [post], S.PENDING, S.CANCELLED, event="cancelled")
     assert aside(rows, [post]) == {""}
 
 

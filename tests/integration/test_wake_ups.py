@@ -13,11 +13,12 @@ from sqlalchemy import select
 
 from local.child import ROOT
 from local.ports import free_port
-from shared.enqueue import PUBLISH, RELEASE, RELEASES_WAITING, Waker, sender
 from shared.models import Pulse
+from shared.task_queue import PUBLISH, RELEASE, RELEASES_WAITING, Waker, sender
 from tests.api import FILES, SECRET_KEY
 from tests.world import KEY, World
-from worker import pulses, upload
+from worker import heartbeats
+from worker.media import upload
 
 MOST = 50
 WANTED = [("pressroom.track", account_id) for account_id in range(3 * MOST)]
@@ -97,10 +98,10 @@ def test_a_long_upload_shows_that_uploads_are_worked_on(
 
 def test_a_process_notes_the_same_only_now_and_then(world: World) -> None:
     for _ in range(3):
-        pulses.serves(world.runtime, "publish")
+        heartbeats.serves(world.runtime, "publish")
     with world.database.transaction() as session:
         session.delete(session.get_one(Pulse, "worker:publish"))
-    pulses.serves(world.runtime, "publish")
+    heartbeats.serves(world.runtime, "publish")
     assert "worker:publish" not in seen(world)
 
 

@@ -5,9 +5,10 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import func, select, update
 
-from shared import holds, posts, second_thoughts
-from shared.domain.states import PostState
+from shared.accounts import holds
+from shared.domain.publishing.states import PostState
 from shared.models import Account, AccountMedia, Hold, Post, Profile, Submission
+from shared.posts import cancel_retry, transitions
 from tests.world import KEY, InlineWaker, World
 from worker import sweep
 
@@ -69,7 +70,7 @@ def cancelling(world: World) -> Callable[[], bool]:
     ids = world.job("acme", ["x"], in_seconds=600)
     world.until_all(PostState.STAGED, ids)
     with world.database.transaction() as session:
-        second_thoughts.cancel(session, ids)
+        cancel_retry.cancel(session, ids)
     return lambda: world.states(ids) == [PostState.CANCELLED]
 
 
@@ -82,8 +83,8 @@ def discarded(world: World) -> Callable[[], bool]:
     ids = world.job("acme", ["x"], in_seconds=600)
     world.until_all(PostState.STAGED, ids)
     with world.database.transaction() as session:
-        posts.bury(session, ids, "of the test", discard=True)
-        posts.fail(session, ids, PostState.STAGED, code="x", message="x")
+        transitions.bury(session, ids, "of the test", discard=True)
+        transitions.fail(session, ids, PostState.STAGED, code="x", message="x")
     return lambda: drafts(world) == []
 
 

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from shared import accepting, profile_removal, webhooks
 from shared.crypto import SecretBox
-from shared.domain.states import PostState
-from shared.domain.webhooks import EVENTS
+from shared.domain.publishing.states import PostState
+from shared.domain.webhook_retries import EVENTS
+from shared.intake import job_creation
 from shared.models import Account, Delivery, Webhook
+from shared.profiles import deletion
+from shared.webhooks import subscriptions
 from tests.receiver import Receiver, receiving
 from tests.world import KEY, World
 from worker import sweep
@@ -24,7 +26,7 @@ def receiver() -> Iterator[Receiver]:
 
 def listen(world: World, url: str, *profiles: str) -> str:
     """A webhook for all events, of these profiles or of all; its secret."""
-    secret = webhooks.new_secret()
+    secret = subscriptions.new_secret()
     with world.database.transaction() as session:
         session.add(
             Webhook(
@@ -86,8 +88,8 @@ def test_an_upload_that_is_there_already_is_a_finished_job_at_once(world: World)
     world.until(lambda: len(noted(world, "job.completed")) == 1)
     with world.database.transaction() as session:
         account = session.get_one(Account, world.account().id)
-        wanted = [accepting.Upload(media_id=medium)]
-        job, _ = accepting.accept_uploads(session, "acme", account, wanted, kind="upload")
+        wanted = [job_creation.Upload(media_id=medium)]
+        job, _ = job_creation.accept_uploads(session, "acme", account, wanted, kind="upload")
     sweep.sweep(world.runtime)
     last = noted(world, "job.completed")[1:]
     assert [(one["id"], one["state"]) for one in last] == [(str(job.id), "completed")]
@@ -146,9 +148,9 @@ def test_a_deleted_profile_leaves_nothing_with_webhooks(world: World) -> None:
     world.profile("acme", key=KEY)
     world.until_all(PostState.PUBLISHED, world.job("acme", ["gone soon"]))
     with world.database.transaction() as session:
-        profile_removal.begin_removal(session, "acme", force=True)
+        deletion.begin_removal(session, "acme", force=True)
     storage = world.runtime.storage
-    assert profile_removal.go_on(world.database, storage, "acme", until=float("inf"))
+    assert deletion.go_on(world.database, storage, "acme", until=float("inf"))
     with world.database.transaction() as session:
         left = session.scalars(select(Webhook.profile_ids).order_by(Webhook.id)).all()
         assert left == [["beta"], None]

@@ -19,19 +19,21 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 from local.child import ROOT
 from local.valkey import Valkey
-from shared import posts, webhooks
 from shared.db import Database
-from shared.domain.states import PostState
-from shared.domain.webhooks import JOB_COMPLETED, PATIENCE, POST_PUBLISHED, POST_SCHEDULED
+from shared.domain.publishing.states import PostState
+from shared.domain.webhook_retries import JOB_COMPLETED, PATIENCE, POST_PUBLISHED, POST_SCHEDULED
 from shared.errors import ClaimLost
 from shared.models import Account, Delivery, Job, Post, Profile, Webhook
+from shared.posts import transitions
+from shared.webhooks import subscriptions
 from tests import patience
 from tests.api import SECRET_KEY, Api
 from tests.receiver import Receiver, Say, receiving
 from tests.world import runtime_for
-from web import figures as web_figures
-from worker import deliver, sending, sweep
+from web.metrics import collector as web_figures
+from worker import sweep
 from worker.runtime import Runtime
+from worker.webhooks import deliver, delivery_attempt
 
 S = PostState
 POST_EVENTS = [POST_SCHEDULED, POST_PUBLISHED, "post.failed"]
@@ -90,7 +92,7 @@ def some_posts(database: Database, number: int, profile: str = "acme") -> list[i
 
 def move(database: Database, ids: list[int], source: PostState, target: PostState) -> None:
     with database.transaction() as session:
-        posts.move(session, ids, source, target, event=target)
+        transitions.move(session, ids, source, target, event=target)
 
 
 def scheduled(database: Database, number: int = 1, profile: str = "acme") -> list[int]:
@@ -122,7 +124,9 @@ def test_every_delivery_is_signed_and_shows_the_post_as_the_api_does(
     secret = hook(bare_api, receiver.url)["secret"]
     [post_id] = scheduled(runtime.database)
     with runtime.database.transaction() as session:
-        posts.fail(session, [post_id], S.SCHEDULED, code="c", message="Why", hint="What to do")
+        transitions.fail(
+            session, [post_id], S.SCHEDULED, code="c", message="Why", hint="What to do"
+        )
     deliver.deliver(runtime)
     told = {one.payload["type"]: one.verified(secret) for one in receiver.heard}
     assert set(told) == {"post.scheduled", "post.failed"}
@@ -163,7 +167,7 @@ def test_what_is_rolled_back_is_never_told(bare_api: Api, runtime: Runtime) -> N
     hook(bare_api, "http://127.0.0.1:1/")
     ids = some_posts(runtime.database, 2)
     with pytest.raises(RuntimeError), runtime.database.transaction() as session:
-        posts.move(session, ids, S.RELEASING, S.SCHEDULED, event="scheduled")
+        transitions.move(session, ids, S.RELEASING, S.SCHEDULED, event="scheduled")
         raise RuntimeError("the process fails before its commit")
     with pytest.raises(ClaimLost):
         move(runtime.database, [*ids, 10**9], S.RELEASING, S.SCHEDULED)
@@ -274,7 +278,7 @@ def test_a_slow_receiver_delays_no_other(
 def test_a_receiver_that_does_not_answer_is_cut_off_and_rests(
     bare_api: Api, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "TOTAL_SECONDS", 1.0)
+    monkeypatch.setattr(delivery_attempt, "TOTAL_SECONDS", 1.0)
     over = threading.Event()
     with receiving([Say(once=over.is_set)]) as silent:
         hook(bare_api, silent.url)
@@ -325,7 +329,7 @@ def test_an_answer_that_trickles_in_is_cut_off_in_total(
     bare_api: Api, runtime: Runtime, scheme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Be it the answer's headers, or what should be TLS."""
-    monkeypatch.setattr(sending, "TOTAL_SECONDS", 1.0)
+    monkeypatch.setattr(delivery_attempt, "TOTAL_SECONDS", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as server:
         hook(bare_api, f"{scheme}://127.0.0.1:{server.getsockname()[1]}/")
         scheduled(runtime.database)
@@ -476,7 +480,7 @@ def test_both_secrets_sign_for_a_day_after_a_rotation(
     [one] = receiver.heard
     assert all(one.verified(secret) for secret in (made["secret"], newer, newest))
     with pytest.raises(WebhookVerificationError):
-        one.verified(webhooks.new_secret())
+        one.verified(subscriptions.new_secret())
 
     with runtime.database.transaction() as session:
         row = session.scalars(select(Webhook)).one()

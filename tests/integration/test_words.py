@@ -5,13 +5,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, update
 
-from shared.domain.reasons import NONE_GIVEN, Notice
-from shared.domain.states import PostState
+from shared.domain.networks.failure_reasons import NONE_GIVEN, Notice
+from shared.domain.publishing.states import PostState
 from shared.models import Integration, Post
-from shared.postiz import RemotePost
+from shared.postiz.client import RemotePost
 from tests.world import KEY, World
-from worker import look, track
-from worker.words import Words
+from worker.accounts import remote_posts
+from worker.publishing import track
+from worker.publishing.failure_words import Words
 
 RECONNECT = "We couldn't post to mastodon for Masto Chan because you need to reconnect it."
 REFUSED = "An error occurred while posting on mastodon: too long"
@@ -34,7 +35,7 @@ def see_error(world: World, post_id: int, *says: str, ago: float = 0) -> Post:
     with world.database.transaction() as session:
         session.execute(update(Post).values(track_at=func.now()))
     due = [Post.state == PostState.SCHEDULED]
-    [subject] = look.claim(world.runtime, world.account().id, due, lease_column="track_at")
+    [subject] = remote_posts.claim(world.runtime, world.account().id, due, lease_column="track_at")
     now = datetime.now(UTC)
     seen = RemotePost(
         id=subject.postiz_id,
@@ -56,7 +57,7 @@ class Said(Words):
         super().__init__(world.runtime)
         self._rows = rows
 
-    def read(self, one: look.Subject) -> list[Notice]:
+    def read(self, one: remote_posts.Subject) -> list[Notice]:
         return self._rows
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from shared.domain.states import PostState
+from shared.domain.publishing.states import PostState
 from tests.model.explorer import Step
 from tests.model.person import is_awake, person_steps
 from tests.model.postiz import advance, own_steps, run_whole

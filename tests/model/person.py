@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from shared.domain.settling import RELEASING
-from shared.domain.states import PostState
+from shared.domain.publishing.reconciliation import RELEASING
+from shared.domain.publishing.states import PostState
 from tests.model.explorer import Step
 from tests.model.postiz import At, Remote
 from tests.model.rows import Row

@@ -6,7 +6,7 @@ Whatever stands between two steps here may be overtaken by anything else.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from shared.domain.settling import DRAFT, ERROR, PUBLISHED, QUEUE
+from shared.domain.publishing.reconciliation import DRAFT, ERROR, PUBLISHED, QUEUE
 
 
 class At:

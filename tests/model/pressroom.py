@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from shared.domain.settling import (
+from shared.domain.publishing.reconciliation import (
     DELETED,
     DELETING,
     PARKED,
@@ -19,8 +19,8 @@ from shared.domain.settling import (
     Published,
     Watch,
 )
-from shared.domain.settling import RELEASING as HANDED
-from shared.domain.states import PostState
+from shared.domain.publishing.reconciliation import RELEASING as HANDED
+from shared.domain.publishing.states import PostState
 from tests.model import postiz, rows
 from tests.model.explorer import Step
 from tests.model.postiz import Remote, Request

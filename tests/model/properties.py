@@ -1,7 +1,7 @@
 """What must never happen, and where a run may end."""
 
-from shared.domain.settling import QUEUE
-from shared.domain.states import PostState
+from shared.domain.publishing.reconciliation import QUEUE
+from shared.domain.publishing.states import PostState
 from tests.model.postiz import At
 from tests.model.world import World
 

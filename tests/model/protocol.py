@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from shared.domain.settling import (
+from shared.domain.publishing.reconciliation import (
     CancelStep,
     Patience,
     SettleStep,

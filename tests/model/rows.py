@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import NamedTuple
 
-from shared.domain.states import PostState, check_transition
+from shared.domain.publishing.states import PostState, check_transition
 from tests.model.postiz import NO_CALL, Request
 
 UNKNOWN_AFTER, GIVE_UP_AFTER = timedelta(seconds=90), timedelta(hours=2)

@@ -1,8 +1,9 @@
 """A model of staging alone: calls that create drafts, what becomes of those whose end is unclear.
 
 Postiz creates the elements of a call one by one, and goes on after we gave it up. Each commit and
-each call of the workers is a step of its own, as in worker/stage.py, adopt.py and litter.py. A
-release is one step here: what may go wrong with it is the matter of the other model.
+each call of the workers is a step of its own, as in worker/staging: stage.py, draft_adoption.py and
+orphan_drafts.py. A release is one step here: what may go wrong with it is the matter of the other
+model.
 """
 
 from collections.abc import Iterator
@@ -11,8 +12,8 @@ from datetime import UTC, datetime
 from itertools import permutations
 from typing import NamedTuple
 
-from shared.domain.adopting import match, tell_apart
-from shared.domain.restored import Ours, Theirs
+from shared.domain.publishing.draft_matching import match, tell_apart
+from shared.domain.publishing.restore_matching import Ours, Theirs
 from tests.model.explorer import Step
 
 PENDING, STAGING, STAGED, PUBLISHED, LOST = "pending", "staging", "staged", "published", "lost"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.domain.states import PostState
+from shared.domain.publishing.states import PostState
 from tests.model.explorer import Trace, explore
 from tests.model.model import Model
 from tests.model.postiz import DELETE, PUT

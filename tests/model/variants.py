@@ -1,6 +1,6 @@
 """The protocol broken on purpose, one idea at a time, and once changed to be only wasteful."""
 
-from shared.domain.settling import (
+from shared.domain.publishing.reconciliation import (
     DELETING,
     DRAFT,
     PARKED,

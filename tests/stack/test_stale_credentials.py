@@ -11,7 +11,7 @@ import redis
 import requests
 
 from local.sandbox.process import SandboxProcess, start_sandbox
-from shared.invalidation import LISTENER
+from shared.profiles.invalidation import LISTENER
 from tests import delays, rotation
 from tests.stacks import RunningStack, wait_until
 from tests.timings import steady_timing

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.adopting import match, next_look, tell_apart, waits
-from shared.domain.restored import Ours, Theirs
+from shared.domain.publishing.draft_matching import match, next_look, tell_apart, waits
+from shared.domain.publishing.restore_matching import Ours, Theirs
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 

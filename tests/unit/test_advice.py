@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.advice import advise
-from shared.domain.channel import Channel
-from shared.domain.limits import KINDS, LIMITS
-from shared.domain.medium import Medium
-from shared.domain.networks import NETWORKS
-from shared.domain.overrides import Overrides
-from shared.domain.rows import Before, Known, Row, check_rows
-from shared.domain.rules import ERRORS
+from shared.domain.networks.channel import Channel
+from shared.domain.networks.limit_overrides import Overrides
+from shared.domain.networks.limits import KINDS, LIMITS
+from shared.domain.networks.medium import Medium
+from shared.domain.networks.network_settings import NETWORKS
+from shared.domain.networks.post_rules import ERRORS
+from shared.domain.rows.post_rows import Before, Known, Row, check_rows
+from shared.domain.rows.row_warnings import advise
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 EARLY = datetime(2020, 1, 1, tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.domain.attempts import DEFECTIVE, UNCLEAR, doubled
+from shared.domain.publishing.staging_attempts import DEFECTIVE, UNCLEAR, doubled
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.budget import (
+from shared.domain.publishing.budget import (
     BudgetState,
     free_at,
     learned,

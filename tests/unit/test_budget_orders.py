@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from shared.domain.budget import (
+from shared.domain.publishing.budget import (
     LONGEST_CALL,
     WINDOW,
     BudgetState,

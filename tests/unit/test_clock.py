@@ -2,8 +2,8 @@
 
 import pytest
 
-from shared.enqueue import EXPIRES
-from worker.clock import ENTRIES
+from shared.task_queue import EXPIRES
+from worker.beat_schedule import ENTRIES
 
 
 @pytest.mark.parametrize("name", ENTRIES)

@@ -9,14 +9,14 @@ ROOT = Path(__file__).parents[2]
 #: Where a process's own clock is asked, and why that is right.
 MAY_ASK = {
     "shared/db.py": "turns a moment by our clock into one by the database's",
-    "shared/postiz_replies.py": "moments of a reply, which are turned so before they are kept",
-    "shared/postiz.py": "how far Postiz's clock is from ours",
-    "worker/cancel.py": "Postiz's clock, by that difference",
-    "shared/invalidation.py": "how long a message was under way, for a figure",
-    "shared/folder_storage.py": "the age of files, by the clock of their disk",
-    "shared/bucket_storage.py": "the age of files, by the bucket's clock",
-    "worker/clean.py": "the age of files, by the storage's clock",
-    "worker/sending.py": "what a receiver compares with its own clock",
+    "shared/postiz/responses.py": "moments of a reply, which are turned so before they are kept",
+    "shared/postiz/client.py": "how far Postiz's clock is from ours",
+    "worker/publishing/cancel.py": "Postiz's clock, by that difference",
+    "shared/profiles/invalidation.py": "how long a message was under way, for a figure",
+    "shared/storage/filesystem.py": "the age of files, by the clock of their disk",
+    "shared/storage/s3.py": "the age of files, by the bucket's clock",
+    "worker/retention/clean.py": "the age of files, by the storage's clock",
+    "worker/webhooks/delivery_attempt.py": "what a receiver compares with its own clock",
 }
 CLOCKS = {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today")}
 CLOCKS |= {("time", "time"), ("time", "time_ns")}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.connect import candidates, server_of
+from shared.postiz.discovery import candidates, server_of
 
 FORMS = [
     "https://postiz.example.com",

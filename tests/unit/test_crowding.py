@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from shared.domain.crowding import crowded
-from shared.domain.spreading import Spread, Wish, place
+from shared.domain.timing.spacing import Spread, Wish, place
+from shared.domain.timing.spacing_conflicts import crowded
 
 START = datetime(2026, 8, 1, 7, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -24,7 +24,7 @@ from shared.errors import (
     Transient,
     WrongBaseUrl,
 )
-from worker.decisions import (
+from worker.accounts.error_policy import (
     LONGEST_PAUSE,
     Again,
     Defective,

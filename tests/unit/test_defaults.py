@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.defaults import DEFAULTS, assumed, title_of
-from shared.domain.lengths import plain_length
-from shared.domain.limits import LIMITS
-from shared.domain.networks import NETWORKS
-from shared.domain.rules import violations
+from shared.domain.networks.caption_length import plain_length
+from shared.domain.networks.default_settings import DEFAULTS, assumed, title_of
+from shared.domain.networks.limits import LIMITS
+from shared.domain.networks.network_settings import NETWORKS
+from shared.domain.networks.post_rules import violations
 
 #: Where a post goes is nobody's guess.
 NEVER = {("pinterest", "board"), ("reddit", "subreddit"), ("discord", "channel")}

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.budget import WINDOW, BudgetState
-from shared.domain.eta import Flow, Load, after_calls, done_at, drained_at
+from shared.domain.publishing.budget import WINDOW, BudgetState
+from shared.domain.publishing.eta import Flow, Load, after_calls, done_at, drained_at
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.cron import fire_times
-from shared.domain.firing import COUNTED, PUNCTUAL, TOLD, Due, Missed, due
+from shared.domain.timing.cron import fire_times
+from shared.domain.timing.fire_times import COUNTED, PUNCTUAL, TOLD, Due, Missed, due
 
 ZONE = ZoneInfo("Europe/Berlin")
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

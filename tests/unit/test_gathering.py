@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.domain.gathering import gathering_time
+from shared.domain.publishing.park_gathering import gathering_time
 
 
 @pytest.mark.parametrize(

@@ -73,10 +73,10 @@ def test_functions_and_files_stay_small(package: str) -> None:
 
 #: Who may speak HTTP to others, or name what does: all of it goes over guarded connections.
 SPEAKERS = {
-    "shared/guarded_connections.py",
-    "shared/transport.py",
-    "shared/route.py",
-    "shared/tunnel.py",
+    "shared/net/guarded_connections.py",
+    "shared/net/transport.py",
+    "shared/net/outbound_route.py",
+    "shared/net/connect_tunnel.py",
 }
 #: What sends, whatever it is imported for.
 SENDING = {

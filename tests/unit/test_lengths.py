@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.lengths import bare_links, plain_length, weighted_length
+from shared.domain.networks.caption_length import bare_links, plain_length, weighted_length
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.sniff import brand_of
-from shared.media_facts import Facts, read_facts
+from shared.domain.networks.media_types import brand_of
+from shared.media.metadata import Facts, read_facts
 from tests.api import FILES
 
 MP4, PNG = "video/mp4", "image/png"

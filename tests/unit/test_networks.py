@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from shared.domain.medium import Medium
-from shared.domain.networks import (
+from shared.domain.networks.medium import Medium
+from shared.domain.networks.network_settings import (
     cover_behind_video,
     flag,
     one_of,

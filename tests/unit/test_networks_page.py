@@ -15,7 +15,7 @@ def test_the_page_is_what_the_rules_make_it() -> None:
     assert written == page(), "write it anew: python -m local.networks_page > docs/NETWORKS.md"
 
 
-@pytest.mark.parametrize("module", ["advice", "videos"])
+@pytest.mark.parametrize("module", ["rows/row_warnings", "networks/video_warnings"])
 def test_the_page_explains_every_warning(module: str) -> None:
     source = (ROOT / "shared" / "domain" / f"{module}.py").read_text(encoding="utf-8")
     codes = set(re.findall(r'code="(\w+)"|": \("(\w+)", "', source))

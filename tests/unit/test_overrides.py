@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.limits import KINDS, LIMITS
-from shared.domain.overrides import Overrides, faults, limits_of, merged
+from shared.domain.networks.limit_overrides import Overrides, faults, limits_of, merged
+from shared.domain.networks.limits import KINDS, LIMITS
 
 
 @pytest.mark.parametrize(

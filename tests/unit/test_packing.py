@@ -5,7 +5,14 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.packing import MAX_BYTES, MAX_ELEMENTS, Candidate, Pack, in_turns, pack
+from shared.domain.publishing.batching import (
+    MAX_BYTES,
+    MAX_ELEMENTS,
+    Candidate,
+    Pack,
+    in_turns,
+    pack,
+)
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.domain.plan import ASSUMED_BUDGET, Situation, choose_handoff
+from shared.domain.publishing.handoff import ASSUMED_BUDGET, Situation, choose_handoff
 
 NOW = datetime(2026, 8, 1, tzinfo=UTC)
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.budget import WINDOW, BudgetState
-from shared.domain.packing import MAX_BYTES, MAX_ELEMENTS, Candidate, Pack
-from shared.domain.planner import (
+from shared.domain.publishing.batching import MAX_BYTES, MAX_ELEMENTS, Candidate, Pack
+from shared.domain.publishing.budget import WINDOW, BudgetState
+from shared.domain.publishing.planner import (
     LATE,
     SOON,
     STAGED_AHEAD,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.playing import Turn, position_after_change, turn
+from shared.domain.timing.playlist import Turn, position_after_change, turn
 
 
 def test_a_list_is_played_to_its_end_and_the_last_turn_may_be_short() -> None:

@@ -16,7 +16,7 @@ from shared.errors import (
     Transient,
     WrongBaseUrl,
 )
-from shared.postiz_replies import budget_of, error_of, hide, sent_at
+from shared.postiz.responses import budget_of, error_of, hide, sent_at
 
 
 def reply(status: int, body: object = None, **headers: str) -> requests.Response:

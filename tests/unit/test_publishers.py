@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from shared.errors import SettingsChanged, Transient
-from shared.postiz import Postiz
-from shared.publishers import Publisher, Publishers
-from shared.route import Route
+from shared.net.outbound_route import Route
+from shared.postiz.client import Postiz
+from shared.profiles.publisher_cache import Publisher, Publishers
 from tests.patience import PATIENCE
 
 

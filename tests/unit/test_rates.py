@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.rates import NO_ROW, beyond
+from shared.domain.networks.rate_windows import NO_ROW, beyond
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

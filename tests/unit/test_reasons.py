@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.domain.channel import Channel
-from shared.domain.reasons import Notice, Reason, find_reason
+from shared.domain.networks.channel import Channel
+from shared.domain.networks.failure_reasons import Notice, Reason, find_reason
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MASTO = Channel(id="c-masto", identifier="mastodon", name="Masto Chan")

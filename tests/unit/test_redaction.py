@@ -12,8 +12,8 @@ import pytest
 from cryptography.fernet import Fernet
 
 from shared import log, redaction
+from shared.api_keys import new_key
 from shared.config import read_settings
-from shared.keys import new_key
 
 FERNET_KEY = Fernet.generate_key().decode()
 SEALED = Fernet(FERNET_KEY.encode()).encrypt(b"a postiz key").decode()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.restored import Has, Ours, Theirs, Unclear, compare
+from shared.domain.publishing.restore_matching import Has, Ours, Theirs, Unclear, compare
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from shared.config import read_settings
 from shared.log import redact
-from shared.route import Proxy, Route
+from shared.net.outbound_route import Proxy, Route
 from tests.certificates import Authority
 
 NO_PROXIES = [

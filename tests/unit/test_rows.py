@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.domain.channel import Channel
-from shared.domain.medium import Medium
-from shared.domain.rows import Known, PlannedPost, Row, check_rows
+from shared.domain.networks.channel import Channel
+from shared.domain.networks.medium import Medium
+from shared.domain.rows.post_rows import Known, PlannedPost, Row, check_rows
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 X = Channel(id="int-x", identifier="x", name="On X")

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.limits import LIMITS, Confidence
-from shared.domain.medium import Medium
-from shared.domain.networks import NETWORKS
-from shared.domain.overrides import Overrides, limits_of
-from shared.domain.rules import ERRORS, violations
+from shared.domain.networks.limit_overrides import Overrides, limits_of
+from shared.domain.networks.limits import LIMITS, Confidence
+from shared.domain.networks.medium import Medium
+from shared.domain.networks.network_settings import NETWORKS
+from shared.domain.networks.post_rules import ERRORS, violations
 
 MP4, PNG = "video/mp4", "image/png"
 TIKTOK: Mapping[str, Any] = {

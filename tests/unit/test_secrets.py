@@ -7,9 +7,9 @@ from shared.config import read_settings
 from shared.crypto import SecretBox
 from shared.errors import PressroomError
 from shared.log import redact
-from shared.postiz import Postiz
-from shared.profiles import Credentials, mask
-from shared.route import Route
+from shared.net.outbound_route import Route
+from shared.postiz.client import Postiz
+from shared.profiles.profile_settings import Credentials, mask
 
 KEY = "pz-0123456789abcdef1f3a"
 

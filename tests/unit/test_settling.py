@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.domain import settling
-from shared.domain.settling import (
+from shared.domain.publishing import reconciliation
+from shared.domain.publishing.reconciliation import (
     OVERDUE,
     UNSCHEDULED,
     Bury,
@@ -34,7 +34,10 @@ HOUR = timedelta(hours=1)
 
 
 def settle(
-    state: str | None, age: timedelta, handover: str = settling.RELEASING, in_2099: bool = False
+    state: str | None,
+    age: timedelta,
+    handover: str = reconciliation.RELEASING,
+    in_2099: bool = False,
 ) -> object:
     return settle_step(
         state,
@@ -46,13 +49,17 @@ def settle(
     )
 
 
-@pytest.mark.parametrize("state", [settling.QUEUE, settling.PUBLISHED, settling.ERROR])
+@pytest.mark.parametrize(
+    "state", [reconciliation.QUEUE, reconciliation.PUBLISHED, reconciliation.ERROR]
+)
 @pytest.mark.parametrize("age", [timedelta(0), 3 * HOUR])
 def test_whatever_is_no_draft_was_handed_over(state: str, age: timedelta) -> None:
     assert settle(state, age) == HandedOver()
 
 
-@pytest.mark.parametrize("handover", [settling.RELEASING, settling.PARKING, settling.PARKED])
+@pytest.mark.parametrize(
+    "handover", [reconciliation.RELEASING, reconciliation.PARKING, reconciliation.PARKED]
+)
 def test_an_absence_proves_nothing_and_in_the_end_a_person_decides(handover: str) -> None:
     assert isinstance(settle(None, timedelta(0), handover), LookAgain)
     assert isinstance(settle(None, HOUR, handover), LookAgain)
@@ -60,24 +67,30 @@ def test_an_absence_proves_nothing_and_in_the_end_a_person_decides(handover: str
 
 
 def test_a_draft_is_parked_once_a_late_status_change_must_have_landed_and_not_before() -> None:
-    assert isinstance(settle(settling.DRAFT, MINUTE), LookAgain)
-    assert settle(settling.DRAFT, 2 * MINUTE) == Park()
-    assert settle(settling.DRAFT, 2 * MINUTE, settling.PARKING) == Park()  # harmless to repeat
+    assert isinstance(settle(reconciliation.DRAFT, MINUTE), LookAgain)
+    assert settle(reconciliation.DRAFT, 2 * MINUTE) == Park()
+    assert (
+        settle(reconciliation.DRAFT, 2 * MINUTE, reconciliation.PARKING) == Park()
+    )  # harmless to repeat
 
 
 def test_only_a_draft_seen_in_2099_is_deleted_and_only_then_may_it_be_gone() -> None:
-    assert settle(settling.DRAFT, HOUR, settling.PARKED, in_2099=True) == Delete()
-    assert settle(settling.DRAFT, HOUR, settling.DELETING, in_2099=True) == Delete()
-    assert settle(None, HOUR, settling.DELETING) == Bury()
+    assert settle(reconciliation.DRAFT, HOUR, reconciliation.PARKED, in_2099=True) == Delete()
+    assert settle(reconciliation.DRAFT, HOUR, reconciliation.DELETING, in_2099=True) == Delete()
+    assert settle(None, HOUR, reconciliation.DELETING) == Bury()
 
 
 def test_a_status_change_that_landed_around_the_move_is_never_staged_anew() -> None:
-    assert isinstance(settle(settling.QUEUE, HOUR, settling.PARKED, in_2099=True), LookAgain)
-    assert settle(settling.QUEUE, 2 * HOUR, settling.PARKED, in_2099=True) == GiveUp()
-    assert settle(settling.PUBLISHED, HOUR, settling.PARKED, in_2099=True) == HandedOver()
+    assert isinstance(
+        settle(reconciliation.QUEUE, HOUR, reconciliation.PARKED, in_2099=True), LookAgain
+    )
+    assert settle(reconciliation.QUEUE, 2 * HOUR, reconciliation.PARKED, in_2099=True) == GiveUp()
+    assert (
+        settle(reconciliation.PUBLISHED, HOUR, reconciliation.PARKED, in_2099=True) == HandedOver()
+    )
     # its old date proves nothing while the move may still be on its way
-    assert isinstance(settle(settling.QUEUE, HOUR, settling.PARKING), LookAgain)
-    assert settle(settling.ERROR, HOUR, settling.PARKING) == HandedOver()
+    assert isinstance(settle(reconciliation.QUEUE, HOUR, reconciliation.PARKING), LookAgain)
+    assert settle(reconciliation.ERROR, HOUR, reconciliation.PARKING) == HandedOver()
 
 
 def track(state: str | None, *, late: timedelta, error_at: datetime | None = None) -> object:
@@ -134,7 +147,7 @@ def test_looks_grow_rarer_and_have_an_end(state: str) -> None:
         codes += [(step.code, step.final)] if isinstance(step, Overdue) else []
         looks, now = looks + 1, now + step.after
     assert looks < 150
-    assert now - NOW <= settling.FOLLOW_OVERDUE + HOUR
+    assert now - NOW <= reconciliation.FOLLOW_OVERDUE + HOUR
     if state == "QUEUE":
         assert list(dict.fromkeys(codes)) == [(OVERDUE, False), (OVERDUE, True)]
 
@@ -154,7 +167,7 @@ def on_word(
 ) -> object:
     return settle_step(
         state,
-        handover=settling.DELETING if state is None else settling.RELEASING,
+        handover=reconciliation.DELETING if state is None else reconciliation.RELEASING,
         in_2099=in_2099,
         age=MINUTE,
         unknown_after=1.5 * MINUTE,
@@ -185,7 +198,7 @@ def cancel(
     *,
     left: timedelta,
     released: bool = True,
-    handover: str = settling.RELEASING,
+    handover: str = reconciliation.RELEASING,
 ) -> object:
     overdue = -left >= 5 * MINUTE
     return cancel_step(state, released=released, handover=handover, left=left, overdue=overdue)
@@ -222,6 +235,8 @@ def test_what_was_released_is_cancelled_once_its_delete_was_acknowledged(
     left: timedelta, may_be_live: bool
 ) -> None:
     """And says that it may have been sent, unless it was seen to be gone well before its time."""
-    gone = cancel(None, left=left, handover=settling.DELETED)
+    gone = cancel(None, left=left, handover=reconciliation.DELETED)
     assert gone == Cancelled(may_be_live=may_be_live)
-    assert cancel(None, left=left, handover=settling.DELETING) == Delete()  # it may only be hidden
+    assert (
+        cancel(None, left=left, handover=reconciliation.DELETING) == Delete()
+    )  # it may only be hidden

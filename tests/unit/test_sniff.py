@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.limits import IMAGE_BYTES, VIDEO_BYTES
-from shared.domain.sniff import HEAD_BYTES, brand_of, sniff, too_large
+from shared.domain.networks.limits import IMAGE_BYTES, VIDEO_BYTES
+from shared.domain.networks.media_types import HEAD_BYTES, brand_of, sniff, too_large
 from shared.errors import UnsupportedMedia
 
 

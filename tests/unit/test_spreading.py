@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.spreading import LATEST, Spread, Wish, place
-from shared.domain.times import local_day, on_day
+from shared.domain.timing.local_time import local_day, on_day
+from shared.domain.timing.spacing import LATEST, Spread, Wish, place
 
 BERLIN = ZoneInfo("Europe/Berlin")
 START = datetime(2026, 8, 1, 7, 0, tzinfo=UTC)  # nine o'clock in Berlin

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.states import DONE, TRANSITIONS, JobState, PostState, check_transition, job_state
+from shared.domain.publishing.states import (
+    DONE,
+    TRANSITIONS,
+    JobState,
+    PostState,
+    check_transition,
+    job_state,
+)
 from shared.errors import IllegalTransition
 
 STATES = st.sampled_from(list(PostState))

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from shared.errors import InvalidRequest, PressroomError, StorageFull, TooLarge, UnsupportedMedia
-from shared.folder_storage import FolderStorage, IncomingFile
-from shared.open_storage import open_storage
-from shared.receiving import Receiver
-from shared.storage import key_of
+from shared.media.ingest import Receiver
+from shared.storage.base import key_of
+from shared.storage.factory import open_storage
+from shared.storage.filesystem import FolderStorage, IncomingFile
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
 

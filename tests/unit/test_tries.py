@@ -5,7 +5,13 @@ from itertools import count, takewhile
 
 import pytest
 
-from shared.domain.tries import DELETES, LITTER, REFUSED_MOVES, UNCLEAR_MOVES, Tries
+from shared.domain.publishing.retry_limits import (
+    DELETES,
+    LITTER,
+    REFUSED_MOVES,
+    UNCLEAR_MOVES,
+    Tries,
+)
 
 
 def pauses(tries: Tries) -> list[timedelta]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.turns import Due, in_turn, is_backlogs
+from shared.domain.publishing.fairness import Due, in_turn, is_backlogs
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.domain.states import TRANSITIONS, PostState
-from shared.domain.webhooks import (
+from shared.domain.publishing.states import TRANSITIONS, PostState
+from shared.domain.webhook_retries import (
     EVENTS,
     JITTER,
     LONGEST_REST,
@@ -18,7 +18,7 @@ from shared.domain.webhooks import (
     event_of,
     judge,
 )
-from worker.sending import body_of, wished
+from worker.webhooks.delivery_attempt import body_of, wished
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

@@ -8,23 +8,24 @@ from flask import Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shared import account_views, etas
-from shared import accounts as known
-from shared.account_views import AccountRead
+from shared.accounts import budget_queries
+from shared.accounts import identity as known
+from shared.accounts.budget_queries import AccountRead
 from shared.db import ROW_LOCK
-from shared.domain import overrides
+from shared.domain.networks import limit_overrides
 from shared.errors import Forbidden, InvalidRequest, NotFound
-from shared.media import is_id
+from shared.jobs import etas
+from shared.media.repository import is_id
 from shared.models import Account, Integration
 from web.api.postiz import budget_of
 from web.api.resource import resource
 from web.auth import caller, profiles_in_sight
-from web.idempotency import Reply
-from web.paging import PageQuery, next_cursor, number_of
 from web.schemas.accounts import AccountHoldView, AccountView, PatchAccount
 from web.schemas.common import IdPath, Page
 from web.schemas.profiles import IntegrationView
 from web.services import services
+from web.wire.idempotency import Reply
+from web.wire.pagination import PageQuery, next_cursor, number_of
 
 api = resource("accounts", "Postiz organizations", write="settings")
 
@@ -51,7 +52,7 @@ def _view(read: AccountRead, drained: Mapping[int, datetime | None]) -> AccountV
 
 
 def _reserve(account: Account) -> int | None:
-    state = account_views.budget_state(account)
+    state = budget_queries.budget_state(account)
     return account.budget_reserve if state.most is None else state.kept
 
 
@@ -59,7 +60,7 @@ def _reserve(account: Account) -> int | None:
 def list_accounts(query: PageQuery) -> Response:
     """List the accounts that the key's profiles use, without any key"""
     with services().database.transaction() as session:
-        rows = account_views.of_profiles(
+        rows = budget_queries.of_profiles(
             session, profiles_in_sight(session), after=number_of(query.cursor), limit=query.limit
         )
         ids = [row.account.id for row in rows]
@@ -91,16 +92,16 @@ def _rules(session: Session, account: Account, change: dict[str, Any] | None) ->
     if change is None:
         return {}
     of_account = select(Integration.id).where(Integration.account_id == account.id)
-    wrong = overrides.faults(change, set(session.scalars(of_account)))
+    wrong = limit_overrides.faults(change, set(session.scalars(of_account)))
     if wrong:
         names = ", ".join(fault.field for fault in wrong[:10])
         raise InvalidRequest(f"Some overrides are wrong: {names}", fields=wrong)
-    return overrides.merged(account.rule_overrides, change)
+    return limit_overrides.merged(account.rule_overrides, change)
 
 
 def _shown(session: Session, account: Account) -> Response:
     bound = caller().profile_ids
-    [read] = account_views.read(session, [account], None if bound is None else list(bound))
+    [read] = budget_queries.read(session, [account], None if bound is None else list(bound))
     drained = etas.drained(session, [account.id], services().settings)
     return Reply(body=_view(read, drained)).response()
 
@@ -133,7 +134,7 @@ def changeable(session: Session, account_id: str) -> Account:
     account = None
     if is_id(account_id):
         account = session.get(Account, int(account_id), with_for_update=ROW_LOCK)
-    users = account_views.users(session, account.id) if account else []
+    users = budget_queries.users(session, account.id) if account else []
     if account is None or not any(caller().sees(user) for user in users):
         raise NotFound(f"There is no account {account_id!r}")
     if not caller().sees_all(users):

@@ -3,20 +3,21 @@
 from flask import Response
 from sqlalchemy.orm import Session
 
-from shared import in_bulk, profiles
 from shared.errors import FieldError, InvalidRequest
-from shared.in_bulk import Changed
-from shared.media import is_id
-from shared.post_views import Wanted
+from shared.media.repository import is_id
+from shared.posts import bulk_cancel_retry
+from shared.posts.bulk_cancel_retry import Changed
+from shared.posts.post_queries import Wanted
+from shared.profiles import profile_settings
 from web.api.accounts import changeable
 from web.api.resource import resource
 from web.auth import profiles_in_sight, visible
-from web.idempotency import Reply
-from web.optional import body_or, optional_body
 from web.schemas.common import IdPath
 from web.schemas.control import ChangedView, RefusedView, WhichPosts, WhichToRetry
 from web.schemas.jobs import RetryRequest
 from web.services import services
+from web.wire.idempotency import Reply
+from web.wire.optional_body import body_or, optional_body
 
 api = resource("control", "Second thoughts about many posts", write="publish")
 
@@ -24,7 +25,7 @@ api = resource("control", "Second thoughts about many posts", write="publish")
 @api.post("/posts/cancel", responses={202: ChangedView})
 def cancel_posts(body: WhichPosts) -> Response:
     """Take back what can be of these posts; a repetition changes nothing more"""
-    return answer(in_bulk.cancel(services().database, _wanted(body)))
+    return answer(bulk_cancel_retry.cancel(services().database, _wanted(body)))
 
 
 @api.post("/posts/retry", responses={202: ChangedView})
@@ -69,7 +70,7 @@ def retry_account(path: IdPath) -> Response:
 
 def _of_profile(profile_id: str) -> Wanted:
     with services().database.transaction() as session:
-        profiles.get(session, visible(profile_id))
+        profile_settings.get(session, visible(profile_id))
     return Wanted(profile_ids=[profile_id])
 
 
@@ -79,19 +80,21 @@ def _of_account(account_id: str) -> Wanted:
 
 
 def _cancelled(wanted: Wanted) -> Response:
-    changed = in_bulk.cancel(services().database, wanted, states=in_bulk.UNPUBLISHED)
+    changed = bulk_cancel_retry.cancel(
+        services().database, wanted, states=bulk_cancel_retry.UNPUBLISHED
+    )
     return answer(changed)
 
 
 def _retried(wanted: Wanted, *, confirmed: bool) -> Response:
-    return answer(in_bulk.retry(services().database, wanted, confirmed=confirmed))
+    return answer(bulk_cancel_retry.retry(services().database, wanted, confirmed=confirmed))
 
 
 def answer(changed: Changed) -> Response:
     wake(changed)
     shown = ChangedView(
         changed=changed.posts,
-        may_be_live=changed.count_refused(in_bulk.MAY_BE_LIVE),
+        may_be_live=changed.count_refused(bulk_cancel_retry.MAY_BE_LIVE),
         refused=[
             RefusedView(
                 code=refused.code,

@@ -2,14 +2,12 @@
 
 from flask import Response
 
-from shared import profiles
 from shared.errors import HOW_TO_CONFIGURE, NotConfigured, SecretUnreadable
-from shared.profiles import Credentials
-from web import credentials
+from shared.profiles import profile_settings
+from shared.profiles.profile_settings import Credentials
 from web.api.resource import resource
 from web.auth import visible
-from web.errors import in_words
-from web.idempotency import Reply
+from web.parsing import credential_check
 from web.schemas.common import IdPath
 from web.schemas.profiles import (
     CredentialsView,
@@ -19,6 +17,8 @@ from web.schemas.profiles import (
     ValidationView,
 )
 from web.services import services
+from web.wire.idempotency import Reply
+from web.wire.problems import in_words
 
 api = resource("credentials", "Where a profile's posts go", write="settings")
 
@@ -28,19 +28,19 @@ def get_credentials(path: IdPath) -> Response:
     """Read which credentials are in force, the key masked"""
     ours = services()
     with ours.database.transaction() as session:
-        profile = profiles.get(session, visible(path.id))
+        profile = profile_settings.get(session, visible(path.id))
     source, url = (
-        profiles.source_of(profile, ours.settings),
-        profiles.api_url_of(profile, ours.settings),
+        profile_settings.source_of(profile, ours.settings),
+        profile_settings.api_url_of(profile, ours.settings),
     )
     try:
-        found = profiles.credentials_of(profile, ours.settings, ours.box)
+        found = profile_settings.credentials_of(profile, ours.settings, ours.box)
     except SecretUnreadable as error:
         shown = UnusableCredentialsView(
-            source=source, api_url=url, api_key=profiles.mask(""), detail=in_words(error)
+            source=source, api_url=url, api_key=profile_settings.mask(""), detail=in_words(error)
         )
         return Reply(body=shown).response()
-    key = profiles.mask(found.api_key) if found else None
+    key = profile_settings.mask(found.api_key) if found else None
     return Reply(body=CredentialsView(source=source, api_url=url, api_key=key)).response()
 
 
@@ -48,7 +48,7 @@ def get_credentials(path: IdPath) -> Response:
 def validate_credentials(path: IdPath, body: ValidateCredentials) -> Response:
     """Try the given or the saved credentials, and save nothing"""
     try:
-        probe = credentials.check(_to_try(path.id, body))
+        probe = credential_check.check(_to_try(path.id, body))
     except SecretUnreadable as error:
         nothing = ValidationView(ok=False, base_url=None, integrations=None, detail=in_words(error))
         return Reply(body=nothing).response()
@@ -68,10 +68,10 @@ def _to_try(profile_id: str, body: ValidateCredentials) -> Credentials:
     """
     ours = services()
     with ours.database.transaction() as session:
-        profile = profiles.get(session, visible(profile_id))
+        profile = profile_settings.get(session, visible(profile_id))
     if body.api_key is None:
-        return profiles.require_credentials(profile, ours.settings, ours.box)
-    url = body.api_url or profiles.api_url_of(profile, ours.settings)
+        return profile_settings.require_credentials(profile, ours.settings, ours.box)
+    url = body.api_url or profile_settings.api_url_of(profile, ours.settings)
     if url is None:
         raise NotConfigured(HOW_TO_CONFIGURE.format(id=profile_id))
     return Credentials(source="profile", api_url=url, api_key=body.api_key)

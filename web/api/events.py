@@ -8,15 +8,15 @@ from typing import Any
 from flask import Response, request
 from pydantic import BaseModel
 
-from shared import feed, jobs
 from shared.errors import FieldError, InvalidRequest
-from shared.feed import Entry, Place
+from shared.jobs import event_feed, progress
+from shared.jobs.event_feed import Entry, Place
 from shared.models import Job
 from web.api.jobs import visible_job
 from web.api.resource import resource
 from web.schemas.common import IdPath
+from web.serializers.rows import job_view
 from web.services import Services, services
-from web.views import job_view
 
 #: Seconds between looks, between signs of life, and until a client is asked to come again.
 LOOK = 0.5
@@ -42,7 +42,7 @@ def stream_events(path: IdPath) -> Response:
     with ours.database.transaction() as session:
         job = visible_job(session, path.id)
         last = request.headers.get(RESUME, "")
-        behind = feed.place_of(session, job.id, last) if last else Place()
+        behind = event_feed.place_of(session, job.id, last) if last else Place()
     if behind is None:
         fault = FieldError(field=RESUME, message="is not one that we gave")
         raise InvalidRequest(f"{RESUME} is not one that we gave", fields=[fault])
@@ -75,15 +75,15 @@ def _events(ours: Services, job_id: int, behind: Place) -> Iterator[str]:
         time.sleep(LOOK)
 
 
-def _read(ours: Services, job_id: int, behind: Place) -> feed.Part:
+def _read(ours: Services, job_id: int, behind: Place) -> event_feed.Part:
     with ours.database.transaction() as session:
-        return feed.read(session, job_id, behind)
+        return event_feed.read(session, job_id, behind)
 
 
 def _over(ours: Services, job_id: int) -> BaseModel | None:
     """The job, once it has nothing more to wait for."""
     with ours.database.transaction() as session:
-        found = jobs.outcome(session, session.get_one(Job, job_id))
+        found = progress.outcome(session, session.get_one(Job, job_id))
     return job_view(found) if found.finished_at is not None else None
 
 

@@ -7,24 +7,25 @@ from flask import Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shared import etas, in_bulk, jobs, post_views, second_thoughts
-from shared.domain.states import JobState, PostState
+from shared.domain.publishing.states import JobState, PostState
 from shared.errors import Conflict, NotConfigured, NotFound
-from shared.in_bulk import Refused
-from shared.jobs import Outcome
-from shared.media import is_id
+from shared.jobs import etas, progress
+from shared.jobs.progress import Outcome
+from shared.media.repository import is_id
 from shared.models import AccountMedia, Job, JobMedia, Post
-from shared.post_views import Wanted
+from shared.posts import bulk_cancel_retry, cancel_retry, post_queries
+from shared.posts.bulk_cancel_retry import Refused
+from shared.posts.post_queries import Wanted
 from web.api import control
 from web.api.resource import problems, resource
 from web.auth import caller, profiles_in_sight
-from web.idempotency import Reply
-from web.optional import body_or, optional_body
-from web.paging import next_cursor, number_of
 from web.schemas.common import IdPath, Page
 from web.schemas.jobs import JobPostsQuery, JobsQuery, JobView, PostView, ProgressView, RetryRequest
+from web.serializers.rows import job_view, location, post_list, shown_job
 from web.services import services
-from web.views import job_view, location, post_list, shown_job
+from web.wire.idempotency import Reply
+from web.wire.optional_body import body_or, optional_body
+from web.wire.pagination import next_cursor, number_of
 
 api = resource("jobs", "Accepted requests", write="publish")
 
@@ -54,11 +55,11 @@ _STEPS = {
 def list_jobs(query: JobsQuery) -> Response:
     """List jobs, the newest first"""
     with services().database.transaction() as session:
-        wanted = jobs.Wanted(
+        wanted = progress.Wanted(
             profile_ids=profiles_in_sight(session), kind=query.kind, state=query.state
         )
         before = number_of(query.cursor)
-        rows = jobs.newest(session, wanted, before=before, limit=query.limit)
+        rows = progress.newest(session, wanted, before=before, limit=query.limit)
         rows = etas.with_etas(session, rows, services().settings)
     onward = next_cursor(rows, query.limit, lambda row: row.job.id)
     page = Page[JobView](items=[job_view(row) for row in rows], next_cursor=onward)
@@ -80,7 +81,7 @@ def list_job_posts(path: IdPath, query: JobPostsQuery) -> Response:
         job = visible_job(session, path.id)
         wanted = Wanted(profile_ids=None, job_id=job.id, state=query.state)
         after = number_of(query.cursor)
-        rows = post_views.listed(session, wanted, after=after, limit=query.limit)
+        rows = post_queries.listed(session, wanted, after=after, limit=query.limit)
         shown = post_list(session, rows)
     onward = next_cursor(rows, query.limit, lambda row: row.id)
     return Reply(body=Page[PostView](items=shown, next_cursor=onward)).response()
@@ -102,9 +103,9 @@ def resume_job(path: IdPath) -> Response:
 def cancel_job(path: IdPath) -> Response:
     """Take back what has not been released yet; what Postiz holds is deleted there"""
     job = _seen(path.id)
-    changed = in_bulk.cancel(services().database, Wanted(profile_ids=None, job_id=job.id))
+    changed = bulk_cancel_retry.cancel(services().database, Wanted(profile_ids=None, job_id=job.id))
     with services().database.transaction() as session:
-        counts = jobs.outcome(session, job).counts
+        counts = progress.outcome(session, job).counts
     if not changed.posts and not {"cancelled", "cancelling"} & set(counts):
         raise Conflict("The job has nothing left that could be taken back")
     control.wake(changed)
@@ -120,10 +121,10 @@ def retry_job(path: IdPath) -> Response:
     """Try the failed posts again; what may be live only on your word that it is not"""
     confirmed = body_or(RetryRequest).confirm_not_published
     job = _seen(path.id)
-    if job.kind in jobs.UPLOADS:
+    if job.kind in progress.UPLOADS:
         return _retry_uploads(job)
     wanted = Wanted(profile_ids=None, job_id=job.id)
-    changed = in_bulk.retry(services().database, wanted, confirmed=confirmed)
+    changed = bulk_cancel_retry.retry(services().database, wanted, confirmed=confirmed)
     if not changed.posts:
         _say_why_not(changed.refused)
     control.wake(changed)
@@ -141,7 +142,7 @@ def _say_why_not(refused: Sequence[Refused]) -> NoReturn:
 
 def _retry_uploads(job: Job) -> Response:
     with services().database.transaction() as session:
-        waiting = second_thoughts.retry_uploads(session, job)
+        waiting = cancel_retry.retry_uploads(session, job)
     services().waker.uploads(waiting)
     return _answer(job.id)
 
@@ -149,7 +150,7 @@ def _retry_uploads(job: Job) -> Response:
 def _set_paused(job_id: str, *, paused: bool) -> Response:
     with services().database.transaction() as session:
         job = visible_job(session, job_id)
-        jobs.set_paused(session, job, paused=paused)
+        progress.set_paused(session, job, paused=paused)
         used = select(Post.account_id).where(Post.job_id == job.id).distinct()
         accounts = session.scalars(used).all()
     for account_id in accounts:
@@ -181,7 +182,7 @@ def get_progress(path: IdPath) -> Response:
     """A job's progress, for pollers: `not_found` with 404 where there is none"""
     try:
         with services().database.transaction() as session:
-            found = jobs.outcome(session, visible_job(session, path.id))
+            found = progress.outcome(session, visible_job(session, path.id))
             detail = "; ".join(_reasons(session, found)) or None
     except NotFound as error:
         nothing = ProgressView(

@@ -6,17 +6,17 @@ from flask import Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shared import db, keys
+from shared import api_keys, db
 from shared.errors import FieldError, Forbidden, NotFound, Unprocessable
-from shared.media import is_id
+from shared.media.repository import is_id
 from shared.models import ApiKey, Profile
 from web.api.resource import problems, resource
 from web.auth import PROFILE_ID, caller
-from web.idempotency import Reply, once
-from web.paging import PageQuery, next_cursor, paged
 from web.schemas.common import IdPath, Page
 from web.schemas.keys import CreatedKey, KeyView, NewKey
 from web.services import services
+from web.wire.idempotency import Reply, once
+from web.wire.pagination import PageQuery, next_cursor, paged
 
 api = resource("keys", "Keys of this API", read="admin", write="admin")
 
@@ -41,7 +41,7 @@ def create_key(body: NewKey) -> Response:
 def _create(session: Session, body: NewKey) -> Reply:
     check_profiles(session, body.profile_ids)
     expires_at = _future(body.expires_at, db.clock(session))
-    row, key = keys.create(
+    row, key = api_keys.create(
         session,
         name=body.name,
         profile_ids=body.profile_ids,

@@ -6,7 +6,8 @@ from flask import Response
 from pydantic import RootModel
 from sqlalchemy.orm import Session
 
-from shared import account_views, accounts, db, profiles
+from shared import db
+from shared.accounts import budget_queries, identity
 from shared.errors import (
     HOW_TO_CONFIGURE,
     CredentialsRejected,
@@ -15,14 +16,15 @@ from shared.errors import (
     Unavailable,
 )
 from shared.models import Account
-from web import live
+from shared.profiles import profile_settings
 from web.api.resource import resource
 from web.auth import current_profile
-from web.errors import in_words
-from web.idempotency import Reply
+from web.parsing import live_integrations
 from web.schemas.accounts import Budget, StatusView
 from web.schemas.profiles import IntegrationView
 from web.services import services
+from web.wire.idempotency import Reply
+from web.wire.problems import in_words
 
 #: A request waits no longer for Postiz (seconds).
 LIVE_SECONDS = 5.0
@@ -39,8 +41,8 @@ class IntegrationList(RootModel[list[IntegrationView]]):
 def get_status() -> Response:
     """Whether the profile's Postiz is configured and answers, and the budget of its account"""
     with services().database.transaction() as session:
-        profile = profiles.get(session, current_profile(session))
-        source = profiles.source_of(profile, services().settings)
+        profile = profile_settings.get(session, current_profile(session))
+        source = profile_settings.source_of(profile, services().settings)
     if source == "none":
         detail = HOW_TO_CONFIGURE.format(id=profile.id)
         nothing = StatusView(
@@ -63,23 +65,23 @@ def get_status() -> Response:
 def _trouble(profile_id: str) -> str | None:
     """Why Postiz cannot be used now, in words."""
     try:
-        live.integrations(profile_id, seconds=LIVE_SECONDS)
+        live_integrations.integrations(profile_id, seconds=LIVE_SECONDS)
     except PublisherError as error:
         return in_words(error)
     return None
 
 
 def _budget(session: Session, profile_id: str) -> Budget:
-    account = profiles.ensure_account(
-        session, profiles.get(session, profile_id), services().settings, services().box
+    account = profile_settings.ensure_account(
+        session, profile_settings.get(session, profile_id), services().settings, services().box
     )
     return budget_of(account, db.clock(session))
 
 
 def budget_of(account: Account, now: datetime) -> Budget:
     return Budget(
-        budget_limit=account_views.budget_state(account).most,
-        budget_remaining=account_views.budget_remaining(account, now),
+        budget_limit=budget_queries.budget_state(account).most,
+        budget_remaining=budget_queries.budget_remaining(account, now),
         resets_at=account.window_ends_at,
         blocked_until=account.blocked_until,
         healthy=account.healthy,
@@ -91,11 +93,11 @@ def list_integrations() -> Response:
     """The connected channels, live; the last known list, marked X-Stale, when Postiz is away"""
     with services().database.transaction() as session:
         profile_id = current_profile(session)
-        account = profiles.ensure_account(
-            session, profiles.get(session, profile_id), services().settings, services().box
+        account = profile_settings.ensure_account(
+            session, profile_settings.get(session, profile_id), services().settings, services().box
         )
     try:
-        live_rows = live.integrations(profile_id, seconds=LIVE_SECONDS)
+        live_rows = live_integrations.integrations(profile_id, seconds=LIVE_SECONDS)
     except CredentialsRejected:
         raise
     except PublisherError as error:  # settings that cannot be used, too: what is known is shown
@@ -106,7 +108,7 @@ def list_integrations() -> Response:
 def _last_known(account_id: int, why: PublisherError) -> Response:
     with services().database.transaction() as session:
         seen = session.get_one(Account, account_id).integrations_seen_at
-        rows = [_plain(row) for row in accounts.integrations(session, account_id)]
+        rows = [_plain(row) for row in identity.integrations(session, account_id)]
     if seen is None and isinstance(why, SettingsUnusable):
         raise why
     if seen is None:

@@ -5,19 +5,19 @@ from collections.abc import Callable
 from flask import Response
 from sqlalchemy.orm import Session
 
-from shared import post_views, second_thoughts
 from shared.errors import NotFound
-from shared.media import is_id
+from shared.media.repository import is_id
 from shared.models import Post
+from shared.posts import cancel_retry, post_queries
 from web.api.resource import problems, resource
 from web.auth import caller, profiles_in_sight
-from web.idempotency import Reply
-from web.optional import body_or, optional_body
-from web.paging import next_cursor, number_of
 from web.schemas.common import IdPath, Page
 from web.schemas.jobs import PostsQuery, PostView, RetryRequest
+from web.serializers.rows import post_list
 from web.services import services
-from web.views import post_list
+from web.wire.idempotency import Reply
+from web.wire.optional_body import body_or, optional_body
+from web.wire.pagination import next_cursor, number_of
 
 api = resource("posts", "What is, was or will be published", write="publish")
 
@@ -26,7 +26,7 @@ api = resource("posts", "What is, was or will be published", write="publish")
 def list_posts(query: PostsQuery) -> Response:
     """List posts, in the order in which they were accepted"""
     with services().database.transaction() as session:
-        wanted = post_views.Wanted(
+        wanted = post_queries.Wanted(
             profile_ids=profiles_in_sight(session),
             state=query.state,
             integration_id=query.integration_id,
@@ -35,7 +35,7 @@ def list_posts(query: PostsQuery) -> Response:
             until=query.until,
         )
         after = number_of(query.cursor)
-        rows = post_views.listed(session, wanted, after=after, limit=query.limit)
+        rows = post_queries.listed(session, wanted, after=after, limit=query.limit)
         shown = post_list(session, rows)
     onward = next_cursor(rows, query.limit, lambda row: row.id)
     return Reply(body=Page[PostView](items=shown, next_cursor=onward)).response()
@@ -55,7 +55,7 @@ def cancel_post(path: IdPath) -> Response:
 
     One that is deleted after its time says so (`may_have_been_sent`).
     """
-    return _change(path.id, second_thoughts.cancel_post)
+    return _change(path.id, cancel_retry.cancel_post)
 
 
 @api.post(
@@ -73,7 +73,7 @@ def retry_post(path: IdPath) -> Response:
     confirmed = body_or(RetryRequest).confirm_not_published
     return _change(
         path.id,
-        lambda session, post: second_thoughts.retry_post(session, post, confirmed=confirmed),
+        lambda session, post: cancel_retry.retry_post(session, post, confirmed=confirmed),
     )
 
 

@@ -10,16 +10,15 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from shared import holds, profile_removal, profiles
-from shared.connect import Probe
+from shared.accounts import holds
+from shared.accounts.holds import HeldProfile
 from shared.errors import Conflict, Forbidden
-from shared.holds import HeldProfile
 from shared.models import Profile
-from web import credentials
+from shared.postiz.discovery import Probe
+from shared.profiles import deletion, profile_settings
 from web.api.resource import problems, resource
 from web.auth import caller, visible
-from web.idempotency import Reply, once
-from web.paging import PageQuery, Query, next_cursor, place_of
+from web.parsing import credential_check
 from web.paths import PREFIX
 from web.schemas.common import IdPath, Page
 from web.schemas.profiles import (
@@ -31,6 +30,8 @@ from web.schemas.profiles import (
     TtsSettings,
 )
 from web.services import services
+from web.wire.idempotency import Reply, once
+from web.wire.pagination import PageQuery, Query, next_cursor, place_of
 
 #: What takes longer to delete is left to the workers.
 DELETING_SECONDS = 5.0
@@ -48,14 +49,14 @@ def _view(profile: Profile, held: Sequence[HeldProfile], probe: Probe | None = N
         id=profile.id,
         name=profile.name,
         description=profile.description,
-        tts_settings=profiles.public_settings(profile, services().box),
+        tts_settings=profile_settings.public_settings(profile, services().box),
         account_id=None if profile.account_id is None else str(profile.account_id),
         paused=profile.paused,
         deleting_since=profile.deleting_since,
         holds=[HoldView.model_validate(one, from_attributes=True) for one in held],
         created_at=profile.created_at,
         updated_at=profile.updated_at,
-        postiz_check=credentials.view(probe),
+        postiz_check=credential_check.view(probe),
     )
 
 
@@ -64,7 +65,7 @@ def create_profile(body: NewProfile) -> Response:
     """Create a profile, with its Postiz credentials or without"""
     if caller().profile_ids is not None:
         raise Forbidden("This API key is bound to profiles and cannot create others")
-    probe = credentials.check_before_saving(body.tts_settings)
+    probe = credential_check.check_before_saving(body.tts_settings)
     return once(lambda session: _create(session, body, probe))
 
 
@@ -73,7 +74,7 @@ def _create(session: Session, body: NewProfile, probe: Probe | None) -> Reply:
     row = insert(Profile).values(id=profile_id, name=body.name, description=body.description)
     if session.scalar(row.on_conflict_do_nothing().returning(Profile.id)) is None:
         raise Conflict(f"There is a profile {profile_id!r} already")
-    profile = profiles.get(session, profile_id)
+    profile = profile_settings.get(session, profile_id)
     _save_settings(session, profile, body.tts_settings, probe)
     session.flush()
     session.refresh(profile)
@@ -86,10 +87,10 @@ def _save_settings(
 ) -> None:
     if settings is None:
         return
-    profiles.save_settings(session, profile, settings.changes(), services().box)
+    profile_settings.save_settings(session, profile, settings.changes(), services().box)
     if "postiz" in settings.model_fields_set:
-        in_force = profiles.credentials_of(profile, services().settings, services().box)
-        profiles.connect_account(session, profile, in_force, probe)
+        in_force = profile_settings.credentials_of(profile, services().settings, services().box)
+        profile_settings.connect_account(session, profile, in_force, probe)
 
 
 @api.get("/profiles", responses={200: Page[ProfileView]})
@@ -112,7 +113,7 @@ def list_profiles(query: PageQuery) -> Response:
 def get_profile(path: IdPath) -> Response:
     """Read a profile"""
     with services().database.transaction() as session:
-        [shown] = views(session, [profiles.get(session, visible(path.id))])
+        [shown] = views(session, [profile_settings.get(session, visible(path.id))])
     return Reply(body=shown).response()
 
 
@@ -120,7 +121,7 @@ def get_profile(path: IdPath) -> Response:
 def put_profile(path: IdPath, body: PutProfile) -> Response:
     """Replace a profile's name and description"""
     with services().database.transaction() as session:
-        profile = profiles.get_for_change(session, visible(path.id))
+        profile = profile_settings.get_for_change(session, visible(path.id))
         profile.name, profile.description = body.name, body.description
         return _saved(session, profile)
 
@@ -129,10 +130,10 @@ def put_profile(path: IdPath, body: PutProfile) -> Response:
 def patch_profile(path: IdPath, body: PatchProfile) -> Response:
     """Change a profile; new credentials are tried, and in force everywhere once this answers"""
     with services().database.transaction() as session:
-        profiles.get(session, visible(path.id))
-    probe = credentials.check_before_saving(body.tts_settings)
+        profile_settings.get(session, visible(path.id))
+    probe = credential_check.check_before_saving(body.tts_settings)
     with services().database.transaction() as session:
-        profile = profiles.get_for_change(session, path.id)
+        profile = profile_settings.get_for_change(session, path.id)
         profile.name = body.name or profile.name
         if "description" in body.model_fields_set:
             profile.description = body.description
@@ -166,11 +167,11 @@ def delete_profile(path: IdPath, query: DeleteQuery) -> Response:
     """
     ours = services()
     with ours.database.transaction() as session:
-        version = profiles.get(session, visible(path.id)).settings_version
-        profile_removal.begin_removal(session, path.id, force=query.force)
+        version = profile_settings.get(session, visible(path.id)).settings_version
+        deletion.begin_removal(session, path.id, force=query.force)
     ours.settings_changed(path.id, version + 1)
     until = time.monotonic() + DELETING_SECONDS
-    if profile_removal.go_on(ours.database, ours.storage, path.id, until=until):
+    if deletion.go_on(ours.database, ours.storage, path.id, until=until):
         return Response(status=204)
     ours.waker.remove_profiles()
     with ours.database.transaction() as session:
@@ -192,7 +193,7 @@ def resume_profile(path: IdPath) -> Response:
 
 def _set_paused(profile_id: str, *, paused: bool) -> Response:
     with services().database.transaction() as session:
-        profile = profiles.get_for_change(session, visible(profile_id))
+        profile = profile_settings.get_for_change(session, visible(profile_id))
         profile.paused = paused
         answer = _saved(session, profile)
     _wake(profile)

@@ -5,17 +5,17 @@ from datetime import datetime
 from flask import Response
 from sqlalchemy.orm import Session
 
-from shared import accepting, db, orders
-from shared.bodies import PublishRequest
-from shared.body_rows import single_row
-from shared.bulk_orders import bulk_order
-from shared.orders import Checked, Order, Placed
-from web import live, plans, warned
+from shared import db
+from shared.intake import job_creation, validation
+from shared.intake.bulk_rows import bulk_order
+from shared.intake.request_rows import single_row
+from shared.intake.schemas import PublishRequest
+from shared.intake.validation import Checked, Order, Placed
 from web.api.resource import problems, resource
 from web.auth import current_profile
-from web.bulk_docs import ROWS
-from web.bulk_request import BulkRequest, read_bulk
-from web.idempotency import Reply, once
+from web.openapi.bulk_body import ROWS
+from web.parsing import live_integrations
+from web.parsing.bulk_request import BulkRequest, read_bulk
 from web.schemas.publishing import (
     BulkJobReply,
     BulkQuery,
@@ -23,8 +23,10 @@ from web.schemas.publishing import (
     PlanReply,
     SkippedRow,
 )
+from web.serializers import planned_posts, plans
+from web.serializers.rows import location, new_job_view
 from web.services import services
-from web.views import location, new_job_view
+from web.wire.idempotency import Reply, once
 
 #: So many of the rows that were left out, and of the warnings, are told; a dry run tells all.
 TOLD = 100
@@ -51,9 +53,9 @@ def publish(body: PublishRequest) -> Response:
 
 def _accepted(session: Session, order: Order) -> Reply:
     checked = _checked(session, order)
-    orders.require_faultless(checked)
-    job, wake = orders.accept(session, checked)
-    shown = JobReply(job=new_job_view(session, job), warnings=warned.warnings(checked))
+    validation.require_faultless(checked)
+    job, wake = validation.accept(session, checked)
+    shown = JobReply(job=new_job_view(session, job), warnings=planned_posts.warnings(checked))
     return Reply(
         body=shown,
         status=202,
@@ -96,11 +98,11 @@ def _planned(order: Order) -> Response:
 
 def _bulk_accepted(session: Session, order: Order, *, skip_invalid: bool) -> Reply:
     checked = _checked(session, order)
-    orders.require_faultless(checked, skip_invalid=skip_invalid)
-    job, wake = orders.accept(session, checked)
+    validation.require_faultless(checked, skip_invalid=skip_invalid)
+    job, wake = validation.accept(session, checked)
     shown = BulkJobReply(
         job=new_job_view(session, job),
-        warnings=warned.warnings(checked)[:TOLD],
+        warnings=planned_posts.warnings(checked)[:TOLD],
         skipped=len(checked.invalid),
         skipped_rows=_skipped(checked),
     )
@@ -120,7 +122,7 @@ def _skipped(checked: Checked) -> list[SkippedRow]:
 
 
 def _checked(session: Session, order: Order) -> Checked:
-    return orders.check(session, order, services().settings, services().box)
+    return validation.check(session, order, services().settings, services().box)
 
 
 def _now() -> datetime:
@@ -132,6 +134,6 @@ def _profile() -> str:
     """The profile, with an account, and with its integrations as fresh as may be had at once."""
     with services().database.transaction() as session:
         profile_id = current_profile(session)
-        accepting.account_for(session, profile_id, services().settings, services().box)
-    live.refresh(profile_id)
+        job_creation.account_for(session, profile_id, services().settings, services().box)
+    live_integrations.refresh(profile_id)
     return profile_id

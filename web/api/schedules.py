@@ -4,21 +4,21 @@ from flask import Response, request
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, defer
 
-from shared import accepting, db, profiles, schedules
+from shared import db
 from shared.db import ROW_LOCK
 from shared.errors import Conflict, FieldError, InvalidRequest, NotFound
-from shared.media import is_id
+from shared.intake import job_creation
+from shared.intake.validation import Checked
+from shared.media.repository import is_id
 from shared.models import Schedule, ScheduleRun
-from shared.orders import Checked
-from shared.scheduled import Content
-from shared.schedules import Means
-from web import live
+from shared.profiles import profile_settings
+from shared.schedules import definitions
+from shared.schedules.definitions import Means
+from shared.schedules.runs import Content
 from web.api.resource import problems, resource
 from web.auth import PROFILE_HEADER, caller, current_profile, profiles_in_sight, visible
-from web.idempotency import Reply, once
-from web.paging import next_cursor, paged
+from web.parsing import live_integrations
 from web.paths import PREFIX
-from web.schedule_views import run_view, saved, summary, view
 from web.schemas.common import IdPath, Page
 from web.schemas.schedules import (
     NewSchedule,
@@ -31,8 +31,11 @@ from web.schemas.schedules import (
     ScheduleSummary,
     ScheduleView,
 )
+from web.serializers.rows import location, new_job_view
+from web.serializers.schedule_views import run_view, saved, summary, view
 from web.services import services
-from web.views import location, new_job_view
+from web.wire.idempotency import Reply, once
+from web.wire.pagination import next_cursor, paged
 
 api = resource("schedules", "Bulks and playlists, published again and again", write="publish")
 
@@ -53,9 +56,9 @@ def _profile(named: str | None) -> str:
     with services().database.transaction() as session:
         if named is None:
             named = current_profile(session)
-        found = profiles.get(session, visible(named)).id
-        accepting.account_for(session, found, services().settings, services().box)
-    live.refresh(found)
+        found = profile_settings.get(session, visible(named)).id
+        job_creation.account_for(session, found, services().settings, services().box)
+    live_integrations.refresh(found)
     return found
 
 
@@ -77,7 +80,7 @@ def _create(session: Session, profile_id: str, body: NewSchedule) -> Reply:
 
 
 def _save(session: Session, row: Schedule, content: Content | None) -> Checked | None:
-    return schedules.save_content(session, row, content, _means()) if content else None
+    return definitions.save_content(session, row, content, _means()) if content else None
 
 
 def _means() -> Means:
@@ -92,7 +95,7 @@ def _enable(session: Session, row: Schedule, *, wanted: bool, anew: bool) -> Non
     if not wanted:
         row.next_fire_at = None
     elif anew or row.next_fire_at is None:
-        row.next_fire_at = schedules.next_after(row, db.clock(session))
+        row.next_fire_at = definitions.next_after(row, db.clock(session))
 
 
 @api.get("/schedules", responses={200: Page[ScheduleSummary]})
@@ -135,7 +138,7 @@ def patch_schedule(path: IdPath, body: PatchSchedule) -> Response:
     with services().database.transaction() as session:
         profile_id = _visible(session, path.id).profile_id
     if content:
-        live.refresh(profile_id)
+        live_integrations.refresh(profile_id)
     with services().database.transaction() as session:
         row = _visible(session, path.id, lock=True)
         checked = _change(session, row, body, content)
@@ -175,7 +178,7 @@ def run_schedule(path: IdPath) -> Response:
 
 def _run(session: Session, schedule_id: str) -> Reply:
     row = _visible(session, schedule_id, lock=True)
-    run, job, wake = schedules.run_by_hand(session, row, _means())
+    run, job, wake = definitions.run_by_hand(session, row, _means())
     return Reply(
         body=RunReply(run=run_view(run), job=new_job_view(session, job)),
         status=202,

@@ -7,25 +7,26 @@ from flask import Response, request
 from pydantic import BaseModel, ValidationError
 from sqlalchemy.orm import Session
 
-from shared import profiles
-from shared.domain.limits import VIDEO_BYTES
-from shared.domain.sniff import MP4, too_large
+from shared.domain.networks.limits import VIDEO_BYTES
+from shared.domain.networks.media_types import MP4, too_large
 from shared.errors import FieldError, InvalidRequest, TooLarge, Unprocessable
-from web import multipart, upload_items
+from shared.profiles import profile_settings
 from web.api.resource import problems, resource
 from web.auth import current_profile
-from web.errors import refuse_invalid
-from web.idempotency import Reply, once
+from web.openapi.upload_body import FILES_OR_URLS, ONE_FILE_OR_URL
+from web.parsing import upload_items
+from web.parsing.upload_items import Item
 from web.schemas.uploads import (
     BulkUploadByUrl,
     BulkUploadReply,
     UploadByUrl,
     UploadReply,
 )
+from web.serializers.rows import location, new_job_view
 from web.services import services
-from web.upload_docs import FILES_OR_URLS, ONE_FILE_OR_URL
-from web.upload_items import Item
-from web.views import location, new_job_view
+from web.wire import multipart
+from web.wire.idempotency import Reply, once
+from web.wire.problems import refuse_invalid
 
 #: What a multipart body has besides its file.
 _OVERHEAD = 1024**2
@@ -85,9 +86,9 @@ def bulk_upload() -> Response:
 def _configured_profile() -> str:
     """Known before a gigabyte is sent in vain. Raises `NotConfigured`."""
     with services().database.transaction() as session:
-        profile = profiles.get(session, current_profile(session))
-        profiles.require_kept(profile.id, profile.deleting_since)
-        profiles.require_configured(profile, services().settings)
+        profile = profile_settings.get(session, current_profile(session))
+        profile_settings.require_kept(profile.id, profile.deleting_since)
+        profile_settings.require_configured(profile, services().settings)
         return profile.id
 
 

@@ -8,17 +8,17 @@ from pydantic import BaseModel
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from shared import db, outbox, route, webhooks
+from shared import db
 from shared.db import ROW_LOCK
 from shared.errors import FieldError, InvalidRequest, NotFound
-from shared.media import is_id
+from shared.media.repository import is_id
 from shared.models import Delivery, Webhook
-from shared.route import Route
+from shared.net import outbound_route
+from shared.net.outbound_route import Route
+from shared.webhooks import outbox, subscriptions
 from web.api.keys import check_profiles
 from web.api.resource import problems, resource
 from web.auth import caller, profiles_in_sight
-from web.idempotency import Reply, once
-from web.paging import PageQuery, next_cursor, paged
 from web.paths import PREFIX
 from web.schemas.common import IdPath, Page
 from web.schemas.webhooks import (
@@ -31,6 +31,8 @@ from web.schemas.webhooks import (
     WholeDelivery,
 )
 from web.services import services
+from web.wire.idempotency import Reply, once
+from web.wire.pagination import PageQuery, next_cursor, paged
 
 api = resource("webhooks", "Being told of what happens", read="settings", write="settings")
 
@@ -49,12 +51,12 @@ def _facts(row: Webhook, now: datetime) -> dict[str, Any]:
         "events": row.events,
         "profile_ids": row.profile_ids,
         "enabled": row.enabled,
-        "held": webhooks.why_held(row, services().box),
+        "held": subscriptions.why_held(row, services().box),
         "disabled_at": row.disabled_at,
         "disabled_reason": row.disabled_reason,
         "failures": row.failures,
         "failing_since": row.failing_since,
-        "old_secret_until": webhooks.old_secrets_until(row, now),
+        "old_secret_until": subscriptions.old_secrets_until(row, now),
         "created_at": row.created_at,
         "updated_at": row.updated_at,
     }
@@ -79,7 +81,7 @@ def create_webhook(body: NewWebhook) -> Response:
 def _create(session: Session, body: NewWebhook) -> Reply:
     wanted = body.profile_ids or profiles_in_sight(session)
     check_profiles(session, wanted)
-    secret = webhooks.new_secret()
+    secret = subscriptions.new_secret()
     row = Webhook(
         url=body.url,
         events=sorted(set(body.events)),
@@ -97,8 +99,8 @@ def _create(session: Session, body: NewWebhook) -> Reply:
 def _check_url(url: str) -> None:
     """Raises `InvalidRequest`; where the name leads is asked again at each delivery."""
     try:
-        address = route.require_address(url)
-        route.require_allowed(address, Route.from_settings(services().settings))
+        address = outbound_route.require_address(url)
+        outbound_route.require_allowed(address, Route.from_settings(services().settings))
     except InvalidRequest as error:
         error.fields = (FieldError(field="url", message=error.message, code=error.code),)
         raise
@@ -109,8 +111,8 @@ def list_webhooks(query: PageQuery) -> Response:
     """List the webhooks, without their secrets"""
     with services().database.transaction() as session:
         wanted = select(Webhook).where(
-            webhooks.seen_by(caller().profile_ids),
-            webhooks.hearing_of(profiles_in_sight(session)),
+            subscriptions.seen_by(caller().profile_ids),
+            subscriptions.hearing_of(profiles_in_sight(session)),
         )
         rows = session.scalars(paged(wanted, Webhook.id, query)).all()
         now = db.clock(session)
@@ -150,9 +152,9 @@ def _change(session: Session, row: Webhook, body: PatchWebhook) -> None:
     if "profile_ids" in body.model_fields_set:
         check_profiles(session, body.profile_ids)
         row.profile_ids = body.profile_ids
-        webhooks.drop_foreign(session, row)
+        subscriptions.drop_foreign(session, row)
     if body.enabled is not None:
-        webhooks.set_enabled(row, enabled=body.enabled)
+        subscriptions.set_enabled(row, enabled=body.enabled)
 
 
 @api.delete("/webhooks/<id>", responses={204: None})
@@ -171,7 +173,7 @@ def rotate_secret(path: IdPath) -> Response:
 
 def _rotate(session: Session, webhook_id: str) -> Reply:
     row = _visible(session, webhook_id, lock=True)
-    secret = webhooks.rotate(row, services().box, db.clock(session))
+    secret = subscriptions.rotate(row, services().box, db.clock(session))
     row.updated_at = func.now()
     session.flush()
     session.refresh(row)
@@ -184,7 +186,7 @@ def list_deliveries(path: IdPath, query: DeliveriesQuery) -> Response:
     with services().database.transaction() as session:
         webhook = _visible(session, path.id)
         wanted = select(Delivery).where(
-            webhooks.told_of(webhook, caller().profile_ids), *_asked(query)
+            subscriptions.told_of(webhook, caller().profile_ids), *_asked(query)
         )
         rows = session.scalars(paged(wanted, Delivery.id, query, newest=True)).all()
     onward = next_cursor(rows, query.limit, lambda row: row.id)
@@ -214,7 +216,7 @@ def redeliver(path: DeliveryPath) -> Response:
     with services().database.transaction() as session:
         webhook = _visible(session, path.id)
         row = _delivery(session, webhook, path.delivery_id)
-        webhooks.redeliver(session, webhook, row)
+        subscriptions.redeliver(session, webhook, row)
     services().waker.deliver()
     return Reply(body=_shown(DeliveryView, row), status=202).response()
 
@@ -247,7 +249,7 @@ def _visible(session: Session, webhook_id: str, *, lock: bool = False) -> Webhoo
 
 
 def _delivery(session: Session, webhook: Webhook, delivery_id: str) -> Delivery:
-    query = select(Delivery).where(webhooks.told_of(webhook, caller().profile_ids))
+    query = select(Delivery).where(subscriptions.told_of(webhook, caller().profile_ids))
     wanted = int(delivery_id) if is_id(delivery_id) else -1
     row = session.scalar(query.where(Delivery.id == wanted))
     if row is None:

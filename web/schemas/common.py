@@ -4,7 +4,7 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
-from shared.fields import (
+from shared.intake.fields import (
     AnyUrl,
     Body,
     ExternalId,

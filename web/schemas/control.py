@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, model_validator
 
-from shared.domain.states import PostState
+from shared.domain.publishing.states import PostState
 from web.schemas.common import Body, IsoTime
 from web.schemas.jobs import RetryRequest
 

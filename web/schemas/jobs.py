@@ -5,9 +5,9 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from shared.domain.states import JobState, PostState
-from web.paging import PageQuery
+from shared.domain.publishing.states import JobState, PostState
 from web.schemas.common import Body, IsoTime
+from web.wire.pagination import PageQuery
 
 
 class JobView(BaseModel):

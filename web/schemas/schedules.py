@@ -5,12 +5,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
-from shared.bodies import BulkPublishRequest, Playlist
-from shared.domain.cron import refuse_bad
-from web.paging import PageQuery
+from shared.domain.timing.cron import refuse_bad
+from shared.intake.schemas import BulkPublishRequest, Playlist
 from web.schemas.common import Flag, Name, NullIsAbsent, Whole, Zone
 from web.schemas.jobs import JobView
 from web.schemas.publishing import PlanWarning
+from web.wire.pagination import PageQuery
 
 Cron = Annotated[
     str,

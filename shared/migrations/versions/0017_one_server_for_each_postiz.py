@@ -16,7 +16,7 @@ TWINS = sa.text(
         AND regexp_replace(kept.server, '(/api)+$', '') = regexp_replace(gone.server, '(/api)+$', '')
        GROUP BY gone.account_id ORDER BY gone.account_id DESC LIMIT 1"""
 )
-#: As shared/merging.py makes one account of two.
+#: As shared/accounts/merging.py makes one account of two.
 MERGE = (
     """DELETE FROM integrations AS gone USING integrations AS kept
        WHERE gone.id = kept.id AND gone.account_id = :loser AND kept.account_id = :winner""",

@@ -6,11 +6,11 @@ Python imports this at its start where the folder is on PYTHONPATH. The numbers 
 from dataclasses import replace
 from datetime import timedelta
 
-from shared.domain import tries
+from shared.domain.publishing import retry_limits
 
 SHORTER = 6
 LONGEST = timedelta(seconds=10)
 
 for _name in ("DELETES", "LITTER", "REFUSED_MOVES", "UNCLEAR_MOVES"):
-    _long = getattr(tries, _name)
-    setattr(tries, _name, replace(_long, first=_long.first / SHORTER, longest=LONGEST))
+    _long = getattr(retry_limits, _name)
+    setattr(retry_limits, _name, replace(_long, first=_long.first / SHORTER, longest=LONGEST))

@@ -8,16 +8,17 @@ Python imports this at its start where the folder is on PYTHONPATH. The audit mu
 import sys
 
 if "celery" in sys.orig_argv and "worker" in sys.orig_argv:
-    from shared.domain import settling
-    from worker import litter, reconcile
+    from shared.domain.publishing import reconciliation
+    from worker.publishing import reconcile
+    from worker.staging import orphan_drafts
 
     careful = reconcile.settle_step
 
-    def careless(state: str | None, **facts: object) -> settling.SettleStep:
+    def careless(state: str | None, **facts: object) -> reconciliation.SettleStep:
         """A draft that still stands when it is first looked at is taken for never released."""
-        if state == settling.DRAFT:
-            return settling.Bury()
+        if state == reconciliation.DRAFT:
+            return reconciliation.Bury()
         return careful(state, **facts)  # type: ignore[arg-type]
 
     reconcile.settle_step = careless
-    litter.clean = lambda *_: None  # type: ignore[assignment]
+    orphan_drafts.clean = lambda *_: None  # type: ignore[assignment]

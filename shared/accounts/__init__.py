@@ -1,0 +1,1 @@
+"""Accounts: the Postiz organizations behind the profiles, their budgets, holds and waits."""

@@ -1,0 +1,102 @@
+"""Reading accounts: their budget now, and what they have still to hand over."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from shared import db
+from shared.accounts import holds
+from shared.accounts.holds import HeldProfile
+from shared.domain.publishing.budget import BudgetState
+from shared.domain.publishing.states import PostState
+from shared.models import Account, Integration, Post, Profile
+
+#: Posts that Postiz does not hold yet.
+BACKLOG = (PostState.PENDING, PostState.STAGING, PostState.STAGED, PostState.RELEASING)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountRead:
+    account: Account
+    profile_ids: Sequence[str]
+    integrations: Sequence[Integration]
+    held: Sequence[HeldProfile]
+    backlog: int
+    now: datetime
+
+
+def budget_state(account: Account) -> BudgetState:
+    return BudgetState(
+        limit=account.budget_limit,
+        used=account.budget_used,
+        window_ends_at=account.window_ends_at,
+        blocked_until=account.blocked_until,
+        own_limit=account.limit_override,
+        own_reserve=account.budget_reserve,
+    )
+
+
+def budget_remaining(account: Account, now: datetime) -> int | None:
+    """Counted calls left in the window, None while Postiz has not told its limit, nor the owner."""
+    most = budget_state(account).most
+    if most is None:
+        return None
+    if account.window_ends_at is not None and account.window_ends_at <= now:
+        return most
+    return max(0, most - account.budget_used)
+
+
+def of_profiles(
+    session: Session, profile_ids: Sequence[str] | None, *, after: int | None, limit: int
+) -> list[AccountRead]:
+    """The accounts that these profiles (None: all) use, by id."""
+    used = select(Profile.account_id)
+    if profile_ids is not None:
+        used = used.where(Profile.id.in_(profile_ids))
+    query = select(Account).where(Account.id.in_(used)).order_by(Account.id).limit(limit)
+    if after is not None:
+        query = query.where(Account.id > after)
+    return read(session, session.scalars(query).all(), profile_ids)
+
+
+def read(
+    session: Session, accounts: Sequence[Account], profile_ids: Sequence[str] | None
+) -> list[AccountRead]:
+    ids = [account.id for account in accounts]
+    profiles = select(Profile.account_id, Profile.id).where(Profile.account_id.in_(ids))
+    if profile_ids is not None:
+        profiles = profiles.where(Profile.id.in_(profile_ids))
+    owners = session.execute(profiles.order_by(Profile.id)).all()
+    listed = session.scalars(
+        select(Integration)
+        .where(Integration.account_id.in_(ids), Integration.listed)
+        .order_by(Integration.name, Integration.id)
+    ).all()
+    backlogs, now = _backlogs(session, ids), db.clock(session)
+    held = holds.list_held(session, ids, profile_ids)
+    return [
+        AccountRead(
+            account=account,
+            profile_ids=[profile_id for owner, profile_id in owners if owner == account.id],
+            integrations=[row for row in listed if row.account_id == account.id],
+            held=[one for one in held if one.account_id == account.id],
+            backlog=backlogs.get(account.id, 0),
+            now=now,
+        )
+        for account in accounts
+    ]
+
+
+def _backlogs(session: Session, ids: Sequence[int]) -> dict[int, int]:
+    query = select(Post.account_id, func.count()).where(
+        Post.account_id.in_(ids), Post.state.in_(BACKLOG)
+    )
+    return {row[0]: row[1] for row in session.execute(query.group_by(Post.account_id))}
+
+
+def users(session: Session, account_id: int) -> list[str]:
+    """The profiles that use the account."""
+    return list(session.scalars(select(Profile.id).where(Profile.account_id == account_id)))

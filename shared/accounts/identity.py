@@ -1,0 +1,144 @@
+"""Accounts: one per Postiz organization, recognised by its integrations or, before, by its key."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from shared.accounts import waits
+from shared.accounts.merging import merge
+from shared.crypto import fingerprint
+from shared.models import Account, Integration
+from shared.postiz.client import RemoteIntegration
+from shared.postiz.discovery import Probe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What is known of a key's organization: `probe` when Postiz was asked."""
+
+    server: str
+    key_hash: str
+    probe: Probe | None = None
+
+
+def key_hash(server: str, api_key: str) -> str:
+    return fingerprint(server, api_key)
+
+
+def recognise(session: Session, found: Found) -> Account:
+    """The account of these credentials, made if there is none; with what the probe told.
+
+    By the ids of its integrations (unique in Postiz), so that a rotated key stays one account;
+    by the key's hash until any integration is known.
+    """
+    _one_at_a_time(session, found.server)
+    listed = list(found.probe.integrations or ()) if found.probe else []
+    account = _by_integrations(session, found.server, [row.id for row in listed])
+    account = account or _by_key(session, found.server, found.key_hash)
+    if account is None:
+        account = Account(server=found.server, key_hash=found.key_hash)
+        session.add(account)
+        session.flush()
+    account.key_hash = found.key_hash
+    if found.probe:
+        _learn(session, account, found.probe)
+    return account
+
+
+def _one_at_a_time(session: Session, server: str) -> None:
+    """Two requests that recognise the same new organization would make it twice."""
+    session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:s, 7))"), {"s": server})
+
+
+def _by_integrations(session: Session, server: str, ids: Sequence[str]) -> Account | None:
+    return session.scalar(
+        select(Account)
+        .join(Integration, Integration.account_id == Account.id)
+        .where(Integration.server == server, Integration.id.in_(ids))
+        .limit(1)
+    )
+
+
+def _by_key(session: Session, server: str, hashed: str) -> Account | None:
+    query = select(Account).where(Account.server == server, Account.key_hash == hashed)
+    return session.scalar(query.order_by(Account.id).limit(1))
+
+
+def _learn(session: Session, account: Account, probe: Probe) -> None:
+    if probe.integrations is not None:  # a key that is refused says nothing of whose account it is
+        account.base_url = probe.base_url
+    account.healthy = probe.ok
+    if probe.ok:
+        account.failures, account.retry_at = 0, None
+    if probe.integrations is not None:
+        remember_integrations(session, account, probe.integrations)
+
+
+def remember_integrations(
+    session: Session, account: Account, rows: Sequence[RemoteIntegration]
+) -> None:
+    """Replace the known list; one that Postiz no longer lists is kept, marked as not listed.
+
+    An id that is known under another account tells that both are one organization.
+    """
+    for other in _others_with(session, account, [row.id for row in rows]):
+        merge(session, other, account)
+    session.execute(
+        update(Integration).where(Integration.account_id == account.id).values(listed=False)
+    )
+    for row in rows:
+        values = {
+            "account_id": account.id,
+            "server": account.server,
+            "name": row.name,
+            "identifier": row.identifier,
+            "picture": row.picture,
+            "disabled": row.disabled,
+            "profile": row.profile,
+            "listed": True,
+        }
+        session.execute(
+            insert(Integration)
+            .values(id=row.id, **values)
+            .on_conflict_do_update(index_elements=["server", "id"], set_=values)
+        )
+    account.integrations_seen_at = func.now()
+    session.flush()
+    waits.end_for_channels(session, account.id, [row.id for row in rows])
+
+
+def _others_with(session: Session, account: Account, ids: Sequence[str]) -> Sequence[int]:
+    query = select(Integration.account_id).where(
+        Integration.server == account.server,
+        Integration.id.in_(ids),
+        Integration.account_id != account.id,
+    )
+    return session.scalars(query.distinct()).all()
+
+
+def integrations(session: Session, account_id: int) -> list[Integration]:
+    """The last known list, by name."""
+    return list(
+        session.scalars(
+            select(Integration)
+            .where(Integration.account_id == account_id, Integration.listed)
+            .order_by(Integration.name, Integration.id)
+        )
+    )
+
+
+def limit_calls(account: Account, wanted: int | None) -> None:
+    """What the owner allows in a window, beside what Postiz told; None for no limit of one's own.
+
+    A new value above what Postiz told is the owner's word that Postiz allows more by now, which it
+    tells only in the reply to a counted call. So what it told is forgotten, and the next call tries
+    it: the one case in which we may go beyond what Postiz told, and by one call, for an account has
+    one in flight at a time, and the reply says what holds, or blocks.
+    """
+    new, account.limit_override = wanted != account.limit_override, wanted
+    told = account.budget_limit
+    if new and wanted is not None and told is not None and wanted > told:
+        account.budget_limit, account.plan_at = None, None

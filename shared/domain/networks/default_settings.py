@@ -1,0 +1,67 @@
+"""Settings that a network demands and nobody gave: what is assumed, and what never is.
+
+A post that is published is meant to be seen, so it is public; nothing that binds its owner (music,
+paid partnership, reuse by others) is ever switched on. Where a post goes, to which board, subreddit
+or channel, is nobody's guess: those settings have no default, and their absence is an error.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from shared.domain.networks.caption_length import plain_length
+
+#: As the examples of Postiz's documentation of its public API have them (seen on 2026-11-22).
+_TIKTOK: Mapping[str, Any] = {
+    "privacy_level": "PUBLIC_TO_EVERYONE",
+    "duet": False,
+    "stitch": False,
+    "comment": True,
+    "autoAddMusic": "no",
+    "brand_content_toggle": False,
+    "brand_organic_toggle": False,
+    "content_posting_method": "DIRECT_POST",
+}
+_INSTAGRAM: Mapping[str, Any] = {"post_type": "post"}
+
+DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "x": {"who_can_reply_post": "everyone"},
+    "instagram": _INSTAGRAM,
+    "instagram-standalone": _INSTAGRAM,
+    "tiktok": _TIKTOK,
+    "youtube": {"type": "public"},
+}
+
+_ANGLES = re.compile("[<>]")
+#: Of a YouTube title (Postiz's own check), counted as Postiz does.
+_TITLE_LEAST, _TITLE_MOST = 2, 100
+
+
+def assumed(identifier: str | None, given: Mapping[str, Any], caption: str) -> dict[str, Any]:
+    """The settings to add to those `given`; null counts as not given."""
+    known = DEFAULTS.get(identifier or "", {})
+    found = {name: value for name, value in known.items() if given.get(name) is None}
+    if identifier == "youtube" and given.get("title") is None and (title := title_of(caption)):
+        found["title"] = title
+    return found
+
+
+def title_of(caption: str) -> str | None:
+    """The first line of a caption as a title; None where that makes none.
+
+    YouTube takes no angle brackets in titles.
+    """
+    lines = (" ".join(_ANGLES.sub(" ", line).split()) for line in caption.splitlines())
+    title = _cut(next(filter(None, lines), ""))
+    return title if plain_length(title) >= _TITLE_LEAST else None
+
+
+def _cut(line: str) -> str:
+    """At the end of a word, if one ends in the second half."""
+    if plain_length(line) <= _TITLE_MOST:
+        return line
+    room = line[: _TITLE_MOST - 1]
+    while plain_length(room) >= _TITLE_MOST:
+        room = room[:-1]
+    head, space, _ = room.rpartition(" ")
+    return (head if space and len(head) > len(room) // 2 else room) + "…"

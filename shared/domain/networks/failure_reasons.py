@@ -1,0 +1,113 @@
+"""Why Postiz failed to publish: its words, found among its notifications, and what to do.
+
+A notification names no post: only a channel, by its name, or no more than its network. So a reason
+is taken only from one that can be about no other channel, and that fits the time of the post.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.domain.networks.channel import Channel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    content: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reason:
+    code: str
+    message: str
+    hint: str
+
+
+NONE_GIVEN = Reason(
+    code="failed_in_postiz",
+    message="Postiz could not publish it. Postiz gave no reason.",
+    hint="Look at the post in Postiz's calendar.",
+)
+_RECONNECT = "Reconnect this channel in Postiz, then retry the post."
+#: Seen in recorded notifications (POSTIZ.md): part of Postiz's words → code, and what to do.
+KNOWN = (
+    ("need to reconnect", "reconnect_channel", _RECONNECT),
+    ("could not refresh", "reconnect_channel", _RECONNECT),
+    ("it's disabled", "channel_disabled", "Enable this channel in Postiz, then retry the post."),
+    ("it is disabled", "channel_disabled", "Enable this channel in Postiz, then retry the post."),
+    (
+        "couldn't confirm",
+        "outcome_unknown",
+        "Look at the channel: it may be published. Retry it only if it is not.",
+    ),
+)
+#: Where Postiz's sentences name the network.
+_NETWORK = re.compile(r"\b(?:posting on|post to|sent to|refresh your) ([\w-]+)", re.IGNORECASE)
+
+#: And where they name the channel.
+_NAME = re.compile(r"\bfor (.+) because |\bcheck your (.+) account ")
+
+
+def find_reason(
+    notices: Sequence[Notice],
+    *,
+    channel_id: str,
+    channels: Sequence[Channel],
+    since: datetime,
+    until: datetime,
+) -> Reason | None:
+    """The newest bad news of that time about this channel, one of the account's `channels`."""
+    about = [
+        notice
+        for notice in notices
+        if since <= notice.created_at <= until
+        and "has been published" not in notice.content
+        and [channel.id for channel in _meant(notice.content, channels)] == [channel_id]
+    ]
+    if not about:
+        return None
+    return _reason(max(about, key=lambda notice: notice.created_at).content)
+
+
+def _reason(words: str) -> Reason:
+    for part, code, hint in KNOWN:
+        if part in words.lower():
+            return Reason(code=code, message=f"Postiz says: {words}", hint=hint)
+    return Reason(
+        code=NONE_GIVEN.code,
+        message=f"Postiz says: {words}",
+        hint="Correct what the network refuses, then retry the post.",
+    )
+
+
+def _meant(words: str, channels: Sequence[Channel]) -> list[Channel]:
+    """The channels that the words can be about: by id, else by name, else by network alone."""
+    if by_id := [channel for channel in channels if _stands_in(channel.id, words)]:
+        return by_id
+    network = _NETWORK.search(words)
+    of_network = list(_of_network(network[1].lower() if network else None, channels))
+    if name := _NAME.search(words):
+        called = name[1] or name[2]
+        return [channel for channel in of_network if channel.name == called]
+    rest = words[network.end() :] if network else words
+    return _named(rest, of_network) or ([] if _named(rest, channels) else of_network)
+
+
+def _of_network(network: str | None, channels: Sequence[Channel]) -> Iterator[Channel]:
+    for channel in channels:
+        if network is None or (channel.identifier or "").lower() == network:
+            yield channel
+
+
+def _named(words: str, channels: Sequence[Channel]) -> list[Channel]:
+    """Those whose names stand in the words, unless only as a part of a longer name that does."""
+    found = [channel for channel in channels if channel.name and _stands_in(channel.name, words)]
+    names = {channel.name for channel in found if channel.name}
+    parts = {name for name in names for other in names - {name} if _stands_in(name, other)}
+    return [channel for channel in found if channel.name not in parts]
+
+
+def _stands_in(name: str, words: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", words) is not None

@@ -1,0 +1,78 @@
+"""What an account knows better: limits of its own instead of those in limits.py.
+
+`{"tiktok": {"posts_per_day": 25}, "int-7": {"characters": 4000}}`: by the network's identifier, or
+by an integration's id, which wins. null in place of a number: no limit.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from shared.domain.networks.limits import KINDS, LIMITS, Confidence, Limit, Limits, Source
+from shared.errors import FieldError
+
+Overrides = Mapping[str, Mapping[str, float | None]]
+
+#: Above this no network counts anything.
+_MOST = 1_000_000_000
+
+
+def faults(overrides: Mapping[str, Any], integration_ids: Collection[str]) -> list[FieldError]:
+    """What is wrong with a request's change of the overrides, by field."""
+    found: list[FieldError] = []
+    for key, values in overrides.items():
+        field = f"rule_overrides.{key}"
+        if key not in LIMITS and key not in integration_ids:
+            known = ", ".join(LIMITS)
+            message = f"is no integration of this account, and no network that we know: {known}"
+            found.append(FieldError(field=field, message=message, code="unknown_field"))
+        elif values is not None and not isinstance(values, dict):
+            message = "must be an object of limits, or null to drop them"
+            found.append(FieldError(field=field, message=message, code="invalid_type"))
+        else:
+            found += _faults_of(field, values or {})
+    return found
+
+
+def _faults_of(field: str, values: Mapping[str, Any]) -> Iterator[FieldError]:
+    for name, value in values.items():
+        place = f"{field}.{name}"
+        if name not in KINDS:
+            message = f"unknown limit; there are: {', '.join(KINDS)}"
+            yield FieldError(field=place, message=message, code="unknown_field")
+        elif value is not None and (wrong := _wrong(name, value)):
+            yield FieldError(field=place, message=wrong, code="invalid_type")
+
+
+def _wrong(name: str, value: Any) -> str | None:
+    """What a limit of this name may not be."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "must be a number, or null for no limit"
+    if not 0 <= value <= _MOST:  # nor infinite, nor no number at all
+        return f"must be from 0 to {_MOST:,}"
+    if KINDS[name].whole and value != int(value):
+        return "must be a whole number"
+    return None
+
+
+def merged(saved: Overrides, change: Mapping[str, Any]) -> dict[str, Any]:
+    """`saved` with a request's change: key by key, and null drops a key."""
+    both = {**saved, **change}
+    return {key: values for key, values in both.items() if values is not None}
+
+
+def limits_of(keys: Sequence[str], overrides: Overrides) -> Limits:
+    """The limits of a channel; `keys`: by what it may be named, the most special first."""
+    known = next((LIMITS[key] for key in keys if key in LIMITS), {})
+    if not overrides:
+        return known
+    own = {name: value for key in reversed(keys) for name, value in overrides.get(key, {}).items()}
+    return {**known, **{name: _own(known.get(name), value) for name, value in own.items()}}
+
+
+_OURS = Source(name="rule_overrides of the account", checked=None, confidence=Confidence.DOCUMENTED)
+
+
+def _own(known: Limit | None, value: float | None) -> Limit:
+    """As sure, and as shared, as what it stands for."""
+    return replace(known, value=value) if known else Limit(value=value, source=_OURS)

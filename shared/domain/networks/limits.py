@@ -1,0 +1,159 @@
+"""What is known of each network's limits, as data: the value, where it is from, and how sure it is.
+
+Postiz's own were read in its source; the networks' are documented, or only reported. An account may
+override each of them (limit_overrides.py). docs/NETWORKS.md is written from this table.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+
+
+class Confidence(StrEnum):
+    CERTAIN = "certain"  # Postiz itself refuses: an error
+    DOCUMENTED = "documented"  # the network says so: a warning
+    REPORTED = "reported"  # others saw it, and not all the same: a warning
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where a value is from, and when somebody looked: None for what the account's owner says."""
+
+    name: str
+    checked: date | None
+    confidence: Confidence
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """`value` None: none. `shared`: counted over all channels of the network, not for each."""
+
+    value: float | None
+    source: Source
+    shared: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """What a limit is about. `window`: of a rate; `whole`: only whole numbers."""
+
+    words: str
+    whole: bool = True
+    window: timedelta | None = None
+
+
+_DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
+
+#: Every limit that there is, by its name; the names are those of `rule_overrides`.
+KINDS: Mapping[str, Kind] = {
+    "characters": Kind(words="characters of a caption, at most"),
+    "media_least": Kind(words="media of a post, at least"),
+    "media_most": Kind(words="media of a post, at most"),
+    "video_seconds_least": Kind(words="seconds of a video, at least", whole=False),
+    "video_seconds_most": Kind(words="seconds of a video, at most", whole=False),
+    "video_megabytes": Kind(words="megabytes (1,000,000 bytes) of a video, at most", whole=False),
+    "video_aspect": Kind(words="width of a video divided by its height, advised", whole=False),
+    "short_seconds_most": Kind(words="seconds of an upright video that is a Short", whole=False),
+    "posts_per_day": Kind(words="posts of a channel in 24 hours", window=_DAY),
+    "posts_per_3_hours": Kind(words="posts of a channel in 3 hours", window=3 * _HOUR),
+    "posts_per_hour": Kind(words="posts of a channel in an hour", window=_HOUR),
+    "posts_per_15_minutes": Kind(words="posts of a channel in 15 minutes", window=_HOUR / 4),
+    "videos_per_day": Kind(words="posts with a video of a channel in 24 hours", window=_DAY),
+}
+
+Limits = Mapping[str, Limit]
+
+#: When Postiz v2.23 was read, and the networks' limits were gathered with it; no day is known.
+_CONTRACT = date(2026, 8, 1)
+_LOOKED = date(2026, 11, 22)
+POSTIZ = Source(name="Postiz v2.23, its source", checked=_CONTRACT, confidence=Confidence.CERTAIN)
+
+
+def _reported(name: str, checked: date) -> Source:
+    return Source(name=name, checked=checked, confidence=Confidence.REPORTED)
+
+
+def _documented(name: str) -> Source:
+    return Source(name=name, checked=_LOOKED, confidence=Confidence.DOCUMENTED)
+
+
+_GATHERED = _reported("gathered when Postiz was read", _CONTRACT)
+_SERVICES = _reported("media guidelines of publishing services", _LOOKED)
+_TIKTOK_POSTS = _reported("unpublished; users report 15 to 25", _CONTRACT)
+_INSTAGRAM_POSTS = _reported("sources say 25, 50 and 100", _LOOKED)
+_LINKEDIN_POSTS = _reported("sources say 100 and 150", _LOOKED)
+_UNVERIFIED = _reported("guides to YouTube: accounts that are not verified", _LOOKED)
+_FACEBOOK = _documented("Meta for Developers: Reels Publishing API")
+_THREADS = _documented("Meta for Developers: Threads API, overview")
+_YOUTUBE = _documented("Google for Developers: YouTube Data API, quota costs")
+_SHORTS = _documented("YouTube Help: three-minute Shorts")
+_X = _documented("X Developer Platform: media, size restrictions")
+_MASTODON = _documented("Mastodon's source: what a server has unless it changed it")
+
+
+def _by(source: Source, *, shared: bool = False, **values: float) -> dict[str, Limit]:
+    return {
+        name: Limit(value=value, source=source, shared=shared) for name, value in values.items()
+    }
+
+
+def _postiz(**values: float) -> dict[str, Limit]:
+    return _by(POSTIZ, shared=False, **values)
+
+
+_UPRIGHT = 9 / 16
+
+_ON_INSTAGRAM = (
+    _postiz(characters=2200, media_least=1, media_most=10)
+    | _by(_INSTAGRAM_POSTS, posts_per_day=25)
+    | _by(_SERVICES, video_seconds_least=3, video_seconds_most=900, video_megabytes=300)
+)
+_ON_LINKEDIN = (
+    _postiz(characters=3000)
+    | _by(_LINKEDIN_POSTS, posts_per_day=100)
+    | _by(_SERVICES, video_seconds_least=3, video_seconds_most=1800, video_megabytes=500)
+)
+
+#: By Postiz's `identifier`; of a network that is not here nothing is known.
+LIMITS: Mapping[str, Limits] = {
+    "x": _postiz(characters=280, media_most=4)
+    | _by(_GATHERED, posts_per_15_minutes=100, video_seconds_most=140)
+    | _by(_X, video_megabytes=512),
+    "linkedin": _ON_LINKEDIN,
+    "linkedin-page": _ON_LINKEDIN,
+    "instagram": _ON_INSTAGRAM,
+    "instagram-standalone": _ON_INSTAGRAM,
+    "facebook": _postiz(characters=63206)
+    | _by(
+        _FACEBOOK,
+        videos_per_day=30,
+        video_seconds_least=3,
+        video_seconds_most=90,
+        video_aspect=_UPRIGHT,
+    ),
+    "tiktok": _postiz(characters=2000, media_least=1)
+    | _by(_TIKTOK_POSTS, posts_per_day=15)
+    | _by(_SERVICES, video_seconds_least=3, video_seconds_most=600, video_megabytes=4000)
+    | _by(_SERVICES, video_aspect=_UPRIGHT),
+    "youtube": _postiz(characters=5000, media_least=1, media_most=1)
+    | _by(_YOUTUBE, shared=True, posts_per_day=100)
+    | _by(_SHORTS, short_seconds_most=180)
+    | _by(_UNVERIFIED, video_seconds_most=900),
+    "pinterest": _postiz(characters=500, media_least=1, media_most=5)
+    | _by(_SERVICES, video_seconds_least=4, video_seconds_most=900, video_megabytes=2000),
+    "reddit": _postiz(characters=10000),
+    "threads": _postiz(characters=500)
+    | _by(_THREADS, posts_per_day=250)
+    | _by(_GATHERED, video_seconds_most=300, video_megabytes=1000),
+    "mastodon": _postiz(characters=500) | _by(_MASTODON, posts_per_3_hours=300),
+    "telegram": _postiz(characters=4096),
+    "bluesky": _postiz(characters=300, media_most=4)
+    | _by(_GATHERED, posts_per_hour=1666, videos_per_day=25)
+    | _by(_SERVICES, video_seconds_most=180, video_megabytes=100),
+    "discord": _postiz(characters=1980),
+}
+
+#: Of a file, wherever it goes; nothing overrides them. In bytes.
+IMAGE_BYTES = 10 * 1024**2
+VIDEO_BYTES = 1024**3

@@ -1,0 +1,135 @@
+"""What each network demands, as data: POSTIZ.md, "Required settings per network"."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.domain.networks.caption_length import plain_length, weighted_length
+from shared.domain.networks.medium import Medium
+
+#: Says in words what is wrong with a value, or None.
+Check = Callable[[Any], str | None]
+
+
+def text(least: int = 1, most: int | None = None, hint: str = "") -> Check:
+    def check(value: Any) -> str | None:
+        length = plain_length(value) if isinstance(value, str) else -1
+        fits = length >= least and (not most or length <= most)
+        span = f"a text of {least} to {most} characters" if most else "a text"
+        return None if fits else f"must be {span}{hint}"
+
+    return check
+
+
+def one_of(*values: str) -> Check:
+    def check(value: Any) -> str | None:
+        return None if value in values else f"must be one of {', '.join(values)}"
+
+    return check
+
+
+def flag(value: Any) -> str | None:
+    return None if isinstance(value, bool) else "must be true or false"
+
+
+def subreddits(value: Any) -> str | None:
+    names = ("subreddit", "title", "type", "is_flair_required")
+    rows = value if isinstance(value, list) else []
+    whole = [
+        isinstance(row, dict)
+        and isinstance(row.get("value"), dict)
+        and all(name in row["value"] for name in names)
+        for row in rows
+    ]
+    if whole and all(whole):
+        return None
+    return 'must be a list of {"value": {"subreddit", "title", "type", "is_flair_required"}}'
+
+
+Media = Sequence[Medium]
+#: Says in words what is wrong with the kinds of a post's media, or None.
+MediaRule = Callable[[Media], str | None]
+
+
+def video_stands_alone(media: Media) -> str | None:
+    if any(one.is_video for one in media) and len(media) > 1:
+        return "a video must be the only medium"
+    return None
+
+
+def video_only(media: Media) -> str | None:
+    fits = all(one.is_video for one in media if one.mime is not None)
+    return None if fits else "needs an mp4 video, not an image"
+
+
+def cover_behind_video(media: Media) -> str | None:
+    if not any(one.is_video for one in media):
+        return None
+    fits = len(media) == 2 and media[0].is_video and not media[1].is_video
+    return None if fits else "a video needs a cover image second, and nothing else"
+
+
+def anything(_media: Media) -> str | None:
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """What a network demands besides its limits. `media`: a rule on the kinds of media."""
+
+    length: Callable[[str], int] = plain_length
+    required: Mapping[str, Check] = field(default_factory=dict)
+    optional: Mapping[str, Check] = field(default_factory=dict)
+    media: MediaRule = anything
+
+
+_REPLIERS = one_of("everyone", "following", "mentionedUsers", "subscribers", "verified")
+_PRIVACY = ", such as PUBLIC_TO_EVERYONE, MUTUAL_FOLLOW_FRIENDS, FOLLOWER_OF_CREATOR, SELF_ONLY"
+
+_INSTAGRAM = Network(required={"post_type": one_of("post", "story")})
+_LINKEDIN = Network(media=video_stands_alone)
+_TIKTOK = Network(
+    required={
+        "privacy_level": text(hint=_PRIVACY),
+        "duet": flag,
+        "stitch": flag,
+        "comment": flag,
+        "autoAddMusic": one_of("yes", "no"),
+        "brand_content_toggle": flag,
+        "brand_organic_toggle": flag,
+        "content_posting_method": one_of("DIRECT_POST", "UPLOAD"),
+    },
+    optional={"title": text(least=0, most=90)},
+    media=video_stands_alone,
+)
+
+#: By Postiz's `identifier`; of a network that is not here we know no rules. From the source of
+#: Postiz v2.23 (limits.POSTIZ), as its numbers in shared/domain/networks/limits.py.
+NETWORKS: Mapping[str, Network] = {
+    "x": Network(
+        length=weighted_length,
+        required={"who_can_reply_post": _REPLIERS},
+        media=video_stands_alone,
+    ),
+    "linkedin": _LINKEDIN,
+    "linkedin-page": _LINKEDIN,
+    "instagram": _INSTAGRAM,
+    "instagram-standalone": _INSTAGRAM,
+    "facebook": Network(),
+    "tiktok": _TIKTOK,
+    "youtube": Network(
+        required={"title": text(2, 100), "type": one_of("public", "private", "unlisted")},
+        media=video_only,
+    ),
+    "pinterest": Network(
+        required={"board": text(hint=", the id of a board in Postiz")}, media=cover_behind_video
+    ),
+    "reddit": Network(required={"subreddit": subreddits}),
+    "threads": Network(),
+    "mastodon": Network(),
+    "telegram": Network(),
+    "bluesky": Network(media=video_stands_alone),
+    "discord": Network(required={"channel": text(hint=", the id of a channel in Postiz")}),
+}
+#: What Postiz calls two ways to the same network: words for the one serve the other too.
+PLATFORMS: Mapping[str, str] = {"linkedin-page": "linkedin", "instagram-standalone": "instagram"}

@@ -1,0 +1,116 @@
+"""What Postiz or the network would refuse for certain in a post, and what to do about it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from shared.domain.networks.limits import Limits
+from shared.domain.networks.medium import Medium
+from shared.domain.networks.network_settings import NETWORKS, Check, Network
+from shared.errors import FieldError
+
+#: The limits that these rules look at; domain/rows/row_warnings.py warns of the others.
+ERRORS = frozenset({"characters", "media_least", "media_most"})
+_VERIFIED = (
+    ' A verified account takes 4,000: say so by PATCH /accounts/ID with "rule_overrides":'
+    ' {"<its integration id>": {"characters": 4000}}.'
+)
+
+
+def violations(
+    identifier: str,
+    limits: Limits,
+    *,
+    content: str,
+    settings: Mapping[str, Any],
+    media: Sequence[Medium],
+) -> list[FieldError]:
+    """All of them. Fields: `caption`, `media_ids`, `settings.NAME`."""
+    network = NETWORKS.get(identifier, Network())
+    found = list(_empty(content, media))
+    found += _too_long(identifier, limits, network.length(content))
+    found += _settings(identifier, network, settings)
+    found += _media(identifier, network, limits, media)
+    if identifier == "facebook" and settings.get("post_type") == "story" and not media:
+        found.append(_media_fault("a facebook story needs an image or a video", _ADD))
+    return found
+
+
+def _empty(content: str, media: Sequence[Medium]) -> Iterator[FieldError]:
+    if not content.strip() and not media:
+        yield FieldError(
+            field="caption",
+            code="empty_post",
+            message="a post needs a caption or a medium",
+            remedy="Give it a caption, or name media in media_ids.",
+        )
+
+
+def _value(limits: Limits, name: str) -> float | None:
+    return limits[name].value if name in limits else None
+
+
+def _too_long(identifier: str, limits: Limits, length: int) -> Iterator[FieldError]:
+    most = _value(limits, "characters")
+    if most is None or length <= most:
+        return
+    shorter = (
+        f"Shorten it by {length - most:,.0f}, or give {identifier} a shorter one in"
+        f" captions_per_platform.{identifier}."
+    )
+    yield FieldError(
+        field="caption",
+        code="caption_too_long",
+        message=f"{identifier} takes {most:,.0f} characters, this has {length:,}",
+        remedy=shorter + _VERIFIED if identifier == "x" and most < 4000 else shorter,
+    )
+
+
+def _settings(
+    identifier: str, network: Network, settings: Mapping[str, Any]
+) -> Iterator[FieldError]:
+    for name, check in network.required.items():
+        if settings.get(name) is None:
+            wanted = check(None)
+            message = f"{identifier} requires this setting; it {wanted}"
+            remedy = f'Give it as "settings": {{"{identifier}": {{"{name}": …}}}}; it {wanted}.'
+            yield _setting_fault(name, message, "missing", remedy)
+        else:
+            yield from _wrong(identifier, name, check, settings[name])
+    for name, check in network.optional.items():
+        if settings.get(name) is not None:
+            yield from _wrong(identifier, name, check, settings[name])
+
+
+def _wrong(identifier: str, name: str, check: Check, value: Any) -> Iterator[FieldError]:
+    if message := check(value):
+        yield _setting_fault(
+            name, f"for {identifier} this {message}", "invalid", f"Correct it: it {message}."
+        )
+
+
+def _setting_fault(name: str, message: str, kind: str, remedy: str) -> FieldError:
+    return FieldError(
+        field=f"settings.{name}", message=message, code=f"{kind}_setting", remedy=remedy
+    )
+
+
+_ADD = "Name one in media_ids, or leave this integration out."
+_OTHER = "Change media_ids, or leave this integration out of the row."
+
+
+def _media(
+    identifier: str, network: Network, limits: Limits, media: Sequence[Medium]
+) -> Iterator[FieldError]:
+    least, most = _value(limits, "media_least"), _value(limits, "media_most")
+    if least is not None and len(media) < least:
+        yield _media_fault(f"{identifier} needs at least {least:.0f} image or video", _ADD)
+    elif most is not None and len(media) > most:
+        message = f"{identifier} takes at most {most:.0f}, this has {len(media)}"
+        remedy = f"Take away {len(media) - most:.0f}, or make them posts of their own."
+        yield _media_fault(message, remedy)
+    elif wrong := network.media(media):
+        yield _media_fault(f"{identifier}: {wrong}", _OTHER)
+
+
+def _media_fault(message: str, remedy: str) -> FieldError:
+    return FieldError(field="media_ids", code="media_refused", message=message, remedy=remedy)

@@ -1,0 +1,35 @@
+"""A warning: what is said, and of which rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.domain.networks.limits import Limit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """`source`, `confidence`: of the limit that it is about."""
+
+    code: str
+    message: str
+    remedy: str
+    source: str | None = None
+    confidence: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Advice:
+    """`indexes`: the rows' numbers, in order."""
+
+    said: Said
+    indexes: Sequence[int]
+
+
+def about_limit(limit: Limit, *, code: str, message: str, remedy: str) -> Said:
+    return Said(
+        code=code,
+        message=message,
+        remedy=f"{remedy} If you know better, override it: docs/NETWORKS.md.",
+        source=limit.source.name,
+        confidence=limit.source.confidence.value,
+    )

@@ -1,0 +1,91 @@
+"""When a backlog will be handed over: pure, from how much it is, the budget, and the due times.
+
+A lower bound of the calls is taken, as if everything were packed well; what is ahead of a job on
+its account counts, for the earliest due goes first.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+
+from shared.domain.publishing.batching import MAX_BYTES, MAX_ELEMENTS
+from shared.domain.publishing.budget import WINDOW, BudgetState, free_at, rolled
+from shared.domain.publishing.handoff import ASSUMED_BUDGET
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """What one job has still to hand over through one account.
+
+    `staged` and `staged_bytes`: posts of which nothing is in Postiz and that share calls; `dates`:
+    calendar times, each of which needs a call. `writes`: status changes that are still to be made.
+    `first_due` to `last_due`: when its posts are due; `ready_at`: before then the last of them is
+    not done, however quick we are.
+    """
+
+    staged: int
+    staged_bytes: int
+    dates: int
+    writes: int
+    first_due: datetime
+    last_due: datetime
+    ready_at: datetime
+
+    @property
+    def calls(self) -> int:
+        packs = max(self.staged / MAX_ELEMENTS, self.staged_bytes / MAX_BYTES)
+        return self.dates + ceil(packs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flow:
+    """How fast an account takes posts. `pace`: writes in a second."""
+
+    now: datetime
+    budget: BudgetState
+    settle: timedelta
+    pace: float
+
+
+def done_at(load: Load, others: Iterable[Load], flow: Flow) -> datetime:
+    """When all of `load` is published or in Postiz's calendar; `others`: on the same account."""
+    shares = [(other, _ahead(other, load.last_due)) for other in others]
+    calls = load.calls + sum(other.calls * share for other, share in shares)
+    writes = load.writes + sum(other.writes * share for other, share in shares)
+    sent = after_calls(ceil(calls), flow)
+    settled = sent + flow.settle if load.calls else flow.now
+    released = flow.now + timedelta(seconds=writes / flow.pace)
+    return max(settled, released, load.ready_at)
+
+
+def drained_at(loads: Iterable[Load], flow: Flow) -> datetime | None:
+    """When all of them are done; None where there are none."""
+    every = list(loads)
+    ends = [done_at(one, [other for other in every if other is not one], flow) for one in every]
+    return max(ends, default=None)
+
+
+def _ahead(other: Load, until: datetime) -> float:
+    """Which part of it is due by then, as if its times were spread evenly."""
+    if other.last_due <= until:
+        return 1.0
+    if other.first_due > until:
+        return 0.0
+    return (until - other.first_due) / (other.last_due - other.first_due)
+
+
+def after_calls(calls: int, flow: Flow) -> datetime:
+    """When the last of so many counted calls can be made."""
+    if calls <= 0:
+        return flow.now
+    state = rolled(flow.budget, flow.now, unsettled=0)
+    most = ASSUMED_BUDGET if state.most is None else state.most
+    in_a_window = max(1, most - state.kept)
+    start = free_at(state, flow.now, due_at=flow.now)
+    left = in_a_window if start > flow.now else max(1, in_a_window - state.used)
+    if calls <= left:
+        return start
+    ends = state.window_ends_at
+    next_window = ends if ends is not None and ends > start else start + WINDOW
+    return next_window + WINDOW * ((calls - left - 1) // in_a_window)

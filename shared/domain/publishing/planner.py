@@ -1,0 +1,213 @@
+"""The planner: which call to make next, and what becomes of a whole bulk before any is made.
+
+The worker asks `next_call` of the posts that are due, and makes that call. A dry run asks
+`forecast`, which goes through the same decisions on a clock of its own.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import takewhile
+
+from shared.domain.publishing.batching import Candidate, Pack, pack
+from shared.domain.publishing.budget import BudgetState, free_at, reserved, rolled
+
+#: How long before its time a post is handed over (DESIGN.md, "Numbers").
+STAGED_AHEAD = timedelta(hours=24)
+CALENDAR_AHEAD = timedelta(days=14)
+#: A call that is not full waits for more posts until its first one is due so soon.
+SOON = timedelta(hours=2)
+#: A post that goes out more than this after its time is late.
+LATE = timedelta(minutes=5)
+#: So many posts are looked at to fill a call.
+CANDIDATES = 400
+#: With fewer elements created lately Postiz has no stray work that could kill a workflow.
+FEW_ELEMENTS = 6
+#: How long a counted call takes (POSTIZ.md: 300 elements in 3.4 s), in seconds.
+CALL_SECONDS, ELEMENT_SECONDS = 0.3, 0.0105
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wait:
+    """No call is worth its price before then."""
+
+    until: datetime
+
+
+def horizon(one: Candidate) -> timedelta:
+    """How long before its time it may be handed over."""
+    return CALENDAR_AHEAD if one.dated else STAGED_AHEAD
+
+
+def next_call(candidates: Iterable[Candidate], now: datetime) -> Pack | Wait | None:
+    """The next call, out of posts that may be staged now, in the order of their turn.
+
+    A date of its own costs a call whenever it is made. Staged posts of any time share one, so a
+    call with room left waits for others, until the first of its posts is due soon.
+    """
+    left, waits = list(candidates), list[datetime]()
+    while left:
+        chosen = pack(left)
+        first = chosen.posts[0]
+        soonest = min(one.publish_at for one in chosen.posts)
+        if chosen.full or first.dated or soonest <= now + SOON:
+            return chosen
+        waits.append(soonest - SOON)
+        left = [one for one in left if one.group != first.group]
+    return Wait(until=min(waits)) if waits else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What a forecast starts from. `calls_before`: counted calls of other posts that go first.
+
+    `leaves_late`: what cannot be out in time is not published at all.
+    """
+
+    now: datetime
+    budget: BudgetState
+    settle: timedelta
+    writes_per_second: float
+    calls_before: int = 0
+    leaves_late: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedCall:
+    """A counted call: when it is made, when its reply is there, and what it carries."""
+
+    at: datetime
+    replied_at: datetime
+    posts: Sequence[Candidate]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """What a bulk will come to. `out_at`: by post id, when it goes out to its network."""
+
+    calls: Sequence[PlannedCall]
+    out_at: dict[int, datetime]
+    late: Sequence[int]
+
+    @property
+    def first_at(self) -> datetime | None:
+        return min(self.out_at.values(), default=None)
+
+    @property
+    def finishes_at(self) -> datetime | None:
+        return max(self.out_at.values(), default=None)
+
+
+def forecast(posts: Iterable[Candidate], terms: Terms) -> Forecast:
+    """Every call that `posts` will need and every release, from what is known now."""
+    waiting = sorted(posts, key=lambda one: (one.publish_at, one.id))
+    clock = _Clock(now=terms.now, budget=terms.budget)
+    for _ in range(terms.calls_before):
+        clock.make_call(0, terms.now)
+    calls: list[PlannedCall] = []
+    left_out: list[int] = []
+    while waiting:
+        clock.reach(min(one.publish_at - horizon(one) for one in waiting[:CANDIDATES]))
+        if terms.leaves_late and (too_late := _too_late(waiting, clock.now)):
+            left_out += too_late
+            del waiting[: len(too_late)]
+            continue
+        match next_call(_open(waiting, clock.now), clock.now):
+            case Pack(posts=chosen) if terms.leaves_late and clock.waits(chosen):
+                continue  # by then it may be too late for some of them
+            case Pack(posts=chosen):
+                calls.append(clock.make(chosen))
+                gone = {one.id for one in chosen}
+                waiting[:CANDIDATES] = [one for one in waiting[:CANDIDATES] if one.id not in gone]
+            case Wait(until=until):
+                clock.reach(_filled_at(waiting, until))
+    out_at = _released(calls, terms)
+    late = [
+        one.id
+        for call in calls
+        for one in call.posts
+        if out_at[one.id] > one.publish_at + LATE and not one.as_draft
+    ]
+    if terms.leaves_late:
+        for one in late:
+            del out_at[one]
+    return Forecast(calls=calls, out_at=out_at, late=[*left_out, *late])
+
+
+def _too_late(waiting: Sequence[Candidate], now: datetime) -> list[int]:
+    """Those at the front that cannot be out in time any more."""
+    late = takewhile(lambda one: one.publish_at + LATE < now and not one.as_draft, waiting)
+    return [one.id for one in late]
+
+
+def _open(waiting: Sequence[Candidate], now: datetime) -> list[Candidate]:
+    """Those that may be handed over now; of one date only, where the first has one of its own."""
+    window = [one for one in waiting[:CANDIDATES] if one.publish_at <= now + horizon(one)]
+    if window and window[0].dated:
+        return [one for one in window if one.publish_at == window[0].publish_at]
+    return window
+
+
+def _filled_at(waiting: Sequence[Candidate], until: datetime) -> datetime:
+    """When a call that waits for more posts is made: once it is full, and at `until` anyhow."""
+    then = _open(waiting, until)
+    match next_call(then, until):
+        case Pack(posts=chosen, full=True):
+            carried = {one.id for one in chosen}
+            cut_off = next(one for one in then if one.id not in carried)
+            return min(until, cut_off.publish_at - horizon(cut_off))
+    return until
+
+
+@dataclass
+class _Clock:
+    """Where a forecast stands in time and budget."""
+
+    now: datetime
+    budget: BudgetState
+
+    def reach(self, moment: datetime) -> None:
+        self.now = max(self.now, moment)
+
+    def waits(self, chosen: Sequence[Candidate]) -> bool:
+        """Wait for the budget of such a call; whether that took any time."""
+        before = self.now
+        self._afford(min(one.publish_at for one in chosen))
+        return self.now > before
+
+    def _afford(self, due_at: datetime) -> None:
+        self.budget = rolled(self.budget, self.now, unsettled=0)
+        self.reach(free_at(self.budget, self.now, due_at=due_at))
+
+    def make_call(self, elements: int, due_at: datetime) -> datetime:
+        """Wait for the budget, spend it, and wait for the reply. Returns when the call began."""
+        self._afford(due_at)
+        self.budget = reserved(rolled(self.budget, self.now, unsettled=0), self.now)
+        began = self.now
+        self.now += timedelta(seconds=CALL_SECONDS + ELEMENT_SECONDS * elements)
+        return began
+
+    def make(self, chosen: Sequence[Candidate]) -> PlannedCall:
+        began = self.make_call(len(chosen), min(one.publish_at for one in chosen))
+        return PlannedCall(at=began, replied_at=self.now, posts=chosen)
+
+
+def _released(calls: Sequence[PlannedCall], terms: Terms) -> dict[int, datetime]:
+    """When each post goes out: at its time, once it has settled, at the pace of its server."""
+    ready = [(_ready(one, call, terms), one) for call in calls for one in call.posts]
+    step = timedelta(seconds=1 / terms.writes_per_second)
+    out_at: dict[int, datetime] = {}
+    free = terms.now
+    for moment, one in sorted(ready, key=lambda pair: (pair[0], pair[1].publish_at, pair[1].id)):
+        released = max(moment, free)
+        free = released + step
+        out_at[one.id] = max(released, one.publish_at)
+    return out_at
+
+
+def _ready(one: Candidate, call: PlannedCall, terms: Terms) -> datetime:
+    """When its draft may be released."""
+    settled = call.replied_at
+    if len(call.posts) >= FEW_ELEMENTS:
+        settled += terms.settle
+    return settled if one.dated else max(one.publish_at, settled)

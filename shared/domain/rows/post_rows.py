@@ -1,0 +1,243 @@
+"""From the rows of a request to its posts, one per row and integration, or what is wrong."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from shared.domain.networks.channel import Channel
+from shared.domain.networks.default_settings import assumed
+from shared.domain.networks.limit_overrides import Overrides, limits_of
+from shared.domain.networks.limits import Limits
+from shared.domain.networks.medium import Medium
+from shared.domain.networks.post_rules import violations
+from shared.domain.publishing.batching import MAX_BYTES, size_of
+from shared.errors import FieldError
+
+YOUTUBE = "youtube"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One row of a request, with the request's defaults filled in.
+
+    `captions` and `settings` are by integration id or identifier; the id wins, and what stands
+    under `instagram` or `linkedin` serves `instagram-standalone` and `linkedin-page` too. `path`
+    leads to the row in the request: `items.3.`, or nothing for a request of a single row.
+    """
+
+    position: int = 0
+    path: str = ""
+    caption: str = ""
+    captions: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    youtube_title: str | None = None
+    media_ids: Sequence[str] = ()
+    integration_ids: Sequence[str] = ()
+    publish_at: datetime
+    external_id: str | None = None
+    faults: Sequence[FieldError] = ()  # what keeps it from coming to the rules at all
+
+    @property
+    def number(self) -> int | None:
+        """Its number among the rows of the request, if that has rows."""
+        return self.position if self.path else None
+
+    def caption_key(self, channel: Channel) -> str | None:
+        """Under which key `captions` has something for `channel`."""
+        return next((key for key in channel.keys if key in self.captions), None)
+
+    def content_for(self, channel: Channel) -> str:
+        key = self.caption_key(channel)
+        return self.caption if key is None else self.captions[key]
+
+    def settings_for(self, channel: Channel) -> dict[str, Any]:
+        """What the request says, without what is assumed where it says nothing."""
+        settings: dict[str, Any] = {}
+        for key in reversed(channel.keys):
+            settings |= self.settings.get(key, {})
+        if channel.identifier == YOUTUBE and self.youtube_title and not settings.get("title"):
+            settings["title"] = self.youtube_title
+        return settings
+
+    def place_of(self, setting: str, channel: Channel) -> str:
+        """Where in the request `setting` of a channel stands, or could stand."""
+        given = (key for key in channel.keys if setting in self.settings.get(key, {}))
+        key = next(given, None)
+        if key is None and channel.identifier == YOUTUBE and setting == "title":
+            return "youtube_title" if self.youtube_title else f"settings.{channel.id}.title"
+        return f"settings.{key or channel.id}.{setting}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedPost:
+    """`settings`: with those that are `assumed`, because the network demands them."""
+
+    row: Row
+    channel: Channel
+    content: str
+    settings: dict[str, Any]
+    media_ids: list[int]
+    assumed: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Before:
+    """A post that was accepted before, as far as the rates of its network are concerned."""
+
+    at: datetime
+    has_video: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What rows are checked against. `channels`: by id, None where no list is to be had.
+
+    `overrides`: the limits of the account's own; `before`: by the channel's id.
+    """
+
+    channels: Mapping[str, Channel] | None
+    media: Mapping[str, Medium]
+    overrides: Overrides = field(default_factory=dict)
+    before: Mapping[str, Sequence[Before]] = field(default_factory=dict)
+
+    def limits(self, channel: Channel) -> Limits:
+        return limits_of(channel.keys, self.overrides)
+
+    def siblings(self, identifier: str) -> list[str]:
+        """The ids of all channels of a network."""
+        known = (self.channels or {}).values()
+        return [channel.id for channel in known if channel.identifier == identifier]
+
+    def media_of(self, row: Row) -> list[Medium]:
+        """Those that there are."""
+        return [self.media[media_id] for media_id in row.media_ids if media_id in self.media]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedRow:
+    """What comes of a row: its posts, or the faults for which it has none."""
+
+    row: Row
+    posts: Sequence[PlannedPost] = ()
+    faults: Sequence[FieldError] = ()
+
+
+def check_rows(rows: Iterable[Row], known: Known) -> list[CheckedRow]:
+    """Every row with its posts in order, or with all of its faults."""
+    return [_checked(row, known) for row in rows]
+
+
+def _checked(row: Row, known: Known) -> CheckedRow:
+    if row.faults:
+        return CheckedRow(row=row, faults=row.faults)
+    faults = [*_media_faults(row, known), *_channel_faults(row, known)]
+    media_ids = [medium.id for medium in known.media_of(row)]
+    posts = [planned(row, channel, media_ids) for channel in _channels(row, known)]
+    faults += [fault for post in posts for fault in faults_of(post, known)]
+    return CheckedRow(row=row, faults=faults) if faults else CheckedRow(row=row, posts=posts)
+
+
+def faults_of(post: PlannedPost, known: Known) -> list[FieldError]:
+    """What the network would refuse in this post, named by the fields of its row."""
+    size = size_of(post.content, post.settings, len(post.media_ids))
+    if size > MAX_BYTES:
+        return [_at_its_place(post, _too_large(size))]
+    if post.channel.identifier is None:
+        return []
+    found = violations(
+        post.channel.identifier,
+        known.limits(post.channel),
+        content=post.content,
+        settings=post.settings,
+        media=known.media_of(post.row),
+    )
+    if len(post.media_ids) < len(post.row.media_ids):  # of the rest nothing is known
+        found = [fault for fault in found if fault.code not in _ABOUT_MEDIA]
+    return [_at_its_place(post, fault) for fault in found]
+
+
+_ABOUT_MEDIA = frozenset({"media_refused", "empty_post"})
+
+
+def _too_large(size: int) -> FieldError:
+    return FieldError(
+        field="caption",
+        code="too_large",
+        message=f"the post takes {size:,} bytes of JSON, and Postiz takes at most {MAX_BYTES:,}",
+        remedy="Shorten its caption or its settings.",
+    )
+
+
+def _at_its_place(post: PlannedPost, fault: FieldError) -> FieldError:
+    """Where in the request what is at fault came from."""
+    name, key = fault.field, post.row.caption_key(post.channel)
+    if name == "caption" and key is not None:
+        name = f"captions_per_platform.{key}"
+    if name.startswith("settings."):
+        name = post.row.place_of(name.removeprefix("settings."), post.channel)
+    return replace(fault, field=post.row.path + name, row=post.row.number)
+
+
+def planned(row: Row, channel: Channel, media_ids: Sequence[int]) -> PlannedPost:
+    content, given = row.content_for(channel), row.settings_for(channel)
+    added = assumed(channel.identifier, given, content)
+    return PlannedPost(
+        row=row,
+        channel=channel,
+        content=content,
+        settings={**given, **added},
+        media_ids=list(media_ids),
+        assumed=added,
+    )
+
+
+def _channels(row: Row, known: Known) -> list[Channel]:
+    """Those that there are, each once."""
+    names = dict.fromkeys(row.integration_ids)
+    if known.channels is None:
+        return [Channel(id=name) for name in names]
+    return [known.channels[name] for name in names if name in known.channels]
+
+
+def _media_faults(row: Row, known: Known) -> Iterator[FieldError]:
+    for index, media_id in enumerate(row.media_ids):
+        if media_id not in known.media:
+            yield FieldError(
+                field=f"{row.path}media_ids.{index}",
+                message=f"there is no medium {media_id!r} in this profile",
+                code="unknown_media",
+                row=row.number,
+                remedy="Upload it with this profile first, and name the id of the answer.",
+            )
+
+
+def _channel_faults(row: Row, known: Known) -> Iterator[FieldError]:
+    if not row.integration_ids:
+        yield _channel_fault(row, "", "no integration is named", "missing_integration", _NAME_ONE)
+    for index, name in enumerate(row.integration_ids):
+        place = f".{index}"
+        channel = known.channels.get(name) if known.channels is not None else Channel(id=name)
+        if channel is None:
+            message = f"there is no integration {name!r} in this profile's Postiz"
+            yield _channel_fault(row, place, message, "unknown_integration", _NAME_ONE)
+        elif channel.disabled:
+            message = f"{channel.name} ({channel.id}) is disabled in Postiz"
+            yield _channel_fault(row, place, message, "integration_disabled", _CONNECT)
+        if name in row.integration_ids[:index]:
+            message = f"{name!r} is named twice: the post would be published twice"
+            yield _channel_fault(row, place, message, "repeated_integration", "Name it once.")
+
+
+_NAME_ONE = "Name the id of one that GET /postiz/integrations lists."
+_CONNECT = "Connect it again in Postiz, or leave it out."
+
+
+def _channel_fault(row: Row, place: str, message: str, code: str, remedy: str) -> FieldError:
+    return FieldError(
+        field=f"{row.path}integration_ids{place}",
+        message=message,
+        code=code,
+        row=row.number,
+        remedy=remedy,
+    )

@@ -1,0 +1,1 @@
+"""When rows are due: local times, slots, spacing, cron expressions and playlists."""

@@ -1,0 +1,60 @@
+"""The order that a bulk-publish body comes to, with times for all its rows."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from shared.domain.timing.spacing import Spread, Taken
+from shared.errors import FieldError
+from shared.intake.request_rows import bulk_rows, integrations_of, seeded, spread_of
+from shared.intake.schemas import BulkPublishRequest
+from shared.intake.validation import Naming, Order, Placed, as_they_are
+from shared.models import Account
+from shared.posts import occupancy
+
+#: Of a bulk's own fields, what its job keeps.
+_KEPT = {
+    "schedule_date",
+    "schedule_interval_minutes",
+    "schedule_jitter_minutes",
+    "jitter_seed",
+    "slots",
+    "timezone",
+    "daily_cap_per_integration",
+    "min_gap_minutes_per_integration",
+    "late_policy",
+}
+
+
+def bulk_order(
+    body: BulkPublishRequest,
+    profile_id: str,
+    now: datetime,
+    *,
+    malformed: Mapping[int, Sequence[FieldError]] | None = None,
+    named: Naming = as_they_are,
+) -> Order:
+    """`malformed`: the faults of rows that are empty in `body`."""
+    body = seeded(body)
+    spread = spread_of(body, now)
+
+    def rows(session: Session, account: Account) -> Placed:
+        taken = _taken(session, account, body, spread) if spread.limited else {}
+        return bulk_rows(body, spread, taken, malformed or {})
+
+    return Order(
+        kind="bulk_publish",
+        profile_id=profile_id,
+        body=body,
+        rows=rows,
+        now=now,
+        options=body.model_dump(mode="json", include=_KEPT),
+        late_policy=body.late_policy,
+        named=named,
+    )
+
+
+def _taken(session: Session, account: Account, body: BulkPublishRequest, spread: Spread) -> Taken:
+    names = integrations_of(body)
+    return occupancy.times(session, account.id, names, since=spread.matters_from)

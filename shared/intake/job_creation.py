@@ -1,0 +1,161 @@
+"""Turns a checked request into rows: a job, and the posts or uploads that are its work."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, insert, literal, select
+from sqlalchemy.orm import Session
+
+from shared.accounts import identity
+from shared.config import Settings
+from shared.crypto import SecretBox
+from shared.domain.networks.channel import Channel
+from shared.domain.publishing.states import JobState
+from shared.domain.rows.post_rows import PlannedPost
+from shared.errors import NotFound
+from shared.intake.bulk_insert import insert_rows
+from shared.jobs import progress
+from shared.media import upload_queue
+from shared.models import Account, AccountMedia, Event, Job, JobMedia, Post, Profile
+from shared.posts.late_policy import LatePolicy
+from shared.profiles import profile_settings
+from shared.webhooks import outbox
+
+
+def account_for(session: Session, profile_id: str, settings: Settings, box: SecretBox) -> Account:
+    """The account that the profile's work goes to, which no PATCH moves before we commit.
+
+    Raises `NotConfigured` with how to configure it, and `Conflict` while the profile is deleted.
+    """
+    account = profile_settings.ensure_account(
+        session, profile_settings.get(session, profile_id), settings, box
+    )
+    facts = select(Profile.account_id, Profile.deleting_since).where(Profile.id == profile_id)
+    held = session.execute(facts.with_for_update(read=True)).one_or_none()
+    if held is None or held.account_id is None:
+        raise NotFound(f"There is no profile {profile_id!r}")
+    profile_settings.require_kept(profile_id, held.deleting_since)
+    if held.account_id == account.id:
+        return account
+    return session.get_one(Account, held.account_id)
+
+
+def known_channels(session: Session, account: Account) -> dict[str, Channel] | None:
+    """The integrations by id as Postiz listed them last, None if it never did."""
+    if account.integrations_seen_at is None:
+        return None
+    return {
+        row.id: Channel(id=row.id, identifier=row.identifier, name=row.name, disabled=row.disabled)
+        for row in identity.integrations(session, account.id)
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    media_id: int
+    external_id: str | None = None
+
+
+def accept_uploads(
+    session: Session, profile_id: str, account: Account, uploads: Sequence[Upload], *, kind: str
+) -> tuple[Job, list[AccountMedia]]:
+    """The job, and for each upload the row that a worker claims. What is there already is done."""
+    wanted = upload_queue.want(
+        session, [upload.media_id for upload in uploads], profile_id, account.id
+    )
+    done = all(row.state == "uploaded" for row in wanted)
+    job = Job(kind=kind, profile_id=profile_id, total=len(uploads))
+    job.external_id = uploads[0].external_id if len(uploads) == 1 else None
+    if done:
+        job.state, job.finished_at = JobState.COMPLETED, func.now()
+    session.add(job)
+    session.flush()
+    for position, (upload, row) in enumerate(zip(uploads, wanted, strict=True)):
+        session.add(
+            JobMedia(
+                job_id=job.id,
+                position=position,
+                account_media_id=row.id,
+                external_id=upload.external_id,
+            )
+        )
+    session.flush()
+    if done:
+        outbox.jobs_finished(session, [progress.outcome(session, job)])
+    return job, wanted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accepted:
+    """How the posts of a job are to be published."""
+
+    kind: str
+    handoff: str
+    as_draft: bool
+    external_id: str | None
+    options: Mapping[str, Any]
+    late_policy: str = LatePolicy.PUBLISH
+
+
+def accept_posts(
+    session: Session,
+    profile_id: str,
+    account: Account,
+    posts: Sequence[PlannedPost],
+    how: Accepted,
+) -> Job:
+    """The job with a pending post for each of `posts`, in their order, and the media they need."""
+    job = Job(
+        kind=how.kind,
+        profile_id=profile_id,
+        handoff=how.handoff,
+        external_id=how.external_id,
+        total=len(posts),
+        options=dict(how.options),
+    )
+    session.add(job)
+    session.flush()
+    same = {
+        "job_id": job.id,
+        "profile_id": profile_id,
+        "account_id": account.id,
+        "handoff": how.handoff,
+        "as_draft": how.as_draft,
+        "late_policy": how.late_policy,
+    }
+    insert_rows(session, Post, [_values(post) for post in posts], same=same)
+    _write_accepted(session, job)
+    used = {media_id for post in posts for media_id in post.media_ids}
+    upload_queue.want(session, sorted(used), profile_id, account.id)
+    return job
+
+
+def _values(post: PlannedPost) -> dict[str, Any]:
+    return {
+        "position": post.row.position,
+        "integration_id": post.channel.id,
+        "integration_identifier": post.channel.identifier,
+        "integration_name": post.channel.name,
+        "content": post.content,
+        "media_ids": post.media_ids,
+        "settings": post.settings,
+        "publish_at": post.row.publish_at,
+        "external_id": post.row.external_id,
+    }
+
+
+def _write_accepted(session: Session, job: Job) -> None:
+    source = select(Post.id, Post.job_id, literal("accepted")).where(Post.job_id == job.id)
+    events = insert(Event).from_select(["post_id", "job_id", "event"], source.order_by(Post.id))
+    session.execute(events)
+
+
+def waiting_uploads(session: Session, account: Account, media_ids: Collection[int]) -> list[int]:
+    """The ids of the rows in `account_media` that a worker has to look at."""
+    query = select(AccountMedia.id).where(
+        AccountMedia.account_id == account.id,
+        AccountMedia.media_id.in_(media_ids),
+        AccountMedia.state == "pending",
+    )
+    return list(session.scalars(query.order_by(AccountMedia.id)))

@@ -1,0 +1,148 @@
+"""From the body of a publish or bulk-publish to the rows that the rules and the planner work on."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from shared.domain.rows.post_rows import Row
+from shared.domain.timing.local_time import in_utc, whole_second
+from shared.domain.timing.spacing import LATEST, Spread, Taken, Wish, place
+from shared.domain.timing.spacing_conflicts import crowded
+from shared.errors import FieldError, InvalidRequest, Unprocessable
+from shared.intake.schemas import BulkItem, BulkPublishRequest, Defaults, PublishRequest
+from shared.intake.validation import Placed
+
+
+def single_row(body: PublishRequest, now: datetime) -> Row:
+    return Row(
+        **_texts(body),
+        media_ids=body.media_ids,
+        integration_ids=body.integration_ids,
+        publish_at=_time(body.schedule_date, body, "schedule_date") or whole_second(now),
+        external_id=body.external_id,
+    )
+
+
+def seeded(body: BulkPublishRequest) -> BulkPublishRequest:
+    """With a seed where there is jitter: the same request has the same times, whoever asks."""
+    if body.jitter_seed is not None or not body.schedule_jitter_minutes:
+        return body
+    digest = hashlib.sha256(body.model_dump_json(exclude_defaults=True).encode()).digest()
+    return body.model_copy(update={"jitter_seed": int.from_bytes(digest[:4]) >> 1})
+
+
+def spread_of(body: BulkPublishRequest, now: datetime) -> Spread:
+    """`body` must be seeded."""
+    return Spread(
+        start=_time(body.schedule_date, body, "schedule_date") or whole_second(now),
+        zone=ZoneInfo(body.timezone),
+        interval=timedelta(minutes=body.schedule_interval_minutes),
+        jitter=timedelta(minutes=body.schedule_jitter_minutes),
+        seed=body.jitter_seed or 0,
+        walls=[time.fromisoformat(wall) for wall in body.slots or ()],
+        daily_cap=body.daily_cap_per_integration,
+        min_gap=timedelta(minutes=body.min_gap_minutes_per_integration),
+    )
+
+
+def integrations_of(body: BulkPublishRequest) -> set[str]:
+    own = {name for item in body.items for name in item.integration_ids or ()}
+    return own.union(body.integration_ids)
+
+
+def bulk_rows(
+    body: BulkPublishRequest,
+    spread: Spread,
+    taken: Taken,
+    malformed: Mapping[int, Sequence[FieldError]],
+) -> Placed:
+    """`taken`: when other posts of the same integrations are due. `malformed`: faults by row."""
+    wishes = [_wish(body, index, item) for index, item in enumerate(body.items)]
+    moments = place(wishes, spread, taken)
+    rows = [
+        _bulk_row(body, index, item, wishes[index], moments[index])
+        if index not in malformed
+        else _malformed_row(index, moments[index], malformed[index])
+        for index, item in enumerate(body.items)
+    ]
+    return Placed(rows=rows, advice=crowded(wishes, moments, spread, taken))
+
+
+def _malformed_row(index: int, moment: datetime, faults: Sequence[FieldError]) -> Row:
+    return Row(position=index, path=f"items.{index}.", publish_at=moment, faults=faults)
+
+
+def _wish(body: BulkPublishRequest, index: int, item: BulkItem) -> Wish:
+    own = item.integration_ids
+    return Wish(
+        own=_own_time(item, body, index),
+        integration_ids=body.integration_ids if own is None else own,
+    )
+
+
+def _own_time(item: BulkItem, body: BulkPublishRequest, index: int) -> datetime | None:
+    """One too far in the future stays there: it is the row's fault, not the whole bulk's."""
+    if item.schedule_date is None:
+        return None
+    return _in_calendar(item.schedule_date, body, f"items.{index}.schedule_date")
+
+
+def _bulk_row(
+    body: BulkPublishRequest, index: int, item: BulkItem, wish: Wish, moment: datetime
+) -> Row:
+    path = f"items.{index}."
+    texts = _texts(body)
+    texts["captions"] = {**body.captions_per_platform, **item.captions_per_platform}
+    texts["settings"] = _merged(body.settings, item.settings)
+    if item.caption is not None:
+        texts["caption"] = item.caption
+    return Row(
+        **texts,
+        position=index,
+        path=path,
+        media_ids=body.media_ids if item.media_ids is None else item.media_ids,
+        integration_ids=wish.integration_ids,
+        publish_at=moment,
+        external_id=item.external_id,
+        faults=[_too_far(f"{path}schedule_date")] if moment >= LATEST else [],
+    )
+
+
+def _texts(body: Defaults) -> dict[str, Any]:
+    return {
+        "caption": body.caption,
+        "captions": body.captions_per_platform,
+        "settings": body.settings,
+        "youtube_title": body.youtube_title,
+    }
+
+
+def _merged(
+    defaults: Mapping[str, Mapping[str, Any]], own: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """A row names only what differs."""
+    return {key: {**defaults.get(key, {}), **own.get(key, {})} for key in {**defaults, **own}}
+
+
+def _time(moment: datetime | None, body: Defaults, name: str) -> datetime | None:
+    """In UTC and whole seconds. Raises for what no calendar of ours reaches."""
+    if moment is None:
+        return None
+    found = _in_calendar(moment, body, name)
+    if found >= LATEST:
+        raise Unprocessable("The time lies too far in the future", fields=[_too_far(name)])
+    return found
+
+
+def _in_calendar(moment: datetime, body: Defaults, name: str) -> datetime:
+    try:
+        return whole_second(in_utc(moment, ZoneInfo(body.timezone)))
+    except OverflowError as error:
+        fault = FieldError(field=name, message="is beyond the calendar")
+        raise InvalidRequest(f"{name} is beyond the calendar", fields=[fault]) from error
+
+
+def _too_far(name: str) -> FieldError:
+    return FieldError(field=name, message=f"must lie before {LATEST:%Y}", code="too_far")

@@ -1,0 +1,106 @@
+"""What publish and bulk-publish are asked with, by a request or by a schedule."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from shared.intake.fields import ExternalId, Flag, IsoTime, NullIsAbsent, Number, Whole, Zone
+
+MAX_ITEMS = 10_000
+#: A call to Postiz may have 100 kB, so a longer caption could never be handed over.
+Caption = Annotated[str, Field(max_length=100_000)]
+Captions = dict[str, Caption]
+NetworkSettings = dict[str, dict[str, Any]]
+Ids = Annotated[list[str], Field(max_length=100)]
+
+
+def _wall(text: str) -> str:
+    if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", text):
+        raise ValueError("must be a time of the day such as 09:00")
+    return text
+
+
+_A_MONTH = 31 * 24 * 60
+#: A time of the day.
+Wall = Annotated[str, AfterValidator(_wall)]
+Minutes = Annotated[Number, Field(ge=0, le=_A_MONTH, allow_inf_nan=False)]
+
+
+class Defaults(NullIsAbsent):
+    """What publish and bulk-publish have in common."""
+
+    media_ids: Ids = Field([])
+    caption: Caption = ""
+    captions_per_platform: Captions = Field({}, description="By integration id or identifier")
+    settings: NetworkSettings = Field({}, description="By integration id, or else identifier")
+    youtube_title: Annotated[str, Field(max_length=100)] | None = Field(
+        None, description="`settings.title` of youtube, where that is not given"
+    )
+    save_as_draft: Flag = False
+    handoff: Literal["auto", "calendar", "staged"] = "auto"
+    timezone: Zone = Field("UTC", description="Of times without a zone")
+
+
+class PublishRequest(Defaults):
+    integration_ids: Annotated[list[str], Field(min_length=1, max_length=100)]
+    schedule_date: IsoTime | None = Field(None, description="null, or in the past: at once")
+    external_id: ExternalId | None = None
+
+
+class BulkItem(NullIsAbsent):
+    """A row: what it does not name is taken from the request's defaults.
+
+    `captions_per_platform` and `settings` are merged with the defaults, key by key.
+    """
+
+    media_ids: Ids | None = None
+    caption: Caption | None = None
+    integration_ids: Ids | None = None
+    schedule_date: IsoTime | None = None
+    captions_per_platform: Captions = Field(default_factory=dict)
+    settings: NetworkSettings = Field(default_factory=dict)
+    external_id: ExternalId | None = None
+
+
+class Spreading(Defaults):
+    """When the posts of many rows are due."""
+
+    schedule_interval_minutes: Minutes = 30
+    schedule_jitter_minutes: Minutes = 0
+    jitter_seed: Whole | None = Field(None, description="The same seed, the same times")
+    slots: Annotated[list[Wall], Field(min_length=1, max_length=1440)] | None = Field(
+        None, description="Times of the day in `timezone`, instead of the interval"
+    )
+    daily_cap_per_integration: Annotated[Whole, Field(ge=1, le=MAX_ITEMS)] | None = Field(
+        None, description="Posts a day in `timezone`, those accepted before included"
+    )
+    min_gap_minutes_per_integration: Minutes = Field(
+        0, description="Between two posts, those accepted before included"
+    )
+    late_policy: Literal["publish", "skip", "hold"] = Field(
+        "publish", description="Of posts that could not go out within 5 minutes of their time"
+    )
+
+
+class BulkPublishRequest(Spreading):
+    items: Annotated[list[BulkItem], Field(min_length=1, max_length=MAX_ITEMS)]
+    integration_ids: Ids = Field([])
+    schedule_date: IsoTime | None = Field(None, description="The start; default now")
+
+
+class Playlist(Spreading):
+    """Media of which a schedule publishes the next ones at each fire time, each as its own post.
+
+    All else is as in a bulk, for each of them alike.
+    """
+
+    media_ids: Annotated[list[str], Field(min_length=1, max_length=MAX_ITEMS)]
+    integration_ids: Annotated[list[str], Field(min_length=1, max_length=100)]
+    media_captions: Captions = Field({}, description="By medium's id, instead of `caption`")
+    per_run: Annotated[Whole, Field(ge=1, le=MAX_ITEMS)] = 1
+    loop: Flag = Field(default=False, description="Begin again at its end, instead of ending")
+    position: Annotated[Whole, Field(ge=0, le=MAX_ITEMS)] | None = Field(
+        None, description="How many of the media have had their turn"
+    )
+    schedule_interval_minutes: Minutes = Field(0, description="Between the media of one run")

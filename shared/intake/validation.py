@@ -1,0 +1,163 @@
+"""What is asked to be published, by a request or a schedule: checked, and then accepted."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from shared.accounts import budget_queries
+from shared.config import Settings
+from shared.crypto import SecretBox
+from shared.domain.networks.warning import Advice
+from shared.domain.publishing.handoff import Situation, choose_handoff
+from shared.domain.rows.post_rows import CheckedRow, Known, PlannedPost, Row, check_rows
+from shared.domain.rows.row_warnings import advise
+from shared.errors import FieldError, Unprocessable
+from shared.intake import deferred_rules, job_creation
+from shared.intake.job_creation import Accepted
+from shared.intake.schemas import Defaults
+from shared.media import repository
+from shared.models import Account, Job
+from shared.posts import occupancy
+from shared.posts.late_policy import LatePolicy
+from shared.task_queue import Waker
+
+#: Puts faults into the words of the request's own form.
+Naming = Callable[[Sequence[FieldError]], Sequence[FieldError]]
+
+
+def as_they_are(faults: Sequence[FieldError]) -> Sequence[FieldError]:
+    return faults
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed:
+    """Rows with their times, and what is to be said of these."""
+
+    rows: Sequence[Row]
+    advice: Sequence[Advice] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """`rows` are made once the account is known, for what it has accepted before may move them."""
+
+    kind: str
+    profile_id: str
+    body: Defaults
+    rows: Callable[[Session, Account], Placed]
+    now: datetime
+    external_id: str | None = None
+    options: Mapping[str, Any]
+    late_policy: str = LatePolicy.PUBLISH
+    named: Naming = as_they_are
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """An order whose rows have met the rules."""
+
+    order: Order
+    account: Account
+    known: Known
+    rows: Sequence[CheckedRow]
+    handoff: str
+    posts: Sequence[PlannedPost] = field(default_factory=list)
+    of_times: Sequence[Advice] = ()
+
+    @property
+    def faults(self) -> list[FieldError]:
+        return [fault for row in self.rows for fault in self.order.named(row.faults)]
+
+    @cached_property
+    def advice(self) -> list[Advice]:
+        order = self.order
+        drafts = order.body.save_as_draft
+        return [*self.of_times, *advise(self.rows, self.known, now=order.now, drafts=drafts)]
+
+    @property
+    def invalid(self) -> list[CheckedRow]:
+        return [row for row in self.rows if row.faults]
+
+
+def check(session: Session, order: Order, settings: Settings, box: SecretBox) -> Checked:
+    """Raises `NotConfigured` where the profile has no Postiz."""
+    account = job_creation.account_for(session, order.profile_id, settings, box)
+    placed = order.rows(session, account)
+    used = {media_id for row in placed.rows for media_id in row.media_ids}
+    known = Known(
+        channels=job_creation.known_channels(session, account),
+        media=repository.known(session, order.profile_id, used),
+        overrides=account.rule_overrides,
+    )
+    checked = check_rows(placed.rows, known)
+    posts = [post for row in checked for post in row.posts]
+    going_out = () if order.body.save_as_draft else posts  # a draft meets no network's rates
+    return Checked(
+        order=order,
+        account=account,
+        known=replace(
+            known, before=occupancy.before(session, account.id, going_out, known, order.now)
+        ),
+        rows=checked,
+        handoff=_handoff(order, account, posts, timedelta(seconds=settings.settle_seconds)),
+        posts=posts,
+        of_times=placed.advice,
+    )
+
+
+def _handoff(
+    order: Order, account: Account, posts: Sequence[PlannedPost], settle: timedelta
+) -> str:
+    situation = Situation(
+        now=order.now,
+        budget=budget_queries.budget_remaining(account, order.now),
+        settle=settle,
+    )
+    return choose_handoff(
+        (post.row.publish_at for post in posts),
+        situation,
+        wanted=order.body.handoff,
+        drafts=order.body.save_as_draft,
+    )
+
+
+def require_faultless(checked: Checked, *, skip_invalid: bool = False) -> None:
+    """Raises `Unprocessable` with every fault; with `skip_invalid`, where no row is left."""
+    if checked.faults and not (skip_invalid and checked.posts):
+        number = "1 fault" if len(checked.faults) == 1 else f"{len(checked.faults)} faults"
+        message = f"{number} in the request: nothing was accepted"
+        raise Unprocessable(message, fields=checked.faults)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WakeUps:
+    """What the workers are to look at once a job is committed."""
+
+    account_id: int
+    uploads: Sequence[int]
+
+    def send(self, waker: Waker) -> None:
+        if waker.stage(self.account_id):
+            waker.uploads(self.uploads)
+
+
+def accept(session: Session, checked: Checked) -> tuple[Job, WakeUps]:
+    order, account, posts = checked.order, checked.account, checked.posts
+    rows = [row.row for row in checked.rows if row.posts]
+    late = deferred_rules.late_options(rows) if checked.known.channels is None else {}
+    how = Accepted(
+        kind=order.kind,
+        handoff=checked.handoff,
+        as_draft=order.body.save_as_draft,
+        external_id=order.external_id,
+        options={**order.options, **late},
+        late_policy=order.late_policy,
+    )
+    job = job_creation.accept_posts(session, order.profile_id, account, posts, how)
+    used = {media_id for post in posts for media_id in post.media_ids}
+    waiting = job_creation.waiting_uploads(session, account, used)
+    return job, WakeUps(account_id=account.id, uploads=waiting)

@@ -1,0 +1,1 @@
+"""Jobs: progress, expected ends, and the feed of their events."""

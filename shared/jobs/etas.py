@@ -1,0 +1,125 @@
+"""When jobs and accounts will be done: counts what is left; domain/publishing/eta.py decides."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Text, and_, case, cast, func, or_, select
+from sqlalchemy.orm import Session
+
+from shared import db
+from shared.accounts import holds
+from shared.accounts.budget_queries import BACKLOG, budget_state
+from shared.config import Settings
+from shared.domain.publishing.eta import Flow, Load, done_at, drained_at
+from shared.domain.publishing.states import JobState, PostState
+from shared.jobs.progress import Outcome
+from shared.models import Account, Job, Post, Profile
+
+#: How long before its time a post is handed to Postiz's calendar, which is all that its job needs.
+CALENDAR_AHEAD = timedelta(days=14)
+_OPEN = frozenset({JobState.QUEUED, JobState.RUNNING})
+_UNSENT = Post.state.in_((PostState.PENDING, PostState.STAGING))
+_DATED = or_(Post.as_draft, Post.handoff == "calendar")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Of:
+    account_id: int
+    job_id: int
+    load: Load
+
+
+def with_etas(session: Session, outcomes: Sequence[Outcome], settings: Settings) -> list[Outcome]:
+    """The same with their `eta`: None for what is over, paused or held."""
+    running = [found.job.id for found in outcomes if found.state in _OPEN]
+    if not running:
+        return list(outcomes)
+    used = select(Post.account_id).where(Post.job_id.in_(running), Post.state.in_(BACKLOG))
+    accounts = _flows(session, session.scalars(used.distinct()).all(), settings)
+    loads = _loads(session, list(accounts))
+    etas: dict[int, list[datetime]] = defaultdict(list)
+    for one in loads:
+        if one.job_id in running:
+            others = [
+                other.load
+                for other in loads
+                if other.account_id == one.account_id and other is not one
+            ]
+            etas[one.job_id].append(done_at(one.load, others, accounts[one.account_id]))
+    return [replace(found, eta=max(etas[found.job.id], default=None)) for found in outcomes]
+
+
+def drained(session: Session, ids: Sequence[int], settings: Settings) -> dict[int, datetime | None]:
+    """Of each account, when its backlog is handed over; None where there is none, or it is held."""
+    accounts = _flows(session, ids, settings)
+    loads = _loads(session, list(accounts))
+    return {
+        each: drained_at([one.load for one in loads if one.account_id == each], flow)
+        for each, flow in accounts.items()
+    }
+
+
+def _flows(session: Session, ids: Sequence[int], settings: Settings) -> dict[int, Flow]:
+    """Of those accounts that anything goes out through."""
+    now = db.clock(session)
+    rows = session.scalars(
+        select(Account).where(Account.id.in_(ids), Account.paused.is_(False))
+    ).all()
+    return {
+        row.id: Flow(
+            now=now,
+            budget=budget_state(row),
+            settle=timedelta(seconds=settings.settle_seconds),
+            pace=settings.writes_per_second,
+        )
+        for row in rows
+    }
+
+
+def _loads(session: Session, account_ids: Sequence[int]) -> list[_Of]:
+    """One row per account and job, of what is neither paused nor held."""
+    if not account_ids:
+        return []
+    rows = session.execute(
+        select(Post.account_id, Post.job_id, *_amounts())
+        .join(Job, Job.id == Post.job_id)
+        .join(Profile, Profile.id == Post.profile_id)
+        .where(
+            Post.account_id.in_(account_ids),
+            Post.state.in_(BACKLOG),
+            Job.paused.is_(False),
+            Profile.paused.is_(False),
+            ~holds.is_held(),
+        )
+        .group_by(Post.account_id, Post.job_id)
+    )
+    return [_of(dict(row)) for row in rows.mappings()]
+
+
+def _amounts() -> list[ColumnElement[Any]]:
+    """Named as the fields of a `Load`."""
+    size = (
+        func.octet_length(Post.content)
+        + func.octet_length(cast(Post.settings, Text))
+        + 250
+        + 300 * func.cardinality(Post.media_ids)
+    )
+    packed, dated = and_(_UNSENT, ~_DATED), and_(_UNSENT, _DATED)
+    ready = case((_DATED, Post.publish_at - CALENDAR_AHEAD), else_=Post.publish_at)
+    return [
+        func.count().filter(packed).label("staged"),
+        cast(func.coalesce(func.sum(size).filter(packed), 0), BigInteger).label("staged_bytes"),
+        func.count(Post.publish_at.distinct()).filter(dated).label("dates"),
+        func.count().filter(~Post.as_draft).label("writes"),
+        func.min(Post.publish_at).label("first_due"),
+        func.max(Post.publish_at).label("last_due"),
+        func.max(ready).label("ready_at"),
+    ]
+
+
+def _of(row: dict[str, Any]) -> _Of:
+    account_id, job_id = row.pop("account_id"), row.pop("job_id")
+    return _Of(account_id=account_id, job_id=job_id, load=Load(**row))

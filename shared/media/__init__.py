@@ -1,0 +1,1 @@
+"""Media: received, recognised, stored, and wanted by accounts for upload."""

@@ -1,0 +1,76 @@
+"""A file on its way in: hashed, recognised and bounded while its bytes go to the storage."""
+
+import hashlib
+from dataclasses import dataclass
+
+from shared.domain.networks.media_types import HEAD_BYTES, FileType, brand_of, sniff, too_large
+from shared.errors import InvalidRequest, TooLarge
+from shared.media.metadata import Facts, read_facts
+from shared.storage.base import Incoming, Storage, key_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Received:
+    """A whole file that Postiz will take; `incoming` until it is kept."""
+
+    incoming: Incoming
+    sha256: str
+    size: int
+    mime: str
+    facts: Facts
+    brand: str | None = None
+    name: str | None = None
+
+    def prepare(self, storage: Storage, profile_id: str) -> None:
+        """To be called before the transaction that keeps it, which then need not wait for it."""
+        key = key_of(profile_id, self.sha256)
+        if not storage.exists(key):
+            self.incoming.prepare(key)
+
+    def keep(self, profile_id: str) -> str:
+        """Give it its place among the profile's files; returns its storage key."""
+        key = key_of(profile_id, self.sha256)
+        self.incoming.keep(key)
+        return key
+
+
+class Receiver:
+    """Takes the bytes of one file. Refuses as soon as they tell that Postiz would."""
+
+    def __init__(self, incoming: Incoming, name: str | None = None) -> None:
+        self.incoming = incoming
+        self.name = name
+        self._hash = hashlib.sha256()
+        self._head = b""
+        self._size = 0
+        self._type: FileType | None = None
+
+    def write(self, data: bytes) -> None:
+        """Raises `UnsupportedMedia`, `TooLarge` or `StorageFull`."""
+        self._size += len(data)
+        if self._type is None:
+            self._head += data[: HEAD_BYTES - len(self._head)]
+            if len(self._head) >= HEAD_BYTES:
+                self._type = sniff(self._head)
+        if self._type is not None and self._size > self._type.limit:
+            raise TooLarge(too_large(self._type))
+        self._hash.update(data)
+        self.incoming.write(data)
+
+    def finish(self) -> Received:
+        """The bytes were all. Raises as `write` does, and `InvalidRequest` for an empty file."""
+        if not self._size:
+            raise InvalidRequest("The file is empty", code="empty_file")
+        kind = self._type or sniff(self._head)
+        self.incoming.finish()
+        with self.incoming.read_back() as file:
+            facts = read_facts(file, mime=kind.mime)
+        return Received(
+            incoming=self.incoming,
+            sha256=self._hash.hexdigest(),
+            size=self._size,
+            mime=kind.mime,
+            facts=facts,
+            brand=brand_of(self._head),
+            name=self.name,
+        )

@@ -1,0 +1,149 @@
+"""The rows of media, and the fetching of those that were given as an address."""
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+from sqlalchemy import Boolean, func, literal_column, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from shared.db import Database
+from shared.domain.networks.medium import Medium
+from shared.errors import InvalidRequest, NotFound
+from shared.media.ingest import Received, Receiver
+from shared.models import Media
+from shared.net.download import read_url
+from shared.net.outbound_route import Route
+from shared.storage import file_lock
+from shared.storage.base import Storage, key_of
+
+
+def add_file(
+    session: Session, storage: Storage, profile_id: str, received: Received
+) -> tuple[Media, bool]:
+    """The row of a file, and whether the profile had that file already.
+
+    The file gets its place before the caller commits; `received` is prepared for it, so that this
+    takes no time. When the commit then fails it stays behind without a row: deleting it could take
+    it from a twin that has committed meanwhile.
+    """
+    key = key_of(profile_id, received.sha256)
+    file_lock.lock(session, key)
+    again = {"storage_key": key, "used_at": func.now(), "removed_at": None}
+    row = insert(Media).values(profile_id=profile_id, storage_key=key, **_columns(received))
+    same = row.on_conflict_do_update(index_elements=["profile_id", "sha256"], set_=again)
+    is_new = literal_column("xmax = 0", Boolean)  # what was there already has been updated
+    media_id, new = session.execute(same.returning(Media.id, is_new)).one()
+    if not storage.exists(key):
+        received.keep(profile_id)
+    return session.get_one(Media, media_id, populate_existing=True), not new
+
+
+def _columns(received: Received) -> dict[str, Any]:
+    return {
+        "sha256": received.sha256,
+        "size": received.size,
+        "mime": received.mime,
+        "name": received.name,
+        "width": received.facts.width,
+        "height": received.facts.height,
+        "duration": received.facts.duration,
+        "codec": received.facts.codec,
+        "brand": received.brand,
+    }
+
+
+def add_url(session: Session, profile_id: str, url: str) -> Media:
+    """The row of a file that a worker will fetch."""
+    row = Media(profile_id=profile_id, source_url=url)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def known(session: Session, profile_id: str, ids: Collection[str]) -> dict[str, Medium]:
+    """Which of `ids` are media of the profile, by the ids as they were given."""
+    numbers = {int(text) for text in ids if is_id(text)}
+    query = select(Media).where(
+        Media.profile_id == profile_id, Media.id.in_(numbers), Media.removed_at.is_(None)
+    )
+    return {str(row.id): _medium(row) for row in session.scalars(query)}
+
+
+def _medium(row: Media) -> Medium:
+    return Medium(
+        id=row.id,
+        mime=row.mime,
+        size=row.size,
+        width=row.width,
+        height=row.height,
+        duration=row.duration,
+    )
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` is written as an id of ours is: a number that PostgreSQL's bigint can hold."""
+    plain = text.isascii() and text.isdigit() and not text.startswith("0")
+    return plain and len(text) <= 19 and int(text) < 2**63
+
+
+def sha256_of(media: Media) -> str | None:
+    """A fetched twin of a file that the profile had already shares its place in the storage."""
+    return media.sha256 or (media.storage_key.rsplit("/", 1)[1] if media.storage_key else None)
+
+
+def fetch(
+    database: Database,
+    storage: Storage,
+    media_id: int,
+    *,
+    route: Route,
+    on_progress: Callable[[], None] = lambda: None,
+) -> None:
+    """Bring a medium that was given as an address into the storage; one that is there stays.
+
+    `on_progress` is called after each piece, and may raise to give the fetch up. Raises `Transient`
+    when it may succeed later; `InvalidRequest`, `UnsupportedMedia` or `TooLarge` when it never
+    will; `StorageFull`; `NotFound` when the row is gone.
+    """
+    with database.transaction() as session:
+        media = _get(session, media_id)
+    if media.storage_key is not None:
+        return
+    if media.source_url is None:
+        raise InvalidRequest("The file of this medium was removed. Upload it again")
+    with storage.receive() as incoming:
+        receiver = Receiver(incoming)
+        for piece in read_url(media.source_url, route):
+            receiver.write(piece)
+            on_progress()
+        received = receiver.finish()
+        received.prepare(storage, media.profile_id)
+        with database.transaction() as session:
+            _record(session, storage, _get(session, media_id), received)
+
+
+def _get(session: Session, media_id: int) -> Media:
+    row = session.get(Media, media_id)
+    if row is None:
+        raise NotFound(f"There is no medium {media_id}")
+    return row
+
+
+def _record(session: Session, storage: Storage, media: Media, received: Received) -> None:
+    key = key_of(media.profile_id, received.sha256)
+    file_lock.lock(session, key)
+    if not storage.exists(key):
+        received.keep(media.profile_id)
+    media.storage_key = key
+    media.removed_at = None
+    for name, value in _columns(received).items():
+        if name not in {"sha256", "name"}:
+            setattr(media, name, value)
+    session.flush()
+    try:
+        with session.begin_nested():
+            media.sha256 = received.sha256
+    except IntegrityError:  # the profile has this very file under another id: that one keeps it
+        session.refresh(media)

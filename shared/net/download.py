@@ -1,0 +1,99 @@
+"""Reads a file from an address that a user gave, and from nowhere that it must not lead us to:
+each address on the way is checked (see outbound_route.py)."""
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from urllib.parse import urldefrag, urljoin
+
+import urllib3
+from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.exceptions import HTTPError
+
+from shared.errors import InvalidRequest, Transient
+from shared.http_address import HttpAddress, MalformedAddress, parse_http_address
+from shared.net.connect_tunnel import Unreachable
+from shared.net.guarded_connections import CONNECT_SECONDS, Call, headers_for, pool_to, under_way
+from shared.net.outbound_route import PRIVATE, Route
+
+MAX_REDIRECTS = 5
+#: To connect, and to be told what comes.
+HEAD_SECONDS = 60.0
+#: Without a byte for so long, a source is given up.
+STALL_SECONDS = 30.0
+#: A source that always sends a little is given up too.
+TOTAL_SECONDS = 3600.0
+CHUNK = 1024**2
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_TIMEOUT = urllib3.Timeout(connect=CONNECT_SECONDS, read=STALL_SECONDS)
+
+
+def read_url(url: str, route: Route) -> Iterator[bytes]:
+    """The bytes at `url`, in pieces.
+
+    Raises `InvalidRequest` for an address that must not, or does not, give a file (for good), and
+    `Transient` for one that may give it later.
+    """
+    for _ in range(MAX_REDIRECTS + 1):
+        address = _parsed(url)
+        pool, reply = _get(address, route)
+        with closing(pool), closing(reply):
+            if reply.status not in _REDIRECTS:
+                yield from _body(reply, address.host)
+                return
+            url = _followed(url, reply.headers.get("Location", ""))
+    raise InvalidRequest(f"More than {MAX_REDIRECTS} redirects", code="unfetchable")
+
+
+def _parsed(url: str) -> HttpAddress:
+    try:
+        return parse_http_address(url)
+    except MalformedAddress as error:
+        message = f"It is, or leads to, an address that {error}"
+        raise InvalidRequest(message, code="unfetchable") from error
+
+
+def _get(address: HttpAddress, route: Route) -> tuple[HTTPConnectionPool, urllib3.BaseHTTPResponse]:
+    pool = pool_to(address, route)
+    try:
+        with under_way(Call(total=HEAD_SECONDS, stall=STALL_SECONDS)):
+            reply = pool.urlopen(
+                "GET",
+                address.target,
+                headers=headers_for(address),
+                redirect=False,
+                retries=False,
+                preload_content=False,
+                timeout=_TIMEOUT,
+            )
+    except Unreachable as error:
+        pool.close()
+        if error.code == PRIVATE:
+            raise InvalidRequest(str(error), code=error.code) from error
+        raise Transient(f"{address.host} cannot be reached: {error}", code="unfetchable") from error
+    except HTTPError as error:
+        pool.close()
+        raise Transient(f"{address.host} cannot be reached: {error}", code="unfetchable") from error
+    return pool, reply
+
+
+def _followed(url: str, location: str) -> str:
+    try:
+        return urldefrag(urljoin(url, location)).url
+    except ValueError as error:
+        raise InvalidRequest("It leads to no http(s) address", code="unfetchable") from error
+
+
+def _body(reply: urllib3.BaseHTTPResponse, host: str) -> Iterator[bytes]:
+    if reply.status >= 500 or reply.status in {408, 425, 429}:
+        raise Transient(f"{host} answered {reply.status}", code="unfetchable")
+    if reply.status != 200:
+        raise InvalidRequest(f"{host} answered {reply.status}", code="unfetchable")
+    until = time.monotonic() + TOTAL_SECONDS
+    try:
+        while piece := reply.read1(CHUNK, decode_content=False):  # what is there, not all of it:
+            yield piece  # else one that drips would keep us for a whole piece
+            if time.monotonic() > until:
+                raise Transient(f"{host} is too slow", code="unfetchable")
+    except HTTPError as error:
+        raise Transient(f"{host} broke off: {error}", code="unfetchable") from error

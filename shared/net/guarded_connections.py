@@ -1,0 +1,188 @@
+"""Connections that send nothing outside of a `Call`, and whose first byte is asked for.
+
+All HTTP to others' servers goes over these: Postiz, the sources of media, receivers of webhooks.
+The question is asked in `send`, through which every byte of a request passes. So there is no way
+around it: not by a setting of the environment, not by a retry, a redirect or another pool.
+"""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from shared.http_address import HttpAddress
+from shared.net.connect_tunnel import Unreachable
+from shared.net.outbound_route import Route
+
+CONNECT_SECONDS = 3.0
+AGENT = "Pressroom"
+
+
+class Forbidden(Exception):
+    """A last question was answered with no; its `__cause__` is what the question raised."""
+
+
+class Call:
+    """One request under way.
+
+    `sent`: whether the other side may have seen any of it. It may, unless a connection of ours
+    says otherwise.
+    """
+
+    def __init__(
+        self,
+        *,
+        total: float | None,
+        stall: float,
+        checks: Sequence[Callable[[], None] | None] = (),
+    ) -> None:
+        self.sent = True
+        self.expired = False
+        self._stall = stall
+        self._checks = checks
+        self._carrier: object | None = None
+        self._sock: socket.socket | None = None
+        self._own: socket.socket | None = None
+        self._timer = threading.Timer(total, self._expire) if total else None
+        if self._timer:
+            self._timer.daemon = True
+            self._timer.start()
+
+    def begin(self, connection: object) -> None:
+        """`connection` will carry this call, and has sent nothing of it yet."""
+        if self._carrier is None:
+            self._carrier, self.sent = connection, False
+        elif self._carrier is not connection or self.sent:
+            raise RuntimeError("a call is one request on one connection")
+
+    def watch_connecting(self, sock: socket.socket) -> None:
+        """TLS comes next, and takes the socket over: what ends it is a descriptor of our own."""
+        self._require_time()
+        self._close_own()
+        self._own = sock.dup()
+
+    def before_send(self, connection: object, sock: socket.socket) -> None:
+        """The connection stands: ask a last time whether the call may be made."""
+        if self.sent and self._carrier is connection:
+            return  # what comes now is the rest of it
+        self.begin(connection)
+        self._sock = sock
+        for check in filter(None, self._checks):
+            try:
+                check()
+            except Exception as error:
+                raise Forbidden from error
+        self._require_time()
+        sock.settimeout(self._stall)
+        self.sent = True
+
+    def _require_time(self) -> None:
+        if self.expired:
+            raise Unreachable("the time for this call was over before it was sent")
+
+    def _expire(self) -> None:
+        self.expired = True
+        sock = self._sock or self._own
+        if sock is not None:
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                return  # the other side, or the end of the call, closed it first
+
+    def end(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._close_own()
+
+    def _close_own(self) -> None:
+        own, self._own = self._own, None
+        if own is not None:
+            own.close()
+
+
+_CALL: ContextVar[Call] = ContextVar("call")
+
+
+@contextmanager
+def under_way(call: Call) -> Iterator[Call]:
+    """The request that is sent meanwhile is this call."""
+    token = _CALL.set(call)
+    try:
+        yield call
+    finally:
+        call.end()
+        _CALL.reset(token)
+
+
+def _current_call() -> Call:
+    try:
+        return _CALL.get()
+    except LookupError:
+        raise RuntimeError("nothing is sent outside of a Call") from None
+
+
+class _Guarded(HTTPConnection):
+    """What both kinds of connections have in common; mixed in before one of urllib3's."""
+
+    def __init__(self, *args: Any, route: Route, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._route = route
+
+    def _new_conn(self) -> socket.socket:
+        call = _current_call()
+        call.begin(self)
+        scheme = "https" if isinstance(self, HTTPSConnection) else "http"
+        return self._route.connect(
+            scheme,
+            self.host,
+            self.port,
+            seconds=CONNECT_SECONDS,
+            opened=call.watch_connecting,
+        )
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        _current_call().begin(self)
+        super().request(*args, **kwargs)
+
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        assert self.sock is not None  # it is connected
+        _current_call().before_send(self, self.sock)
+        super().send(data)
+
+
+class _GuardedTLS(_Guarded, HTTPSConnection):
+    """Over TLS."""
+
+
+class Pool(HTTPConnectionPool):
+    ConnectionCls = _Guarded
+
+
+class TLSPool(HTTPSConnectionPool):
+    ConnectionCls = _GuardedTLS
+
+
+def pool_to(
+    address: HttpAddress, route: Route, *, maxsize: int = 1, timeout: urllib3.Timeout | None = None
+) -> HTTPConnectionPool:
+    """Of connections to the address's host, with the certificate checked against its name."""
+    more: dict[str, Any] = {"maxsize": maxsize, "timeout": timeout, "route": route}
+    if address.scheme == "http":
+        return Pool(address.host, address.port, **more)
+    return TLSPool(address.host, address.port, ssl_context=route.tls_context(), **more)
+
+
+def headers_for(address: HttpAddress) -> dict[str, str]:
+    return {
+        "Host": address.host_header,
+        "Accept-Encoding": "identity",
+        "User-Agent": AGENT,
+    }

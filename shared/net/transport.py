@@ -1,0 +1,189 @@
+"""HTTP as publishing needs it: a total time-out, and a last question before the first byte.
+
+`requests` times each socket operation, not the whole call; reuses connections that the other side
+may be closing (Node gives up idle ones after 5 s); cannot tell whether a byte was sent; and takes
+proxies, passwords and certificates from the environment. All of it matters to an API that cannot
+repeat a call, so it is settled here, below every caller: of `requests` only its forms of a request
+and of a reply are used, and the connections are those of guarded_connections.py.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.exceptions import ClosedPoolError, HTTPError
+
+from shared.http_address import parse_http_address
+from shared.net.connect_tunnel import Unreachable
+from shared.net.guarded_connections import (
+    AGENT,
+    CONNECT_SECONDS,
+    Call,
+    Forbidden,
+    pool_to,
+    under_way,
+)
+from shared.net.outbound_route import Route
+
+#: Half of what Node leaves an idle connection, and more: one that rested longer is not used again.
+IDLE_SECONDS = 2.0
+_HEADERS = {"User-Agent": AGENT, "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
+
+
+class _Adapter(HTTPAdapter):
+    """No retries of any kind, no proxy of the environment's, and guarded connections alone."""
+
+    def __init__(self, route: Route) -> None:
+        self._route = route
+        self._pools: dict[tuple[str, str, int], HTTPConnectionPool] = {}
+        self._lock = threading.Lock()
+        super().__init__(max_retries=0)
+
+    def init_poolmanager(self, *_: Any, **__: Any) -> None:
+        """There is none: it would make connections of its own."""
+
+    def proxy_manager_for(self, *_: Any, **__: Any) -> Any:
+        raise RuntimeError("a proxy's pool would make connections of its own")
+
+    def get_connection(self, *_: Any, **__: Any) -> Any:
+        raise RuntimeError("only get_connection_with_tls_context gives guarded connections")
+
+    def get_connection_with_tls_context(
+        self, request: requests.PreparedRequest, *_: Any, **__: Any
+    ) -> HTTPConnectionPool:
+        address = parse_http_address(request.url or "")
+        place = (address.scheme, address.host, address.port)
+        with self._lock:
+            if place not in self._pools:
+                self._pools[place] = pool_to(address, self._route, maxsize=8)
+            return self._pools[place]
+
+    def cert_verify(self, *_: Any, **__: Any) -> None:
+        """The pool's own context decides whom we trust."""
+
+    def close(self) -> None:
+        with self._lock:
+            pools, self._pools = self._pools, {}
+        for pool in pools.values():
+            pool.close()
+
+
+class Transport:
+    """Follows no redirect, keeps no cookie, and asks `check` before each call. Thread-safe.
+
+    `check` raises to forbid the call; then nothing was sent.
+    """
+
+    def __init__(
+        self,
+        auth: requests.auth.AuthBase,
+        *,
+        route: Route,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._auth = auth
+        self._adapter = _Adapter(route)
+        self._check = check
+        self._used_at = time.monotonic()
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        total: float | None,
+        stall: float,
+        check: Callable[[], None] | None = None,
+        headers: dict[str, str] | None = None,
+        **kwargs: Any,
+    ) -> requests.Response:
+        """The reply, read to its end. `total` and `stall`: seconds in all, and without progress.
+
+        `check` is asked besides the transport's own, for this call alone.
+
+        Raises `NotSent` when certainly nothing left, `Broken` when it may have, and whatever
+        `check` raises.
+        """
+        asked = self._prepared(method, url, headers=headers or {}, **kwargs)
+        if time.monotonic() - self._used_at > IDLE_SECONDS:
+            self.drop_connections()
+        call = Call(total=total, stall=stall, checks=(self._check, check))
+        try:
+            with under_way(call):
+                reply = self._adapter.send(asked, timeout=(CONNECT_SECONDS, stall))
+                _ = reply.content
+        except Forbidden as refusal:
+            raise _reason_of(refusal) from None
+        except Exception as error:
+            failed = Broken if call.sent and not _is_closed_pool(error) else NotSent
+            code = error.code if isinstance(error, Unreachable) else None
+            raise failed(_in_words(error, call), code=code) from error
+        finally:
+            self._used_at = time.monotonic()
+        if call.expired:  # cut off in its headers, it looks like a whole reply
+            raise Broken("no answer in time")
+        return reply
+
+    def _prepared(
+        self, method: str, url: str, *, headers: dict[str, str], **kwargs: Any
+    ) -> requests.PreparedRequest:
+        headers = {**_HEADERS, **headers}
+        asked = requests.Request(method, url, headers=headers, auth=self._auth, **kwargs)
+        try:
+            return asked.prepare()
+        except ValueError:  # its words may hold the key
+            raise NotSent("its address or its key cannot stand in a request") from None
+
+    def drop_connections(self) -> None:
+        self._adapter.close()
+
+    def close(self) -> None:
+        self._adapter.close()
+
+
+class _Failed(Exception):
+    """`code`: of its reason, where that has a kind of its own."""
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class NotSent(_Failed):
+    """No byte of the request left: nothing can have happened."""
+
+
+class Broken(_Failed):
+    """The request left, wholly or in part, or may have, and no whole reply came back."""
+
+
+def _reason_of(refusal: Forbidden) -> BaseException:
+    assert refusal.__cause__ is not None  # it is raised from it
+    return refusal.__cause__
+
+
+def _is_closed_pool(error: Exception) -> bool:
+    """Another thread closed the pool before this call got a connection of it."""
+    return isinstance(error, requests.ConnectionError) and isinstance(
+        error.args[0], ClosedPoolError
+    )
+
+
+def _in_words(error: Exception, call: Call) -> str:
+    if call.expired:
+        return "no answer in time"
+    match error:
+        case Unreachable():
+            return str(error)
+        case requests.Timeout() | TimeoutError():
+            return "no answer in time" if call.sent else "no connection in time"
+        case requests.exceptions.SSLError():
+            return f"TLS failed: {getattr(error.args[0], 'reason', error)}"
+        case requests.RequestException() | HTTPError() | OSError():
+            return "the connection broke"
+        case _:
+            return f"the call broke off ({type(error).__name__})"  # its words may hold the key

@@ -1,0 +1,272 @@
+"""The adapter: the only module that knows Postiz's HTTP. Every line of it follows POSTIZ.md."""
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+import requests
+from requests_toolbelt import MultipartEncoder
+
+from shared import metrics, redaction
+from shared.errors import Budget, OutcomeUnknown, PostRejected, Transient, WrongBaseUrl
+from shared.net.outbound_route import Route
+from shared.net.transport import Broken, NotSent, Transport
+from shared.postiz.payloads import Element, RemoteMedia, call_body, encoded, iso
+from shared.postiz.responses import budget_of, error_of, expected, hide, not_postiz, sent_at
+
+READ_SECONDS = 10.0  # at most, and never longer than a write may take
+STALLED_UPLOAD_SECONDS = 30.0
+_ID = re.compile(r"/posts/[^/]+")
+Check = Callable[[], None] | None  # asked before the first byte; raises to forbid the call
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteIntegration:
+    id: str
+    name: str
+    identifier: str
+    picture: str | None
+    disabled: bool
+    profile: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Created:
+    """The ids, in the order of the elements, and what the call left of the budget."""
+
+    ids: Sequence[str]
+    budget: Budget | None
+    status: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemotePost:
+    """A post as a window shows it; `state`: QUEUE, PUBLISHED, ERROR or DRAFT."""
+
+    id: str
+    state: str
+    publish_at: datetime
+    content: str
+    integration_id: str
+    release_url: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notification:
+    content: str
+    created_at: datetime
+
+
+class Readable(Protocol):
+    """What an upload is read from; `len` is the number of bytes that are left."""
+
+    len: int
+
+    def read(self, size: int = -1) -> bytes: ...
+
+
+class KeyAuth(requests.auth.AuthBase):
+    """The key alone, without `Bearer`."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        redaction.remember(key)
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = self._key
+        return request
+
+
+@dataclass
+class Postiz:
+    """One organization's API at `base_url` (`…/public/v1`). Raises `PublisherError`s only.
+
+    `check` is asked before each call; what sends something new takes one more. Thread-safe.
+    """
+
+    base_url: str
+    api_key: str = field(repr=False)
+    check: Callable[[], None] = lambda: None
+    call_seconds: float = 20.0
+    route: Route = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        auth = KeyAuth(self.api_key)
+        self._transport = Transport(auth, route=self.route, check=self.check)
+        self.clock_error = timedelta(0)  # by how much Postiz's clock is ahead, as last seen
+
+    def close(self) -> None:
+        self._transport.close()
+
+    # reads: harmless to repeat
+
+    def connected(self, *, seconds: float = READ_SECONDS) -> None:
+        reply = self._read("/is-connected", seconds=seconds)
+        if reply != {"connected": True}:
+            raise WrongBaseUrl(f"{self.base_url} answers, but not as Postiz does")
+
+    def integrations(self, *, seconds: float = READ_SECONDS) -> list[RemoteIntegration]:
+        rows = self._read("/integrations", seconds=seconds)
+        with expected(Transient):
+            return [
+                RemoteIntegration(
+                    id=row["id"],
+                    name=row["name"] or "",
+                    identifier=row["identifier"],
+                    picture=row.get("picture"),
+                    disabled=bool(row.get("disabled")),
+                    profile=row.get("profile"),
+                )
+                for row in rows
+            ]
+
+    def window(self, start: datetime, end: datetime) -> list[RemotePost]:
+        """The posts dated from `start` to `end`, both included; deleted ones are not listed."""
+        query = {"startDate": iso(start), "endDate": iso(end)}
+        answer = self._read("/posts", params=query)
+        with expected(Transient):
+            return [
+                RemotePost(
+                    id=row["id"],
+                    state=row["state"],
+                    publish_at=datetime.fromisoformat(row["publishDate"]),
+                    content=row["content"],
+                    integration_id=row["integration"]["id"],
+                    release_url=row["releaseURL"],
+                )
+                for row in answer["posts"]
+            ]
+
+    def notifications(self) -> list[Notification]:
+        """The newest hundred, newest first: the only place where a failure's reason appears."""
+        answer = self._read("/notifications", params={"page": 0})
+        with expected(Transient):
+            return [
+                Notification(
+                    content=row["content"], created_at=datetime.fromisoformat(row["createdAt"])
+                )
+                for row in answer["notifications"]
+            ]
+
+    def has_status_route(self) -> bool:
+        """Whether a draft can be released (since v2.21.7): asks for a post that cannot exist."""
+        try:
+            self._write("PUT", "/posts/pressroom-probe/status", {"status": "draft"})
+        except WrongBaseUrl as error:
+            if error.status != 404:  # of a proxy: no word about the route
+                raise
+            return False  # Cannot PUT
+        except PostRejected:
+            return True  # 400: Post not found
+        return True
+
+    # writes: an unclear end is OutcomeUnknown
+
+    def upload(self, name: str, mime: str, stream: Readable, check: Check = None) -> RemoteMedia:
+        """Send a file without holding it in memory. A second upload is only litter."""
+        form = MultipartEncoder({"file": (name, stream, mime)})
+        reply = self._call(
+            "POST",
+            "/upload",
+            total=None,
+            stall=STALLED_UPLOAD_SECONDS,
+            data=form,
+            check=check,
+            headers={"Content-Type": form.content_type},
+        )
+        row = self._json(reply, write=True)
+        with expected(OutcomeUnknown):
+            return RemoteMedia(id=row["id"], path=row["path"])
+
+    def stage(self, date: datetime, elements: Sequence[Element], check: Check = None) -> Created:
+        """Create drafts, all with one `date`; counted once."""
+        return self._create("draft", date, elements, check)
+
+    def move(self, date: datetime, elements: Sequence[Element]) -> Created:
+        """Change the dates of existing posts in place, as parking does; counted once."""
+        return self._create("update", date, elements)
+
+    def release(self, postiz_id: str, *, check: Check = None) -> int:
+        """Schedule a draft; never twice for one id. A 200 proves little: read the post after."""
+        path = f"/posts/{postiz_id}/status"
+        return self._write("PUT", path, {"status": "schedule"}, check=check).status_code
+
+    def delete(self, postiz_id: str) -> None:
+        """Delete a post in Postiz. An unknown id is answered with 500, and so OutcomeUnknown."""
+        self._write("DELETE", f"/posts/{postiz_id}", None)
+
+    def _create(
+        self, kind: str, date: datetime, elements: Sequence[Element], check: Check = None
+    ) -> Created:
+        reply = self._write("POST", "/posts", call_body(kind, date, elements), check)
+        rows = self._json(reply, write=True)
+        with expected(OutcomeUnknown):
+            ids = [row["postId"] for row in rows]
+        if len(ids) != len(elements):
+            raise OutcomeUnknown(f"Postiz answered {len(ids)} ids for {len(elements)} posts")
+        return Created(ids=ids, budget=budget_of(reply), status=reply.status_code)
+
+    def _read(self, path: str, *, params: Any = None, seconds: float = READ_SECONDS) -> Any:
+        seconds = min(seconds, self.call_seconds)
+        try:
+            reply = self._call("GET", path, total=seconds, stall=seconds, params=params)
+            return self._json(reply, write=False)
+        except OutcomeUnknown as error:
+            failed = Transient(error.message)  # a read changes nothing
+            failed.status = error.status
+            raise failed from error
+
+    def _write(self, method: str, path: str, body: Any, check: Check = None) -> requests.Response:
+        sent: dict[str, Any] = {}
+        if body is not None:
+            sent["data"] = encoded(body)
+            sent["headers"] = {"Content-Type": "application/json"}
+        sent["total"] = sent["stall"] = self.call_seconds
+        return self._call(method, path, check=check, **sent)
+
+    def _call(self, method: str, path: str, **kwargs: Any) -> requests.Response:
+        where = f"{method} {path}"
+        try:
+            reply = self._timed(method, path, **kwargs)
+        except NotSent as error:
+            raise Transient(
+                f"Postiz cannot be reached ({where}): {error}", code=error.code
+            ) from error
+        except Broken as error:
+            raise OutcomeUnknown(f"{where}: {error}") from error
+        if now_there := sent_at(reply):
+            self.clock_error = now_there - datetime.now(UTC)
+        if reply.status_code >= 300:
+            refusal = hide(error_of(reply, where), self.api_key)
+            refusal.status, refusal.budget = reply.status_code, budget_of(reply)
+            raise refusal
+        return reply
+
+    def _timed(self, method: str, path: str, **kwargs: Any) -> requests.Response:
+        """The call, counted by its route, and by the status of its answer or what stood for it."""
+        route = f"{method} {_ID.sub('/posts/ID', path)}"
+        status, began = "not made", time.monotonic()
+        try:
+            reply = self._transport.request(method, self.base_url + path, **kwargs)
+            status = str(reply.status_code)
+        except NotSent:
+            status = "not sent"
+            raise
+        except Broken:
+            status = "no answer"
+            raise
+        finally:
+            metrics.POSTIZ.labels(route, status).observe(time.monotonic() - began)
+        return reply
+
+    def _json(self, reply: requests.Response, *, write: bool) -> Any:
+        try:
+            return reply.json()
+        except requests.JSONDecodeError as error:
+            if "html" in reply.headers.get("Content-Type", ""):
+                raise hide(WrongBaseUrl(not_postiz(reply)), self.api_key) from error
+            kind = OutcomeUnknown if write else Transient
+            raise kind("Postiz answered something that is not JSON") from error

@@ -1,0 +1,103 @@
+"""Finds the Postiz API behind the address that a user gave, and tells in words what is wrong."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.config import Settings
+from shared.errors import CredentialsRejected, PublisherError, WrongBaseUrl
+from shared.http_address import MalformedAddress, parse_postiz_address
+from shared.net.outbound_route import Route, require_address, require_allowed
+from shared.postiz.client import Postiz, RemoteIntegration
+
+#: The two places where Postiz serves its public API: from source and hosted, and in its image.
+API_PATHS = ("/public/v1", "/api/public/v1")
+_VERSION_PATH = re.compile(r"(?:/api)?/public/v1$")
+#: What may stand before it, or instead of all of it, in the address that a user gives.
+_API_PATH = re.compile(r"(?:/api)*(?:/public/v1)?/?$")
+MINIMUM_VERSION = "v2.21.7"
+TOO_OLD = (
+    "This Postiz has no route to change a post's status. "
+    f"Upgrade it to {MINIMUM_VERSION} (April 2026) or later."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """What was found. `integrations` is None where no list was to be had.
+
+    `code`: ok, unreachable, not_the_postiz_api, credentials_rejected, plan_limit, postiz_too_old.
+    """
+
+    code: str
+    detail: str
+    server: str
+    base_url: str | None = None
+    integrations: Sequence[RemoteIntegration] | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.code == "ok"
+
+
+def server_of(address: str) -> str:
+    """Where Postiz is, without the path of its API: the same for each form of its address.
+
+    So too for whichever of `candidates` Postiz is found at. What cannot be an address is its own
+    server: it is called nowhere.
+    """
+    try:
+        parsed = parse_postiz_address(address)
+    except MalformedAddress:
+        return address
+    return parsed.origin + _API_PATH.sub("", parsed.path)
+
+
+def candidates(address: str) -> list[str]:
+    """The base URLs to try: what the user gave, then the usual ones. Raises `MalformedAddress`."""
+    parsed = parse_postiz_address(address)
+    given = parsed.path.rstrip("/")
+    folders = (_VERSION_PATH.sub("", given), _API_PATH.sub("", given))
+    paths = [folder + path for folder in folders for path in API_PATHS]
+    if given in paths:
+        paths.insert(0, given)
+    return [parsed.origin + path for path in dict.fromkeys(paths)]
+
+
+def probe(api_url: str, api_key: str, settings: Settings) -> Probe:
+    """Try both base paths, then the key, the status route and the integrations.
+
+    Raises `InvalidRequest` for an address that we may not call; a Postiz that is away, or that
+    refuses, is an answer and not an error.
+    """
+    route = Route.from_settings(settings)
+    require_allowed(require_address(api_url, parse_postiz_address), route)
+    server = server_of(api_url)
+    failure = Probe(code="unreachable", detail="no address to try", server=server)
+    for base_url in candidates(api_url):
+        postiz = Postiz(base_url=base_url, api_key=api_key, call_seconds=5.0, route=route)
+        try:
+            return _look(postiz, server)
+        except WrongBaseUrl as error:
+            failure = Probe(code=error.code, detail=error.message, server=server)
+        except CredentialsRejected as error:
+            return Probe(code=error.code, detail=error.message, server=server, base_url=base_url)
+        except PublisherError as error:
+            return Probe(code="unreachable", detail=error.message, server=server)
+        finally:
+            postiz.close()
+    return failure
+
+
+def _look(postiz: Postiz, server: str) -> Probe:
+    postiz.connected(seconds=4.0)
+    if not postiz.has_status_route():
+        return Probe(code="postiz_too_old", detail=TOO_OLD, server=server, base_url=postiz.base_url)
+    integrations = postiz.integrations(seconds=4.0)
+    return Probe(
+        code="ok",
+        detail=f"connected: {len(integrations)} integrations",
+        server=server,
+        base_url=postiz.base_url,
+        integrations=integrations,
+    )

@@ -1,0 +1,1 @@
+"""Posts: state changes, lists, cancel and retry, occupancy, and the late policy."""

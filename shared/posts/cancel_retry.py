@@ -1,0 +1,202 @@
+"""What a person may still change about a post: take it back, or have it tried again."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, ScalarSelect, and_, exists, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from shared.domain.publishing.reconciliation import CANCELLED_LATE, OVERDUE, RELEASING, UNSCHEDULED
+from shared.domain.publishing.states import PostState
+from shared.errors import HOW_TO_CONFIGURE, Conflict, NotConfigured
+from shared.jobs import progress
+from shared.media import upload_queue
+from shared.models import AccountMedia, Handover, Job, JobMedia, Post, Profile
+from shared.posts import late_policy, transitions
+
+#: What can be taken back at once, and what a worker has to delete in Postiz first.
+AT_ONCE = (PostState.PENDING, PostState.HELD)
+BY_A_WORKER = (PostState.STAGING, PostState.STAGED, PostState.SCHEDULED, PostState.DRAFT)
+CAN_BE_TAKEN_BACK = AT_ONCE + BY_A_WORKER
+#: The codes of posts that Postiz has waiting longer than it should.
+WAITING_TOO_LONG = (OVERDUE, UNSCHEDULED)
+MAY_BE_LIVE = (
+    "It was handed to Postiz and may be on the network, or still be processing there (a video "
+    "takes up to half an hour). Look at the channel; if it is not there, say so: "
+    '{"confirm_not_published": true}'
+)
+
+
+def cancel(session: Session, ids: Sequence[int]) -> list[int]:
+    """Take back what can be of `ids`; returns those that now are cancelled or being cancelled."""
+    rows = session.execute(
+        select(Post.id, Post.state).where(Post.id.in_(ids)).with_for_update(key_share=True)
+    ).all()
+    taken: list[int] = []
+    for state in CAN_BE_TAKEN_BACK:
+        of_state = [row.id for row in rows if row.state == state]
+        _take_back(session, of_state, state)
+        taken += of_state
+    return taken
+
+
+def _take_back(session: Session, ids: Sequence[int], state: PostState) -> None:
+    if state in AT_ONCE:
+        transitions.move(session, ids, state, PostState.CANCELLED, event="cancelled")
+        return
+    # a call that is under way keeps its lease: whoever makes it hands the post to the canceller
+    until = Post.lease_until if state is PostState.STAGING else func.now()
+    values = {"lease_until": until, "track_at": None}
+    transitions.move(session, ids, state, PostState.CANCELLING, event="cancelling", values=values)
+
+
+def cancel_post(session: Session, post: Post) -> None:
+    """Raises `Conflict` for a post that can no longer be taken back."""
+    if not cancel(session, [post.id]):
+        raise Conflict(f"The post is {post.state}: it can no longer be taken back")
+    session.refresh(post)
+
+
+def retry_post(session: Session, post: Post, *, confirmed: bool) -> None:
+    """Raises `Conflict` for one that did not fail, or may be live and nobody said it is not, and
+    `NotConfigured` for one of a profile without a Postiz to publish it through.
+
+    One that is held because it is late is let go.
+    """
+    if post.state == PostState.HELD:
+        _require_postiz(session, post)
+        let_go(session, [post.id])
+        session.refresh(post)
+        return
+    is_overdue = session.scalar(select(overdue()).where(Post.id == post.id))
+    if post.state != PostState.FAILED and not is_overdue:
+        raise Conflict(
+            f"The post is {post.state}: only one that failed or is overdue can be retried"
+        )
+    _require_postiz(session, post)
+    if not confirmed and live_ones(session, [post.id]):
+        raise Conflict(MAY_BE_LIVE, code="may_be_live")
+    (retract if is_overdue else again)(session, [post.id])
+    session.refresh(post)
+
+
+def _require_postiz(session: Session, post: Post) -> None:
+    if session.get_one(Profile, post.profile_id).account_id is None:
+        raise NotConfigured(HOW_TO_CONFIGURE.format(id=post.profile_id))
+
+
+def has_postiz() -> ColumnElement[bool]:
+    """Whether the post's profile has a Postiz that it could be published through."""
+    return exists().where(Profile.id == Post.profile_id, Profile.account_id.is_not(None))
+
+
+def may_be_live() -> ColumnElement[bool]:
+    """Handed over under an id that we did not see die ourselves, or taken back so late."""
+    handed_over = exists().where(
+        Handover.post_id == Post.id,
+        Handover.released_at.is_not(None),
+        Handover.buried_at.is_(None),
+    )
+    return or_(handed_over, Post.error_code.is_not_distinct_from(CANCELLED_LATE))
+
+
+def live_ones(session: Session, ids: Sequence[int]) -> set[int]:
+    """Of `ids`, what may have reached the network."""
+    return set(session.scalars(select(Post.id).where(Post.id.in_(ids), may_be_live())))
+
+
+def overdue() -> ColumnElement[bool]:
+    """Posts that Postiz still has waiting though their time is over."""
+    return and_(Post.state == PostState.SCHEDULED, Post.error_code.in_(WAITING_TOO_LONG))
+
+
+def retract(session: Session, ids: Sequence[int]) -> None:
+    """A person's word that these overdue posts were not published: they are settled like releases
+    of unknown end (parked, deleted, staged anew), if Postiz does not publish them meanwhile."""
+    transitions.move(
+        session,
+        ids,
+        PostState.SCHEDULED,
+        PostState.RELEASING,
+        event="retried",
+        detail="on a person's word that it was not published",
+        values={
+            "attempts": 0,
+            "lease_until": func.now(),
+            "track_at": None,
+            "next_at": func.now(),
+            "late_policy": late_policy.after_retry(),
+        },
+    )
+    alive = Handover.post_id.in_(ids), Handover.buried_at.is_(None)
+    session.execute(
+        update(Handover).where(*alive).values(word_at=func.now(), state=RELEASING, tries=0)
+    )
+    progress.reopen(session, ids)
+
+
+def again(session: Session, ids: Sequence[int]) -> None:
+    """Have failed posts tried again from the beginning."""
+    transitions.bury(session, ids, "retried", discard=True)
+    _begin_anew(session, ids, PostState.FAILED, event="retried")
+
+
+def let_go(session: Session, ids: Sequence[int]) -> None:
+    """A person's word: publish these held posts now, late as they are."""
+    words = "published late, on a person's word"
+    _begin_anew(session, ids, PostState.HELD, event="let_go", detail=words)
+
+
+def _begin_anew(
+    session: Session,
+    ids: Sequence[int],
+    source: PostState,
+    *,
+    event: str,
+    detail: str | None = None,
+) -> None:
+    """With what the profile's Postiz is by now; its media are wanted there again."""
+    values = {
+        **transitions.NOT_IN_POSTIZ,
+        "attempts": 0,
+        "unclear_calls": 0,
+        "next_at": func.now(),
+        "track_at": None,
+        "take_back": False,
+        "pack_limit": None,
+        "late_policy": late_policy.after_retry(),
+        "account_id": func.coalesce(_account_of_profile(), Post.account_id),
+    }
+    to = PostState.PENDING
+    transitions.move(session, ids, source, to, event=event, detail=detail, values=values)
+    rows = session.execute(
+        select(Post.profile_id, Post.account_id, func.unnest(Post.media_ids)).where(
+            Post.id.in_(ids)
+        )
+    ).all()
+    for profile_id, account_id in {(row[0], row[1]) for row in rows}:
+        wanted = {row[2] for row in rows if row[0] == profile_id}
+        upload_queue.want(session, sorted(wanted), profile_id, account_id)
+    progress.reopen(session, ids)
+
+
+def _account_of_profile() -> ScalarSelect[int | None]:
+    return select(Profile.account_id).where(Profile.id == Post.profile_id).scalar_subquery()
+
+
+def retry_uploads(session: Session, job: Job) -> list[int]:
+    """Have the job's failed uploads tried again. Raises `Conflict` where there are none."""
+    failed = session.scalars(
+        update(AccountMedia)
+        .where(
+            JobMedia.job_id == job.id,
+            AccountMedia.id == JobMedia.account_media_id,
+            AccountMedia.state == "failed",
+        )
+        .values(state="pending", attempts=0, next_at=func.now())
+        .returning(AccountMedia.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    if not failed:
+        raise Conflict("The job has no failed uploads")
+    session.execute(update(Job).where(Job.id == job.id).values(progress.REOPENED))
+    return list(failed)

@@ -1,0 +1,90 @@
+"""What becomes of posts that could not go out in time: the user's word on each of them.
+
+`publish`: out it goes, late. `skip`: it fails as `late_skipped`. `hold`: it becomes `held`, and
+waits for a person, who lets it go by a retry. The word counts until the release: what Postiz has
+been told to publish is Postiz's to publish.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, case, func, or_, select
+from sqlalchemy.orm import Session
+
+from shared.domain.publishing.planner import LATE
+from shared.domain.publishing.states import PostState
+from shared.models import Post
+from shared.posts import transitions
+
+
+class LatePolicy(StrEnum):
+    PUBLISH = "publish"
+    SKIP = "skip"
+    HOLD = "hold"
+
+
+#: The code of a post that was skipped, and of one that is held.
+SKIPPED, HELD = "late_skipped", "late_held"
+_MESSAGE = "It could not go out within 5 minutes of its time"
+
+
+def not_too_late() -> ColumnElement[bool]:
+    """The post may go out by its time and its policy; a user's draft is never too late."""
+    in_time = Post.publish_at > func.clock_timestamp() - LATE
+    return or_(Post.late_policy == LatePolicy.PUBLISH, Post.as_draft, in_time)
+
+
+def overdue(session: Session, state: PostState, *, limit: int) -> list[tuple[int, str]]:
+    """Ids and policies of posts in `state` that are too late, locked; the longest overdue first."""
+    rows = session.execute(
+        select(Post.id, Post.late_policy)
+        .where(
+            Post.late_policy.in_((LatePolicy.SKIP, LatePolicy.HOLD)),
+            Post.state.in_((PostState.PENDING, PostState.STAGED)),  # as its index says
+            Post.state == state,
+            Post.publish_at <= func.clock_timestamp() - LATE,
+            ~Post.as_draft,
+        )
+        .order_by(Post.publish_at)
+        .limit(limit)
+        .with_for_update(key_share=True, skip_locked=True)
+    )
+    return [(row.id, row.late_policy) for row in rows]
+
+
+def skip(session: Session, ids: Sequence[int], state: PostState) -> None:
+    """End them as failed; a draft that stands in Postiz was never released, and is deleted."""
+    transitions.bury(session, ids, "skipped: too late", discard=True)
+    transitions.fail(
+        session,
+        ids,
+        state,
+        code=SKIPPED,
+        message=f"{_MESSAGE}, and late_policy is skip.",
+        hint="Retry it to publish it all the same.",
+    )
+
+
+def hold(session: Session, ids: Sequence[int], state: PostState) -> None:
+    """Have them wait, out of Postiz, for a person."""
+    transitions.bury(session, ids, "held: too late", discard=True)
+    transitions.move(
+        session,
+        ids,
+        state,
+        PostState.HELD,
+        event="held",
+        detail=f"{_MESSAGE}: it waits for a person",
+        values={
+            **transitions.NOT_IN_POSTIZ,
+            "error_code": HELD,
+            "error_message": f"{_MESSAGE}, and late_policy is hold: it waits for you.",
+            "error_hint": "Retry it to publish it now, or cancel it.",
+        },
+    )
+
+
+def after_retry() -> ColumnElement[str]:
+    """The policy of a post that a person has tried again: what is late then is meant to go."""
+    late = Post.publish_at <= func.clock_timestamp() - LATE
+    return case((late, LatePolicy.PUBLISH.value), else_=Post.late_policy)

@@ -1,0 +1,87 @@
+"""When an integration's posts are due: what caps, gaps and a network's rates reckon with."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, or_, select, text
+from sqlalchemy.orm import Session
+
+from shared.domain.networks.limits import KINDS
+from shared.domain.publishing.states import PostState
+from shared.domain.rows.post_rows import Before, Known, PlannedPost
+from shared.models import Media, Post
+from shared.posts.late_policy import not_too_late
+
+#: Nothing is published of these, or not before a person says so.
+_NOT_OUT = (PostState.FAILED, PostState.CANCELLED, PostState.DRAFT, PostState.HELD)
+_WAITING = (PostState.PENDING, PostState.STAGING, PostState.STAGED)
+
+
+def times(
+    session: Session, account_id: int, integration_ids: Collection[str], *, since: datetime
+) -> dict[str, list[datetime]]:
+    """The times, from `since` on, of each integration's accepted posts.
+
+    Until the transaction ends, nobody else reckons with this account: two bulks at once would
+    each take the places that the other one has.
+    """
+    lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 12))")
+    session.execute(lock, {"name": f"occupied:{account_id}"})
+    found: dict[str, list[datetime]] = defaultdict(list)
+    query = select(Post.integration_id, Post.publish_at).where(
+        _going_out(account_id, integration_ids), Post.publish_at >= since
+    )
+    for integration_id, moment in session.execute(query):
+        found[integration_id].append(moment)
+    return found
+
+
+def before(
+    session: Session, account_id: int, posts: Sequence[PlannedPost], known: Known, now: datetime
+) -> dict[str, list[Before]]:
+    """What was accepted for the channels of `posts`, as far as their networks' rates reach.
+
+    What is past its time and has not gone out goes out now.
+    """
+    windows = list(_windows(posts, known))
+    found: dict[str, list[Before]] = defaultdict(list)
+    if not windows:
+        return found
+    reach = max(window for _, window in windows)
+    times = [max(post.row.publish_at, now) for post in posts]
+    goes_now = and_(Post.state.in_(_WAITING), not_too_late())
+    rows = session.execute(
+        select(Post.integration_id, Post.publish_at, Post.media_ids, Post.state).where(
+            _going_out(account_id, {id_ for id_, _ in windows}),
+            Post.publish_at <= max(times) + reach,
+            or_(Post.publish_at >= min(times) - reach, goes_now),
+        )
+    ).all()
+    used = {media_id for row in rows for media_id in row.media_ids}
+    is_video = Media.mime.startswith("video/")
+    videos = set(session.scalars(select(Media.id).where(Media.id.in_(used), is_video)))
+    for row in rows:
+        at = max(row.publish_at, now) if row.state in _WAITING else row.publish_at
+        one = Before(at=at, has_video=not videos.isdisjoint(row.media_ids))
+        found[row.integration_id].append(one)
+    return found
+
+
+def _going_out(account_id: int, integration_ids: Collection[str]) -> ColumnElement[bool]:
+    return and_(
+        Post.account_id == account_id,
+        Post.integration_id.in_(integration_ids),
+        Post.state.not_in(_NOT_OUT),
+        ~Post.as_draft,
+    )
+
+
+def _windows(posts: Sequence[PlannedPost], known: Known) -> Iterator[tuple[str, timedelta]]:
+    """The longest time of a rate, for each channel that has one or shares in one."""
+    for channel in {post.channel for post in posts}:
+        limits = known.limits(channel).items()
+        rates = [KINDS[name].window for name, limit in limits if limit.value is not None]
+        windows = [window for window in rates if window is not None]
+        for id_ in {channel.id, *known.siblings(channel.identifier or "")} if windows else ():
+            yield id_, max(windows)

@@ -1,0 +1,235 @@
+"""Deleting a profile with all that is its own, in batches, and never while Postiz has work of it.
+
+First it is marked: from then on it takes nothing new, and nothing of it is sent. Then its rows go,
+a batch in each transaction, and with each batch of media their files. Whoever dies in between
+leaves the rest to the next who goes on. The profile itself goes last.
+"""
+
+import time
+from collections.abc import Sequence
+
+from sqlalchemy import CursorResult, Delete, delete, func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, aliased
+
+from shared.db import ROW_LOCK, Database
+from shared.domain.publishing.states import PostState
+from shared.errors import Conflict, Unavailable
+from shared.log import get_logger
+from shared.models import (
+    AccountMedia,
+    ApiKey,
+    Delivery,
+    Event,
+    Handover,
+    Job,
+    JobMedia,
+    Media,
+    Post,
+    Profile,
+    Schedule,
+    Submission,
+)
+from shared.posts import cancel_retry
+from shared.profiles import profile_settings
+from shared.storage import file_lock
+from shared.storage.base import Storage
+from shared.webhooks import subscriptions
+
+#: Nothing of them is in Postiz.
+WAITING = (PostState.PENDING, PostState.HELD)
+#: Postiz may have, or be getting, something that we would lose track of.
+IN_POSTIZ = (
+    PostState.STAGING,
+    PostState.STAGED,
+    PostState.RELEASING,
+    PostState.SCHEDULED,
+    PostState.CANCELLING,
+)
+#: Rows that a transaction deletes at most, so that nobody waits long for it.
+BATCH = 500
+#: Left to those who are at it: in the end each is in another state.
+_UNDER_WAY = (PostState.STAGING, PostState.RELEASING, PostState.CANCELLING)
+Owned = Post | Submission | Job | AccountMedia | Media | Schedule
+_OWN: tuple[type[Owned], ...] = (Post, Submission, Job, AccountMedia, Media, Schedule)
+
+log = get_logger("removal")
+
+
+def begin_removal(session: Session, profile_id: str, *, force: bool) -> None:
+    """Mark the profile as being deleted; whoever accepts something for it now is waited for.
+
+    Raises `Conflict` while posts are pending, which `force` gives up; and, with `force` too, while
+    any is on its way into Postiz or waits there: it could be published with nobody watching.
+    """
+    _delete_schedules(session, profile_id)
+    profile = profile_settings.get(session, profile_id, lock=True)
+    if profile.deleting_since is not None:
+        return
+    counts = _open_posts(session, profile_id)
+    handed_over = sum(counts.get(state, 0) for state in IN_POSTIZ)
+    if handed_over:
+        raise Conflict(
+            f"{handed_over} posts of this profile are in Postiz and not yet published: "
+            "wait for them, or cancel them first",
+            code="posts_in_postiz",
+        )
+    waiting = sum(counts.get(state, 0) for state in WAITING)
+    if waiting and not force:
+        raise Conflict(
+            f"{waiting} posts of this profile are pending: ?force=true gives them up",
+            code="posts_pending",
+        )
+    profile.deleting_since, profile.paused = func.now(), True
+
+
+def go_on(database: Database, storage: Storage, profile_id: str, *, until: float) -> bool:
+    """Delete batch after batch; whether the profile is gone. `until`: on the monotonic clock."""
+    while time.monotonic() < until:
+        with database.transaction() as session:
+            number, keys = _remove_batch(session, profile_id)
+        _remove_files(database, storage, keys)
+        if not number:
+            return _try_to_finish(database, profile_id)
+    return False
+
+
+def _try_to_finish(database: Database, profile_id: str) -> bool:
+    try:
+        with database.transaction() as session:
+            return _finish(session, profile_id)
+    except IntegrityError:  # a file arrived for it at this moment, and goes in the next round
+        return False
+
+
+def being_deleted(session: Session) -> Sequence[str]:
+    """The profiles, whoever waits longest first."""
+    marked = select(Profile.id).where(Profile.deleting_since.is_not(None))
+    return session.scalars(marked.order_by(Profile.deleting_since)).all()
+
+
+def _delete_schedules(session: Session, profile_id: str) -> None:
+    """Before the profile, for whoever runs a schedule locks it first, and then its profile."""
+    schedules = select(Schedule.id).where(Schedule.profile_id == profile_id).order_by(Schedule.id)
+    session.execute(schedules.with_for_update())
+    session.execute(delete(Schedule).where(Schedule.profile_id == profile_id))
+
+
+def _open_posts(session: Session, profile_id: str) -> dict[str, int]:
+    query = select(Post.state, func.count()).where(Post.profile_id == profile_id)
+    return {row[0]: row[1] for row in session.execute(query.group_by(Post.state))}
+
+
+def _remove_batch(session: Session, profile_id: str) -> tuple[int, Sequence[str]]:
+    """Of the first kind that has any left: how many rows went, and the keys of their files."""
+    number = _remove_posts(session, profile_id)
+    if number or _has_any(session, Post, profile_id):  # what they refer to has to stay for them
+        return number, ()
+    for step in (_remove_submissions, _remove_jobs, _remove_deliveries):
+        if number := step(session, profile_id):
+            return number, ()
+    return _remove_media(session, profile_id)
+
+
+def _remove_posts(session: Session, profile_id: str) -> int:
+    """What Postiz has, for a call was under way as the profile was marked, is taken back first."""
+    rows = session.execute(
+        select(Post.id, Post.state)
+        .where(Post.profile_id == profile_id, Post.state.not_in(_UNDER_WAY))
+        .order_by(Post.id)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    ).all()
+    in_postiz = [row.id for row in rows if row.state in IN_POSTIZ]
+    cancel_retry.cancel(session, in_postiz)
+    ids = [row.id for row in rows if row.state not in IN_POSTIZ]
+    session.execute(delete(Event).where(Event.post_id.in_(ids)))
+    session.execute(delete(Handover).where(Handover.post_id.in_(ids)))
+    session.execute(delete(Post).where(Post.id.in_(ids)))
+    return len(rows)
+
+
+def _remove_submissions(session: Session, profile_id: str) -> int:
+    """Calls may have carried other profiles' posts too: these keep them, under their own key."""
+    other = aliased(Profile)
+    same_account = select(func.min(other.id)).where(
+        other.account_id == Submission.account_id, other.id != profile_id
+    )
+    carried = select(func.min(Post.profile_id)).where(Post.submission_id == Submission.id)
+    handed_over = (
+        select(func.min(Post.profile_id))
+        .join(Handover, Handover.post_id == Post.id)
+        .where(Handover.submission_id == Submission.id)
+    )
+    heirs = [query.scalar_subquery() for query in (same_account, carried, handed_over)]
+    some = select(Submission.id).where(Submission.profile_id == profile_id).limit(BATCH)
+    ids = session.scalars(some.with_for_update(skip_locked=True)).all()
+    mine = Submission.id.in_(ids), Submission.profile_id == profile_id
+    unsynchronized = {"synchronize_session": False}
+    session.execute(
+        update(Submission).where(*mine).values(profile_id=func.coalesce(*heirs, profile_id)),
+        execution_options=unsynchronized,
+    )
+    session.execute(delete(Submission).where(*mine), execution_options=unsynchronized)
+    return len(ids)
+
+
+def _remove_jobs(session: Session, profile_id: str) -> int:
+    some = select(Job.id).where(Job.profile_id == profile_id).limit(BATCH)
+    ids = session.scalars(some.with_for_update(skip_locked=True)).all()
+    session.execute(delete(JobMedia).where(JobMedia.job_id.in_(ids)))
+    return _deleted(session, delete(Job).where(Job.id.in_(ids)))
+
+
+def _remove_deliveries(session: Session, profile_id: str) -> int:
+    """Of events about nobody else."""
+    about = select(Delivery.id).where(Delivery.profile_ids == [profile_id]).limit(10 * BATCH)
+    some = about.with_for_update(skip_locked=True)
+    return _deleted(session, delete(Delivery).where(Delivery.id.in_(some)))
+
+
+def _remove_media(session: Session, profile_id: str) -> tuple[int, Sequence[str]]:
+    some = select(Media.id, Media.storage_key).where(Media.profile_id == profile_id).limit(BATCH)
+    rows = session.execute(some.with_for_update(skip_locked=True)).all()
+    ids = [row.id for row in rows]
+    session.execute(delete(AccountMedia).where(AccountMedia.media_id.in_(ids)))
+    session.execute(delete(Media).where(Media.id.in_(ids)))
+    return len(rows), [row.storage_key for row in rows if row.storage_key]
+
+
+def _deleted(session: Session, query: Delete) -> int:
+    done = session.execute(query, execution_options={"synchronize_session": False})
+    assert isinstance(done, CursorResult)
+    return done.rowcount
+
+
+def _remove_files(database: Database, storage: Storage, keys: Sequence[str]) -> None:
+    """What a storage that is away keeps has no row any more: the hourly cleaning finds it."""
+    try:
+        for key in dict.fromkeys(keys):
+            file_lock.remove(database, storage, key)
+    except Unavailable as error:
+        log.warning("files of a deleted profile are left to the cleaning", reason=error.message)
+
+
+def _finish(session: Session, profile_id: str) -> bool:
+    """Delete the profile, unless something of it is still held by somebody; whether it is gone."""
+    profile = session.get(Profile, profile_id, with_for_update=ROW_LOCK)
+    if profile is None:
+        return True
+    if any(_has_any(session, table, profile_id) for table in _OWN):
+        return False
+    session.execute(
+        update(ApiKey)
+        .where(ApiKey.profile_ids.contains([profile_id]))
+        .values(profile_ids=func.array_remove(ApiKey.profile_ids, profile_id))
+    )
+    subscriptions.forget_profile(session, profile_id)
+    session.delete(profile)
+    session.flush()
+    return True
+
+
+def _has_any(session: Session, table: type[Owned], profile_id: str) -> bool:
+    of_profile = select(table.id).where(table.profile_id == profile_id)
+    return session.scalar(of_profile.limit(1)) is not None

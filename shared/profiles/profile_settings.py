@@ -1,0 +1,223 @@
+"""Profiles: whose credentials, their versions, and the account that they lead to."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from shared.accounts import holds, identity
+from shared.config import Settings
+from shared.crypto import SecretBox
+from shared.db import ROW_LOCK
+from shared.errors import HOW_TO_CONFIGURE, Conflict, NotConfigured, NotFound, SecretUnreadable
+from shared.models import Account, Profile
+from shared.postiz.discovery import Probe, server_of
+from shared.profiles import account_move
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credentials:
+    """Where and with which key; `source` is "profile" or "environment"."""
+
+    source: str
+    api_url: str
+    api_key: str = field(repr=False)
+
+    @property
+    def server(self) -> str:
+        return server_of(self.api_url)
+
+    @property
+    def key_hash(self) -> str:
+        return identity.key_hash(self.server, self.api_key)
+
+
+def mask(api_key: str) -> str:
+    """Enough to tell two keys apart, and no more."""
+    return "••••" + (api_key[-4:] if len(api_key) >= 12 else "")
+
+
+def get(session: Session, profile_id: str, *, lock: bool = False) -> Profile:
+    """The profile; with `lock`, held against other writers. Raises `NotFound`."""
+    query = select(Profile).where(Profile.id == profile_id)
+    profile = session.scalar(query.with_for_update(key_share=True) if lock else query)
+    if profile is None:
+        raise NotFound(f"There is no profile {profile_id!r}")
+    return profile
+
+
+def get_for_change(session: Session, profile_id: str) -> Profile:
+    """The profile, held against other writers. Raises `Conflict` while it is being deleted."""
+    profile = get(session, profile_id, lock=True)
+    require_kept(profile_id, profile.deleting_since)
+    return profile
+
+
+def require_kept(profile_id: str, deleting_since: datetime | None) -> None:
+    """Raises `Conflict` for a profile that is being deleted."""
+    if deleting_since is not None:
+        message = f"The profile {profile_id!r} is being deleted, and takes nothing new"
+        raise Conflict(message, code="profile_being_deleted")
+
+
+def source_of(profile: Profile, settings: Settings) -> str:
+    """Whose credentials are in force: "profile", "environment" or "none"; opens no secret."""
+    if profile.tts_settings.get("postiz"):
+        return "profile"
+    return "environment" if settings.postiz_api_url and settings.postiz_api_key else "none"
+
+
+def api_url_of(profile: Profile, settings: Settings) -> str | None:
+    """Where the credentials in force lead to; opens no secret."""
+    own = profile.tts_settings.get("postiz")
+    if own:
+        return str(own["api_url"])
+    return settings.postiz_api_url if source_of(profile, settings) == "environment" else None
+
+
+def _opened_key(profile: Profile, box: SecretBox) -> str:
+    try:
+        return box.open(profile.tts_settings["postiz"]["api_key"])
+    except SecretUnreadable as error:
+        message = f"The Postiz key of {profile.id!r} cannot be opened: {error.message}"
+        raise SecretUnreadable(message, hint=holds.hint_of(error.code)) from error
+
+
+def credentials_of(profile: Profile, settings: Settings, box: SecretBox) -> Credentials | None:
+    """The profile's own, else the environment's, else None. Raises `SecretUnreadable`."""
+    own = profile.tts_settings.get("postiz")
+    if own:
+        return Credentials(
+            source="profile", api_url=own["api_url"], api_key=_opened_key(profile, box)
+        )
+    if settings.postiz_api_url and settings.postiz_api_key:
+        return Credentials(
+            source="environment",
+            api_url=settings.postiz_api_url,
+            api_key=settings.postiz_api_key.get_secret_value(),
+        )
+    return None
+
+
+def require_configured(profile: Profile, settings: Settings) -> None:
+    """Raises `NotConfigured` with how to configure it."""
+    if source_of(profile, settings) == "none":
+        raise NotConfigured(HOW_TO_CONFIGURE.format(id=profile.id))
+
+
+def require_credentials(profile: Profile, settings: Settings, box: SecretBox) -> Credentials:
+    """Raises `NotConfigured`, and `SecretUnreadable`."""
+    require_configured(profile, settings)
+    found = credentials_of(profile, settings, box)
+    assert found is not None  # there is a source
+    return found
+
+
+def public_settings(profile: Profile, box: SecretBox) -> dict[str, Any]:
+    """`tts_settings` as a reply may show them."""
+    shown = dict(profile.tts_settings)
+    if own := shown.get("postiz"):
+        shown["postiz"] = {**own, "api_key": masked_key(profile, box)}
+    return shown
+
+
+def masked_key(profile: Profile, box: SecretBox) -> str:
+    """The profile's own key; of one that cannot be opened nothing but that there is one."""
+    try:
+        return mask(_opened_key(profile, box))
+    except SecretUnreadable:
+        return mask("")
+
+
+def save_settings(
+    session: Session, profile: Profile, changes: dict[str, Any], box: SecretBox
+) -> None:
+    """Merge `changes` into `tts_settings` at the top level and count the version up.
+
+    What was held because of them is tried again.
+
+    `postiz` comes as `{"api_url", "api_key"}` in the clear, or None to go back to the environment.
+    """
+    merged = {**profile.tts_settings, **changes}
+    if own := changes.get("postiz"):
+        merged["postiz"] = {**own, "api_key": box.seal(own["api_key"])}
+    elif "postiz" in changes:
+        del merged["postiz"]
+    profile.tts_settings = merged
+    bump_version(profile)
+    holds.lift_settings(session, profile.id)
+
+
+def bump_version(profile: Profile) -> None:
+    """Make every publisher of this profile, in every process, too old to be used."""
+    profile.settings_version += 1
+    profile.updated_at = func.now()
+
+
+def connect_account(
+    session: Session, profile: Profile, credentials: Credentials | None, probe: Probe | None = None
+) -> Account | None:
+    """Lead the profile, and what of its posts was never released, to its credentials' account.
+
+    While nothing is known of that account the posts stay: most often the key was only rotated.
+    Saved credentials lift a hold: what was held goes on by itself.
+    """
+    if credentials is None:
+        profile.account_id, profile.key_hash = None, None
+        return None
+    account = identity.recognise(
+        session,
+        identity.Found(server=credentials.server, key_hash=credentials.key_hash, probe=probe),
+    )
+    if profile.account_id != account.id and account.integrations_seen_at is not None:
+        account_move.move_some(session, profile.id, account.id)  # the sweep moves the rest
+    profile.account_id, profile.key_hash = account.id, credentials.key_hash
+    if probe is None or probe.code != "credentials_rejected":
+        account.retry_at = None
+        holds.release_key(session, account.id, credentials.key_hash)
+    session.flush()
+    return account
+
+
+def ensure_account(
+    session: Session, profile: Profile, settings: Settings, box: SecretBox
+) -> Account:
+    """The account of the credentials in force, found anew when the environment's have changed.
+
+    Where they cannot be opened it is the one that they led to last: so work is accepted for it, and
+    waits. Raises `NotConfigured` with how to configure them, and `SecretUnreadable` where nothing
+    is known of them.
+    """
+    try:
+        credentials = require_credentials(profile, settings, box)
+    except SecretUnreadable:
+        if profile.account_id is None:
+            raise
+        return session.get_one(Account, profile.account_id)
+    if profile.account_id is not None and profile.key_hash == credentials.key_hash:
+        return session.get_one(Account, profile.account_id)
+    session.refresh(profile, with_for_update=ROW_LOCK)
+    account = connect_account(session, profile, credentials)
+    assert account is not None  # there are credentials
+    bump_version(profile)
+    return account
+
+
+def version_of(session: Session, profile_id: str) -> int | None:
+    return session.scalar(select(Profile.settings_version).where(Profile.id == profile_id))
+
+
+def version_and_base_url(session: Session, profile_id: str) -> tuple[int, str | None] | None:
+    """What a publisher of the profile is built of."""
+    row = session.execute(
+        select(Profile.settings_version, Account.base_url)
+        .outerjoin(Account, Account.id == Profile.account_id)
+        .where(Profile.id == profile_id)
+    ).first()
+    return (row.settings_version, row.base_url) if row else None
+
+
+def set_paused(session: Session, profile_id: str, *, paused: bool) -> None:
+    session.execute(update(Profile).where(Profile.id == profile_id).values(paused=paused))

@@ -1,0 +1,250 @@
+"""The per-process cache of publishers: one per profile, never older than the profile's settings."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+
+from sqlalchemy.orm import Session
+
+from shared import metrics
+from shared.config import Settings
+from shared.containment import contained
+from shared.crypto import SecretBox
+from shared.db import Database
+from shared.errors import (
+    CredentialsRejected,
+    Defect,
+    InvalidRequest,
+    NotConfigured,
+    NotFound,
+    PressroomError,
+    ProfileGone,
+    PublisherError,
+    SecretUnreadable,
+    SettingsChanged,
+    SettingsUnusable,
+    Transient,
+    WrongBaseUrl,
+)
+from shared.models import Profile
+from shared.net.outbound_route import Route
+from shared.postiz import discovery
+from shared.postiz.client import Postiz
+from shared.profiles import profile_settings
+
+MAX_PUBLISHERS = 500
+#: A backstop: whatever went wrong with an invalidation is over after this long (seconds).
+MAX_AGE = 300.0
+
+
+@dataclass(frozen=True)
+class Publisher:
+    """Talks to Postiz for one profile, with the settings of one version.
+
+    `check` raises `SettingsChanged` once it is not built of what the database says. Each call asks
+    it before its first byte, and the cache before it gives the publisher out.
+    """
+
+    profile_id: str
+    version: int
+    account_id: int
+    postiz: Postiz
+    check: Callable[[], None] = lambda: None
+    built_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_current(self) -> bool:
+        try:
+            self.check()
+        except SettingsChanged:
+            return False
+        return True
+
+
+class Publishers:
+    """Built lazily with `build(profile_id)`, one build at a time per profile; bounded; thread-safe.
+
+    `get` with the version that a claim has read never returns an older publisher, nor one of a base
+    path that is no longer the account's; so a lost invalidation costs nothing but the memory of an
+    idle entry.
+    """
+
+    def __init__(
+        self,
+        build: Callable[[str], Publisher],
+        *,
+        max_publishers: int = MAX_PUBLISHERS,
+        max_age: float = MAX_AGE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._build = build
+        self._max = max_publishers
+        self._max_age = max_age
+        self._clock = clock
+        self._entries: OrderedDict[str, Publisher] = OrderedDict()
+        self._building: dict[str, threading.Lock] = {}
+        self._lock = threading.Lock()
+        self.builds = 0
+
+    def get(self, profile_id: str, version: int) -> Publisher:
+        """A publisher with settings of `version` or newer. Raises what `build` raises."""
+        found = self._fresh(profile_id, version)
+        if found is not None and found.is_current:
+            metrics.CACHE.labels("hit").inc()
+            return found
+        with self._build_lock(profile_id):
+            found = self._fresh(profile_id, version)
+            if found is not None and found.is_current:
+                return found
+            built = self._build(profile_id)
+            if built.version < version:  # the profile was deleted and made anew, or a replica lags
+                raise SettingsChanged(f"the settings of {profile_id!r} are older than the claim")
+            self._keep(built)
+            return built
+
+    def reset(self, profile_id: str | None = None) -> None:
+        """Forget the publisher of one profile, or all."""
+        metrics.INVALIDATIONS.labels("one" if profile_id else "all").inc()
+        with self._lock:
+            if profile_id is None:
+                gone = list(self._entries.values())
+                self._entries.clear()
+            else:
+                entry = self._entries.pop(profile_id, None)
+                gone = [entry] if entry else []
+        for publisher in gone:
+            publisher.postiz.close()
+
+    def __contains__(self, profile_id: str) -> bool:
+        with self._lock:
+            return profile_id in self._entries
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._entries)
+
+    def _fresh(self, profile_id: str, version: int) -> Publisher | None:
+        with self._lock:
+            entry = self._entries.get(profile_id)
+            if entry is None or entry.version < version:
+                return None
+            if self._clock() - entry.built_at > self._max_age:
+                return None
+            self._entries.move_to_end(profile_id)
+            return entry
+
+    def _build_lock(self, profile_id: str) -> threading.Lock:
+        with self._lock:
+            if len(self._building) > 4 * self._max:
+                self._building = {k: v for k, v in self._building.items() if v.locked()}
+            return self._building.setdefault(profile_id, threading.Lock())
+
+    def _keep(self, built: Publisher) -> None:
+        """An older one never replaces a newer one."""
+        metrics.CACHE.labels("build").inc()
+        with self._lock:
+            self.builds += 1
+            present = self._entries.get(built.profile_id)
+            if present is not None and present.version > built.version:
+                return
+            self._entries[built.profile_id] = built
+            self._entries.move_to_end(built.profile_id)
+            while len(self._entries) > self._max:
+                self._entries.popitem(last=False)
+
+
+@dataclass(frozen=True)
+class PublisherFactory:
+    """Builds publishers from the database: version and settings are read in one statement."""
+
+    database: Database
+    settings: Settings
+    box: SecretBox
+
+    def __call__(self, profile_id: str) -> Publisher:
+        """Raises `PublisherError`s: `ProfileGone`, `SettingsUnusable`, or what looking for the base
+        path came to."""
+        credentials, version, account_id, base_url = self._read(profile_id)
+        if base_url is None:
+            with _blamed_on_settings(profile_id, version):
+                self._find_base_url(profile_id, credentials)
+            credentials, version, account_id, base_url = self._read(profile_id)
+        if base_url is None:
+            raise SettingsChanged(f"{profile_id!r} was changed while its Postiz was looked for")
+        check = partial(self.check, profile_id, version, base_url)
+        postiz = Postiz(
+            base_url=base_url,
+            api_key=credentials.api_key,
+            check=check,
+            call_seconds=self.settings.call_timeout_seconds,
+            route=Route.from_settings(self.settings),
+        )
+        return Publisher(profile_id, version, account_id, postiz, check)
+
+    def _read(self, profile_id: str) -> tuple[profile_settings.Credentials, int, int, str | None]:
+        with self.database.transaction() as session:
+            profile = _existing(session, profile_id)
+            with _blamed_on_settings(profile_id, profile.settings_version):
+                credentials = profile_settings.require_credentials(profile, self.settings, self.box)
+            account = profile_settings.ensure_account(session, profile, self.settings, self.box)
+            return credentials, profile.settings_version, account.id, account.base_url
+
+    def check(self, profile_id: str, version: int, base_url: str) -> None:
+        """Raise `SettingsChanged` unless the profile's settings are still of `version`, and Postiz
+        is still believed to be at `base_url`.
+        """
+        with self.database.transaction() as session:
+            current = profile_settings.version_and_base_url(session, profile_id)
+        if current is None:
+            raise ProfileGone(f"There is no profile {profile_id!r} any more")
+        if current != (version, base_url):
+            raise SettingsChanged(f"the settings of {profile_id!r} have changed")
+
+    def _find_base_url(self, profile_id: str, credentials: profile_settings.Credentials) -> None:
+        """Probe, holding nothing meanwhile; then keep what was found, if it is still asked for."""
+        found = discovery.probe(credentials.api_url, credentials.api_key, self.settings)
+        if found.integrations is None:
+            raise _refusal(found)
+        with self.database.transaction() as session:
+            profile = _existing(session, profile_id, lock=True)
+            if profile_settings.credentials_of(profile, self.settings, self.box) != credentials:
+                return
+            profile_settings.connect_account(session, profile, credentials, found)
+
+
+def _existing(session: Session, profile_id: str, *, lock: bool = False) -> Profile:
+    try:
+        return profile_settings.get(session, profile_id, lock=lock)
+    except NotFound as error:  # it was there when its work was claimed
+        raise ProfileGone(error.message) from error
+
+
+@contextmanager
+def _blamed_on_settings(profile_id: str, version: int) -> Iterator[None]:
+    """What its settings do not allow is a fact about this profile, and no other's trouble; so is
+    what nobody foresaw."""
+    why: PressroomError | None = None
+    with contained("publisher", but=(PressroomError,), profile=profile_id) as fate:
+        try:
+            yield
+        except (NotConfigured, SecretUnreadable, InvalidRequest) as error:
+            why = error
+    if fate.error is not None:
+        why = Defect(f"its settings cannot be used: {type(fate.error).__name__}")
+    if why is not None:
+        raise SettingsUnusable(why, profile_id=profile_id, version=version)
+
+
+def _refusal(found: discovery.Probe) -> PublisherError:
+    """What a look that led to no integrations means for the work that needs them."""
+    match found.code:
+        case "not_the_postiz_api":
+            return WrongBaseUrl(found.detail)
+        case "unreachable" | "ok":
+            return Transient(found.detail)
+        case code:
+            return CredentialsRejected(found.detail, code=code)

@@ -1,0 +1,1 @@
+"""Schedules: what they are, and what a fire time of theirs publishes."""

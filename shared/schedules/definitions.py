@@ -1,0 +1,143 @@
+"""Schedules: what they publish is checked when they are saved, and accepted as a job when due."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSimError
+from sqlalchemy.orm import Session
+
+from shared import db
+from shared.config import Settings
+from shared.crypto import SecretBox
+from shared.domain.timing import cron
+from shared.domain.timing import playlist as playing
+from shared.errors import Conflict, Unprocessable
+from shared.intake import validation
+from shared.intake.schemas import Playlist
+from shared.intake.validation import Checked, WakeUps
+from shared.media import upload_queue
+from shared.models import Job, Schedule, ScheduleRun
+from shared.schedules import runs
+from shared.schedules.runs import Content
+
+STARTED, MISSED, FAILED = "started", "missed", "failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Means:
+    """What it takes to accept a job."""
+
+    settings: Settings
+    box: SecretBox
+
+
+def zone_of(schedule: Schedule) -> ZoneInfo:
+    """Raises `Unprocessable` for a zone that is not known, or no more: what is known changes."""
+    try:
+        return ZoneInfo(schedule.timezone)
+    except (KeyError, ValueError, OSError) as error:
+        message = f"There is no time zone {schedule.timezone!r}: save the schedule with another one"
+        raise Unprocessable(message, code="unknown_timezone") from error
+
+
+@contextmanager
+def usable_cron(schedule: Schedule) -> Iterator[None]:
+    """Turns what the expression raises into words."""
+    try:
+        yield
+    except CronSimError as error:
+        message = f"{schedule.cron!r} is no cron expression: save the schedule with another one"
+        raise Unprocessable(message, code="malformed_cron") from error
+
+
+def next_after(schedule: Schedule, moment: datetime) -> datetime | None:
+    """Raises `Unprocessable` for what an earlier version took, and this one does not."""
+    with usable_cron(schedule):
+        return cron.first_after(schedule.cron, zone_of(schedule), moment)
+
+
+def save_content(session: Session, schedule: Schedule, content: Content, means: Means) -> Checked:
+    """Have `schedule` publish `content` from now on. Raises what bulk-publish would raise of it."""
+    runs.refuse_dates(content)
+    position, length = 0, len(runs.rows_of(content))
+    if isinstance(content, Playlist):
+        position = _position(schedule, content)
+        schedule.ended = not content.loop and position >= length
+    else:
+        schedule.ended = False
+    schedule.position, schedule.items = position, length
+    schedule.kind = runs.kind_of(content)
+    schedule.body = runs.kept(content)
+    schedule.media_ids = runs.media_ids(content)
+    due = next_after(schedule, db.clock(session))
+    checked = _check(session, schedule, content, range(length), due, means)
+    upload_queue.use(session, schedule.media_ids)
+    return checked
+
+
+def _position(schedule: Schedule, playlist: Playlist) -> int:
+    if playlist.position is not None:
+        return playlist.position
+    before = schedule.body["media_ids"] if schedule.kind == runs.PLAYLIST else []
+    return playing.position_after_change(schedule.position or 0, before, playlist.media_ids)
+
+
+def _check(  # noqa: PLR0917
+    session: Session,
+    schedule: Schedule,
+    content: Content,
+    places: Sequence[int],
+    fire_at: datetime | None,
+    means: Means,
+) -> Checked:
+    now = db.clock(session)
+    order = runs.order(schedule, content, places, fire_at or now, now)
+    checked = validation.check(session, order, means.settings, means.box)
+    validation.require_faultless(checked)
+    return checked
+
+
+def start(
+    session: Session, schedule: Schedule, fire_at: datetime, means: Means
+) -> tuple[Job, WakeUps]:
+    """Accept what is published at `fire_at`; a playlist goes on, and rests once it has ended."""
+    content = runs.content_of(schedule)
+    zone_of(schedule)
+    places: Sequence[int] = range(schedule.items)
+    turn = _turn(schedule, content) if isinstance(content, Playlist) else None
+    if turn:
+        places = turn.places
+    checked = _check(session, schedule, content, places, fire_at, means)
+    if turn:
+        schedule.position = turn.position
+    if turn and turn.ended:
+        schedule.ended, schedule.next_fire_at = True, None
+    return validation.accept(session, checked)
+
+
+def _turn(schedule: Schedule, playlist: Playlist) -> playing.Turn:
+    length = len(playlist.media_ids)
+    found = playing.turn(schedule.position, length, per_run=playlist.per_run, loop=playlist.loop)
+    if not found.places:
+        raise Conflict(
+            "The playlist has been played to its end: add media, or set its position",
+            code="playlist_ended",
+        )
+    return found
+
+
+def run_by_hand(
+    session: Session, schedule: Schedule, means: Means
+) -> tuple[ScheduleRun, Job, WakeUps]:
+    """As at a fire time, now. What goes wrong is raised, and not recorded."""
+    now = db.clock(session)
+    job, wake = start(session, schedule, now, means)
+    run = ScheduleRun(schedule_id=schedule.id, fire_at=now, state=STARTED, by_hand=True)
+    run.fire_times, run.job_id = 1, job.id
+    session.add(run)
+    session.flush()
+    session.refresh(run)
+    return run, job, wake

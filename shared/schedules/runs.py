@@ -1,0 +1,106 @@
+"""What a schedule publishes at a fire time: a bulk body, or the next media of a playlist."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from pydantic import ValidationError
+
+from shared.errors import FieldError, InvalidRequest, Unprocessable
+from shared.intake.bulk_rows import bulk_order
+from shared.intake.schemas import BulkItem, BulkPublishRequest, Playlist, Spreading
+from shared.intake.validation import Order
+from shared.media.repository import is_id
+from shared.models import Schedule
+
+KINDS = BULK, PLAYLIST = "bulk", "playlist"
+Content = BulkPublishRequest | Playlist
+_MODELS: Mapping[str, type[Content]] = {BULK: BulkPublishRequest, PLAYLIST: Playlist}
+_ITEM = re.compile(r"items\.(\d+)\.(?:(media_ids)\b.*|(.+))")
+
+
+def kind_of(content: Content) -> str:
+    return PLAYLIST if isinstance(content, Playlist) else BULK
+
+
+def kept(content: Content) -> dict[str, Any]:
+    """As it was sent; a playlist's position is counted apart from it."""
+    return content.model_dump(mode="json", exclude_unset=True, exclude={"position"})
+
+
+def content_of(schedule: Schedule) -> Content:
+    """Raises `Unprocessable` for what an earlier version took, and this one does not."""
+    try:
+        return _MODELS[schedule.kind].model_validate(schedule.body)
+    except ValidationError as error:
+        names = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors()[:5])
+        message = f"What was saved is malformed by now: {names}. Save the schedule again"
+        raise Unprocessable(message, code="malformed") from error
+
+
+def rows_of(content: Content) -> Sequence[object]:
+    return content.media_ids if isinstance(content, Playlist) else content.items
+
+
+def media_ids(content: Content) -> list[int]:
+    """All that it names, whether they exist or not."""
+    rows = content.items if isinstance(content, BulkPublishRequest) else ()
+    names = {*content.media_ids, *(name for row in rows for name in row.media_ids or ())}
+    return sorted(int(name) for name in names if is_id(name))
+
+
+def refuse_dates(content: Content) -> None:
+    """Raises `InvalidRequest`: a date comes once, a fire time again and again."""
+    if isinstance(content, Playlist):
+        return
+    dated = ["schedule_date"] if content.schedule_date else []
+    rows = enumerate(content.items)
+    dated += [f"items.{index}.schedule_date" for index, row in rows if row.schedule_date]
+    message = "must not be given in a schedule: its rows are due from the fire time on"
+    faults = [FieldError(field=f"{BULK}.{name}", message=message) for name in dated]
+    if faults:
+        raise InvalidRequest(f"A date in a schedule's bulk {message}", fields=faults)
+
+
+def order(
+    schedule: Schedule, content: Content, places: Sequence[int], fire_at: datetime, now: datetime
+) -> Order:
+    """`places`: of the playlist's media, those whose turn it is."""
+    body = content if isinstance(content, BulkPublishRequest) else _rows(content, places)
+    changes: dict[str, Any] = {"schedule_date": fire_at}
+    if "timezone" not in content.model_fields_set:
+        changes["timezone"] = schedule.timezone
+    named = partial(_named, kind_of(content), places)
+    made = bulk_order(body.model_copy(update=changes), schedule.profile_id, now, named=named)
+    return replace(made, options={**made.options, "schedule_id": str(schedule.id)})
+
+
+def _rows(playlist: Playlist, places: Sequence[int]) -> BulkPublishRequest:
+    """A bulk with a row for each medium, all else as the playlist has it for all of them."""
+    shared = {name: getattr(playlist, name) for name in Spreading.model_fields}
+    items = [_row(playlist, playlist.media_ids[place]) for place in places]
+    return BulkPublishRequest(
+        **{**shared, "media_ids": []}, integration_ids=playlist.integration_ids, items=items
+    )
+
+
+def _row(playlist: Playlist, medium: str) -> BulkItem:
+    return BulkItem(media_ids=[medium], caption=playlist.media_captions.get(medium))
+
+
+def _named(kind: str, places: Sequence[int], faults: Sequence[FieldError]) -> Sequence[FieldError]:
+    """In the words of the schedule's own body; a fault of all media alike is told once."""
+    if kind == BULK:
+        return [replace(fault, field=f"{BULK}.{fault.field}") for fault in faults]
+    return list(dict.fromkeys(_of_playlist(places, fault) for fault in faults))
+
+
+def _of_playlist(places: Sequence[int], fault: FieldError) -> FieldError:
+    found = _ITEM.match(fault.field)
+    name = fault.field
+    if found:
+        name = f"{found[2]}.{places[int(found[1])]}" if found[2] else found[3]
+    return replace(fault, field=f"{PLAYLIST}.{name}", row=None)

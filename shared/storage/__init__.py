@@ -1,0 +1,1 @@
+"""Where media files are kept: a folder, or an S3-compatible bucket."""

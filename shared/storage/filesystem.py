@@ -1,0 +1,130 @@
+"""The storage in a folder, which web and workers share."""
+
+import errno
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, Self
+
+from shared.errors import StorageAway, StorageFull
+from shared.storage.base import ABANDONED_SECONDS, Stored, missing, require_key
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_INCOMING = "incoming"
+
+
+class FolderStorage:
+    """Files below `root`; what is on its way in lies in `root/incoming`, so on the same disk."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def receive(self) -> "IncomingFile":
+        return IncomingFile(self._root)
+
+    def open(self, key: str) -> BinaryIO:
+        try:
+            with _storage_errors():
+                return self._path(key).open("rb")
+        except FileNotFoundError as error:
+            raise missing(key) from error
+
+    def size(self, key: str) -> int:
+        try:
+            with _storage_errors():
+                return self._path(key).stat().st_size
+        except FileNotFoundError as error:
+            raise missing(key) from error
+
+    def exists(self, key: str) -> bool:
+        return self._path(key).is_file()
+
+    def delete(self, key: str) -> None:
+        with _storage_errors():
+            self._path(key).unlink(missing_ok=True)
+
+    def stored(self) -> Iterator[Stored]:
+        for path in self._root.glob("*/??/*"):
+            with suppress(FileNotFoundError):  # it went while we looked
+                at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+                yield Stored(key=path.relative_to(self._root).as_posix(), modified_at=at)
+
+    def remove_abandoned(self, *, idle_seconds: float = ABANDONED_SECONDS) -> None:
+        """Nothing was written to it for so long."""
+        for path in (self._root / _INCOMING).glob("*"):
+            with suppress(FileNotFoundError):  # its process, or another's clean-up, was faster
+                if time.time() - path.stat().st_mtime > idle_seconds:
+                    path.unlink()
+
+    def _path(self, key: str) -> Path:
+        return self._root / require_key(key)
+
+
+class IncomingFile:
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        folder = root / _INCOMING
+        self._path = folder / secrets.token_hex(16)
+        with _storage_errors():
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("xb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.discard()
+
+    def write(self, data: bytes) -> None:
+        with _storage_errors():
+            self._file.write(data)
+
+    def finish(self) -> None:
+        with _storage_errors():
+            self._file.flush()
+            os.fsync(self._file.fileno())
+
+    def read_back(self) -> BinaryIO:
+        return self._path.open("rb")
+
+    def prepare(self, key: str) -> None:
+        """Nothing: a file gets its place by being renamed."""
+
+    def keep(self, key: str) -> None:
+        target = self._root / require_key(key)
+        with _storage_errors():
+            self._file.close()
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._path.replace(target)
+            _sync_folder(target.parent)
+
+    def discard(self) -> None:
+        with suppress(OSError):  # closing writes what is left, which on a full disk fails again
+            self._file.close()
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _storage_errors() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if error.errno in _FULL:
+            raise StorageFull("The disk for media is full", retry_after=60) from error
+        raise StorageAway(f"The storage failed: {error.strerror}") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """A rename is on the disk only once its folder is."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,191 @@
+"""Writes what webhooks are to be told, in the transaction that makes it so: nothing happens untold,
+and nothing is told that did not happen."""
+
+import uuid
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, insert, select, text
+from sqlalchemy.orm import Session
+
+from shared import db
+from shared.accounts.budget_queries import budget_remaining, budget_state
+from shared.domain.publishing.states import PostState
+from shared.domain.webhook_retries import JOB_COMPLETED, event_of
+from shared.errors import PressroomError
+from shared.jobs.progress import Outcome
+from shared.models import Account, Delivery, Profile, Webhook
+
+#: Posts as the API shows them, without their timelines. One statement for any number of posts, and
+#: where nobody listens it looks at none of them; materialized, for an event has one id for all. A
+#: webhook that is being deleted is waited for: its reference would fail, and the move with it.
+_POSTS_MOVED = text("""
+WITH told AS MATERIALIZED (
+    SELECT posts.profile_id,
+           'msg_' || replace(gen_random_uuid()::text, '-', '') AS message_id,
+           jsonb_build_object(
+               'id', posts.id::text,
+               'job_id', posts.job_id::text,
+               'profile_id', posts.profile_id,
+               'integration', jsonb_build_object(
+                   'id', posts.integration_id,
+                   'identifier', posts.integration_identifier,
+                   'name', posts.integration_name),
+               'content', posts.content,
+               'media_ids', to_jsonb(posts.media_ids::text[]),
+               'publish_at', replace(
+                   to_char(posts.publish_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+                   '.000000Z', 'Z'),
+               'state', posts.state,
+               'attempts', posts.attempts,
+               'error', CASE WHEN posts.error_code IS NOT NULL THEN jsonb_build_object(
+                   'code', posts.error_code,
+                   'message', coalesce(posts.error_message, ''),
+                   'hint', posts.error_hint,
+                   'may_be_live', posts.error_code = 'may_have_been_sent' OR EXISTS (
+                       SELECT FROM handovers
+                       WHERE handovers.post_id = posts.id AND handovers.released_at IS NOT NULL
+                         AND handovers.buried_at IS NULL)) END,
+               'postiz_post_id', posts.postiz_post_id,
+               'release_url', posts.release_url,
+               'external_id', posts.external_id) AS data
+    FROM posts
+    WHERE posts.id = ANY(:ids)
+      AND EXISTS (SELECT FROM webhooks WHERE enabled AND :event = ANY(events))
+)
+INSERT INTO deliveries (webhook_id, message_id, event, profile_ids, data)
+SELECT listening.id, told.message_id, :event, ARRAY[told.profile_id], told.data
+FROM told JOIN webhooks AS listening
+  ON listening.enabled AND :event = ANY(listening.events)
+ AND (listening.profile_ids IS NULL OR told.profile_id = ANY(listening.profile_ids))
+FOR KEY SHARE OF listening
+""")
+
+
+def posts_moved(
+    session: Session, ids: Collection[int], source: PostState, target: PostState
+) -> None:
+    """To be called once the posts are in `target`."""
+    if event := event_of(source, target):
+        session.execute(_POSTS_MOVED, {"ids": list(ids), "event": event})
+
+
+def jobs_finished(session: Session, outcomes: Sequence[Outcome]) -> None:
+    """To be called once the jobs bear their ends."""
+    if not outcomes:
+        return
+    listening = _listening(session, JOB_COMPLETED)
+    rows = [
+        _row(webhook, message_id, JOB_COMPLETED, [outcome.job.profile_id], data)
+        for outcome, message_id, data in ((one, _message_id(), _job(one)) for one in outcomes)
+        for webhook in listening
+        if _concerned(webhook, [outcome.job.profile_id])
+    ]
+    _write(session, rows)
+
+
+def account_trouble(
+    session: Session,
+    account: Account,
+    event: str,
+    error: PressroomError,
+    *,
+    users: ColumnElement[bool] | None = None,
+    held: str | None = None,
+) -> None:
+    """Tell each webhook of those of its profiles that use the account (`users`: which of them).
+
+    `held`: why nothing goes out with it.
+    """
+    listening = _listening(session, event)
+    if not listening:
+        return
+    concerns = select(Profile.id).where(Profile.account_id == account.id).order_by(Profile.id)
+    profile_ids = session.scalars(concerns if users is None else concerns.where(users)).all()
+    message_id, now = _message_id(), db.clock(session)
+    rows = [
+        _row(webhook, message_id, event, concerned, _account(account, now, concerned, error, held))
+        for webhook in listening
+        if (concerned := _concerned(webhook, profile_ids))
+    ]
+    _write(session, rows)
+
+
+def _listening(session: Session, event: str) -> Sequence[Webhook]:
+    """Kept from being deleted until they are told."""
+    query = select(Webhook).where(Webhook.enabled, Webhook.events.contains([event]))
+    kept = query.order_by(Webhook.id).with_for_update(read=True, key_share=True)
+    return session.scalars(kept).all()
+
+
+def _concerned(webhook: Webhook, profile_ids: Sequence[str]) -> list[str]:
+    """Of these profiles, those that the webhook may hear of."""
+    bound = webhook.profile_ids
+    return [each for each in profile_ids if bound is None or each in bound]
+
+
+def _message_id() -> str:
+    return f"msg_{uuid.uuid4().hex}"
+
+
+def _row(
+    webhook: Webhook, message_id: str, event: str, profile_ids: list[str], data: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "webhook_id": webhook.id,
+        "message_id": message_id,
+        "event": event,
+        "profile_ids": profile_ids,
+        "data": data,
+    }
+
+
+def _write(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    if rows:
+        session.execute(insert(Delivery), rows)
+
+
+def _job(outcome: Outcome) -> dict[str, Any]:
+    job = outcome.job
+    return {
+        "id": str(job.id),
+        "kind": job.kind,
+        "profile_id": job.profile_id,
+        "state": outcome.state,
+        "counts": dict(outcome.counts),
+        "total": job.total,
+        "percentage": outcome.percentage,
+        "in_doubt": outcome.in_doubt,
+        "overdue": outcome.overdue,
+        "external_id": job.external_id,
+        "created_at": iso(job.created_at),
+        "updated_at": iso(outcome.touched_at),
+        "finished_at": iso(outcome.finished_at),
+    }
+
+
+def _account(
+    account: Account,
+    now: datetime,
+    profile_ids: Sequence[str],
+    error: PressroomError,
+    held: str | None,
+) -> dict[str, Any]:
+    """`profile_ids`: no others than those that the webhook may hear of."""
+    return {
+        "id": str(account.id),
+        "base_url": account.base_url,
+        "profile_ids": list(profile_ids),
+        "budget_limit": budget_state(account).most,
+        "budget_remaining": budget_remaining(account, now),
+        "resets_at": iso(account.window_ends_at),
+        "blocked_until": iso(account.blocked_until),
+        "healthy": account.healthy,
+        "held": held,
+        "error": {"code": error.code, "message": error.message, "hint": error.hint},
+    }
+
+
+def iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

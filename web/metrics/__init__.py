@@ -1,0 +1,1 @@
+"""`GET /metrics`: the endpoint, the collector, and the figures of the database."""

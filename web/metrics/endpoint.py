@@ -1,0 +1,52 @@
+"""`GET /metrics`: what all processes of this machine counted, and the state of the work."""
+
+import hmac
+import time
+
+from flask import Flask, Response, g, request
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+from shared import metrics
+from shared.errors import Unauthorized
+from web.metrics.collector import State
+from web.services import Services
+
+
+def install(app: Flask, services: Services) -> None:
+    registry = CollectorRegistry()
+    registry.register(metrics.collector(services.settings.metrics_dir))
+    registry.register(State(services))
+
+    def show() -> Response:
+        _check(services)
+        return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+    app.add_url_rule("/metrics", view_func=show, endpoint="metrics")
+    app.before_request(_begin)
+    app.after_request(_count)
+
+
+def _check(services: Services) -> None:
+    """Open, unless PRESSROOM_METRICS_TOKEN is set: the figures name accounts by number only."""
+    token = services.settings.metrics_token
+    if token is None:
+        return
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
+    if not hmac.compare_digest(given, token.get_secret_value().encode()):
+        raise Unauthorized("Send PRESSROOM_METRICS_TOKEN: Authorization: Bearer TOKEN")
+
+
+def _begin() -> None:
+    g.began_at = time.monotonic()
+
+
+def _count(response: Response) -> Response:
+    """By the rule of the path, never the path itself; what has no rule is counted together."""
+    route = request.url_rule.rule if request.url_rule else "unknown"
+    took = time.monotonic() - g.get("began_at", time.monotonic())
+    method = request.method if request.method in _METHODS else "other"
+    metrics.HTTP.labels(method, route, str(response.status_code)).observe(took)
+    return response
+
+
+_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})

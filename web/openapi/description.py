@@ -1,0 +1,52 @@
+"""The description of the API: /openapi.json, and at /docs a page to read and try it."""
+
+from typing import Any
+
+from flask import Response, jsonify, redirect
+from flask_openapi3.openapi import OpenAPI
+from flask_openapi3_swagger.plugins import RegisterPlugin  # type: ignore[import-untyped]
+from werkzeug.wrappers import Response as AnyResponse
+
+from web import auth
+from web.wire import idempotency
+
+#: What is not about one profile, or names it in its path.
+_WITHOUT_PROFILE = frozenset({"profiles", "credentials", "keys"})
+_PROFILE = "The profile; a key that is bound to one needs none. Lists span all without it"
+_ONCE = "The same key with the same request gets the same answer, and does nothing twice (24 h)"
+
+
+def install(app: OpenAPI) -> None:
+    """To be called once every endpoint is registered."""
+    description = _completed(app.api_doc)
+    app.add_url_rule("/openapi.json", view_func=lambda: _json(description), endpoint="openapi")
+    # its scripts lie beside it, at /swagger, and are found from /docs too
+    app.register_blueprint(RegisterPlugin.register(doc_url="openapi.json"))
+    app.add_url_rule("/docs", view_func=app.view_functions["swagger.swagger"], endpoint="docs")
+    app.add_url_rule("/", view_func=_home, endpoint="home")
+
+
+def _completed(description: dict[str, Any]) -> dict[str, Any]:
+    """With the headers that every endpoint of a kind takes."""
+    for path, methods in description["paths"].items():
+        for method, operation in methods.items():
+            if "security" not in operation:
+                del operation["responses"]["400"]  # written for each, but these take nothing
+            elif not _WITHOUT_PROFILE & set(operation["tags"]):
+                _add_header(operation, auth.PROFILE_HEADER, _PROFILE)
+            if method == "post" and "{" not in path:
+                _add_header(operation, idempotency.HEADER, _ONCE)
+    return description
+
+
+def _add_header(operation: dict[str, Any], name: str, about: str) -> None:
+    header = {"name": name, "in": "header", "description": about, "schema": {"type": "string"}}
+    operation["parameters"] = [*operation.get("parameters", []), header]
+
+
+def _json(description: dict[str, Any]) -> Response:
+    return jsonify(description)
+
+
+def _home() -> AnyResponse:
+    return redirect("/docs")

@@ -1,0 +1,92 @@
+"""A bulk as it was sent: JSON or CSV, with what is malformed in single rows kept apart."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from flask import request
+from pydantic import ValidationError
+
+from shared.errors import FieldError, InvalidRequest
+from shared.intake.schemas import BulkPublishRequest
+from shared.intake.validation import as_they_are
+from web.parsing import csv_rows
+from web.schemas.publishing import BulkQuery
+from web.wire.problems import fields_of, refuse_invalid
+
+UNKNOWN = "unknown_field"
+Faults = Mapping[int, Sequence[FieldError]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BulkRequest:
+    """`malformed`: by the row's index; in `body` such a row is empty.
+
+    `named`: faults in the words of the request's own form. `content` stands for a body that is not
+    JSON.
+    """
+
+    body: BulkPublishRequest
+    malformed: Faults
+    named: Callable[[Sequence[FieldError]], Sequence[FieldError]] = as_they_are
+    content: str | None = None
+
+
+def read_bulk(query: BulkQuery) -> BulkRequest:
+    """Raises `InvalidRequest`: for malformed rows too, unless the query wants them told apart."""
+    more = {name: str(value) for name, value in (query.model_extra or {}).items()}
+    found = _from_csv(more) if request.mimetype == csv_rows.MIMETYPE else _from_json(more)
+    if found.malformed and not (query.dry_run or query.skip_invalid):
+        faults = [fault for row in found.malformed.values() for fault in found.named(row)]
+        names = ", ".join(dict.fromkeys(fault.field for fault in faults[:10]))
+        raise InvalidRequest(f"The request is malformed: {names}", fields=faults)
+    return found
+
+
+def _from_json(more: Mapping[str, str]) -> BulkRequest:
+    if more:
+        fields = [FieldError(field=name, message="unknown field", code=UNKNOWN) for name in more]
+        names = ", ".join(more)
+        raise InvalidRequest(f"The query holds what only CSV has there: {names}", fields=fields)
+    body, malformed = _validated(request.get_json(), {})
+    return BulkRequest(body=body, malformed=malformed)
+
+
+def _from_csv(more: Mapping[str, str]) -> BulkRequest:
+    fields = csv_rows.job_fields(more)
+    raw = request.get_data()
+    table = csv_rows.read_table(raw)
+    try:
+        body, malformed = _validated({**fields, "items": table.items}, table.faults)
+    except InvalidRequest as error:
+        raise InvalidRequest(error.message, fields=table.named(error.fields)) from error
+    content = sha256(raw).hexdigest()
+    return BulkRequest(body=body, malformed=malformed, named=table.named, content=content)
+
+
+def _validated(sent: dict[str, Any], before: Faults) -> tuple[BulkPublishRequest, Faults]:
+    """The model, and what is wrong with single rows; what is wrong with the rest is raised."""
+    try:
+        return BulkPublishRequest.model_validate(sent), before
+    except ValidationError as error:
+        by_row = _by_row(error)
+        if by_row is None:
+            refuse_invalid(error)
+    items = [{} if index in by_row else item for index, item in enumerate(sent["items"])]
+    every = {
+        index: [*before.get(index, ()), *by_row.get(index, ())] for index in {*before, *by_row}
+    }
+    return BulkPublishRequest.model_validate({**sent, "items": items}), dict(sorted(every.items()))
+
+
+def _by_row(error: ValidationError) -> dict[int, list[FieldError]] | None:
+    """The faults of each row; None where others are among them, or names that do not exist."""
+    found: dict[int, list[FieldError]] = defaultdict(list)
+    for field in fields_of(error):
+        first, index, *_ = [*field.field.split("."), ""]
+        if first != "items" or not index.isdigit() or field.code == UNKNOWN:
+            return None
+        found[int(index)].append(field)
+    return found

@@ -1,0 +1,67 @@
+"""Trying Postiz credentials before they are saved: never for long, never in a transaction."""
+
+from shared.errors import FieldError, InvalidRequest, Transient, Unprocessable
+from shared.postiz import discovery
+from shared.postiz.discovery import Probe
+from shared.profiles.profile_settings import Credentials
+from web.schemas.profiles import PostizCheck, TtsSettings
+from web.services import services
+
+#: A PATCH waits no longer for Postiz (seconds).
+CHECK_SECONDS = 8.0
+TOO_OLD = "postiz_too_old"
+
+
+def given(settings: TtsSettings | None) -> Credentials | None:
+    """The credentials that will be in force once `settings` are saved, where they say so."""
+    if settings is None or "postiz" not in settings.model_fields_set:
+        return None
+    own = settings.postiz
+    if own is not None:
+        return Credentials(source="profile", api_url=own.api_url, api_key=own.api_key)
+    return environment()
+
+
+def environment() -> Credentials | None:
+    ours = services().settings
+    if not (ours.postiz_api_url and ours.postiz_api_key):
+        return None
+    return Credentials(
+        source="environment",
+        api_url=ours.postiz_api_url,
+        api_key=ours.postiz_api_key.get_secret_value(),
+    )
+
+
+def check(credentials: Credentials) -> Probe:
+    """What trying them comes to. A Postiz that is away is an answer, not an error.
+
+    Raises `InvalidRequest` for an address that we may not call.
+    """
+    ours = services()  # the call runs in a thread of its own, which has no request
+    try:
+        return ours.calls.within(
+            CHECK_SECONDS,
+            lambda: discovery.probe(credentials.api_url, credentials.api_key, ours.settings),
+        )
+    except Transient as error:
+        return Probe(code="unreachable", detail=error.message, server=credentials.server)
+    except InvalidRequest as error:
+        fault = FieldError(field="tts_settings.postiz.api_url", message=error.message)
+        raise InvalidRequest(error.message, code=error.code, fields=[fault]) from error
+
+
+def check_before_saving(settings: TtsSettings | None) -> Probe | None:
+    """None where nothing is to be tried. Raises `Unprocessable` for a Postiz that is too old."""
+    credentials = given(settings)
+    if credentials is None:
+        return None
+    probe = check(credentials)
+    if probe.code == TOO_OLD:
+        fault = FieldError(field="tts_settings.postiz.api_url", message=probe.detail, code=TOO_OLD)
+        raise Unprocessable(probe.detail, code=TOO_OLD, fields=[fault])
+    return probe
+
+
+def view(probe: Probe | None) -> PostizCheck | None:
+    return None if probe is None else PostizCheck(ok=probe.ok, detail=probe.detail)

@@ -1,0 +1,108 @@
+"""What an upload request brings, one by one: a file or an address, good or refused."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from shared.errors import FieldError, InvalidRequest, RequestError
+from shared.intake import job_creation
+from shared.intake.job_creation import Upload
+from shared.media import repository
+from shared.media.ingest import Received
+from shared.models import AccountMedia, Job, Media
+from shared.net import outbound_route
+from shared.net.outbound_route import Route
+from web.schemas.uploads import ItemError, UploadByUrl, UploadedItem
+from web.serializers.rows import media_view
+from web.services import services
+from web.wire.multipart import Part
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One file or address of a request. `add` makes its row, or finds that it is there already."""
+
+    index: int = 0
+    add: Callable[[Session], tuple[Media, bool]] | None = None
+    error: RequestError | None = None
+    external_id: str | None = None
+    order: str = ""  # rows are made in one order, so that two requests cannot deadlock
+
+
+def store_file(profile_id: str, index: int, part: Part, external_id: str | None = None) -> Item:
+    """Bring the file to its place; its row is made by `add`, in the transaction of the request."""
+    received, storage = part.received, services().storage
+    if received is None:
+        return Item(index=index, error=part.error)
+    received.prepare(storage, profile_id)
+
+    def add(session: Session, received: Received = received) -> tuple[Media, bool]:
+        return repository.add_file(session, storage, profile_id, received)
+
+    return Item(index=index, add=add, external_id=external_id, order=received.sha256)
+
+
+def url_items(profile_id: str, rows: Sequence[UploadByUrl]) -> list[Item]:
+    """Each host is looked up once, however many of the rows lie there."""
+    allowed: set[str] = set()
+    return [
+        _url_item(profile_id, index, row, _refusal(row.url, allowed))
+        for index, row in enumerate(rows)
+    ]
+
+
+def _refusal(url: str, allowed: set[str]) -> InvalidRequest | None:
+    """Why it is no address, or none that we may fetch; `allowed`: the origins that we may."""
+    try:
+        address = outbound_route.require_address(url)
+        if address.origin not in allowed:
+            outbound_route.require_allowed(address, Route.from_settings(services().settings))
+            allowed.add(address.origin)
+    except InvalidRequest as error:
+        error.fields = (FieldError(field="url", message=error.message, code=error.code),)
+        return error
+    return None
+
+
+def _url_item(
+    profile_id: str, index: int, row: UploadByUrl, refusal: InvalidRequest | None
+) -> Item:
+    def add(session: Session) -> tuple[Media, bool]:
+        return repository.add_url(session, profile_id, row.url), False
+
+    if refusal is not None:
+        return Item(index=index, error=refusal)
+    return Item(index=index, add=add, external_id=row.external_id)
+
+
+def accept(
+    session: Session, profile_id: str, items: Sequence[Item], *, kind: str
+) -> tuple[Job, list[int], list[UploadedItem]]:
+    """The job of the good items, the rows that wait for a worker, and what became of each item."""
+    account = job_creation.account_for(session, profile_id, services().settings, services().box)
+    added = {
+        item.index: item.add(session)
+        for item in sorted(items, key=lambda item: item.order)
+        if item.add is not None
+    }
+    uploads = [
+        Upload(media_id=added[item.index][0].id, external_id=item.external_id)
+        for item in items
+        if item.index in added
+    ]
+    job, rows = job_creation.accept_uploads(session, profile_id, account, uploads, kind=kind)
+    return job, _waiting(rows), [_shown(item, added.get(item.index)) for item in items]
+
+
+def _waiting(rows: Sequence[AccountMedia]) -> list[int]:
+    return [row.id for row in rows if row.state == "pending"]
+
+
+def _shown(item: Item, added: tuple[Media, bool] | None) -> UploadedItem:
+    if added is None:
+        assert item.error is not None  # an item is either added or refused
+        error = ItemError(code=item.error.code, message=item.error.message)
+        return UploadedItem(index=item.index, ok=False, error=error)
+    row, duplicate = added
+    return UploadedItem(index=item.index, ok=True, media=media_view(row, duplicate=duplicate))

@@ -1,0 +1,84 @@
+"""A dry run's answer: what would be published when, and at the price of how many counted calls."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from sqlalchemy.orm import Session
+
+from shared.domain.publishing.handoff import CALENDAR
+from shared.domain.publishing.planner import Forecast, forecast
+from shared.domain.rows.post_rows import CheckedRow
+from shared.domain.timing.spacing import LATEST
+from shared.intake import forecast_inputs
+from shared.intake.validation import Checked
+from shared.posts.late_policy import LatePolicy
+from web.schemas.publishing import FaultOfRow, Handovers, Plan, PlannedRow, PlanWarning
+from web.serializers import planned_posts
+from web.services import services
+
+
+def _forecast(session: Session, checked: Checked) -> Forecast:
+    """By the planner that the workers follow as well."""
+    posts = forecast_inputs.candidates(
+        session,
+        checked.account,
+        checked.posts,
+        handoff=checked.handoff,
+        as_draft=checked.order.body.save_as_draft,
+    )
+    order = checked.order
+    terms = forecast_inputs.terms(session, checked.account, services().settings, order.now)
+    leaves_late = LatePolicy(order.late_policy) is not LatePolicy.PUBLISH
+    return forecast(posts, replace(terms, leaves_late=leaves_late))
+
+
+def plan_view(session: Session, checked: Checked) -> Plan:
+    totals = _forecast(session, checked)
+    posts = len(checked.posts)
+    in_calendar = checked.handoff == CALENDAR
+    return Plan(
+        posts=posts,
+        counted_calls=len(totals.calls),
+        first_at=totals.first_at,
+        finishes_at=totals.finishes_at,
+        late_posts=len(totals.late),
+        handoff=Handovers(calendar=posts) if in_calendar else Handovers(staged=posts),
+        jitter_seed=checked.order.options.get("jitter_seed"),
+        warnings=[*_warnings(checked, totals), *planned_posts.warnings(checked)],
+        rows=[_row(checked, row) for row in checked.rows],
+    )
+
+
+def _row(checked: Checked, row: CheckedRow) -> PlannedRow:
+    moment = row.row.publish_at
+    return PlannedRow(
+        index=row.row.position,
+        ok=not row.faults,
+        publish_at=moment if moment < LATEST else None,
+        errors=faults_of(checked, row),
+        posts=planned_posts.posts(row),
+    )
+
+
+def faults_of(checked: Checked, row: CheckedRow) -> list[FaultOfRow]:
+    return [
+        FaultOfRow(code=fault.code, message=fault.message, field=fault.field, remedy=fault.remedy)
+        for fault in checked.order.named(row.faults)
+    ]
+
+
+_LATE = {
+    LatePolicy.PUBLISH: "go out late",
+    LatePolicy.SKIP: "are left out",
+    LatePolicy.HOLD: "are held until you let them go",
+}
+
+
+def _warnings(checked: Checked, totals: Forecast) -> Iterator[PlanWarning]:
+    policy = LatePolicy(checked.order.late_policy)
+    if totals.late:
+        yield PlanWarning(
+            code=f"late_{policy}",
+            message=f"{len(totals.late)} posts cannot be out in time, and {_LATE[policy]}",
+            indexes=sorted({checked.posts[number].row.position for number in totals.late}),
+        )

@@ -1,0 +1,127 @@
+"""Rows as replies show them."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.orm import Session
+
+from shared.accounts import holds
+from shared.accounts.holds import HeldProfile
+from shared.domain.publishing.states import PostState
+from shared.jobs import etas, progress
+from shared.jobs.progress import Outcome
+from shared.media.repository import sha256_of
+from shared.models import Event, Job, Media, Post
+from shared.posts import cancel_retry, post_queries
+from web.paths import PREFIX
+from web.schemas.jobs import EventView, IntegrationOfPost, JobView, PostError, PostView
+from web.schemas.uploads import MediaView
+from web.services import services
+
+#: What does not go on while its profile is held.
+WAITS_WHILE_HELD = (PostState.PENDING, PostState.STAGED, PostState.CANCELLING)
+
+
+def job_view(outcome: Outcome) -> JobView:
+    job = outcome.job
+    return JobView(
+        id=str(job.id),
+        kind=job.kind,
+        profile_id=job.profile_id,
+        state=outcome.state,
+        counts=dict(outcome.counts),
+        total=job.total,
+        percentage=outcome.percentage,
+        in_doubt=outcome.in_doubt,
+        overdue=outcome.overdue,
+        eta=outcome.eta,
+        external_id=job.external_id,
+        created_at=job.created_at,
+        updated_at=outcome.touched_at,
+        finished_at=outcome.finished_at,
+    )
+
+
+def new_job_view(session: Session, job: Job) -> JobView:
+    """Of a job that this transaction has made."""
+    session.refresh(job)
+    return shown_job(session, job)
+
+
+def shown_job(session: Session, job: Job) -> JobView:
+    """With its counts and its end as they are now."""
+    [found] = etas.with_etas(session, [progress.outcome(session, job)], services().settings)
+    return job_view(found)
+
+
+def location(job: Job) -> dict[str, str]:
+    return {"Location": f"{PREFIX}/jobs/{job.id}"}
+
+
+def media_view(media: Media, *, duplicate: bool) -> MediaView:
+    return MediaView(
+        id=str(media.id),
+        sha256=sha256_of(media),
+        size=media.size,
+        mime=media.mime,
+        width=media.width,
+        height=media.height,
+        duration=media.duration,
+        codec=media.codec,
+        brand=media.brand,
+        duplicate=duplicate,
+    )
+
+
+def post_list(session: Session, posts: Sequence[Post]) -> list[PostView]:
+    timelines = post_queries.timelines(session, posts)
+    live = cancel_retry.live_ones(session, [post.id for post in posts if post.error_code])
+    held = _held(session, posts)
+    return [
+        _post_view(
+            post,
+            timelines[post.id],
+            _error(post, held.get(post.profile_id), may_be_live=post.id in live),
+        )
+        for post in posts
+    ]
+
+
+def _held(session: Session, posts: Sequence[Post]) -> dict[str, HeldProfile]:
+    """Why the posts' profiles send nothing; the newest reason of each."""
+    profile_ids = sorted({post.profile_id for post in posts})
+    return {one.profile_id: one for one in holds.list_held(session, profile_ids=profile_ids)}
+
+
+def _post_view(post: Post, timeline: Sequence[Event], error: PostError | None) -> PostView:
+    return PostView(
+        id=str(post.id),
+        job_id=str(post.job_id),
+        profile_id=post.profile_id,
+        integration=IntegrationOfPost(
+            id=post.integration_id,
+            identifier=post.integration_identifier,
+            name=post.integration_name,
+        ),
+        content=post.content,
+        media_ids=[str(media_id) for media_id in post.media_ids],
+        publish_at=post.publish_at,
+        state=post.state,
+        attempts=post.attempts + post.unclear_calls,
+        error=error,
+        postiz_post_id=post.postiz_post_id,
+        release_url=post.release_url,
+        external_id=post.external_id,
+        timeline=[
+            EventView(at=event.at, event=event.event, detail=event.detail) for event in timeline
+        ],
+    )
+
+
+def _error(post: Post, held: HeldProfile | None, *, may_be_live: bool) -> PostError | None:
+    """What went wrong, or why it waits."""
+    code, message, hint = post.error_code, post.error_message or "", post.error_hint
+    if code is None and held is not None and post.state in WAITS_WHILE_HELD:
+        code, message, hint = held.reason, held.message, held.hint
+    if code is None:
+        return None
+    return PostError(code=code, message=message, hint=hint, may_be_live=may_be_live)

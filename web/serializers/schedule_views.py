@@ -1,0 +1,50 @@
+"""Schedules and their runs as replies show them."""
+
+from typing import Any
+
+from shared.intake.validation import Checked
+from shared.models import Schedule, ScheduleRun
+from shared.schedules import runs
+from web.schemas.schedules import RunError, RunView, SavedSchedule, ScheduleSummary, ScheduleView
+from web.serializers import planned_posts
+
+#: So many warnings are told.
+TOLD = 100
+
+
+def summary(row: Schedule) -> ScheduleSummary:
+    return ScheduleSummary(**_facts(row))
+
+
+def view(row: Schedule) -> ScheduleView:
+    return ScheduleView(**_facts(row), **_contents(row))
+
+
+def saved(row: Schedule, checked: Checked | None) -> SavedSchedule:
+    warnings = planned_posts.warnings(checked)[:TOLD] if checked else []
+    return SavedSchedule(**_facts(row), **_contents(row), warnings=warnings)
+
+
+def _facts(row: Schedule) -> dict[str, Any]:
+    same = set(ScheduleSummary.model_fields) - {"id", "enabled"}
+    facts = {name: getattr(row, name) for name in same}
+    return {**facts, "id": str(row.id), "enabled": row.next_fire_at is not None}
+
+
+def _contents(row: Schedule) -> dict[str, Any]:
+    return {kind: row.body if row.kind == kind else None for kind in runs.KINDS}
+
+
+def run_view(row: ScheduleRun) -> RunView:
+    error = None
+    if row.error_code is not None:
+        error = RunError(code=row.error_code, message=row.error_message or "")
+    return RunView.model_validate(
+        {
+            **{name: getattr(row, name) for name in set(RunView.model_fields) - {"error"}},
+            "id": str(row.id),
+            "schedule_id": str(row.schedule_id),
+            "job_id": None if row.job_id is None else str(row.job_id),
+            "error": error,
+        }
+    )

@@ -1,0 +1,1 @@
+"""HTTP itself: requests, bodies, multipart, pagination, idempotency, problems."""

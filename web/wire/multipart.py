@@ -1,0 +1,134 @@
+"""A multipart body, each of its files streamed straight to the storage while it is hashed."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import IO, Any, cast
+
+from flask import request
+from werkzeug.datastructures import FileStorage, MultiDict
+from werkzeug.formparser import MultiPartParser
+
+from shared.errors import FieldError, InvalidRequest, RequestError
+from shared.media.ingest import Received, Receiver
+from shared.storage.base import Storage
+from web.wire.request import is_clean
+
+MIMETYPE = "multipart/form-data"
+FILE_FIELD = "file"
+MAX_FILES = 1000
+_BUFFER = 1024**2
+#: The parser holds what it has read to this limit too, so it must exceed the buffer.
+_MAX_FIELD_BYTES = 4 * _BUFFER
+_NAME_LENGTH = 255
+
+
+@dataclass
+class Part:
+    """One file of the body, written by the parser: received, or refused with the reason.
+
+    A `strict` one raises its refusal at once; another keeps it, and passes over what follows.
+    """
+
+    receiver: Receiver
+    strict: bool
+    error: RequestError | None = None
+    received: Received | None = None
+
+    def write(self, data: bytes) -> int:
+        if self.error is None:
+            with self._refusals():
+                self.receiver.write(data)
+        return len(data)
+
+    def seek(self, _position: int) -> None:
+        """The parser does this at the end of a part, for whoever reads it next."""
+        if self.error is None:
+            with self._refusals():
+                self.received = self.receiver.finish()
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        try:
+            yield
+        except RequestError as error:
+            if self.strict:
+                raise
+            self.error = error
+            self.receiver.incoming.discard()
+
+
+@dataclass(frozen=True)
+class Multipart:
+    parts: list[Part]
+    fields: dict[str, str]
+
+    def content(self) -> str:
+        """What tells this body from another: its files' hashes, and its fields."""
+        hashes = [part.received.sha256 if part.received else "" for part in self.parts]
+        return repr((hashes, sorted(self.fields.items())))
+
+
+@contextmanager
+def receive(storage: Storage, *, single: bool, fields: frozenset[str]) -> Iterator[Multipart]:
+    """The files and `fields` of this request; files that are not kept are gone at the end.
+
+    Raises `InvalidRequest` for a body that is malformed, broke off or has other fields, and for a
+    `single` file its refusal; besides that, `StorageFull`.
+    """
+    with ExitStack() as stack:
+        parts: list[Part] = []
+
+        def begin(filename: str | None = None, **_: object) -> IO[bytes]:
+            if len(parts) == (1 if single else MAX_FILES):
+                raise _fault(
+                    FILE_FIELD, "one file only" if single else f"at most {MAX_FILES} files"
+                )
+            incoming = stack.enter_context(storage.receive())
+            parts.append(Part(Receiver(incoming, _base_name(filename)), strict=single))
+            return cast(IO[bytes], parts[-1])  # the parser only writes and seeks
+
+        form, files = _parse(begin)
+        _check(form, files, fields)
+        yield Multipart(parts, form.to_dict())
+
+
+def _parse(begin: Any) -> tuple[MultiDict[str, str], MultiDict[str, FileStorage]]:
+    boundary = request.mimetype_params.get("boundary", "")
+    request.max_content_length = None  # files have limits of their own
+    parser = MultiPartParser(
+        begin, max_form_memory_size=_MAX_FIELD_BYTES, max_form_parts=MAX_FILES, buffer_size=_BUFFER
+    )
+    try:
+        return parser.parse(request.stream, boundary.encode("latin-1"), request.content_length)
+    except (ValueError, OSError) as error:
+        raise InvalidRequest(
+            "The multipart body is malformed, or broke off before its end", code="broken_body"
+        ) from error
+
+
+def _check(
+    form: MultiDict[str, str], files: MultiDict[str, FileStorage], fields: frozenset[str]
+) -> None:
+    for name in (*files, *form):
+        if name not in (fields if name in form else {FILE_FIELD}):
+            raise _fault(name, "unknown field")
+    for name in form:
+        if len(form.getlist(name)) > 1:
+            raise _fault(name, "given more than once")
+        if not is_clean(form[name]):
+            raise _fault(name, "holds a NUL or half a character")
+    if not files:
+        raise _fault(FILE_FIELD, "there is no file in this body")
+
+
+def _fault(name: str, message: str) -> InvalidRequest:
+    name = name if is_clean(name) else "?"
+    return InvalidRequest(f"{name}: {message}", fields=[FieldError(field=name, message=message)])
+
+
+def _base_name(filename: str | None) -> str | None:
+    """For people only; without the folders that some browsers send."""
+    name = PurePosixPath((filename or "").replace("\\", "/")).name
+    return "".join(letter for letter in name if letter.isprintable())[:_NAME_LENGTH] or None

@@ -1,0 +1,80 @@
+"""Pages of lists: a limit, and a cursor that means nothing to its holder."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from sqlalchemy import Select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from shared.errors import FieldError, InvalidRequest
+from web.wire.request import is_clean
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+
+class Query(BaseModel):
+    """A query string; what is not named here is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _clean(cls, value: object) -> object:
+        if isinstance(value, str) and not is_clean(value):
+            raise ValueError("holds a NUL or half a character")
+        return value
+
+
+class PageQuery(Query):
+    limit: int = Field(100, ge=1, le=1000)
+    cursor: str | None = Field(None, description="`next_cursor` of the page before")
+
+
+def cursor_of(place: str) -> str:
+    return urlsafe_b64encode(place.encode()).decode().rstrip("=")
+
+
+def place_of(cursor: str | None) -> str | None:
+    """What `cursor_of` was given. Raises `InvalidRequest` for what it never made."""
+    if cursor is None:
+        return None
+    try:
+        place = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    except ValueError as error:
+        raise _bad_cursor() from error
+    if not place or not is_clean(place):
+        raise _bad_cursor()
+    return place
+
+
+def number_of(cursor: str | None) -> int | None:
+    """As `place_of`, for lists in the order of a number."""
+    place = place_of(cursor)
+    if place is None:
+        return None
+    if not (place.isascii() and place.isdigit() and len(place) <= 18):
+        raise _bad_cursor()
+    return int(place)
+
+
+def paged(
+    wanted: Select[S], number: InstrumentedAttribute[int], query: PageQuery, *, newest: bool = False
+) -> Select[S]:
+    """The page of `wanted` that is asked for, in the order of `number`, or against it."""
+    place = number_of(query.cursor)
+    if place is not None:
+        wanted = wanted.where(number < place if newest else number > place)
+    return wanted.order_by(number.desc() if newest else number).limit(query.limit)
+
+
+def _bad_cursor() -> InvalidRequest:
+    fault = FieldError(field="cursor", message="is not one that we gave")
+    return InvalidRequest("The cursor is not one that we gave", fields=[fault])
+
+
+def next_cursor(rows: Sequence[T], limit: int, place: Callable[[T], object]) -> str | None:
+    """The cursor behind `rows`, None when they did not fill the page."""
+    return cursor_of(str(place(rows[-1]))) if len(rows) == limit else None

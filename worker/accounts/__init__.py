@@ -1,0 +1,1 @@
+"""What every call to Postiz needs: claim, lease, pace, eligibility, and the policy for errors."""

@@ -1,0 +1,130 @@
+"""Defects: work that fails as nobody foresaw waits, longer each time, and ends with words.
+
+What is contained is logged with its traceback and counted (shared/containment.py). A post at fault
+waits alone; where nobody knows which it is, the account rests.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+
+from sqlalchemy import func
+from sqlalchemy.orm import Session
+
+from shared.containment import contained
+from shared.db import ROW_LOCK
+from shared.domain.publishing.retry_limits import UNFORESEEN
+from shared.domain.publishing.states import PostState
+from shared.errors import ClaimLost, Defect, OutcomeUnknown, PressroomError
+from shared.models import Post
+from shared.posts import transitions
+from worker.accounts import leases
+from worker.runtime import Runtime
+
+_HINT = "Whoever runs Pressroom finds the whole of it in the worker's log."
+#: What may be on the network, and so is left to a person.
+_IN_POSTIZ = (PostState.RELEASING, PostState.SCHEDULED, PostState.CANCELLING)
+#: What keeps a post of each state from being tried again for a while.
+_NEXT = {
+    PostState.PENDING: "next_at",
+    PostState.STAGED: "next_at",
+    PostState.RELEASING: "lease_until",
+    PostState.CANCELLING: "lease_until",
+    PostState.SCHEDULED: "track_at",
+    PostState.FAILED: "track_at",
+}
+
+
+def in_words(error: BaseException) -> str:
+    """Its class alone: its text may hold what only the log is for."""
+    return f"an error of Pressroom's own: {type(error).__name__}"
+
+
+@contextmanager
+def translated(where: str, *, sent: bool) -> Iterator[None]:
+    """An error that nobody foresaw, as one that a decision is known for.
+
+    `sent`: whether something may have reached Postiz; then its outcome is unknown.
+    """
+    with contained(where, but=(PressroomError,)) as fate:
+        yield
+    if fate.error is not None:
+        words = in_words(fate.error)
+        if sent:
+            raise OutcomeUnknown(words, code=Defect.code) from fate.error
+        raise Defect(words) from fate.error
+
+
+def is_defect(error: PressroomError) -> bool:
+    return error.code == Defect.code
+
+
+def for_account(
+    step: Callable[[Runtime, int], None],
+) -> Callable[[Runtime, int], None]:
+    """A step of one account's work: what it meets rests this account, and no other."""
+
+    @wraps(step)
+    def run(runtime: Runtime, account_id: int) -> None:
+        with contained(step.__name__, but=(ClaimLost,), account=account_id) as fate:
+            step(runtime, account_id)
+        if fate.failed:
+            rest_account(runtime, account_id)
+
+    return run
+
+
+def rest_account(runtime: Runtime, account_id: int) -> None:
+    with runtime.database.transaction() as session:
+        leases.rest(session, account_id)
+
+
+@contextmanager
+def for_post(
+    runtime: Runtime, where: str, post_id: int, *, claim: int | None = None
+) -> Iterator[None]:
+    """One post's part of a step: what it meets makes this post wait, and no other."""
+    with contained(where, but=(ClaimLost,), post=post_id) as fate:
+        yield
+    if fate.error is not None:
+        with runtime.database.transaction() as session:
+            blame_post(session, post_id, in_words(fate.error), claim=claim)
+
+
+def blame_post(session: Session, post_id: int, words: str, *, claim: int | None = None) -> None:
+    """Have the post tried again later, and end it after so many tries; `claim`: while ours."""
+    post = session.get(Post, post_id, with_for_update=ROW_LOCK, populate_existing=True)
+    if post is None or (claim is not None and post.claim != claim):
+        return
+    state = PostState(post.state)
+    pause = UNFORESEEN.pause(post.attempts + 1)
+    if state not in _NEXT:
+        return
+    if pause is None:
+        _end(session, post, state, words)
+        return
+    post.attempts += 1
+    setattr(post, _NEXT[state], func.now() + pause)
+    if state is not PostState.FAILED:
+        post.error_code, post.error_message, post.error_hint = Defect.code, words, _HINT
+    transitions.add_events(session, [post_id], Defect.code, words)
+    session.flush()
+
+
+def _end(session: Session, post: Post, state: PostState, words: str) -> None:
+    """Its draft is left to be deleted; what may be on the network is left to a person."""
+    if state is PostState.FAILED:
+        post.track_at = None
+        session.flush()
+        return
+    if state is PostState.STAGED:
+        transitions.bury(session, [post.id], words, discard=True)
+    unclear = state in _IN_POSTIZ
+    transitions.fail(
+        session,
+        [post.id],
+        state,
+        code=OutcomeUnknown.code if unclear else Defect.code,
+        message=f"given up after {UNFORESEEN.most} tries: {words}",
+        hint=f"It may have been published: look at the channel. {_HINT}" if unclear else _HINT,
+    )

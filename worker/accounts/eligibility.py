@@ -1,0 +1,131 @@
+"""Eligible: which posts may be worked on now, as conditions of the queries that look for them."""
+
+from datetime import timedelta
+from functools import cache
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    literal_column,
+    not_,
+    select,
+)
+from sqlalchemy.orm import aliased
+
+from shared.accounts import holds
+from shared.accounts.waits import elsewhere
+from shared.domain.publishing.planner import CALENDAR_AHEAD, LATE, STAGED_AHEAD
+from shared.domain.publishing.states import PostState
+from shared.models import Account, AccountMedia, Job, Post, Profile
+from shared.posts.late_policy import not_too_late
+from worker.accounts import leases
+
+
+def due(account_id: int) -> ColumnElement[bool]:
+    """Which pending posts may be staged now."""
+    return and_(
+        Post.account_id == account_id,
+        *could_be_staged(),
+        may_go(),
+        not_(elsewhere()),
+        missing_medium().is_(None),
+    )
+
+
+def could_be_staged() -> tuple[ColumnElement[bool], ...]:
+    """The same as far as a post's own row tells: what else keeps it back sets it aside."""
+    ahead = case((Post.handoff == "staged", STAGED_AHEAD), else_=CALENDAR_AHEAD)
+    checked = Post.integration_identifier.is_not(
+        None
+    )  # else see worker/staging/deferred_validation.py
+    return *waits_for_staging(), checked, Post.publish_at <= func.now() + ahead
+
+
+def waits_for_staging() -> tuple[ColumnElement[bool], ...]:
+    """Which posts an account is to be planned for, as far as their own rows tell."""
+    return (
+        Post.state == PostState.PENDING,
+        Post.waits_for == "",
+        Post.next_at <= func.now(),
+        Post.publish_at <= func.now() + CALENDAR_AHEAD,
+        Post.take_back.is_(False),
+        not_too_late(),
+    )
+
+
+def missing_medium() -> ColumnElement[int | None]:
+    """A medium of the post that its account has not got, None where all are there."""
+    wanted = func.unnest(Post.media_ids).column_valued("wanted")
+    uploaded = aliased(AccountMedia)
+    there = exists().where(
+        uploaded.media_id == wanted,
+        uploaded.account_id == Post.account_id,
+        uploaded.state == "uploaded",
+    )
+    missing = select(func.min(wanted)).where(~there.correlate_except(uploaded))
+    return missing.correlate(Post).scalar_subquery()
+
+
+def accounts_with(*due: ColumnElement[bool]) -> Select[int]:
+    """The accounts that may be called with a key of theirs for a post that is `due`.
+
+    By profile first, so that what is held costs no look at its posts.
+    """
+    has_one = exists().where(Post.account_id == Account.id, *with_key(), *due).correlate(Account)
+    return select(Account.id).where(leases.rested(), has_one)
+
+
+@cache
+def is_paused() -> ColumnElement[bool]:
+    """Whether the post's job is."""
+    return _of_post(Job.id == Post.job_id, Job.paused.is_(True))
+
+
+def near_its_time(ahead: timedelta) -> ColumnElement[bool]:
+    """Which posts have a time of their own that is within `ahead`, or passed without their being
+    late: they can still go out at it."""
+    own_time = Post.publish_at - Post.created_at > literal_column("interval '1 minute'")
+    return and_(
+        own_time,  # in the words of its index
+        Post.publish_at > func.now() - LATE,
+        Post.publish_at <= func.now() + ahead,
+    )
+
+
+def may_send() -> tuple[ColumnElement[bool], ...]:
+    """Of a profile joined with its account: whether any of its posts may go out."""
+    return Profile.paused.is_(False), Account.paused.is_(False), ~holds.is_held()
+
+
+@cache
+def may_go() -> ColumnElement[bool]:
+    """Not paused, not wanted back, in time, and the profile's key may be used for the account."""
+    return and_(
+        Post.take_back.is_(False),
+        _of_post(Job.id == Post.job_id, Job.paused.is_(False)),
+        _of_post(Profile.id == Post.profile_id, Profile.paused.is_(False)),
+        _of_post(Account.id == Post.account_id, Account.paused.is_(False)),
+        not_too_late(),
+        may_call(),
+    )
+
+
+@cache
+def may_call() -> ColumnElement[bool]:
+    """The profile's key is of this post's account, and not held there."""
+    return _of_post(*with_key())
+
+
+def with_key() -> tuple[ColumnElement[bool], ...]:
+    """Joins a post with its profile, where that has a key of its account that may be used."""
+    of_post = Profile.id == Post.profile_id, Profile.account_id == Post.account_id
+    return *of_post, ~holds.is_held()
+
+
+def _of_post(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether such rows exist for the post, whatever else the query around it joins."""
+    return exists().where(*conditions).correlate(Post)

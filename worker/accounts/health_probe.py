@@ -1,0 +1,53 @@
+"""Probe: after a bad answer, read from an account before anything is changed there.
+
+A status change is made once per id. Where it is the first call after an outage, and the outage is
+not over, its end is unknown, and costs a parking, a delete and another counted call.
+"""
+
+from sqlalchemy import select
+
+from shared.domain.publishing.states import PostState
+from shared.errors import PressroomError
+from shared.models import Account, Handover, Post, Profile
+from worker.accounts import leases, postiz_call
+from worker.accounts.eligibility import may_go
+from worker.runtime import Runtime
+
+
+def answers(runtime: Runtime, account_id: int) -> bool:
+    """Whether the account answered its last call as it should, or does so now."""
+    with runtime.database.transaction() as session:
+        found = session.execute(
+            select(Handover.marker_at, Profile.id, Profile.settings_version, Profile.key_hash)
+            .join(Post, Post.id == Handover.post_id)
+            .join(Profile, Profile.id == Post.profile_id)
+            .join(Account, Account.id == Post.account_id)
+            .where(
+                Account.id == account_id,
+                Account.failures > 0,
+                leases.rested(),
+                Post.state == PostState.STAGED,
+                Handover.buried_at.is_(None),
+                may_go(),
+            )
+            .order_by(Post.release_at)
+            .limit(1)
+        ).first()
+    if found is None:
+        return True
+    marker_at, profile_id, version, key_hash = found
+    try:
+        postiz_call.call(
+            runtime,
+            profile_id,
+            version,
+            account_id,
+            lambda postiz: postiz.window(marker_at, marker_at),
+        )
+    except PressroomError as error:
+        with runtime.database.transaction() as session:
+            leases.went_wrong(session, account_id, error, key_hash=key_hash)
+        return False
+    with runtime.database.transaction() as session:
+        leases.answered(session, account_id)
+    return True

@@ -1,0 +1,242 @@
+"""Claiming an account for a counted call, and writing down how it fares."""
+
+import secrets
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, func, or_, select, true, update
+from sqlalchemy.orm import Session
+
+from shared import db, metrics
+from shared.accounts import holds
+from shared.accounts.budget_queries import budget_state
+from shared.db import ROW_LOCK, after_commit
+from shared.domain.publishing.budget import (
+    LONGEST_CALL,
+    WINDOW,
+    BudgetState,
+    free_at,
+    learned,
+    reserved,
+    returned,
+    rolled,
+)
+from shared.domain.webhook_retries import ACCOUNT_BLOCKED, CREDENTIALS_REJECTED
+from shared.errors import Budget, CredentialsRejected, PressroomError
+from shared.log import get_logger
+from shared.models import Account, Profile, Submission
+from shared.webhooks import outbox
+from worker.accounts import budget_notices, rate_limiter
+from worker.accounts.error_policy import (
+    Again,
+    Defective,
+    HoldAccount,
+    HoldSettings,
+    RetryLater,
+    Unknown,
+    WaitUntil,
+    backoff,
+    decide,
+    may_be_counted,
+)
+
+log = get_logger("accounts")
+
+
+#: An account with nothing to do, or no budget for it, is planned anew at least so often.
+PLAN_AGAIN = timedelta(seconds=30)
+#: While a Postiz does not answer, it is seen so often whether it does again.
+LOOK_WHILE_RESTING = timedelta(seconds=10)
+
+
+def new_claim() -> int:
+    """A number that no other claim has: what is written under it is ours alone."""
+    return secrets.randbits(62)
+
+
+def now_plus(seconds: float) -> ColumnElement[datetime]:
+    """For a column: by the clock that it will be compared with."""
+    return func.clock_timestamp() + timedelta(seconds=seconds)
+
+
+def rested() -> ColumnElement[bool]:
+    """Whether an account may be called again after what went wrong with it."""
+    return or_(Account.retry_at.is_(None), Account.retry_at <= func.now())
+
+
+def claim(
+    session: Session, account_id: int, *, lease_seconds: float, parking: bool = False
+) -> Account | None:
+    """The account, leased to us; None while another has it, or it is paused or resting.
+
+    A pause keeps nothing from being parked: that sends nothing out, it only settles.
+    """
+    free = or_(Account.lease_until.is_(None), Account.lease_until < func.now())
+    may_send = true() if parking else Account.paused.is_(False)
+    won = session.scalar(
+        update(Account)
+        .where(Account.id == account_id, free, rested(), may_send)
+        .values(claim=new_claim(), lease_until=func.now() + timedelta(seconds=lease_seconds))
+        .returning(Account.id)
+    )
+    return session.get_one(Account, won, populate_existing=True) if won else None
+
+
+def give_back(session: Session, account: Account) -> None:
+    """End the lease, if it is still ours."""
+    session.execute(
+        update(Account)
+        .where(Account.id == account.id, Account.claim == account.claim)
+        .values(lease_until=None)
+    )
+
+
+def reserve_call(session: Session, account: Account, *, due_at: datetime | None) -> bool:
+    """Take one call from the budget; `due_at`: of its first post, None for parking.
+
+    False when there is none left now.
+    """
+    now = db.clock(session)
+    state = rolled(budget_state(account), now, unsettled=_unsettled(session, account))
+    free = free_at(state, now, due_at=due_at)
+    if free > now:
+        account.plan_at = min(free, now + PLAN_AGAIN)
+        budget_notices.tell(session, account, until=free, parking=due_at is None)
+        return False
+    _save_budget(account, reserved(state, now))
+    return True
+
+
+def _unsettled(session: Session, account: Account) -> int:
+    """Calls of the window that ended of which we do not know whether Postiz counted them late."""
+    recent = func.now() - (WINDOW + LONGEST_CALL)
+    query = select(func.count()).where(
+        Submission.account_id == account.id,
+        Submission.state.in_(("sending", "unclear", "abandoned")),
+        Submission.sent_at > recent,
+    )
+    return session.scalar(query) or 0
+
+
+def _save_budget(account: Account, state: BudgetState) -> None:
+    account.budget_limit = state.limit
+    account.budget_used = state.used
+    account.window_ends_at = state.window_ends_at
+
+
+def learn_budget(session: Session, account: Account, told: Budget | None) -> None:
+    """Note what a reply told, while its call still counts as one of unknown end."""
+    if told is None:
+        return
+    if account.budget_limit is not None and told.limit > account.budget_limit:
+        account.plan_at = None  # what waits for it goes on at once
+    now = rate_limiter.clock(session)
+    state = learned(
+        budget_state(account),
+        now,
+        limit=told.limit,
+        remaining=told.remaining,
+        resets_at=db.by_its_clock(session, told.resets_at),
+        unsettled=_unsettled(session, account),
+    )
+    _save_budget(account, state)
+
+
+def answered(session: Session, account_id: int) -> None:
+    """A call of any kind was answered as it should be: what went wrong before is over."""
+    recovered = update(Account).where(Account.id == account_id, Account.failures > 0)
+    session.execute(recovered.values(failures=0, retry_at=None, probe_at=None, healthy=True))
+
+
+def went_well(session: Session, account_id: int, told: Budget | None = None) -> Account:
+    """The account answered: it is healthy, and its budget known."""
+    account = session.get_one(Account, account_id, with_for_update=ROW_LOCK, populate_existing=True)
+    learn_budget(session, account, told)
+    account.healthy, account.failures = True, 0
+    account.retry_at, account.probe_at = None, None
+    return account
+
+
+def went_wrong(
+    session: Session, account_id: int, error: PressroomError, *, key_hash: str | None
+) -> Account:
+    """Let the account rest, wait or hold, as the error asks; `key_hash`: of the key used."""
+    account = session.get_one(Account, account_id, with_for_update=ROW_LOCK, populate_existing=True)
+    learn_budget(session, account, getattr(error, "budget", None))
+    after_commit(session, metrics.TROUBLE.labels(error.code).inc)
+    log.warning("call failed", account=account_id, code=error.code, reason=error.message)
+    match decide(error):
+        case RetryLater(look_for_base_url=look):
+            _rest(session, account)
+            account.probe_at = func.now() + LOOK_WHILE_RESTING
+            account.base_url = None if look else account.base_url
+        case Unknown() | Defective():
+            _rest(session, account)
+        case WaitUntil(until=until):
+            _block(session, account, until, error)
+        case HoldAccount(reason=reason):
+            _hold(session, account, reason, key_hash, error)
+        case HoldSettings(profile_id=profile_id, version=version):
+            _hold_settings(session, account, profile_id, version, error)
+        case Again():
+            pass
+        case _:  # a refusal is about the post
+            account.healthy, account.failures = True, 0
+    return account
+
+
+def fail_call(
+    session: Session, account_id: int, error: PressroomError, *, key_hash: str | None
+) -> Account:
+    """A counted call came to nothing: the lease ends, and what it was charged is returned where
+    Postiz certainly has not counted it."""
+    account = went_wrong(session, account_id, error, key_hash=key_hash)
+    if not may_be_counted(error):
+        _save_budget(account, returned(budget_state(account)))
+    give_back(session, account)
+    return account
+
+
+def _block(session: Session, account: Account, until: datetime, error: PressroomError) -> None:
+    """Tells of it, unless it only goes on."""
+    before, account.blocked_until = account.blocked_until, db.by_its_clock(session, until)
+    if before is None or before <= db.clock(session):
+        outbox.account_trouble(session, account, ACCOUNT_BLOCKED, error)
+
+
+def _hold(
+    session: Session, account: Account, reason: str, key_hash: str | None, error: PressroomError
+) -> None:
+    """Tells of it once for each reason and key, until the settings change."""
+    account.healthy = False
+    if key_hash is None:  # of a profile without an account: none of its posts may be sent anyway
+        return
+    if holds.hold_key(session, account.id, key_hash, reason=reason, message=error.message):
+        refused = reason == CredentialsRejected.code
+        event = CREDENTIALS_REJECTED if refused else ACCOUNT_BLOCKED
+        users = Profile.key_hash == key_hash
+        outbox.account_trouble(session, account, event, error, users=users, held=reason)
+
+
+def _hold_settings(
+    session: Session, account: Account, profile_id: str, version: int, error: PressroomError
+) -> None:
+    """One profile's settings say nothing of the account, nor of others that use the same key."""
+    words = {"reason": error.code, "message": error.message}
+    if holds.hold_settings(session, profile_id, version, **words):
+        users = Profile.id == profile_id
+        outbox.account_trouble(
+            session, account, ACCOUNT_BLOCKED, error, users=users, held=error.code
+        )
+
+
+def rest(session: Session, account_id: int) -> None:
+    """Its work failed for a reason that nobody foresaw."""
+    account = session.get_one(Account, account_id, with_for_update=ROW_LOCK, populate_existing=True)
+    _rest(session, account)
+
+
+def _rest(session: Session, account: Account) -> None:
+    account.failures += 1
+    account.probe_at = None
+    account.healthy = account.failures < 3
+    account.retry_at = db.clock(session) + timedelta(seconds=backoff(account.failures))

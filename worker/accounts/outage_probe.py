@@ -1,0 +1,100 @@
+"""Outages: while accounts rest because their Postiz does not answer, see whether it does again.
+
+A rest grows up to five minutes; an outage is often over long before. So a read that costs Postiz
+nothing is made every few seconds: by one account of a server at a time, and by the next one soon
+after an answer. What goes on then reads first again (health_probe.py), before it writes.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Executable, exists, func, not_, or_, select, update
+from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy.orm import Session
+
+from shared.accounts import holds
+from shared.db import Database
+from shared.errors import PressroomError
+from shared.models import Account, Profile, Server
+from worker.accounts import leases, postiz_call
+from worker.accounts.defects import for_account
+from worker.accounts.error_policy import RetryLater, decide
+from worker.runtime import Runtime
+
+#: Of one server: from a read that was not answered to the next, and after one that was.
+PAUSE, NEXT = leases.LOOK_WHILE_RESTING, timedelta(seconds=0.2)
+
+
+def due(session: Session) -> Sequence[int]:
+    """An account of each server, the one that was read from longest ago."""
+    with_key = exists().where(Profile.account_id == Account.id, ~holds.is_held())
+    is_time = or_(Server.probe_at.is_(None), Server.probe_at <= func.now())
+    query = (
+        select(Account.id)
+        .outerjoin(Server, Server.server == Account.server)
+        .where(Account.probe_at <= func.now(), not_(leases.rested()), is_time)
+        .where(with_key.correlate(Account))
+        .ext(distinct_on(Account.server))
+        .order_by(Account.server, Account.probe_at, Account.id)
+    )
+    return session.scalars(query).all()
+
+
+@for_account
+def look(runtime: Runtime, account_id: int) -> None:
+    """Read from a resting account; its rest is over once it answers."""
+    if not _claim(runtime.database, account_id):
+        return
+    with runtime.database.transaction() as session:
+        found = session.execute(
+            select(Profile.id, Profile.settings_version, Profile.key_hash)
+            .where(Profile.account_id == account_id, ~holds.is_held())
+            .order_by(func.random())
+            .limit(1)
+        ).first()
+    if found is None:
+        return
+    profile_id, version, key_hash = found
+    try:
+        postiz_call.call(
+            runtime, profile_id, version, account_id, lambda postiz: postiz.connected()
+        )
+    except PressroomError as error:
+        if not isinstance(decide(error), RetryLater):  # it is refused, or held: that is news
+            with runtime.database.transaction() as session:
+                leases.went_wrong(session, account_id, error, key_hash=key_hash)
+        return
+    _end_rest(runtime.database, account_id)
+
+
+def _claim(database: Database, account_id: int) -> bool:
+    """Whether it is still time to: one look at a server at once, whoever asks for it."""
+    pause = {"probe_at": func.now() + PAUSE}
+    with database.statements() as connection:
+        server = connection.scalar(select(Account.server).where(Account.id == account_id))
+        if connection.scalar(_look_at(server, pause)) is None:
+            return False
+        connection.execute(update(Account).where(Account.id == account_id).values(pause))
+        return True
+
+
+def _look_at(server: str | None, pause: Mapping[str, ColumnElement[datetime]]) -> Executable:
+    return (
+        insert(Server)
+        .values(server=server, next_write_at=func.now(), **pause)
+        .on_conflict_do_update(
+            index_elements=["server"],
+            set_=pause,
+            where=or_(Server.probe_at.is_(None), Server.probe_at <= func.now()),
+        )
+        .returning(Server.server)
+    )
+
+
+def _end_rest(database: Database, account_id: int) -> None:
+    """What failed before is not forgotten: a write that fails rests it for as long as before."""
+    rested = update(Account).where(Account.id == account_id).returning(Account.server)
+    with database.statements() as connection:
+        server = connection.scalar(rested.values(retry_at=func.now(), probe_at=None))
+        soon = update(Server).where(Server.server == server)
+        connection.execute(soon.values(probe_at=func.now() + NEXT))

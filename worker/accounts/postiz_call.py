@@ -1,0 +1,40 @@
+"""Calls Postiz with a profile's settings of the moment, and never with older ones."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from shared.errors import SettingsChanged
+from shared.postiz.client import Postiz
+from shared.profiles import profile_settings
+from worker.accounts.defects import translated
+from worker.runtime import Runtime
+
+T = TypeVar("T")
+#: Settings that change faster than this many tries are left to a later claim.
+TRIES = 20
+
+
+def call(
+    runtime: Runtime,
+    profile_id: str,
+    version: int,
+    account_id: int,
+    make: Callable[[Postiz], T],
+) -> T:
+    """`make(postiz)`, with settings of `version` or newer.
+
+    When they change before anything was sent, it is made anew with the newer ones, unless these
+    lead to another account: then `SettingsChanged` is raised, and the rows are claimed anew.
+    """
+    for _ in range(TRIES):
+        with translated("publisher", sent=False):
+            publisher = runtime.publishers.get(profile_id, version)
+        if publisher.account_id != account_id:
+            raise SettingsChanged(f"{profile_id!r} has another account now")
+        try:
+            with translated("call", sent=True):
+                return make(publisher.postiz)
+        except SettingsChanged:
+            with runtime.database.transaction() as session:
+                version = profile_settings.version_of(session, profile_id) or version
+    raise SettingsChanged(f"the settings of {profile_id!r} keep changing")

@@ -1,0 +1,294 @@
+"""Looks at posts in Postiz: a window of their millisecond each, and a wide one for the missing."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.orm import Session
+from structlog.contextvars import bound_contextvars
+
+from shared.domain.networks.failure_reasons import Reason
+from shared.domain.publishing.states import PostState
+from shared.errors import ClaimLost, PressroomError, PublisherError
+from shared.models import Account, Handover, Post, Profile
+from shared.postiz.client import Postiz, RemotePost
+from worker.accounts import calendar_windows, defects, leases, postiz_call
+from worker.accounts.defects import is_defect
+from worker.accounts.eligibility import may_call
+from worker.accounts.remote_delete import Target
+from worker.runtime import Runtime
+
+AT_ONCE = 300
+#: What could not be read while its neighbours could is read again after so long.
+ASIDE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A post to look at, as it was claimed."""
+
+    post_id: int
+    account_id: int
+    claim: int
+    lease_column: str
+    profile_id: str
+    version: int
+    key_hash: str | None
+    handover_id: int
+    postiz_id: str
+    markers: tuple[datetime, ...]  # the dates under which it may stand in Postiz
+    parked: bool
+    handover_state: str
+    tries: int  # of what the handover's state says
+    pack_limit: int | None  # at most so many in one move to 2099
+    integration_id: str
+    integration_identifier: str | None
+    integration_name: str | None
+    publish_at: datetime
+    released_at: datetime
+    was_released: bool  # a status change was sent under its present id
+    attempts: int
+    error_at: datetime | None
+    reason: Reason | None  # what its error says
+    in_doubt: bool
+    word_at: datetime | None  # when a person said that it was not published
+    watched_from: datetime | None  # since when it was then seen to be parked
+    claimed_at: datetime  # by the database's clock: whatever was seen was seen later
+    state: PostState
+
+    @property
+    def error_code(self) -> str | None:
+        return self.reason.code if self.reason else None
+
+
+def claim(
+    runtime: Runtime, account_id: int, due: Sequence[ColumnElement[bool]], *, lease_column: str
+) -> list[Subject]:
+    """Claim the posts that are due for a look; `lease_column` keeps others away from them."""
+    token = leases.new_claim()
+    lease = func.now() + timedelta(seconds=runtime.settings.lease_seconds)
+    with runtime.database.transaction() as session:
+        ids = session.scalars(
+            select(Post.id)
+            .join(Account, Account.id == Post.account_id)
+            .where(Post.account_id == account_id, leases.rested(), *due, may_call())
+            .order_by(getattr(Post, lease_column), Post.id)
+            .limit(AT_ONCE)
+            .with_for_update(of=Post, skip_locked=True)
+        ).all()
+        taken = update(Post).where(Post.id.in_(ids)).values({"claim": token, lease_column: lease})
+        session.execute(taken, execution_options={"synchronize_session": False})
+        subjects = _subjects(session, ids, token, lease_column)
+        for post_id in set(ids) - {one.post_id for one in subjects}:
+            defects.blame_post(session, post_id, "it has no id in Postiz", claim=token)
+        return subjects
+
+
+def _subjects(session: Session, ids: Sequence[int], token: int, lease_column: str) -> list[Subject]:
+    claimed_at = session.scalars(select(func.now())).one()
+    rows = session.execute(
+        select(Post, Handover, Profile)
+        .join(Handover, (Handover.post_id == Post.id) & Handover.buried_at.is_(None))
+        .join(Profile, Profile.id == Post.profile_id)
+        .where(Post.id.in_(ids))
+        .order_by(Post.publish_at, Post.id)
+    )
+    return [
+        Subject(
+            claim=token,
+            lease_column=lease_column,
+            claimed_at=claimed_at,
+            profile_id=profile.id,
+            version=profile.settings_version,
+            key_hash=profile.key_hash,
+            **_of_post(post),
+            **_of_handover(handover),
+        )
+        for post, handover, profile in rows
+    ]
+
+
+def _of_post(post: Post) -> dict[str, Any]:
+    return {
+        "post_id": post.id,
+        "account_id": post.account_id,
+        "integration_id": post.integration_id,
+        "integration_identifier": post.integration_identifier,
+        "integration_name": post.integration_name,
+        "publish_at": post.publish_at,
+        "attempts": post.attempts,
+        "error_at": post.error_at,
+        "reason": _reason_of(post),
+        "in_doubt": post.in_doubt,
+        "state": PostState(post.state),
+    }
+
+
+def _of_handover(handover: Handover) -> dict[str, Any]:
+    return {
+        "handover_id": handover.id,
+        "postiz_id": handover.postiz_id,
+        "markers": (handover.marker_at, *([handover.parked_at] if handover.parked_at else [])),
+        "parked": handover.parked_at is not None,
+        "handover_state": handover.state,
+        "tries": handover.tries,
+        "pack_limit": handover.pack_limit,
+        "released_at": handover.released_at or handover.created_at,
+        "was_released": handover.released_at is not None,
+        "word_at": handover.word_at,
+        "watched_from": handover.watched_from,
+    }
+
+
+def _reason_of(post: Post) -> Reason | None:
+    if post.error_code is None:
+        return None
+    return Reason(
+        code=post.error_code, message=post.error_message or "", hint=post.error_hint or ""
+    )
+
+
+def read(
+    runtime: Runtime, account_id: int, subjects: Sequence[Subject], *, ends: float
+) -> Iterator[tuple[Subject, RemotePost | None]]:
+    """What Postiz shows of each subject, None for one that it does not list.
+
+    Stops early when the account answers badly, or at the monotonic time `ends`; what was not looked
+    at is given back.
+    """
+    left = _by_markers(subjects)
+    answered, aside = False, list[Subject]()
+    while left and time.monotonic() < ends:
+        profile_id, version, markers = next(iter(left))
+        group = left.pop((profile_id, version, markers))
+        try:
+            seen = postiz_call.call(
+                runtime, profile_id, version, account_id, _search(markers, group)
+            )
+        except PressroomError as error:
+            if is_defect(error):  # it says nothing of the account, nor of what is elsewhere
+                _blame(runtime, group, error)
+                continue
+            if _is_answered(error) and left and not aside:
+                aside = group  # whose trouble it is, the next one tells
+                continue
+            if answered:
+                _well(runtime, account_id)
+            _badly(runtime, account_id, error, group[0])
+            left[profile_id, version, markers] = group
+            break
+        answered = True
+        for one in group:
+            yield one, seen.get(one.postiz_id)
+    else:
+        if answered:
+            _well(runtime, account_id)
+    _give_back(runtime, [one for group in left.values() for one in group])
+    _give_back(runtime, aside, ASIDE if answered else timedelta(0))
+
+
+def _is_answered(error: PressroomError) -> bool:
+    """By Postiz, which could not read just this, it may be: its neighbours are looked at all the
+    same."""
+    return isinstance(error, PublisherError) and error.status == HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+@contextmanager
+def apart(runtime: Runtime, where: str, one: Subject) -> Iterator[None]:
+    """What is done about one post, so that nothing it meets stops the others.
+
+    Somebody else may have claimed it in the meantime.
+    """
+    try:
+        with (
+            bound_contextvars(profile=one.profile_id, post=one.post_id),
+            defects.for_post(runtime, where, one.post_id, claim=one.claim),
+        ):
+            yield
+    except ClaimLost:
+        return
+
+
+def _blame(runtime: Runtime, group: Sequence[Subject], error: PressroomError) -> None:
+    with runtime.database.transaction() as session:
+        for one in group:
+            defects.blame_post(session, one.post_id, error.message, claim=one.claim)
+
+
+def _well(runtime: Runtime, account_id: int) -> None:
+    with runtime.database.transaction() as session:
+        leases.answered(session, account_id)
+
+
+def _give_back(
+    runtime: Runtime, subjects: Sequence[Subject], pause: timedelta = timedelta(0)
+) -> None:
+    if not subjects:
+        return
+    first = subjects[0]
+    ours = Post.id.in_([one.post_id for one in subjects]), Post.claim == first.claim
+    with runtime.database.transaction() as session:
+        values = {first.lease_column: func.now() + pause}
+        given = update(Post).where(*ours).values(values)
+        session.execute(given, execution_options={"synchronize_session": False})
+
+
+def _search(
+    markers: Iterable[datetime], group: Sequence[Subject]
+) -> Callable[[Postiz], dict[str, RemotePost]]:
+    ids = [one.postiz_id for one in group]
+    everywhere = any(one.parked for one in group)  # its absence will count
+    return partial(calendar_windows.find, markers=markers, ids=ids, everywhere=everywhere)
+
+
+def _by_markers(
+    subjects: Iterable[Subject],
+) -> dict[tuple[str, int, tuple[datetime, ...]], list[Subject]]:
+    groups: dict[tuple[str, int, tuple[datetime, ...]], list[Subject]] = defaultdict(list)
+    for one in subjects:
+        groups[one.profile_id, one.version, one.markers].append(one)
+    return groups
+
+
+def due_at(one: Subject, remote: RemotePost | None) -> datetime:
+    """By Postiz's date, which somebody may have moved; a staged draft's lies before its release."""
+    date = remote.publish_at if remote else one.markers[0]
+    return max(date, one.released_at) if one.was_released else date
+
+
+def target(one: Subject) -> Target:
+    return Target(
+        profile_id=one.profile_id,
+        version=one.version,
+        key_hash=one.key_hash,
+        account_id=one.account_id,
+        postiz_id=one.postiz_id,
+    )
+
+
+def look_again(session: Session, subjects: Sequence[Subject], pause: timedelta) -> None:
+    """Have releases that are still ours looked at again after `pause`."""
+    for one in subjects:
+        session.execute(
+            update(Post)
+            .where(Post.id == one.post_id, Post.claim == one.claim)
+            .values(lease_until=func.now() + pause)
+        )
+
+
+def clock_error(runtime: Runtime, one: Subject) -> timedelta:
+    """How far Postiz's clock is ahead of ours, by the `Date` of its last reply."""
+    postiz = runtime.publishers.get(one.profile_id, one.version).postiz
+    return postiz.clock_error
+
+
+def _badly(runtime: Runtime, account_id: int, error: PressroomError, one: Subject) -> None:
+    with runtime.database.transaction() as session:
+        leases.went_wrong(session, account_id, error, key_hash=one.key_hash)

@@ -1,0 +1,51 @@
+"""Puts posts that wait for something out of the way of what is due (shared/accounts/waits.py).
+
+Each is set aside under a lock of the row that it waits for: whoever ends the wait changes that row
+first, and then frees what is aside. So no wait can end unseen in between.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shared.accounts import waits
+from shared.domain.publishing.states import PostState
+from shared.models import AccountMedia, Job, Post
+
+#: Of a paused job, so many posts at a time.
+AT_ONCE = 1000
+
+
+def set_aside_for_jobs(session: Session, job_ids: Collection[int]) -> None:
+    """All that is due, or will be, of these jobs, as far as they are paused."""
+    paused = select(Job.id).where(Job.id.in_(job_ids), Job.paused)
+    for job_id in session.scalars(paused.with_for_update(read=True, skip_locked=True)).all():
+        due = Post.job_id == job_id, Post.state.in_((PostState.PENDING, PostState.STAGED))
+        some = select(Post.id).where(*due, Post.waits_for == "").limit(AT_ONCE)
+        free = some.with_for_update(key_share=True, skip_locked=True)
+        waits.set_aside(session, session.scalars(free).all(), waits.for_job(job_id))
+
+
+def set_aside_for_media(session: Session, account_id: int, missing: Mapping[int, int]) -> None:
+    """`missing`: by the id of a post, a medium of it that the account has not got."""
+    wanted = AccountMedia.account_id == account_id, AccountMedia.media_id.in_(missing.values())
+    rows = session.execute(select(AccountMedia.media_id, AccountMedia.id).where(*wanted)).all()
+    there = {row.media_id: row.id for row in rows}
+    waiting = select(AccountMedia.id).where(
+        AccountMedia.id.in_(there.values()), AccountMedia.state != "uploaded"
+    )
+    locked = set(session.scalars(waiting.with_for_update(read=True, skip_locked=True)))
+    by_medium: dict[int, list[int]] = defaultdict(list)
+    for post_id, media_id in missing.items():
+        if media_id not in there or there[media_id] in locked:
+            by_medium[media_id].append(post_id)
+    for media_id, ids in by_medium.items():
+        what = waits.for_medium(account_id, media_id)
+        waits.set_aside(session, _locked(session, ids), what)
+
+
+def _locked(session: Session, ids: Collection[int]) -> Sequence[int]:
+    rows = select(Post.id).where(Post.id.in_(ids), Post.state == PostState.PENDING)
+    return session.scalars(rows.with_for_update(key_share=True, skip_locked=True)).all()

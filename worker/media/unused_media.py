@@ -1,0 +1,98 @@
+"""Unused media: files that nothing has needed for the length of their retention are removed.
+
+First the row says so, under a lock that whoever wants the medium would hold; then the file goes,
+under the lock of its key; the row stays as long as a job shows it.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, Select, delete, exists, func, select, update
+from sqlalchemy.orm import Session
+
+from shared.db import Database
+from shared.domain.publishing.states import PostState
+from shared.models import AccountMedia, JobMedia, Media, Post, Schedule
+from shared.storage import file_lock
+from shared.storage.base import Storage
+
+AT_ONCE = 200
+#: Each is answered by an index of its own. What is followed may fail, and be tried again.
+_NEEDING: Sequence[ColumnElement[bool]] = (
+    Post.state == PostState.PENDING,
+    Post.state == PostState.HELD,
+    Post.state == PostState.STAGED,
+    Post.state.in_((PostState.STAGING, PostState.RELEASING, PostState.CANCELLING)),
+    Post.state == PostState.FAILED,
+    Post.track_at.is_not(None),
+)
+
+
+def mark(session: Session, days: float) -> int:
+    """Mark media as removed that nothing used for `days`; those that something needs are used."""
+    old = Media.used_at < func.now() - timedelta(days=days)
+    query = select(Media.id).where(Media.removed_at.is_(None), old).order_by(Media.used_at)
+    # whoever wants one of them holds it, and is let go first
+    found = session.scalars(query.limit(AT_ONCE).with_for_update(skip_locked=True)).all()
+    needed = needed_of(session, found)
+    unused = [each for each in found if each not in needed]
+    session.execute(update(Media).where(Media.id.in_(needed)).values(used_at=func.now()))
+    session.execute(update(Media).where(Media.id.in_(unused)).values(removed_at=func.now()))
+    return len(found)
+
+
+def needed_of(session: Session, ids: Collection[int]) -> set[int]:
+    """Which of the media something needs that has not ended."""
+    if not ids:
+        return set()
+    return {each for query in _needs(list(ids)) for each in session.scalars(query)} & set(ids)
+
+
+def _needs(ids: list[int]) -> list[Select[int]]:
+    used = select(func.unnest(Post.media_ids)).where(Post.media_ids.overlap(ids))
+    uploads = select(AccountMedia.media_id).where(
+        AccountMedia.media_id.in_(ids), AccountMedia.state.in_(("pending", "uploading"))
+    )
+    playing = select(func.unnest(Schedule.media_ids)).where(Schedule.media_ids.overlap(ids))
+    return [uploads, playing, *(used.where(needing) for needing in _NEEDING)]
+
+
+def removed_keys(session: Session, but: Collection[str] = ()) -> Sequence[str]:
+    """Of files that are to go."""
+    going = select(Media.storage_key).where(
+        Media.removed_at.is_not(None),
+        Media.storage_key.is_not(None),
+        Media.storage_key.not_in(but),
+    )
+    return [key for key in session.scalars(going.order_by(Media.removed_at).limit(AT_ONCE)) if key]
+
+
+def put_last(session: Session, keys: Collection[str]) -> None:
+    """Files that could not be removed have their next turn behind all others."""
+    again = update(Media).where(Media.storage_key.in_(keys), Media.removed_at.is_not(None))
+    session.execute(again.values(removed_at=func.now()))
+
+
+def remove_file(database: Database, storage: Storage, key: str) -> None:
+    """A twin may still need the file, and somebody may have brought it again meanwhile."""
+    with database.transaction() as session:
+        file_lock.lock(session, key)
+        rows = select(Media.id).where(Media.storage_key == key, Media.removed_at.is_not(None))
+        removed = session.scalars(rows.with_for_update()).all()
+        if removed:
+            file_lock.remove_locked(session, storage, key)
+        session.execute(update(Media).where(Media.id.in_(removed)).values(storage_key=None))
+        drop_rows(session, removed)
+
+
+def drop_rows(session: Session, ids: Collection[int]) -> None:
+    """Forget those of the media that are removed, and that no job shows."""
+    shown = exists().where(
+        AccountMedia.media_id == Media.id, JobMedia.account_media_id == AccountMedia.id
+    )
+    query = select(Media.id).where(
+        Media.id.in_(ids), Media.removed_at.is_not(None), Media.storage_key.is_(None), ~shown
+    )
+    gone = session.scalars(query.with_for_update(skip_locked=True)).all()
+    session.execute(delete(AccountMedia).where(AccountMedia.media_id.in_(gone)))
+    session.execute(delete(Media).where(Media.id.in_(gone)))

@@ -1,0 +1,119 @@
+"""Upload turns: whose file is next, so that nobody's hundred files keep another's one waiting."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Select, func, select, true
+from structlog.contextvars import bound_contextvars
+
+from shared.containment import contained
+from shared.models import Account, AccountMedia, Profile
+from worker.accounts import leases
+from worker.bulkhead import Bulkhead, suspect_servers
+from worker.media import upload
+from worker.runtime import Runtime
+
+#: A child begins uploads for so long, then sees what else its queue holds (seconds).
+TURN = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """A profile's upload that has waited longest."""
+
+    upload_id: int
+    profile_id: str
+    account_id: int
+    since: datetime
+    suspect: bool
+
+
+def upload_in_turn(runtime: Runtime, bulkhead: Bulkhead) -> None:
+    """Upload what waits, for a turn, as far as its accounts may have this child."""
+    ends = time.monotonic() + TURN
+    while begun := _upload_next(runtime, bulkhead):
+        if time.monotonic() >= ends:
+            runtime.waker.upload(begun)
+            return
+
+
+def _upload_next(runtime: Runtime, bulkhead: Bulkhead) -> int | None:
+    """The upload that we made, or tried to; None where there is none for us."""
+    full: set[int] = set()
+    for waiting in in_turn(_waiting(runtime), runtime.fed):
+        if waiting.account_id in full:
+            continue
+        place = bulkhead.place(runtime.database, waiting.account_id, suspect=waiting.suspect)
+        with place as admitted:
+            if not admitted:
+                full.add(waiting.account_id)
+            elif _make(runtime, waiting):
+                return waiting.upload_id
+    return None
+
+
+def _make(runtime: Runtime, waiting: Waiting) -> bool:
+    """Whether it was ours; what it meets is its own trouble, and it is rescued after its lease."""
+    runtime.fed[waiting.account_id] = runtime.fed[waiting.profile_id] = time.monotonic()
+    named = bound_contextvars(upload=waiting.upload_id)
+    with named, contained("upload", upload=waiting.upload_id):
+        return upload.upload(runtime, waiting.upload_id)
+    return True
+
+
+def in_turn(waiting: Sequence[Waiting], fed: Mapping[int | str, float]) -> list[Waiting]:
+    """The account first that was served longest ago, in it the profile, then who waits longest."""
+
+    def turn(one: Waiting) -> tuple[float, float, datetime]:
+        return fed.get(one.account_id, 0.0), fed.get(one.profile_id, 0.0), one.since
+
+    return sorted(waiting, key=turn)
+
+
+def _waiting(runtime: Runtime) -> list[Waiting]:
+    with runtime.database.transaction() as session:
+        rows = session.execute(_firsts()).all()
+        bad = suspect_servers(session)
+    return [
+        Waiting(
+            upload_id=row.id,
+            profile_id=row.profile_id,
+            account_id=row.account_id,
+            since=row.next_at,
+            suspect=row.failures > 0 or row.server in bad,
+        )
+        for row in rows
+    ]
+
+
+@cache
+def _firsts() -> Select[Any]:
+    """Each profile's first, by a look into the index: what waits behind it costs nothing."""
+    first = (
+        select(AccountMedia.id, AccountMedia.next_at)
+        .where(AccountMedia.profile_id == Profile.id)
+        .where(AccountMedia.account_id == Profile.account_id)
+        .where(AccountMedia.state == "pending", AccountMedia.next_at <= func.now())
+        .where(upload.may_go())
+        .order_by(AccountMedia.next_at)
+        .limit(1)
+        .correlate(Profile)
+        .lateral()
+    )
+    return (
+        select(
+            first.c.id,
+            first.c.next_at,
+            Profile.id.label("profile_id"),
+            Profile.account_id,
+            Account.failures,
+            Account.server,
+        )
+        .join(Account, Account.id == Profile.account_id)
+        .join(first, true())
+        .where(leases.rested(), Account.paused.is_(False), Profile.paused.is_(False))
+    )

@@ -1,0 +1,1 @@
+"""Continues the deletion and the moves of large profiles, in batches."""

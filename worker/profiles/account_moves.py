@@ -1,0 +1,29 @@
+"""Moves: have posts and uploads follow profiles that have left their account."""
+
+import time
+
+from shared.containment import contained
+from shared.profiles import account_move
+from worker.round_steps import brief_transaction, run_step
+from worker.runtime import Runtime
+
+#: In one sweep; the next one goes on (seconds).
+TURN = 0.5
+
+
+def follow_accounts(runtime: Runtime) -> None:
+    """A batch of each profile in turn, each in its own transaction, for as long as a turn lasts."""
+    ends = time.monotonic() + TURN
+    left = run_step(
+        runtime, "find_moves", lambda _, session: account_move.profiles_to_follow(session)
+    )
+    while left and time.monotonic() < ends:
+        left = [(profile, account) for profile, account in left if _move(runtime, profile, account)]
+
+
+def _move(runtime: Runtime, profile_id: str, account_id: int) -> bool:
+    """Whether anything was moved; what cannot be is tried again by the next sweep."""
+    moving_it = contained("move_profile", profile=profile_id)
+    with moving_it, brief_transaction(runtime.database) as session:
+        return account_move.move_some(session, profile_id, account_id) > 0
+    return False

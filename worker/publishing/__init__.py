@@ -1,0 +1,1 @@
+"""From drafts to published posts: release, reconcile, park, track, cancel."""

@@ -1,0 +1,66 @@
+"""Explain: say on a post why it waits, where nobody else would; and no longer once it is not so."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, exists, func, not_, select, update
+from sqlalchemy.orm import Session
+
+from shared.domain.networks.failure_reasons import Reason
+from shared.domain.publishing.reconciliation import FOLLOW_OVERDUE
+from shared.domain.publishing.states import PostState
+from shared.jobs import progress
+from shared.models import Post, Profile
+from shared.posts import transitions
+from worker.publishing import track
+
+#: The next round goes on.
+AT_ONCE = 1000
+CANNOT_BE_FOLLOWED = Reason(
+    code=track.CANNOT_BE_FOLLOWED,
+    message="The profile has another Postiz account now, so this post cannot be looked at.",
+    hint="Look at the channel, or save a key of its organization again.",
+)
+
+
+def scheduled(session: Session) -> None:
+    """Posts that nobody looks at any more, for their profile has gone to another account.
+
+    Their jobs wait for them no longer, and have that error.
+    """
+    long_due = func.now() - func.make_interval(0, 0, 0, 0, 0, 5)
+    unsaid = Post.error_code.is_distinct_from(CANNOT_BE_FOLLOWED.code)
+    progress.reopen(session, _say(session, CANNOT_BE_FOLLOWED, *_out_of_sight(long_due), unsaid))
+
+
+def give_up_scheduled(session: Session) -> None:
+    """What could not be looked at for so long is left to a person."""
+    query = select(Post.id).where(*_out_of_sight(func.now() - FOLLOW_OVERDUE)).limit(AT_ONCE)
+    transitions.fail(
+        session,
+        session.scalars(query.with_for_update(of=Post, key_share=True, skip_locked=True)).all(),
+        PostState.SCHEDULED,
+        code="outcome_unknown",
+        message=CANNOT_BE_FOLLOWED.message,
+        hint=track.UNKNOWN,
+    )
+
+
+def _out_of_sight(due_before: ColumnElement[datetime]) -> tuple[ColumnElement[bool], ...]:
+    reachable = exists().where(Profile.id == Post.profile_id, Profile.account_id == Post.account_id)
+    return Post.state == PostState.SCHEDULED, Post.track_at < due_before, not_(reachable)
+
+
+def _say(session: Session, reason: Reason | None, *which: ColumnElement[bool]) -> Sequence[int]:
+    """Why these posts wait, or None for nothing any more; the ids of some of them."""
+    some = select(Post.id).where(*which).limit(AT_ONCE)
+    free = some.with_for_update(of=Post, key_share=True, skip_locked=True)
+    said = {
+        "error_code": reason and reason.code,
+        "error_message": reason and reason.message,
+        "error_hint": reason and reason.hint,
+        "in_doubt": False,
+    }
+    changed = update(Post).where(Post.id.in_(free)).values(said).returning(Post.id)
+    unsynchronized = {"synchronize_session": False}
+    return session.scalars(changed, execution_options=unsynchronized).all()

@@ -1,0 +1,72 @@
+"""Words: what Postiz says about why it could not publish a post, read at most once a turn."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from shared.domain.networks.channel import Channel
+from shared.domain.networks.failure_reasons import NONE_GIVEN, Notice, Reason, find_reason
+from shared.errors import PressroomError
+from shared.models import Integration
+from worker.accounts import postiz_call, remote_posts
+from worker.runtime import Runtime
+
+#: Postiz writes most notifications after the post's state, on a busy machine some time after; and
+#: its clock is not ours.
+BEFORE, AFTER = timedelta(minutes=1), timedelta(minutes=5)
+
+
+class Words:
+    """Postiz's notifications, by the profile whose key they are read with."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._notices: dict[tuple[str, int], list[Notice]] = {}
+
+    def find(self, one: remote_posts.Subject, *, due_at: datetime, seen_at: datetime) -> Reason:
+        """Of a post that was due then and seen in error first then; what was found once is kept."""
+        if one.reason is not None and one.error_at is not None and one.reason != NONE_GIVEN:
+            return one.reason
+        found = find_reason(
+            self._notices_of(one),
+            channel_id=one.integration_id,
+            channels=self._channels(one),
+            since=due_at - BEFORE,
+            until=seen_at + AFTER,
+        )
+        return found or NONE_GIVEN
+
+    def _notices_of(self, one: remote_posts.Subject) -> list[Notice]:
+        key = one.profile_id, one.account_id
+        if key not in self._notices:
+            self._notices[key] = self.read(one)
+        return self._notices[key]
+
+    def read(self, one: remote_posts.Subject) -> list[Notice]:
+        """None where Postiz cannot be asked now."""
+        try:
+            rows = postiz_call.call(
+                self._runtime,
+                one.profile_id,
+                one.version,
+                one.account_id,
+                lambda postiz: postiz.notifications(),
+            )
+        except PressroomError:
+            return []  # the reason is worth a look, not the post's end
+        return [Notice(content=row.content, created_at=row.created_at) for row in rows]
+
+    def _channels(self, one: remote_posts.Subject) -> list[Channel]:
+        """The account's, and the post's own even where Postiz does not list it any more."""
+        own = Channel(
+            id=one.integration_id,
+            identifier=one.integration_identifier,
+            name=one.integration_name,
+        )
+        with self._runtime.database.transaction() as session:
+            query = select(Integration).where(Integration.account_id == one.account_id)
+            known = {row.id: row for row in session.scalars(query)}
+        listed = [
+            Channel(id=row.id, identifier=row.identifier, name=row.name) for row in known.values()
+        ]
+        return listed if own.id in known else [*listed, own]

@@ -1,0 +1,20 @@
+"""Punctual: what is too late by its own policy is skipped or held, before anyone hands it over."""
+
+from sqlalchemy.orm import Session
+
+from shared.domain.publishing.states import PostState
+from shared.posts import late_policy
+from shared.posts.late_policy import LatePolicy
+
+AT_ONCE = 1000
+
+
+def enforce(session: Session, state: PostState) -> None:
+    """One batch of those in `state`; the sweep comes again. Nothing else may choose them."""
+    rows = late_policy.overdue(session, state, limit=AT_ONCE)
+    skipped = [post_id for post_id, policy in rows if policy == LatePolicy.SKIP]
+    held = [post_id for post_id, policy in rows if policy == LatePolicy.HOLD]
+    if skipped:
+        late_policy.skip(session, skipped, state)
+    if held:
+        late_policy.hold(session, held, state)

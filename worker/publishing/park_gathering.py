@@ -1,0 +1,56 @@
+"""Gather: has drafts that are to be parked wait for each other, as long as the budget advises."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from shared.accounts.budget_queries import budget_remaining
+from shared.domain.publishing.park_gathering import gathering_time
+from shared.domain.publishing.states import PostState
+from shared.models import Account, Handover, Post
+from worker.accounts import rate_limiter, remote_posts
+from worker.runtime import Runtime
+
+
+def are_complete(
+    runtime: Runtime, account_id: int, subjects: Sequence[remote_posts.Subject], *, full: int
+) -> bool:
+    """Whether a move to 2099 is to be made now; else they are looked at again when it is.
+
+    At once where `full` of them are ready.
+    """
+    unknown_after = timedelta(seconds=runtime.settings.unknown_release_seconds)
+    with runtime.database.transaction() as session:
+        _note_ready(session, subjects)
+        since, ready = _ready(session, account_id)
+        now = rate_limiter.clock(session)
+        left = budget_remaining(session.get_one(Account, account_id), now)
+        pause = since + gathering_time(left, unknown_after) - now
+        if ready >= full or pause <= timedelta(0):
+            return True
+        remote_posts.look_again(session, subjects, pause)
+        return False
+
+
+def _note_ready(session: Session, subjects: Sequence[remote_posts.Subject]) -> None:
+    ids = [subject.handover_id for subject in subjects]
+    first_seen = update(Handover).where(Handover.id.in_(ids), Handover.to_park_at.is_(None))
+    session.execute(first_seen.values(to_park_at=func.clock_timestamp()))
+
+
+def _ready(session: Session, account_id: int) -> tuple[datetime, int]:
+    """Since when the first of the account's drafts waits to be parked, and how many do."""
+    query = (
+        select(func.min(Handover.to_park_at), func.count())
+        .join(Post, Post.id == Handover.post_id)
+        .where(
+            Post.account_id == account_id,
+            Post.state == PostState.RELEASING,
+            Handover.buried_at.is_(None),
+            Handover.to_park_at.is_not(None),
+        )
+    )
+    since, ready = session.execute(query).one()
+    return since or rate_limiter.clock(session), ready

@@ -1,0 +1,90 @@
+"""Unparked: drafts whose move to 2099 came to nothing are moved again, or left to a person.
+
+A draft that stands under its old date may still be published by a status change that lands late, so
+it is never staged anew; it is followed for a day, like all that failed and may be published yet.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from shared.domain.publishing.reconciliation import PARKING, RELEASING
+from shared.domain.publishing.retry_limits import REFUSED_MOVES, UNCLEAR_MOVES, Tries
+from shared.domain.publishing.states import PostState
+from shared.models import Handover
+from shared.posts import transitions
+from worker.accounts import leases
+from worker.accounts.remote_posts import Subject, look_again
+from worker.publishing.track import UNKNOWN
+
+#: What is not at fault itself is moved again so soon.
+SOON = timedelta(seconds=2)
+
+
+def never_sent(session: Session, subjects: Sequence[Subject]) -> None:
+    """The move certainly did not happen, for a reason that is the account's."""
+    _undo(session, subjects)
+    look_again(session, subjects, SOON)
+
+
+def unclear(session: Session, subjects: Sequence[Subject], words: str) -> None:
+    """It may have happened, and may happen yet: moving again is harmless."""
+    for subject in subjects:
+        _try_again(session, subject, UNCLEAR_MOVES, words)
+
+
+def refused(
+    session: Session, subjects: Sequence[Subject], offender: Subject | None, words: str, *, of: int
+) -> None:
+    """Postiz refused the call `of` so many: it has moved none of them.
+
+    Where it did not say which draft it means, the next calls are half as large.
+    """
+    _undo(session, subjects)
+    others = [subject for subject in subjects if subject != offender]
+    look_again(session, others, timedelta(0))
+    if offender is None:
+        halved = update(Handover).where(Handover.id.in_([each.handover_id for each in others]))
+        session.execute(halved.values(pack_limit=max(1, of // 2)))
+    elif offender in subjects:
+        _try_again(session, offender, REFUSED_MOVES, words)
+
+
+def _undo(session: Session, subjects: Sequence[Subject]) -> None:
+    """As no move is under way after all, QUEUE is a handover again (docs/PROTOCOL.md)."""
+    never_moved = [each.handover_id for each in subjects if each.handover_state == RELEASING]
+    session.execute(
+        update(Handover)
+        .where(Handover.id.in_(never_moved), Handover.state == PARKING)
+        .values(state=RELEASING)
+    )
+
+
+def _try_again(session: Session, subject: Subject, allowed: Tries, words: str) -> None:
+    """Later and later; told once at its beginning and once at its end."""
+    counted = update(Handover).where(Handover.id == subject.handover_id)
+    counted = counted.values(tries=Handover.tries + 1, to_park_at=None)
+    tries = session.scalars(counted.returning(Handover.tries)).one()
+    pause = allowed.pause(tries)
+    if pause is None:
+        _give_up(session, subject, words)
+        return
+    if tries == 1:
+        transitions.add_events(session, [subject.post_id], "parking_failed", words)
+    look_again(session, [subject], pause)
+
+
+def _give_up(session: Session, subject: Subject, words: str) -> None:
+    transitions.fail(
+        session,
+        [subject.post_id],
+        PostState.RELEASING,
+        code="outcome_unknown",
+        message="Postiz never said what became of the release, and the draft could not be moved "
+        f"out of its reach: {words}",
+        hint=UNKNOWN,
+        claim=subject.claim,
+        track_at=leases.now_plus(60),
+    )

@@ -1,0 +1,267 @@
+"""Release: have Postiz publish the drafts that are due, each by one status change, ever."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from functools import partial
+
+from sqlalchemy import ColumnElement, Select, func, select, update
+from sqlalchemy.orm import Session
+from structlog.contextvars import bound_contextvars
+
+from shared import failpoints, metrics
+from shared.containment import contained
+from shared.db import after_commit
+from shared.domain.publishing.fairness import Due, is_backlogs
+from shared.domain.publishing.states import PostState
+from shared.errors import ClaimLost, OutcomeUnknown, Paused, PostRejected, PressroomError
+from shared.models import Handover, Post, Profile, Submission
+from shared.posts import transitions
+from worker.accounts import defects, health_probe, leases, postiz_call, rate_limiter, server_turns
+from worker.accounts.eligibility import is_paused, may_go, near_its_time
+from worker.accounts.set_aside import set_aside_for_jobs
+from worker.runtime import Runtime
+from worker.staging.settle_time import few_elements_lately
+
+#: In one turn, of so many jobs.
+JOBS_SET_ASIDE = 3
+#: Of posts that Postiz's calendar holds those go first that are due so soon.
+NEAR = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """One status change that may be made at once."""
+
+    post_id: int
+    account_id: int
+    handover_id: int
+    postiz_id: str
+    claim: int
+    profile_id: str
+    version: int
+    key_hash: str | None
+
+
+class Turn(Enum):
+    TAKEN = auto()  # a post was released, or tried to be
+    PASSED = auto()  # there was none after all, or the account may have no child now
+    SERVER_BUSY = auto()  # no write may be made there at this moment
+
+
+def take(runtime: Runtime, due: Due) -> Turn:
+    """Release the next post of `due`, or find that there is none, or that its server is busy."""
+    if not due.sound and not health_probe.answers(runtime, due.account_id):
+        return Turn.PASSED
+    one = _claim(runtime, due)
+    if isinstance(one, Release):
+        _make(runtime, one)
+        return Turn.TAKEN
+    return one
+
+
+def _claim(runtime: Runtime, due: Due) -> Release | Turn:
+    """The profile's next post, in a free moment of its server, committed as `releasing`."""
+    post_id = None
+    with (
+        contained("release", profile=due.profile_id) as fate,
+        runtime.database.transaction() as session,
+    ):
+        found = _next(session, due, runtime.taken[due.profile_id])
+        if found is None:
+            return Turn.PASSED
+        post_id = found[0].id
+        return _claim_found(runtime, session, due, found)
+    with runtime.database.transaction() as session:
+        if post_id is None:
+            leases.rest(session, due.account_id)
+        elif fate.error is not None:
+            defects.blame_post(session, post_id, defects.in_words(fate.error))
+    return Turn.PASSED
+
+
+def _claim_found(
+    runtime: Runtime, session: Session, due: Due, found: tuple[Post, Profile, datetime]
+) -> Release | Turn:
+    settings = runtime.settings
+    post, profile, replied_at = found
+    settled_at = replied_at + timedelta(seconds=settings.settle_seconds)
+    if settled_at > rate_limiter.clock(session) and not few_elements_lately(
+        session, due.server, settings.settle_seconds
+    ):
+        post.release_at = settled_at
+        return Turn.PASSED
+    pace_of_it = settings.writes_per_second
+    if not rate_limiter.take_slot(runtime.database, due.server, per_second=pace_of_it, ahead=0.0):
+        return Turn.SERVER_BUSY
+    runtime.taken[due.profile_id] += 1
+    return _write_down(session, post, profile, settings.lease_seconds)
+
+
+def _next(session: Session, due: Due, turn: int) -> tuple[Post, Profile, datetime] | None:
+    """The profile's next post, locked, and when its draft was acknowledged."""
+    timed = None if is_backlogs(turn) else _first(session, due, near_its_time(NEAR))
+    return timed or _first(session, due)
+
+
+def _first(
+    session: Session, due: Due, *which: ColumnElement[bool]
+) -> tuple[Post, Profile, datetime] | None:
+    """What is met of a paused job is set aside, with all of it; more of that in the next turn."""
+    for _ in range(JOBS_SET_ASIDE):
+        found = session.execute(_due_first(due, *which)).first()
+        if found is None:
+            return None
+        post, profile, replied_at, paused, may = found
+        if not paused:
+            return (post, profile, replied_at) if may else None
+        set_aside_for_jobs(session, [post.job_id])
+    return None
+
+
+def _due_first(
+    due: Due, *which: ColumnElement[bool]
+) -> Select[Post, Profile, datetime, bool, bool]:
+    return (
+        select(
+            Post,
+            Profile,
+            func.coalesce(Submission.replied_at, func.now()),
+            is_paused(),
+            may_go(),
+        )
+        .join(Profile, Profile.id == Post.profile_id)
+        .join(Submission, Submission.id == Post.submission_id)
+        .where(*server_turns.could_be_released(), Post.account_id == due.account_id)
+        .where(Post.profile_id == due.profile_id, *which)
+        .order_by(Post.release_at, Post.id)
+        .limit(1)
+        .with_for_update(of=Post, skip_locked=True)
+    )
+
+
+def _write_down(session: Session, post: Post, profile: Profile, lease: float) -> Release:
+    claim = leases.new_claim()
+    handover = session.execute(
+        update(Handover)
+        .where(
+            Handover.post_id == post.id,
+            Handover.buried_at.is_(None),
+            Handover.released_at.is_(None),  # once per id, ever
+        )
+        .values(released_at=func.clock_timestamp(), state="releasing")
+        .returning(Handover.id, Handover.postiz_id, Handover.released_at)
+    ).one()
+    moments = {"accepted_at": post.created_at, "released_at": handover.released_at}
+    after_commit(session, partial(metrics.released, post.publish_at, **moments))
+    transitions.move(
+        session,
+        [post.id],
+        PostState.STAGED,
+        PostState.RELEASING,
+        event="releasing",
+        values={
+            "claim": claim,
+            "lease_until": func.now() + timedelta(seconds=lease),
+            "attempts": Post.attempts + 1,
+            "released_at": func.clock_timestamp(),
+        },
+    )
+    return Release(
+        post_id=post.id,
+        account_id=post.account_id,
+        handover_id=handover.id,
+        postiz_id=handover.postiz_id,
+        claim=claim,
+        profile_id=profile.id,
+        version=profile.settings_version,
+        key_hash=profile.key_hash,
+    )
+
+
+def _make(runtime: Runtime, one: Release) -> None:
+    with bound_contextvars(account=one.account_id, profile=one.profile_id, post=one.post_id):
+        _call(runtime, one)
+
+
+def _call(runtime: Runtime, one: Release) -> None:
+    failpoints.hit("release.before_call")
+    try:
+        postiz_call.call(
+            runtime,
+            one.profile_id,
+            one.version,
+            one.account_id,
+            lambda postiz: postiz.release(one.postiz_id, check=lambda: _still_ours(runtime, one)),
+        )
+    except ClaimLost:
+        pass  # frozen beyond the lease: whoever settles it now must not be disturbed
+    except (OutcomeUnknown, PostRejected) as error:
+        failpoints.hit("release.after_unclear")
+        _unclear(runtime, one, error)
+    except PressroomError as error:
+        failpoints.hit("release.after_error")
+        _not_sent(runtime, one, error)
+    else:
+        failpoints.hit("release.after_call")
+        with runtime.database.transaction() as session:
+            leases.answered(session, one.account_id)
+            _answered(session, one, 200)
+        failpoints.hit("release.after_commit")
+
+
+def _still_ours(runtime: Runtime, one: Release) -> None:
+    """The last question before the first byte: is the claim ours, and may the post go?"""
+    with runtime.database.transaction() as session:
+        ours = select(may_go()).where(
+            Post.id == one.post_id,
+            Post.claim == one.claim,
+            Post.state == PostState.RELEASING,
+            Post.lease_until > func.clock_timestamp(),
+        )
+        may = session.scalar(ours)
+    if may is None:
+        raise ClaimLost(f"post {one.post_id} is no longer ours to release")
+    if not may:
+        raise Paused("held back before it was released")
+
+
+def _answered(session: Session, one: Release, status: int) -> None:
+    """The reply is noted; what it is worth is read by `settle`, which may look at once."""
+    session.execute(
+        update(Handover).where(Handover.id == one.handover_id).values(release_status=status)
+    )
+    session.execute(
+        update(Post)
+        .where(Post.id == one.post_id, Post.claim == one.claim)
+        .values(lease_until=func.now())
+    )
+
+
+def _unclear(runtime: Runtime, one: Release, error: PressroomError) -> None:
+    """It may have been scheduled, or Postiz does not know the post: only a look can tell."""
+    with runtime.database.transaction() as session:
+        leases.went_wrong(session, one.account_id, error, key_hash=one.key_hash)
+        transitions.add_events(session, [one.post_id], "release_unknown", error.message)
+        _answered(session, one, 0)
+
+
+def _not_sent(runtime: Runtime, one: Release, error: PressroomError) -> None:
+    """The status change certainly never left: the draft is as it was, and may be released later."""
+    with runtime.database.transaction() as session:
+        leases.went_wrong(session, one.account_id, error, key_hash=one.key_hash)
+        session.execute(
+            update(Handover)
+            .where(Handover.id == one.handover_id)
+            .values(released_at=None, state="staged")
+        )
+        transitions.move(
+            session,
+            [one.post_id],
+            PostState.RELEASING,
+            PostState.STAGED,
+            event="release_delayed",
+            detail=error.message,
+            claim=one.claim,
+            values={"attempts": Post.attempts - 1, "released_at": None},
+        )

@@ -1,0 +1,243 @@
+"""Track: follow what Postiz does with a post until it is published, or failed with its reason."""
+
+import time
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, func, update
+from sqlalchemy.orm import Session
+
+from shared import failpoints
+from shared.domain.networks.failure_reasons import Reason
+from shared.domain.publishing.reconciliation import (
+    OVERDUE,
+    PUBLISHED,
+    UNSCHEDULED,
+    Errored,
+    Failed,
+    LookAgain,
+    Overdue,
+    Patience,
+    Published,
+    TrackStep,
+    track_step,
+)
+from shared.domain.publishing.states import PostState
+from shared.errors import ClaimLost, Defect
+from shared.jobs import progress
+from shared.models import Handover, Post
+from shared.postiz.client import RemotePost
+from shared.posts import transitions
+from worker.accounts import leases, rate_limiter, remote_posts
+from worker.accounts.defects import for_account
+from worker.accounts.eligibility import accounts_with
+from worker.publishing.failure_words import Words
+from worker.runtime import Runtime
+
+TURN = 1.0
+#: A failed post is followed too, for a day: Postiz sometimes learns late that it succeeded.
+TRACKED = (PostState.SCHEDULED, PostState.FAILED)
+FOLLOW_FAILED = timedelta(hours=24)
+FAILED_PAUSE = timedelta(minutes=10)
+#: The code of a post that no key can be looked at with (worker/publishing/blocked_reasons.py).
+CANNOT_BE_FOLLOWED = "cannot_be_followed"
+#: What was said of a scheduled post, and is over once Postiz is seen to be about to publish it.
+NO_LONGER_SO = (OVERDUE, UNSCHEDULED, CANNOT_BE_FOLLOWED, Defect.code)
+UNKNOWN = "It may have been published. Look at the channel, and retry it only if it was not."
+#: What is said of a post without asking Postiz for its words.
+WORDS = {
+    "removed_in_postiz": Reason(
+        code="removed_in_postiz",
+        message="Postiz does not list the post any more, and Pressroom did not delete it: somebody "
+        "did there, or its channel is disconnected.",
+        hint="Ask who deleted it there; look at the channel before you retry it.",
+    ),
+    UNSCHEDULED: Reason(
+        code=UNSCHEDULED,
+        message="Somebody turned the post back into a draft in Postiz.",
+        hint="Schedule it in Postiz, or retry it here.",
+    ),
+    OVERDUE: Reason(
+        code=OVERDUE,
+        message="Its time is over, and Postiz still has it in its queue: it may still be "
+        "processing (a video takes up to half an hour), it may have been sent, or Postiz has lost "
+        "it.",
+        hint="Look at the channel, and at Postiz's workers. Where it is not published: retry it "
+        'with {"confirm_not_published": true}, or cancel it.',
+    ),
+    "outcome_unknown": Reason(
+        code="outcome_unknown",
+        message="Postiz had it in its queue for three days after its time, and never said what "
+        "became of it.",
+        hint=UNKNOWN,
+    ),
+}
+
+
+@for_account
+def track(runtime: Runtime, account_id: int) -> None:
+    """Look at the account's scheduled posts that are due for it."""
+    subjects = remote_posts.claim(runtime, account_id, _is_due(*TRACKED), lease_column="track_at")
+    ends, words = time.monotonic() + TURN, Words(runtime)
+    for one, remote in remote_posts.read(runtime, account_id, subjects, ends=ends):
+        with remote_posts.apart(runtime, "track", one):
+            apply(runtime, one, remote, words)
+
+
+def due(session: Session) -> list[int]:
+    """The accounts with posts to look at; by a look into the index for each state."""
+    queries = [accounts_with(*_is_due(state)) for state in TRACKED]
+    return [account_id for query in queries for account_id in session.scalars(query)]
+
+
+def _is_due(*states: PostState) -> tuple[ColumnElement[bool], ...]:
+    return Post.state.in_(states), Post.track_at <= func.now()
+
+
+def apply(
+    runtime: Runtime,
+    one: remote_posts.Subject,
+    remote: RemotePost | None,
+    words: Words | None = None,
+) -> None:
+    """Write down what was seen of a scheduled post; `words`: shared by the looks of a turn."""
+    with runtime.database.transaction() as session:
+        now = rate_limiter.clock(session)
+    if one.state is PostState.FAILED:
+        _follow_failed(runtime, one, remote, now)
+        return
+    due_at = remote_posts.due_at(one, remote)
+    step = track_step(
+        remote.state if remote else None,
+        now=now,
+        due_at=due_at,
+        error_at=one.error_at,
+        patience=_patience(runtime),
+    )
+    reason = _told(step)
+    if reason is None and isinstance(step, Failed | Errored):
+        words = words or Words(runtime)
+        reason = words.find(one, due_at=due_at, seen_at=one.error_at or now)
+    failpoints.hit("track.before_commit")
+    try:
+        with runtime.database.transaction() as session:
+            _write(session, one, remote, step, reason)
+    except ClaimLost:
+        return  # somebody else has looked in the meantime
+    failpoints.hit("track.after_commit")
+
+
+def _patience(runtime: Runtime) -> Patience:
+    settings = runtime.settings
+    return Patience(
+        overdue=timedelta(seconds=settings.overdue_seconds),
+        error_final=timedelta(seconds=settings.error_final_seconds),
+        give_up=timedelta(seconds=settings.outcome_unknown_seconds),
+    )
+
+
+def _told(step: TrackStep) -> Reason | None:
+    """What is to be said of the post without asking Postiz for its words."""
+    match step:
+        case Failed(code=code) | Overdue(code=code):
+            return WORDS.get(code)
+    return None
+
+
+def _write(
+    session: Session,
+    one: remote_posts.Subject,
+    remote: RemotePost | None,
+    step: TrackStep,
+    reason: Reason | None,
+) -> None:
+    match step:
+        case Published():
+            _published(session, one, remote.release_url if remote else None)
+        case Failed():
+            assert reason is not None  # there is one for each failure
+            transitions.fail(
+                session,
+                [one.post_id],
+                PostState.SCHEDULED,
+                code=reason.code,
+                message=reason.message,
+                hint=reason.hint,
+                claim=one.claim,
+                track_at=leases.now_plus(FAILED_PAUSE.total_seconds()),
+            )
+        case Errored(after=pause):
+            told = one.error_at is not None and one.reason == reason
+            _doubt(session, one, pause, reason, event=None if told else "error_in_postiz")
+        case Overdue(code=code, after=pause, final=final):
+            event = None if one.error_code == code else code
+            _doubt(session, one, pause, reason, event=event, final=final)
+        case LookAgain(after=pause):
+            told = one.in_doubt or one.error_code in NO_LONGER_SO
+            sound = transitions.SAID_OF_A_STATE if told else {}
+            _again(session, one, {**sound, "track_at": func.now() + pause})
+    if remote is not None and remote.publish_at != one.markers[0]:
+        moved = update(Handover).where(Handover.id == one.handover_id)
+        session.execute(moved.values(marker_at=remote.publish_at))
+
+
+def _doubt(
+    session: Session,
+    one: remote_posts.Subject,
+    pause: timedelta,
+    reason: Reason | None,
+    *,
+    event: str | None,
+    final: bool = False,
+) -> None:
+    """It may yet be published: its job waits for it, unless that is `final`. Told by `event`."""
+    values: dict[str, object] = {"track_at": func.now() + pause, "in_doubt": not final}
+    if reason is not None:
+        values |= {
+            "error_code": reason.code,
+            "error_message": reason.message,
+            "error_hint": reason.hint,
+        }
+    if event == "error_in_postiz":
+        values["error_at"] = func.coalesce(Post.error_at, func.now())
+    if event is not None or one.in_doubt == final:
+        values["updated_at"] = func.now()
+    _again(session, one, values)
+    if event is not None:
+        transitions.add_events(session, [one.post_id], event, reason.message if reason else None)
+        progress.reopen(session, [one.post_id])
+
+
+def _follow_failed(
+    runtime: Runtime, one: remote_posts.Subject, remote: RemotePost | None, now: datetime
+) -> None:
+    """A failed post may turn out to be published; nothing else changes it here."""
+    recent = one.error_at is not None and now - one.error_at < FOLLOW_FAILED
+    try:
+        with runtime.database.transaction() as session:
+            if remote is not None and remote.state == PUBLISHED:
+                _published(session, one, remote.release_url)
+            else:
+                _again(session, one, {"track_at": now + FAILED_PAUSE if recent else None})
+    except ClaimLost:
+        return  # a person has it tried again
+
+
+def _published(session: Session, one: remote_posts.Subject, url: str | None) -> None:
+    transitions.move(
+        session,
+        [one.post_id],
+        one.state,
+        PostState.PUBLISHED,
+        event="published",
+        detail=url,
+        claim=one.claim,
+        values={"release_url": url, "track_at": None, "published_at": func.now()},
+    )
+
+
+def _again(session: Session, one: remote_posts.Subject, values: dict[str, object]) -> None:
+    """Raises `ClaimLost` where somebody looks at it too, or has taken it back meanwhile."""
+    ours = Post.id == one.post_id, Post.claim == one.claim, Post.state == one.state
+    kept = session.scalar(update(Post).where(*ours).values(values).returning(Post.id))
+    if kept is None:
+        raise ClaimLost(f"post {one.post_id} is no longer {one.state} and ours to follow")

@@ -1,0 +1,77 @@
+"""Unreachable: releases that nobody can look at any more are left to a person, after their time."""
+
+from datetime import timedelta
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session
+
+from shared.domain.publishing.states import PostState
+from shared.models import Account, Handover, Post, Profile
+from shared.posts import transitions
+from worker.accounts import leases
+from worker.publishing.track import UNKNOWN
+
+#: Posts that a round gives up at most; the next one goes on.
+AT_ONCE = 500
+
+
+def give_up(session: Session, seconds: float) -> None:
+    """Releases that no key can be looked at with any more are left to a person, after their time.
+
+    Their profile publishes with another account now; an unknown release is never taken there. An
+    account of which nothing is known yet may turn out to be the same.
+    """
+    old = func.now() - timedelta(seconds=seconds)
+    reachable = exists().where(Profile.id == Post.profile_id, Profile.account_id == Post.account_id)
+    unknown = exists().where(
+        Profile.id == Post.profile_id,
+        Account.id == Profile.account_id,
+        Account.integrations_seen_at.is_(None),
+    )
+    ids = session.scalars(
+        select(Post.id)
+        .where(
+            ~unknown,
+            Post.state == PostState.RELEASING,
+            Post.lease_until < func.now(),
+            Post.released_at < old,
+            ~reachable,
+        )
+        .limit(AT_ONCE)
+        .with_for_update(key_share=True, skip_locked=True)
+    ).all()
+    transitions.fail(
+        session,
+        ids,
+        PostState.RELEASING,
+        code="outcome_unknown",
+        message="The profile has another Postiz account now, so its release cannot be looked at.",
+        hint=UNKNOWN,
+    )
+
+
+def give_up_old(session: Session) -> None:
+    """Releases that were tried to be settled all the time, for a day, and could not be.
+
+    Those that nobody has tried lately are looked at first: we were away ourselves, or their key is
+    held.
+    """
+    day_ago, lately = func.now() - timedelta(days=1), func.now() - timedelta(hours=1)
+    word = exists().where(
+        Handover.post_id == Post.id, Handover.buried_at.is_(None), Handover.word_at >= day_ago
+    )
+    old = select(Post.id).where(
+        Post.state == PostState.RELEASING,
+        Post.released_at < day_ago,
+        Post.lease_until.between(lately, func.now()),
+        ~word,
+    )
+    transitions.fail(
+        session,
+        session.scalars(old.limit(AT_ONCE).with_for_update(key_share=True, skip_locked=True)).all(),
+        PostState.RELEASING,
+        code="outcome_unknown",
+        message="For a day Postiz could not say what became of its release.",
+        hint=UNKNOWN,
+        track_at=leases.now_plus(60),
+    )

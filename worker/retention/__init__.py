@@ -1,0 +1,1 @@
+"""Deletes what its retention time has passed for."""

@@ -1,0 +1,152 @@
+"""Clean: once an hour, what is not needed any more goes, from the tables and from the storage."""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import islice
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from shared.containment import contained
+from shared.errors import Unavailable
+from shared.log import get_logger
+from shared.models import Media, Pulse
+from shared.storage import file_lock
+from worker.media import unused_media
+from worker.retention import prune
+from worker.runtime import Runtime
+
+INTERVAL = timedelta(hours=1)
+#: A turn ends then, wherever it is: the next one goes on.
+PATIENCE = 300.0
+#: A file without a row may be one whose request has not committed yet.
+ORPHAN_AGE = timedelta(hours=6)
+_KEYS_AT_ONCE = 500
+_ROWS_LOOKED_AT = 200
+#: With these nothing else of the storage can be done either.
+_AWAY = (Unavailable,)
+
+log = get_logger("clean")
+
+
+def clean(runtime: Runtime) -> None:
+    """Nothing, unless the last turn began an hour ago: it may be asked for at any time."""
+    with runtime.database.transaction() as session:
+        if not _our_turn(session):
+            return
+    until = time.monotonic() + PATIENCE
+    for what, step in prune.STEPS.items():
+        with contained(f"prune {what}"):
+            _report(f"pruned {what}", _repeat(runtime, step, until))
+    try:
+        _clean_storage(runtime, until)
+    except Unavailable as error:
+        log.warning("the storage is away", reason=error.message)
+
+
+def _clean_storage(runtime: Runtime, until: float) -> None:
+    with contained("unused files", but=_AWAY):
+        media(runtime, until)
+    with contained("abandoned files", but=_AWAY):
+        runtime.storage.remove_abandoned()
+    with contained("files without a row", but=_AWAY):
+        _report("removed files without a row", orphans(runtime, until))
+    with contained("rows without a file", but=_AWAY):
+        _report("rows without a file", missing(runtime))
+
+
+def _our_turn(session: Session) -> bool:
+    due = Pulse.seen_at < func.now() - INTERVAL
+    now = {"seen_at": func.now()}
+    query = insert(Pulse).values(name="clean", **now)
+    taken = query.on_conflict_do_update(index_elements=["name"], set_=now, where=due)
+    return session.scalar(taken.returning(Pulse.name)) is not None
+
+
+def _repeat(runtime: Runtime, step: Callable[..., int], until: float) -> int:
+    total = 0
+    while time.monotonic() < until:
+        with runtime.database.transaction() as session:
+            number = step(session, runtime.settings)
+        total += number
+        if not number:
+            break
+    return total
+
+
+def media(runtime: Runtime, until: float) -> None:
+    """Remove the files that nothing has needed for long."""
+    days = runtime.settings.media_retention_days
+    if days:
+        _repeat(runtime, lambda session, _: unused_media.mark(session, days), until)
+    failed: set[str] = set()
+    while time.monotonic() < until:
+        with runtime.database.transaction() as session:
+            keys = unused_media.removed_keys(session, failed)
+        for key in keys:
+            if not _try(key, partial(unused_media.remove_file, runtime.database, runtime.storage)):
+                failed.add(key)
+        _report("removed unused files", len(keys))
+        if not keys:
+            break
+    with runtime.database.transaction() as session:
+        unused_media.put_last(session, failed)
+
+
+def _try(key: str, work: Callable[[str], object]) -> bool:
+    """Whether it was done; a file with which something is wrong keeps no other from its turn."""
+    with contained("clean_file", but=_AWAY, key=key):
+        return work(key) is not False
+    return False
+
+
+def orphans(runtime: Runtime, until: float) -> int:
+    """Delete the files that no row refers to."""
+    number = 0
+    before = datetime.now(UTC) - ORPHAN_AGE
+    old = (each.key for each in runtime.storage.stored() if each.modified_at < before)
+    for keys in _batches(old):
+        with runtime.database.transaction() as session:
+            known = set(
+                session.scalars(select(Media.storage_key).where(Media.storage_key.in_(keys)))
+            )
+        remove = partial(file_lock.remove, runtime.database, runtime.storage)
+        number += sum(_try(key, remove) for key in set(keys) - known)
+        if time.monotonic() > until:
+            break
+    return number
+
+
+def _batches(keys: Iterable[str]) -> Iterator[list[str]]:
+    keys = iter(keys)
+    while batch := list(islice(keys, _KEYS_AT_ONCE)):
+        yield batch
+
+
+def missing(runtime: Runtime) -> int:
+    """Report rows whose file is gone; some at a time, from anywhere, so that all get their turn."""
+    with runtime.database.transaction() as session:
+        last = session.scalar(select(func.max(Media.id))) or 0
+        kept = select(Media.id, Media.storage_key).where(
+            Media.storage_key.is_not(None), Media.removed_at.is_(None)
+        )
+        start = random.randint(0, max(0, last - _ROWS_LOOKED_AT))  # noqa: S311 (no secret)
+        rows = session.execute(
+            kept.where(Media.id > start).order_by(Media.id).limit(_ROWS_LOOKED_AT)
+        ).all()
+    gone: list[int] = []
+    for media_id, key in rows:
+        with contained("look_for_file", but=_AWAY, medium=media_id):
+            if key and not runtime.storage.exists(key):
+                gone.append(media_id)
+                log.error("the file of a medium is not in the storage", medium=media_id)
+    return len(gone)
+
+
+def _report(what: str, number: int) -> None:
+    if number:
+        log.info(what, number=number)

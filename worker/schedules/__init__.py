@@ -1,0 +1,1 @@
+"""Fires schedules that are due."""

@@ -1,0 +1,1 @@
+"""From due posts to drafts in Postiz: batches, creation, adoption, and orphan drafts."""

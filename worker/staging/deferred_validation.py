@@ -1,0 +1,142 @@
+"""Late: posts that were accepted before Postiz had told its integrations, checked once it has."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from sqlalchemy import ColumnElement, func, not_, select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from shared.accounts import identity as known
+from shared.accounts.waits import elsewhere
+from shared.containment import contained
+from shared.domain.networks.channel import Channel
+from shared.domain.publishing.planner import CALENDAR_AHEAD
+from shared.domain.publishing.states import PostState
+from shared.errors import FieldError, PressroomError
+from shared.intake import deferred_rules
+from shared.models import Account, Integration, Post, Profile
+from shared.postiz.client import RemoteIntegration
+from shared.posts import transitions
+from worker.accounts import leases, postiz_call
+from worker.accounts.eligibility import may_go
+from worker.runtime import Runtime
+
+AT_ONCE = 400
+
+
+def resolve(runtime: Runtime, account_id: int) -> None:
+    """Ask Postiz for the account's integrations, if posts wait for it, and check those posts."""
+    with runtime.database.transaction() as session:
+        first = session.execute(
+            select(Post.profile_id, Profile.settings_version, Profile.key_hash)
+            .join(Profile, Profile.id == Post.profile_id)
+            .join(Account, Account.id == Post.account_id)
+            .where(*_waiting(account_id), leases.rested(), may_go())
+            .limit(1)
+        ).first()
+    if first is None:
+        return
+    profile_id, version, key_hash = first
+    try:
+        rows = postiz_call.call(
+            runtime, profile_id, version, account_id, lambda postiz: postiz.integrations()
+        )
+    except PressroomError as error:
+        with runtime.database.transaction() as session:
+            leases.went_wrong(session, account_id, error, key_hash=key_hash)
+        return
+    with runtime.database.transaction() as session:
+        _check(session, account_id, rows)
+
+
+def _waiting(account_id: int) -> list[ColumnElement[bool]]:
+    return [
+        Post.account_id == account_id,
+        Post.state == PostState.PENDING,
+        Post.integration_identifier.is_(None),
+        Post.publish_at <= func.now() + CALENDAR_AHEAD,
+        not_(elsewhere()),
+    ]
+
+
+def _check(session: Session, account_id: int, rows: Sequence[RemoteIntegration]) -> None:
+    account = session.get_one(Account, account_id)
+    known.remember_integrations(session, account, rows)
+    listed = {row.id: row for row in known.integrations(session, account_id)}
+    waiting = session.scalars(
+        select(Post)
+        .where(*_waiting(account_id))
+        .order_by(Post.publish_at, Post.id)
+        .limit(AT_ONCE)
+        .with_for_update(key_share=True, skip_locked=True)
+    ).all()
+    for post in waiting:
+        find = partial(_faults, row=listed.get(post.integration_id))
+        _check_post(session, post, find)
+
+
+def fetched(session: Session, account_id: int, media_id: int) -> None:
+    """A medium that was only an address is here: check the posts that were accepted with it."""
+    waiting = session.scalars(
+        select(Post)
+        .where(
+            Post.account_id == account_id,
+            Post.state == PostState.PENDING,
+            Post.integration_identifier.is_not(None),
+            Post.media_ids.contains([media_id]),
+        )
+        .with_for_update(key_share=True, skip_locked=True)
+    ).all()
+    for post in waiting:
+        _check_post(session, post, deferred_rules.media_faults)
+
+
+def _check_post(
+    session: Session, post: Post, find: Callable[[Session, Post], Sequence[FieldError]]
+) -> None:
+    """End it, if there is something wrong with it, and whatever that is: the others go on."""
+    post_id = post.id
+    away = (OperationalError,)
+    with contained("check_post", but=away, post=post_id) as fate, session.begin_nested():
+        _end(session, post, find(session, post))
+    if fate.failed:
+        transitions.fail(
+            session,
+            [post_id],
+            PostState.PENDING,
+            code="internal_error",
+            message="It could not be checked: something went wrong on our side, and is logged.",
+            hint="Nothing was sent. Retry it once this is mended.",
+        )
+
+
+def _end(session: Session, post: Post, faults: Sequence[FieldError]) -> None:
+    if faults:
+        transitions.fail(
+            session,
+            [post.id],
+            PostState.PENDING,
+            code="not_publishable",
+            message="; ".join(f"{fault.field}: {fault.message}" for fault in faults),
+            hint=_hint(faults),
+        )
+
+
+def _hint(faults: Sequence[FieldError]) -> str:
+    remedies = dict.fromkeys(fault.remedy for fault in faults if fault.remedy)
+    return " ".join([*remedies, "Then publish it again."])
+
+
+def _faults(session: Session, post: Post, row: Integration | None) -> list[FieldError]:
+    if row is None:
+        message = f"there is no integration {post.integration_id!r} in this profile's Postiz"
+        return [_fault(message, "Name one that GET /postiz/integrations lists.")]
+    if row.disabled:
+        return [_fault(f"{row.name!r} is disabled in Postiz", "Connect it again in Postiz.")]
+    channel = Channel(id=row.id, identifier=row.identifier, name=row.name, disabled=row.disabled)
+    return deferred_rules.resolve(session, post, channel)
+
+
+def _fault(message: str, remedy: str) -> FieldError:
+    return FieldError(field="integration_ids", message=message, remedy=remedy)

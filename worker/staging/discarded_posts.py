@@ -1,0 +1,152 @@
+"""Discarded: deletes the ids that we or a person gave up, so that Postiz tries them no more."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, exists, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from shared import metrics
+from shared.accounts import holds
+from shared.domain.publishing.retry_limits import LITTER
+from shared.errors import OutcomeUnknown, PostRejected, PressroomError
+from shared.log import get_logger
+from shared.models import Account, Handover, Post, Profile
+from shared.postiz.client import Postiz
+from shared.posts import transitions
+from worker.accounts import postiz_call, remote_delete
+from worker.accounts.defects import translated
+from worker.accounts.error_policy import may_have_run
+from worker.runtime import Runtime
+
+AT_ONCE = 20
+
+log = get_logger("discarded")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Discarded:
+    """An id that is dead for us, and may still stand in Postiz."""
+
+    handover_id: int
+    post_id: int
+    target: remote_delete.Target
+    tries: int
+    was_released: bool  # a status change was sent for it: Postiz may yet try it
+    markers: tuple[datetime, ...]  # the dates under which it may stand in Postiz
+
+
+def delete_due(runtime: Runtime, account_id: int, turn: remote_delete.Turn) -> None:
+    """Delete those of the account that are due for it, for one turn."""
+    for discarded in _due_ones(runtime, account_id):
+        if LITTER.pause(discarded.tries) is None:
+            with runtime.database.transaction() as session:
+                _leave(session, discarded, "no delete of it came to an end")
+            continue
+        try:
+            with translated("discarded", sent=True):
+                if turn.is_over or not _is_gone(runtime, discarded):
+                    return
+        except PressroomError as error:
+            _still_there(runtime, discarded, turn, error)
+            continue
+        turn.failed = 0
+        with runtime.database.transaction() as session:
+            row = update(Handover).where(Handover.id == discarded.handover_id)
+            session.execute(row.values(state="buried"))
+        metrics.LITTER.labels("discarded").inc()
+
+
+def of_account() -> ColumnElement[bool]:
+    """Whether the account of the query around has any that is due."""
+    return exists().where(Handover.account_id == Account.id, *_due()).correlate(Account)
+
+
+def _due() -> tuple[ColumnElement[bool], ...]:
+    """Joined with the profile whose key deletes it."""
+    return (
+        Handover.state == "discarded",
+        or_(Handover.next_at.is_(None), Handover.next_at <= func.now()),
+        Post.id == Handover.post_id,
+        Profile.id == Post.profile_id,
+        Profile.account_id == Handover.account_id,
+        ~holds.is_held(),
+    )
+
+
+def _due_ones(runtime: Runtime, account_id: int) -> list[Discarded]:
+    with runtime.database.transaction() as session:
+        rows = session.execute(
+            select(Handover, Profile)
+            .where(Handover.account_id == account_id, *_due())
+            .order_by(Handover.next_at.nulls_first(), Handover.id)
+            .limit(AT_ONCE)
+        ).all()
+        return [_of(handover, profile) for handover, profile in rows]
+
+
+def _of(handover: Handover, profile: Profile) -> Discarded:
+    return Discarded(
+        handover_id=handover.id,
+        post_id=handover.post_id,
+        target=remote_delete.Target(
+            profile_id=profile.id,
+            version=profile.settings_version,
+            key_hash=profile.key_hash,
+            account_id=handover.account_id,
+            postiz_id=handover.postiz_id,
+        ),
+        tries=handover.tries,
+        was_released=handover.released_at is not None,
+        markers=(handover.marker_at, *([handover.parked_at] if handover.parked_at else [])),
+    )
+
+
+def _is_gone(runtime: Runtime, discarded: Discarded) -> bool:
+    """Delete it. Postiz answers alike for an unknown id and for trouble: only a look can tell.
+
+    That it will be tried is noted before, and when it may be tried again.
+    """
+
+    def note(session: Session) -> None:
+        pause = LITTER.pause(discarded.tries + 1)
+        row = update(Handover).where(Handover.id == discarded.handover_id)
+        next_at = func.now() + (LITTER.longest if pause is None else pause)
+        session.execute(row.values(tries=discarded.tries + 1, next_at=next_at))
+
+    try:
+        stray = not discarded.was_released
+        return remote_delete.delete(runtime, discarded.target, note=note, stray=stray)
+    except (OutcomeUnknown, PostRejected):
+        if _is_listed(runtime, discarded):
+            raise
+        return True
+
+
+def _is_listed(runtime: Runtime, discarded: Discarded) -> bool:
+    def find(postiz: Postiz) -> bool:
+        windows = (postiz.window(marker, marker) for marker in discarded.markers)
+        return any(row.id == discarded.target.postiz_id for window in windows for row in window)
+
+    target = discarded.target
+    return postiz_call.call(runtime, target.profile_id, target.version, target.account_id, find)
+
+
+def _still_there(
+    runtime: Runtime, discarded: Discarded, turn: remote_delete.Turn, error: PressroomError
+) -> None:
+    """It is tried later and later, and at last left where it is: told in the post's timeline."""
+    log.warning("discarded post not deleted", post=discarded.target.postiz_id, why=error.message)
+    with runtime.database.transaction() as session:
+        remote_delete.went_wrong(session, turn, discarded.target, error)
+        if not may_have_run(error):
+            row = update(Handover).where(Handover.id == discarded.handover_id)
+            session.execute(row.values(tries=discarded.tries))
+        elif LITTER.pause(discarded.tries + 1) is None:
+            _leave(session, discarded, error.message)
+
+
+def _leave(session: Session, discarded: Discarded, words: str) -> None:
+    row = update(Handover).where(Handover.id == discarded.handover_id)
+    session.execute(row.values(state="left"))
+    transitions.add_events(session, [discarded.post_id], "draft_left_in_postiz", words)

@@ -1,0 +1,247 @@
+"""Litter: delete the drafts that calls of unknown outcome left behind.
+
+A draft never publishes by itself; but it stands in the user's calendar, and in the way of a person.
+Only drafts are deleted, and only what we sent there: by our millisecond, integration and content.
+"""
+
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, exists, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from shared import metrics
+from shared.accounts import holds
+from shared.domain.publishing.fingerprint import fingerprint
+from shared.domain.publishing.reconciliation import DRAFT
+from shared.domain.publishing.retry_limits import LITTER
+from shared.errors import PressroomError
+from shared.log import get_logger
+from shared.models import Account, Handover, Profile, Submission
+from shared.postiz.client import RemotePost
+from worker.accounts import leases, postiz_call, rate_limiter, remote_delete
+from worker.accounts.defects import for_account, is_defect, translated
+from worker.accounts.error_policy import may_have_run
+from worker.runtime import Runtime
+from worker.staging import discarded_posts
+
+AT_ONCE = 20
+#: One child serves one account for so long at a time (seconds).
+TURN = 1.0
+#: An abandoned request may still run inside Postiz: its window is looked at again for so long.
+LOOK_FOR = timedelta(hours=24)
+SOON, LONGEST_PAUSE = timedelta(seconds=5), timedelta(hours=1)
+#: A window that cannot be looked at is tried for so long.
+TRY_FOR = timedelta(days=7)
+
+log = get_logger("litter")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """An abandoned call's millisecond, and what it may have left there."""
+
+    submission_id: int
+    account_id: int
+    profile_id: str
+    version: int
+    key_hash: str | None
+    marker_at: datetime
+    sent_at: datetime
+    sent: frozenset[str]
+    tries: int
+
+    def target(self, postiz_id: str) -> remote_delete.Target:
+        return remote_delete.Target(
+            profile_id=self.profile_id,
+            version=self.version,
+            key_hash=self.key_hash,
+            account_id=self.account_id,
+            postiz_id=postiz_id,
+        )
+
+
+@for_account
+def clean(runtime: Runtime, account_id: int) -> None:
+    """Look at the account's abandoned windows that are due, and delete what we left there."""
+    turn = remote_delete.Turn(ends=time.monotonic() + TURN)
+    windows = deque(_claim(runtime, account_id))
+    while windows and not turn.is_over:
+        window = windows.popleft()
+        try:
+            with translated("litter", sent=True):
+                left = _clean_one(runtime, window, turn)
+        except PressroomError as error:
+            if is_defect(error):
+                _stuck(runtime, window, error)
+                continue
+            _badly(runtime, account_id, error, window.key_hash)
+            _not_looked_at(runtime, window)
+            _look_again(runtime, windows)
+            return
+        if left is None:
+            _looked(runtime, window)
+        elif left.trouble is None:
+            windows.append(window)
+            break
+        else:
+            _stuck(runtime, window, left.trouble)
+    _look_again(runtime, windows)
+    discarded_posts.delete_due(runtime, account_id, turn)
+
+
+def due(session: Session) -> list[int]:
+    """The accounts with litter to look for."""
+    windows = exists().where(Submission.account_id == Account.id, *_is_due()).correlate(Account)
+    query = select(Account.id).where(leases.rested(), or_(windows, discarded_posts.of_account()))
+    return list(session.scalars(query))
+
+
+def _claim(runtime: Runtime, account_id: int) -> list[Window]:
+    """Windows that are due, left to us for a lease: a look that nobody ends is made anew."""
+    lease = timedelta(seconds=runtime.settings.lease_seconds)
+    with runtime.database.transaction() as session:
+        rows = session.execute(
+            select(Submission, Profile)
+            .where(Submission.account_id == account_id, *_is_due())
+            .order_by(Submission.litter_at)
+            .limit(AT_ONCE)
+            .with_for_update(of=Submission, key_share=True, skip_locked=True)
+        ).all()
+        now = rate_limiter.clock(session)
+        for submission, _ in rows:
+            submission.litter_at = now + lease
+        return [
+            Window(
+                submission_id=submission.id,
+                account_id=account_id,
+                profile_id=profile.id,
+                version=profile.settings_version,
+                key_hash=profile.key_hash,
+                marker_at=submission.marker_at,
+                sent_at=submission.sent_at,
+                sent=frozenset(submission.sent),
+                tries=submission.litter_tries,
+            )
+            for submission, profile in rows
+        ]
+
+
+def _is_due() -> tuple[ColumnElement[bool], ...]:
+    """Windows to look at, joined with the profile that made the call: its key is still of that
+    account, and not held there."""
+    return (
+        Submission.kind == "stage",
+        Submission.litter_at <= func.now(),
+        Profile.id == Submission.profile_id,
+        Profile.account_id == Submission.account_id,
+        ~holds.is_held(),
+    )
+
+
+def _next_look(now: datetime, sent_at: datetime) -> datetime | None:
+    """Soon at first, then as long after as it is old; None once it is old enough."""
+    age = now - sent_at
+    if age > LOOK_FOR:
+        return None
+    return now + min(max(age, SOON), LONGEST_PAUSE)
+
+
+def _looked(runtime: Runtime, window: Window) -> None:
+    """Nothing of ours is there now: look again when something may have come late."""
+    with runtime.database.transaction() as session:
+        _due_at(session, window, _next_look(rate_limiter.clock(session), window.sent_at))
+
+
+def _stuck(runtime: Runtime, window: Window, trouble: PressroomError) -> None:
+    """What comes to nothing with this window alone, drafts that Postiz does not delete above all:
+    tried later and later, and at last left to a person."""
+    with runtime.database.transaction() as session:
+        tries = window.tries + 1
+        pause = LITTER.pause(tries)
+        words = f"what is left of it could not be deleted: {trouble.message}"
+        row = update(Submission).where(Submission.id == window.submission_id)
+        session.execute(row.values(litter_tries=tries, detail=words))
+        _due_at(session, window, None if pause is None else rate_limiter.clock(session) + pause)
+    if pause is None:
+        log.error("litter is left", submission=window.submission_id, reason=trouble.message)
+
+
+def _not_looked_at(runtime: Runtime, window: Window) -> None:
+    """Its look came to nothing: due soon, behind the others; given up when that went on for days.
+
+    How long it waits is otherwise the account's rest.
+    """
+    with runtime.database.transaction() as session:
+        now = rate_limiter.clock(session)
+        given_up = now - window.sent_at > TRY_FOR
+        _due_at(session, window, None if given_up else now + SOON)
+
+
+def _look_again(runtime: Runtime, windows: Iterable[Window]) -> None:
+    """What was not looked at, or not to its end, is due at once."""
+    with runtime.database.transaction() as session:
+        for window in windows:
+            _due_at(session, window, rate_limiter.clock(session))
+
+
+def _due_at(session: Session, window: Window, moment: datetime | None) -> None:
+    row = update(Submission).where(Submission.id == window.submission_id)
+    session.execute(row.values(litter_at=moment))
+
+
+def _badly(runtime: Runtime, account_id: int, error: PressroomError, key_hash: str | None) -> None:
+    with runtime.database.transaction() as session:
+        leases.went_wrong(session, account_id, error, key_hash=key_hash)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Left:
+    """Something of ours is left in a window: for want of time, or because of `trouble`."""
+
+    trouble: PressroomError | None = None
+
+
+def _clean_one(runtime: Runtime, window: Window, turn: remote_delete.Turn) -> _Left | None:
+    """Delete what we sent there; what is left, None when nothing is."""
+    rows = postiz_call.call(
+        runtime,
+        window.profile_id,
+        window.version,
+        window.account_id,
+        lambda postiz: postiz.window(window.marker_at, window.marker_at),
+    )
+    left: _Left | None = None
+    for row in _ours(runtime, window, rows):
+        target = window.target(row.id)
+        try:
+            if turn.is_over or not remote_delete.delete(runtime, target, stray=True):
+                return left or _Left()  # the child, or the pace, is needed for others
+        except PressroomError as error:
+            with runtime.database.transaction() as session:
+                remote_delete.went_wrong(session, turn, target, error)
+            left = _Left(trouble=error) if may_have_run(error) else left or _Left()
+        else:
+            turn.failed = 0
+            metrics.LITTER.labels("abandoned").inc()
+            log.info("litter deleted", account=window.account_id, postiz_id=row.id)
+    return left
+
+
+def _ours(runtime: Runtime, window: Window, rows: Iterable[RemotePost]) -> list[RemotePost]:
+    drafts = [row for row in rows if row.state == DRAFT]
+    ours = [row for row in drafts if fingerprint(row.integration_id, row.content) in window.sent]
+    with runtime.database.transaction() as session:
+        alive = set(
+            session.scalars(
+                select(Handover.postiz_id).where(
+                    Handover.account_id == window.account_id,
+                    Handover.postiz_id.in_([row.id for row in ours]),
+                    Handover.buried_at.is_(None),
+                )
+            )
+        )
+    return [row for row in ours if row.id not in alive]

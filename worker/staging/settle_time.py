@@ -1,0 +1,21 @@
+"""Settle time: how long a server is left quiet after a creation, and when that is not needed."""
+
+from datetime import timedelta
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from shared.domain.publishing.budget import LONGEST_CALL
+from shared.domain.publishing.planner import FEW_ELEMENTS
+from shared.models import Submission
+
+
+def few_elements_lately(session: Session, server: str, seconds: float) -> bool:
+    """Whether so little was created on that server that no stray work of it is to be feared."""
+    since = func.now() - timedelta(seconds=seconds)
+    query = select(func.coalesce(func.sum(Submission.elements), 0)).where(
+        Submission.server == server,
+        Submission.sent_at > since - LONGEST_CALL,
+        or_(Submission.replied_at > since, Submission.sent_at > since),
+    )
+    return (session.scalar(query) or 0) < FEW_ELEMENTS

@@ -1,0 +1,209 @@
+"""Stage: create drafts of due posts in Postiz, many in one counted call."""
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import case, func, select, update
+from sqlalchemy.orm import Session
+from structlog.contextvars import bound_contextvars
+
+from shared import failpoints, metrics
+from shared.db import ROW_LOCK
+from shared.domain.publishing.staging_attempts import DEFECTIVE, NO_MOMENT, Patience
+from shared.domain.publishing.states import PostState
+from shared.errors import ClaimLost, NoFreeMoment, PressroomError
+from shared.models import Post, Submission
+from shared.postiz.client import Created, Postiz
+from shared.posts import transitions
+from worker.accounts import leases, postiz_call
+from worker.accounts.defects import for_account
+from worker.accounts.error_policy import Defective, Refused, Unknown, decide
+from worker.runtime import Runtime
+from worker.staging import deferred_validation, draft_adoption
+from worker.staging.staged_drafts import keep_drafts, put_back, put_back_counted
+from worker.staging.submissions import Call, ask_again, free_marker, prepare
+
+#: One child serves one account for so long at a time (seconds).
+TURN = 1.0
+#: A millisecond that is taken by someone else's post is given up for another, so many times.
+MARKER_TRIES = 5
+
+
+@for_account
+def stage(runtime: Runtime, account_id: int) -> None:
+    """Stage what is due on this account, for one turn."""
+    ends = time.monotonic() + TURN
+    draft_adoption.adopt(runtime, account_id)
+    deferred_validation.resolve(runtime, account_id)
+    while call := prepare(runtime, account_id):
+        _make(runtime, call)
+        if time.monotonic() > ends:
+            runtime.waker.stage(account_id)
+            return
+
+
+def _make(runtime: Runtime, call: Call) -> None:
+    with bound_contextvars(profile=call.profile_id, submission=call.submission_id):
+        _call(runtime, call)
+
+
+def _call(runtime: Runtime, call: Call) -> None:
+    failpoints.hit("stage.before_call")
+    try:
+        created = postiz_call.call(
+            runtime,
+            call.profile_id,
+            call.version,
+            call.account_id,
+            lambda postiz: postiz.stage(
+                _empty_window(runtime, call, postiz),
+                call.elements,
+                check=lambda: ask_again(runtime, call),
+            ),
+        )
+    except PressroomError as error:
+        failpoints.hit("stage.after_error")
+        _failed(runtime, call, error)
+    else:
+        failpoints.hit("stage.after_call")
+        metrics.SUBMISSION.labels("stage").observe(len(call.elements))
+        _staged(runtime, call, created)
+        failpoints.hit("stage.after_commit")
+
+
+def _empty_window(runtime: Runtime, call: Call, postiz: Postiz) -> datetime:
+    """The call's millisecond, or another, under which Postiz has nothing yet."""
+    marker_at = call.marker_at
+    for _ in range(MARKER_TRIES):
+        if not postiz.window(marker_at, marker_at):
+            return marker_at
+        with runtime.database.transaction() as session:
+            submission = session.get_one(Submission, call.submission_id)
+            marker_at = free_marker(session, call.account_id, marker_at.replace(microsecond=0))
+            submission.marker_at = marker_at
+    raise NoFreeMoment("no free millisecond was found in Postiz's calendar")
+
+
+def _staged(runtime: Runtime, call: Call, created: Created) -> None:
+    """Write down the ids: from here on each post has a draft in Postiz."""
+    ids = dict(zip(call.post_ids, created.ids, strict=True))
+    with runtime.database.transaction() as session:
+        submission = _still_open(session, call)
+        account = leases.went_well(session, call.account_id, created.budget)
+        leases.give_back(session, account)
+        submission.state, submission.status = "staged", created.status
+        submission.replied_at = func.clock_timestamp()
+        keep_drafts(
+            session,
+            account,
+            submission,
+            ids,
+            _without(call.post_ids, _taken_back(session, call, ids)),
+            detail=f"in one call with {len(ids)} posts" if len(ids) > 1 else None,
+            settle_seconds=runtime.settings.settle_seconds,
+            as_draft=call.as_draft,
+            claim=call.claim,
+        )
+    runtime.waker.release()
+
+
+def _still_open(session: Session, call: Call) -> Submission:
+    """The call's row, locked. Raises `ClaimLost` where others took its worker for dead."""
+    submission = session.get_one(Submission, call.submission_id, with_for_update=ROW_LOCK)
+    if submission.state != "sending":
+        raise ClaimLost(f"submission {call.submission_id} is {submission.state} by now")
+    return submission
+
+
+def _taken_back(
+    session: Session, call: Call, ids: Mapping[int, str] | None = None
+) -> Collection[int]:
+    """Posts that the user took back while the call was made: handed to the canceller, with ids."""
+    told = {"postiz_post_id": case(dict(ids), value=Post.id)} if ids else {}
+    return session.scalars(
+        update(Post)
+        .where(
+            Post.id.in_(call.post_ids),
+            Post.claim == call.claim,
+            Post.state == PostState.CANCELLING,
+        )
+        .values({"lease_until": func.now(), **told})
+        .returning(Post.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+
+
+def _failed(runtime: Runtime, call: Call, error: PressroomError) -> None:
+    """Put the posts back, or end the one at fault; its neighbours go on."""
+    decision = decide(error)
+    with runtime.database.transaction() as session:
+        submission = _still_open(session, call)
+        leases.fail_call(session, call.account_id, error, key_hash=call.key_hash)
+        submission.state, submission.detail = "rejected", error.message
+        rest = replace(call, post_ids=_without(call.post_ids, _taken_back(session, call)))
+        match decision:
+            case Refused(index=index):
+                _refuse(session, rest, error, _offender(call, index))
+            case Defective():  # of whichever post: found by halving
+                _back_counted(session, rest, error, DEFECTIVE, pack=len(call.post_ids))
+            case _ if isinstance(error, NoFreeMoment):  # of all of them
+                _back_counted(session, rest, error, NO_MOMENT, pack=1)
+            case Unknown():
+                draft_adoption.begin(session, runtime, submission, error)
+            case _:
+                _back(session, rest, "staging_delayed", error.message)
+
+
+def _without(ids: Sequence[int], gone: Collection[int]) -> list[int]:
+    return [each for each in ids if each not in set(gone)]
+
+
+def _back(session: Session, call: Call, event: str, detail: str, **values: int) -> None:
+    put_back(session, call.post_ids, claim=call.claim, event=event, detail=detail, **values)
+
+
+def _back_counted(
+    session: Session, call: Call, error: PressroomError, patience: Patience, *, pack: int
+) -> None:
+    put_back_counted(
+        session,
+        _under_way(session, call),
+        pack=pack,
+        event=error.code,
+        detail=error.message,
+        patience=patience,
+    )
+
+
+def _under_way(session: Session, call: Call) -> Sequence[Post]:
+    ours = Post.id.in_(call.post_ids), Post.claim == call.claim
+    return session.scalars(select(Post).where(*ours).with_for_update(key_share=True)).all()
+
+
+def _offender(call: Call, index: int | None) -> int | None:
+    """The post at fault: the one that Postiz named, or the only one."""
+    if len(call.post_ids) == 1:
+        return call.post_ids[0]
+    named = index is not None and index < len(call.post_ids)
+    return call.post_ids[index] if named and index is not None else None
+
+
+def _refuse(session: Session, rest: Call, error: PressroomError, offender: int | None) -> None:
+    """End the offender; where nobody named it, it is found by halving. The others go on."""
+    if offender is None:
+        half = max(1, len(rest.post_ids) // 2)
+        _back(session, rest, "staging_split", error.message, pack_limit=half)
+        return
+    transitions.fail(
+        session,
+        [each for each in rest.post_ids if each == offender],
+        PostState.STAGING,
+        code=error.code,
+        message=f"Postiz refused it: {error.message}",
+        hint="Correct what Postiz names, then publish it again.",
+        claim=rest.claim,
+    )
+    others = replace(rest, post_ids=_without(rest.post_ids, [offender]))
+    _back(session, others, "staging_delayed", "a neighbour was refused")

@@ -1,0 +1,157 @@
+"""Drafts: write down what became of the posts of a counted call: a draft in Postiz, or nothing."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, case, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from shared.domain.publishing.fingerprint import fingerprint
+from shared.domain.publishing.restore_matching import Ours
+from shared.domain.publishing.staging_attempts import Patience, doubled
+from shared.domain.publishing.states import PostState
+from shared.models import Account, Handover, Post, Submission
+from shared.posts import transitions
+from worker.staging.settle_time import few_elements_lately
+
+
+def of_post(post: Post) -> Ours:
+    """What is compared with what Postiz shows."""
+    whole = json.dumps([post.media_ids, post.settings, post.content], sort_keys=True)
+    return Ours(
+        post_id=post.id,
+        look=fingerprint(post.integration_id, post.content),
+        whole=hashlib.sha256(whole.encode()).hexdigest(),
+        publish_at=post.publish_at,
+    )
+
+
+def keep_drafts(
+    session: Session,
+    account: Account,
+    submission: Submission,
+    ids: Mapping[int, str],
+    moved: Collection[int],
+    *,
+    detail: str | None,
+    settle_seconds: float,
+    as_draft: bool,
+    claim: int | None = None,
+) -> None:
+    """Each post has a draft in Postiz, by the id that it has there: all of `ids` are kept, and
+    those in `moved` have been staged by it."""
+    _widen_packs(session, account.id, ids)
+    transitions.move(
+        session,
+        moved,
+        PostState.STAGING,
+        PostState.DRAFT if as_draft else PostState.STAGED,
+        event="draft_created" if as_draft else "staged",
+        detail=detail,
+        claim=claim,
+        values=_ready(ids, _settled_at(session, account, settle_seconds)),
+    )
+    rows = [
+        {
+            "post_id": post_id,
+            "account_id": account.id,
+            "submission_id": submission.id,
+            "postiz_id": postiz_id,
+            "marker_at": submission.marker_at,
+        }
+        for post_id, postiz_id in ids.items()
+    ]
+    if rows:
+        session.execute(insert(Handover), rows)
+
+
+def _settled_at(session: Session, account: Account, settle: float) -> ColumnElement[datetime]:
+    """When Postiz is at rest after what it has just created (DESIGN.md, "Settle")."""
+    now = func.clock_timestamp()
+    if few_elements_lately(session, account.server, settle):
+        return now
+    return now + timedelta(seconds=settle)
+
+
+def _ready(ids: Mapping[int, str], settled_at: ColumnElement[datetime]) -> dict[str, object]:
+    at_its_time = func.greatest(Post.publish_at, settled_at)
+    return {
+        "postiz_post_id": case(dict(ids), value=Post.id),
+        "release_at": case((Post.handoff == "staged", at_its_time), else_=settled_at),
+        "unclear_calls": 0,
+        "pack_limit": None,
+    }
+
+
+def _widen_packs(session: Session, account_id: int, ids: Collection[int]) -> None:
+    """After a call with halved packs went well, those that wait may go with more again."""
+    limits = select(Post.pack_limit).where(Post.id.in_(ids), Post.pack_limit.is_not(None))
+    if session.scalar(limits.limit(1)) is None:
+        return
+    wait = Post.account_id == account_id, Post.state == PostState.PENDING
+    found = select(Post.pack_limit).where(*wait, Post.pack_limit.is_not(None)).distinct()
+    for limit in session.scalars(found).all():
+        of_limit = update(Post).where(*wait, Post.pack_limit == limit)
+        session.execute(of_limit.values(pack_limit=doubled(limit or 1)))
+
+
+def put_back(
+    session: Session,
+    ids: Sequence[int],
+    *,
+    event: str,
+    detail: str,
+    claim: int | None = None,
+    pack_limit: int | None = None,
+) -> None:
+    """Posts whose call certainly created nothing are pending again: this one does not count."""
+    values = {"submission_id": None, "unclear_calls": Post.unclear_calls - 1}
+    transitions.move(
+        session,
+        ids,
+        PostState.STAGING,
+        PostState.PENDING,
+        event=event,
+        detail=detail,
+        claim=claim,
+        values=values | ({"pack_limit": pack_limit} if pack_limit else {}),
+    )
+
+
+def put_back_counted(
+    session: Session,
+    rows: Sequence[Post],
+    *,
+    pack: int,
+    event: str,
+    detail: str,
+    patience: Patience,
+) -> None:
+    """The same after a call of `pack` posts that may be the fault of one of them."""
+    lost = [post.id for post in rows if patience.is_over(post.unclear_calls, pack)]
+    transitions.fail(
+        session,
+        lost,
+        PostState.STAGING,
+        code="too_many_attempts",
+        message=f"given up after {patience.most} calls that came to nothing; the last: {detail}",
+        hint="Retry it once Postiz answers again.",
+    )
+    limits: dict[int | None, list[int]] = defaultdict(list)
+    for post in rows:
+        if post.id not in lost:
+            limits[patience.limit(post.unclear_calls, pack)].append(post.id)
+    for limit, ids in limits.items():
+        values = {"submission_id": None} | ({"pack_limit": limit} if limit else {})
+        transitions.move(
+            session,
+            ids,
+            PostState.STAGING,
+            PostState.PENDING,
+            event=event,
+            detail=detail,
+            values=values,
+        )

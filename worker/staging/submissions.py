@@ -1,0 +1,179 @@
+"""Prepares a counted call: chooses posts that are due, and writes it down before it is made."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from shared import db
+from shared.domain.publishing.draft_matching import tell_apart
+from shared.domain.publishing.states import PostState
+from shared.errors import NoFreeMoment, Paused
+from shared.models import Account, Post, Profile, Submission
+from shared.postiz.payloads import Element
+from shared.posts import transitions
+from worker.accounts import leases
+from worker.accounts.eligibility import accounts_with, may_go, waits_for_staging
+from worker.runtime import Runtime
+from worker.staging.batch_selection import Chosen, choose
+from worker.staging.staged_drafts import of_post
+
+#: In which a call may get its millisecond.
+SECONDS_TRIED = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """A counted call that is written down and may be made."""
+
+    submission_id: int
+    account_id: int
+    claim: int
+    profile_id: str
+    version: int
+    key_hash: str | None
+    marker_at: datetime
+    post_ids: Sequence[int]
+    elements: Sequence[Element]
+    as_draft: bool
+
+
+def due(session: Session) -> Sequence[int]:
+    """Accounts that may have a call to make: nobody plans for them, or has just found that not."""
+    free = or_(Account.lease_until.is_(None), Account.lease_until < func.now())
+    planned = or_(Account.plan_at.is_(None), Account.plan_at <= func.now())
+    waiting = accounts_with(*waits_for_staging(), Profile.paused.is_(False))
+    return session.scalars(waiting.where(free, planned, Account.paused.is_(False))).all()
+
+
+def prepare(runtime: Runtime, account_id: int) -> Call | None:
+    """Claim the account and its next posts, and write the call down, in one transaction."""
+    try:
+        return _prepare(runtime, account_id)
+    except NoFreeMoment as error:
+        with runtime.database.transaction() as session:
+            leases.went_wrong(session, account_id, error, key_hash=None)
+        return None
+
+
+def _prepare(runtime: Runtime, account_id: int) -> Call | None:
+    lease = runtime.settings.lease_seconds
+    with runtime.database.transaction() as session:
+        account = leases.claim(session, account_id, lease_seconds=lease)
+        if account is None:
+            return None
+        chosen = choose(session, account, runtime.led, runtime.taken)
+        if chosen and leases.reserve_call(session, account, due_at=_soonest(chosen)):
+            return _write_down(session, account, chosen, lease)
+        leases.give_back(session, account)
+        return None
+
+
+def _soonest(chosen: Sequence[Chosen]) -> datetime:
+    return min(one.post.publish_at for one in chosen)
+
+
+def ask_again(runtime: Runtime, call: Call) -> None:
+    """The last question before the first byte: may each post still go, and with this very key?
+
+    Raises `Paused` if not.
+    """
+    with runtime.database.transaction() as session:
+        same_key = exists().where(
+            Profile.id == Post.profile_id, Profile.key_hash.is_not_distinct_from(call.key_hash)
+        )
+        ready = select(func.count()).where(
+            Post.id.in_(call.post_ids),
+            Post.state == PostState.STAGING,
+            Post.claim == call.claim,
+            may_go(),
+            same_key.correlate(Post),
+            _is_open(call.submission_id),
+        )
+        held_back = len(call.post_ids) - (session.scalar(ready) or 0)
+    if held_back:
+        raise Paused(f"{held_back} of {len(call.post_ids)} posts were held back before the call")
+
+
+def _is_open(submission_id: int) -> ColumnElement[bool]:
+    """Whether nobody took the call's worker for dead, and looks for what it created."""
+    return exists().where(Submission.id == submission_id, Submission.state == "sending")
+
+
+def _write_down(session: Session, account: Account, rows: list[Chosen], lease: float) -> Call:
+    chosen, elements = [row.post for row in rows], [row.element for row in rows]
+    ours = [of_post(post) for post in chosen]
+    profile = session.get_one(Profile, chosen[0].profile_id)
+    submission = Submission(
+        account_id=account.id,
+        profile_id=profile.id,
+        server=account.server,
+        marker_at=free_marker(session, account.id, _date_of(chosen[0], db.clock(session))),
+        elements=len(chosen),
+        sent=[one.look for one in ours],
+        adoptable=tell_apart(ours),
+    )
+    session.add(submission)
+    session.flush()
+    ids = [post.id for post in chosen]
+    values = {
+        "claim": account.claim,
+        "lease_until": func.now() + timedelta(seconds=lease),
+        "unclear_calls": Post.unclear_calls + 1,  # until it is known
+        "submission_id": submission.id,
+    }
+    to = PostState.STAGING
+    transitions.move(session, ids, PostState.PENDING, to, event="staging", values=values)
+    return Call(
+        submission_id=submission.id,
+        account_id=account.id,
+        claim=account.claim,
+        profile_id=profile.id,
+        version=profile.settings_version,
+        key_hash=profile.key_hash,
+        marker_at=submission.marker_at,
+        post_ids=ids,
+        elements=elements,
+        as_draft=chosen[0].as_draft,
+    )
+
+
+def _date_of(post: Post, now: datetime) -> datetime:
+    """The second under which the draft stands in Postiz.
+
+    Its true time in the calendar; for a staged one a second of the last 11 hours, for Postiz's own
+    rescue of late posts looks back two days and must never meet it.
+    """
+    if post.as_draft or post.handoff == "calendar":
+        return post.publish_at.replace(microsecond=0)
+    back = random.uniform(3600, 11 * 3600)  # noqa: S311 (chance, not secrecy)
+    return (now - timedelta(seconds=back)).replace(microsecond=0)
+
+
+def free_marker(session: Session, account_id: int, second: datetime) -> datetime:
+    """A millisecond of that second, or of one soon after, that no other call of the account uses.
+
+    Never .000. Raises `NoFreeMoment` where there is none.
+    """
+    for _ in range(SECONDS_TRIED):
+        taken = set(
+            session.scalars(
+                select(Submission.marker_at).where(
+                    Submission.account_id == account_id,
+                    Submission.marker_at >= second,
+                    Submission.marker_at < second + timedelta(seconds=1),
+                )
+            )
+        )
+        free = [
+            moment
+            for ms in range(1, 1000)
+            if (moment := second + timedelta(milliseconds=ms)) not in taken
+        ]
+        if free:
+            return random.choice(free)  # noqa: S311 (chance, not secrecy)
+        second += timedelta(seconds=1)
+    raise NoFreeMoment(f"all milliseconds of {SECONDS_TRIED} seconds until {second} are taken")

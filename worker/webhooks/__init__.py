@@ -1,0 +1,1 @@
+"""Deliveries to webhooks: attempts, their log, and their retries."""

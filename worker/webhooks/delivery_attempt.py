@@ -1,0 +1,128 @@
+"""One attempt to tell a receiver of an event: signed, bounded in time, and to a checked address."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import urllib3
+from urllib3.exceptions import HTTPError, ReadTimeoutError, SSLError
+
+from shared.containment import contained
+from shared.crypto import SecretBox
+from shared.domain.webhook_retries import Answer
+from shared.errors import SecretUnreadable
+from shared.http_address import HttpAddress, MalformedAddress, parse_http_address
+from shared.net.connect_tunnel import Unreachable
+from shared.net.guarded_connections import CONNECT_SECONDS, Call, headers_for, pool_to, under_way
+from shared.net.outbound_route import Route
+from shared.webhooks import subscriptions
+
+TOTAL_SECONDS = 10.0
+_TIMEOUT = urllib3.Timeout(connect=CONNECT_SECONDS, read=TOTAL_SECONDS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parcel:
+    """A delivery that is ours to make, with what it takes. `attempt`: the number of this one."""
+
+    id: int
+    claim: int
+    webhook_id: int
+    attempt: int
+    message_id: str
+    url: str
+    sealed: Sequence[str] = field(repr=False)
+    body: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tried:
+    """An attempt that was made, and how many seconds it took."""
+
+    parcel: Parcel
+    answer: Answer
+    seconds: float
+
+
+def body_of(event: str, timestamp: str | None, data: Mapping[str, object]) -> str:
+    """The same in every attempt, to the byte."""
+    payload = {"type": event, "timestamp": timestamp, "data": data}
+    return json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+
+
+def attempt(parcel: Parcel, box: SecretBox, route: Route) -> Tried:
+    """Raises nothing: whatever a receiver, its address or its secret does is the answer."""
+    began = time.monotonic()
+    answer = Answer(error="internal_error: something went wrong on our side, and has been logged")
+    with contained("attempt_delivery", webhook=parcel.webhook_id, delivery=parcel.id):
+        try:
+            secrets = subscriptions.open_secrets(parcel.sealed, box)
+            answer = _post(parcel, parse_http_address(parcel.url), secrets, route)
+        except SecretUnreadable as error:
+            answer = Answer(error=f"{error.code}: {error.message}. Rotate the webhook's secret")
+        except MalformedAddress as error:
+            answer = Answer(error=f"its address {error}")
+    return Tried(parcel=parcel, answer=answer, seconds=time.monotonic() - began)
+
+
+def _post(parcel: Parcel, address: HttpAddress, secrets: Sequence[str], route: Route) -> Answer:
+    """A connection of its own each time, so that its address is looked up and checked each time."""
+    signed = subscriptions.headers(secrets, parcel.message_id, datetime.now(UTC), parcel.body)
+    headers = {
+        **headers_for(address),
+        **signed,
+        "Content-Type": "application/json",
+        "Connection": "close",
+    }
+    with closing(pool_to(address, route)) as pool:
+        call = Call(total=TOTAL_SECONDS, stall=TOTAL_SECONDS)
+        try:
+            with under_way(call):
+                # its status is all that counts: what else it says is not read
+                reply = pool.urlopen(
+                    "POST",
+                    address.target,
+                    body=parcel.body.encode(),
+                    headers=headers,
+                    redirect=False,
+                    retries=False,
+                    preload_content=False,
+                    timeout=_TIMEOUT,
+                )
+        except (HTTPError, OSError, Unreachable) as error:
+            return Answer(error=_in_words(error, call))
+        reply.close()
+        if call.expired:  # what was cut off looks like the end of the headers
+            return Answer(error=_late())
+        wish = wished(reply.headers.get("Retry-After", ""), datetime.now(UTC))
+        return Answer(status=reply.status, retry_after=wish)
+
+
+def wished(value: str, now: datetime) -> float | None:
+    """The seconds of a `Retry-After`, which may be a date; None where it is neither."""
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        return max(0.0, (parsedate_to_datetime(value).astimezone(UTC) - now).total_seconds())
+    except (ValueError, OverflowError):
+        return None
+
+
+def _late() -> str:
+    return f"no answer within {TOTAL_SECONDS:.0f} s"
+
+
+def _in_words(error: Exception, call: Call) -> str:
+    if call.expired or isinstance(error, ReadTimeoutError):
+        return _late()
+    match error:
+        case Unreachable():
+            return str(error)
+        case SSLError():
+            return f"TLS failed: {error}"
+        case _:
+            return "the connection broke before an answer came"

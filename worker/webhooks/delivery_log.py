@@ -1,0 +1,100 @@
+"""The log of deliveries: what became of each attempt, and what that means for its webhook."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import CursorResult, func, update
+from sqlalchemy.orm import Session
+
+from shared import db
+from shared.db import ROW_LOCK
+from shared.domain.webhook_retries import MAX_ATTEMPTS, Verdict, judge
+from shared.log import get_logger
+from shared.models import Delivery, Webhook
+from shared.webhooks.outbox import iso
+from worker.webhooks.delivery_attempt import Tried
+
+#: Of a delivery whose attempts ended before anything of them could be written down.
+_UNNOTED = f"given up: of {MAX_ATTEMPTS} attempts none came to an end that could be noted"
+
+log = get_logger("deliver")
+
+
+def note(session: Session, webhook_id: int, back: Sequence[Tried]) -> None:
+    """Write down what came of attempts to tell one webhook.
+
+    It is locked before its deliveries, as whoever changes it does, and only where something failed:
+    nearly all of them are accepted.
+    """
+    now = db.clock(session)
+    accepted = [tried for tried in back if tried.answer.accepted]
+    if accepted:
+        recovered = update(Webhook).where(Webhook.id == webhook_id, Webhook.failures > 0)
+        session.execute(recovered.values(failures=0, failing_since=None, retry_at=None))
+    for tried in accepted:
+        _write_delivery(session, tried, Verdict(state="delivered"), now)
+    for tried in back:
+        if not tried.answer.accepted:
+            _note_failed(session, tried, now)
+
+
+def give_up_unnoted(session: Session, ids: Sequence[int]) -> None:
+    """End those of these deliveries of which too many attempts were never heard of again."""
+    entry = {"at": iso(db.clock(session)), "status": None, "error": _UNNOTED, "seconds": 0.0}
+    lost = update(Delivery).where(Delivery.id.in_(ids), Delivery.attempts >= MAX_ATTEMPTS)
+    session.execute(
+        lost.values(state="failed", tried=Delivery.tried.concat([entry])),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def _note_failed(session: Session, tried: Tried, now: datetime) -> None:
+    webhook = session.get(Webhook, tried.parcel.webhook_id, with_for_update=ROW_LOCK)
+    if webhook is None:
+        return  # deleted in the meantime, with all its deliveries
+    since = webhook.failing_since or now - timedelta(seconds=tried.seconds)
+    webhook.failures, webhook.failing_since = webhook.failures + 1, since
+    verdict = judge(
+        tried.answer,
+        attempt=tried.parcel.attempt,
+        failures=webhook.failures,
+        failing_for=now - since,
+    )
+    _write_delivery(session, tried, verdict, now)
+    webhook.retry_at = _later(webhook.retry_at, now + timedelta(seconds=verdict.rest))
+    if verdict.disable and webhook.enabled:
+        _disable(webhook, verdict.disable, now)
+
+
+def _later(known: datetime | None, new: datetime) -> datetime:
+    return new if known is None else max(known, new)
+
+
+def _write_delivery(session: Session, tried: Tried, verdict: Verdict, now: datetime) -> None:
+    """Unless it is somebody else's by now: asked for again, or taken for lost."""
+    entry = {
+        "at": iso(now - timedelta(seconds=tried.seconds)),
+        "status": tried.answer.status,
+        "error": tried.answer.error,
+        "seconds": round(tried.seconds, 3),
+    }
+    values: dict[str, object] = {"state": verdict.state, "tried": Delivery.tried.concat([entry])}
+    if verdict.wait is not None:
+        values["next_at"] = now + timedelta(seconds=verdict.wait)
+    if tried.answer.accepted:
+        values["delivered_at"] = func.clock_timestamp()
+    mine = update(Delivery).where(
+        Delivery.id == tried.parcel.id, Delivery.claim == tried.parcel.claim
+    )
+    written = session.execute(
+        mine.values(**values), execution_options={"synchronize_session": False}
+    )
+    assert isinstance(written, CursorResult)
+    if not written.rowcount:
+        log.warning("claim lost", webhook=tried.parcel.webhook_id, delivery=tried.parcel.id)
+
+
+def _disable(webhook: Webhook, reason: str, now: datetime) -> None:
+    webhook.enabled = False
+    webhook.disabled_at, webhook.disabled_reason = now, reason
+    log.error("webhook disabled", webhook=webhook.id, reason=reason)
