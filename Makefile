@@ -11,10 +11,10 @@ RUNS := $(VENV)/.installed-local
 DEVELOPS := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test chaos bench mutate check format secrets
+.PHONY: help demo up down test test-unit test-integration chaos bench mutate house check format secrets
 
 help: ## List what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(RUNS) ## Start everything, publish a bulk of real videos to a stand-in Postiz, and stop
 	@$(PY) -m local demo
@@ -30,11 +30,22 @@ check: $(DEVELOPS) ## Lint, types, import rule and unit tests: before each commi
 	@echo "types"; $(BIN)/mypy
 	@echo "import rule and unit tests"; $(PY) -m pytest -q tests/unit
 
-test: $(DEVELOPS) ## The whole test suite, with real Valkey and PostgreSQL
+ifdef T
+test: $(DEVELOPS)
+	@$(PY) -m pytest $(T)
+else
+test: $(DEVELOPS) ## The whole test suite, with real Valkey and PostgreSQL (T=path: only these tests)
 	@echo "all tests, with embedded servers: first what is judged to the millisecond, with nothing beside"
 	@$(PY) -m pytest -m alone
 	@echo "then the others, three files at a time; the slowest are listed at the end"
 	@$(PY) -m pytest -n 3 --dist loadfile -m "not alone" --durations=15
+endif
+
+test-unit: $(DEVELOPS) ## Only the tests that open no socket
+	@$(PY) -m pytest -q -n 2 tests/unit
+
+test-integration: $(DEVELOPS) ## Only the tests of the API and of the worker's steps, with real servers
+	@$(PY) -m pytest -q -n 2 --dist loadfile tests/integration
 
 chaos: $(DEVELOPS) ## Break everything at once for long, audit it, print the table (CHAOS="--seed 7")
 	@$(PY) -m tests.chaos $(CHAOS)
@@ -44,6 +55,9 @@ bench: $(DEVELOPS) ## Measure what is promised to be fast, and print it
 
 mutate: $(DEVELOPS) ## Change the rules in small ways, and print how many changes the fast tests notice (long)
 	@$(PY) -m tests.mutation
+
+house: $(DEVELOPS) ## Measure the floor plan: names, sizes, cycles, complexity
+	@$(PY) -m tests.house
 
 format: $(DEVELOPS) ## Put the code into its format
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .

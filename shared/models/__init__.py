@@ -1,0 +1,38 @@
+"""The tables. PostgreSQL holds the truth; everything else is a wake-up or a cache."""
+
+from shared.models.accounts import Account, Hold, Integration, Profile, Server, SettingsHold
+from shared.models.api import ApiKey, IdempotencyKey
+from shared.models.base import Base
+from shared.models.events import Event
+from shared.models.heartbeats import Pulse
+from shared.models.jobs import Job, JobMedia
+from shared.models.media import AccountMedia, Media
+from shared.models.posts import TIMED, Handover, Post, Submission
+from shared.models.schedules import Schedule, ScheduleRun
+from shared.models.webhooks import Delivery, Webhook
+
+__all__ = [
+    "TIMED",
+    "Account",
+    "AccountMedia",
+    "ApiKey",
+    "Base",
+    "Delivery",
+    "Event",
+    "Handover",
+    "Hold",
+    "IdempotencyKey",
+    "Integration",
+    "Job",
+    "JobMedia",
+    "Media",
+    "Post",
+    "Profile",
+    "Pulse",
+    "Schedule",
+    "ScheduleRun",
+    "Server",
+    "SettingsHold",
+    "Submission",
+    "Webhook",
+]

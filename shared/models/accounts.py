@@ -1,0 +1,120 @@
+"""Profiles, the accounts that they lead to, and what keeps either back."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    Index,
+    String,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.models.base import Base, count_column, flag_column, id_column, now_column
+
+
+class Profile(Base):
+    """A brand, client or channel: whose credentials. `tts_settings.postiz.api_key` is encrypted."""
+
+    __tablename__ = "profiles"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str]
+    description: Mapped[str | None]
+    tts_settings: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    settings_version: Mapped[int] = mapped_column(BigInteger, default=1, server_default=text("1"))
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"), index=True)
+    key_hash: Mapped[str | None]  # of the key that `account_id` was found with
+    paused: Mapped[bool] = flag_column()
+    deleting_since: Mapped[datetime | None]  # it takes nothing new, and goes batch by batch
+    created_at: Mapped[datetime] = now_column()
+    updated_at: Mapped[datetime] = now_column()
+
+
+class Account(Base):
+    """A Postiz organization: what is counted, limited, held and leased."""
+
+    __tablename__ = "accounts"
+
+    id: Mapped[int] = id_column()
+    server: Mapped[str]  # where Postiz is, without the path of its API: what writes are paced by
+    base_url: Mapped[str | None]  # the detected base path, None until known
+    key_hash: Mapped[str] = mapped_column(index=True)  # of the key seen last
+    integrations_seen_at: Mapped[datetime | None]
+
+    budget_limit: Mapped[int | None]  # counted calls in a window, None until Postiz told
+    budget_used: Mapped[int] = count_column()
+    window_ends_at: Mapped[datetime | None]
+    blocked_until: Mapped[datetime | None]
+    limit_override: Mapped[int | None]  # at most so many calls in a window, whatever Postiz allows
+    budget_reserve: Mapped[int | None]  # calls kept back for parking, None: as many as usual
+    rule_overrides: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+
+    healthy: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+    paused: Mapped[bool] = flag_column()
+    settle_pause: Mapped[bool | None]  # what `paused` was before `settle` held it, else None
+    failures: Mapped[int] = count_column()  # transient ones in a row
+    retry_at: Mapped[datetime | None]  # no call before then
+    probe_at: Mapped[datetime | None]  # when it is seen whether an outage is over: see `retry_at`
+    plan_at: Mapped[datetime | None]  # when what is not urgent is planned again
+
+    claim: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    lease_until: Mapped[datetime | None]
+    created_at: Mapped[datetime] = now_column()
+
+
+class Hold(Base):
+    """A fact about a key: this account refuses it, until settings with it are saved again."""
+
+    __tablename__ = "holds"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    key_hash: Mapped[str] = mapped_column(primary_key=True)
+    reason: Mapped[str] = mapped_column(primary_key=True)
+    message: Mapped[str]
+    since: Mapped[datetime] = now_column()
+
+
+class SettingsHold(Base):
+    """A fact about a profile's settings of one version: nothing can be sent with them."""
+
+    __tablename__ = "settings_holds"
+
+    profile_id: Mapped[str] = mapped_column(
+        ForeignKey("profiles.id", ondelete="CASCADE"), primary_key=True
+    )
+    settings_version: Mapped[int] = mapped_column(BigInteger)
+    reason: Mapped[str]
+    message: Mapped[str]
+    since: Mapped[datetime] = now_column()
+    look_at: Mapped[datetime]  # when it is tried whether they can be used again
+
+
+class Integration(Base):
+    """A connected channel, as Postiz listed it last."""
+
+    __tablename__ = "integrations"
+    __table_args__ = (UniqueConstraint("server", "id"), Index("ix_integrations_id", "id"))
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    server: Mapped[str]
+    name: Mapped[str]
+    identifier: Mapped[str]
+    picture: Mapped[str | None]
+    disabled: Mapped[bool] = flag_column()
+    profile: Mapped[str | None]
+    listed: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+
+
+class Server(Base):
+    """One Postiz server: the pace of writes to it."""
+
+    __tablename__ = "servers"
+
+    server: Mapped[str] = mapped_column(primary_key=True)
+    next_write_at: Mapped[datetime] = now_column()
+    probe_at: Mapped[datetime | None]  # when one of its resting accounts may be read from again

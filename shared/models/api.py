@@ -1,0 +1,43 @@
+"""What the HTTP API keeps: its keys, and the answers to repeated requests."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ForeignKey,
+    String,
+    func,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.models.base import Base, id_column, now_column
+
+
+class ApiKey(Base):
+    """A key for the HTTP API; only its hash is kept."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[int] = id_column()
+    name: Mapped[str]
+    key_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    profile_ids: Mapped[list[str] | None]
+    scopes: Mapped[list[str]]
+    expires_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = now_column()
+
+
+class IdempotencyKey(Base):
+    """The answer that a repeated request gets again; the body is encrypted."""
+
+    __tablename__ = "idempotency_keys"
+
+    api_key_id: Mapped[int] = mapped_column(
+        ForeignKey("api_keys.id", ondelete="CASCADE"), primary_key=True
+    )
+    key: Mapped[str] = mapped_column(primary_key=True)
+    request_hash: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int]
+    headers: Mapped[dict[str, Any]]
+    body: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)

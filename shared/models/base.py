@@ -1,0 +1,50 @@
+"""What all tables share: how they are named and typed, and columns that many of them have."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Identity,
+    MetaData,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+_NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=_NAMES)
+    type_annotation_map = {  # noqa: RUF012  (declared so by SQLAlchemy)
+        datetime: DateTime(timezone=True),
+        str: Text(),
+        dict[str, Any]: JSONB(),
+        list[str]: ARRAY(Text()),
+        list[int]: ARRAY(BigInteger()),
+    }
+
+
+def id_column() -> Mapped[int]:
+    return mapped_column(BigInteger, Identity(), primary_key=True)
+
+
+def now_column() -> Mapped[datetime]:
+    return mapped_column(server_default=func.now())
+
+
+def flag_column() -> Mapped[bool]:
+    return mapped_column(default=False, server_default=text("false"))
+
+
+def count_column() -> Mapped[int]:
+    return mapped_column(default=0, server_default=text("0"))

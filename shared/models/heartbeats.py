@@ -1,0 +1,16 @@
+"""That processes are alive."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.models.base import Base, now_column
+
+
+class Pulse(Base):
+    """Which of our processes was seen when."""
+
+    __tablename__ = "pulses"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    seen_at: Mapped[datetime] = now_column()

@@ -1,0 +1,224 @@
+"""Posts, and what they are in Postiz."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    Index,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.models.base import Base, count_column, flag_column, id_column, now_column
+
+#: Of a post: it was accepted for a time of its own, and not to go out as soon as it can.
+TIMED = "publish_at - created_at > interval '1 minute'"
+
+
+class Post(Base):
+    """Content for one integration at one time."""
+
+    __tablename__ = "posts"
+    __table_args__ = (
+        Index(
+            "ix_posts_pending",
+            "account_id",
+            "waits_for",
+            "publish_at",
+            postgresql_where=text("state = 'pending'"),
+        ),
+        Index(
+            "ix_posts_pending_profile",
+            "profile_id",
+            "account_id",
+            "waits_for",
+            "publish_at",
+            postgresql_where=text("state = 'pending'"),
+        ),
+        Index(
+            "ix_posts_pending_timed",
+            "profile_id",
+            "account_id",
+            "publish_at",
+            postgresql_where=text(f"state = 'pending' AND waits_for = '' AND {TIMED}"),
+        ),
+        Index(
+            "ix_posts_staged",
+            "profile_id",
+            "account_id",
+            "waits_for",
+            "release_at",
+            postgresql_where=text("state = 'staged'"),
+        ),
+        Index(
+            "ix_posts_staged_timed",
+            "profile_id",
+            "account_id",
+            "publish_at",
+            postgresql_where=text(f"state = 'staged' AND waits_for = '' AND {TIMED}"),
+        ),
+        Index("ix_posts_waits_for", "waits_for", postgresql_where=text("waits_for <> ''")),
+        Index("ix_posts_aside", "aside_until", postgresql_where=text("waits_for <> ''")),
+        Index(
+            "ix_posts_unchecked",
+            "account_id",
+            "publish_at",
+            postgresql_where=text("state = 'pending' AND integration_identifier IS NULL"),
+        ),
+        Index(
+            "ix_posts_tracked",
+            "account_id",
+            "track_at",
+            postgresql_where=text("track_at IS NOT NULL"),
+            postgresql_include=["state"],
+        ),
+        Index(
+            "ix_posts_leased",
+            "lease_until",
+            postgresql_where=text("state IN ('staging', 'releasing', 'cancelling')"),
+        ),
+        Index(
+            "ix_posts_late_policy",
+            "publish_at",
+            postgresql_where=text(
+                "late_policy IN ('skip', 'hold') AND state IN ('pending', 'staged')"
+            ),
+        ),
+        Index("ix_posts_integration_id_publish_at", "integration_id", "publish_at"),
+        Index("ix_posts_submission_id", "submission_id"),
+        Index(
+            "ix_posts_held",
+            "profile_id",
+            "account_id",
+            postgresql_where=text("state = 'held'"),
+        ),
+        Index("ix_posts_failed", "account_id", "id", postgresql_where=text("state = 'failed'")),
+        Index("ix_posts_take_back", "id", postgresql_where=text("take_back")),
+        Index("ix_posts_in_doubt", "job_id", postgresql_where=text("in_doubt")),
+        Index("ix_posts_job_id_state", "job_id", "state"),
+        Index("ix_posts_profile_id_id", "profile_id", "id"),
+    )
+
+    id: Mapped[int] = id_column()
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"))
+    position: Mapped[int]  # the row of the request that it came from
+    profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"))
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    integration_id: Mapped[str]
+    integration_identifier: Mapped[str | None]
+    integration_name: Mapped[str | None]
+    content: Mapped[str]
+    media_ids: Mapped[list[int]] = mapped_column(default=list, server_default="{}")
+    settings: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    publish_at: Mapped[datetime]
+    handoff: Mapped[str]  # calendar, staged
+    as_draft: Mapped[bool] = flag_column()
+    external_id: Mapped[str | None]
+    late_policy: Mapped[str] = mapped_column(default="publish", server_default="publish")
+
+    state: Mapped[str] = mapped_column(default="pending", server_default="pending")
+    attempts: Mapped[int] = count_column()  # releases that got it nowhere
+    unclear_calls: Mapped[int] = (
+        count_column()
+    )  # in a row, none of which is known to have staged it
+    next_at: Mapped[datetime] = now_column()  # no claim before then
+    waits_for: Mapped[str] = mapped_column(
+        default="", server_default=""
+    )  # see shared/accounts/waits.py
+    aside_until: Mapped[datetime | None]  # what waits for something is looked at then, anyhow
+    pack_limit: Mapped[int | None]  # at most so many in one call: halved to find an offender
+    claim: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    lease_until: Mapped[datetime | None]
+    take_back: Mapped[bool] = flag_column()  # a person wants it back once its release is settled
+
+    submission_id: Mapped[int | None] = mapped_column(ForeignKey("submissions.id"))
+    postiz_post_id: Mapped[str | None]
+    release_at: Mapped[datetime | None]  # when its draft may be released
+    released_at: Mapped[datetime | None]  # when we asked Postiz to
+    track_at: Mapped[datetime | None]
+    in_doubt: Mapped[bool] = flag_column()  # scheduled, and late or failing: its job waits for it
+    release_url: Mapped[str | None]
+    published_at: Mapped[datetime | None]
+    error_code: Mapped[str | None]
+    error_message: Mapped[str | None]
+    error_hint: Mapped[str | None]
+    error_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = now_column()
+    updated_at: Mapped[datetime] = now_column()
+
+
+class Submission(Base):
+    """One counted call, written down before it is made."""
+
+    __tablename__ = "submissions"
+    __table_args__ = (
+        UniqueConstraint("account_id", "marker_at"),
+        Index("ix_submissions_server_sent_at", "server", "sent_at"),
+        Index("ix_submissions_open", "sent_at", postgresql_where=text("state = 'sending'")),
+        Index("ix_submissions_litter_at", "litter_at"),
+        Index("ix_submissions_unclear", "look_at", postgresql_where=text("state = 'unclear'")),
+        Index("ix_submissions_sent_at", "sent_at"),
+    )
+
+    id: Mapped[int] = id_column()
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"))
+    server: Mapped[str]
+    kind: Mapped[str] = mapped_column(default="stage")  # stage, park
+    marker_at: Mapped[datetime]  # its date in Postiz; the millisecond is ours alone
+    elements: Mapped[int]
+    # sending, staged, rejected; unclear: its window is looked at for what it created, abandoned
+    state: Mapped[str] = mapped_column(default="sending")
+    sent: Mapped[list[str]] = mapped_column(default=list, server_default="{}")  # fingerprints
+    status: Mapped[int | None]  # what Postiz answered
+    detail: Mapped[str | None]
+    adoptable: Mapped[list[str]] = mapped_column(  # of these, what stands for one content only
+        default=list, server_default="{}"
+    )
+    look_at: Mapped[datetime | None]  # when an unclear one's window is looked at
+    may_run_until: Mapped[datetime | None]  # until then its request may still create more
+    litter_at: Mapped[datetime | None]  # when an abandoned one is looked at for drafts it left
+    litter_tries: Mapped[int] = (
+        count_column()
+    )  # looks after which some of these drafts were still there
+    sent_at: Mapped[datetime] = now_column()
+    replied_at: Mapped[datetime | None]
+
+
+class Handover(Base):
+    """Each id that a post ever had in Postiz, and what became of it: at most one alive per post."""
+
+    __tablename__ = "handovers"
+    __table_args__ = (
+        Index(
+            "uq_handovers_alive", "post_id", unique=True, postgresql_where=text("buried_at IS NULL")
+        ),
+        Index("ix_handovers_post_id", "post_id"),
+        UniqueConstraint("account_id", "postiz_id"),
+        Index("ix_handovers_discarded", "id", postgresql_where=text("state = 'discarded'")),
+    )
+
+    id: Mapped[int] = id_column()
+    post_id: Mapped[int] = mapped_column(ForeignKey("posts.id"))
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submissions.id"), index=True)
+    postiz_id: Mapped[str]
+    marker_at: Mapped[datetime]  # the date under which to find it in Postiz
+    #: See shared/domain/publishing/reconciliation.py; in the end: buried, discarded (to be
+    #: deleted), left there.
+    state: Mapped[str] = mapped_column(default="staged")
+    parked_at: Mapped[datetime | None]  # the date in 2099 that it was given
+    released_at: Mapped[datetime | None]  # the one status change, ever: when it was sent
+    word_at: Mapped[datetime | None]  # when a person said that it was not published
+    watched_from: Mapped[datetime | None]  # and since when it was seen to be parked
+    release_status: Mapped[int | None]  # what was answered, None while unknown
+    buried_at: Mapped[datetime | None]
+    buried_why: Mapped[str | None]
+    tries: Mapped[int] = count_column()  # of the present step: moves to 2099, or deletes
+    next_at: Mapped[datetime | None]  # no delete of a discarded one before then
+    pack_limit: Mapped[int | None]  # at most so many in one move: halved to find an offender
+    to_park_at: Mapped[datetime | None]  # since when it waits to be moved to 2099
+    created_at: Mapped[datetime] = now_column()

@@ -1,0 +1,68 @@
+"""Schedules, and their runs."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ForeignKey,
+    Index,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.models.base import Base, count_column, flag_column, id_column, now_column
+
+
+class Schedule(Base):
+    """What is published again and again; enabled while it has a next fire time."""
+
+    __tablename__ = "schedules"
+    __table_args__ = (
+        Index(
+            "ix_schedules_next_fire_at",
+            "next_fire_at",
+            postgresql_where=text("next_fire_at IS NOT NULL"),
+        ),
+    )
+
+    id: Mapped[int] = id_column()
+    profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"), index=True)
+    name: Mapped[str]
+    cron: Mapped[str]
+    timezone: Mapped[str]
+    kind: Mapped[str]  # bulk, playlist
+    body: Mapped[dict[str, Any]]  # as it was sent
+    items: Mapped[int]  # rows of the bulk, or media of the playlist
+    media_ids: Mapped[list[int]]  # that it may still need
+    position: Mapped[int] = count_column()  # media of the playlist that have had their turn
+    ended: Mapped[bool] = flag_column()  # a playlist that has been played
+    misfire_grace_seconds: Mapped[int]
+    next_fire_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = now_column()
+    updated_at: Mapped[datetime] = now_column()
+
+
+class ScheduleRun(Base):
+    """What became of a fire time: at most one row for each, whoever finds it due."""
+
+    __tablename__ = "schedule_runs"
+    __table_args__ = (
+        UniqueConstraint("schedule_id", "fire_at"),
+        Index("ix_schedule_runs_schedule_id_id", "schedule_id", "id"),
+        Index("ix_schedule_runs_created_at", "created_at"),
+    )
+
+    id: Mapped[int] = id_column()
+    schedule_id: Mapped[int] = mapped_column(ForeignKey("schedules.id", ondelete="CASCADE"))
+    fire_at: Mapped[datetime]
+    state: Mapped[str]  # started, missed, failed
+    by_hand: Mapped[bool] = flag_column()
+    fire_times: Mapped[int | None]  # that this row stands for, None for very many
+    until: Mapped[datetime | None]  # they all lie before it, where it stands for more than one
+    job_id: Mapped[int | None] = mapped_column(
+        ForeignKey("jobs.id", ondelete="SET NULL"), index=True
+    )
+    error_code: Mapped[str | None]
+    error_message: Mapped[str | None]
+    created_at: Mapped[datetime] = now_column()
