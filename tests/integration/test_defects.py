@@ -235,7 +235,7 @@ def test_after_so_many_tries_it_ends_with_words(world: World, state: PostState, 
 
 
 def test_an_account_whose_work_fails_rests_and_the_next_is_served(world: World) -> None:
-    @for_account
+    @for_account("serve")
     def serve(_runtime: object, account_id: int) -> None:
         raise KeyError(account_id)
 

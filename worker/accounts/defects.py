@@ -60,18 +60,24 @@ def is_defect(error: PressroomError) -> bool:
 
 
 def for_account(
-    step: Callable[[Runtime, int], None],
-) -> Callable[[Runtime, int], None]:
-    """A step of one account's work: what it meets rests this account, and no other."""
+    where: str,
+) -> Callable[[Callable[[Runtime, int], None]], Callable[[Runtime, int], None]]:
+    """A step of one account's work: what it meets rests this account, and no other.
 
-    @wraps(step)
-    def run(runtime: Runtime, account_id: int) -> None:
-        with contained(step.__name__, but=(ClaimLost,), account=account_id) as fate:
-            step(runtime, account_id)
-        if fate.failed:
-            rest_account(runtime, account_id)
+    `where`: the step's name in logs and metrics.
+    """
 
-    return run
+    def decorate(step: Callable[[Runtime, int], None]) -> Callable[[Runtime, int], None]:
+        @wraps(step)
+        def run_step(runtime: Runtime, account_id: int) -> None:
+            with contained(where, but=(ClaimLost,), account=account_id) as fate:
+                step(runtime, account_id)
+            if fate.failed:
+                rest_account(runtime, account_id)
+
+        return run_step
+
+    return decorate
 
 
 def rest_account(runtime: Runtime, account_id: int) -> None:

@@ -43,7 +43,7 @@ def _to_build() -> tuple[ColumnElement[bool], ...]:
     return Profile.account_id == Account.id, or_(unknown, holds.to_try_again())
 
 
-@for_account
+@for_account("meet")
 def meet(runtime: Runtime, account_id: int) -> None:
     """Build publishers for the account's profiles, which looks and remembers."""
     with runtime.database.transaction() as session:

@@ -40,7 +40,7 @@ def due(session: Session) -> Sequence[int]:
     return session.scalars(query).all()
 
 
-@for_account
+@for_account("look")
 def look(runtime: Runtime, account_id: int) -> None:
     """Read from a resting account; its rest is over once it answers."""
     if not _claim(runtime.database, account_id):

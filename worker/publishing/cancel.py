@@ -37,7 +37,7 @@ _LATE = {
 }
 
 
-@for_account
+@for_account("cancel")
 def cancel(runtime: Runtime, account_id: int) -> None:
     """Look at every post of this account that is being taken back, and do the next step."""
     with runtime.database.transaction() as session:

@@ -44,7 +44,7 @@ from worker.runtime import Runtime
 TURN = 1.0
 
 
-@for_account
+@for_account("settle")
 def settle(runtime: Runtime, account_id: int) -> None:
     """Look at every release of this account whose end is not known yet, and settle what can be."""
     subjects = remote_posts.claim(runtime, account_id, _is_due(), lease_column="lease_until")

@@ -73,7 +73,7 @@ WORDS = {
 }
 
 
-@for_account
+@for_account("track")
 def track(runtime: Runtime, account_id: int) -> None:
     """Look at the account's scheduled posts that are due for it."""
     subjects = remote_posts.claim(runtime, account_id, _is_due(*TRACKED), lease_column="track_at")

@@ -64,7 +64,7 @@ class Window:
         )
 
 
-@for_account
+@for_account("clean")
 def clean(runtime: Runtime, account_id: int) -> None:
     """Look at the account's abandoned windows that are due, and delete what we left there."""
     turn = remote_delete.Turn(ends=time.monotonic() + TURN)

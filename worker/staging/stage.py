@@ -31,7 +31,7 @@ TURN = 1.0
 MARKER_TRIES = 5
 
 
-@for_account
+@for_account("stage")
 def stage(runtime: Runtime, account_id: int) -> None:
     """Stage what is due on this account, for one turn."""
     ends = time.monotonic() + TURN
