@@ -23,7 +23,7 @@ def hash_key(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def create(
+def create_api_key(
     session: Session,
     *,
     name: str,
@@ -45,7 +45,7 @@ def create(
     return row, key
 
 
-def find(session: Session, key: str) -> ApiKey | None:
+def find_api_key(session: Session, key: str) -> ApiKey | None:
     """The row of a key that is known and has not expired."""
     fresh = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now())
     return session.scalar(select(ApiKey).where(ApiKey.key_hash == hash_key(key), fresh))

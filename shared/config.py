@@ -18,7 +18,7 @@ SHORTEST_RETENTION_DAYS = 2
 _CERTIFICATES = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
-def _split(text: str) -> list[str]:
+def _split_list(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
@@ -71,7 +71,7 @@ class Settings(BaseModel):
     @field_validator("secret_keys", mode="before")
     @classmethod
     def _keys_are_a_comma_separated_list(cls, value: object) -> object:
-        return _split(value) if isinstance(value, str) else value
+        return _split_list(value) if isinstance(value, str) else value
 
     @field_validator(
         "postiz_api_url",
@@ -157,16 +157,18 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         if path := environ.get(f"{name}_FILE"):
             values[name] = Path(path).read_text(encoding="utf-8").strip()
     settings = Settings.model_validate(values)
-    _never_show(settings)
+    _register_secrets(settings)
     return settings
 
 
-def _never_show(settings: Settings) -> None:
+def _register_secrets(settings: Settings) -> None:
     """Have the log know every secret, and the passwords in addresses, by heart."""
     found = [getattr(settings, name) for name in Settings.model_fields]
-    for secret in (one for each in found for one in (each if isinstance(each, list) else [each])):
+    for secret in (
+        part for value in found for part in (value if isinstance(value, list) else [value])
+    ):
         if isinstance(secret, SecretStr):
             text = secret.get_secret_value()
-            redaction.remember(text)
+            redaction.remember_secret(text)
             if "://" in text:
-                redaction.remember(unquote(urlsplit(text).password or ""))
+                redaction.remember_secret(unquote(urlsplit(text).password or ""))

@@ -30,7 +30,7 @@ class Fate:
 
 
 @contextmanager
-def contained(
+def contain_failures(
     where: str, *, but: tuple[type[Exception], ...] = (), **about: object
 ) -> Iterator[Fate]:
     """Keep what goes wrong inside, with one step or row of many, from costing the others.

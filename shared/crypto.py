@@ -51,6 +51,6 @@ class SecretBox:
         return None
 
 
-def fingerprint(*parts: str) -> str:
+def hash_secret(*parts: str) -> str:
     """A hash by which a key is recognised without being kept."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -65,7 +65,7 @@ def connect_args(
     }
 
 
-def clock(session: Session) -> datetime:
+def read_clock(session: Session) -> datetime:
     """The database's, which all processes share; what is compared with a column comes from it."""
     now: datetime = session.scalars(select(func.clock_timestamp())).one()
     return now
@@ -73,7 +73,7 @@ def clock(session: Session) -> datetime:
 
 def by_its_clock(session: Session, moment: datetime) -> datetime:
     """A moment that this process's clock told, for example of a reply, by the database's clock."""
-    return clock(session) + (moment - datetime.now(UTC))
+    return read_clock(session) + (moment - datetime.now(UTC))
 
 
 def is_away(error: Exception) -> bool:

@@ -21,7 +21,7 @@ def main() -> None:
     if settings.metrics_dir is None:
         parser.error("PRESSROOM_METRICS_DIR is not set: there is nothing to tell")
     registry = CollectorRegistry()
-    registry.register(metrics.collector(settings.metrics_dir))
+    registry.register(metrics.make_collector(settings.metrics_dir))
     start_http_server(options.port, addr=options.address, registry=registry)
     threading.Event().wait()
 

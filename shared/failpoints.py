@@ -15,14 +15,14 @@ def hit(name: str) -> None:
     It reads `stage.before_call=0.5,release.*=0.1,*=0.01`; the first that fits counts.
     """
     wanted = os.environ.get(WANTED)
-    if not wanted or _dice(os.getpid()).random() >= chance(wanted, name):
+    if not wanted or _process_random(os.getpid()).random() >= kill_chance(wanted, name):
         return
     os.write(2, f"failpoint {name}\n".encode())
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 @cache
-def chance(wanted: str, name: str) -> float:
+def kill_chance(wanted: str, name: str) -> float:
     """Of a point, as the environment variable says; 0 for one that it does not name."""
     for pair in wanted.split(","):
         pattern, _, probability = pair.strip().partition("=")
@@ -33,6 +33,6 @@ def chance(wanted: str, name: str) -> float:
 
 
 @cache
-def _dice(pid: int) -> random.Random:
+def _process_random(pid: int) -> random.Random:
     """A process's own, made after its fork: the same seed and number die at the same point."""
     return random.Random(f"{os.environ.get(SEED, '')}-{pid}")  # noqa: S311 (chance, not secrecy)

@@ -46,7 +46,7 @@ class HttpAddress:
     @property
     def host_header(self) -> str:
         usual = self.port == DEFAULT_PORTS[self.scheme]
-        return bracketed(self.host) if usual else f"{bracketed(self.host)}:{self.port}"
+        return bracket_host(self.host) if usual else f"{bracket_host(self.host)}:{self.port}"
 
     @property
     def target(self) -> str:
@@ -54,7 +54,7 @@ class HttpAddress:
         return requote_uri((self.path or "/") + self.query)
 
 
-def bracketed(host: str) -> str:
+def bracket_host(host: str) -> str:
     """An IPv6 address needs brackets before a port."""
     return f"[{host}]" if ":" in host else host
 
@@ -96,23 +96,23 @@ def parse_postiz_address(text: str) -> HttpAddress:
 def _host_and_port(parts: SplitResult) -> tuple[str, int]:
     host, colon, port = parts.netloc.rpartition(":")
     if not colon or port.endswith("]"):
-        return _host(parts.netloc), DEFAULT_PORTS[parts.scheme]
+        return _parse_host(parts.netloc), DEFAULT_PORTS[parts.scheme]
     if not _PORT.fullmatch(port) or not 0 < int(port) < 65536:
         raise MalformedAddress("must have a port from 1 to 65535, or none")
-    return _host(host), int(port)
+    return _parse_host(host), int(port)
 
 
-def _host(text: str) -> str:
+def _parse_host(text: str) -> str:
     if not text:
         raise MalformedAddress("must have a host")
     if text.startswith("["):
-        return _ipv6(text)
+        return _parse_ipv6(text)
     host = _ascii_host(text).lower().removesuffix(".")
     labels = host.split(".")
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
         raise MalformedAddress("must have a host of labels of 1 to 63 letters, digits, - and _")
     if _NUMBER.fullmatch(labels[-1]):
-        return _ipv4(host)
+        return _parse_ipv4(host)
     return host
 
 
@@ -123,14 +123,14 @@ def _ascii_host(text: str) -> str:
         raise MalformedAddress("must have a host name that can exist") from error
 
 
-def _ipv4(host: str) -> str:
+def _parse_ipv4(host: str) -> str:
     try:
         return str(ipaddress.IPv4Address(host))
     except ValueError as error:
         raise MalformedAddress("must have a host name, or an IP address of four numbers") from error
 
 
-def _ipv6(text: str) -> str:
+def _parse_ipv6(text: str) -> str:
     try:
         address = ipaddress.IPv6Address(text.removeprefix("[").removesuffix("]"))
     except ValueError as error:

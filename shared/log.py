@@ -15,12 +15,12 @@ from shared import redaction
 _OF_STRUCTLOG = frozenset({"_record", "_from_structlog", "_logger", "_name", "exc_info"})
 
 
-def redact(
+def redact_event(
     _logger: object, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
     """A structlog processor that blanks secrets, nested ones and those of tracebacks too."""
     return {
-        name: value if name in _OF_STRUCTLOG else redaction.clean(value, name)
+        name: value if name in _OF_STRUCTLOG else redaction.clean_value(value, name)
         for name, value in event.items()
     }
 
@@ -46,8 +46,8 @@ def configure_logging(log_format: str) -> None:
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 # as text, and without local variables, before it is searched for secrets
                 structlog.processors.format_exc_info,
-                redact,
-                _renderer(log_format),
+                redact_event,
+                _make_renderer(log_format),
             ],
         )
     )
@@ -58,12 +58,12 @@ def configure_logging(log_format: str) -> None:
     for chatty in ("celery.worker.strategy", "celery.app.trace", "celery.worker.request"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     if sys.excepthook is sys.__excepthook__:  # a host that has its own keeps it
-        sys.excepthook = _uncaught
+        sys.excepthook = _log_uncaught
     if threading.excepthook is threading.__excepthook__:
-        threading.excepthook = _uncaught_in_thread
+        threading.excepthook = _log_uncaught_in_thread
 
 
-def _renderer(log_format: str) -> Any:
+def _make_renderer(log_format: str) -> Any:
     if log_format == "json":
         return structlog.processors.JSONRenderer()
     return structlog.dev.ConsoleRenderer(
@@ -73,16 +73,18 @@ def _renderer(log_format: str) -> Any:
     )
 
 
-def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def _log_uncaught(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
     if issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
         return
     get_logger("process").critical("nobody caught this", exc_info=(kind, error, trace))
 
 
-def _uncaught_in_thread(failed: threading.ExceptHookArgs) -> None:
+def _log_uncaught_in_thread(failed: threading.ExceptHookArgs) -> None:
     if failed.exc_value is not None and not issubclass(failed.exc_type, SystemExit):
-        _uncaught(failed.exc_type, failed.exc_value, failed.exc_traceback)
+        _log_uncaught(failed.exc_type, failed.exc_value, failed.exc_traceback)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

@@ -29,33 +29,35 @@ LATE = (0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 3600)
 SIZES = (1, 2, 5, 10, 25, 50, 100, 200, 300, 400)
 
 
-def _counter(name: str, about: str, label: str) -> Counter:
+def _make_counter(name: str, about: str, label: str) -> Counter:
     return Counter(f"pressroom_{name}", about, [label], registry=COUNTED)
 
 
-def _histogram(name: str, about: str, labels: list[str], buckets: Iterable[float]) -> Histogram:
+def _make_histogram(
+    name: str, about: str, labels: list[str], buckets: Iterable[float]
+) -> Histogram:
     return Histogram(f"pressroom_{name}", about, labels, buckets=list(buckets), registry=COUNTED)
 
 
-POST_EVENTS = _counter("post_events", "Lines of the timelines, by kind", "event")
-POSTS_FAILED = _counter("posts_failed", "Posts that ended as failed", "code")
-SETTLE_STEPS = _counter("settle_steps", "What was decided about releases looked at", "step")
-LITTER = _counter("litter_removed", "Left-over posts deleted in Postiz", "kind")
-TROUBLE = _counter("account_trouble", "Calls that went wrong, by code", "code")
-CACHE = _counter("publisher_cache", "Publishers asked for: hit or build", "result")
-INVALIDATIONS = _counter("publisher_invalidations", "Resets of the cache: one or all", "what")
-CONTAINED = _counter("contained_failures", "Faults of ours that cost nothing else", "where")
-WAKEUPS_LOST = _counter("wakeups_lost", "Wake-ups that the broker did not take", "task")
+POST_EVENTS = _make_counter("post_events", "Lines of the timelines, by kind", "event")
+POSTS_FAILED = _make_counter("posts_failed", "Posts that ended as failed", "code")
+SETTLE_STEPS = _make_counter("settle_steps", "What was decided about releases looked at", "step")
+LITTER = _make_counter("litter_removed", "Left-over posts deleted in Postiz", "kind")
+TROUBLE = _make_counter("account_trouble", "Calls that went wrong, by code", "code")
+CACHE = _make_counter("publisher_cache", "Publishers asked for: hit or build", "result")
+INVALIDATIONS = _make_counter("publisher_invalidations", "Resets of the cache: one or all", "what")
+CONTAINED = _make_counter("contained_failures", "Faults of ours that cost nothing else", "where")
+WAKEUPS_LOST = _make_counter("wakeups_lost", "Wake-ups that the broker did not take", "task")
 
-LATENESS = _histogram(
+LATENESS = _make_histogram(
     "release_lateness_seconds", "From a post's time to its release", ["due"], LATE
 )
-SUBMISSION = _histogram("submission_posts", "Posts in a counted call", ["kind"], SIZES)
-POSTIZ = _histogram("postiz_seconds", "Calls to Postiz", ["route", "status"], SHORT)
-DELIVERY = _histogram("delivery_seconds", "Attempts to tell a webhook", ["outcome"], SHORT)
-TASK = _histogram("task_seconds", "Tasks of the workers", ["task", "outcome"], SHORT)
-HTTP = _histogram("http_seconds", "Requests to web", ["method", "route", "status"], SHORT)
-INVALIDATION = _histogram(
+SUBMISSION = _make_histogram("submission_posts", "Posts in a counted call", ["kind"], SIZES)
+POSTIZ = _make_histogram("postiz_seconds", "Calls to Postiz", ["route", "status"], SHORT)
+DELIVERY = _make_histogram("delivery_seconds", "Attempts to tell a webhook", ["outcome"], SHORT)
+TASK = _make_histogram("task_seconds", "Tasks of the workers", ["task", "outcome"], SHORT)
+HTTP = _make_histogram("http_seconds", "Requests to web", ["method", "route", "status"], SHORT)
+INVALIDATION = _make_histogram(
     "invalidation_seconds", "From a change's broadcast to the cache's reset", ["channel"], SHORT
 )
 
@@ -63,7 +65,7 @@ INVALIDATION = _histogram(
 PLANNED = timedelta(minutes=5)
 
 
-def released(publish_at: datetime, *, accepted_at: datetime, released_at: datetime) -> None:
+def observe_lateness(publish_at: datetime, *, accepted_at: datetime, released_at: datetime) -> None:
     """Count how late a release is; one for Postiz's calendar is ahead of its time, and none."""
     late = (released_at - publish_at).total_seconds()
     if late >= 0:
@@ -87,7 +89,7 @@ class _Process:
     lock = -1
 
 
-def begin(folder: Path | None) -> None:
+def use_folder(folder: Path | None) -> None:
     """Count into `folder` from now on; without one, or where it fails, for this process alone.
 
     To be called after the fork, before anything is counted. A place is free once its process is
@@ -158,5 +160,5 @@ class _Files(Collector):
         return list(MultiProcessCollector.merge(sound))  # type: ignore[no-untyped-call]
 
 
-def collector(folder: Path | None) -> Collector:
+def make_collector(folder: Path | None) -> Collector:
     return _Files(folder) if folder else COUNTED

@@ -42,13 +42,13 @@ def wait_for_database(database_url: str, *, seconds: float = WAIT_SECONDS) -> No
     engine.dispose()
 
 
-def migrate(settings: Settings) -> None:
+def migrate_database(settings: Settings) -> None:
     url = settings.database_url.get_secret_value()
     wait_for_database(url)
     command.upgrade(alembic_config(url), "head")
     database = Database.connect(settings, pool_size=1, statement_ms=0)
     with database.transaction() as session:
-        event_feed.after_a_restore(session)
+        event_feed.mark_restored_events(session)
         if settings.admin_key:
             api_keys.install_admin_key(session, settings.admin_key.get_secret_value())
     database.close()
@@ -57,7 +57,7 @@ def migrate(settings: Settings) -> None:
 def main() -> None:
     settings = read_settings()
     configure_logging(settings.log_format)
-    migrate(settings)
+    migrate_database(settings)
     get_logger("migrate").info("tables are at the newest migration")
 
 

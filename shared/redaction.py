@@ -47,7 +47,7 @@ _MAX_KNOWN = 2000
 _known: OrderedDict[str, None] = OrderedDict()
 
 
-def remember(secret: str) -> None:
+def remember_secret(secret: str) -> None:
     """Never show this text again, whatever it looks like; too short a one would blank words."""
     if len(secret) < 6:
         return
@@ -58,7 +58,7 @@ def remember(secret: str) -> None:
         _known.popitem(last=False)
 
 
-def clean(value: object, name: str = "", depth: int = 0) -> object:  # noqa: PLR0911 (a table)
+def clean_value(value: object, name: str = "", depth: int = 0) -> object:  # noqa: PLR0911 (a table)
     """`value` without secrets: text and bytes anywhere in it, and whatever has a secret name."""
     if name and is_secret(name):
         return BLANK if value is not None else None
@@ -68,14 +68,14 @@ def clean(value: object, name: str = "", depth: int = 0) -> object:  # noqa: PLR
         return BLANK
     if isinstance(value, Mapping):
         return {
-            clean_text(str(key)): clean(inner, _text(key), depth + 1)
+            clean_text(str(key)): clean_value(inner, _as_text(key), depth + 1)
             for key, inner in value.items()
         }
     if isinstance(value, list | tuple | set | frozenset):
-        if isinstance(value, tuple) and len(value) == 2 and is_secret(_text(value[0])):
-            return [_text(value[0]), BLANK]
-        return [clean(one, "", depth + 1) for one in value]
-    return clean_text(_text(value))
+        if isinstance(value, tuple) and len(value) == 2 and is_secret(_as_text(value[0])):
+            return [_as_text(value[0]), BLANK]
+        return [clean_value(element, "", depth + 1) for element in value]
+    return clean_text(_as_text(value))
 
 
 def is_secret(name: str) -> bool:
@@ -87,11 +87,11 @@ def clean_text(text: str) -> str:
         if secret in text:
             text = text.replace(secret, BLANK)
     for looks in _LOOKS:
-        text = looks.sub(_blanked, text)
+        text = looks.sub(_blank_match, text)
     return text
 
 
-def _blanked(found: re.Match[str]) -> str:
+def _blank_match(found: re.Match[str]) -> str:
     """Keeps the name, so that a line still tells what it is about."""
     named = re.match(r"['\"]?[\w-]+['\"]?\s*(?:[=:,]|%3[dD])\s*", found[0])
     if named and is_secret(named[0]):
@@ -99,7 +99,7 @@ def _blanked(found: re.Match[str]) -> str:
     return BLANK + "@" if found[0].endswith("@") else BLANK
 
 
-def _text(value: object) -> str:
+def _as_text(value: object) -> str:
     if isinstance(value, bytes | bytearray):
         return bytes(value).decode("utf-8", "backslashreplace")
     return value if isinstance(value, str) else str(value)

@@ -37,14 +37,14 @@ class Rotated:
     unreadable: list[str] = field(default_factory=list)
 
 
-def rotate(database: Database, box: SecretBox) -> Rotated:
+def reseal_secrets(database: Database, box: SecretBox) -> Rotated:
     done = Rotated()
     for place in SEALED:
-        _rotate(database, box, done, *place)
+        _reseal_column(database, box, done, *place)
     return done
 
 
-def _rotate(  # noqa: PLR0917
+def _reseal_column(  # noqa: PLR0917
     database: Database,
     box: SecretBox,
     done: Rotated,
@@ -63,7 +63,7 @@ def _rotate(  # noqa: PLR0917
             for row in rows:
                 last = tuple(getattr(row, str(part.key)) for part in key)
                 try:
-                    sealed = _resealed(box, getattr(row, name), path)
+                    sealed = _resealed_value(box, getattr(row, name), path)
                 except SecretUnreadable:
                     done.unreadable.append(f"{model.__tablename__}.{name} of {last}")
                     continue
@@ -74,17 +74,19 @@ def _rotate(  # noqa: PLR0917
                 return
 
 
-def _resealed(box: SecretBox, value: Any, path: tuple[str, ...]) -> Any:
+def _resealed_value(box: SecretBox, value: Any, path: tuple[str, ...]) -> Any:
     """The column's value with its secret sealed anew; None where there is nothing to do."""
     if value is None:
         return None
     if not path:
         return box.reseal(value)
     if isinstance(value, list):
-        parts = [_resealed(box, one, path) for one in value]
-        changed = [one if new is None else new for one, new in zip(value, parts, strict=True)]
+        parts = [_resealed_value(box, element, path) for element in value]
+        changed = [
+            element if new is None else new for element, new in zip(value, parts, strict=True)
+        ]
         return None if changed == value else changed
-    inner = _resealed(box, value.get(path[0]), path[1:])
+    inner = _resealed_value(box, value.get(path[0]), path[1:])
     return None if inner is None else {**value, path[0]: inner}
 
 
@@ -92,7 +94,7 @@ def main() -> None:
     settings = read_settings()
     configure_logging(settings.log_format)
     database = Database.connect(settings, pool_size=1)
-    done = rotate(database, SecretBox.from_settings(settings))
+    done = reseal_secrets(database, SecretBox.from_settings(settings))
     database.close()
     log = get_logger("rotate")
     log.info("sealed anew with the newest key", count=done.count)

@@ -59,7 +59,7 @@ WEB_TRANSPORT = {**TRANSPORT, "socket_timeout": 1, "socket_connect_timeout": 1}
 log = get_logger("enqueue")
 
 
-def sender(redis_url: str) -> Celery:
+def make_sender(redis_url: str) -> Celery:
     """A Celery app that only sends; for processes that run no tasks."""
     app = Celery("pressroom", broker=redis_url, set_as_current=False)
     app.conf.update(
@@ -123,8 +123,8 @@ class Waker:
 
     def uploads(self, account_media_ids: Sequence[int]) -> None:
         """Stops at the first that does not go out: with the broker away each costs a time-out."""
-        for each in account_media_ids[:UPLOADS_WOKEN]:
-            if not self.upload(each):
+        for upload_id in account_media_ids[:UPLOADS_WOKEN]:
+            if not self.upload(upload_id):
                 return
 
     def stage(self, account_id: int) -> bool:

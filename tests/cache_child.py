@@ -26,7 +26,7 @@ class NoWaker(Waker):
 
 def main() -> None:
     runtime.Publishers = Telling  # type: ignore[misc,attr-defined]
-    built = runtime.build(NoWaker())
+    built = runtime.build_runtime(NoWaker())
     assert built.listener is not None
     built.listener.listening.wait(30)
     print("ready", flush=True)

@@ -17,7 +17,7 @@ from local.valkey import Valkey
 from tests.servers import migrate, running
 from tests.stacks import RunningStack
 from worker.accounts import leases
-from worker.accounts.error_policy import backoff
+from worker.accounts.error_policy import backoff_seconds
 from worker.media import upload
 
 MIGRATED = "migrated"
@@ -119,4 +119,4 @@ def start_stack() -> Iterator[Callable[..., RunningStack]]:
 def short_rests(monkeypatch: pytest.MonkeyPatch) -> None:
     """What failed rests a tenth as long: how long it should is tests/unit/test_decisions.py's."""
     for module in (leases, upload):
-        monkeypatch.setattr(module, "backoff", lambda failures: backoff(failures) / 10)
+        monkeypatch.setattr(module, "backoff", lambda failures: backoff_seconds(failures) / 10)

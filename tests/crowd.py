@@ -9,7 +9,7 @@ from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
 from shared.db import Database
-from shared.domain.publishing.fairness import Due
+from shared.domain.publishing.fairness import DueProfile
 from worker import sweep
 from worker.accounts import server_turns
 from worker.publishing import release
@@ -118,9 +118,9 @@ def tidy(database: Database) -> None:
 def looks(runtime: Runtime, account_id: int) -> dict[str, Callable[[], Any]]:
     """What a worker does again and again to find its next work; nothing of it calls Postiz."""
     return {
-        "tick": lambda: sweep.tick(runtime),
-        "sweep": lambda: sweep.sweep(runtime),
-        "whose turn": lambda: server_turns.whose(runtime),
+        "tick": lambda: sweep.run_tick(runtime),
+        "sweep": lambda: sweep.run_sweep(runtime),
+        "whose turn": lambda: server_turns.find_releasable(runtime),
         "next call": lambda: _choose(runtime, account_id),
     }
 
@@ -128,23 +128,23 @@ def looks(runtime: Runtime, account_id: int) -> dict[str, Callable[[], Any]]:
 def _choose(runtime: Runtime, account_id: int) -> int:
     with runtime.database.transaction() as session:
         account = session.get_one(batch_selection.Account, account_id)
-        chosen = batch_selection.choose(session, account, {}, Counter())
+        chosen = batch_selection.choose_posts(session, account, {}, Counter())
         session.rollback()
         return len(chosen)
 
 
 def set_aside(runtime: Runtime, account_id: int) -> None:
     """What the workers do when they meet what is held back."""
-    due = Due(
+    due = DueProfile(
         profile_id=f"profile-{account_id}",
         account_id=account_id,
         server=f"https://postiz-{account_id}.example",
         due_at=datetime.now(UTC),
     )
     with runtime.database.transaction() as session:
-        release._next(session, due, 0)
+        release._find_next_post(session, due, 0)
         account = session.get_one(batch_selection.Account, account_id)
-        batch_selection.choose(session, account, {}, Counter())
+        batch_selection.choose_posts(session, account, {}, Counter())
 
 
 def plans(database: Database, look: Callable[[], Any]) -> dict[str, str]:

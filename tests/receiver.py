@@ -16,7 +16,7 @@ from shared.crypto import SecretBox
 from shared.domain.webhook_retries import Answer
 from shared.net.outbound_route import Route
 from shared.webhooks.subscriptions import new_secret
-from worker.webhooks.delivery_attempt import Parcel, attempt
+from worker.webhooks.delivery_attempt import Parcel, attempt_delivery
 
 
 @dataclass(frozen=True)
@@ -131,4 +131,4 @@ def attempted(url: str, route: Route) -> Answer:
         sealed=[box.seal(new_secret())],
         body="{}",
     )
-    return attempt(parcel, box, route).answer
+    return attempt_delivery(parcel, box, route).answer

@@ -18,8 +18,8 @@ from worker import runtime, sweep
 def carelessly() -> None:
     """Take the version check out of the cache and of every call."""
     publisher_cache.PublisherFactory.check = lambda *_: None  # type: ignore[method-assign,assignment]
-    kept = publisher_cache.Publishers._fresh
-    publisher_cache.Publishers._fresh = lambda self, profile_id, version: kept(  # type: ignore[method-assign]
+    kept = publisher_cache.Publishers._find_fresh
+    publisher_cache.Publishers._find_fresh = lambda self, profile_id, version: kept(  # type: ignore[method-assign]
         self, profile_id, 0
     )
 
@@ -28,16 +28,16 @@ def main(words: list[str]) -> None:
     if "careless" in words:
         carelessly()
     if {"deaf", "careless"} & set(words):
-        Listener._listen = lambda self: time.sleep(0.2)  # type: ignore[method-assign]
+        Listener._read_messages = lambda self: time.sleep(0.2)  # type: ignore[method-assign]
     if "brief" in words:
         db.IDLE_IN_TRANSACTION_MS = 1000
-    built = runtime.build(InlineWaker())
+    built = runtime.build_runtime(InlineWaker())
     waker = built.waker
     assert isinstance(waker, InlineWaker)
     print("working", flush=True)
     while True:
-        sweep.sweep(built)
-        sweep.tick(built)
+        sweep.run_sweep(built)
+        sweep.run_tick(built)
         while waker.waiting:
             task, argument = waker.waiting.popleft()
             STEPS[task](built, argument)

@@ -20,7 +20,7 @@ from shared.accounts import holds
 from shared.config import Settings, read_settings
 from shared.crypto import SecretBox
 from shared.db import Database
-from shared.domain.publishing.fingerprint import fingerprint
+from shared.domain.publishing.fingerprint import compute_fingerprint
 from shared.domain.publishing.states import PostState
 from shared.intake import job_creation
 from shared.models import (
@@ -62,7 +62,7 @@ def only_child() -> Bulkhead:
 
 
 def release_due(runtime: Runtime, _: int = 0) -> None:
-    release_loop.release(runtime, only_child())
+    release_loop.release_due_posts(runtime, only_child())
 
 
 def upload_due(runtime: Runtime, _: int = 0) -> None:
@@ -71,16 +71,16 @@ def upload_due(runtime: Runtime, _: int = 0) -> None:
 
 STEPS: dict[str, Callable[[Runtime, int], None]] = {
     "pressroom.upload": upload_due,
-    "pressroom.stage": stage.stage,
+    "pressroom.stage": stage.stage_posts,
     "pressroom.release": release_due,
     "pressroom.reconcile": reconcile.settle,
     "pressroom.track": track.track,
     "pressroom.cancel": cancel.cancel,
-    "pressroom.litter": orphan_drafts.clean,
-    "pressroom.meet": organization_lookup.meet,
-    "pressroom.probe": outage_probe.look,
+    "pressroom.litter": orphan_drafts.delete_orphans,
+    "pressroom.meet": organization_lookup.look_up_organizations,
+    "pressroom.probe": outage_probe.probe_account,
     "pressroom.remove": lambda runtime, _: profile_deletion.remove_profiles(runtime),
-    "pressroom.deliver": lambda runtime, _: deliver.deliver(runtime),
+    "pressroom.deliver": lambda runtime, _: deliver.send_due_deliveries(runtime),
 }
 
 
@@ -177,9 +177,9 @@ class World:
     def save_key(self, profile_id: str, *, key: str, api_url: str | None = None) -> None:
         url = api_url or self.api_url
         box = SecretBox.from_settings(self.settings)
-        probe = discovery.probe(url, key, self.settings)
+        probe = discovery.probe_postiz(url, key, self.settings)
         with self.database.transaction() as session:
-            profile = profile_settings.get(session, profile_id, lock=True)
+            profile = profile_settings.load_profile(session, profile_id, lock=True)
             postiz = {"postiz": {"api_url": url, "api_key": key}}
             profile_settings.save_settings(session, profile, postiz, box)
             credentials = profile_settings.credentials_of(profile, self.settings, box)
@@ -190,7 +190,7 @@ class World:
         """The key that sealed the profile's credentials is gone: it is returned."""
         lost = Fernet.generate_key().decode()
         with self.database.transaction() as session:
-            profile = profile_settings.get(session, profile_id, lock=True)
+            profile = profile_settings.load_profile(session, profile_id, lock=True)
             own = profile.tts_settings["postiz"]
             known = SecretBox.from_settings(self.settings).open(own["api_key"])
             sealed = SecretBox([lost]).seal(known)
@@ -255,7 +255,7 @@ class World:
                 marker_at=free_marker(session, account.id, second),
                 elements=1,
                 state="abandoned",
-                sent=[fingerprint("int-mastodon", content)],
+                sent=[compute_fingerprint("int-mastodon", content)],
                 litter_at=func.now(),
             )
             session.add(call)
@@ -276,7 +276,7 @@ class World:
 
     def cancel(self, ids: Sequence[int]) -> None:
         with self.database.transaction() as session:
-            cancel_retry.cancel(session, ids)
+            cancel_retry.cancel_posts(session, ids)
 
     def medium(self, profile_id: str, content: bytes, *, mime: str = "image/png") -> int:
         """A stored file and the row that asks for its upload; the medium's id."""
@@ -310,11 +310,11 @@ class World:
     def claim_release(self) -> release.Release:
         """The one that is due, claimed by a worker that has not made its call yet."""
         deadline = time.monotonic() + 60
-        while not (found := server_turns.whose(self.runtime)[0]):  # its server has a pace
+        while not (found := server_turns.find_releasable(self.runtime)[0]):  # its server has a pace
             assert time.monotonic() < deadline, self.describe()
             time.sleep(0.01)
         [turn] = found
-        claimed = release._claim(self.runtime, turn)
+        claimed = release._claim_next_post(self.runtime, turn)
         assert isinstance(claimed, release.Release)
         return claimed
 
@@ -332,8 +332,8 @@ class World:
         deadline = time.monotonic() + seconds
         while not reached():
             assert time.monotonic() < deadline, self.describe()
-            sweep.sweep(self.runtime)
-            sweep.tick(self.runtime)
+            sweep.run_sweep(self.runtime)
+            sweep.run_tick(self.runtime)
             self.work()
             time.sleep(0.05)
 

@@ -66,19 +66,19 @@ def create_app(settings: Settings | None = None, parts: Services | None = None) 
     app.request_class = ApiRequest
     app.url_map.strict_slashes = False
     request_logging.install(app)
-    services.install(app, parts)
+    services.install_services(app, parts)
     endpoint.install(app, parts)
-    problems.install(app)
+    problems.register_error_handlers(app)
     body_drain.install(app)
-    app.before_request(_authenticate)
+    app.before_request(_authenticate_api_request)
     for module in RESOURCES:
         app.register_api(module.api)
     app.register_api(health.api)
-    description.install(app)
+    description.add_docs_routes(app)
     return app
 
 
-def _authenticate() -> None:
+def _authenticate_api_request() -> None:
     """Before anything is said about a path, even that it does not exist."""
     if request.path.startswith(f"{PREFIX}/"):
-        auth.authenticate()
+        auth.authenticate_request()

@@ -11,7 +11,7 @@ from shared import api_keys
 from shared.errors import Forbidden, InvalidRequest, NotFound, Unauthorized
 from shared.models import ApiKey
 from shared.profiles import profile_settings
-from web.services import services
+from web.services import current_services
 
 PROFILE_HEADER = "X-Profile-Id"
 #: Also safe as a folder's name.
@@ -43,38 +43,38 @@ class Caller:
         return all(self.sees(profile_id) for profile_id in profile_ids)
 
 
-def authenticate() -> None:
+def authenticate_request() -> None:
     """Read the key of this request. Raises `Unauthorized`."""
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
         raise Unauthorized("Send an API key: Authorization: Bearer KEY")
-    with services().database.transaction() as session:
-        row = api_keys.find(session, key.strip())
+    with current_services().database.transaction() as session:
+        row = api_keys.find_api_key(session, key.strip())
     if row is None:
         raise Unauthorized("This API key is unknown, or has expired")
     g.caller = Caller.of(row)
 
 
-def caller() -> Caller:
+def current_caller() -> Caller:
     found: Caller = g.caller
     return found
 
 
 def require_scope(scope: str) -> None:
-    if not caller().may(scope):
+    if not current_caller().may(scope):
         raise Forbidden(f"This API key lacks the scope {scope!r}")
 
 
-def visible(profile_id: str) -> str:
+def require_visible_profile(profile_id: str) -> str:
     """`profile_id`, unless it cannot exist for this caller: then `NotFound`."""
-    if not PROFILE_ID.fullmatch(profile_id) or not caller().sees(profile_id):
+    if not PROFILE_ID.fullmatch(profile_id) or not current_caller().sees(profile_id):
         raise NotFound(f"There is no profile {profile_id!r}")
     return profile_id
 
 
 def current_profile(session: Session) -> str:
     """The profile that this request works for: by its header, or the only one of its key."""
-    bound = caller().profile_ids
+    bound = current_caller().profile_ids
     named = request.headers.get(PROFILE_HEADER)
     if named is None and bound is not None and len(bound) == 1:
         named = bound[0]
@@ -84,12 +84,12 @@ def current_profile(session: Session) -> str:
             "not bound to exactly one",
             code="profile_missing",
         )
-    return profile_settings.get(session, visible(named)).id
+    return profile_settings.load_profile(session, require_visible_profile(named)).id
 
 
-def profiles_in_sight(session: Session) -> list[str] | None:
+def visible_profile_ids(session: Session) -> list[str] | None:
     """Which profiles a list spans: the header's, else the key's; None for all."""
     if PROFILE_HEADER in request.headers:
         return [current_profile(session)]
-    bound = caller().profile_ids
+    bound = current_caller().profile_ids
     return None if bound is None else list(bound)

@@ -15,7 +15,7 @@ STREAMS = 6
 DRAINS = 3
 
 
-class Places:
+class ConcurrencyLimit:
     """Thread-safe. `going_on`: asked by what lasts long, whether the process is to stop."""
 
     def __init__(self, number: int, what: str, *, retry_after: int) -> None:

@@ -22,11 +22,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn brings no types
 
     def finish_request(self, conn: TConn, fs: "Future[Any]") -> None:
         close = conn.close
-        conn.close = partial(self._end, close)
+        conn.close = partial(self._close_connection, close)
         super().finish_request(conn, fs)
         conn.close = close
 
-    def _end(self, close: Any, *, graceful: bool = False) -> None:
+    def _close_connection(self, close: Any, *, graceful: bool = False) -> None:
         if graceful:
             self._ending.submit(close, graceful=True)
         else:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from shared.migrate import alembic_config
 from shared.models import Pulse
 from shared.task_queue import QUEUE_NAMES
-from web.services import services
+from web.services import current_services
 from web.wire.idempotency import Reply
 
 #: A process that was not seen for longer counts as gone (seconds).
@@ -48,59 +48,63 @@ def get_live() -> Response:
 @api.get("/ready", responses={200: Ready, 503: Ready})
 def get_ready() -> Response:
     """Whether requests can be accepted and worked on, and why not"""
-    checks = {**dict(_database()), "broker": _tried(_broker)}
+    checks = {**dict(_check_database()), "broker": _run_check(_check_broker)}
     ready = all(reason == OK for reason in checks.values())
     headers = {} if ready else {"Retry-After": "5"}
     status = 200 if ready else 503
     return Reply(body=Ready(ready=ready, checks=checks), status=status, headers=headers).response()
 
 
-def _tried(check: Callable[[], str]) -> str:
+def _run_check(check: Callable[[], str]) -> str:
     try:
         return check()
     except (SQLAlchemyError, redis.RedisError) as error:
         return f"away ({type(error).__name__})"
 
 
-def _database() -> Iterator[tuple[str, str]]:
+def _check_database() -> Iterator[tuple[str, str]]:
     """The database, its tables, and who was seen lately, as it tells."""
     try:
-        with services().database.transaction() as session:
+        with current_services().database.transaction() as session:
             yield "database", OK
-            yield "migrations", _migrations(session)
-            yield from _pulses(session)
+            yield "migrations", _check_migrations(session)
+            yield from _check_heartbeats(session)
     except SQLAlchemyError as error:
         yield "database", f"away ({type(error).__name__})"
 
 
-def _migrations(session: Session) -> str:
-    found = session.scalar(text("SELECT version_num FROM alembic_version"))
-    return OK if found == _newest() else f"the tables are at {found}, and should be at {_newest()}"
+def _check_migrations(session: Session) -> str:
+    revision = session.scalar(text("SELECT version_num FROM alembic_version"))
+    return (
+        OK
+        if revision == _newest_revision()
+        else f"the tables are at {revision}, and should be at {_newest_revision()}"
+    )
 
 
 @cache
-def _newest() -> str | None:
+def _newest_revision() -> str | None:
     return ScriptDirectory.from_config(alembic_config("postgresql://")).get_current_head()
 
 
-def _pulses(session: Session) -> Iterator[tuple[str, str]]:
+def _check_heartbeats(session: Session) -> Iterator[tuple[str, str]]:
     age = func.extract("epoch", func.now() - Pulse.seen_at)
-    ago = {name: float(seconds) for name, seconds in session.execute(select(Pulse.name, age))}
-    beats = ago.get("beat", math.inf) < FRESH
+    ages = {name: float(seconds) for name, seconds in session.execute(select(Pulse.name, age))}
+    beat_alive = ages.get("beat", math.inf) < FRESH
     for name in PULSES:
-        reason = _seen(ago.get(name))
-        if reason != OK and name != "beat" and not beats:
+        reason = _describe_heartbeat(ages.get(name))
+        if reason != OK and name != "beat" and not beat_alive:
             reason += "; without beat, which asks it to be seen, that may be for want of asking"
         yield name, reason
 
 
-def _seen(ago: float | None) -> str:
-    if ago is not None and ago < FRESH:
+def _describe_heartbeat(age: float | None) -> str:
+    if age is not None and age < FRESH:
         return OK
-    last = f" (last {ago:.0f} s ago)" if ago is not None else ""
+    last = f" (last {age:.0f} s ago)" if age is not None else ""
     return f"not seen within {FRESH} s{last}"
 
 
-def _broker() -> str:
-    services().broker.ping()
+def _check_broker() -> str:
+    current_services().broker.ping()
     return OK

@@ -17,7 +17,7 @@ from shared.storage.base import Storage
 from shared.storage.factory import open_storage
 from web import concurrency_limits
 from web.bounded_calls import BoundedCalls
-from web.concurrency_limits import Places
+from web.concurrency_limits import ConcurrencyLimit
 
 #: As many as a worker has threads besides those that uploads and streams may take: these hold a
 #: connection for moments only.
@@ -36,13 +36,13 @@ class Services:
     publishers: Publishers
     listener: Listener
     calls: BoundedCalls
-    uploads: Places
-    streams: Places
-    drains: Places
+    uploads: ConcurrencyLimit
+    streams: ConcurrencyLimit
+    drains: ConcurrencyLimit
 
     @classmethod
     def start(cls, settings: Settings) -> Self:
-        metrics.begin(settings.metrics_dir)
+        metrics.use_folder(settings.metrics_dir)
         redis_url = settings.redis_url.get_secret_value()
         database = Database.connect(settings, pool_size=POOL_SIZE)
         box = SecretBox.from_settings(settings)
@@ -52,14 +52,14 @@ class Services:
             database=database,
             box=box,
             storage=open_storage(settings.media_url),
-            broker=invalidation.connect(redis_url),
-            waker=task_queue.Waker(task_queue.sender(redis_url)),
+            broker=invalidation.connect_broker(redis_url),
+            waker=task_queue.Waker(task_queue.make_sender(redis_url)),
             publishers=publishers,
             listener=Listener(redis_url, publishers.reset).start(),
             calls=BoundedCalls(),
-            uploads=Places(concurrency_limits.UPLOADS, "uploads", retry_after=5),
-            streams=Places(concurrency_limits.STREAMS, "event streams", retry_after=10),
-            drains=Places(concurrency_limits.DRAINS, "refused bodies", retry_after=1),
+            uploads=ConcurrencyLimit(concurrency_limits.UPLOADS, "uploads", retry_after=5),
+            streams=ConcurrencyLimit(concurrency_limits.STREAMS, "event streams", retry_after=10),
+            drains=ConcurrencyLimit(concurrency_limits.DRAINS, "refused bodies", retry_after=1),
         )
 
     def close(self) -> None:
@@ -72,13 +72,13 @@ class Services:
     def settings_changed(self, profile_id: str, version: int) -> None:
         """Drop the profile's publisher here at once, and ask every other process to."""
         self.publishers.reset(profile_id)
-        invalidation.broadcast(self.broker, profile_id, version)
+        invalidation.broadcast_invalidation(self.broker, profile_id, version)
 
 
-def install(app: object, services: Services) -> None:
+def install_services(app: object, services: Services) -> None:
     app.extensions[_EXTENSION] = services  # type: ignore[attr-defined]
 
 
-def services() -> Services:
+def current_services() -> Services:
     """Those of the process that answers this request."""
     return cast(Services, current_app.extensions[_EXTENSION])

@@ -23,7 +23,7 @@ from shared.log import configure_logging
 from shared.task_queue import PUBLISH, QUEUES, TRANSPORT, Waker
 from worker import runtime, task_logging
 from worker.beat_schedule import ENTRIES
-from worker.bulkhead import Bulkhead, folder_of
+from worker.bulkhead import Bulkhead, pool_folder
 
 settings = read_settings()
 app = Celery("pressroom", broker=settings.redis_url.get_secret_value(), include=["worker.tasks"])
@@ -67,14 +67,14 @@ class _Process:
     children = 1
 
 
-def current() -> runtime.Runtime:
+def current_runtime() -> runtime.Runtime:
     """This process's runtime, made at its first use where no signal made it (the solo pool)."""
     if _Process.current is None:
-        _Process.current = runtime.build(Waker(app))
+        _Process.current = runtime.build_runtime(Waker(app))
     return _Process.current
 
 
-def bulkhead() -> Bulkhead:
+def worker_bulkhead() -> Bulkhead:
     return Bulkhead(_Process.children)
 
 
@@ -85,30 +85,30 @@ def _count_children(sender: Any, **_: Any) -> None:
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
-def _first_pulse(sender: Any, **_: Any) -> None:
+def _send_first_heartbeat(sender: Any, **_: Any) -> None:
     """So that readiness need not wait for beat's first one."""
     for queue in sender.app.amqp.queues.consume_from:
         sender.app.send_task("pressroom.pulse", args=(queue,), queue=queue)
 
 
 @worker_shutdown.connect  # type: ignore[untyped-decorator]
-def _leave_nothing(**_: Any) -> None:
-    shutil.rmtree(folder_of(os.getpid()), ignore_errors=True)
+def _remove_pool_folder(**_: Any) -> None:
+    shutil.rmtree(pool_folder(os.getpid()), ignore_errors=True)
 
 
 @setup_logging.connect  # type: ignore[untyped-decorator]
-def _log(**_: Any) -> None:
+def _set_up_logging(**_: Any) -> None:
     configure_logging(settings.log_format)
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]
-def _begin(**_: Any) -> None:
+def _start_child(**_: Any) -> None:
     _Process.current = None
-    current()
+    current_runtime()
 
 
 @worker_process_shutdown.connect  # type: ignore[untyped-decorator]
-def _end(**_: Any) -> None:
+def _close_child(**_: Any) -> None:
     if _Process.current is not None:
         _Process.current.close()
         _Process.current = None

@@ -45,17 +45,17 @@ class Served:
     asks: bool = False  # it has not yet seen whether it may
 
 
-def admits(served: list[Served], wanted: Served, *, children: int) -> bool:
+def may_serve(served: list[Served], wanted: Served, *, children: int) -> bool:
     """Whether one more child may serve `wanted`, given what the other children serve."""
-    same = sum(one.account_id == wanted.account_id for one in served)
-    longs = sum(one.long for one in served)
-    if same >= max(1, children - 1) or (wanted.long and longs >= max(1, children - 1)):
+    same_account = sum(child.account_id == wanted.account_id for child in served)
+    long_calls = sum(child.long for child in served)
+    if same_account >= max(1, children - 1) or (wanted.long and long_calls >= max(1, children - 1)):
         return False
-    suspects = sum(one.suspect for one in served)
+    suspects = sum(child.suspect for child in served)
     return not wanted.suspect or suspects < max(1, children // 2)
 
 
-def folder_of(parent: int) -> Path:
+def pool_folder(parent: int) -> Path:
     """Where the children of the process `parent` write what they serve."""
     return Path(tempfile.gettempdir()) / f"pressroom-pool-{parent}"
 
@@ -65,7 +65,7 @@ class Bulkhead:
 
     def __init__(self, children: int, folder: Path | None = None) -> None:
         self.children = children
-        self._folder = folder or folder_of(os.getppid())
+        self._folder = folder or pool_folder(os.getppid())
 
     @contextmanager
     def place(
@@ -84,20 +84,22 @@ class Bulkhead:
             suspect = _is_suspect(database, account_id)
         wanted = Served(account_id=account_id, suspect=suspect, long=long)
         try:
-            yield self._admitted(wanted)
+            yield self._claim_place(wanted)
         finally:
             self._own_file.unlink(missing_ok=True)
 
-    def _admitted(self, wanted: Served) -> bool:
+    def _claim_place(self, wanted: Served) -> bool:
         """Whether we serve it from now on. Children that ask at once make way, and ask again."""
         for _ in range(TRIES):
-            self._write(replace(wanted, asks=True))
-            others = self._served()
-            if admits(others, wanted, children=self.children):
-                self._write(wanted)
+            self._write_own_file(replace(wanted, asks=True))
+            others = self._read_others()
+            if may_serve(others, wanted, children=self.children):
+                self._write_own_file(wanted)
                 return True
             self._own_file.unlink(missing_ok=True)
-            if not admits([one for one in others if not one.asks], wanted, children=self.children):
+            if not may_serve(
+                [child for child in others if not child.asks], wanted, children=self.children
+            ):
                 return False
             time.sleep(random.uniform(0.0, LONGEST_PAUSE))  # noqa: S311 (chance, not secrecy)
         return False
@@ -106,15 +108,15 @@ class Bulkhead:
     def _own_file(self) -> Path:
         return self._folder / str(os.getpid())
 
-    def _write(self, served: Served) -> None:
+    def _write_own_file(self, served: Served) -> None:
         """All of it at once: a half could be read, and counted for nothing."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        half = self._folder / f".{os.getpid()}"
-        half.write_text(" ".join(str(int(part)) for part in astuple(served)))
-        half.replace(self._own_file)
+        partial_file = self._folder / f".{os.getpid()}"
+        partial_file.write_text(" ".join(str(int(part)) for part in astuple(served)))
+        partial_file.replace(self._own_file)
 
     @contextmanager
-    def watch(self, name: str = WATCH) -> Iterator[bool]:
+    def leader_lock(self, name: str = WATCH) -> Iterator[bool]:
         """Whether this child alone keeps this watch: looks after what only one needs to."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
         with (self._folder / name).open("w") as lock:  # given back by the system if we die
@@ -125,20 +127,20 @@ class Bulkhead:
             else:
                 yield True
 
-    def _served(self) -> list[Served]:
+    def _read_others(self) -> list[Served]:
         """What the other children serve; the file of one that was killed counts for nothing."""
-        found = []
+        others = []
         for path in self._folder.glob("[0-9]*") if self._folder.exists() else ():
             if path.name == str(os.getpid()) or not _is_sibling(int(path.name)):
                 continue
             try:
-                words = path.read_text().split()
+                numbers = path.read_text().split()
             except FileNotFoundError:
                 continue  # it has just finished
-            if len(words) == len(fields(Served)):
-                account_id, *flags = map(int, words)
-                found.append(Served(account_id, *map(bool, flags)))
-        return found
+            if len(numbers) == len(fields(Served)):
+                account_id, *flags = map(int, numbers)
+                others.append(Served(account_id, *map(bool, flags)))
+        return others
 
 
 def _is_sibling(pid: int) -> bool:

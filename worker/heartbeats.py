@@ -17,7 +17,7 @@ EVERY = 8.0
 BEAT = "beat"
 
 
-def note(runtime: Runtime, name: str) -> None:
+def record_heartbeat(runtime: Runtime, name: str) -> None:
     """Note `name` as seen, unless this process has just done so.
 
     The row is shared by all: its lock must not outlive the statement, whatever becomes of us.
@@ -32,6 +32,6 @@ def note(runtime: Runtime, name: str) -> None:
     runtime.noted[name] = now
 
 
-def serves(runtime: Runtime, queue: str) -> None:
+def record_queue_heartbeat(runtime: Runtime, queue: str) -> None:
     """Note that somebody works on what comes through `queue`."""
-    note(runtime, f"worker:{queue}")
+    record_heartbeat(runtime, f"worker:{queue}")

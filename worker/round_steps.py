@@ -11,7 +11,7 @@ from typing import TypeVar
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from shared.containment import contained
+from shared.containment import contain_failures
 from shared.db import Database
 from worker.runtime import Runtime
 
@@ -29,7 +29,7 @@ def run_steps(runtime: Runtime, steps: Mapping[str, Step[T]]) -> dict[str, T]:
 
 def run_step(runtime: Runtime, name: str, step: Step[T]) -> T | None:
     """What the step returned; None where it failed."""
-    with contained(name), brief_transaction(runtime.database) as session:
+    with contain_failures(name), brief_transaction(runtime.database) as session:
         return step(runtime, session)
     return None
 

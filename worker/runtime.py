@@ -39,10 +39,10 @@ class Runtime:
         self.database.close()
 
 
-def build(waker: Waker, settings: Settings | None = None) -> Runtime:
+def build_runtime(waker: Waker, settings: Settings | None = None) -> Runtime:
     settings = settings or read_settings()
     configure_logging(settings.log_format)
-    metrics.begin(settings.metrics_dir)
+    metrics.use_folder(settings.metrics_dir)
     database = Database.connect(settings, pool_size=2)
     factory = PublisherFactory(database, settings, SecretBox.from_settings(settings))
     publishers = Publishers(factory)

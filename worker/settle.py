@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from shared import db
 from shared.config import read_settings
-from shared.containment import contained
+from shared.containment import contain_failures
 from shared.crypto import SecretBox
 from shared.db import Database
 from shared.domain.publishing.planner import CALENDAR_AHEAD
@@ -25,7 +25,7 @@ from shared.models import Account, Event, Handover, Profile, Pulse, Submission
 from shared.postiz.client import Postiz, RemotePost
 from shared.profiles.publisher_cache import PublisherFactory, Publishers
 from shared.storage.factory import open_storage
-from shared.task_queue import Waker, sender
+from shared.task_queue import Waker, make_sender
 from worker.accounts import postiz_call
 from worker.publishing import park, restore_account
 from worker.runtime import Runtime
@@ -40,35 +40,44 @@ STEP = timedelta(days=1)
 log = get_logger("settle")
 
 
-def settle(runtime: Runtime, *, patience: float) -> dict[int, restore_account.Outcome | str]:
+def check_restored_accounts(
+    runtime: Runtime, *, patience: float
+) -> dict[int, restore_account.Outcome | str]:
     """Settle every account; the reason for each that stays held. `patience`: seconds that what
     was sent before the restore may still take inside Postiz."""
-    hold(runtime.database)
+    set_restore_lock(runtime.database)
     time.sleep(patience)
     with runtime.database.transaction() as session:
         began_at = _last_sign_of_life(session) - BEFORE
-        while lost_calls.rescue(session, -1, wait_seconds=0):
+        while lost_calls.rescue_calls(session, -1, wait_seconds=0):
             continue
-        while lost_calls.give_up(session, all_of_them=True):
+        while lost_calls.give_up_calls(session, all_of_them=True):
             continue
-        fire.pass_over(session)
+        fire.skip_due_fire_times(session)
     with runtime.database.transaction() as session:
-        held = session.scalars(select(Account.id).where(Account.settle_pause.is_not(None))).all()
-    return {account_id: _try(runtime, account_id, began_at) for account_id in sorted(held)}
+        locked_ids = session.scalars(
+            select(Account.id).where(Account.settle_pause.is_not(None))
+        ).all()
+    return {
+        account_id: _try_account_check(runtime, account_id, began_at)
+        for account_id in sorted(locked_ids)
+    }
 
 
-def _try(runtime: Runtime, account_id: int, began_at: datetime) -> restore_account.Outcome | str:
+def _try_account_check(
+    runtime: Runtime, account_id: int, began_at: datetime
+) -> restore_account.Outcome | str:
     """Whatever one account meets, the others are settled."""
-    with contained("settle_account", account=account_id):
-        return _settled(runtime, account_id, began_at)
+    with contain_failures("settle_account", account=account_id):
+        return _check_account(runtime, account_id, began_at)
     return "something went wrong on our side: see the log"
 
 
-def hold(database: Database) -> None:
+def set_restore_lock(database: Database) -> None:
     """Pause every account, and remember which were paused already."""
     with database.transaction() as session:
-        free = update(Account).where(Account.settle_pause.is_(None))
-        session.execute(free.values(settle_pause=Account.paused, paused=True, lease_until=None))
+        unlocked = update(Account).where(Account.settle_pause.is_(None))
+        session.execute(unlocked.values(settle_pause=Account.paused, paused=True, lease_until=None))
 
 
 def _last_sign_of_life(session: Session) -> datetime:
@@ -77,11 +86,11 @@ def _last_sign_of_life(session: Session) -> datetime:
         session.scalar(select(func.max(column)))
         for column in (Pulse.seen_at, Submission.sent_at, Submission.replied_at, Event.at)
     ]
-    now = db.clock(session)
-    return min(max((one for one in moments if one), default=now), now)
+    now = db.read_clock(session)
+    return min(max((moment for moment in moments if moment), default=now), now)
 
 
-def _settled(
+def _check_account(
     runtime: Runtime, account_id: int, began_at: datetime
 ) -> restore_account.Outcome | str:
     """Compare one account with its Postiz, and let it go: in one transaction, or not at all."""
@@ -89,31 +98,33 @@ def _settled(
         profiles = session.execute(
             select(Profile.id, Profile.settings_version).where(Profile.account_id == account_id)
         ).all()
-        markers = list(_markers(session, account_id))
-        end = db.clock(session) + CALENDAR_AHEAD + STEP
+        markers = list(_expected_markers(session, account_id))
+        end = db.read_clock(session) + CALENDAR_AHEAD + STEP
     reason = "no profile has a key for it"
     for profile_id, version in profiles:
         try:
-            there = postiz_call.call(
+            posts_in_postiz = postiz_call.make_call(
                 runtime,
                 profile_id,
                 version,
                 account_id,
-                lambda postiz: _everything(postiz, began_at, end, markers),
+                lambda postiz: _read_calendar(postiz, began_at, end, markers),
             )
         except PressroomError as error:
             reason = error.message
             continue
-        return restore_account.apply(runtime.database, account_id, profile_id, there)
+        return restore_account.record_findings(
+            runtime.database, account_id, profile_id, posts_in_postiz
+        )
     return reason
 
 
-def _markers(session: Session, account_id: int) -> Iterator[datetime]:
+def _expected_markers(session: Session, account_id: int) -> Iterator[datetime]:
     """The dates under which what we know of, and what may not be final, should stand."""
     alive = select(Handover.marker_at, Handover.parked_at).where(
         Handover.account_id == account_id,
         Handover.buried_at.is_(None),
-        or_(*restore_account.open_posts(account_id)),
+        or_(*restore_account.open_posts_condition(account_id)),
     )
     for marker_at, parked_at in session.execute(alive.distinct()):
         yield marker_at
@@ -121,7 +132,7 @@ def _markers(session: Session, account_id: int) -> Iterator[datetime]:
             yield parked_at
 
 
-def _everything(
+def _read_calendar(
     postiz: Postiz, began_at: datetime, end: datetime, markers: list[datetime]
 ) -> dict[str, RemotePost]:
     """All that Postiz has since then, in its calendar, in 2099, and where we put it before."""
@@ -135,7 +146,7 @@ def _everything(
     return {row.id: row for window in windows for row in postiz.window(*window)}
 
 
-def _others_at_work(database: Database) -> int:
+def _count_other_connections(database: Database) -> int:
     """Connections of other processes of ours: none may send anything meanwhile."""
     query = text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
@@ -149,8 +160,8 @@ def main() -> int:
     settings = read_settings()
     configure_logging(settings.log_format)
     database = Database.connect(settings, pool_size=1)
-    if others := _others_at_work(database):
-        log.error("stop web, workers and beat first", connections=others)
+    if connections := _count_other_connections(database):
+        log.error("stop web, workers and beat first", connections=connections)
         database.close()
         return 2
     runtime = Runtime(
@@ -160,10 +171,10 @@ def main() -> int:
             PublisherFactory(database, settings, SecretBox.from_settings(settings))
         ),
         storage=open_storage(settings.media_url),
-        waker=Waker(sender(settings.redis_url.get_secret_value())),
+        waker=Waker(make_sender(settings.redis_url.get_secret_value())),
     )
     log.info("everything is held", seconds_until_it_is_read=settings.unknown_release_seconds)
-    outcomes = settle(runtime, patience=settings.unknown_release_seconds)
+    outcomes = check_restored_accounts(runtime, patience=settings.unknown_release_seconds)
     for account_id, outcome in outcomes.items():
         if isinstance(outcome, str):
             log.error("an account stays held", account=account_id, reason=outcome)

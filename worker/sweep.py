@@ -38,24 +38,26 @@ OPEN = [state for state in PostState if state not in DONE]
 Finders = Mapping[str, Step[Iterable[int]]]
 
 
-def tick(runtime: Runtime) -> None:
+def run_tick(runtime: Runtime) -> None:
     """Every second: wake what is due to be released, looked at, or told to webhooks."""
     runtime.waker.release()
     _wake_found(runtime, DUE_TO_THE_SECOND, most=OF_TICKS)
-    if run_step(runtime, "find_deliveries", lambda _, session: deliver.due(session)):
+    if run_step(runtime, "find_deliveries", lambda _, session: deliver.has_due_deliveries(session)):
         runtime.waker.deliver()
 
 
-def sweep(runtime: Runtime) -> None:
+def run_sweep(runtime: Runtime) -> None:
     """Every two seconds: rescue what lost its owner, wake what waits, finish what is done."""
     run_steps(runtime, RESCUES)
     account_moves.follow_accounts(runtime)
     runtime.waker.uploads(run_step(runtime, "find_uploads", _waiting_uploads) or ())
-    if run_step(runtime, "find_removals", lambda _, session: deletion.being_deleted(session)):
+    if run_step(
+        runtime, "find_removals", lambda _, session: deletion.list_marked_profiles(session)
+    ):
         runtime.waker.remove_profiles()
     _wake_found(runtime, WAITING)
     run_step(runtime, "finish_jobs", _finish_jobs)
-    heartbeats.note(runtime, heartbeats.BEAT)
+    heartbeats.record_heartbeat(runtime, heartbeats.BEAT)
 
 
 def _wake_found(runtime: Runtime, finders: Finders, *, most: int = MOST_WAITING) -> None:
@@ -70,7 +72,7 @@ def _waiting_uploads(_: Runtime, session: Session) -> Sequence[int]:
         .where(
             AccountMedia.state == "pending",
             AccountMedia.next_at <= func.now(),
-            upload.may_go(),
+            upload.may_start(),
         )
         .order_by(AccountMedia.next_at)
         .limit(UPLOADS_WOKEN)
@@ -93,42 +95,45 @@ def _finish_jobs(_: Runtime, session: Session) -> None:
         .limit(JOBS_AT_ONCE)
         .with_for_update(key_share=True, skip_locked=True)
     ).all()
-    ended = progress.outcomes(session, unfinished)
+    ended = progress.read_outcomes(session, unfinished)
     for outcome in ended:
         outcome.job.state = outcome.state
         outcome.job.finished_at = outcome.finished_at
-    outbox.jobs_finished(session, ended)
+    outbox.enqueue_job_events(session, ended)
 
 
 #: What lost its owner, came too late, or belongs elsewhere by now.
 RESCUES: Mapping[str, Step[object]] = {
-    "rescue_calls": lambda runtime, session: lost_calls.rescue(
+    "rescue_calls": lambda runtime, session: lost_calls.rescue_calls(
         session,
         runtime.settings.lease_seconds,
         wait_seconds=runtime.settings.unknown_release_seconds,
     ),
-    "give_up_calls": lambda _, session: lost_calls.give_up(session),
-    "look_again": lambda _, session: waits.look_again(session),
-    "take_back": lambda _, session: bulk_cancel_retry.tidy(session),
-    "explain_scheduled": lambda _, session: blocked_reasons.scheduled(session),
+    "give_up_calls": lambda _, session: lost_calls.give_up_calls(session),
+    "look_again": lambda _, session: waits.end_expired_waits(session),
+    "take_back": lambda _, session: bulk_cancel_retry.finish_requested_cancels(session),
+    "explain_scheduled": lambda _, session: blocked_reasons.record_for_scheduled(session),
     "give_up_scheduled": lambda _, session: blocked_reasons.give_up_scheduled(session),
     "give_up_unreachable": lambda runtime, session: unreachable_posts.give_up(
         session, runtime.settings.outcome_unknown_seconds
     ),
     "give_up_old": lambda _, session: unreachable_posts.give_up_old(session),
-    "late_pending": lambda _, session: late_posts.enforce(session, PostState.PENDING),
-    "late_staged": lambda _, session: late_posts.enforce(session, PostState.STAGED),
-    "rescue_uploads": lambda _, session: lost_uploads.rescue(session),
-    "give_up_uploads": lambda _, session: lost_uploads.give_up_spent(session),
+    "late_pending": lambda _, session: late_posts.enforce_policy(session, PostState.PENDING),
+    "late_staged": lambda _, session: late_posts.enforce_policy(session, PostState.STAGED),
+    "rescue_uploads": lambda _, session: lost_uploads.requeue_lost(session),
+    "give_up_uploads": lambda _, session: lost_uploads.give_up_exhausted(session),
 }
 WAITING: Finders = {
-    "pressroom.stage": lambda _, session: {*submissions.due(session), *draft_adoption.due(session)},
-    "pressroom.litter": lambda _, session: orphan_drafts.due(session),
-    "pressroom.meet": lambda _, session: organization_lookup.due(session),
-    "pressroom.probe": lambda _, session: outage_probe.due(session),
+    "pressroom.stage": lambda _, session: {
+        *submissions.find_due_accounts(session),
+        *draft_adoption.find_due_accounts(session),
+    },
+    "pressroom.litter": lambda _, session: orphan_drafts.find_due_accounts(session),
+    "pressroom.meet": lambda _, session: organization_lookup.find_due_accounts(session),
+    "pressroom.probe": lambda _, session: outage_probe.find_due_accounts(session),
 }
 DUE_TO_THE_SECOND: Finders = {
-    "pressroom.reconcile": lambda _, session: reconcile.due(session),
-    "pressroom.track": lambda _, session: track.due(session),
-    "pressroom.cancel": lambda _, session: cancel.due(session),
+    "pressroom.reconcile": lambda _, session: reconcile.find_due_accounts(session),
+    "pressroom.track": lambda _, session: track.find_due_accounts(session),
+    "pressroom.cancel": lambda _, session: cancel.find_due_accounts(session),
 }

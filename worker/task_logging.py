@@ -9,7 +9,7 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 from shared import metrics
 
 
-class _Now:
+class _RunningTask:
     """When the task of this child began: a child runs one at a time."""
 
     began_at = 0.0
@@ -17,17 +17,17 @@ class _Now:
 
 def install() -> None:
     """In every process that runs tasks."""
-    task_prerun.connect(_begins, weak=False)
-    task_postrun.connect(_ended, weak=False)
+    task_prerun.connect(_on_task_start, weak=False)
+    task_postrun.connect(_on_task_end, weak=False)
 
 
-def _begins(task_id: str, task: Any, **_: Any) -> None:
+def _on_task_start(task_id: str, task: Any, **_: Any) -> None:
     clear_contextvars()
     bind_contextvars(task=task.name, task_id=task_id)
-    _Now.began_at = time.monotonic()
+    _RunningTask.began_at = time.monotonic()
 
 
-def _ended(task: Any, state: str | None, **_: Any) -> None:
-    took = time.monotonic() - _Now.began_at
-    metrics.TASK.labels(task.name, (state or "unknown").lower()).observe(took)
+def _on_task_end(task: Any, state: str | None, **_: Any) -> None:
+    seconds = time.monotonic() - _RunningTask.began_at
+    metrics.TASK.labels(task.name, (state or "unknown").lower()).observe(seconds)
     clear_contextvars()

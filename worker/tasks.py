@@ -14,7 +14,7 @@ from shared.log import get_logger
 from shared.task_queue import QUEUES
 from worker import heartbeats, sweep
 from worker.accounts import organization_lookup, outage_probe
-from worker.app import app, bulkhead, current
+from worker.app import app, current_runtime, worker_bulkhead
 from worker.media import upload_turns
 from worker.profiles import profile_deletion
 from worker.publishing import cancel, reconcile, release_loop, track
@@ -31,113 +31,119 @@ SHORT = {"soft_time_limit": 120, "time_limit": 150}
 LONG = {"soft_time_limit": 4 * 3600, "time_limit": 4 * 3600 + 60}
 
 
-def task(name: str, limits: Mapping[str, int] = SHORT) -> Callable[[Callable[..., None]], Any]:
+def guarded_task(
+    name: str, limits: Mapping[str, int] = SHORT
+) -> Callable[[Callable[..., None]], Any]:
     """A task for which the database may be away, and which shows that its queue is served."""
 
-    def decorate(run: Callable[..., None]) -> Any:
+    def decorate_step(run: Callable[..., None]) -> Any:
         @app.task(name=name, **limits)  # type: ignore[untyped-decorator]
         @wraps(run)
-        def guarded(*arguments: Any) -> None:
-            came = guarded.request.delivery_info or {}
+        def run_guarded(*arguments: Any) -> None:
+            delivery = run_guarded.request.delivery_info or {}
             with database_may_be_away():
-                heartbeats.serves(current(), came.get("routing_key") or QUEUES[name])
+                heartbeats.record_queue_heartbeat(
+                    current_runtime(), delivery.get("routing_key") or QUEUES[name]
+                )
                 run(*arguments)
 
-        return guarded
+        return run_guarded
 
-    return decorate
+    return decorate_step
 
 
-@task("pressroom.upload", LONG)
+@guarded_task("pressroom.upload", LONG)
 def upload_medium(_: int) -> None:
     """The one that is named waits; whose turn it is, the rows say."""
-    upload_turns.upload_in_turn(current(), bulkhead())
+    upload_turns.upload_in_turn(current_runtime(), worker_bulkhead())
 
 
-@task("pressroom.stage")
+@guarded_task("pressroom.stage")
 def stage_account(account_id: int) -> None:
-    _ours(stage.stage, account_id, long=True)
+    _run_account_step(stage.stage_posts, account_id, long=True)
 
 
-@task("pressroom.release")
+@guarded_task("pressroom.release")
 def release_due() -> None:
-    release_loop.release(current(), bulkhead())
+    release_loop.release_due_posts(current_runtime(), worker_bulkhead())
 
 
-@task("pressroom.reconcile")
+@guarded_task("pressroom.reconcile")
 def reconcile_account(account_id: int) -> None:
-    _ours(reconcile.settle, account_id)
+    _run_account_step(reconcile.settle, account_id)
 
 
-@task("pressroom.track")
+@guarded_task("pressroom.track")
 def track_account(account_id: int) -> None:
-    _ours(track.track, account_id)
+    _run_account_step(track.track, account_id)
 
 
-@task("pressroom.cancel")
+@guarded_task("pressroom.cancel")
 def cancel_account(account_id: int) -> None:
-    _ours(cancel.cancel, account_id)
+    _run_account_step(cancel.cancel, account_id)
 
 
-@task("pressroom.litter")
+@guarded_task("pressroom.litter")
 def clean_account(account_id: int) -> None:
-    _ours(orphan_drafts.clean, account_id)
+    _run_account_step(orphan_drafts.delete_orphans, account_id)
 
 
-@task("pressroom.probe")
+@guarded_task("pressroom.probe")
 def probe_account(account_id: int) -> None:
-    _ours(outage_probe.look, account_id)
+    _run_account_step(outage_probe.probe_account, account_id)
 
 
-@task("pressroom.meet")
-def meet_account(account_id: int) -> None:
-    _ours(organization_lookup.meet, account_id)
+@guarded_task("pressroom.meet")
+def look_up_account(account_id: int) -> None:
+    _run_account_step(organization_lookup.look_up_organizations, account_id)
 
 
-@task("pressroom.deliver")
+@guarded_task("pressroom.deliver")
 def deliver_all() -> None:
-    with bulkhead().watch("courier") as admitted:
+    with worker_bulkhead().leader_lock("courier") as admitted:
         if admitted:
-            deliver.deliver(current())
+            deliver.send_due_deliveries(current_runtime())
 
 
-@task("pressroom.tick")
-def tick() -> None:
-    sweep.tick(current())
+@guarded_task("pressroom.tick")
+def wake_due() -> None:
+    sweep.run_tick(current_runtime())
 
 
-@task("pressroom.sweep")
+@guarded_task("pressroom.sweep")
 def sweep_all() -> None:
-    sweep.sweep(current())
+    sweep.run_sweep(current_runtime())
 
 
-@task("pressroom.schedules")
+@guarded_task("pressroom.schedules")
 def fire_schedules() -> None:
-    fire.fire_due(current())
+    fire.fire_due(current_runtime())
 
 
-@task("pressroom.clean", LONG)
+@guarded_task("pressroom.clean", LONG)
 def clean_up() -> None:
-    clean.clean(current())
+    clean.run_cleanup_if_due(current_runtime())
 
 
-@task("pressroom.remove", LONG)
+@guarded_task("pressroom.remove", LONG)
 def remove_profiles() -> None:
-    with bulkhead().watch("removal") as admitted:
+    with worker_bulkhead().leader_lock("removal") as admitted:
         if admitted:
-            profile_deletion.remove_profiles(current())
+            profile_deletion.remove_profiles(current_runtime())
 
 
-@task("pressroom.pulse")
-def pulse(_: str) -> None:
+@guarded_task("pressroom.pulse")
+def answer_heartbeat(_: str) -> None:
     """Asked for by beat through each queue, for those that have nothing else to do."""
 
 
-def _ours(step: Callable[[Runtime, int], None], account_id: int, *, long: bool = False) -> None:
+def _run_account_step(
+    step: Callable[[Runtime, int], None], account_id: int, *, long: bool = False
+) -> None:
     """Run a step, if the account may have another child; rows that others took are theirs."""
-    runtime = current()
+    runtime = current_runtime()
     bind_contextvars(account=account_id)
-    place = bulkhead().place(runtime.database, account_id, long=long)
+    place = worker_bulkhead().place(runtime.database, account_id, long=long)
     with place as admitted:
         if not admitted:
             return

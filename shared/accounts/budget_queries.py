@@ -49,7 +49,7 @@ def budget_remaining(account: Account, now: datetime) -> int | None:
     return max(0, most - account.budget_used)
 
 
-def of_profiles(
+def read_profile_accounts(
     session: Session, profile_ids: Sequence[str] | None, *, after: int | None, limit: int
 ) -> list[AccountRead]:
     """The accounts that these profiles (None: all) use, by id."""
@@ -59,10 +59,10 @@ def of_profiles(
     query = select(Account).where(Account.id.in_(used)).order_by(Account.id).limit(limit)
     if after is not None:
         query = query.where(Account.id > after)
-    return read(session, session.scalars(query).all(), profile_ids)
+    return read_accounts(session, session.scalars(query).all(), profile_ids)
 
 
-def read(
+def read_accounts(
     session: Session, accounts: Sequence[Account], profile_ids: Sequence[str] | None
 ) -> list[AccountRead]:
     ids = [account.id for account in accounts]
@@ -75,14 +75,14 @@ def read(
         .where(Integration.account_id.in_(ids), Integration.listed)
         .order_by(Integration.name, Integration.id)
     ).all()
-    backlogs, now = _backlogs(session, ids), db.clock(session)
+    backlogs, now = _count_backlogs(session, ids), db.read_clock(session)
     held = holds.list_held(session, ids, profile_ids)
     return [
         AccountRead(
             account=account,
             profile_ids=[profile_id for owner, profile_id in owners if owner == account.id],
             integrations=[row for row in listed if row.account_id == account.id],
-            held=[one for one in held if one.account_id == account.id],
+            held=[held_profile for held_profile in held if held_profile.account_id == account.id],
             backlog=backlogs.get(account.id, 0),
             now=now,
         )
@@ -90,13 +90,13 @@ def read(
     ]
 
 
-def _backlogs(session: Session, ids: Sequence[int]) -> dict[int, int]:
+def _count_backlogs(session: Session, ids: Sequence[int]) -> dict[int, int]:
     query = select(Post.account_id, func.count()).where(
         Post.account_id.in_(ids), Post.state.in_(BACKLOG)
     )
     return {row[0]: row[1] for row in session.execute(query.group_by(Post.account_id))}
 
 
-def users(session: Session, account_id: int) -> list[str]:
+def list_profile_ids(session: Session, account_id: int) -> list[str]:
     """The profiles that use the account."""
     return list(session.scalars(select(Profile.id).where(Profile.account_id == account_id)))

@@ -43,15 +43,18 @@ def hint_of(reason: str) -> str:
 
 def is_held() -> ColumnElement[bool]:
     """Whether nothing may go out with the settings of the `Profile` of the query around it."""
-    refused, unusable = exists().where(_of_key()), exists().where(_of_settings())
+    refused, unusable = (
+        exists().where(_key_hold_condition()),
+        exists().where(_settings_hold_condition()),
+    )
     return or_(refused.correlate(Profile), unusable.correlate(Profile))
 
 
-def _of_key() -> ColumnElement[bool]:
+def _key_hold_condition() -> ColumnElement[bool]:
     return and_(Hold.account_id == Profile.account_id, Hold.key_hash == Profile.key_hash)
 
 
-def _of_settings() -> ColumnElement[bool]:
+def _settings_hold_condition() -> ColumnElement[bool]:
     same_version = SettingsHold.settings_version == Profile.settings_version
     return and_(SettingsHold.profile_id == Profile.id, same_version)
 
@@ -102,15 +105,15 @@ def lift_settings(session: Session, profile_id: str) -> None:
     session.execute(delete(SettingsHold).where(SettingsHold.profile_id == profile_id))
 
 
-def to_try_again() -> ColumnElement[bool]:
+def is_retry_due() -> ColumnElement[bool]:
     """Whether it is time to see if the settings of the `Profile` around can be used again."""
-    due = _of_settings(), SettingsHold.look_at <= func.now()
+    due = _settings_hold_condition(), SettingsHold.look_at <= func.now()
     return exists().where(*due).correlate(Profile)
 
 
-def unused() -> ColumnElement[bool]:
+def is_unused() -> ColumnElement[bool]:
     """Which holds are of keys that no profile uses any more."""
-    return ~exists().where(_of_key()).correlate(Hold)
+    return ~exists().where(_key_hold_condition()).correlate(Hold)
 
 
 def list_held(
@@ -123,7 +126,8 @@ def list_held(
     keys = select(*of_profile, Hold.reason, Hold.message, Hold.since)
     settings = select(*of_profile, SettingsHold.reason, SettingsHold.message, SettingsHold.since)
     facts = union_all(
-        keys.join(Hold, _of_key()), settings.join(SettingsHold, _of_settings())
+        keys.join(Hold, _key_hold_condition()),
+        settings.join(SettingsHold, _settings_hold_condition()),
     ).subquery()
     query = select(facts).order_by(facts.c.since, facts.c.reason, facts.c.profile_id)
     if account_ids is not None:

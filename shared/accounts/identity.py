@@ -8,8 +8,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.accounts import waits
-from shared.accounts.merging import merge
-from shared.crypto import fingerprint
+from shared.accounts.merging import merge_accounts
+from shared.crypto import hash_secret
 from shared.models import Account, Integration
 from shared.postiz.client import RemoteIntegration
 from shared.postiz.discovery import Probe
@@ -25,16 +25,16 @@ class Found:
 
 
 def key_hash(server: str, api_key: str) -> str:
-    return fingerprint(server, api_key)
+    return hash_secret(server, api_key)
 
 
-def recognise(session: Session, found: Found) -> Account:
+def find_or_create_account(session: Session, found: Found) -> Account:
     """The account of these credentials, made if there is none; with what the probe told.
 
     By the ids of its integrations (unique in Postiz), so that a rotated key stays one account;
     by the key's hash until any integration is known.
     """
-    _one_at_a_time(session, found.server)
+    _lock_server(session, found.server)
     listed = list(found.probe.integrations or ()) if found.probe else []
     account = _by_integrations(session, found.server, [row.id for row in listed])
     account = account or _by_key(session, found.server, found.key_hash)
@@ -44,11 +44,11 @@ def recognise(session: Session, found: Found) -> Account:
         session.flush()
     account.key_hash = found.key_hash
     if found.probe:
-        _learn(session, account, found.probe)
+        _apply_probe(session, account, found.probe)
     return account
 
 
-def _one_at_a_time(session: Session, server: str) -> None:
+def _lock_server(session: Session, server: str) -> None:
     """Two requests that recognise the same new organization would make it twice."""
     session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:s, 7))"), {"s": server})
 
@@ -67,7 +67,7 @@ def _by_key(session: Session, server: str, hashed: str) -> Account | None:
     return session.scalar(query.order_by(Account.id).limit(1))
 
 
-def _learn(session: Session, account: Account, probe: Probe) -> None:
+def _apply_probe(session: Session, account: Account, probe: Probe) -> None:
     if probe.integrations is not None:  # a key that is refused says nothing of whose account it is
         account.base_url = probe.base_url
     account.healthy = probe.ok
@@ -84,8 +84,8 @@ def remember_integrations(
 
     An id that is known under another account tells that both are one organization.
     """
-    for other in _others_with(session, account, [row.id for row in rows]):
-        merge(session, other, account)
+    for other in _find_other_accounts(session, account, [row.id for row in rows]):
+        merge_accounts(session, other, account)
     session.execute(
         update(Integration).where(Integration.account_id == account.id).values(listed=False)
     )
@@ -110,7 +110,7 @@ def remember_integrations(
     waits.end_for_channels(session, account.id, [row.id for row in rows])
 
 
-def _others_with(session: Session, account: Account, ids: Sequence[str]) -> Sequence[int]:
+def _find_other_accounts(session: Session, account: Account, ids: Sequence[str]) -> Sequence[int]:
     query = select(Integration.account_id).where(
         Integration.server == account.server,
         Integration.id.in_(ids),
@@ -119,7 +119,7 @@ def _others_with(session: Session, account: Account, ids: Sequence[str]) -> Sequ
     return session.scalars(query.distinct()).all()
 
 
-def integrations(session: Session, account_id: int) -> list[Integration]:
+def read_integrations(session: Session, account_id: int) -> list[Integration]:
     """The last known list, by name."""
     return list(
         session.scalars(

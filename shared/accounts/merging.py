@@ -30,27 +30,31 @@ _STATEMENTS = (
 )
 
 
-def merge(session: Session, loser_id: int, winner: Account) -> None:
+def merge_accounts(session: Session, duplicate_id: int, winner: Account) -> None:
     """Everything of the loser becomes the winner's; the loser's row stays, empty and unfindable.
 
     What was used of either's budget counts: both called the same organization.
     """
-    loser = session.get_one(Account, loser_id, with_for_update=ROW_LOCK)
+    duplicate = session.get_one(Account, duplicate_id, with_for_update=ROW_LOCK)
     for statement in _STATEMENTS:
-        session.execute(text(statement), {"winner": winner.id, "loser": loser_id})
-    winner.budget_used += loser.budget_used
-    blocks = [one.blocked_until for one in (winner, loser) if one.blocked_until is not None]
+        session.execute(text(statement), {"winner": winner.id, "loser": duplicate_id})
+    winner.budget_used += duplicate.budget_used
+    blocks = [
+        account.blocked_until
+        for account in (winner, duplicate)
+        if account.blocked_until is not None
+    ]
     winner.blocked_until = max(blocks, default=None)
-    _keep_wishes(winner, loser)
-    loser.key_hash = f"merged into {winner.id}"
+    _merge_owner_settings(winner, duplicate)
+    duplicate.key_hash = f"merged into {winner.id}"
     session.flush()
     session.expire_all()
 
 
-def _keep_wishes(winner: Account, loser: Account) -> None:
+def _merge_owner_settings(winner: Account, duplicate: Account) -> None:
     """What the owners set: the more careful of two, and of rules the winner's own."""
-    limits = (winner.limit_override, loser.limit_override)
-    reserves = (winner.budget_reserve, loser.budget_reserve)
-    winner.limit_override = min((one for one in limits if one is not None), default=None)
-    winner.budget_reserve = max((one for one in reserves if one is not None), default=None)
-    winner.rule_overrides = {**loser.rule_overrides, **winner.rule_overrides}
+    limits = (winner.limit_override, duplicate.limit_override)
+    reserves = (winner.budget_reserve, duplicate.budget_reserve)
+    winner.limit_override = min((value for value in limits if value is not None), default=None)
+    winner.budget_reserve = max((value for value in reserves if value is not None), default=None)
+    winner.rule_overrides = {**duplicate.rule_overrides, **winner.rule_overrides}

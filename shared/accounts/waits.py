@@ -43,7 +43,7 @@ def for_channels(account_id: int) -> str:
 
 
 @cache
-def elsewhere() -> ColumnElement[bool]:
+def is_of_other_account() -> ColumnElement[bool]:
     """The post's integration is known, but only of another organization than the profile's key.
 
     Two Postiz servers may use the same id: what the account has itself is its own.
@@ -55,7 +55,7 @@ def elsewhere() -> ColumnElement[bool]:
     return and_(known, not_(own.correlate(Post)))
 
 
-def set_elsewhere_aside(session: Session, account_id: int, *which: ColumnElement[bool]) -> None:
+def set_other_account_aside(session: Session, account_id: int, *which: ColumnElement[bool]) -> None:
     """What the account's keys cannot send, and says so."""
     said = {
         "error_code": OTHER_ACCOUNT.code,
@@ -63,7 +63,7 @@ def set_elsewhere_aside(session: Session, account_id: int, *which: ColumnElement
         "error_hint": OTHER_ACCOUNT.hint,
     }
     pending = Post.account_id == account_id, Post.state == PostState.PENDING
-    some = select(Post.id).where(*pending, elsewhere(), *which)
+    some = select(Post.id).where(*pending, is_of_other_account(), *which)
     free = some.with_for_update(of=Post, key_share=True, skip_locked=True)
     set_aside(session, session.scalars(free).all(), for_channels(account_id), **said)
 
@@ -76,28 +76,28 @@ def set_aside(session: Session, ids: Collection[int], what: str, **values: str |
         session.execute(changed, execution_options={"synchronize_session": False})
 
 
-def end(session: Session, what: str) -> None:
+def end_wait(session: Session, what: str) -> None:
     """It has come: what was set aside for it may go. To be called once that is written."""
-    _free(session, Post.waits_for == what)
+    _clear_waits(session, Post.waits_for == what)
 
 
 def end_for_channels(session: Session, account_id: int, integration_ids: Collection[str]) -> None:
     """The account has these channels: what was said of their posts is no longer so."""
     of_channels = Post.integration_id.in_(integration_ids)
     nothing = dict.fromkeys(("error_code", "error_message", "error_hint"))
-    _free(session, Post.waits_for == for_channels(account_id), of_channels, **nothing)
+    _clear_waits(session, Post.waits_for == for_channels(account_id), of_channels, **nothing)
 
 
-def look_again(session: Session) -> int:
+def end_expired_waits(session: Session) -> int:
     """What has been aside for an hour is looked at anew; returns how many posts."""
     long_aside = select(Post.id).where(Post.waits_for != "", Post.aside_until <= func.now())
     some = long_aside.order_by(Post.aside_until).limit(AT_ONCE)
     ids = session.scalars(some.with_for_update(key_share=True, skip_locked=True)).all()
     if ids:
-        _free(session, Post.id.in_(ids))
+        _clear_waits(session, Post.id.in_(ids))
     return len(ids)
 
 
-def _free(session: Session, *which: ColumnElement[bool], **values: None) -> None:
+def _clear_waits(session: Session, *which: ColumnElement[bool], **values: None) -> None:
     free = update(Post).where(*which).values(waits_for="", **values)
     session.execute(free, execution_options={"synchronize_session": False})

@@ -89,7 +89,7 @@ class Verdict:
     disable: str | None = None
 
 
-def judge(
+def judge_attempt(
     answer: Answer,
     *,
     attempt: int,
@@ -104,12 +104,12 @@ def judge(
     if answer.status == 410:
         return Verdict(state="failed", disable="the receiver answered 410 Gone")
     wish = min(answer.retry_after or 0.0, LONGEST_WISH) if answer.status in _SAYS_WHEN else 0.0
-    wait = _wait(attempt, wish, rng or random.Random())  # noqa: S311 (spreads load, no secret)
+    wait = _wait_seconds(attempt, wish, rng or random.Random())  # noqa: S311 (spreads load, no secret)
     given_up = failing_for >= PATIENCE
     return Verdict(
         state="failed" if wait is None else "pending",
         wait=wait,
-        rest=_rest(answer, failures, wish),
+        rest=_rest_seconds(answer, failures, wish),
         disable=f"every attempt failed for {PATIENCE.days} days, the last one because "
         f"{answer.in_words()}"
         if given_up
@@ -117,13 +117,13 @@ def judge(
     )
 
 
-def _wait(attempt: int, wish: float, rng: random.Random) -> float | None:
+def _wait_seconds(attempt: int, wish: float, rng: random.Random) -> float | None:
     if attempt > len(WAITS):
         return None
     return max(wish, WAITS[attempt - 1] * rng.uniform(1.0, 1.0 + JITTER))
 
 
-def _rest(answer: Answer, failures: int, wish: float) -> float:
+def _rest_seconds(answer: Answer, failures: int, wish: float) -> float:
     """An answer that came at once and says no costs nobody time; others may fare better."""
     if answer.status is not None and answer.status not in _OVERLOADED:
         return 0.0

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from shared.domain.timing.spacing import Spread, Taken
 from shared.errors import FieldError
-from shared.intake.request_rows import bulk_rows, integrations_of, seeded, spread_of
+from shared.intake.request_rows import bulk_rows, ensure_seed, integrations_of, spread_of
 from shared.intake.schemas import BulkPublishRequest
 from shared.intake.validation import Naming, Order, Placed, as_they_are
 from shared.models import Account
@@ -36,18 +36,18 @@ def bulk_order(
     named: Naming = as_they_are,
 ) -> Order:
     """`malformed`: the faults of rows that are empty in `body`."""
-    body = seeded(body)
+    body = ensure_seed(body)
     spread = spread_of(body, now)
 
-    def rows(session: Session, account: Account) -> Placed:
-        taken = _taken(session, account, body, spread) if spread.limited else {}
+    def place_rows(session: Session, account: Account) -> Placed:
+        taken = _taken_times(session, account, body, spread) if spread.limited else {}
         return bulk_rows(body, spread, taken, malformed or {})
 
     return Order(
         kind="bulk_publish",
         profile_id=profile_id,
         body=body,
-        rows=rows,
+        rows=place_rows,
         now=now,
         options=body.model_dump(mode="json", include=_KEPT),
         late_policy=body.late_policy,
@@ -55,6 +55,8 @@ def bulk_order(
     )
 
 
-def _taken(session: Session, account: Account, body: BulkPublishRequest, spread: Spread) -> Taken:
+def _taken_times(
+    session: Session, account: Account, body: BulkPublishRequest, spread: Spread
+) -> Taken:
     names = integrations_of(body)
-    return occupancy.times(session, account.id, names, since=spread.matters_from)
+    return occupancy.lock_due_times(session, account.id, names, since=spread.matters_from)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared.domain.networks.channel import Channel
-from shared.domain.rows.post_rows import Known, Row, faults_of, planned
+from shared.domain.rows.post_rows import Known, Row, faults_of, plan_post
 from shared.errors import FieldError
 from shared.media import repository
 from shared.models import Account, Job, Post
@@ -21,12 +21,12 @@ from shared.posts import transitions
 LATE = "late"
 
 
-def late_options(rows: Sequence[Row]) -> dict[str, Any]:
+def deferred_options(rows: Sequence[Row]) -> dict[str, Any]:
     """What a job has to keep of `rows` until their integrations are known."""
-    return {LATE: {str(row.position): _kept(row) for row in rows}}
+    return {LATE: {str(row.position): _deferred_fields(row) for row in rows}}
 
 
-def _kept(row: Row) -> dict[str, Any]:
+def _deferred_fields(row: Row) -> dict[str, Any]:
     return {
         "caption": row.caption,
         "captions": dict(row.captions),
@@ -35,20 +35,22 @@ def _kept(row: Row) -> dict[str, Any]:
     }
 
 
-def resolve(session: Session, post: Post, channel: Channel) -> list[FieldError]:
+def resolve_post(session: Session, post: Post, channel: Channel) -> list[FieldError]:
     """Give `post` the caption and settings of its network; returns what the network would refuse.
 
     For a post without `integration_identifier`; the caller fails it when there are faults, and
     when its integration is unknown or disabled.
     """
     job = session.get_one(Job, post.job_id)
-    row = _row(post, job.options.get(LATE, {}).get(str(post.position), {}))
-    made = planned(row, channel, post.media_ids)
+    row = _post_row(post, job.options.get(LATE, {}).get(str(post.position), {}))
+    made = plan_post(row, channel, post.media_ids)
     post.integration_identifier, post.integration_name = channel.identifier, channel.name
     post.content, post.settings = made.content, made.settings
     if made.assumed:
-        transitions.add_events(session, [post.id], "settings_assumed", _words(made.assumed))
-    return faults_of(made, _known(session, post))
+        transitions.add_events(
+            session, [post.id], "settings_assumed", _describe_settings(made.assumed)
+        )
+    return faults_of(made, _known_facts(session, post))
 
 
 def media_faults(session: Session, post: Post) -> list[FieldError]:
@@ -57,17 +59,17 @@ def media_faults(session: Session, post: Post) -> list[FieldError]:
     For a post that was accepted while one of them was an address; what else was accepted then
     stays accepted.
     """
-    row = _row(post, {"settings": {post.integration_id: post.settings}})
+    row = _post_row(post, {"settings": {post.integration_id: post.settings}})
     channel = Channel(id=post.integration_id, identifier=post.integration_identifier)
-    found = faults_of(planned(row, channel, post.media_ids), _known(session, post))
+    found = faults_of(plan_post(row, channel, post.media_ids), _known_facts(session, post))
     return [fault for fault in found if fault.code == "media_refused"]
 
 
-def _words(settings: Mapping[str, Any]) -> str:
+def _describe_settings(settings: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}: {json.dumps(value)}" for name, value in settings.items())
 
 
-def _row(post: Post, kept: dict[str, Any]) -> Row:
+def _post_row(post: Post, kept: dict[str, Any]) -> Row:
     return Row(
         position=post.position,
         publish_at=post.publish_at,
@@ -79,11 +81,11 @@ def _row(post: Post, kept: dict[str, Any]) -> Row:
     )
 
 
-def _known(session: Session, post: Post) -> Known:
+def _known_facts(session: Session, post: Post) -> Known:
     own = session.scalar(select(Account.rule_overrides).where(Account.id == post.account_id))
     names = [str(media_id) for media_id in post.media_ids]
     return Known(
         channels=None,
-        media=repository.known(session, post.profile_id, names),
+        media=repository.find_media(session, post.profile_id, names),
         overrides=own or {},
     )

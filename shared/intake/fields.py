@@ -34,7 +34,7 @@ class NullIsAbsent(Body):
         return {name: value for name, value in body.items() if value is not None}
 
 
-def _iso(value: object) -> object:
+def _parse_iso_time(value: object) -> object:
     """Only text: a number would be taken for seconds since 1970, which nobody writes on purpose."""
     if value is None or isinstance(value, datetime):
         return value
@@ -46,7 +46,7 @@ def _iso(value: object) -> object:
         raise ValueError("must be a time in ISO 8601, such as 2026-08-01T18:30:00Z") from error
 
 
-def _zone(name: str) -> str:
+def _check_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
@@ -54,17 +54,17 @@ def _zone(name: str) -> str:
     return name
 
 
-def _http_url(value: str) -> str:
+def _check_http_url(value: str) -> str:
     """Whether we may call it is asked later."""
     parse_http_address(value)
     return value
 
 
 #: With or without a zone.
-IsoTime = Annotated[datetime, BeforeValidator(_iso)]
+IsoTime = Annotated[datetime, BeforeValidator(_parse_iso_time)]
 AnyUrl = Annotated[str, Field(min_length=1, max_length=2000)]
-Url = Annotated[AnyUrl, AfterValidator(_http_url)]
-Zone = Annotated[str, Field(max_length=64), AfterValidator(_zone)]
+Url = Annotated[AnyUrl, AfterValidator(_check_http_url)]
+Zone = Annotated[str, Field(max_length=64), AfterValidator(_check_zone)]
 Flag = Annotated[bool, Strict()]
 Number = Annotated[float, Strict()]
 Whole = Annotated[int, Strict()]

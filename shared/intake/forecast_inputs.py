@@ -16,7 +16,7 @@ from shared.domain.publishing.states import PostState
 from shared.domain.rows.post_rows import PlannedPost
 from shared.models import Account, AccountMedia, Post
 from shared.postiz.payloads import Element, RemoteMedia
-from shared.posts.late_policy import not_too_late
+from shared.posts.late_policy import is_in_time
 
 #: What a medium will be called that is not in Postiz yet: about as long as what Postiz answers.
 _NOT_YET = RemoteMedia(id="x" * 36, path="x" * 100)
@@ -24,7 +24,7 @@ _NOT_YET = RemoteMedia(id="x" * 36, path="x" * 100)
 _USUAL_PACK = 200
 
 
-def terms(session: Session, account: Account, settings: Settings, now: datetime) -> Terms:
+def planner_terms(session: Session, account: Account, settings: Settings, now: datetime) -> Terms:
     """How the account stands; while Postiz has not told its limit, the shipped one is assumed."""
     budget = budget_state(account)
     if budget.most is None:
@@ -41,7 +41,7 @@ def terms(session: Session, account: Account, settings: Settings, now: datetime)
 def _calls_before(session: Session, account_id: int, now: datetime) -> int:
     """About how many counted calls the posts need that were accepted before."""
     staged = Post.handoff == STAGED
-    pending = Post.account_id == account_id, Post.state == PostState.PENDING, not_too_late()
+    pending = Post.account_id == account_id, Post.state == PostState.PENDING, is_in_time()
     posts, dates = session.execute(
         select(
             func.count().filter(staged, Post.publish_at <= now + STAGED_AHEAD),
@@ -51,7 +51,7 @@ def _calls_before(session: Session, account_id: int, now: datetime) -> int:
     return -(-posts // _USUAL_PACK) + int(dates)
 
 
-def candidates(
+def planner_candidates(
     session: Session,
     account: Account,
     posts: Sequence[PlannedPost],
@@ -60,7 +60,9 @@ def candidates(
     as_draft: bool,
 ) -> list[Candidate]:
     """`posts` as the planner sees them; their ids are their places."""
-    remote = _uploaded(session, account.id, {each for post in posts for each in post.media_ids})
+    remote = _uploaded_media(
+        session, account.id, {media_id for post in posts for media_id in post.media_ids}
+    )
     return [
         Candidate(
             id=number,
@@ -68,13 +70,13 @@ def candidates(
             handoff=handoff,
             as_draft=as_draft,
             publish_at=post.row.publish_at,
-            size=_size(post, remote),
+            size=_element_size(post, remote),
         )
         for number, post in enumerate(posts)
     ]
 
 
-def _size(post: PlannedPost, remote: Mapping[int, RemoteMedia]) -> int:
+def _element_size(post: PlannedPost, remote: Mapping[int, RemoteMedia]) -> int:
     return Element(
         integration_id=post.channel.id,
         content=post.content,
@@ -83,7 +85,7 @@ def _size(post: PlannedPost, remote: Mapping[int, RemoteMedia]) -> int:
     ).size
 
 
-def _uploaded(
+def _uploaded_media(
     session: Session, account_id: int, media_ids: Iterable[int]
 ) -> dict[int, RemoteMedia]:
     rows = session.execute(

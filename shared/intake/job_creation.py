@@ -23,13 +23,15 @@ from shared.profiles import profile_settings
 from shared.webhooks import outbox
 
 
-def account_for(session: Session, profile_id: str, settings: Settings, box: SecretBox) -> Account:
+def ensure_locked_account(
+    session: Session, profile_id: str, settings: Settings, box: SecretBox
+) -> Account:
     """The account that the profile's work goes to, which no PATCH moves before we commit.
 
     Raises `NotConfigured` with how to configure it, and `Conflict` while the profile is deleted.
     """
     account = profile_settings.ensure_account(
-        session, profile_settings.get(session, profile_id), settings, box
+        session, profile_settings.load_profile(session, profile_id), settings, box
     )
     facts = select(Profile.account_id, Profile.deleting_since).where(Profile.id == profile_id)
     held = session.execute(facts.with_for_update(read=True)).one_or_none()
@@ -47,7 +49,7 @@ def known_channels(session: Session, account: Account) -> dict[str, Channel] | N
         return None
     return {
         row.id: Channel(id=row.id, identifier=row.identifier, name=row.name, disabled=row.disabled)
-        for row in identity.integrations(session, account.id)
+        for row in identity.read_integrations(session, account.id)
     }
 
 
@@ -61,7 +63,7 @@ def accept_uploads(
     session: Session, profile_id: str, account: Account, uploads: Sequence[Upload], *, kind: str
 ) -> tuple[Job, list[AccountMedia]]:
     """The job, and for each upload the row that a worker claims. What is there already is done."""
-    wanted = upload_queue.want(
+    wanted = upload_queue.request_uploads(
         session, [upload.media_id for upload in uploads], profile_id, account.id
     )
     done = all(row.state == "uploaded" for row in wanted)
@@ -82,7 +84,7 @@ def accept_uploads(
         )
     session.flush()
     if done:
-        outbox.jobs_finished(session, [progress.outcome(session, job)])
+        outbox.enqueue_job_events(session, [progress.read_outcome(session, job)])
     return job, wanted
 
 
@@ -124,14 +126,14 @@ def accept_posts(
         "as_draft": how.as_draft,
         "late_policy": how.late_policy,
     }
-    insert_rows(session, Post, [_values(post) for post in posts], same=same)
+    insert_rows(session, Post, [_post_values(post) for post in posts], same=same)
     _write_accepted(session, job)
     used = {media_id for post in posts for media_id in post.media_ids}
-    upload_queue.want(session, sorted(used), profile_id, account.id)
+    upload_queue.request_uploads(session, sorted(used), profile_id, account.id)
     return job
 
 
-def _values(post: PlannedPost) -> dict[str, Any]:
+def _post_values(post: PlannedPost) -> dict[str, Any]:
     return {
         "position": post.row.position,
         "integration_id": post.channel.id,

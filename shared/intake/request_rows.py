@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from shared.domain.rows.post_rows import Row
 from shared.domain.timing.local_time import in_utc, whole_second
-from shared.domain.timing.spacing import LATEST, Spread, Taken, Wish, place
-from shared.domain.timing.spacing_conflicts import crowded
+from shared.domain.timing.spacing import LATEST, Spread, Taken, Wish, assign_times
+from shared.domain.timing.spacing_conflicts import find_conflicts
 from shared.errors import FieldError, InvalidRequest, Unprocessable
 from shared.intake.schemas import BulkItem, BulkPublishRequest, Defaults, PublishRequest
 from shared.intake.validation import Placed
@@ -17,15 +17,15 @@ from shared.intake.validation import Placed
 
 def single_row(body: PublishRequest, now: datetime) -> Row:
     return Row(
-        **_texts(body),
+        **_text_fields(body),
         media_ids=body.media_ids,
         integration_ids=body.integration_ids,
-        publish_at=_time(body.schedule_date, body, "schedule_date") or whole_second(now),
+        publish_at=_normalize_time(body.schedule_date, body, "schedule_date") or whole_second(now),
         external_id=body.external_id,
     )
 
 
-def seeded(body: BulkPublishRequest) -> BulkPublishRequest:
+def ensure_seed(body: BulkPublishRequest) -> BulkPublishRequest:
     """With a seed where there is jitter: the same request has the same times, whoever asks."""
     if body.jitter_seed is not None or not body.schedule_jitter_minutes:
         return body
@@ -36,7 +36,7 @@ def seeded(body: BulkPublishRequest) -> BulkPublishRequest:
 def spread_of(body: BulkPublishRequest, now: datetime) -> Spread:
     """`body` must be seeded."""
     return Spread(
-        start=_time(body.schedule_date, body, "schedule_date") or whole_second(now),
+        start=_normalize_time(body.schedule_date, body, "schedule_date") or whole_second(now),
         zone=ZoneInfo(body.timezone),
         interval=timedelta(minutes=body.schedule_interval_minutes),
         jitter=timedelta(minutes=body.schedule_jitter_minutes),
@@ -59,22 +59,22 @@ def bulk_rows(
     malformed: Mapping[int, Sequence[FieldError]],
 ) -> Placed:
     """`taken`: when other posts of the same integrations are due. `malformed`: faults by row."""
-    wishes = [_wish(body, index, item) for index, item in enumerate(body.items)]
-    moments = place(wishes, spread, taken)
+    wishes = [_item_wish(body, index, item) for index, item in enumerate(body.items)]
+    moments = assign_times(wishes, spread, taken)
     rows = [
         _bulk_row(body, index, item, wishes[index], moments[index])
         if index not in malformed
         else _malformed_row(index, moments[index], malformed[index])
         for index, item in enumerate(body.items)
     ]
-    return Placed(rows=rows, advice=crowded(wishes, moments, spread, taken))
+    return Placed(rows=rows, advice=find_conflicts(wishes, moments, spread, taken))
 
 
 def _malformed_row(index: int, moment: datetime, faults: Sequence[FieldError]) -> Row:
     return Row(position=index, path=f"items.{index}.", publish_at=moment, faults=faults)
 
 
-def _wish(body: BulkPublishRequest, index: int, item: BulkItem) -> Wish:
+def _item_wish(body: BulkPublishRequest, index: int, item: BulkItem) -> Wish:
     own = item.integration_ids
     return Wish(
         own=_own_time(item, body, index),
@@ -93,9 +93,9 @@ def _bulk_row(
     body: BulkPublishRequest, index: int, item: BulkItem, wish: Wish, moment: datetime
 ) -> Row:
     path = f"items.{index}."
-    texts = _texts(body)
+    texts = _text_fields(body)
     texts["captions"] = {**body.captions_per_platform, **item.captions_per_platform}
-    texts["settings"] = _merged(body.settings, item.settings)
+    texts["settings"] = _merge_settings(body.settings, item.settings)
     if item.caption is not None:
         texts["caption"] = item.caption
     return Row(
@@ -110,7 +110,7 @@ def _bulk_row(
     )
 
 
-def _texts(body: Defaults) -> dict[str, Any]:
+def _text_fields(body: Defaults) -> dict[str, Any]:
     return {
         "caption": body.caption,
         "captions": body.captions_per_platform,
@@ -119,14 +119,14 @@ def _texts(body: Defaults) -> dict[str, Any]:
     }
 
 
-def _merged(
+def _merge_settings(
     defaults: Mapping[str, Mapping[str, Any]], own: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, dict[str, Any]]:
     """A row names only what differs."""
     return {key: {**defaults.get(key, {}), **own.get(key, {})} for key in {**defaults, **own}}
 
 
-def _time(moment: datetime | None, body: Defaults, name: str) -> datetime | None:
+def _normalize_time(moment: datetime | None, body: Defaults, name: str) -> datetime | None:
     """In UTC and whole seconds. Raises for what no calendar of ours reaches."""
     if moment is None:
         return None

@@ -15,7 +15,7 @@ NetworkSettings = dict[str, dict[str, Any]]
 Ids = Annotated[list[str], Field(max_length=100)]
 
 
-def _wall(text: str) -> str:
+def _check_wall_time(text: str) -> str:
     if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", text):
         raise ValueError("must be a time of the day such as 09:00")
     return text
@@ -23,7 +23,7 @@ def _wall(text: str) -> str:
 
 _A_MONTH = 31 * 24 * 60
 #: A time of the day.
-Wall = Annotated[str, AfterValidator(_wall)]
+Wall = Annotated[str, AfterValidator(_check_wall_time)]
 Minutes = Annotated[Number, Field(ge=0, le=_A_MONTH, allow_inf_nan=False)]
 
 

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 from shared.accounts import budget_queries
 from shared.config import Settings
 from shared.crypto import SecretBox
-from shared.domain.networks.warning import Advice
+from shared.domain.networks.warning import RowWarning
 from shared.domain.publishing.handoff import Situation, choose_handoff
 from shared.domain.rows.post_rows import CheckedRow, Known, PlannedPost, Row, check_rows
-from shared.domain.rows.row_warnings import advise
+from shared.domain.rows.row_warnings import find_warnings
 from shared.errors import FieldError, Unprocessable
 from shared.intake import deferred_rules, job_creation
 from shared.intake.job_creation import Accepted
@@ -38,7 +38,7 @@ class Placed:
     """Rows with their times, and what is to be said of these."""
 
     rows: Sequence[Row]
-    advice: Sequence[Advice] = ()
+    advice: Sequence[RowWarning] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,31 +66,31 @@ class Checked:
     rows: Sequence[CheckedRow]
     handoff: str
     posts: Sequence[PlannedPost] = field(default_factory=list)
-    of_times: Sequence[Advice] = ()
+    of_times: Sequence[RowWarning] = ()
 
     @property
     def faults(self) -> list[FieldError]:
         return [fault for row in self.rows for fault in self.order.named(row.faults)]
 
     @cached_property
-    def advice(self) -> list[Advice]:
+    def advice(self) -> list[RowWarning]:
         order = self.order
         drafts = order.body.save_as_draft
-        return [*self.of_times, *advise(self.rows, self.known, now=order.now, drafts=drafts)]
+        return [*self.of_times, *find_warnings(self.rows, self.known, now=order.now, drafts=drafts)]
 
     @property
     def invalid(self) -> list[CheckedRow]:
         return [row for row in self.rows if row.faults]
 
 
-def check(session: Session, order: Order, settings: Settings, box: SecretBox) -> Checked:
+def check_order(session: Session, order: Order, settings: Settings, box: SecretBox) -> Checked:
     """Raises `NotConfigured` where the profile has no Postiz."""
-    account = job_creation.account_for(session, order.profile_id, settings, box)
+    account = job_creation.ensure_locked_account(session, order.profile_id, settings, box)
     placed = order.rows(session, account)
     used = {media_id for row in placed.rows for media_id in row.media_ids}
     known = Known(
         channels=job_creation.known_channels(session, account),
-        media=repository.known(session, order.profile_id, used),
+        media=repository.find_media(session, order.profile_id, used),
         overrides=account.rule_overrides,
     )
     checked = check_rows(placed.rows, known)
@@ -100,16 +100,17 @@ def check(session: Session, order: Order, settings: Settings, box: SecretBox) ->
         order=order,
         account=account,
         known=replace(
-            known, before=occupancy.before(session, account.id, going_out, known, order.now)
+            known,
+            before=occupancy.find_accepted_posts(session, account.id, going_out, known, order.now),
         ),
         rows=checked,
-        handoff=_handoff(order, account, posts, timedelta(seconds=settings.settle_seconds)),
+        handoff=_order_handoff(order, account, posts, timedelta(seconds=settings.settle_seconds)),
         posts=posts,
         of_times=placed.advice,
     )
 
 
-def _handoff(
+def _order_handoff(
     order: Order, account: Account, posts: Sequence[PlannedPost], settle: timedelta
 ) -> str:
     situation = Situation(
@@ -145,16 +146,16 @@ class WakeUps:
             waker.uploads(self.uploads)
 
 
-def accept(session: Session, checked: Checked) -> tuple[Job, WakeUps]:
+def accept_order(session: Session, checked: Checked) -> tuple[Job, WakeUps]:
     order, account, posts = checked.order, checked.account, checked.posts
     rows = [row.row for row in checked.rows if row.posts]
-    late = deferred_rules.late_options(rows) if checked.known.channels is None else {}
+    deferred = deferred_rules.deferred_options(rows) if checked.known.channels is None else {}
     how = Accepted(
         kind=order.kind,
         handoff=checked.handoff,
         as_draft=order.body.save_as_draft,
         external_id=order.external_id,
-        options={**order.options, **late},
+        options={**order.options, **deferred},
         late_policy=order.late_policy,
     )
     job = job_creation.accept_posts(session, order.profile_id, account, posts, how)

@@ -26,7 +26,7 @@ _DATED = or_(Post.as_draft, Post.handoff == "calendar")
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Of:
+class _JobLoad:
     account_id: int
     job_id: int
     load: Load
@@ -38,33 +38,39 @@ def with_etas(session: Session, outcomes: Sequence[Outcome], settings: Settings)
     if not running:
         return list(outcomes)
     used = select(Post.account_id).where(Post.job_id.in_(running), Post.state.in_(BACKLOG))
-    accounts = _flows(session, session.scalars(used.distinct()).all(), settings)
-    loads = _loads(session, list(accounts))
+    accounts = _account_flows(session, session.scalars(used.distinct()).all(), settings)
+    loads = _job_loads(session, list(accounts))
     etas: dict[int, list[datetime]] = defaultdict(list)
-    for one in loads:
-        if one.job_id in running:
+    for job_load in loads:
+        if job_load.job_id in running:
             others = [
                 other.load
                 for other in loads
-                if other.account_id == one.account_id and other is not one
+                if other.account_id == job_load.account_id and other is not job_load
             ]
-            etas[one.job_id].append(done_at(one.load, others, accounts[one.account_id]))
+            etas[job_load.job_id].append(
+                done_at(job_load.load, others, accounts[job_load.account_id])
+            )
     return [replace(found, eta=max(etas[found.job.id], default=None)) for found in outcomes]
 
 
-def drained(session: Session, ids: Sequence[int], settings: Settings) -> dict[int, datetime | None]:
+def drain_times(
+    session: Session, ids: Sequence[int], settings: Settings
+) -> dict[int, datetime | None]:
     """Of each account, when its backlog is handed over; None where there is none, or it is held."""
-    accounts = _flows(session, ids, settings)
-    loads = _loads(session, list(accounts))
+    accounts = _account_flows(session, ids, settings)
+    loads = _job_loads(session, list(accounts))
     return {
-        each: drained_at([one.load for one in loads if one.account_id == each], flow)
-        for each, flow in accounts.items()
+        account_id: drained_at(
+            [job_load.load for job_load in loads if job_load.account_id == account_id], flow
+        )
+        for account_id, flow in accounts.items()
     }
 
 
-def _flows(session: Session, ids: Sequence[int], settings: Settings) -> dict[int, Flow]:
+def _account_flows(session: Session, ids: Sequence[int], settings: Settings) -> dict[int, Flow]:
     """Of those accounts that anything goes out through."""
-    now = db.clock(session)
+    now = db.read_clock(session)
     rows = session.scalars(
         select(Account).where(Account.id.in_(ids), Account.paused.is_(False))
     ).all()
@@ -79,12 +85,12 @@ def _flows(session: Session, ids: Sequence[int], settings: Settings) -> dict[int
     }
 
 
-def _loads(session: Session, account_ids: Sequence[int]) -> list[_Of]:
+def _job_loads(session: Session, account_ids: Sequence[int]) -> list[_JobLoad]:
     """One row per account and job, of what is neither paused nor held."""
     if not account_ids:
         return []
     rows = session.execute(
-        select(Post.account_id, Post.job_id, *_amounts())
+        select(Post.account_id, Post.job_id, *_load_columns())
         .join(Job, Job.id == Post.job_id)
         .join(Profile, Profile.id == Post.profile_id)
         .where(
@@ -96,10 +102,10 @@ def _loads(session: Session, account_ids: Sequence[int]) -> list[_Of]:
         )
         .group_by(Post.account_id, Post.job_id)
     )
-    return [_of(dict(row)) for row in rows.mappings()]
+    return [_load_from_row(dict(row)) for row in rows.mappings()]
 
 
-def _amounts() -> list[ColumnElement[Any]]:
+def _load_columns() -> list[ColumnElement[Any]]:
     """Named as the fields of a `Load`."""
     size = (
         func.octet_length(Post.content)
@@ -120,6 +126,6 @@ def _amounts() -> list[ColumnElement[Any]]:
     ]
 
 
-def _of(row: dict[str, Any]) -> _Of:
+def _load_from_row(row: dict[str, Any]) -> _JobLoad:
     account_id, job_id = row.pop("account_id"), row.pop("job_id")
-    return _Of(account_id=account_id, job_id=job_id, load=Load(**row))
+    return _JobLoad(account_id=account_id, job_id=job_id, load=Load(**row))

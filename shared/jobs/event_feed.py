@@ -49,8 +49,8 @@ class Part:
     all_there_is: bool
 
 
-def read(session: Session, job_id: int, behind: Place) -> Part:
-    certain = Event.tx < _number(func.pg_snapshot_xmin(func.pg_current_snapshot()))
+def read_events(session: Session, job_id: int, behind: Place) -> Part:
+    certain = Event.tx < _xid_number(func.pg_snapshot_xmin(func.pg_current_snapshot()))
     rows = session.execute(
         select(Event, Post.state, certain.label("certain"))
         .join(Post, Post.id == Event.post_id)
@@ -84,11 +84,11 @@ def place_of(session: Session, job_id: int, text: str) -> Place | None:
     return Place(int(tx) if now is None else now, int(number))
 
 
-def after_a_restore(session: Session) -> None:
+def mark_restored_events(session: Session) -> None:
     """Events that another server wrote come before all that this one writes."""
-    ours = _number(func.pg_current_xact_id())
+    ours = _xid_number(func.pg_current_xact_id())
     session.execute(update(Event).where(Event.tx >= ours).values(tx=0))
 
 
-def _number(xid: ColumnElement[Any]) -> ColumnElement[int]:
+def _xid_number(xid: ColumnElement[Any]) -> ColumnElement[int]:
     return cast(cast(xid, Text), BigInteger)

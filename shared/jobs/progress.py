@@ -74,7 +74,7 @@ class _Tally:
     overdue: int = 0
 
 
-def outcomes(session: Session, jobs: Sequence[Job]) -> list[Outcome]:
+def read_outcomes(session: Session, jobs: Sequence[Job]) -> list[Outcome]:
     """Of each of `jobs`, in their order."""
     tallies: dict[int, _Tally] = defaultdict(_Tally)
     for query in (_post_counts([job.id for job in jobs]), _upload_counts([job.id for job in jobs])):
@@ -84,14 +84,14 @@ def outcomes(session: Session, jobs: Sequence[Job]) -> list[Outcome]:
             tally.touched += [touched_at] if touched_at else []
             tally.in_doubt += in_doubt
             tally.overdue += overdue
-    return [_outcome(job, tallies[job.id]) for job in jobs]
+    return [_make_outcome(job, tallies[job.id]) for job in jobs]
 
 
-def outcome(session: Session, job: Job) -> Outcome:
-    return outcomes(session, [job])[0]
+def read_outcome(session: Session, job: Job) -> Outcome:
+    return read_outcomes(session, [job])[0]
 
 
-def _outcome(job: Job, tally: _Tally) -> Outcome:
+def _make_outcome(job: Job, tally: _Tally) -> Outcome:
     return Outcome(
         job=job,
         counts=tally.counts,
@@ -101,7 +101,7 @@ def _outcome(job: Job, tally: _Tally) -> Outcome:
     )
 
 
-def overdue() -> ColumnElement[bool]:
+def overdue_condition() -> ColumnElement[bool]:
     """Scheduled posts that went wrong in Postiz, and that their job does not wait for any more."""
     in_postiz = Post.state == PostState.SCHEDULED
     return and_(in_postiz, Post.error_code.is_not(None), ~Post.in_doubt)
@@ -109,7 +109,7 @@ def overdue() -> ColumnElement[bool]:
 
 def _post_counts(ids: Sequence[int]) -> Select[int, str, int, datetime, int, int]:
     in_doubt = func.count().filter(Post.in_doubt)
-    late = func.count().filter(overdue())
+    late = func.count().filter(overdue_condition())
     columns = (Post.job_id, Post.state, func.count(), func.max(Post.updated_at), in_doubt, late)
     return select(*columns).where(Post.job_id.in_(ids)).group_by(Post.job_id, Post.state)
 
@@ -123,7 +123,7 @@ def _upload_counts(ids: Sequence[int]) -> Select[int, str, int, datetime | None,
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class JobFilter:
     """Which jobs to list; None: whatever it is. `profile_ids`: what the caller may see."""
 
     profile_ids: Sequence[str] | None
@@ -131,19 +131,21 @@ class Wanted:
     state: JobState | None = None
 
 
-def newest(session: Session, wanted: Wanted, *, before: int | None, limit: int) -> list[Outcome]:
+def list_newest_jobs(
+    session: Session, wanted: JobFilter, *, before: int | None, limit: int
+) -> list[Outcome]:
     """The newest jobs first, older than the one with id `before`."""
     found: list[Outcome] = []
-    for batch in _batches(session, wanted, before, _BATCH if wanted.state else limit):
-        rows = outcomes(session, batch)
+    for batch in _job_batches(session, wanted, before, _BATCH if wanted.state else limit):
+        rows = read_outcomes(session, batch)
         found += [row for row in rows if wanted.state in {None, row.state}]
         if len(found) >= limit:
             break
     return found[:limit]
 
 
-def _batches(
-    session: Session, wanted: Wanted, before: int | None, size: int
+def _job_batches(
+    session: Session, wanted: JobFilter, before: int | None, size: int
 ) -> Iterator[Sequence[Job]]:
     while True:
         query = select(Job).order_by(Job.id.desc()).limit(size)
@@ -160,7 +162,7 @@ def _batches(
         before = batch[-1].id
 
 
-def reopen(session: Session, post_ids: Collection[int]) -> None:
+def reopen_jobs(session: Session, post_ids: Collection[int]) -> None:
     """The jobs of these posts have something to wait for again."""
     theirs = select(Post.job_id).where(Post.id.in_(post_ids))
     session.execute(
@@ -171,12 +173,12 @@ def reopen(session: Session, post_ids: Collection[int]) -> None:
 
 def set_paused(session: Session, job: Job, *, paused: bool) -> None:
     """Raises `Conflict` for a job that has nothing left to do."""
-    state = outcome(session, job).state
+    state = read_outcome(session, job).state
     if state not in {JobState.QUEUED, JobState.RUNNING, JobState.PAUSED}:
         raise Conflict(f"The job is {state}: there is nothing left to pause or resume")
     session.execute(
         update(Job).where(Job.id == job.id).values(paused=paused, updated_at=func.now())
     )
     if not paused:
-        waits.end(session, waits.for_job(job.id))
+        waits.end_wait(session, waits.for_job(job.id))
     session.refresh(job)

@@ -3,7 +3,13 @@
 import hashlib
 from dataclasses import dataclass
 
-from shared.domain.networks.media_types import HEAD_BYTES, FileType, brand_of, sniff, too_large
+from shared.domain.networks.media_types import (
+    HEAD_BYTES,
+    FileType,
+    brand_of,
+    detect_file_type,
+    size_limit_message,
+)
 from shared.errors import InvalidRequest, TooLarge
 from shared.media.metadata import Facts, read_facts
 from shared.storage.base import Incoming, Storage, key_of
@@ -51,9 +57,9 @@ class Receiver:
         if self._type is None:
             self._head += data[: HEAD_BYTES - len(self._head)]
             if len(self._head) >= HEAD_BYTES:
-                self._type = sniff(self._head)
+                self._type = detect_file_type(self._head)
         if self._type is not None and self._size > self._type.limit:
-            raise TooLarge(too_large(self._type))
+            raise TooLarge(size_limit_message(self._type))
         self._hash.update(data)
         self.incoming.write(data)
 
@@ -61,7 +67,7 @@ class Receiver:
         """The bytes were all. Raises as `write` does, and `InvalidRequest` for an empty file."""
         if not self._size:
             raise InvalidRequest("The file is empty", code="empty_file")
-        kind = self._type or sniff(self._head)
+        kind = self._type or detect_file_type(self._head)
         self.incoming.finish()
         with self.incoming.read_back() as file:
             facts = read_facts(file, mime=kind.mime)

@@ -42,15 +42,15 @@ class Facts:
 
 def read_facts(file: BinaryIO, *, mime: str) -> Facts:
     """Never raises for what is in the file."""
-    bounded = _Bounded(file)
+    limited = _LimitedFile(file)
     try:
-        with av.open(bounded, mode="r", format=_FORMATS[mime], options=_OPTIONS) as container:
+        with av.open(limited, mode="r", format=_FORMATS[mime], options=_OPTIONS) as container:
             return _facts_of(container, is_video=mime.startswith("video/"))
     except (FFmpegError, ValueError, OverflowError):
         return Facts()
 
 
-class _Bounded(io.RawIOBase):
+class _LimitedFile(io.RawIOBase):
     """A file that is over once enough was read of it, or for long enough."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -82,7 +82,7 @@ class _Bounded(io.RawIOBase):
 def _facts_of(container: InputContainer, *, is_video: bool) -> Facts:
     seconds = container.duration / av.time_base if is_video and container.duration else None
     # a cover of a song, or of a film, is a stream of its own
-    streams = [one for one in container.streams.video if not _is_cover(one)]
+    streams = [stream for stream in container.streams.video if not _is_cover(stream)]
     if not streams:
         return Facts(duration=seconds)
     context: VideoCodecContext | None = streams[0].codec_context
@@ -95,18 +95,18 @@ def _facts_of(container: InputContainer, *, is_video: bool) -> Facts:
         duration=seconds,
         codec=context.codec.canonical_name,
     )
-    return _turned(facts) if is_video and _lies_on_its_side(container, streams[0]) else facts
+    return _swap_sides(facts) if is_video and _is_rotated(container, streams[0]) else facts
 
 
 def _is_cover(stream: VideoStream) -> bool:
     return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
-def _turned(facts: Facts) -> Facts:
+def _swap_sides(facts: Facts) -> Facts:
     return replace(facts, width=facts.height, height=facts.width)
 
 
-def _lies_on_its_side(container: InputContainer, stream: VideoStream) -> bool:
+def _is_rotated(container: InputContainer, stream: VideoStream) -> bool:
     """Phones store upright videos lying, and how to turn them; only a frame tells."""
     try:
         frame = next(container.decode(stream), None)

@@ -29,18 +29,18 @@ def add_file(
     it from a twin that has committed meanwhile.
     """
     key = key_of(profile_id, received.sha256)
-    file_lock.lock(session, key)
-    again = {"storage_key": key, "used_at": func.now(), "removed_at": None}
-    row = insert(Media).values(profile_id=profile_id, storage_key=key, **_columns(received))
-    same = row.on_conflict_do_update(index_elements=["profile_id", "sha256"], set_=again)
+    file_lock.lock_key(session, key)
+    renewed = {"storage_key": key, "used_at": func.now(), "removed_at": None}
+    row = insert(Media).values(profile_id=profile_id, storage_key=key, **_file_columns(received))
+    upsert = row.on_conflict_do_update(index_elements=["profile_id", "sha256"], set_=renewed)
     is_new = literal_column("xmax = 0", Boolean)  # what was there already has been updated
-    media_id, new = session.execute(same.returning(Media.id, is_new)).one()
+    media_id, new = session.execute(upsert.returning(Media.id, is_new)).one()
     if not storage.exists(key):
         received.keep(profile_id)
     return session.get_one(Media, media_id, populate_existing=True), not new
 
 
-def _columns(received: Received) -> dict[str, Any]:
+def _file_columns(received: Received) -> dict[str, Any]:
     return {
         "sha256": received.sha256,
         "size": received.size,
@@ -62,16 +62,16 @@ def add_url(session: Session, profile_id: str, url: str) -> Media:
     return row
 
 
-def known(session: Session, profile_id: str, ids: Collection[str]) -> dict[str, Medium]:
+def find_media(session: Session, profile_id: str, ids: Collection[str]) -> dict[str, Medium]:
     """Which of `ids` are media of the profile, by the ids as they were given."""
     numbers = {int(text) for text in ids if is_id(text)}
     query = select(Media).where(
         Media.profile_id == profile_id, Media.id.in_(numbers), Media.removed_at.is_(None)
     )
-    return {str(row.id): _medium(row) for row in session.scalars(query)}
+    return {str(row.id): _to_medium(row) for row in session.scalars(query)}
 
 
-def _medium(row: Media) -> Medium:
+def _to_medium(row: Media) -> Medium:
     return Medium(
         id=row.id,
         mime=row.mime,
@@ -93,7 +93,7 @@ def sha256_of(media: Media) -> str | None:
     return media.sha256 or (media.storage_key.rsplit("/", 1)[1] if media.storage_key else None)
 
 
-def fetch(
+def fetch_file(
     database: Database,
     storage: Storage,
     media_id: int,
@@ -108,7 +108,7 @@ def fetch(
     will; `StorageFull`; `NotFound` when the row is gone.
     """
     with database.transaction() as session:
-        media = _get(session, media_id)
+        media = _get_media(session, media_id)
     if media.storage_key is not None:
         return
     if media.source_url is None:
@@ -121,24 +121,24 @@ def fetch(
         received = receiver.finish()
         received.prepare(storage, media.profile_id)
         with database.transaction() as session:
-            _record(session, storage, _get(session, media_id), received)
+            _record_file(session, storage, _get_media(session, media_id), received)
 
 
-def _get(session: Session, media_id: int) -> Media:
+def _get_media(session: Session, media_id: int) -> Media:
     row = session.get(Media, media_id)
     if row is None:
         raise NotFound(f"There is no medium {media_id}")
     return row
 
 
-def _record(session: Session, storage: Storage, media: Media, received: Received) -> None:
+def _record_file(session: Session, storage: Storage, media: Media, received: Received) -> None:
     key = key_of(media.profile_id, received.sha256)
-    file_lock.lock(session, key)
+    file_lock.lock_key(session, key)
     if not storage.exists(key):
         received.keep(media.profile_id)
     media.storage_key = key
     media.removed_at = None
-    for name, value in _columns(received).items():
+    for name, value in _file_columns(received).items():
         if name not in {"sha256", "name"}:
             setattr(media, name, value)
     session.flush()

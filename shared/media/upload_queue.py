@@ -11,7 +11,7 @@ from shared.errors import Unprocessable
 from shared.models import AccountMedia, Media
 
 
-def want(
+def request_uploads(
     session: Session, media_ids: Collection[int], profile_id: str, account_id: int
 ) -> list[AccountMedia]:
     """Rows for `media_ids`, in their order; one that failed before is tried again.
@@ -20,15 +20,15 @@ def want(
     """
     if not media_ids:
         return []
-    use(session, media_ids)
-    again = {"state": "pending", "attempts": 0, "next_at": func.now(), "profile_id": profile_id}
+    mark_used(session, media_ids)
+    pending = {"state": "pending", "attempts": 0, "next_at": func.now(), "profile_id": profile_id}
     ordered = sorted(set(media_ids))  # in one order, so that two requests cannot deadlock
     session.execute(
         insert(AccountMedia)
-        .values([{**again, "media_id": each, "account_id": account_id} for each in ordered])
+        .values([{**pending, "media_id": each, "account_id": account_id} for each in ordered])
         .on_conflict_do_update(
             index_elements=["media_id", "account_id"],
-            set_=again,
+            set_=pending,
             where=AccountMedia.state == "failed",
         )
     )
@@ -41,18 +41,20 @@ def want(
     return [rows[media_id] for media_id in media_ids]
 
 
-def use(session: Session, media_ids: Collection[int]) -> None:
+def mark_used(session: Session, media_ids: Collection[int]) -> None:
     """Note, at most once an hour, that something wants these media; none goes until we commit.
 
     Raises `Unprocessable` for those that are removed.
     """
     # in one order, so that no two requests can deadlock
-    wanted = select(Media.id).where(Media.id.in_(media_ids)).order_by(Media.id)
+    media_query = select(Media.id).where(Media.id.in_(media_ids)).order_by(Media.id)
     stale = Media.used_at < func.now() - timedelta(hours=1)
-    due = session.scalars(wanted.where(stale).with_for_update(key_share=True)).all()
-    session.execute(update(Media).where(Media.id.in_(due)).values(used_at=func.now()))
-    held = wanted.where(Media.removed_at.is_(None)).with_for_update(read=True, key_share=True)
-    gone = set(media_ids) - set(session.scalars(held))
+    stale_ids = session.scalars(media_query.where(stale).with_for_update(key_share=True)).all()
+    session.execute(update(Media).where(Media.id.in_(stale_ids)).values(used_at=func.now()))
+    present = media_query.where(Media.removed_at.is_(None)).with_for_update(
+        read=True, key_share=True
+    )
+    gone = set(media_ids) - set(session.scalars(present))
     if gone:
-        named = ", ".join(str(each) for each in sorted(gone))
-        raise Unprocessable(f"These media were removed, upload them again: {named}")
+        listed = ", ".join(str(each) for each in sorted(gone))
+        raise Unprocessable(f"These media were removed, upload them again: {listed}")

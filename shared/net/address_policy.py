@@ -4,7 +4,7 @@ import ipaddress
 import socket
 
 
-def resolve(host: str, port: int) -> list[str]:
+def resolve_host(host: str, port: int) -> list[str]:
     """The IP addresses of `host`, none for a name that does not exist."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)

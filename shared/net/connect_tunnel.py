@@ -6,7 +6,7 @@ Whatever goes wrong here, no byte of a request has left: these come after TLS.
 import http.client
 import socket
 
-from shared.http_address import bracketed
+from shared.http_address import bracket_host
 
 #: A proxy answers once it has connected to the host, which takes it longer than one way.
 ANSWER_SECONDS = 10.0
@@ -23,7 +23,7 @@ class Unreachable(Exception):
 
 def open_tunnel(sock: socket.socket, host: str, port: int, authorization: str | None) -> None:
     """Raises `Unreachable` unless what is sent on `sock` from now on goes to the host."""
-    target = f"{bracketed(host)}:{port}"
+    target = f"{bracket_host(host)}:{port}"
     lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
     if authorization:
         lines.append(f"Proxy-Authorization: {authorization}")

@@ -35,17 +35,17 @@ def read_url(url: str, route: Route) -> Iterator[bytes]:
     `Transient` for one that may give it later.
     """
     for _ in range(MAX_REDIRECTS + 1):
-        address = _parsed(url)
-        pool, reply = _get(address, route)
+        address = _parse_address(url)
+        pool, reply = _send_get(address, route)
         with closing(pool), closing(reply):
             if reply.status not in _REDIRECTS:
-                yield from _body(reply, address.host)
+                yield from _read_body(reply, address.host)
                 return
-            url = _followed(url, reply.headers.get("Location", ""))
+            url = _resolve_redirect(url, reply.headers.get("Location", ""))
     raise InvalidRequest(f"More than {MAX_REDIRECTS} redirects", code="unfetchable")
 
 
-def _parsed(url: str) -> HttpAddress:
+def _parse_address(url: str) -> HttpAddress:
     try:
         return parse_http_address(url)
     except MalformedAddress as error:
@@ -53,7 +53,9 @@ def _parsed(url: str) -> HttpAddress:
         raise InvalidRequest(message, code="unfetchable") from error
 
 
-def _get(address: HttpAddress, route: Route) -> tuple[HTTPConnectionPool, urllib3.BaseHTTPResponse]:
+def _send_get(
+    address: HttpAddress, route: Route
+) -> tuple[HTTPConnectionPool, urllib3.BaseHTTPResponse]:
     pool = pool_to(address, route)
     try:
         with under_way(Call(total=HEAD_SECONDS, stall=STALL_SECONDS)):
@@ -77,23 +79,23 @@ def _get(address: HttpAddress, route: Route) -> tuple[HTTPConnectionPool, urllib
     return pool, reply
 
 
-def _followed(url: str, location: str) -> str:
+def _resolve_redirect(url: str, location: str) -> str:
     try:
         return urldefrag(urljoin(url, location)).url
     except ValueError as error:
         raise InvalidRequest("It leads to no http(s) address", code="unfetchable") from error
 
 
-def _body(reply: urllib3.BaseHTTPResponse, host: str) -> Iterator[bytes]:
+def _read_body(reply: urllib3.BaseHTTPResponse, host: str) -> Iterator[bytes]:
     if reply.status >= 500 or reply.status in {408, 425, 429}:
         raise Transient(f"{host} answered {reply.status}", code="unfetchable")
     if reply.status != 200:
         raise InvalidRequest(f"{host} answered {reply.status}", code="unfetchable")
-    until = time.monotonic() + TOTAL_SECONDS
+    deadline = time.monotonic() + TOTAL_SECONDS
     try:
         while piece := reply.read1(CHUNK, decode_content=False):  # what is there, not all of it:
             yield piece  # else one that drips would keep us for a whole piece
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise Transient(f"{host} is too slow", code="unfetchable")
     except HTTPError as error:
         raise Transient(f"{host} broke off: {error}", code="unfetchable") from error

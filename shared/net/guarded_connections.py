@@ -49,7 +49,7 @@ class Call:
         self._carrier: object | None = None
         self._sock: socket.socket | None = None
         self._own: socket.socket | None = None
-        self._timer = threading.Timer(total, self._expire) if total else None
+        self._timer = threading.Timer(total, self._expire_call) if total else None
         if self._timer:
             self._timer.daemon = True
             self._timer.start()
@@ -86,7 +86,7 @@ class Call:
         if self.expired:
             raise Unreachable("the time for this call was over before it was sent")
 
-    def _expire(self) -> None:
+    def _expire_call(self) -> None:
         self.expired = True
         sock = self._sock or self._own
         if sock is not None:
@@ -174,10 +174,10 @@ def pool_to(
     address: HttpAddress, route: Route, *, maxsize: int = 1, timeout: urllib3.Timeout | None = None
 ) -> HTTPConnectionPool:
     """Of connections to the address's host, with the certificate checked against its name."""
-    more: dict[str, Any] = {"maxsize": maxsize, "timeout": timeout, "route": route}
+    options: dict[str, Any] = {"maxsize": maxsize, "timeout": timeout, "route": route}
     if address.scheme == "http":
-        return Pool(address.host, address.port, **more)
-    return TLSPool(address.host, address.port, ssl_context=route.tls_context(), **more)
+        return Pool(address.host, address.port, **options)
+    return TLSPool(address.host, address.port, ssl_context=route.tls_context(), **options)
 
 
 def headers_for(address: HttpAddress) -> dict[str, str]:

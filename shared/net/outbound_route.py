@@ -46,7 +46,7 @@ class Proxy:
         if parts.username is not None:
             login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             encoded = base64.b64encode(login.encode()).decode("ascii")
-            redaction.remember(encoded)
+            redaction.remember_secret(encoded)
             authorization = f"Basic {encoded}"
         return cls(
             host=parts.hostname or "",
@@ -76,7 +76,7 @@ class Route:
         """Raise `Unreachable` where we may not go. A name that does not resolve passes."""
         self._require_tunnel(scheme, host)
         if not self.allow_private:
-            self._require_public(host, address_policy.resolve(host, port))
+            self._require_public(host, address_policy.resolve_host(host, port))
 
     def connect(
         self,
@@ -94,7 +94,7 @@ class Route:
         socket as soon as it is there.
         """
         failure = Unreachable(f"{host} does not resolve")
-        for target in self._targets(scheme, host, port):
+        for target in self._resolve_targets(scheme, host, port):
             try:
                 return self._connect_to(target, port, seconds, opened)
             except Unreachable as error:
@@ -104,11 +104,11 @@ class Route:
     def tls_context(self) -> ssl.SSLContext:
         return _tls_context(self.ca)
 
-    def _targets(self, scheme: str, host: str, port: int) -> list[str]:
+    def _resolve_targets(self, scheme: str, host: str, port: int) -> list[str]:
         self._require_tunnel(scheme, host)
         if self.proxy and self.allow_private:
             return [host]
-        found = list(dict.fromkeys(address_policy.resolve(host, port)))
+        found = list(dict.fromkeys(address_policy.resolve_host(host, port)))
         if not self.allow_private:
             self._require_public(host, found)
         return found
@@ -137,8 +137,8 @@ class Route:
         try:
             sock = create_connection(first, seconds, socket_options=_NO_DELAY)
         except OSError as error:
-            whose = "the proxy (PRESSROOM_PROXY_URL): " if self.proxy else ""
-            raise Unreachable(whose + _in_words(error)) from error
+            prefix = "the proxy (PRESSROOM_PROXY_URL): " if self.proxy else ""
+            raise Unreachable(prefix + _in_words(error)) from error
         try:
             opened(sock)
             if self.proxy:

@@ -108,13 +108,13 @@ class Transport:
         Raises `NotSent` when certainly nothing left, `Broken` when it may have, and whatever
         `check` raises.
         """
-        asked = self._prepared(method, url, headers=headers or {}, **kwargs)
+        prepared = self._prepare_request(method, url, headers=headers or {}, **kwargs)
         if time.monotonic() - self._used_at > IDLE_SECONDS:
             self.drop_connections()
         call = Call(total=total, stall=stall, checks=(self._check, check))
         try:
             with under_way(call):
-                reply = self._adapter.send(asked, timeout=(CONNECT_SECONDS, stall))
+                reply = self._adapter.send(prepared, timeout=(CONNECT_SECONDS, stall))
                 _ = reply.content
         except Forbidden as refusal:
             raise _reason_of(refusal) from None
@@ -128,13 +128,13 @@ class Transport:
             raise Broken("no answer in time")
         return reply
 
-    def _prepared(
+    def _prepare_request(
         self, method: str, url: str, *, headers: dict[str, str], **kwargs: Any
     ) -> requests.PreparedRequest:
         headers = {**_HEADERS, **headers}
-        asked = requests.Request(method, url, headers=headers, auth=self._auth, **kwargs)
+        request = requests.Request(method, url, headers=headers, auth=self._auth, **kwargs)
         try:
-            return asked.prepare()
+            return request.prepare()
         except ValueError:  # its words may hold the key
             raise NotSent("its address or its key cannot stand in a request") from None
 

@@ -14,8 +14,15 @@ from shared import metrics, redaction
 from shared.errors import Budget, OutcomeUnknown, PostRejected, Transient, WrongBaseUrl
 from shared.net.outbound_route import Route
 from shared.net.transport import Broken, NotSent, Transport
-from shared.postiz.payloads import Element, RemoteMedia, call_body, encoded, iso
-from shared.postiz.responses import budget_of, error_of, expected, hide, not_postiz, sent_at
+from shared.postiz.payloads import Element, RemoteMedia, call_body, encode_json, format_time
+from shared.postiz.responses import (
+    budget_of,
+    error_of,
+    expect_shape,
+    hide_secret,
+    not_postiz,
+    sent_at,
+)
 
 READ_SECONDS = 10.0  # at most, and never longer than a write may take
 STALLED_UPLOAD_SECONDS = 30.0
@@ -73,7 +80,7 @@ class KeyAuth(requests.auth.AuthBase):
 
     def __init__(self, key: str) -> None:
         self._key = key
-        redaction.remember(key)
+        redaction.remember_secret(key)
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = self._key
@@ -104,13 +111,13 @@ class Postiz:
     # reads: harmless to repeat
 
     def connected(self, *, seconds: float = READ_SECONDS) -> None:
-        reply = self._read("/is-connected", seconds=seconds)
+        reply = self._read_json("/is-connected", seconds=seconds)
         if reply != {"connected": True}:
             raise WrongBaseUrl(f"{self.base_url} answers, but not as Postiz does")
 
     def integrations(self, *, seconds: float = READ_SECONDS) -> list[RemoteIntegration]:
-        rows = self._read("/integrations", seconds=seconds)
-        with expected(Transient):
+        rows = self._read_json("/integrations", seconds=seconds)
+        with expect_shape(Transient):
             return [
                 RemoteIntegration(
                     id=row["id"],
@@ -125,9 +132,9 @@ class Postiz:
 
     def window(self, start: datetime, end: datetime) -> list[RemotePost]:
         """The posts dated from `start` to `end`, both included; deleted ones are not listed."""
-        query = {"startDate": iso(start), "endDate": iso(end)}
-        answer = self._read("/posts", params=query)
-        with expected(Transient):
+        query = {"startDate": format_time(start), "endDate": format_time(end)}
+        answer = self._read_json("/posts", params=query)
+        with expect_shape(Transient):
             return [
                 RemotePost(
                     id=row["id"],
@@ -142,8 +149,8 @@ class Postiz:
 
     def notifications(self) -> list[Notification]:
         """The newest hundred, newest first: the only place where a failure's reason appears."""
-        answer = self._read("/notifications", params={"page": 0})
-        with expected(Transient):
+        answer = self._read_json("/notifications", params={"page": 0})
+        with expect_shape(Transient):
             return [
                 Notification(
                     content=row["content"], created_at=datetime.fromisoformat(row["createdAt"])
@@ -154,7 +161,7 @@ class Postiz:
     def has_status_route(self) -> bool:
         """Whether a draft can be released (since v2.21.7): asks for a post that cannot exist."""
         try:
-            self._write("PUT", "/posts/pressroom-probe/status", {"status": "draft"})
+            self._send_write("PUT", "/posts/pressroom-probe/status", {"status": "draft"})
         except WrongBaseUrl as error:
             if error.status != 404:  # of a proxy: no word about the route
                 raise
@@ -168,7 +175,7 @@ class Postiz:
     def upload(self, name: str, mime: str, stream: Readable, check: Check = None) -> RemoteMedia:
         """Send a file without holding it in memory. A second upload is only litter."""
         form = MultipartEncoder({"file": (name, stream, mime)})
-        reply = self._call(
+        reply = self._call_api(
             "POST",
             "/upload",
             total=None,
@@ -177,75 +184,77 @@ class Postiz:
             check=check,
             headers={"Content-Type": form.content_type},
         )
-        row = self._json(reply, write=True)
-        with expected(OutcomeUnknown):
+        row = self._parse_json(reply, write=True)
+        with expect_shape(OutcomeUnknown):
             return RemoteMedia(id=row["id"], path=row["path"])
 
     def stage(self, date: datetime, elements: Sequence[Element], check: Check = None) -> Created:
         """Create drafts, all with one `date`; counted once."""
-        return self._create("draft", date, elements, check)
+        return self._send_posts("draft", date, elements, check)
 
     def move(self, date: datetime, elements: Sequence[Element]) -> Created:
         """Change the dates of existing posts in place, as parking does; counted once."""
-        return self._create("update", date, elements)
+        return self._send_posts("update", date, elements)
 
     def release(self, postiz_id: str, *, check: Check = None) -> int:
         """Schedule a draft; never twice for one id. A 200 proves little: read the post after."""
         path = f"/posts/{postiz_id}/status"
-        return self._write("PUT", path, {"status": "schedule"}, check=check).status_code
+        return self._send_write("PUT", path, {"status": "schedule"}, check=check).status_code
 
     def delete(self, postiz_id: str) -> None:
         """Delete a post in Postiz. An unknown id is answered with 500, and so OutcomeUnknown."""
-        self._write("DELETE", f"/posts/{postiz_id}", None)
+        self._send_write("DELETE", f"/posts/{postiz_id}", None)
 
-    def _create(
+    def _send_posts(
         self, kind: str, date: datetime, elements: Sequence[Element], check: Check = None
     ) -> Created:
-        reply = self._write("POST", "/posts", call_body(kind, date, elements), check)
-        rows = self._json(reply, write=True)
-        with expected(OutcomeUnknown):
+        reply = self._send_write("POST", "/posts", call_body(kind, date, elements), check)
+        rows = self._parse_json(reply, write=True)
+        with expect_shape(OutcomeUnknown):
             ids = [row["postId"] for row in rows]
         if len(ids) != len(elements):
             raise OutcomeUnknown(f"Postiz answered {len(ids)} ids for {len(elements)} posts")
         return Created(ids=ids, budget=budget_of(reply), status=reply.status_code)
 
-    def _read(self, path: str, *, params: Any = None, seconds: float = READ_SECONDS) -> Any:
+    def _read_json(self, path: str, *, params: Any = None, seconds: float = READ_SECONDS) -> Any:
         seconds = min(seconds, self.call_seconds)
         try:
-            reply = self._call("GET", path, total=seconds, stall=seconds, params=params)
-            return self._json(reply, write=False)
+            reply = self._call_api("GET", path, total=seconds, stall=seconds, params=params)
+            return self._parse_json(reply, write=False)
         except OutcomeUnknown as error:
             failed = Transient(error.message)  # a read changes nothing
             failed.status = error.status
             raise failed from error
 
-    def _write(self, method: str, path: str, body: Any, check: Check = None) -> requests.Response:
-        sent: dict[str, Any] = {}
+    def _send_write(
+        self, method: str, path: str, body: Any, check: Check = None
+    ) -> requests.Response:
+        options: dict[str, Any] = {}
         if body is not None:
-            sent["data"] = encoded(body)
-            sent["headers"] = {"Content-Type": "application/json"}
-        sent["total"] = sent["stall"] = self.call_seconds
-        return self._call(method, path, check=check, **sent)
+            options["data"] = encode_json(body)
+            options["headers"] = {"Content-Type": "application/json"}
+        options["total"] = options["stall"] = self.call_seconds
+        return self._call_api(method, path, check=check, **options)
 
-    def _call(self, method: str, path: str, **kwargs: Any) -> requests.Response:
+    def _call_api(self, method: str, path: str, **kwargs: Any) -> requests.Response:
         where = f"{method} {path}"
         try:
-            reply = self._timed(method, path, **kwargs)
+            reply = self._send_timed(method, path, **kwargs)
         except NotSent as error:
             raise Transient(
                 f"Postiz cannot be reached ({where}): {error}", code=error.code
             ) from error
         except Broken as error:
             raise OutcomeUnknown(f"{where}: {error}") from error
-        if now_there := sent_at(reply):
-            self.clock_error = now_there - datetime.now(UTC)
+        if remote_now := sent_at(reply):
+            self.clock_error = remote_now - datetime.now(UTC)
         if reply.status_code >= 300:
-            refusal = hide(error_of(reply, where), self.api_key)
+            refusal = hide_secret(error_of(reply, where), self.api_key)
             refusal.status, refusal.budget = reply.status_code, budget_of(reply)
             raise refusal
         return reply
 
-    def _timed(self, method: str, path: str, **kwargs: Any) -> requests.Response:
+    def _send_timed(self, method: str, path: str, **kwargs: Any) -> requests.Response:
         """The call, counted by its route, and by the status of its answer or what stood for it."""
         route = f"{method} {_ID.sub('/posts/ID', path)}"
         status, began = "not made", time.monotonic()
@@ -262,11 +271,11 @@ class Postiz:
             metrics.POSTIZ.labels(route, status).observe(time.monotonic() - began)
         return reply
 
-    def _json(self, reply: requests.Response, *, write: bool) -> Any:
+    def _parse_json(self, reply: requests.Response, *, write: bool) -> Any:
         try:
             return reply.json()
         except requests.JSONDecodeError as error:
             if "html" in reply.headers.get("Content-Type", ""):
-                raise hide(WrongBaseUrl(not_postiz(reply)), self.api_key) from error
+                raise hide_secret(WrongBaseUrl(not_postiz(reply)), self.api_key) from error
             kind = OutcomeUnknown if write else Transient
             raise kind("Postiz answered something that is not JSON") from error

@@ -53,7 +53,7 @@ def server_of(address: str) -> str:
     return parsed.origin + _API_PATH.sub("", parsed.path)
 
 
-def candidates(address: str) -> list[str]:
+def candidate_urls(address: str) -> list[str]:
     """The base URLs to try: what the user gave, then the usual ones. Raises `MalformedAddress`."""
     parsed = parse_postiz_address(address)
     given = parsed.path.rstrip("/")
@@ -64,7 +64,7 @@ def candidates(address: str) -> list[str]:
     return [parsed.origin + path for path in dict.fromkeys(paths)]
 
 
-def probe(api_url: str, api_key: str, settings: Settings) -> Probe:
+def probe_postiz(api_url: str, api_key: str, settings: Settings) -> Probe:
     """Try both base paths, then the key, the status route and the integrations.
 
     Raises `InvalidRequest` for an address that we may not call; a Postiz that is away, or that
@@ -74,10 +74,10 @@ def probe(api_url: str, api_key: str, settings: Settings) -> Probe:
     require_allowed(require_address(api_url, parse_postiz_address), route)
     server = server_of(api_url)
     failure = Probe(code="unreachable", detail="no address to try", server=server)
-    for base_url in candidates(api_url):
+    for base_url in candidate_urls(api_url):
         postiz = Postiz(base_url=base_url, api_key=api_key, call_seconds=5.0, route=route)
         try:
-            return _look(postiz, server)
+            return _probe_api(postiz, server)
         except WrongBaseUrl as error:
             failure = Probe(code=error.code, detail=error.message, server=server)
         except CredentialsRejected as error:
@@ -89,7 +89,7 @@ def probe(api_url: str, api_key: str, settings: Settings) -> Probe:
     return failure
 
 
-def _look(postiz: Postiz, server: str) -> Probe:
+def _probe_api(postiz: Postiz, server: str) -> Probe:
     postiz.connected(seconds=4.0)
     if not postiz.has_status_route():
         return Probe(code="postiz_too_old", detail=TOO_OLD, server=server, base_url=postiz.base_url)

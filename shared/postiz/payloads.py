@@ -40,15 +40,15 @@ class Element:
     @cached_property
     def size(self) -> int:
         """Bytes that it takes in a call, with the comma after it."""
-        return len(encoded(self.as_json())) + 1
+        return len(encode_json(self.as_json())) + 1
 
 
-def encoded(body: Any) -> bytes:
+def encode_json(body: Any) -> bytes:
     """Compact JSON as UTF-8: escaped, a caption would take up to three times the room."""
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def iso(moment: datetime) -> str:
+def format_time(moment: datetime) -> str:
     """As Postiz writes times: UTC, with milliseconds."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + (
         f"{moment.microsecond // 1000:03d}Z"
@@ -59,7 +59,7 @@ def call_body(kind: str, date: datetime, elements: Sequence[Element]) -> dict[st
     """The JSON of a counted call."""
     return {
         "type": kind,
-        "date": iso(date),
+        "date": format_time(date),
         "shortLink": False,
         "tags": [],
         "posts": [element.as_json() for element in elements],

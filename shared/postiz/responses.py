@@ -26,7 +26,7 @@ CUT_SHORT = "Unexpected end of form"
 
 def error_of(reply: requests.Response, where: str) -> PublisherError:  # noqa: PLR0911 (a table)
     """The class is the policy: what a refused call means for what was sent."""
-    status, message = reply.status_code, _message(reply)
+    status, message = reply.status_code, _error_message(reply)
     match status:
         case 401 if not reply.content:
             return Transient("Postiz's database is away (an empty 401)")
@@ -41,7 +41,7 @@ def error_of(reply: requests.Response, where: str) -> PublisherError:  # noqa: P
         case 429:
             until = datetime.now(UTC) + timedelta(seconds=_retry_after(reply))
             return RateLimited("Postiz's hourly limit on creating posts is reached", until=until)
-        case 404 if _knows_no_such_post(reply):
+        case 404 if _is_missing_post(reply):
             return PostRejected(message)
         case 404 | 301 | 302 | 303 | 307 | 308:
             return WrongBaseUrl(not_postiz(reply))
@@ -50,7 +50,7 @@ def error_of(reply: requests.Response, where: str) -> PublisherError:  # noqa: P
         case 400 if CUT_SHORT in message:
             return Transient(f"{where} did not arrive whole", code="cut_short")
         case _ if status < 500:
-            return PostRejected(message, index=_offender(message))
+            return PostRejected(message, index=_offending_index(message))
         case _:
             return OutcomeUnknown(f"{where}: Postiz answered {status} ({message})")
 
@@ -65,7 +65,7 @@ def not_postiz(reply: requests.Response) -> str:
 
 
 @contextmanager
-def expected(otherwise: type[PublisherError]) -> Iterator[None]:
+def expect_shape(otherwise: type[PublisherError]) -> Iterator[None]:
     """Reading a reply; raises `otherwise` where it has another shape than Postiz's."""
     try:
         yield
@@ -73,7 +73,7 @@ def expected(otherwise: type[PublisherError]) -> Iterator[None]:
         raise otherwise("Postiz answered JSON of an unexpected shape") from error
 
 
-def hide(error: PublisherError, secret: str) -> PublisherError:
+def hide_secret(error: PublisherError, secret: str) -> PublisherError:
     """The error without `secret`, which whoever answered may have repeated."""
     for form in (secret, quote(secret, safe="")):
         error.message = error.message.replace(form, "••••")
@@ -97,15 +97,15 @@ def _is_json(reply: requests.Response) -> bool:
     return True
 
 
-def _knows_no_such_post(reply: requests.Response) -> bool:
+def _is_missing_post(reply: requests.Response) -> bool:
     """In Postiz's own words, which for a missing route are "Cannot PUT /…"."""
     if not _is_json(reply) or not isinstance(body := reply.json(), dict):
         return False
-    own = "msg" in body or body.get("statusCode") == 404
-    return own and not _message(reply).startswith("Cannot ")
+    is_from_postiz = "msg" in body or body.get("statusCode") == 404
+    return is_from_postiz and not _error_message(reply).startswith("Cannot ")
 
 
-def _message(reply: requests.Response) -> str:
+def _error_message(reply: requests.Response) -> str:
     """Postiz's words, whichever of its five shapes they come in."""
     try:
         body = reply.json()
@@ -118,7 +118,7 @@ def _message(reply: requests.Response) -> str:
     return f"{body['provider']}: {text}" if "provider" in body else text
 
 
-def _offender(message: str) -> int | None:
+def _offending_index(message: str) -> int | None:
     found = set(re.findall(r"posts\.(\d+)\.", message))
     return int(found.pop()) if len(found) == 1 else None
 

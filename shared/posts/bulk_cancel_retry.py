@@ -16,7 +16,7 @@ from shared.domain.publishing.states import PostState
 from shared.errors import HOW_TO_CONFIGURE, NotConfigured, Unavailable
 from shared.models import Post
 from shared.posts import cancel_retry
-from shared.posts.post_queries import Wanted
+from shared.posts.post_queries import PostFilter
 
 #: Why a post is not tried again.
 NOT_CONFIGURED, MAY_BE_LIVE = NotConfigured.code, "may_be_live"
@@ -61,9 +61,9 @@ class Changed:
         return sum(refused.count for refused in self.refused if refused.code == code)
 
 
-def cancel(
+def cancel_matching_posts(
     database: Database,
-    wanted: Wanted,
+    wanted: PostFilter,
     *,
     states: Sequence[PostState] = cancel_retry.CAN_BE_TAKEN_BACK,
 ) -> Changed:
@@ -76,18 +76,18 @@ def cancel(
         Post.take_back.is_(False),
     ]
     # a post may come back from its release, or begin it, while the others are taken back
-    while _all(database, changed, open_now, cancel_retry.cancel) + _all(
-        database, changed, on_its_way, _wish
+    while _change_all(database, changed, open_now, cancel_retry.cancel_posts) + _change_all(
+        database, changed, on_its_way, _request_cancel
     ):
         continue
     return changed
 
 
-def _wish(session: Session, ids: Sequence[int]) -> None:
+def _request_cancel(session: Session, ids: Sequence[int]) -> None:
     session.execute(update(Post).where(Post.id.in_(ids)).values(take_back=True))
 
 
-def retry(database: Database, wanted: Wanted, *, confirmed: bool) -> Changed:
+def retry_matching_posts(database: Database, wanted: PostFilter, *, confirmed: bool) -> Changed:
     """Have what failed until now tried again; on the word also what may be live, or is overdue.
 
     Posts that are held because they are late are let go. What has no Postiz is left as it is.
@@ -96,32 +96,32 @@ def retry(database: Database, wanted: Wanted, *, confirmed: bool) -> Changed:
     with database.transaction() as session:
         begun = session.scalar(select(func.now()))
     failed = [*wanted.conditions(), Post.state == PostState.FAILED, Post.updated_at <= begun]
-    late = [*wanted.conditions(), cancel_retry.overdue()]
+    late = [*wanted.conditions(), cancel_retry.overdue_condition()]
     configured, live = cancel_retry.has_postiz(), cancel_retry.may_be_live()
     free = [*failed, configured, *([] if confirmed else [~live])]
     held = [*wanted.conditions(), Post.state == PostState.HELD]
-    _all(database, changed, [*held, configured], cancel_retry.let_go)
-    _all(database, changed, free, cancel_retry.again)
+    _change_all(database, changed, [*held, configured], cancel_retry.release_held)
+    _change_all(database, changed, free, cancel_retry.requeue_failed)
     if confirmed:
-        _all(database, changed, [*late, configured], cancel_retry.retract)
-    changed.refused += _refusals(database, [held, failed, late], confirmed=confirmed)
+        _change_all(database, changed, [*late, configured], cancel_retry.reconcile_overdue)
+    changed.refused += _find_refusals(database, [held, failed, late], confirmed=confirmed)
     return changed
 
 
-def _refusals(
+def _find_refusals(
     database: Database, groups: Sequence[Sequence[ColumnElement[bool]]], *, confirmed: bool
 ) -> list[Refused]:
     configured, live = cancel_retry.has_postiz(), cancel_retry.may_be_live()
     found: list[Refused] = []
     with database.transaction() as session:
         for group in groups:
-            found += _refused(session, NOT_CONFIGURED, [*group, ~configured])
+            found += _refused_by_code(session, NOT_CONFIGURED, [*group, ~configured])
             if not confirmed:
-                found += _refused(session, MAY_BE_LIVE, [*group, configured, live])
+                found += _refused_by_code(session, MAY_BE_LIVE, [*group, configured, live])
     return found
 
 
-def _refused(
+def _refused_by_code(
     session: Session, code: str, which: Sequence[ColumnElement[bool]]
 ) -> Iterator[Refused]:
     count, post_id = session.execute(select(func.count(), func.min(Post.id)).where(*which)).one()
@@ -131,26 +131,26 @@ def _refused(
         yield Refused(code=code, message=message, count=count, post_id=post_id)
 
 
-def _all(
+def _change_all(
     database: Database, changed: Changed, which: Sequence[ColumnElement[bool]], change: Change
 ) -> int:
     """Change every post that is `which`, and is no longer once it was changed."""
     before = changed.posts
     deadline = time.monotonic() + PATIENCE
-    while _any(database, which):
+    while _has_matching_posts(database, which):
         if time.monotonic() > deadline:
             raise Unavailable("Some posts are busy; what is done is done: ask again", retry_after=1)
-        if not _pass(database, changed, which, change):
+        if not _change_unlocked(database, changed, which, change):
             time.sleep(0.05)
     return changed.posts - before
 
 
-def _any(database: Database, which: Sequence[ColumnElement[bool]]) -> bool:
+def _has_matching_posts(database: Database, which: Sequence[ColumnElement[bool]]) -> bool:
     with database.transaction() as session:
         return session.scalar(select(Post.id).where(*which).limit(1)) is not None
 
 
-def _pass(
+def _change_unlocked(
     database: Database, changed: Changed, which: Sequence[ColumnElement[bool]], change: Change
 ) -> int:
     """Once through all of them, leaving out what somebody holds; how many were changed."""
@@ -174,7 +174,7 @@ def _pass(
         after = rows[-1].id
 
 
-def tidy(session: Session) -> None:
+def finish_requested_cancels(session: Session) -> None:
     """Take back what could not be while it was being released, and now can; called by the sweep."""
     ids = session.scalars(
         select(Post.id)
@@ -183,5 +183,5 @@ def tidy(session: Session) -> None:
         .limit(BATCH)
         .with_for_update(key_share=True, skip_locked=True)
     ).all()
-    cancel_retry.cancel(session, ids)
+    cancel_retry.cancel_posts(session, ids)
     session.execute(update(Post).where(Post.id.in_(ids)).values(take_back=False))

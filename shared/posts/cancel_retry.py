@@ -26,7 +26,7 @@ MAY_BE_LIVE = (
 )
 
 
-def cancel(session: Session, ids: Sequence[int]) -> list[int]:
+def cancel_posts(session: Session, ids: Sequence[int]) -> list[int]:
     """Take back what can be of `ids`; returns those that now are cancelled or being cancelled."""
     rows = session.execute(
         select(Post.id, Post.state).where(Post.id.in_(ids)).with_for_update(key_share=True)
@@ -34,24 +34,26 @@ def cancel(session: Session, ids: Sequence[int]) -> list[int]:
     taken: list[int] = []
     for state in CAN_BE_TAKEN_BACK:
         of_state = [row.id for row in rows if row.state == state]
-        _take_back(session, of_state, state)
+        _cancel_in_state(session, of_state, state)
         taken += of_state
     return taken
 
 
-def _take_back(session: Session, ids: Sequence[int], state: PostState) -> None:
+def _cancel_in_state(session: Session, ids: Sequence[int], state: PostState) -> None:
     if state in AT_ONCE:
-        transitions.move(session, ids, state, PostState.CANCELLED, event="cancelled")
+        transitions.move_posts(session, ids, state, PostState.CANCELLED, event="cancelled")
         return
     # a call that is under way keeps its lease: whoever makes it hands the post to the canceller
     until = Post.lease_until if state is PostState.STAGING else func.now()
     values = {"lease_until": until, "track_at": None}
-    transitions.move(session, ids, state, PostState.CANCELLING, event="cancelling", values=values)
+    transitions.move_posts(
+        session, ids, state, PostState.CANCELLING, event="cancelling", values=values
+    )
 
 
 def cancel_post(session: Session, post: Post) -> None:
     """Raises `Conflict` for a post that can no longer be taken back."""
-    if not cancel(session, [post.id]):
+    if not cancel_posts(session, [post.id]):
         raise Conflict(f"The post is {post.state}: it can no longer be taken back")
     session.refresh(post)
 
@@ -64,18 +66,18 @@ def retry_post(session: Session, post: Post, *, confirmed: bool) -> None:
     """
     if post.state == PostState.HELD:
         _require_postiz(session, post)
-        let_go(session, [post.id])
+        release_held(session, [post.id])
         session.refresh(post)
         return
-    is_overdue = session.scalar(select(overdue()).where(Post.id == post.id))
+    is_overdue = session.scalar(select(overdue_condition()).where(Post.id == post.id))
     if post.state != PostState.FAILED and not is_overdue:
         raise Conflict(
             f"The post is {post.state}: only one that failed or is overdue can be retried"
         )
     _require_postiz(session, post)
-    if not confirmed and live_ones(session, [post.id]):
+    if not confirmed and find_possibly_live(session, [post.id]):
         raise Conflict(MAY_BE_LIVE, code="may_be_live")
-    (retract if is_overdue else again)(session, [post.id])
+    (reconcile_overdue if is_overdue else requeue_failed)(session, [post.id])
     session.refresh(post)
 
 
@@ -99,20 +101,20 @@ def may_be_live() -> ColumnElement[bool]:
     return or_(handed_over, Post.error_code.is_not_distinct_from(CANCELLED_LATE))
 
 
-def live_ones(session: Session, ids: Sequence[int]) -> set[int]:
+def find_possibly_live(session: Session, ids: Sequence[int]) -> set[int]:
     """Of `ids`, what may have reached the network."""
     return set(session.scalars(select(Post.id).where(Post.id.in_(ids), may_be_live())))
 
 
-def overdue() -> ColumnElement[bool]:
+def overdue_condition() -> ColumnElement[bool]:
     """Posts that Postiz still has waiting though their time is over."""
     return and_(Post.state == PostState.SCHEDULED, Post.error_code.in_(WAITING_TOO_LONG))
 
 
-def retract(session: Session, ids: Sequence[int]) -> None:
+def reconcile_overdue(session: Session, ids: Sequence[int]) -> None:
     """A person's word that these overdue posts were not published: they are settled like releases
     of unknown end (parked, deleted, staged anew), if Postiz does not publish them meanwhile."""
-    transitions.move(
+    transitions.move_posts(
         session,
         ids,
         PostState.SCHEDULED,
@@ -131,22 +133,22 @@ def retract(session: Session, ids: Sequence[int]) -> None:
     session.execute(
         update(Handover).where(*alive).values(word_at=func.now(), state=RELEASING, tries=0)
     )
-    progress.reopen(session, ids)
+    progress.reopen_jobs(session, ids)
 
 
-def again(session: Session, ids: Sequence[int]) -> None:
+def requeue_failed(session: Session, ids: Sequence[int]) -> None:
     """Have failed posts tried again from the beginning."""
-    transitions.bury(session, ids, "retried", discard=True)
-    _begin_anew(session, ids, PostState.FAILED, event="retried")
+    transitions.retire_handovers(session, ids, "retried", discard=True)
+    _requeue_posts(session, ids, PostState.FAILED, event="retried")
 
 
-def let_go(session: Session, ids: Sequence[int]) -> None:
+def release_held(session: Session, ids: Sequence[int]) -> None:
     """A person's word: publish these held posts now, late as they are."""
     words = "published late, on a person's word"
-    _begin_anew(session, ids, PostState.HELD, event="let_go", detail=words)
+    _requeue_posts(session, ids, PostState.HELD, event="let_go", detail=words)
 
 
-def _begin_anew(
+def _requeue_posts(
     session: Session,
     ids: Sequence[int],
     source: PostState,
@@ -167,7 +169,7 @@ def _begin_anew(
         "account_id": func.coalesce(_account_of_profile(), Post.account_id),
     }
     to = PostState.PENDING
-    transitions.move(session, ids, source, to, event=event, detail=detail, values=values)
+    transitions.move_posts(session, ids, source, to, event=event, detail=detail, values=values)
     rows = session.execute(
         select(Post.profile_id, Post.account_id, func.unnest(Post.media_ids)).where(
             Post.id.in_(ids)
@@ -175,8 +177,8 @@ def _begin_anew(
     ).all()
     for profile_id, account_id in {(row[0], row[1]) for row in rows}:
         wanted = {row[2] for row in rows if row[0] == profile_id}
-        upload_queue.want(session, sorted(wanted), profile_id, account_id)
-    progress.reopen(session, ids)
+        upload_queue.request_uploads(session, sorted(wanted), profile_id, account_id)
+    progress.reopen_jobs(session, ids)
 
 
 def _account_of_profile() -> ScalarSelect[int | None]:

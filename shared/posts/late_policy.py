@@ -28,13 +28,13 @@ SKIPPED, HELD = "late_skipped", "late_held"
 _MESSAGE = "It could not go out within 5 minutes of its time"
 
 
-def not_too_late() -> ColumnElement[bool]:
+def is_in_time() -> ColumnElement[bool]:
     """The post may go out by its time and its policy; a user's draft is never too late."""
     in_time = Post.publish_at > func.clock_timestamp() - LATE
     return or_(Post.late_policy == LatePolicy.PUBLISH, Post.as_draft, in_time)
 
 
-def overdue(session: Session, state: PostState, *, limit: int) -> list[tuple[int, str]]:
+def lock_late_posts(session: Session, state: PostState, *, limit: int) -> list[tuple[int, str]]:
     """Ids and policies of posts in `state` that are too late, locked; the longest overdue first."""
     rows = session.execute(
         select(Post.id, Post.late_policy)
@@ -52,10 +52,10 @@ def overdue(session: Session, state: PostState, *, limit: int) -> list[tuple[int
     return [(row.id, row.late_policy) for row in rows]
 
 
-def skip(session: Session, ids: Sequence[int], state: PostState) -> None:
+def skip_late_posts(session: Session, ids: Sequence[int], state: PostState) -> None:
     """End them as failed; a draft that stands in Postiz was never released, and is deleted."""
-    transitions.bury(session, ids, "skipped: too late", discard=True)
-    transitions.fail(
+    transitions.retire_handovers(session, ids, "skipped: too late", discard=True)
+    transitions.fail_posts(
         session,
         ids,
         state,
@@ -65,10 +65,10 @@ def skip(session: Session, ids: Sequence[int], state: PostState) -> None:
     )
 
 
-def hold(session: Session, ids: Sequence[int], state: PostState) -> None:
+def hold_late_posts(session: Session, ids: Sequence[int], state: PostState) -> None:
     """Have them wait, out of Postiz, for a person."""
-    transitions.bury(session, ids, "held: too late", discard=True)
-    transitions.move(
+    transitions.retire_handovers(session, ids, "held: too late", discard=True)
+    transitions.move_posts(
         session,
         ids,
         state,

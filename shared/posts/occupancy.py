@@ -9,16 +9,16 @@ from sqlalchemy.orm import Session
 
 from shared.domain.networks.limits import KINDS
 from shared.domain.publishing.states import PostState
-from shared.domain.rows.post_rows import Before, Known, PlannedPost
+from shared.domain.rows.post_rows import EarlierPost, Known, PlannedPost
 from shared.models import Media, Post
-from shared.posts.late_policy import not_too_late
+from shared.posts.late_policy import is_in_time
 
 #: Nothing is published of these, or not before a person says so.
 _NOT_OUT = (PostState.FAILED, PostState.CANCELLED, PostState.DRAFT, PostState.HELD)
 _WAITING = (PostState.PENDING, PostState.STAGING, PostState.STAGED)
 
 
-def times(
+def lock_due_times(
     session: Session, account_id: int, integration_ids: Collection[str], *, since: datetime
 ) -> dict[str, list[datetime]]:
     """The times, from `since` on, of each integration's accepted posts.
@@ -30,30 +30,30 @@ def times(
     session.execute(lock, {"name": f"occupied:{account_id}"})
     found: dict[str, list[datetime]] = defaultdict(list)
     query = select(Post.integration_id, Post.publish_at).where(
-        _going_out(account_id, integration_ids), Post.publish_at >= since
+        _is_going_out(account_id, integration_ids), Post.publish_at >= since
     )
     for integration_id, moment in session.execute(query):
         found[integration_id].append(moment)
     return found
 
 
-def before(
+def find_accepted_posts(
     session: Session, account_id: int, posts: Sequence[PlannedPost], known: Known, now: datetime
-) -> dict[str, list[Before]]:
+) -> dict[str, list[EarlierPost]]:
     """What was accepted for the channels of `posts`, as far as their networks' rates reach.
 
     What is past its time and has not gone out goes out now.
     """
-    windows = list(_windows(posts, known))
-    found: dict[str, list[Before]] = defaultdict(list)
+    windows = list(_rate_windows(posts, known))
+    found: dict[str, list[EarlierPost]] = defaultdict(list)
     if not windows:
         return found
     reach = max(window for _, window in windows)
     times = [max(post.row.publish_at, now) for post in posts]
-    goes_now = and_(Post.state.in_(_WAITING), not_too_late())
+    goes_now = and_(Post.state.in_(_WAITING), is_in_time())
     rows = session.execute(
         select(Post.integration_id, Post.publish_at, Post.media_ids, Post.state).where(
-            _going_out(account_id, {id_ for id_, _ in windows}),
+            _is_going_out(account_id, {id_ for id_, _ in windows}),
             Post.publish_at <= max(times) + reach,
             or_(Post.publish_at >= min(times) - reach, goes_now),
         )
@@ -63,12 +63,12 @@ def before(
     videos = set(session.scalars(select(Media.id).where(Media.id.in_(used), is_video)))
     for row in rows:
         at = max(row.publish_at, now) if row.state in _WAITING else row.publish_at
-        one = Before(at=at, has_video=not videos.isdisjoint(row.media_ids))
-        found[row.integration_id].append(one)
+        accepted = EarlierPost(at=at, has_video=not videos.isdisjoint(row.media_ids))
+        found[row.integration_id].append(accepted)
     return found
 
 
-def _going_out(account_id: int, integration_ids: Collection[str]) -> ColumnElement[bool]:
+def _is_going_out(account_id: int, integration_ids: Collection[str]) -> ColumnElement[bool]:
     return and_(
         Post.account_id == account_id,
         Post.integration_id.in_(integration_ids),
@@ -77,7 +77,7 @@ def _going_out(account_id: int, integration_ids: Collection[str]) -> ColumnEleme
     )
 
 
-def _windows(posts: Sequence[PlannedPost], known: Known) -> Iterator[tuple[str, timedelta]]:
+def _rate_windows(posts: Sequence[PlannedPost], known: Known) -> Iterator[tuple[str, timedelta]]:
     """The longest time of a rate, for each channel that has one or shares in one."""
     for channel in {post.channel for post in posts}:
         limits = known.limits(channel).items()

@@ -11,7 +11,7 @@ from shared.models import Event, Post
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class PostFilter:
     """Which posts; None: whatever it is. `since` is included, `until` is not."""
 
     profile_ids: Sequence[str] | None
@@ -40,7 +40,9 @@ class Wanted:
         return found
 
 
-def listed(session: Session, wanted: Wanted, *, after: int | None, limit: int) -> Sequence[Post]:
+def read_posts(
+    session: Session, wanted: PostFilter, *, after: int | None, limit: int
+) -> Sequence[Post]:
     """In the order in which they were accepted, behind the one with id `after`."""
     query = select(Post).where(*wanted.conditions()).order_by(Post.id).limit(limit)
     if after is not None:
@@ -48,7 +50,7 @@ def listed(session: Session, wanted: Wanted, *, after: int | None, limit: int) -
     return session.scalars(query).all()
 
 
-def timelines(session: Session, posts: Sequence[Post]) -> dict[int, list[Event]]:
+def read_timelines(session: Session, posts: Sequence[Post]) -> dict[int, list[Event]]:
     """The events of each post, oldest first."""
     found: dict[int, list[Event]] = {post.id: [] for post in posts}
     query = select(Event).where(Event.post_id.in_(found)).order_by(Event.id)

@@ -38,7 +38,7 @@ SAID_OF_A_STATE: Mapping[str, Any] = {
 }
 
 
-def move(
+def move_posts(
     session: Session,
     ids: Collection[int],
     source: PostState,
@@ -73,7 +73,7 @@ def move(
     if moved.rowcount != len(ids):
         raise ClaimLost(f"{moved.rowcount} of {len(ids)} posts were still {source}")
     add_events(session, ids, event, detail)
-    outbox.posts_moved(session, ids, source, target)
+    outbox.enqueue_post_events(session, ids, source, target)
 
 
 def add_events(
@@ -85,7 +85,7 @@ def add_events(
     after_commit(session, lambda: metrics.POST_EVENTS.labels(event).inc(len(ids)))
 
 
-def fail(
+def fail_posts(
     session: Session,
     ids: Collection[int],
     source: PostState,
@@ -107,7 +107,7 @@ def fail(
         "error_hint": hint,
         "error_at": func.now(),
     }
-    move(
+    move_posts(
         session,
         ids,
         source,
@@ -120,7 +120,9 @@ def fail(
     after_commit(session, lambda: metrics.POSTS_FAILED.labels(code).inc(len(ids)))
 
 
-def bury(session: Session, ids: Collection[int], why: str, *, discard: bool = False) -> None:
+def retire_handovers(
+    session: Session, ids: Collection[int], why: str, *, discard: bool = False
+) -> None:
     """End the life of the posts' present ids in Postiz: nothing is ever released under them.
 
     With `discard` they may still stand there, and are to be deleted.
@@ -137,7 +139,7 @@ def bury(session: Session, ids: Collection[int], why: str, *, discard: bool = Fa
     )
 
 
-def held_by_others(session: Session, *which: ColumnElement[bool]) -> set[int]:
+def locked_by_others(session: Session, *which: ColumnElement[bool]) -> set[int]:
     """Of these posts, those that another transaction has locked; the others now are ours."""
     every = select(Post.id).where(*which)
     ours = session.scalars(every.with_for_update(key_share=True, skip_locked=True)).all()

@@ -45,12 +45,12 @@ def profiles_to_follow(session: Session) -> list[tuple[str, int]]:
     return [(profile_id, account_id) for profile_id, account_id in found]
 
 
-def move_some(session: Session, profile_id: str, account_id: int) -> int:
+def move_batch(session: Session, profile_id: str, account_id: int) -> int:
     """Move a batch to the profile's account; how many rows were moved. None that is locked."""
     order = Post.waits_for, Post.release_at
     staged = _left_behind(session, Post, profile_id, account_id, PostState.STAGED, order)
-    transitions.bury(session, staged, "the profile has another account", discard=True)
-    transitions.move(
+    transitions.retire_handovers(session, staged, "the profile has another account", discard=True)
+    transitions.move_posts(
         session,
         staged,
         PostState.STAGED,
@@ -64,9 +64,11 @@ def move_some(session: Session, profile_id: str, account_id: int) -> int:
     session.execute(waiting.values(account_id=account_id, pack_limit=None, waits_for=""))
     told = waiting.where(Post.error_code == waits.OTHER_ACCOUNT.code)
     session.execute(told.values(transitions.NO_ERROR))
-    waits.set_elsewhere_aside(session, account_id, Post.id.in_(pending))
+    waits.set_other_account_aside(session, account_id, Post.id.in_(pending))
     used = select(func.unnest(Post.media_ids)).where(Post.id.in_(pending))
-    upload_queue.want(session, sorted(set(session.scalars(used))), profile_id, account_id)
+    upload_queue.request_uploads(
+        session, sorted(set(session.scalars(used))), profile_id, account_id
+    )
     return len(staged) + len(pending) + _move_uploads(session, profile_id, account_id)
 
 

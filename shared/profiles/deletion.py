@@ -63,7 +63,7 @@ def begin_removal(session: Session, profile_id: str, *, force: bool) -> None:
     any is on its way into Postiz or waits there: it could be published with nobody watching.
     """
     _delete_schedules(session, profile_id)
-    profile = profile_settings.get(session, profile_id, lock=True)
+    profile = profile_settings.load_profile(session, profile_id, lock=True)
     if profile.deleting_since is not None:
         return
     counts = _open_posts(session, profile_id)
@@ -83,7 +83,9 @@ def begin_removal(session: Session, profile_id: str, *, force: bool) -> None:
     profile.deleting_since, profile.paused = func.now(), True
 
 
-def go_on(database: Database, storage: Storage, profile_id: str, *, until: float) -> bool:
+def continue_removal(
+    database: Database, storage: Storage, profile_id: str, *, until: float
+) -> bool:
     """Delete batch after batch; whether the profile is gone. `until`: on the monotonic clock."""
     while time.monotonic() < until:
         with database.transaction() as session:
@@ -97,12 +99,12 @@ def go_on(database: Database, storage: Storage, profile_id: str, *, until: float
 def _try_to_finish(database: Database, profile_id: str) -> bool:
     try:
         with database.transaction() as session:
-            return _finish(session, profile_id)
+            return _finish_removal(session, profile_id)
     except IntegrityError:  # a file arrived for it at this moment, and goes in the next round
         return False
 
 
-def being_deleted(session: Session) -> Sequence[str]:
+def list_marked_profiles(session: Session) -> Sequence[str]:
     """The profiles, whoever waits longest first."""
     marked = select(Profile.id).where(Profile.deleting_since.is_not(None))
     return session.scalars(marked.order_by(Profile.deleting_since)).all()
@@ -141,7 +143,7 @@ def _remove_posts(session: Session, profile_id: str) -> int:
         .with_for_update(skip_locked=True)
     ).all()
     in_postiz = [row.id for row in rows if row.state in IN_POSTIZ]
-    cancel_retry.cancel(session, in_postiz)
+    cancel_retry.cancel_posts(session, in_postiz)
     ids = [row.id for row in rows if row.state not in IN_POSTIZ]
     session.execute(delete(Event).where(Event.post_id.in_(ids)))
     session.execute(delete(Handover).where(Handover.post_id.in_(ids)))
@@ -178,14 +180,14 @@ def _remove_jobs(session: Session, profile_id: str) -> int:
     some = select(Job.id).where(Job.profile_id == profile_id).limit(BATCH)
     ids = session.scalars(some.with_for_update(skip_locked=True)).all()
     session.execute(delete(JobMedia).where(JobMedia.job_id.in_(ids)))
-    return _deleted(session, delete(Job).where(Job.id.in_(ids)))
+    return _delete_rows(session, delete(Job).where(Job.id.in_(ids)))
 
 
 def _remove_deliveries(session: Session, profile_id: str) -> int:
     """Of events about nobody else."""
     about = select(Delivery.id).where(Delivery.profile_ids == [profile_id]).limit(10 * BATCH)
     some = about.with_for_update(skip_locked=True)
-    return _deleted(session, delete(Delivery).where(Delivery.id.in_(some)))
+    return _delete_rows(session, delete(Delivery).where(Delivery.id.in_(some)))
 
 
 def _remove_media(session: Session, profile_id: str) -> tuple[int, Sequence[str]]:
@@ -197,7 +199,7 @@ def _remove_media(session: Session, profile_id: str) -> tuple[int, Sequence[str]
     return len(rows), [row.storage_key for row in rows if row.storage_key]
 
 
-def _deleted(session: Session, query: Delete) -> int:
+def _delete_rows(session: Session, query: Delete) -> int:
     done = session.execute(query, execution_options={"synchronize_session": False})
     assert isinstance(done, CursorResult)
     return done.rowcount
@@ -207,12 +209,12 @@ def _remove_files(database: Database, storage: Storage, keys: Sequence[str]) -> 
     """What a storage that is away keeps has no row any more: the hourly cleaning finds it."""
     try:
         for key in dict.fromkeys(keys):
-            file_lock.remove(database, storage, key)
+            file_lock.remove_unreferenced(database, storage, key)
     except Unavailable as error:
         log.warning("files of a deleted profile are left to the cleaning", reason=error.message)
 
 
-def _finish(session: Session, profile_id: str) -> bool:
+def _finish_removal(session: Session, profile_id: str) -> bool:
     """Delete the profile, unless something of it is still held by somebody; whether it is gone."""
     profile = session.get(Profile, profile_id, with_for_update=ROW_LOCK)
     if profile is None:

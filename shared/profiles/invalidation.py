@@ -25,7 +25,7 @@ LONGEST_PAUSE = 5.0
 log = get_logger("invalidation")
 
 
-def connect(redis_url: str) -> redis.Redis:
+def connect_broker(redis_url: str) -> redis.Redis:
     """A client whose every operation ends within about a second."""
     return redis.Redis.from_url(
         redis_url,
@@ -35,7 +35,7 @@ def connect(redis_url: str) -> redis.Redis:
     )
 
 
-def broadcast(client: redis.Redis, profile_id: str, version: int) -> bool:
+def broadcast_invalidation(client: redis.Redis, profile_id: str, version: int) -> bool:
     """Whether the message went out. False with the broker away: the version makes it right."""
     body = {"profile_id": profile_id, "version": version, "sent_at": time.time()}
     try:
@@ -57,7 +57,9 @@ class Listener:
         self._redis_url = redis_url
         self._reset = reset
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="invalidations", daemon=True)
+        self._thread = threading.Thread(
+            target=self._listen_until_stopped, name="invalidations", daemon=True
+        )
         self.listening = threading.Event()
 
     def start(self) -> "Listener":
@@ -69,13 +71,13 @@ class Listener:
         self._stop.set()
         self._thread.join(timeout=5)
 
-    def _run(self) -> None:
+    def _listen_until_stopped(self) -> None:
         """Until stopped, whatever happens: without it old publishers would be kept for minutes."""
         pause = 0.1
         while not self._stop.is_set():
             began_at = time.monotonic()
             try:
-                self._listen()
+                self._read_messages()
             except (redis.RedisError, OSError) as error:
                 log.warning("invalidations cannot be heard", reason=str(error))
             except Exception:
@@ -88,7 +90,7 @@ class Listener:
             self._stop.wait(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    def _listen(self) -> None:
+    def _read_messages(self) -> None:
         """Hear messages until the connection fails, which raises, or until stopped."""
         client = redis.Redis.from_url(
             self._redis_url,
@@ -103,17 +105,17 @@ class Listener:
                 # also wakes without a message, so that a stop is seen and a health check made
                 message = channel.get_message(timeout=0.5)
                 if message is not None:
-                    self._heard(message)
+                    self._handle_message(message)
 
-    def _heard(self, message: dict[str, Any]) -> None:
+    def _handle_message(self, message: dict[str, Any]) -> None:
         match message["type"]:
             case "subscribe":  # the only trace that a silent reconnection leaves
                 self._reset(None)
                 self.listening.set()
             case "message":
-                self._take(message["data"])
+                self._apply_invalidation(message["data"])
 
-    def _take(self, data: bytes) -> None:
+    def _apply_invalidation(self, data: bytes) -> None:
         """What is no message of ours is left alone: whatever it was, the version makes it right."""
         now = time.time()
         try:

@@ -34,12 +34,12 @@ class Credentials:
         return identity.key_hash(self.server, self.api_key)
 
 
-def mask(api_key: str) -> str:
+def mask_api_key(api_key: str) -> str:
     """Enough to tell two keys apart, and no more."""
     return "••••" + (api_key[-4:] if len(api_key) >= 12 else "")
 
 
-def get(session: Session, profile_id: str, *, lock: bool = False) -> Profile:
+def load_profile(session: Session, profile_id: str, *, lock: bool = False) -> Profile:
     """The profile; with `lock`, held against other writers. Raises `NotFound`."""
     query = select(Profile).where(Profile.id == profile_id)
     profile = session.scalar(query.with_for_update(key_share=True) if lock else query)
@@ -48,9 +48,9 @@ def get(session: Session, profile_id: str, *, lock: bool = False) -> Profile:
     return profile
 
 
-def get_for_change(session: Session, profile_id: str) -> Profile:
+def lock_profile(session: Session, profile_id: str) -> Profile:
     """The profile, held against other writers. Raises `Conflict` while it is being deleted."""
-    profile = get(session, profile_id, lock=True)
+    profile = load_profile(session, profile_id, lock=True)
     require_kept(profile_id, profile.deleting_since)
     return profile
 
@@ -126,9 +126,9 @@ def public_settings(profile: Profile, box: SecretBox) -> dict[str, Any]:
 def masked_key(profile: Profile, box: SecretBox) -> str:
     """The profile's own key; of one that cannot be opened nothing but that there is one."""
     try:
-        return mask(_opened_key(profile, box))
+        return mask_api_key(_opened_key(profile, box))
     except SecretUnreadable:
-        return mask("")
+        return mask_api_key("")
 
 
 def save_settings(
@@ -167,12 +167,12 @@ def connect_account(
     if credentials is None:
         profile.account_id, profile.key_hash = None, None
         return None
-    account = identity.recognise(
+    account = identity.find_or_create_account(
         session,
         identity.Found(server=credentials.server, key_hash=credentials.key_hash, probe=probe),
     )
     if profile.account_id != account.id and account.integrations_seen_at is not None:
-        account_move.move_some(session, profile.id, account.id)  # the sweep moves the rest
+        account_move.move_batch(session, profile.id, account.id)  # the sweep moves the rest
     profile.account_id, profile.key_hash = account.id, credentials.key_hash
     if probe is None or probe.code != "credentials_rejected":
         account.retry_at = None

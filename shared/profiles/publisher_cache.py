@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from shared import metrics
 from shared.config import Settings
-from shared.containment import contained
+from shared.containment import contain_failures
 from shared.crypto import SecretBox
 from shared.db import Database
 from shared.errors import (
@@ -92,18 +92,18 @@ class Publishers:
 
     def get(self, profile_id: str, version: int) -> Publisher:
         """A publisher with settings of `version` or newer. Raises what `build` raises."""
-        found = self._fresh(profile_id, version)
+        found = self._find_fresh(profile_id, version)
         if found is not None and found.is_current:
             metrics.CACHE.labels("hit").inc()
             return found
         with self._build_lock(profile_id):
-            found = self._fresh(profile_id, version)
+            found = self._find_fresh(profile_id, version)
             if found is not None and found.is_current:
                 return found
             built = self._build(profile_id)
             if built.version < version:  # the profile was deleted and made anew, or a replica lags
                 raise SettingsChanged(f"the settings of {profile_id!r} are older than the claim")
-            self._keep(built)
+            self._store_publisher(built)
             return built
 
     def reset(self, profile_id: str | None = None) -> None:
@@ -127,7 +127,7 @@ class Publishers:
         with self._lock:
             return len(self._entries)
 
-    def _fresh(self, profile_id: str, version: int) -> Publisher | None:
+    def _find_fresh(self, profile_id: str, version: int) -> Publisher | None:
         with self._lock:
             entry = self._entries.get(profile_id)
             if entry is None or entry.version < version:
@@ -143,7 +143,7 @@ class Publishers:
                 self._building = {k: v for k, v in self._building.items() if v.locked()}
             return self._building.setdefault(profile_id, threading.Lock())
 
-    def _keep(self, built: Publisher) -> None:
+    def _store_publisher(self, built: Publisher) -> None:
         """An older one never replaces a newer one."""
         metrics.CACHE.labels("build").inc()
         with self._lock:
@@ -168,11 +168,11 @@ class PublisherFactory:
     def __call__(self, profile_id: str) -> Publisher:
         """Raises `PublisherError`s: `ProfileGone`, `SettingsUnusable`, or what looking for the base
         path came to."""
-        credentials, version, account_id, base_url = self._read(profile_id)
+        credentials, version, account_id, base_url = self._read_settings(profile_id)
         if base_url is None:
             with _blamed_on_settings(profile_id, version):
                 self._find_base_url(profile_id, credentials)
-            credentials, version, account_id, base_url = self._read(profile_id)
+            credentials, version, account_id, base_url = self._read_settings(profile_id)
         if base_url is None:
             raise SettingsChanged(f"{profile_id!r} was changed while its Postiz was looked for")
         check = partial(self.check, profile_id, version, base_url)
@@ -185,9 +185,11 @@ class PublisherFactory:
         )
         return Publisher(profile_id, version, account_id, postiz, check)
 
-    def _read(self, profile_id: str) -> tuple[profile_settings.Credentials, int, int, str | None]:
+    def _read_settings(
+        self, profile_id: str
+    ) -> tuple[profile_settings.Credentials, int, int, str | None]:
         with self.database.transaction() as session:
-            profile = _existing(session, profile_id)
+            profile = _require_profile(session, profile_id)
             with _blamed_on_settings(profile_id, profile.settings_version):
                 credentials = profile_settings.require_credentials(profile, self.settings, self.box)
             account = profile_settings.ensure_account(session, profile, self.settings, self.box)
@@ -206,19 +208,19 @@ class PublisherFactory:
 
     def _find_base_url(self, profile_id: str, credentials: profile_settings.Credentials) -> None:
         """Probe, holding nothing meanwhile; then keep what was found, if it is still asked for."""
-        found = discovery.probe(credentials.api_url, credentials.api_key, self.settings)
+        found = discovery.probe_postiz(credentials.api_url, credentials.api_key, self.settings)
         if found.integrations is None:
-            raise _refusal(found)
+            raise _probe_error(found)
         with self.database.transaction() as session:
-            profile = _existing(session, profile_id, lock=True)
+            profile = _require_profile(session, profile_id, lock=True)
             if profile_settings.credentials_of(profile, self.settings, self.box) != credentials:
                 return
             profile_settings.connect_account(session, profile, credentials, found)
 
 
-def _existing(session: Session, profile_id: str, *, lock: bool = False) -> Profile:
+def _require_profile(session: Session, profile_id: str, *, lock: bool = False) -> Profile:
     try:
-        return profile_settings.get(session, profile_id, lock=lock)
+        return profile_settings.load_profile(session, profile_id, lock=lock)
     except NotFound as error:  # it was there when its work was claimed
         raise ProfileGone(error.message) from error
 
@@ -228,7 +230,7 @@ def _blamed_on_settings(profile_id: str, version: int) -> Iterator[None]:
     """What its settings do not allow is a fact about this profile, and no other's trouble; so is
     what nobody foresaw."""
     why: PressroomError | None = None
-    with contained("publisher", but=(PressroomError,), profile=profile_id) as fate:
+    with contain_failures("publisher", but=(PressroomError,), profile=profile_id) as fate:
         try:
             yield
         except (NotConfigured, SecretUnreadable, InvalidRequest) as error:
@@ -239,7 +241,7 @@ def _blamed_on_settings(profile_id: str, version: int) -> Iterator[None]:
         raise SettingsUnusable(why, profile_id=profile_id, version=version)
 
 
-def _refusal(found: discovery.Probe) -> PublisherError:
+def _probe_error(found: discovery.Probe) -> PublisherError:
     """What a look that led to no integrations means for the work that needs them."""
     match found.code:
         case "not_the_postiz_api":

@@ -64,28 +64,28 @@ def save_content(session: Session, schedule: Schedule, content: Content, means: 
     runs.refuse_dates(content)
     position, length = 0, len(runs.rows_of(content))
     if isinstance(content, Playlist):
-        position = _position(schedule, content)
+        position = _playlist_position(schedule, content)
         schedule.ended = not content.loop and position >= length
     else:
         schedule.ended = False
     schedule.position, schedule.items = position, length
     schedule.kind = runs.kind_of(content)
-    schedule.body = runs.kept(content)
+    schedule.body = runs.saved_body(content)
     schedule.media_ids = runs.media_ids(content)
-    due = next_after(schedule, db.clock(session))
-    checked = _check(session, schedule, content, range(length), due, means)
-    upload_queue.use(session, schedule.media_ids)
+    due = next_after(schedule, db.read_clock(session))
+    checked = _check_content(session, schedule, content, range(length), due, means)
+    upload_queue.mark_used(session, schedule.media_ids)
     return checked
 
 
-def _position(schedule: Schedule, playlist: Playlist) -> int:
+def _playlist_position(schedule: Schedule, playlist: Playlist) -> int:
     if playlist.position is not None:
         return playlist.position
     before = schedule.body["media_ids"] if schedule.kind == runs.PLAYLIST else []
     return playing.position_after_change(schedule.position or 0, before, playlist.media_ids)
 
 
-def _check(  # noqa: PLR0917
+def _check_content(  # noqa: PLR0917
     session: Session,
     schedule: Schedule,
     content: Content,
@@ -93,34 +93,36 @@ def _check(  # noqa: PLR0917
     fire_at: datetime | None,
     means: Means,
 ) -> Checked:
-    now = db.clock(session)
-    order = runs.order(schedule, content, places, fire_at or now, now)
-    checked = validation.check(session, order, means.settings, means.box)
+    now = db.read_clock(session)
+    order = runs.build_order(schedule, content, places, fire_at or now, now)
+    checked = validation.check_order(session, order, means.settings, means.box)
     validation.require_faultless(checked)
     return checked
 
 
-def start(
+def start_run(
     session: Session, schedule: Schedule, fire_at: datetime, means: Means
 ) -> tuple[Job, WakeUps]:
     """Accept what is published at `fire_at`; a playlist goes on, and rests once it has ended."""
     content = runs.content_of(schedule)
     zone_of(schedule)
     places: Sequence[int] = range(schedule.items)
-    turn = _turn(schedule, content) if isinstance(content, Playlist) else None
+    turn = _playlist_turn(schedule, content) if isinstance(content, Playlist) else None
     if turn:
         places = turn.places
-    checked = _check(session, schedule, content, places, fire_at, means)
+    checked = _check_content(session, schedule, content, places, fire_at, means)
     if turn:
         schedule.position = turn.position
     if turn and turn.ended:
         schedule.ended, schedule.next_fire_at = True, None
-    return validation.accept(session, checked)
+    return validation.accept_order(session, checked)
 
 
-def _turn(schedule: Schedule, playlist: Playlist) -> playing.Turn:
+def _playlist_turn(schedule: Schedule, playlist: Playlist) -> playing.Selection:
     length = len(playlist.media_ids)
-    found = playing.turn(schedule.position, length, per_run=playlist.per_run, loop=playlist.loop)
+    found = playing.select_media(
+        schedule.position, length, per_run=playlist.per_run, loop=playlist.loop
+    )
     if not found.places:
         raise Conflict(
             "The playlist has been played to its end: add media, or set its position",
@@ -133,8 +135,8 @@ def run_by_hand(
     session: Session, schedule: Schedule, means: Means
 ) -> tuple[ScheduleRun, Job, WakeUps]:
     """As at a fire time, now. What goes wrong is raised, and not recorded."""
-    now = db.clock(session)
-    job, wake = start(session, schedule, now, means)
+    now = db.read_clock(session)
+    job, wake = start_run(session, schedule, now, means)
     run = ScheduleRun(schedule_id=schedule.id, fire_at=now, state=STARTED, by_hand=True)
     run.fire_times, run.job_id = 1, job.id
     session.add(run)

@@ -26,7 +26,7 @@ def kind_of(content: Content) -> str:
     return PLAYLIST if isinstance(content, Playlist) else BULK
 
 
-def kept(content: Content) -> dict[str, Any]:
+def saved_body(content: Content) -> dict[str, Any]:
     """As it was sent; a playlist's position is counted apart from it."""
     return content.model_dump(mode="json", exclude_unset=True, exclude={"position"})
 
@@ -65,40 +65,44 @@ def refuse_dates(content: Content) -> None:
         raise InvalidRequest(f"A date in a schedule's bulk {message}", fields=faults)
 
 
-def order(
+def build_order(
     schedule: Schedule, content: Content, places: Sequence[int], fire_at: datetime, now: datetime
 ) -> Order:
     """`places`: of the playlist's media, those whose turn it is."""
-    body = content if isinstance(content, BulkPublishRequest) else _rows(content, places)
+    body = (
+        content if isinstance(content, BulkPublishRequest) else _playlist_as_bulk(content, places)
+    )
     changes: dict[str, Any] = {"schedule_date": fire_at}
     if "timezone" not in content.model_fields_set:
         changes["timezone"] = schedule.timezone
-    named = partial(_named, kind_of(content), places)
+    named = partial(_rename_faults, kind_of(content), places)
     made = bulk_order(body.model_copy(update=changes), schedule.profile_id, now, named=named)
     return replace(made, options={**made.options, "schedule_id": str(schedule.id)})
 
 
-def _rows(playlist: Playlist, places: Sequence[int]) -> BulkPublishRequest:
+def _playlist_as_bulk(playlist: Playlist, places: Sequence[int]) -> BulkPublishRequest:
     """A bulk with a row for each medium, all else as the playlist has it for all of them."""
     shared = {name: getattr(playlist, name) for name in Spreading.model_fields}
-    items = [_row(playlist, playlist.media_ids[place]) for place in places]
+    items = [_playlist_item(playlist, playlist.media_ids[place]) for place in places]
     return BulkPublishRequest(
         **{**shared, "media_ids": []}, integration_ids=playlist.integration_ids, items=items
     )
 
 
-def _row(playlist: Playlist, medium: str) -> BulkItem:
+def _playlist_item(playlist: Playlist, medium: str) -> BulkItem:
     return BulkItem(media_ids=[medium], caption=playlist.media_captions.get(medium))
 
 
-def _named(kind: str, places: Sequence[int], faults: Sequence[FieldError]) -> Sequence[FieldError]:
+def _rename_faults(
+    kind: str, places: Sequence[int], faults: Sequence[FieldError]
+) -> Sequence[FieldError]:
     """In the words of the schedule's own body; a fault of all media alike is told once."""
     if kind == BULK:
         return [replace(fault, field=f"{BULK}.{fault.field}") for fault in faults]
-    return list(dict.fromkeys(_of_playlist(places, fault) for fault in faults))
+    return list(dict.fromkeys(_playlist_fault(places, fault) for fault in faults))
 
 
-def _of_playlist(places: Sequence[int], fault: FieldError) -> FieldError:
+def _playlist_fault(places: Sequence[int], fault: FieldError) -> FieldError:
     found = _ITEM.match(fault.field)
     name = fault.field
     if found:

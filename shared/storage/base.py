@@ -82,7 +82,7 @@ def key_of(profile_id: str, sha256: str) -> str:
     return f"{profile_id}/{sha256[:2]}/{sha256}"
 
 
-def missing(key: str) -> FileMissing:
+def missing_file_error(key: str) -> FileMissing:
     return FileMissing(f"The file {key} is no longer in the storage. Upload it again")
 
 

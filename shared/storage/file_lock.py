@@ -14,16 +14,16 @@ from shared.storage.base import Storage
 _SPACE = 12  # of the locks of keys; idempotency keys have another
 
 
-def lock(session: Session, key: str) -> None:
+def lock_key(session: Session, key: str) -> None:
     """Until the transaction ends. To be taken before any row of that key is locked or written."""
     number = func.hashtextextended(key, _SPACE)
     session.execute(select(func.pg_advisory_xact_lock(number)))
 
 
-def remove(database: Database, storage: Storage, key: str) -> bool:
+def remove_unreferenced(database: Database, storage: Storage, key: str) -> bool:
     """Delete a file, unless a row refers to it that is not removed; whether it is gone."""
     with database.transaction() as session:
-        lock(session, key)
+        lock_key(session, key)
         return remove_locked(session, storage, key)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from shared.errors import StorageAway, StorageFull
-from shared.storage.base import ABANDONED_SECONDS, Stored, missing, require_key
+from shared.storage.base import ABANDONED_SECONDS, Stored, missing_file_error, require_key
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _INCOMING = "incoming"
@@ -29,23 +29,23 @@ class FolderStorage:
     def open(self, key: str) -> BinaryIO:
         try:
             with _storage_errors():
-                return self._path(key).open("rb")
+                return self._path_of(key).open("rb")
         except FileNotFoundError as error:
-            raise missing(key) from error
+            raise missing_file_error(key) from error
 
     def size(self, key: str) -> int:
         try:
             with _storage_errors():
-                return self._path(key).stat().st_size
+                return self._path_of(key).stat().st_size
         except FileNotFoundError as error:
-            raise missing(key) from error
+            raise missing_file_error(key) from error
 
     def exists(self, key: str) -> bool:
-        return self._path(key).is_file()
+        return self._path_of(key).is_file()
 
     def delete(self, key: str) -> None:
         with _storage_errors():
-            self._path(key).unlink(missing_ok=True)
+            self._path_of(key).unlink(missing_ok=True)
 
     def stored(self) -> Iterator[Stored]:
         for path in self._root.glob("*/??/*"):
@@ -60,7 +60,7 @@ class FolderStorage:
                 if time.time() - path.stat().st_mtime > idle_seconds:
                     path.unlink()
 
-    def _path(self, key: str) -> Path:
+    def _path_of(self, key: str) -> Path:
         return self._root / require_key(key)
 
 

@@ -71,7 +71,7 @@ class BucketStorage:
             self.client.delete_object(Bucket=self.bucket, Key=self.name(key))
 
     def stored(self) -> Iterator[Stored]:
-        for name, modified_at in self._objects(self.root):
+        for name, modified_at in self._list_objects(self.root):
             key = name.removeprefix(self.root)
             if key.count("/") == 2:
                 yield Stored(key=key, modified_at=modified_at)
@@ -79,12 +79,12 @@ class BucketStorage:
     def remove_abandoned(self, *, idle_seconds: float = ABANDONED_SECONDS) -> None:
         """Whole files that nobody kept, and the parts of those that nobody goes on sending."""
         before = datetime.now(UTC) - timedelta(seconds=idle_seconds)
-        for name, modified_at in self._objects(self.root + INCOMING):
+        for name, modified_at in self._list_objects(self.root + INCOMING):
             if modified_at < before:
                 with bucket_errors(self.bucket):
                     self.client.delete_object(Bucket=self.bucket, Key=name)
-        for name, upload_id, begun_at in self._uploads():
-            if begun_at < before and not self._goes_on(name, upload_id, before):
+        for name, upload_id, begun_at in self._list_uploads():
+            if begun_at < before and not self._is_still_receiving(name, upload_id, before):
                 self.abort(name, upload_id)
 
     def name(self, key: str) -> str:
@@ -95,21 +95,21 @@ class BucketStorage:
         with suppress(FileMissing), bucket_errors(self.bucket, name):
             self.client.abort_multipart_upload(Bucket=self.bucket, Key=name, UploadId=upload_id)
 
-    def _objects(self, prefix: str) -> Iterator[tuple[str, datetime]]:
+    def _list_objects(self, prefix: str) -> Iterator[tuple[str, datetime]]:
         pages = self.client.get_paginator("list_objects_v2")
         with bucket_errors(self.bucket):
             for page in pages.paginate(Bucket=self.bucket, Prefix=prefix):
                 for found in page.get("Contents", []):
                     yield found["Key"], found["LastModified"]
 
-    def _uploads(self) -> Iterator[tuple[str, str, datetime]]:
+    def _list_uploads(self) -> Iterator[tuple[str, str, datetime]]:
         pages = self.client.get_paginator("list_multipart_uploads")
         with bucket_errors(self.bucket):
             for page in pages.paginate(Bucket=self.bucket, Prefix=self.root + INCOMING):
                 for found in page.get("Uploads", []):
                     yield found["Key"], found["UploadId"], found["Initiated"]
 
-    def _goes_on(self, name: str, upload_id: str, before: datetime) -> bool:
+    def _is_still_receiving(self, name: str, upload_id: str, before: datetime) -> bool:
         pages = self.client.get_paginator("list_parts")
         with bucket_errors(self.bucket):
             return any(

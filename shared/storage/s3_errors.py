@@ -7,7 +7,7 @@ from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.errors import PressroomError, StorageAway, StorageFull
-from shared.storage.base import missing
+from shared.storage.base import missing_file_error
 
 #: AWS itself is never full; MinIO, Ceph and others say so in one of these ways.
 _FULL = frozenset({"XMinioStorageFull", "QuotaExceeded", "InsufficientStorage", "StorageFull"})
@@ -20,16 +20,16 @@ def bucket_errors(bucket: str, key: str | None = None) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        raise _refusal(error, bucket, key) from error
+        raise _translate_error(error, bucket, key) from error
     except (BotoCoreError, Boto3Error) as error:
         raise StorageAway(f"The bucket {bucket} cannot be reached: {error}") from error
 
 
-def _refusal(error: ClientError, bucket: str, key: str | None) -> PressroomError:
+def _translate_error(error: ClientError, bucket: str, key: str | None) -> PressroomError:
     code = error.response.get("Error", {}).get("Code", "?")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     if key is not None and code in _MISSING:
-        return missing(key)
+        return missing_file_error(key)
     if code in _FULL or status == 507:
         return StorageFull(f"The bucket {bucket} is full", retry_after=60)
     return StorageAway(f"The bucket {bucket} refused: {code}", retry_after=30)

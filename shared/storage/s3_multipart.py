@@ -61,12 +61,12 @@ class IncomingObject:
             with memoryview(self._buffer) as held:
                 part = bytes(held[:PART])
             del self._buffer[:PART]
-            self._send(part)
+            self._send_part(part)
 
     def finish(self) -> None:
         if self._upload is None:
             return  # small: it goes straight to its place
-        self._send(bytes(self._buffer))
+        self._send_part(bytes(self._buffer))
         self._buffer.clear()
         with bucket_errors(self._bucket):
             self._client.complete_multipart_upload(
@@ -99,12 +99,12 @@ class IncomingObject:
     def discard(self) -> None:
         try:
             with suppress(FileMissing), bucket_errors(self._bucket, self._name):
-                self._remove()
+                self._remove_incoming()
         except (StorageAway, StorageFull) as error:
             log.warning("left behind in the bucket", name=self._name, reason=error.message)
         self._buffer = bytearray()
 
-    def _remove(self) -> None:
+    def _remove_incoming(self) -> None:
         upload, self._upload = self._upload, None
         stands, self._stands = self._stands, False
         if upload is not None:
@@ -114,7 +114,7 @@ class IncomingObject:
         if stands:
             self._client.delete_object(Bucket=self._bucket, Key=self._name)
 
-    def _send(self, part: bytes) -> None:
+    def _send_part(self, part: bytes) -> None:
         with bucket_errors(self._bucket):
             if self._upload is None:
                 begun = self._client.create_multipart_upload(Bucket=self._bucket, Key=self._name)

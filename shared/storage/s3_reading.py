@@ -37,7 +37,7 @@ class _Object(io.RawIOBase):
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         if start + offset != self._at:
             self._at = max(0, start + offset)
-            self._leave()
+            self._close_body()
         return self._at
 
     def tell(self) -> int:
@@ -48,22 +48,22 @@ class _Object(io.RawIOBase):
             return 0
         with bucket_errors(self._bucket, self._name):
             if self._body is None:
-                self._body = self._from_here()
+                self._body = self._open_body()
             data = self._body.read(len(buffer))
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)
 
-    def _from_here(self) -> "StreamingBody":
+    def _open_body(self) -> "StreamingBody":
         wanted = f"bytes={self._at}-"
         found = self._client.get_object(Bucket=self._bucket, Key=self._name, Range=wanted)
         return found["Body"]
 
-    def _leave(self) -> None:
+    def _close_body(self) -> None:
         if self._body is not None:
             self._body.close()  # with its connection: the rest of it would have to be read
             self._body = None
 
     def close(self) -> None:
-        self._leave()
+        self._close_body()
         super().close()

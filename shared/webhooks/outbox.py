@@ -63,7 +63,7 @@ FOR KEY SHARE OF listening
 """)
 
 
-def posts_moved(
+def enqueue_post_events(
     session: Session, ids: Collection[int], source: PostState, target: PostState
 ) -> None:
     """To be called once the posts are in `target`."""
@@ -71,21 +71,23 @@ def posts_moved(
         session.execute(_POSTS_MOVED, {"ids": list(ids), "event": event})
 
 
-def jobs_finished(session: Session, outcomes: Sequence[Outcome]) -> None:
+def enqueue_job_events(session: Session, outcomes: Sequence[Outcome]) -> None:
     """To be called once the jobs bear their ends."""
     if not outcomes:
         return
-    listening = _listening(session, JOB_COMPLETED)
+    listening = _lock_listening_webhooks(session, JOB_COMPLETED)
     rows = [
-        _row(webhook, message_id, JOB_COMPLETED, [outcome.job.profile_id], data)
-        for outcome, message_id, data in ((one, _message_id(), _job(one)) for one in outcomes)
+        _delivery_row(webhook, message_id, JOB_COMPLETED, [outcome.job.profile_id], data)
+        for outcome, message_id, data in (
+            (finished, _message_id(), _job_data(finished)) for finished in outcomes
+        )
         for webhook in listening
-        if _concerned(webhook, [outcome.job.profile_id])
+        if _concerned_profiles(webhook, [outcome.job.profile_id])
     ]
-    _write(session, rows)
+    _insert_deliveries(session, rows)
 
 
-def account_trouble(
+def enqueue_account_event(
     session: Session,
     account: Account,
     event: str,
@@ -98,38 +100,44 @@ def account_trouble(
 
     `held`: why nothing goes out with it.
     """
-    listening = _listening(session, event)
+    listening = _lock_listening_webhooks(session, event)
     if not listening:
         return
     concerns = select(Profile.id).where(Profile.account_id == account.id).order_by(Profile.id)
     profile_ids = session.scalars(concerns if users is None else concerns.where(users)).all()
-    message_id, now = _message_id(), db.clock(session)
+    message_id, now = _message_id(), db.read_clock(session)
     rows = [
-        _row(webhook, message_id, event, concerned, _account(account, now, concerned, error, held))
+        _delivery_row(
+            webhook,
+            message_id,
+            event,
+            concerned,
+            _account_data(account, now, concerned, error, held),
+        )
         for webhook in listening
-        if (concerned := _concerned(webhook, profile_ids))
+        if (concerned := _concerned_profiles(webhook, profile_ids))
     ]
-    _write(session, rows)
+    _insert_deliveries(session, rows)
 
 
-def _listening(session: Session, event: str) -> Sequence[Webhook]:
+def _lock_listening_webhooks(session: Session, event: str) -> Sequence[Webhook]:
     """Kept from being deleted until they are told."""
     query = select(Webhook).where(Webhook.enabled, Webhook.events.contains([event]))
     kept = query.order_by(Webhook.id).with_for_update(read=True, key_share=True)
     return session.scalars(kept).all()
 
 
-def _concerned(webhook: Webhook, profile_ids: Sequence[str]) -> list[str]:
+def _concerned_profiles(webhook: Webhook, profile_ids: Sequence[str]) -> list[str]:
     """Of these profiles, those that the webhook may hear of."""
     bound = webhook.profile_ids
-    return [each for each in profile_ids if bound is None or each in bound]
+    return [profile_id for profile_id in profile_ids if bound is None or profile_id in bound]
 
 
 def _message_id() -> str:
     return f"msg_{uuid.uuid4().hex}"
 
 
-def _row(
+def _delivery_row(
     webhook: Webhook, message_id: str, event: str, profile_ids: list[str], data: dict[str, Any]
 ) -> dict[str, Any]:
     return {
@@ -141,12 +149,12 @@ def _row(
     }
 
 
-def _write(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+def _insert_deliveries(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     if rows:
         session.execute(insert(Delivery), rows)
 
 
-def _job(outcome: Outcome) -> dict[str, Any]:
+def _job_data(outcome: Outcome) -> dict[str, Any]:
     job = outcome.job
     return {
         "id": str(job.id),
@@ -159,13 +167,13 @@ def _job(outcome: Outcome) -> dict[str, Any]:
         "in_doubt": outcome.in_doubt,
         "overdue": outcome.overdue,
         "external_id": job.external_id,
-        "created_at": iso(job.created_at),
-        "updated_at": iso(outcome.touched_at),
-        "finished_at": iso(outcome.finished_at),
+        "created_at": format_utc(job.created_at),
+        "updated_at": format_utc(outcome.touched_at),
+        "finished_at": format_utc(outcome.finished_at),
     }
 
 
-def _account(
+def _account_data(
     account: Account,
     now: datetime,
     profile_ids: Sequence[str],
@@ -179,13 +187,13 @@ def _account(
         "profile_ids": list(profile_ids),
         "budget_limit": budget_state(account).most,
         "budget_remaining": budget_remaining(account, now),
-        "resets_at": iso(account.window_ends_at),
-        "blocked_until": iso(account.blocked_until),
+        "resets_at": format_utc(account.window_ends_at),
+        "blocked_until": format_utc(account.blocked_until),
         "healthy": account.healthy,
         "held": held,
         "error": {"code": error.code, "message": error.message, "hint": error.hint},
     }
 
 
-def iso(moment: datetime | None) -> str | None:
+def format_utc(moment: datetime | None) -> str | None:
     return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -24,7 +24,7 @@ def new_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def rotate(webhook: Webhook, box: SecretBox, now: datetime) -> str:
+def replace_secret(webhook: Webhook, box: SecretBox, now: datetime) -> str:
     """The new secret, which nobody can read again; those before it stay valid for their time.
 
     All of them: whoever rotates twice still has receivers with the first.
@@ -64,10 +64,13 @@ def sealed_secrets(webhook: Webhook, now: datetime) -> list[str]:
 def open_secrets(sealed: Sequence[str], box: SecretBox) -> list[str]:
     """Raises `SecretUnreadable` where the newest cannot be opened; older ones then sign no more."""
     newest, *old = sealed
-    return [box.open(newest), *(secret for each in old if (secret := _opened(each, box)))]
+    return [
+        box.open(newest),
+        *(secret for token in old if (secret := _try_open_secret(token, box))),
+    ]
 
 
-def _opened(sealed: str, box: SecretBox) -> str | None:
+def _try_open_secret(sealed: str, box: SecretBox) -> str | None:
     try:
         return box.open(sealed)
     except SecretUnreadable:
@@ -76,10 +79,12 @@ def _opened(sealed: str, box: SecretBox) -> str | None:
 
 def why_held(webhook: Webhook, box: SecretBox) -> str | None:
     """Why nothing can be sent to it until somebody mends it, None where nothing is known."""
-    return None if _opened(webhook.secret, box) is not None else SecretUnreadable.code
+    return None if _try_open_secret(webhook.secret, box) is not None else SecretUnreadable.code
 
 
-def headers(valid: Sequence[str], message_id: str, at: datetime, body: str) -> dict[str, str]:
+def signature_headers(
+    valid: Sequence[str], message_id: str, at: datetime, body: str
+) -> dict[str, str]:
     """Of Standard Webhooks, with a signature by each secret that is valid."""
     signatures = [Signer(secret).sign(message_id, at, body) for secret in valid]
     return {
@@ -89,12 +94,12 @@ def headers(valid: Sequence[str], message_id: str, at: datetime, body: str) -> d
     }
 
 
-def seen_by(bound: Sequence[str] | None) -> ColumnElement[bool]:
+def visible_condition(bound: Sequence[str] | None) -> ColumnElement[bool]:
     """The webhooks that a key bound to these profiles (None: all) may see: for no others."""
     return true() if bound is None else Webhook.profile_ids.contained_by(list(bound))
 
 
-def hearing_of(profile_ids: Sequence[str] | None) -> ColumnElement[bool]:
+def listening_condition(profile_ids: Sequence[str] | None) -> ColumnElement[bool]:
     """The webhooks that hear of any of these profiles (None: of whichever)."""
     if profile_ids is None:
         return true()
@@ -102,7 +107,9 @@ def hearing_of(profile_ids: Sequence[str] | None) -> ColumnElement[bool]:
     return or_(Webhook.profile_ids.is_(None), overlap)
 
 
-def told_of(webhook: Webhook, bound: Sequence[str] | None) -> ColumnElement[bool]:
+def visible_deliveries_condition(
+    webhook: Webhook, bound: Sequence[str] | None
+) -> ColumnElement[bool]:
     """The webhook's deliveries that are about nobody else than who may be heard of."""
     limits = [limit for limit in (webhook.profile_ids, bound) if limit is not None]
     inside = [Delivery.profile_ids.contained_by(list(limit)) for limit in limits]
@@ -128,15 +135,15 @@ def set_enabled(webhook: Webhook, *, enabled: bool) -> None:
         webhook.failures, webhook.failing_since, webhook.retry_at = 0, None, None
 
 
-def redeliver(session: Session, webhook: Webhook, delivery: Delivery) -> None:
+def requeue_delivery(session: Session, webhook: Webhook, delivery: Delivery) -> None:
     """Deliver it again from the beginning, under the same id. Raises `Conflict`."""
     if not webhook.enabled:
         raise Conflict(
             "The webhook is disabled: switch it on first, with PATCH", code="webhook_disabled"
         )
-    again = {"state": "pending", "attempts": 0, "next_at": func.now(), "claim": 0}
+    values = {"state": "pending", "attempts": 0, "next_at": func.now(), "claim": 0}
     session.execute(
-        update(Delivery).where(Delivery.id == delivery.id).values(**again, delivered_at=None),
+        update(Delivery).where(Delivery.id == delivery.id).values(**values, delivered_at=None),
         execution_options={"synchronize_session": False},
     )
     session.refresh(delivery)

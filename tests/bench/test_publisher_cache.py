@@ -83,13 +83,13 @@ def children(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[list
 
 def version(world: World) -> int:
     with world.database.transaction() as session:
-        return profile_settings.get(session, "acme").settings_version
+        return profile_settings.load_profile(session, "acme").settings_version
 
 
 def change(world: World) -> int:
     """Another version, committed."""
     with world.database.transaction() as session:
-        profile = profile_settings.get(session, "acme", lock=True)
+        profile = profile_settings.load_profile(session, "acme", lock=True)
         profile_settings.bump_version(profile)
     return version(world)
 
@@ -102,11 +102,11 @@ def test_idle_processes_drop_a_changed_publisher_at_once(
         assert child.ask(f"get acme {now}") == "builds 1"  # eight threads, one build
         assert child.ask(f"get acme {now}") == "builds 1"
     delays: list[float] = []
-    with closing(invalidation.connect(redis_url)) as client:
+    with closing(invalidation.connect_broker(redis_url)) as client:
         for _ in range(CHANGES):
             now = change(world)
             sent = time.time()
-            assert invalidation.broadcast(client, "acme", now)
+            assert invalidation.broadcast_invalidation(client, "acme", now)
             delays += [float(child.read().removeprefix("dropped ")) - sent for child in children]
             for child in children:
                 assert child.ask("len") == "len 0"

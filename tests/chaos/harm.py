@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from local.child import ROOT
 from shared.models import Account, AccountMedia
-from shared.task_queue import Waker, sender
+from shared.task_queue import Waker, make_sender
 from tests.chaos.arena import Arena
 from tests.chaos.diary import Diary
 from tests.chaos.options import LEASE
@@ -40,7 +40,7 @@ class Harm:
         self._diary = diary
         facts = arena.facts()
         self._redis_url = facts["redis_url"]
-        self._waker = Waker(sender(self._redis_url))
+        self._waker = Waker(make_sender(self._redis_url))
 
     def kill(self, role: str, rng: random.Random) -> None:
         """kill -9 of one process of the role; waits for one where it is just being started."""

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.models import Post, Submission
-from shared.postiz.client import iso
+from shared.postiz.payloads import format_time
 from tests.chaos.arena import Arena
 
 #: How the content of all that it creates begins.
@@ -76,7 +76,7 @@ class Neighbour(threading.Thread):
         date = marker_at if draft else datetime.now(UTC) + timedelta(seconds=2)
         body: dict[str, Any] = {
             "type": "draft" if draft else "schedule",
-            "date": iso(date),
+            "date": format_time(date),
             "shortLink": False,
             "tags": [],
             "posts": [

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared.accounts import holds
 from shared.domain.publishing.states import PostState
 from shared.models import Post, Profile
-from shared.postiz.payloads import iso
+from shared.postiz.payloads import format_time
 from tests.chaos.arena import Arena
 from tests.chaos.cast import Member, is_limited
 from tests.chaos.client import Client, NeverAnswered
@@ -114,7 +114,9 @@ class People:
                 "settings": {},
                 "value": [value],
             }
-            date = iso(datetime.now(UTC) + timedelta(seconds=8 if what == "moved" else -3600))
+            date = format_time(
+                datetime.now(UTC) + timedelta(seconds=8 if what == "moved" else -3600)
+            )
             body = {"type": "update", "date": date, "shortLink": False, "tags": []}
             requests.post(url, headers=key, json={**body, "posts": [element]}, timeout=20)
 

@@ -6,14 +6,14 @@ from typing import Any
 from sqlalchemy import func, select, update
 
 from local.sandbox.process import Admin
-from shared.accounts.merging import merge
+from shared.accounts.merging import merge_accounts
 from shared.domain.publishing.states import PostState
 from shared.models import Account, AccountMedia, Integration, Job, Post
 from tests.world import KEY, World
 from worker import sweep
 from worker.publishing import release
 from worker.staging import submissions
-from worker.staging.stage import _make as make_call
+from worker.staging.stage import _run_call as make_call
 
 OTHER = "key-of-the-other"
 MASTODON = {"id": "int-other", "name": "Other Masto", "identifier": "mastodon"}
@@ -31,7 +31,7 @@ def counted(world: World) -> int:
 def test_posts_that_were_in_a_call_follow_their_profile_to_its_new_account(world: World) -> None:
     world.profile(key=KEY)
     ids = world.job("acme", ["in mid-call"])
-    call = submissions.prepare(world.runtime, world.account().id)
+    call = submissions.prepare_call(world.runtime, world.account().id)
     assert call is not None
     world.sandbox.patch_org("acme", integrations={}, add_keys=["another key"])
     other_org(world.sandbox, MASTODON)
@@ -51,7 +51,7 @@ def test_another_organizations_key_burns_no_budget_and_a_way_back_is_left(world:
     world.save_key("acme", key=OTHER)
     world.until(lambda: world.post(ids[0]).error_code == "other_account")
     for _ in range(5):
-        sweep.sweep(world.runtime)
+        sweep.run_sweep(world.runtime)
         world.work()
     assert counted(world) == before
     assert set(world.states(ids)) == {PostState.PENDING}
@@ -108,7 +108,7 @@ def test_of_two_accounts_that_become_one_the_more_careful_wishes_stay(world: Wor
         loser.rule_overrides = {"x": {"characters": 1000}, "tiktok": {"posts_per_day": 20}}
         session.add_all([winner, loser])
         session.flush()
-        merge(session, loser.id, winner)
+        merge_accounts(session, loser.id, winner)
         assert (winner.limit_override, winner.budget_reserve) == (10, 4)
         assert winner.rule_overrides == {
             "x": {"characters": 4000},
@@ -140,7 +140,7 @@ def test_a_pause_at_the_last_moment_holds_a_post_back(world: World) -> None:
     world.due_now(ids)
     one = world.claim_release()
     pause(world, one.post_id, paused=True)  # between the claim and the call
-    release._make(world.runtime, one)
+    release._send_release(world.runtime, one)
     assert world.states(ids) == [PostState.STAGED]
     assert world.sandbox.sends() == []
     pause(world, ids[0], paused=False)

@@ -47,7 +47,7 @@ def call_of(world: World) -> Submission:
 
 
 def prepared(world: World) -> submissions.Call:
-    call = submissions.prepare(world.runtime, world.account().id)
+    call = submissions.prepare_call(world.runtime, world.account().id)
     assert call is not None
     return call
 
@@ -64,7 +64,7 @@ def create(world: World, call: submissions.Call) -> Created:
 def take_for_dead(world: World) -> None:
     with world.database.transaction() as session:
         session.execute(update(Submission).values(sent_at=func.now() - timedelta(minutes=2)))
-        lost_calls.rescue(session, 40, wait_seconds=90)
+        lost_calls.rescue_calls(session, 40, wait_seconds=90)
 
 
 def end_lease(world: World) -> None:
@@ -75,7 +75,7 @@ def end_lease(world: World) -> None:
 def look(world: World) -> None:
     with world.database.transaction() as session:
         session.execute(update(Submission).values(look_at=func.now()))
-    draft_adoption.adopt(world.runtime, world.account().id)
+    draft_adoption.adopt_drafts(world.runtime, world.account().id)
 
 
 @pytest.mark.parametrize("fault", ["reply_lost_after", "error_500_after", "truncated_reply"])
@@ -146,7 +146,7 @@ def test_a_post_that_has_time_waits_for_the_request_and_one_that_is_due_does_not
     [soon] = world.job("acme", ["soon"], in_seconds=60)
     call = prepared(world)
     with world.database.transaction() as session:
-        lost_calls.rescue(session, -1, wait_seconds=90)
+        lost_calls.rescue_calls(session, -1, wait_seconds=90)
     look(world)
     assert world.states([later, soon]) == [PostState.STAGING, PostState.PENDING]
     create(world, call)
@@ -163,12 +163,12 @@ def test_a_worker_that_was_taken_for_dead_can_neither_make_its_call_nor_note_its
     call = prepared(world)
     take_for_dead(world)
     with pytest.raises(Paused):
-        submissions.ask_again(world.runtime, call)
+        submissions.check_before_send(world.runtime, call)
     created = create(world, call)
     look(world)
     adopted = alive(world)
     with pytest.raises(ClaimLost):
-        stage._staged(world.runtime, call, created)
+        stage._record_drafts(world.runtime, call, created)
     assert alive(world) == adopted
     assert world.states(ids) == [PostState.STAGED] * 2
 
@@ -183,7 +183,7 @@ def test_what_a_worker_that_was_taken_for_dead_created_for_a_cancelled_post_is_l
     world.until_all(PostState.CANCELLED, ids)
     created = create(world, call)
     with pytest.raises(ClaimLost):
-        stage._staged(world.runtime, call, created)
+        stage._record_drafts(world.runtime, call, created)
     assert alive(world) == {}
 
 
@@ -197,7 +197,7 @@ def test_a_worker_that_was_taken_for_dead_does_not_open_again_what_others_have_e
     look(world)
     assert call_of(world).state == "abandoned"
     with pytest.raises(ClaimLost):
-        stage._failed(world.runtime, call, OutcomeUnknown("no answer"))
+        stage._record_failure(world.runtime, call, OutcomeUnknown("no answer"))
     assert call_of(world).state == "abandoned"
 
 
@@ -208,7 +208,7 @@ def test_a_look_that_comes_back_when_its_post_is_staged_anew_changes_nothing(wor
     take_for_dead(world)
     with world.database.transaction() as session:
         session.execute(update(Submission).values(look_at=func.now()))
-    [late] = draft_adoption._claim(world.runtime, world.account().id)
+    [late] = draft_adoption._claim_windows(world.runtime, world.account().id)
     look(world)
     assert world.states(ids) == [PostState.PENDING]
     with world.database.transaction() as session:
@@ -216,7 +216,7 @@ def test_a_look_that_comes_back_when_its_post_is_staged_anew_changes_nothing(wor
     end_lease(world)
     prepared(world)
     create(world, first)
-    draft_adoption._look(world.runtime, late)
+    draft_adoption._read_window(world.runtime, late)
     assert alive(world) == {}
     assert world.states(ids) == [PostState.STAGING]
     assert call_of(world).litter_at is None
@@ -259,5 +259,5 @@ def test_a_call_whose_profile_has_another_account_by_now_is_not_waited_for(world
     take_for_dead(world)
     world.save_key("acme", key="key-of-other")
     with world.database.transaction() as session:
-        assert lost_calls.give_up(session) == 1
+        assert lost_calls.give_up_calls(session) == 1
     assert world.states(ids) == [PostState.PENDING]

@@ -246,7 +246,7 @@ def test_a_post_that_is_held_says_so_and_goes_on_with_a_retry(api: Api) -> None:
     assert bulk(api, 1, schedule_date="2020-01-01T00:00:00Z", late_policy="hold").status_code == 202
     [post] = posts(api)
     with api.services.database.transaction() as session:
-        late_policy.hold(session, [post.id], PostState.PENDING)
+        late_policy.hold_late_posts(session, [post.id], PostState.PENDING)
     shown = api.get(f"/posts/{post.id}").json
     assert (shown["state"], shown["error"]["code"]) == ("held", "late_held")
     assert shown["timeline"][-1]["event"] == "held"

@@ -132,7 +132,7 @@ def test_an_answer_is_kept_for_more_than_a_day(api: Api) -> None:
         old = func.now() - timedelta(hours=25)
         session.execute(update(IdempotencyKey).values(created_at=old))
         for _ in range(2):
-            prune.idempotency_keys(session, api.services.settings)
+            prune.delete_old_idempotency_keys(session, api.services.settings)
     again = api.post("/postiz/publish", PUBLISH, profile="acme", headers=ONCE)
     assert (again.json, again.headers["Idempotent-Replayed"]) == (first.json, "true")
 

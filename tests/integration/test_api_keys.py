@@ -44,7 +44,7 @@ def test_a_deleted_key_stops_working_at_once(bare_api: Api) -> None:
 def test_an_expired_key_is_no_key(bare_api: Api) -> None:
     yesterday = datetime.now(UTC) - timedelta(days=1)
     with bare_api.services.database.transaction() as session:
-        _, key = api_keys.create(
+        _, key = api_keys.create_api_key(
             session, name="old", profile_ids=None, scopes=["read"], expires_at=yesterday
         )
     assert bare_api.get("/profiles", key=key).status_code == 401

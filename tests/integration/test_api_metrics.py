@@ -155,8 +155,10 @@ def test_a_database_that_is_away_is_a_figure(own_api: Api, postgres: Postgres) -
 
 def test_many_who_ask_cost_one_look(own_api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     looks = []
-    read = database_metrics.read
-    monkeypatch.setattr(database_metrics, "read", lambda session: looks.append(1) or read(session))
+    read = database_metrics.read_metrics
+    monkeypatch.setattr(
+        database_metrics, "read_metrics", lambda session: looks.append(1) or read(session)
+    )
     for _ in range(20):
         figures(own_api)
     assert len(looks) == 1

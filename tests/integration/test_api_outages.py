@@ -63,7 +63,7 @@ def test_an_error_of_our_own_shows_nothing_of_our_insides(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("the secret is 42")
 
-    monkeypatch.setattr("shared.jobs.progress.newest", broken)
+    monkeypatch.setattr("shared.jobs.progress.list_newest_jobs", broken)
     reply = api.get("/jobs")
     assert (reply.status_code, reply.mimetype) == (500, "application/problem+json")
     assert "42" not in reply.text

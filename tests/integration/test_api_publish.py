@@ -296,7 +296,9 @@ def test_where_no_list_is_to_be_had_posts_are_accepted_and_resolved_later(strang
     with strange.services.database.transaction() as session:
         post = session.scalars(select(Post)).one()
         assert (post.content, post.integration_identifier) == ("hello", None)
-        assert deferred_rules.resolve(session, post, Channel(id="int-new", identifier="x")) == []
+        assert (
+            deferred_rules.resolve_post(session, post, Channel(id="int-new", identifier="x")) == []
+        )
         assert (post.content, post.settings) == ("short", {"who_can_reply_post": "everyone"})
 
 
@@ -304,7 +306,7 @@ def test_what_is_resolved_late_is_checked_late(strange: Api) -> None:
     assert publish(strange, integration_ids=["int-new"], caption="a" * 300).status_code == 202
     with strange.services.database.transaction() as session:
         post = session.scalars(select(Post)).one()
-        found = deferred_rules.resolve(session, post, Channel(id="int-new", identifier="x"))
+        found = deferred_rules.resolve_post(session, post, Channel(id="int-new", identifier="x"))
     assert [fault.code for fault in found] == ["caption_too_long"]
 
 

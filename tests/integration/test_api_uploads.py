@@ -267,7 +267,7 @@ def by_url(api: Api, url: str) -> int:
 def fetch(api: Api, media_id: int, *, allow_private: bool = True) -> Media:
     database, storage = api.services.database, api.services.storage
     route = Route(allow_private=allow_private)
-    repository.fetch(database, storage, media_id, route=route)
+    repository.fetch_file(database, storage, media_id, route=route)
     with database.transaction() as session:
         return session.get_one(Media, media_id)
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select, update
 
 from local.sandbox.process import SandboxProcess
-from shared.crypto import SecretBox, fingerprint
+from shared.crypto import SecretBox, hash_secret
 from shared.domain.publishing.states import PostState
 from shared.errors import SettingsChanged, WrongBaseUrl
 from shared.models import Account, Profile, Submission
@@ -36,7 +36,7 @@ def moved(world: World) -> Callable[[], None]:
     def find_out() -> None:
         account = world.account()
         with pytest.raises(WrongBaseUrl) as caught:
-            postiz_call.call(
+            postiz_call.make_call(
                 world.runtime,
                 "acme",
                 version(world),
@@ -44,7 +44,7 @@ def moved(world: World) -> Callable[[], None]:
                 lambda postiz: postiz.integrations(),
             )
         with world.database.transaction() as session:
-            leases.went_wrong(session, account.id, caught.value, key_hash=None)
+            leases.record_failure(session, account.id, caught.value, key_hash=None)
 
     return find_out
 
@@ -104,7 +104,7 @@ def test_a_profile_that_was_known_under_another_name_of_its_server_stays_where_i
     before = world.account().id
     [post] = world.job("acme", ["a"])
     with world.database.transaction() as session:
-        old = fingerprint(f"{bare}/api", KEY)
+        old = hash_secret(f"{bare}/api", KEY)
         session.execute(update(Profile).values(key_hash=old))
         session.execute(update(Account).values(key_hash=old))
     world.runtime.publishers.reset()

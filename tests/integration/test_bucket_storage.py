@@ -236,7 +236,7 @@ def test_an_upload_goes_through_the_bucket_to_postiz(
         database_url, tmp_path, PRESSROOM_MEDIA_URL=bucket.url, PRESSROOM_SECRET_KEYS=API_SECRET
     )
     try:
-        upload.upload(runtime, 1)
+        upload.upload_medium(runtime, 1)
     finally:
         runtime.close()
     [sent] = postiz.admin.ledger(kind="upload")

@@ -25,9 +25,9 @@ def used_up_to(world: World, used: int, *, ends_in: float) -> None:
 
 
 def make_one_call(world: World) -> None:
-    call = submissions.prepare(world.runtime, world.account().id)
+    call = submissions.prepare_call(world.runtime, world.account().id)
     assert call is not None
-    stage._make(world.runtime, call)
+    stage._run_call(world.runtime, call)
 
 
 def test_a_call_across_the_end_of_a_window_is_charged_to_the_new_one_alone(world: World) -> None:

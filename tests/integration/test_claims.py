@@ -28,7 +28,9 @@ def post_id(world: World) -> int:
 
 def claim(world: World) -> remote_posts.Subject:
     due = [Post.state == PostState.SCHEDULED]
-    [subject] = remote_posts.claim(world.runtime, world.account().id, due, lease_column="track_at")
+    [subject] = remote_posts.claim_subjects(
+        world.runtime, world.account().id, due, lease_column="track_at"
+    )
     return subject
 
 
@@ -47,7 +49,7 @@ def test_a_move_under_another_claim_changes_nothing(world: World, post_id: int) 
     first = claim(world)
     claim(world)
     with pytest.raises(ClaimLost), world.database.transaction() as session:
-        transitions.move(
+        transitions.move_posts(
             session,
             [post_id],
             PostState.SCHEDULED,
@@ -65,8 +67,8 @@ def test_a_post_taken_back_while_it_is_looked_at_is_followed_no_more(
 ) -> None:
     subject = claim(world)
     with world.database.transaction() as session:
-        cancel_retry.cancel(session, [post_id])
-    track.apply(world.runtime, subject, seen(subject, state))
+        cancel_retry.cancel_posts(session, [post_id])
+    track.track_post(world.runtime, subject, seen(subject, state))
     post = world.post(post_id)
     assert (post.state, post.track_at, post.error_code) == (PostState.CANCELLING, None, None)
     assert "error_in_postiz" not in world.timeline(post_id)
@@ -76,13 +78,15 @@ def test_a_failed_post_tried_again_while_it_is_looked_at_is_followed_no_more(
     world: World, post_id: int
 ) -> None:
     with world.database.transaction() as session:
-        transitions.fail(session, [post_id], PostState.SCHEDULED, code="x", message="no")
+        transitions.fail_posts(session, [post_id], PostState.SCHEDULED, code="x", message="no")
         session.execute(update(Post).values(track_at=func.now()))
     due = [Post.state == PostState.FAILED]
-    [subject] = remote_posts.claim(world.runtime, world.account().id, due, lease_column="track_at")
+    [subject] = remote_posts.claim_subjects(
+        world.runtime, world.account().id, due, lease_column="track_at"
+    )
     with world.database.transaction() as session:
-        cancel_retry.again(session, [post_id])
-    track.apply(world.runtime, subject, seen(subject, "QUEUE"))
+        cancel_retry.requeue_failed(session, [post_id])
+    track.track_post(world.runtime, subject, seen(subject, "QUEUE"))
     assert world.post(post_id).track_at is None
 
 
@@ -92,7 +96,7 @@ def test_what_was_said_of_a_post_in_one_state_is_taken_off_in_the_next(
     said = {"error_code": "x", "error_message": "why it waits", "error_hint": "wait"}
     with world.database.transaction() as session:
         session.execute(update(Post).values(**said, error_at=func.now(), in_doubt=True))
-        cancel_retry.cancel(session, [post_id])
+        cancel_retry.cancel_posts(session, [post_id])
     post = world.post(post_id)
     assert (post.error_code, post.error_message, post.error_hint) == (None, None, None)
     assert (post.error_at, post.in_doubt) == (None, False)

@@ -161,10 +161,10 @@ def test_a_pause_while_a_pack_is_being_made_holds_it_back(control: Control) -> N
     world = control.world
     world.profile(key=KEY)
     ids = world.job("acme", ["one", "two", "three"])
-    call = submissions.prepare(world.runtime, world.account().id)
+    call = submissions.prepare_call(world.runtime, world.account().id)
     assert call is not None
     control.set("/profiles/acme", "pause")
-    stage._make(world.runtime, call)
+    stage._run_call(world.runtime, call)
     assert [row for row in control.sent() if row["path"].endswith("/posts")] == []
     assert set(world.states(ids)) == {PostState.PENDING}
     assert world.post(ids[0]).attempts == 0
@@ -180,11 +180,11 @@ def test_a_pause_while_an_upload_is_being_prepared_holds_it_back(control: Contro
     with world.database.transaction() as session:
         number = session.scalar(select(AccountMedia.id).where(AccountMedia.media_id == medium))
         assert number is not None
-        one = upload._claim(session, number)
+        one = upload._claim_upload(session, number)
     assert one is not None
     control.set("/profiles/acme", "pause")
     with pytest.raises(Paused):
-        upload._bring(world.runtime, one, upload.Heartbeat(world.runtime, one))
+        upload._transfer_medium(world.runtime, one, upload.Heartbeat(world.runtime, one))
     assert control.sent() == []
 
 
@@ -202,7 +202,7 @@ def test_what_a_paused_upload_job_brings_waits(control: Control) -> None:
 
 
 def beat(world: World) -> None:
-    sweep.sweep(world.runtime)
+    sweep.run_sweep(world.runtime)
     world.work()
 
 

@@ -130,7 +130,7 @@ def test_posts_are_followed_behind_one_that_cannot_be_looked_at(world: World) ->
 def test_posts_are_taken_back_behind_one_that_cannot_be_looked_at(world: World) -> None:
     bad, good = two(world)
     with world.database.transaction() as session:
-        cancel_retry.cancel(session, [bad, good])
+        cancel_retry.cancel_posts(session, [bad, good])
     spoil(world, bad, marker_at=END_OF_TIME)
     world.until_all(PostState.CANCELLED, [good])
     has_waited(world, bad)
@@ -252,7 +252,7 @@ def test_an_error_within_a_call_is_an_unknown_outcome(world: World) -> None:
     def call(make: object) -> PressroomError:
         version = 1
         with pytest.raises(PressroomError) as caught:
-            postiz_call.call(world.runtime, "acme", version, world.account().id, make)  # type: ignore[arg-type]
+            postiz_call.make_call(world.runtime, "acme", version, world.account().id, make)  # type: ignore[arg-type]
         return caught.value
 
     error = call(lambda _: {}["missing"])

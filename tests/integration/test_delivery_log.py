@@ -33,7 +33,7 @@ def note(world: World, parcel: Parcel, answer: Answer) -> Delivery:
     """What is known of the delivery after this answer."""
     with world.database.transaction() as session:
         tried = Tried(parcel=parcel, answer=answer, seconds=0.1)
-        delivery_log.note(session, parcel.webhook_id, [tried])
+        delivery_log.record_attempts(session, parcel.webhook_id, [tried])
     with world.database.transaction() as session:
         return session.scalars(select(Delivery)).one()
 

@@ -58,8 +58,10 @@ def staged(world: World, content: str, **how: Any) -> int:
 
 def discarded(world: World, ids: Sequence[int]) -> None:
     with world.database.transaction() as session:
-        transitions.bury(session, ids, "of the test", discard=True)
-        transitions.fail(session, ids, PostState.STAGED, code="of_the_test", message="of the test")
+        transitions.retire_handovers(session, ids, "of the test", discard=True)
+        transitions.fail_posts(
+            session, ids, PostState.STAGED, code="of_the_test", message="of the test"
+        )
 
 
 def test_a_parked_draft_that_cannot_be_deleted_ends_and_may_be_tried_again(world: World) -> None:
@@ -99,7 +101,7 @@ def test_a_discarded_draft_that_cannot_be_deleted_rests_nobody_and_is_left(world
     assert calls(world, "DELETE") == FEW
     assert world.timeline(post)[-1] == "draft_left_in_postiz"
     with world.database.transaction() as session:
-        assert orphan_drafts.due(session) == []
+        assert orphan_drafts.find_due_accounts(session) == []
 
 
 @pytest.mark.parametrize("kind", ["error_500_before", "hang"])
@@ -109,7 +111,7 @@ def test_a_server_that_deletes_nothing_lets_its_account_rest(world: World, kind:
     world.until_all(PostState.STAGED, ids)
     discarded(world, ids)
     world.sandbox.add_fault(kind, route=DELETE)
-    orphan_drafts.clean(world.runtime, world.account().id)
+    orphan_drafts.delete_orphans(world.runtime, world.account().id)
     assert world.account().failures == 1
     assert calls(world, "DELETE") == (3 if kind == "error_500_before" else 1)
 
@@ -153,16 +155,16 @@ def test_a_move_whose_worker_is_gone_leaves_no_litter_to_look_for(world: World) 
                 sent_at=datetime.now(UTC) - timedelta(days=3),
             )
         )
-    sweep.sweep(world.runtime)
+    sweep.run_sweep(world.runtime)
     world.work()
     with world.database.transaction() as session:
         assert session.scalars(select(Submission)).one().state == "abandoned"
-        assert orphan_drafts.due(session) == []
+        assert orphan_drafts.find_due_accounts(session) == []
 
 
 def cancel(world: World, post: int) -> None:
     with world.database.transaction() as session:
-        cancel_retry.cancel(session, [post])
+        cancel_retry.cancel_posts(session, [post])
 
 
 def test_a_draft_that_cannot_be_deleted_is_cancelled_all_the_same(world: World) -> None:
@@ -240,14 +242,14 @@ def test_posts_for_which_no_millisecond_is_free_end(
     """In Postiz's calendar, or among our own calls: neither is looked through for ever."""
     [post] = world.job("acme", ["a"])
     for _ in range(NO_MOMENT.most):
-        call = submissions.prepare(world.runtime, world.account().id)
+        call = submissions.prepare_call(world.runtime, world.account().id)
         assert call is not None
-        stage._failed(world.runtime, call, NoFreeMoment("none is free"))
+        stage._record_failure(world.runtime, call, NoFreeMoment("none is free"))
         with world.database.transaction() as session:
             session.execute(update(Account).values(retry_at=None))
     assert world.post(post).error_code == "too_many_attempts"
     assert "none is free" in (world.post(post).error_message or "")
     monkeypatch.setattr(submissions, "SECONDS_TRIED", 0)
     world.job("acme", ["b"])
-    assert submissions.prepare(world.runtime, world.account().id) is None
+    assert submissions.prepare_call(world.runtime, world.account().id) is None
     assert world.account().failures > 0, "it rests"

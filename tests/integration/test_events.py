@@ -64,14 +64,14 @@ def a_job(database: Database, number: int) -> tuple[int, list[int]]:
 
 def cancel(database: Database, post_id: int) -> None:
     with database.transaction() as session:
-        transitions.move(
+        transitions.move_posts(
             session, [post_id], PostState.PENDING, PostState.CANCELLED, event=f"gone-{post_id}"
         )
 
 
 def names(database: Database, job_id: int, behind: Place) -> tuple[list[str], bool, Place]:
     with database.transaction() as session:
-        part = event_feed.read(session, job_id, behind)
+        part = event_feed.read_events(session, job_id, behind)
     last = part.entries[-1].place if part.entries else behind
     return [entry.event for entry in part.entries], part.all_there_is, last
 
@@ -119,7 +119,7 @@ def test_a_reader_goes_on_after_a_restore_into_another_server(database: Database
         session.add(Event(post_id=post_id, job_id=job_id, event="before", tx=10**15))
     with database.transaction() as session:
         told = session.query(Event).one().id
-        event_feed.after_a_restore(session)
+        event_feed.mark_restored_events(session)
     with database.transaction() as session:
         transitions.add_events(session, [post_id], "after")
         behind = event_feed.place_of(session, job_id, f"{10**15}-{told}")

@@ -104,7 +104,7 @@ def test_a_timed_post_is_staged_with_the_next_call_of_a_bulk_that_has_no_times(
     world.profile("acme", key=KEY)
     world.job("acme", [f"bulk {n} " + "x" * 2000 for n in range(100)], in_seconds=-60)
     timed = world.job("acme", ["timed"], in_seconds=600)
-    call = submissions.prepare(world.runtime, world.account().id)
+    call = submissions.prepare_call(world.runtime, world.account().id)
     assert call is not None
     assert call.post_ids[0] == timed[0]
     assert len(call.post_ids) > 1
@@ -119,7 +119,7 @@ def test_the_bulk_has_every_fourth_call(world: World) -> None:
     for _ in range(4):
         with world.database.transaction() as session:
             session.execute(update(Account).values(lease_until=None))
-        call = submissions.prepare(world.runtime, world.account().id)
+        call = submissions.prepare_call(world.runtime, world.account().id)
         assert call is not None
         firsts.append(call.post_ids[0] in bulk)
     assert firsts == [False, False, False, True]

@@ -90,7 +90,7 @@ def server() -> Iterator[str]:
 def source(server: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """Names lead to this machine; of its addresses, 127.0.0.1 passes for a public one."""
     names = {"public.example": ["127.0.0.1"], "both.example": ["127.0.0.1", "127.0.0.2"]}
-    monkeypatch.setattr(address_policy, "resolve", lambda host, _port: names.get(host, [host]))
+    monkeypatch.setattr(address_policy, "resolve_host", lambda host, _port: names.get(host, [host]))
     monkeypatch.setattr(address_policy, "is_public", lambda address: address == "127.0.0.1")
     Source.asked.clear()
     return server
@@ -125,7 +125,7 @@ def test_the_connection_goes_to_the_address_that_was_checked(
     source: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = iter([["127.0.0.1"], ["127.0.0.2"]])
-    monkeypatch.setattr(address_policy, "resolve", lambda *_: next(answers))
+    monkeypatch.setattr(address_policy, "resolve_host", lambda *_: next(answers))
     assert fetched(f"http://rebound.example:{source}/a") == GIF
     assert next(answers) == ["127.0.0.2"]  # nobody asked a second time
 

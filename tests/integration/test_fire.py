@@ -63,7 +63,7 @@ def due_since(api: Api, minutes: float, *ids: int) -> datetime:
 
 
 def _minute(session: Session) -> datetime:
-    return db.clock(session).replace(second=0, microsecond=0)
+    return db.read_clock(session).replace(second=0, microsecond=0)
 
 
 def all_due(runtime: Runtime) -> None:
@@ -267,9 +267,9 @@ def test_a_process_that_freezes_with_a_schedule_loses_it(api: Api, runtime: Runt
     deadline = time.monotonic() + PATIENCE
     with pytest.raises(OperationalError), runtime.database.transaction() as session:
         session.execute(text("SET LOCAL idle_in_transaction_session_timeout = '500ms'"))
-        held = fire._claim(session)
+        held = fire._claim_schedule(session)
         assert held is not None
-        assert fire._deal(session, held, means(runtime)) is not None
+        assert fire._handle_fire_time(session, held, means(runtime)) is not None
         while not fire.fire_next(runtime.database, means(runtime)):  # another process
             assert time.monotonic() < deadline
     assert [run.state for run in runs(api, schedule)][:1] == ["started"]

@@ -54,14 +54,18 @@ def test_a_move_is_all_or_none(rows: Rows) -> None:
     first, second = rows.posts(S.STAGED, 2)
     rows.change_posts([second], state=S.RELEASING)
     with pytest.raises(ClaimLost, match="1 of 2"), rows.database.transaction() as session:
-        transitions.move(session, [first, second], S.STAGED, S.PENDING, event="account_changed")
+        transitions.move_posts(
+            session, [first, second], S.STAGED, S.PENDING, event="account_changed"
+        )
     assert (rows.post(first).state, rows.timeline(first)) == (S.STAGED, [])
 
 
 def test_a_move_under_anothers_claim_changes_nothing(rows: Rows) -> None:
     [post] = rows.posts(S.RELEASING, claim=ANOTHERS)
     with pytest.raises(ClaimLost), rows.database.transaction() as session:
-        transitions.move(session, [post], S.RELEASING, S.SCHEDULED, event="scheduled", claim=MINE)
+        transitions.move_posts(
+            session, [post], S.RELEASING, S.SCHEDULED, event="scheduled", claim=MINE
+        )
     assert (rows.post(post).state, rows.timeline(post)) == (S.RELEASING, [])
 
 
@@ -69,7 +73,7 @@ def test_a_move_ends_the_lease_notes_the_event_and_writes_what_else_is_so(rows: 
     [post] = rows.posts(S.RELEASING, claim=MINE, lease_until=SOON)
     with rows.database.transaction() as session:
         values = {"attempts": 7}
-        transitions.move(
+        transitions.move_posts(
             session,
             [post],
             S.RELEASING,
@@ -87,7 +91,7 @@ def test_a_move_ends_the_lease_notes_the_event_and_writes_what_else_is_so(rows: 
 def test_a_move_that_the_table_forbids_is_refused_before_anything_is_written(rows: Rows) -> None:
     [post] = rows.posts(S.PUBLISHED)
     with pytest.raises(IllegalTransition), rows.database.transaction() as session:
-        transitions.move(session, [post], S.PUBLISHED, S.PENDING, event="again")
+        transitions.move_posts(session, [post], S.PUBLISHED, S.PENDING, event="again")
     assert rows.post(post).state == S.PUBLISHED
 
 
@@ -95,9 +99,9 @@ def test_a_failure_says_why_and_what_to_do(rows: Rows) -> None:
     [post] = rows.posts(S.RELEASING, claim=MINE)
     reason = {"code": "outcome_unknown", "message": "Nobody knows.", "hint": "Look."}
     with pytest.raises(ClaimLost), rows.database.transaction() as session:
-        transitions.fail(session, [post], S.RELEASING, claim=ANOTHERS, **reason)
+        transitions.fail_posts(session, [post], S.RELEASING, claim=ANOTHERS, **reason)
     with rows.database.transaction() as session:
-        transitions.fail(session, [post], S.RELEASING, claim=MINE, track_at=SOON, **reason)
+        transitions.fail_posts(session, [post], S.RELEASING, claim=MINE, track_at=SOON, **reason)
     failed = rows.post(post)
     assert (failed.state, failed.track_at) == (S.FAILED, SOON)
     told = (failed.error_code, failed.error_message, failed.error_hint)
@@ -110,11 +114,11 @@ def test_a_failure_says_why_and_what_to_do(rows: Rows) -> None:
 def test_an_id_is_buried_once(rows: Rows, discard: bool, state: str) -> None:
     first, second = rows.posts(S.STAGED, 2)
     with rows.database.transaction() as session:
-        transitions.bury(session, [first], "of the test", discard=discard)
+        transitions.retire_handovers(session, [first], "of the test", discard=discard)
     buried = rows.handover(first)
     assert (buried.state, buried.buried_why) == (state, "of the test")
     with rows.database.transaction() as session:
-        transitions.bury(session, [first], "again", discard=not discard)
+        transitions.retire_handovers(session, [first], "again", discard=not discard)
     assert rows.handover(first).buried_why == "of the test"
     assert rows.handover(second).buried_at is None
 
@@ -124,7 +128,7 @@ def test_an_id_is_buried_once(rows: Rows, discard: bool, state: str) -> None:
 
 def claimed(rows: Rows, *, parking: bool = False) -> int | None:
     with rows.database.transaction() as session:
-        account = leases.claim(session, rows.account_id, lease_seconds=40, parking=parking)
+        account = leases.claim_account(session, rows.account_id, lease_seconds=40, parking=parking)
         return account.claim if account else None
 
 
@@ -156,12 +160,12 @@ def test_a_resting_account_is_not_claimed_at_all(rows: Rows) -> None:
 
 def test_whoever_lost_the_lease_does_not_end_the_next_ones(rows: Rows) -> None:
     with rows.database.transaction() as session:
-        mine = leases.claim(session, rows.account_id, lease_seconds=40)
+        mine = leases.claim_account(session, rows.account_id, lease_seconds=40)
         assert mine is not None
     rows.change_account(lease_until=LAPSED)
     theirs = claimed(rows)
     with rows.database.transaction() as session:
-        leases.give_back(session, mine)
+        leases.end_lease(session, mine)
     assert rows.account().lease_until is not None
     assert rows.account().claim == theirs
 
@@ -172,7 +176,7 @@ def test_whoever_lost_the_lease_does_not_end_the_next_ones(rows: Rows) -> None:
 def test_a_call_is_reserved_until_none_is_left(rows: Rows) -> None:
     rows.change_account(budget_limit=5, budget_used=3, window_ends_at=SOON)
     with rows.database.transaction() as session:
-        account = leases.claim(session, rows.account_id, lease_seconds=40)
+        account = leases.claim_account(session, rows.account_id, lease_seconds=40)
         assert account is not None
         assert leases.reserve_call(session, account, due_at=None)
         assert leases.reserve_call(session, account, due_at=None)
@@ -184,7 +188,7 @@ def test_a_call_is_reserved_until_none_is_left(rows: Rows) -> None:
 
 def fail_call(rows: Rows, error: Transient | OutcomeUnknown | PostRejected) -> None:
     with rows.database.transaction() as session:
-        account = leases.claim(session, rows.account_id, lease_seconds=40)
+        account = leases.claim_account(session, rows.account_id, lease_seconds=40)
         assert account is not None
         assert leases.reserve_call(session, account, due_at=None)
     with rows.database.transaction() as session:
@@ -225,7 +229,7 @@ def test_an_account_rests_after_a_failure_and_is_well_after_an_answer(rows: Rows
     assert (sick.failures, sick.healthy) == (3, False)
     assert sick.retry_at is not None
     with rows.database.transaction() as session:
-        leases.answered(session, rows.account_id)
+        leases.record_answer(session, rows.account_id)
     well = rows.account()
     assert (well.failures, well.healthy, well.retry_at) == (0, True, None)
 
@@ -234,8 +238,12 @@ def test_an_account_rests_after_a_failure_and_is_well_after_an_answer(rows: Rows
 
 
 def claim_release(runtime: Runtime, rows: Rows) -> release.Release | None:
-    due = [turn for turn in server_turns.whose(runtime)[0] if turn.account_id == rows.account_id]
-    found = release._claim(runtime, due[0]) if due else None
+    due = [
+        turn
+        for turn in server_turns.find_releasable(runtime)[0]
+        if turn.account_id == rows.account_id
+    ]
+    found = release._claim_next_post(runtime, due[0]) if due else None
     return found if isinstance(found, release.Release) else None
 
 
@@ -273,10 +281,10 @@ def test_the_last_question_needs_claim_and_lease(
     [post] = rows.posts(S.STAGED)
     one = claim_release(runtime, rows)
     assert one is not None
-    release._still_ours(runtime, one)
+    release._check_before_send(runtime, one)
     rows.change_posts([post], **values)
     with pytest.raises(ClaimLost):
-        release._still_ours(runtime, one)
+        release._check_before_send(runtime, one)
 
 
 def test_the_last_question_sees_a_pause(runtime: Runtime, rows: Rows) -> None:
@@ -285,14 +293,14 @@ def test_the_last_question_sees_a_pause(runtime: Runtime, rows: Rows) -> None:
     assert one is not None
     rows.change_account(paused=True)
     with pytest.raises(Paused):
-        release._still_ours(runtime, one)
+        release._check_before_send(runtime, one)
 
 
 def test_what_certainly_never_left_is_staged_as_before(runtime: Runtime, rows: Rows) -> None:
     [post] = rows.posts(S.STAGED)
     one = claim_release(runtime, rows)
     assert one is not None
-    release._not_sent(runtime, one, Transient("refused"))
+    release._undo_unsent_release(runtime, one, Transient("refused"))
     back, handover = rows.post(post), rows.handover(post)
     assert (back.state, back.attempts, back.released_at) == (S.STAGED, 0, None)
     assert (handover.state, handover.released_at) == ("staged", None)
@@ -305,7 +313,7 @@ def test_whoever_lost_the_claim_takes_no_release_back(runtime: Runtime, rows: Ro
     assert one is not None
     rows.change_posts([post], claim=ANOTHERS)
     with pytest.raises(ClaimLost):
-        release._not_sent(runtime, one, Transient("refused"))
+        release._undo_unsent_release(runtime, one, Transient("refused"))
     assert rows.post(post).state == S.RELEASING
     assert rows.handover(post).released_at is not None
 
@@ -318,7 +326,7 @@ def test_an_unclear_release_is_looked_at_by_whoever_has_the_claim(
     one = claim_release(runtime, rows)
     assert one is not None
     rows.change_posts([post], lease_until=SOON, **({"claim": claim} if claim == ANOTHERS else {}))
-    release._unclear(runtime, one, OutcomeUnknown("no answer"))
+    release._record_unclear_release(runtime, one, OutcomeUnknown("no answer"))
     left = rows.post(post)
     assert left.state == S.RELEASING
     assert (left.lease_until == SOON) is (claim == ANOTHERS)
@@ -330,7 +338,9 @@ def test_an_unclear_release_is_looked_at_by_whoever_has_the_claim(
 
 def looked_at(runtime: Runtime, rows: Rows) -> remote_posts.Subject:
     due = [reconcile.Post.state == S.RELEASING]
-    [subject] = remote_posts.claim(runtime, rows.account_id, due, lease_column="lease_until")
+    [subject] = remote_posts.claim_subjects(
+        runtime, rows.account_id, due, lease_column="lease_until"
+    )
     return subject
 
 
@@ -350,7 +360,9 @@ def test_a_look_keeps_the_others_away(runtime: Runtime, rows: Rows) -> None:
     subject = looked_at(runtime, rows)
     assert rows.post(post).claim == subject.claim
     due = [reconcile.Post.state == S.RELEASING, reconcile.Post.lease_until <= LAPSED]
-    assert remote_posts.claim(runtime, rows.account_id, due, lease_column="lease_until") == []
+    assert (
+        remote_posts.claim_subjects(runtime, rows.account_id, due, lease_column="lease_until") == []
+    )
 
 
 def test_what_was_seen_counts_only_under_the_claim(runtime: Runtime, rows: Rows) -> None:
@@ -359,14 +371,14 @@ def test_what_was_seen_counts_only_under_the_claim(runtime: Runtime, rows: Rows)
     newer = looked_at(runtime, rows)
     seen = remote(rows, post, "QUEUE")
     with rows.database.transaction() as session:
-        now = db.clock(session)
-        step = reconcile._step(runtime, stale, seen, now)
+        now = db.read_clock(session)
+        step = reconcile._choose_step(runtime, stale, seen, now)
         with pytest.raises(ClaimLost):
-            reconcile._write(session, stale, step, now)
+            reconcile._record_step(session, stale, step, now)
         session.rollback()
     assert rows.post(post).state == S.RELEASING
     with rows.database.transaction() as session:
-        reconcile._write(session, newer, step, now)
+        reconcile._record_step(session, newer, step, now)
     scheduled = rows.post(post)
     assert (scheduled.state, scheduled.attempts) == (S.SCHEDULED, 0)
     assert scheduled.track_at is not None
@@ -392,5 +404,5 @@ def test_a_look_put_off_by_whoever_lost_the_claim_is_not_put_off(
     looked_at(runtime, rows)
     before = rows.post(post).lease_until
     with rows.database.transaction() as session:
-        remote_posts.look_again(session, [stale], timedelta(hours=5))
+        remote_posts.requeue_subjects(session, [stale], timedelta(hours=5))
     assert rows.post(post).lease_until == before

@@ -7,12 +7,12 @@ from alembic import command
 from sqlalchemy import select, text
 
 from local.postgres import Postgres
-from shared.accounts.merging import merge
+from shared.accounts.merging import merge_accounts
 from shared.config import read_settings
 from shared.db import Database
 from shared.domain.publishing.states import PostState
 from shared.errors import ProfileGone
-from shared.migrate import alembic_config, migrate
+from shared.migrate import alembic_config, migrate_database
 from shared.models import Account, Hold
 from shared.postiz.client import Postiz
 from shared.profiles import deletion
@@ -39,7 +39,7 @@ def test_two_refused_keys_of_one_account_do_not_free_each_other(world: World) ->
     mine, theirs = world.job("acme", ["a"]), world.job("beta", ["b"])
     before = len(world.sandbox.ledger(kind="request"))
     for _ in range(3):
-        stage.stage(world.runtime, world.account().id)
+        stage.stage_posts(world.runtime, world.account().id)
     assert len(world.sandbox.ledger(kind="request")) - before <= 2  # each was refused once
     assert world.holds("acme") == world.holds("beta") == ["credentials_rejected"]
     world.save_key("beta", key=THIRD)
@@ -67,13 +67,13 @@ def test_a_profile_that_is_deleted_in_the_middle_of_its_call_holds_nobody(world:
         with world.database.transaction() as session:
             deletion.begin_removal(session, "acme", force=True)
         storage = world.runtime.storage
-        assert deletion.go_on(world.database, storage, "acme", until=math.inf)
+        assert deletion.continue_removal(world.database, storage, "acme", until=math.inf)
         postiz.connected()
 
     with pytest.raises(ProfileGone) as caught:
-        postiz_call.call(world.runtime, "acme", 1, account.id, delete_and_call)
+        postiz_call.make_call(world.runtime, "acme", 1, account.id, delete_and_call)
     with world.database.transaction() as session:
-        leases.went_wrong(session, account.id, caught.value, key_hash=account.key_hash)
+        leases.record_failure(session, account.id, caught.value, key_hash=account.key_hash)
     assert (world.holds("beta"), world.account("beta").failures) == ([], 0)
     world.until_all(PostState.PUBLISHED, world.job("beta", ["goes on"]))
 
@@ -91,13 +91,13 @@ def test_holds_move_with_the_account_and_go_with_the_last_profile_of_their_key(
             session.add(Hold(account_id=account_id, key_hash="k", reason="plan_limit", message="m"))
         session.add(Hold(account_id=other.id, key_hash="l", reason="plan_limit", message="m"))
         session.flush()
-        merge(session, other.id, account)
+        merge_accounts(session, other.id, account)
         rows = select(Hold.account_id, Hold.key_hash).order_by(Hold.key_hash)
         assert [tuple(row) for row in session.execute(rows)] == [
             (account.id, "k"),
             (account.id, "l"),
         ]
-        assert prune.unused_holds(session, world.settings) == 2
+        assert prune.delete_unused_holds(session, world.settings) == 2
 
 
 def test_a_held_key_is_shown_without_itself_to_those_who_see_its_profile(api: Api) -> None:
@@ -124,7 +124,7 @@ def test_the_migration_carries_holds_over_and_back(postgres: Postgres) -> None:
     postgres.create_database("old_holds")
     url = postgres.url("old_holds")
     settings = read_settings({"DATABASE_URL": url})
-    migrate(settings)
+    migrate_database(settings)
     command.downgrade(alembic_config(url), "0012")
     database = Database.connect(settings)
     with database.transaction() as session:
@@ -134,7 +134,7 @@ def test_the_migration_carries_holds_over_and_back(postgres: Postgres) -> None:
                 "VALUES ('s', 'k', 'plan_limit', 'k', '{plan_limit k}', 0)"
             )
         )
-    migrate(settings)
+    migrate_database(settings)
     with database.transaction() as session:
         assert [(row.key_hash, row.reason) for row in session.scalars(select(Hold))] == [
             ("k", "plan_limit")

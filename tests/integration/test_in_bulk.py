@@ -8,7 +8,7 @@ from sqlalchemy import insert, select
 from shared.domain.publishing.states import PostState
 from shared.models import Post
 from shared.posts import bulk_cancel_retry
-from shared.posts.post_queries import Wanted
+from shared.posts.post_queries import PostFilter
 from tests.api import Api
 from tests.integration.test_api_jobs import accept, set_states
 from tests.patience import PATIENCE
@@ -16,7 +16,7 @@ from tests.world import KEY, World
 from worker.publishing import release
 from worker.staging import stage, submissions
 
-EVERYTHING = Wanted(profile_ids=["acme"])
+EVERYTHING = PostFilter(profile_ids=["acme"])
 
 
 def many(world: World, number: int) -> int:
@@ -40,7 +40,7 @@ def test_ten_thousand_posts_are_cancelled_while_a_worker_holds_one(world: World)
     """The others do not wait for it; it is taken back once it is free."""
     world.profile(key=KEY)
     job_id = many(world, 10_000)
-    wanted = Wanted(profile_ids=None, job_id=job_id)
+    wanted = PostFilter(profile_ids=None, job_id=job_id)
     held, let_go = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -52,7 +52,9 @@ def test_ten_thousand_posts_are_cancelled_while_a_worker_holds_one(world: World)
     holder = threading.Thread(target=hold)
     holder.start()
     held.wait(PATIENCE)
-    done = threading.Thread(target=bulk_cancel_retry.cancel, args=(world.database, wanted))
+    done = threading.Thread(
+        target=bulk_cancel_retry.cancel_matching_posts, args=(world.database, wanted)
+    )
     done.start()
     try:
         world.until(lambda: cancelled(world) == 9_999)
@@ -62,7 +64,7 @@ def test_ten_thousand_posts_are_cancelled_while_a_worker_holds_one(world: World)
     holder.join()
     done.join(PATIENCE)
     assert states(world) == {"cancelled"}
-    assert bulk_cancel_retry.cancel(world.database, wanted).posts == 0
+    assert bulk_cancel_retry.cancel_matching_posts(world.database, wanted).posts == 0
 
 
 def cancelled(world: World) -> int:
@@ -77,9 +79,9 @@ def test_what_is_being_released_is_taken_back_when_that_came_to_nothing(world: W
     world.until_all(PostState.STAGED, ids)
     world.due_now(ids)
     one = world.claim_release()
-    changed = bulk_cancel_retry.cancel(world.database, EVERYTHING)
+    changed = bulk_cancel_retry.cancel_matching_posts(world.database, EVERYTHING)
     assert changed.posts == 1
-    release._make(world.runtime, one)  # asks before its first byte
+    release._send_release(world.runtime, one)  # asks before its first byte
     world.until_all(PostState.CANCELLED, ids)
     assert world.sandbox.sends() == []
     assert world.sandbox.posts()[0]["deleted"]
@@ -89,23 +91,23 @@ def test_what_is_being_released_is_taken_back_when_that_came_to_nothing(world: W
 def test_what_is_being_released_into_the_calendar_is_taken_back_there(world: World) -> None:
     world.profile(key=KEY)
     ids = world.job("acme", ["next week"], handoff="calendar", in_seconds=7 * 86_400)
-    call = submissions.prepare(world.runtime, world.account().id)
+    call = submissions.prepare_call(world.runtime, world.account().id)
     assert call is not None
-    stage._make(world.runtime, call)
+    stage._run_call(world.runtime, call)
     one = world.claim_release()
-    release._make(world.runtime, one)  # scheduled there, which nobody has read yet
+    release._send_release(world.runtime, one)  # scheduled there, which nobody has read yet
     assert world.states(ids) == [PostState.RELEASING]
-    bulk_cancel_retry.cancel(world.database, EVERYTHING)
+    bulk_cancel_retry.cancel_matching_posts(world.database, EVERYTHING)
     world.until_all(PostState.CANCELLED, ids)
 
 
 def test_a_pack_whose_posts_were_taken_back_is_not_sent(world: World) -> None:
     world.profile(key=KEY)
     world.job("acme", ["one", "two"])
-    call = submissions.prepare(world.runtime, world.account().id)
+    call = submissions.prepare_call(world.runtime, world.account().id)
     assert call is not None
-    bulk_cancel_retry.cancel(world.database, EVERYTHING)
-    stage._make(world.runtime, call)
+    bulk_cancel_retry.cancel_matching_posts(world.database, EVERYTHING)
+    stage._run_call(world.runtime, call)
     world.until(lambda: states(world) == {"cancelled"})
     assert world.sandbox.posts() == []
 
@@ -115,7 +117,7 @@ def test_retry_takes_what_failed_before_and_leaves_what_may_be_live(world: World
     tired = world.job("acme", ["tired"], integration="int-tired")
     gone = world.job("acme", ["nowhere"], integration="int-gone")
     world.until_all(PostState.FAILED, tired + gone)
-    changed = bulk_cancel_retry.retry(world.database, EVERYTHING, confirmed=False)
+    changed = bulk_cancel_retry.retry_matching_posts(world.database, EVERYTHING, confirmed=False)
     assert (changed.posts, changed.count_refused("may_be_live")) == (1, 1)
     assert world.states(tired + gone) == [PostState.FAILED, PostState.PENDING]
 

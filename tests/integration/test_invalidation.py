@@ -10,7 +10,7 @@ import redis
 from local.ports import free_port
 from local.valkey import Valkey
 from shared.profiles import invalidation
-from shared.profiles.invalidation import Listener, broadcast
+from shared.profiles.invalidation import Listener, broadcast_invalidation
 from tests.patience import PATIENCE
 from tests.servers import running
 
@@ -51,7 +51,7 @@ def listeners(url: str) -> int:
 
 
 def test_a_broadcast_resets_that_profile(redis_url: str, listener: Listener, heard: Heard) -> None:
-    assert broadcast(invalidation.connect(redis_url), "acme", 2)
+    assert broadcast_invalidation(invalidation.connect_broker(redis_url), "acme", 2)
     wait_for(lambda: "acme" in heard.resets)
 
 
@@ -65,7 +65,7 @@ def test_a_cut_connection_is_made_anew_and_clears_everything(
     with redis.Redis.from_url(redis_url) as client:
         client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")  # type: ignore[no-untyped-call]
     wait_for(lambda: heard.resets.count(None) == 2)
-    broadcast(invalidation.connect(redis_url), "acme", 2)
+    broadcast_invalidation(invalidation.connect_broker(redis_url), "acme", 2)
     wait_for(lambda: "acme" in heard.resets)
 
 
@@ -75,9 +75,9 @@ def test_a_cut_connection_is_made_anew_and_clears_everything(
 def test_a_message_that_is_no_invalidation_changes_nothing(
     redis_url: str, listener: Listener, heard: Heard, data: str | bytes
 ) -> None:
-    client = invalidation.connect(redis_url)
+    client = invalidation.connect_broker(redis_url)
     client.publish(invalidation.CHANNEL, data)
-    assert broadcast(client, "acme", 2)
+    assert broadcast_invalidation(client, "acme", 2)
     wait_for(lambda: "acme" in heard.resets)
     assert heard.resets == [None, "acme"]
 
@@ -92,10 +92,10 @@ def test_whatever_goes_wrong_in_it_it_clears_everything_and_hears_again(redis_ur
 
     listener = Listener(redis_url, reset).start()
     wait_for(listener.listening.is_set)
-    client = invalidation.connect(redis_url)
-    broadcast(client, "poison", 2)
+    client = invalidation.connect_broker(redis_url)
+    broadcast_invalidation(client, "poison", 2)
     wait_for(lambda: heard.resets == [None, "poison", None])
-    wait_for(lambda: broadcast(client, "acme", 2) and "acme" in heard.resets)
+    wait_for(lambda: broadcast_invalidation(client, "acme", 2) and "acme" in heard.resets)
     listener.stop()
 
 
@@ -114,10 +114,12 @@ def test_it_survives_a_restart_of_the_server(tmp_path: Path, heard: Heard) -> No
         listening = Listener(server.url(), heard).start()
         wait_for(listening.listening.is_set)
     wait_for(lambda: not listening.listening.is_set())
-    assert not broadcast(invalidation.connect(server.url()), "acme", 2)  # away, and no error
+    assert not broadcast_invalidation(
+        invalidation.connect_broker(server.url()), "acme", 2
+    )  # away, and no error
     with running(server.service(), tmp_path / "second.log"):
         wait_for(lambda: heard.resets.count(None) >= 2)
-        broadcast(invalidation.connect(server.url()), "acme", 3)
+        broadcast_invalidation(invalidation.connect_broker(server.url()), "acme", 3)
         wait_for(lambda: "acme" in heard.resets)
         listening.stop()
 

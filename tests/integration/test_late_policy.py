@@ -11,7 +11,7 @@ from shared.domain.publishing.states import JobState, PostState
 from shared.jobs import progress
 from shared.models import Handover, Job, Post
 from shared.posts import bulk_cancel_retry, cancel_retry, late_policy
-from shared.posts.post_queries import Wanted
+from shared.posts.post_queries import PostFilter
 from tests.world import KEY, World, release_due
 from worker import sweep
 from worker.publishing import late_posts
@@ -76,8 +76,10 @@ def test_a_retry_of_the_job_lets_go_what_is_held_and_skipped(world: World) -> No
     ids = job(world, "hold", "held", "skipped", ago=400)
     late_by(world, ids[1:], 400, late_policy="skip")
     world.until(lambda: all(world.post(each).error_code for each in ids))
-    of_job = Wanted(profile_ids=None, job_id=world.post(ids[0]).job_id)
-    assert bulk_cancel_retry.retry(world.database, of_job, confirmed=False).posts == len(ids)
+    of_job = PostFilter(profile_ids=None, job_id=world.post(ids[0]).job_id)
+    assert bulk_cancel_retry.retry_matching_posts(
+        world.database, of_job, confirmed=False
+    ).posts == len(ids)
     world.until_all(PostState.PUBLISHED, ids)
 
 
@@ -106,7 +108,7 @@ def test_a_draft_that_has_become_too_late_is_taken_back(
 def test_a_late_post_is_not_chosen_before_the_sweep_has_seen_it(world: World) -> None:
     job(world, "skip", "a", ago=400)
     job(world, "hold", "b", ago=400)
-    assert submissions.prepare(world.runtime, world.account().id) is None
+    assert submissions.prepare_call(world.runtime, world.account().id) is None
 
 
 def test_a_users_draft_is_never_too_late(world: World) -> None:
@@ -117,7 +119,7 @@ def test_a_users_draft_is_never_too_late(world: World) -> None:
 def test_a_held_post_can_be_cancelled(world: World) -> None:
     [post_id] = job(world, "hold", "never mind", ago=400)
     with world.database.transaction() as session:
-        late_posts.enforce(session, PostState.PENDING)
+        late_posts.enforce_policy(session, PostState.PENDING)
         cancel_retry.cancel_post(session, session.get_one(Post, post_id))
     assert world.states([post_id]) == [PostState.CANCELLED]
 
@@ -126,15 +128,15 @@ def test_a_job_waits_for_a_person_as_long_as_its_posts_are_held(world: World) ->
     ids = job(world, "hold", "held", "out", ago=400)
     late_by(world, ids[1:], 400, late_policy="publish")
     world.until_all(PostState.PUBLISHED, ids[1:])
-    sweep.sweep(world.runtime)
+    sweep.run_sweep(world.runtime)
     with world.database.transaction() as session:
-        found = progress.outcome(session, session.get_one(Job, world.post(ids[0]).job_id))
+        found = progress.read_outcome(session, session.get_one(Job, world.post(ids[0]).job_id))
     assert (found.state, found.percentage) == (JobState.RUNNING, 50)
     assert found.counts == {"held": 1, "published": 1}
     assert found.job.finished_at is None
-    of_profile = Wanted(profile_ids=["acme"])
+    of_profile = PostFilter(profile_ids=["acme"])
     assert (
-        bulk_cancel_retry.cancel(
+        bulk_cancel_retry.cancel_matching_posts(
             world.database, of_profile, states=bulk_cancel_retry.UNPUBLISHED
         ).posts
         == 1
@@ -180,7 +182,7 @@ def test_looking_for_late_posts_reads_only_those_that_may_be(world: World) -> No
     with world.database.transaction() as session:
         session.execute(text(MANY_MORE))
         session.execute(text("ANALYZE posts"))
-        rows = late_policy.overdue(session, PostState.PENDING, limit=10)
+        rows = late_policy.lock_late_posts(session, PostState.PENDING, limit=10)
         plan = session.execute(
             text(
                 "EXPLAIN SELECT id FROM posts WHERE late_policy IN ('skip', 'hold') AND state IN "

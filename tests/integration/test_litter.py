@@ -58,7 +58,7 @@ def test_a_look_for_litter_that_came_to_nothing_is_made_again_at_once(
     land_late(world)
     world.sandbox.add_fault(kind, route=route, times=1)
     before = datetime.now(UTC)
-    orphan_drafts.clean(world.runtime, world.account().id)
+    orphan_drafts.delete_orphans(world.runtime, world.account().id)
     next_look = abandoned(world).litter_at
     assert next_look is not None
     assert next_look - before < timedelta(seconds=world.settings.lease_seconds)
@@ -72,8 +72,10 @@ def test_a_draft_that_was_given_up_is_deleted_though_the_first_try_fails(
 ) -> None:
     ids = staged(world)
     with world.database.transaction() as session:
-        transitions.bury(session, ids, "of the test", discard=True)
-        transitions.fail(session, ids, PostState.STAGED, code="of_the_test", message="of the test")
+        transitions.retire_handovers(session, ids, "of the test", discard=True)
+        transitions.fail_posts(
+            session, ids, PostState.STAGED, code="of_the_test", message="of the test"
+        )
     world.sandbox.add_fault(kind, route="DELETE /posts/:id", times=1)
     world.until(lambda: drafts(world) == [])
 
@@ -82,12 +84,14 @@ def test_an_id_that_postiz_no_longer_knows_is_looked_for_once(world: World) -> N
     """It answers 500 for an unknown id; the account is none the worse for it."""
     ids = staged(world)
     with world.database.transaction() as session:
-        transitions.bury(session, ids, "of the test", discard=True)
-        transitions.fail(session, ids, PostState.STAGED, code="of_the_test", message="of the test")
+        transitions.retire_handovers(session, ids, "of the test", discard=True)
+        transitions.fail_posts(
+            session, ids, PostState.STAGED, code="of_the_test", message="of the test"
+        )
     world.sandbox.reset()
-    orphan_drafts.clean(world.runtime, world.account().id)
+    orphan_drafts.delete_orphans(world.runtime, world.account().id)
     with world.database.transaction() as session:
-        assert orphan_drafts.due(session) == []
+        assert orphan_drafts.find_due_accounts(session) == []
     assert world.account().failures == 0
 
 
@@ -97,7 +101,7 @@ def test_a_stray_draft_is_not_deleted_while_a_release_is_due_on_its_server(world
     ids = staged(world)
     land_late(world)
     world.due_now(ids)
-    orphan_drafts.clean(world.runtime, world.account().id)
+    orphan_drafts.delete_orphans(world.runtime, world.account().id)
     assert len(drafts(world)) == 2
     release_due(world.runtime)
     world.until(lambda: drafts(world) == [], seconds=20)

@@ -6,10 +6,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, text
 
 from local.postgres import Postgres
-from shared.api_keys import find
+from shared.api_keys import find_api_key
 from shared.config import read_settings
 from shared.db import Database, sqlalchemy_url
-from shared.migrate import alembic_config, migrate
+from shared.migrate import alembic_config, migrate_database
 from shared.models import Base
 
 
@@ -25,9 +25,9 @@ def test_the_way_down_and_up_again_leads_to_the_same_place(postgres: Postgres) -
     postgres.create_database("up_and_down")
     url = postgres.url("up_and_down")
     settings = read_settings({"DATABASE_URL": url})
-    migrate(settings)
+    migrate_database(settings)
     command.downgrade(alembic_config(url), "base")
-    migrate(settings)
+    migrate_database(settings)
     test_the_migrations_make_what_the_models_say(url)
     postgres.drop_database("up_and_down")
 
@@ -121,9 +121,9 @@ def test_what_was_held_by_its_policy_is_held_by_its_state(postgres: Postgres) ->
 
 def test_a_new_admin_key_replaces_the_installed_one(database_url: str) -> None:
     for key in ("pk_first", "pk_second", "pk_second"):
-        migrate(read_settings({"DATABASE_URL": database_url, "PRESSROOM_ADMIN_KEY": key}))
+        migrate_database(read_settings({"DATABASE_URL": database_url, "PRESSROOM_ADMIN_KEY": key}))
     database = Database.connect(read_settings({"DATABASE_URL": database_url}))
     with database.transaction() as session:
-        assert find(session, "pk_first") is None
-        assert find(session, "pk_second") is not None
+        assert find_api_key(session, "pk_first") is None
+        assert find_api_key(session, "pk_second") is not None
     database.close()

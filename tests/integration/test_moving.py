@@ -38,7 +38,7 @@ def test_a_change_of_keys_moves_a_batch_and_the_sweep_the_rest(two_organizations
     world.job("acme", [f"{n}" for n in range(MANY)], in_seconds=600)
     world.save_key("acme", key=OTHER)
     assert by_account(world, "acme") == {new: 10, old: MANY - 10}
-    sweep.sweep(world.runtime)
+    sweep.run_sweep(world.runtime)
     assert by_account(world, "acme") == {new: MANY}
 
 
@@ -68,9 +68,9 @@ def test_a_post_that_somebody_holds_is_come_back_for(two_organizations: World) -
         holder.scalars(select(Post).where(Post.id == ids[0]).with_for_update()).one()
         world.save_key("acme", key=OTHER)
         assert [world.post(each).account_id == new for each in ids] == [False, True]
-        sweep.sweep(world.runtime)
+        sweep.run_sweep(world.runtime)
         assert [world.post(each).account_id == new for each in ids] == [False, True]
-    sweep.sweep(world.runtime)
+    sweep.run_sweep(world.runtime)
     assert [world.post(each).account_id for each in ids] == [new, new]
 
 
@@ -85,12 +85,12 @@ def test_a_profile_that_cannot_be_moved_keeps_no_other(
     with world.database.transaction() as session:
         both = update(Profile).where(Profile.id.in_(("bad", "acme")))
         session.execute(both.values(account_id=new))
-    want = upload_queue.want
+    want = upload_queue.request_uploads
 
     def fails_for_one(session: object, media: object, profile_id: str, account: int) -> object:
         return 1 / 0 if profile_id == "bad" else want(session, media, profile_id, account)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(upload_queue, "want", fails_for_one)
+    monkeypatch.setattr(upload_queue, "request_uploads", fails_for_one)
     account_moves.follow_accounts(world.runtime)
     assert by_account(world, "acme") == {new: 1}
     assert new not in by_account(world, "bad")
@@ -100,7 +100,7 @@ def test_uploads_that_wait_go_along(two_organizations: World) -> None:
     world = two_organizations
     media = [world.medium("acme", FILES.png(number)) for number in range(12)]
     world.save_key("acme", key=OTHER)
-    sweep.sweep(world.runtime)
+    sweep.run_sweep(world.runtime)
     with world.database.transaction() as session:
         rows = session.execute(select(AccountMedia.media_id, AccountMedia.account_id)).all()
     new = world.account("other").id

@@ -13,7 +13,7 @@ from worker.staging import stage
 @pytest.fixture(autouse=True)
 def long_rests(short_rests: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each rest is as long as they get."""
-    monkeypatch.setattr(leases, "backoff", lambda _failures: 300.0)
+    monkeypatch.setattr(leases, "backoff_seconds", lambda _failures: 300.0)
 
 
 def away(world: World) -> None:
@@ -23,7 +23,7 @@ def away(world: World) -> None:
 def rest(world: World, profile_id: str = "acme") -> int:
     """An account that has met the outage; its number."""
     account_id = world.account(profile_id).id
-    stage.stage(world.runtime, account_id)
+    stage.stage_posts(world.runtime, account_id)
     assert world.account(profile_id).retry_at is not None
     return account_id
 
@@ -37,7 +37,7 @@ def seconds_pass(world: World) -> None:
 
 def due(world: World) -> list[int]:
     with world.database.transaction() as session:
-        return list(outage_probe.due(session))
+        return list(outage_probe.find_due_accounts(session))
 
 
 def requests(world: World) -> list[str]:
@@ -53,8 +53,8 @@ def test_what_waited_goes_on_soon_after_the_outage_though_the_rest_is_long(world
     seconds_pass(world)
     assert due(world) == [account_id]
     before = len(requests(world))
-    outage_probe.look(world.runtime, account_id)
-    outage_probe.look(world.runtime, account_id)  # somebody else was asked too
+    outage_probe.probe_account(world.runtime, account_id)
+    outage_probe.probe_account(world.runtime, account_id)  # somebody else was asked too
     assert requests(world)[before:] == ["GET"]
     assert due(world) == []
     assert world.post(ids[0]).attempts == 0
@@ -82,13 +82,13 @@ def test_a_server_is_read_from_by_one_of_its_accounts_at_a_time(world: World) ->
     for _ in range(3):
         seconds_pass(world)
         [asked] = due(world)
-        outage_probe.look(world.runtime, asked)
+        outage_probe.probe_account(world.runtime, asked)
         assert due(world) == []
         resting.remove(asked)  # each in turn
     world.sandbox.clear_faults()
     seconds_pass(world)
     [asked] = due(world)
-    outage_probe.look(world.runtime, asked)
+    outage_probe.probe_account(world.runtime, asked)
     with world.database.transaction() as session:
         session.execute(update(Account).values(probe_at=func.now()))
         soon = session.scalars(select(Server.probe_at - func.now())).one()

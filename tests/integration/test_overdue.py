@@ -17,13 +17,13 @@ from shared.jobs.progress import Outcome
 from shared.models import Handover, Job, Post
 from shared.postiz.client import RemotePost
 from shared.posts import bulk_cancel_retry, cancel_retry
-from shared.posts.post_queries import Wanted
+from shared.posts.post_queries import PostFilter
 from tests.world import KEY, World, runtime_for
 from worker import sweep
 from worker.accounts import remote_posts
 from worker.publishing import track
 
-EVERYTHING = Wanted(profile_ids=["acme"])
+EVERYTHING = PostFilter(profile_ids=["acme"])
 
 
 @pytest.fixture
@@ -49,10 +49,10 @@ def overdue(world: World) -> int:
 
 
 def outcome(world: World, post_id: int) -> Outcome:
-    sweep.sweep(world.runtime)
+    sweep.run_sweep(world.runtime)
     with world.database.transaction() as session:
         job = session.get_one(Job, session.get_one(Post, post_id).job_id)
-        return progress.outcome(session, job)
+        return progress.read_outcome(session, job)
 
 
 def let_pass(world: World, seconds: float) -> None:
@@ -130,7 +130,9 @@ def test_there_is_an_end_to_following_it(world: World, overdue: int) -> None:
     long_ago = datetime.now(UTC) - timedelta(days=3)
     due = [Post.state == PostState.SCHEDULED]
     let_pass(world, 3 * 86_400)
-    [subject] = remote_posts.claim(world.runtime, world.account().id, due, lease_column="track_at")
+    [subject] = remote_posts.claim_subjects(
+        world.runtime, world.account().id, due, lease_column="track_at"
+    )
     seen = RemotePost(
         id=subject.postiz_id,
         state="QUEUE",
@@ -139,7 +141,7 @@ def test_there_is_an_end_to_following_it(world: World, overdue: int) -> None:
         integration_id="int-mastodon",
         release_url=None,
     )
-    track.apply(world.runtime, subject, seen)
+    track.track_post(world.runtime, subject, seen)
     post = world.post(overdue)
     assert post.state == PostState.FAILED
     assert post.error_code == "outcome_unknown"
@@ -150,15 +152,21 @@ def test_it_is_tried_again_only_on_a_persons_word(world: World, overdue: int) ->
     with pytest.raises(Conflict, match="still be processing") as refused:
         retry(world, overdue, confirmed=False)
     assert refused.value.code == "may_be_live"
-    left = bulk_cancel_retry.retry(world.database, EVERYTHING, confirmed=False)
+    left = bulk_cancel_retry.retry_matching_posts(world.database, EVERYTHING, confirmed=False)
     assert (left.posts, left.count_refused("may_be_live")) == (0, 1)
     assert world.states([overdue]) == [PostState.SCHEDULED]
 
 
 def test_that_word_may_be_given_for_many(world: World, overdue: int) -> None:
-    assert bulk_cancel_retry.retry(world.database, EVERYTHING, confirmed=True).posts == 1
+    assert (
+        bulk_cancel_retry.retry_matching_posts(world.database, EVERYTHING, confirmed=True).posts
+        == 1
+    )
     assert world.states([overdue]) == [PostState.RELEASING]
-    assert bulk_cancel_retry.retry(world.database, EVERYTHING, confirmed=True).posts == 0
+    assert (
+        bulk_cancel_retry.retry_matching_posts(world.database, EVERYTHING, confirmed=True).posts
+        == 0
+    )
 
 
 def test_on_that_word_it_is_parked_seen_there_deleted_and_staged_anew(
@@ -200,7 +208,7 @@ def test_a_cancel_deletes_it_and_says_that_it_may_have_been_sent(
     assert "may have been sent" in (post.error_message or "")
     assert "too_late_to_cancel" not in world.timeline(overdue)
     with world.database.transaction() as session:
-        assert cancel_retry.live_ones(session, [overdue]) == {overdue}
+        assert cancel_retry.find_possibly_live(session, [overdue]) == {overdue}
 
 
 def test_what_was_cancelled_in_time_says_nothing_of_the_kind(world: World) -> None:
@@ -210,7 +218,7 @@ def test_what_was_cancelled_in_time_says_nothing_of_the_kind(world: World) -> No
     world.until_all(PostState.CANCELLED, [post_id])
     assert world.post(post_id).error_code is None
     with world.database.transaction() as session:
-        assert cancel_retry.live_ones(session, [post_id]) == set()
+        assert cancel_retry.find_possibly_live(session, [post_id]) == set()
 
 
 def test_a_post_in_error_is_not_done_for_its_job_until_that_is_final(world: World) -> None:

@@ -79,7 +79,7 @@ def test_a_draft_that_cannot_be_moved_is_found_by_halving_and_ends_alone(world: 
     assert len(moves(world)) <= 5 + 2 * FEW
     calls = len(moves(world))
     for _ in range(3):
-        sweep.tick(world.runtime)
+        sweep.run_tick(world.runtime)
         world.work()
     assert len(moves(world)) == calls
     with world.database.transaction() as session:
@@ -162,8 +162,8 @@ def test_who_waits_for_the_budget_is_told_until_when(world: World) -> None:
     assert ends_at.isoformat(timespec="seconds") in (world.post(pending).error_message or "")
     assert world.post(later).error_code is None
     for _ in range(3):
-        sweep.sweep(world.runtime)
-        sweep.tick(world.runtime)
+        sweep.run_sweep(world.runtime)
+        sweep.run_tick(world.runtime)
         world.work()
     assert [len(world.timeline(post)) for post in (releasing, pending)] == lines
     counted_limit(world, budget_limit=90, plan_at=None)

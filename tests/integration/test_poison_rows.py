@@ -84,7 +84,7 @@ def test_a_webhook_whose_secret_no_key_opens_fails_alone(
 ) -> None:
     bad, good = two_hooks(api, receiver.url)
     change(api, bad, secret=STRANGER.seal("whsec_" + "A" * 44))
-    deliver.deliver(runtime)
+    deliver.send_due_deliveries(runtime)
     assert delivery(api, good)["state"] == "delivered"
     failed = delivery(api, bad)
     assert failed["state"] == "pending" and failed["attempts"] == 1
@@ -100,7 +100,7 @@ def test_a_webhook_with_a_new_secret_goes_on_though_its_old_one_is_unreadable(
     bad, _ = two_hooks(api, receiver.url)
     change(api, bad, secret=STRANGER.seal("whsec_" + "A" * 44))
     secret = api.post(f"/webhooks/{bad}/rotate").json["secret"]
-    deliver.deliver(runtime)
+    deliver.send_due_deliveries(runtime)
     assert delivery(api, bad)["state"] == "delivered"
     assert any(verifies(heard, secret) for heard in receiver.heard)
 
@@ -119,7 +119,7 @@ def test_an_attempt_that_meets_a_fault_of_ours_is_one_that_failed(
     bad, good = two_hooks(api, receiver.url)
     box = SecretBox([SECRET_KEY])
     change(api, bad, secret=box.seal("whsec_A"))
-    deliver.deliver(runtime)
+    deliver.send_due_deliveries(runtime)
     assert delivery(api, good)["state"] == "delivered"
     assert delivery(api, bad)["tried"][0]["error"].startswith("internal_error")
 
@@ -130,7 +130,7 @@ def test_an_old_secret_whose_end_cannot_be_read_signs_no_more(
     bad, _ = two_hooks(api, receiver.url)
     ends = ("no moment", "2099-01-01", None)
     change(api, bad, old_secrets=[{"secret": "s", "until": end} for end in ends])
-    deliver.deliver(runtime)
+    deliver.send_due_deliveries(runtime)
     assert delivery(api, bad)["state"] == "delivered"
     assert [hook["old_secret_until"] for hook in api.get("/webhooks").json["items"]] == [None, None]
 
@@ -145,7 +145,7 @@ def test_a_webhook_of_which_nothing_can_be_claimed_rests(
         return [str(1 / 0)] if webhook.id == bad else sealed(webhook, *rest)
 
     monkeypatch.setattr(subscriptions, "sealed_secrets", fails_for_one)
-    deliver.deliver(runtime)
+    deliver.send_due_deliveries(runtime)
     assert delivery(api, good)["state"] == "delivered"
     with api.services.database.transaction() as session:
         resting = session.get_one(Webhook, bad).retry_at
@@ -156,15 +156,15 @@ def test_what_cannot_be_noted_of_one_webhook_is_noted_of_the_others(
     api: Api, runtime: Runtime, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad, good = two_hooks(api, receiver.url)
-    note = delivery_log.note
+    note = delivery_log.record_attempts
 
     def fails_for_one(session: Session, webhook_id: int, *rest: Any) -> None:
         if webhook_id == bad:
             raise RuntimeError("cannot be noted")
         note(session, webhook_id, *rest)
 
-    monkeypatch.setattr(delivery_log, "note", fails_for_one)
-    deliver.deliver(runtime)
+    monkeypatch.setattr(delivery_log, "record_attempts", fails_for_one)
+    deliver.send_due_deliveries(runtime)
     assert delivery(api, good)["state"] == "delivered"
     assert delivery(api, bad)["state"] == "pending"
 
@@ -176,7 +176,7 @@ def test_a_delivery_that_no_attempt_came_back_from_comes_to_an_end(
     with api.services.database.transaction() as session:
         of_lost = update(Delivery).where(Delivery.webhook_id == lost)
         session.execute(of_lost.values(attempts=MAX_ATTEMPTS))
-    deliver.deliver(runtime)
+    deliver.send_due_deliveries(runtime)
     assert delivery(api, lost)["state"] == "failed"
     assert delivery(api, lost)["tried"][0]["error"].startswith("given up")
     assert delivery(api, good)["state"] == "delivered"
@@ -245,7 +245,7 @@ def test_a_schedule_of_an_unknown_zone_is_refused_with_words(api: Api) -> None:
 def test_after_a_restore_a_bad_schedule_is_passed_over_alone(api: Api) -> None:
     first, good = two_schedules(api, timezone="US/Gone")
     with api.services.database.transaction() as session:
-        assert fire.pass_over(session) == 2
+        assert fire.skip_due_fire_times(session) == 2
     assert runs(api, first)[0]["error"]["code"] == "unknown_timezone"
     assert {run["state"] for run in runs(api, good)} == {"missed"}
 
@@ -282,9 +282,9 @@ def test_an_answer_that_cannot_be_opened_is_not_done_again(api: Api) -> None:
 def test_figures_that_cannot_be_read_cost_no_others(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database_metrics, "_open_posts", lambda _: 1 / 0)
+    monkeypatch.setattr(database_metrics, "_count_open_posts", lambda _: 1 / 0)
     with api.services.database.transaction() as session:
-        names = {figure.name for figure in database_metrics.read(session)}
+        names = {figure.name for figure in database_metrics.read_metrics(session)}
     assert "pressroom_posts" not in names
     assert {"pressroom_uploads", "pressroom_webhooks", "pressroom_seen_seconds_ago"} <= names
 
@@ -299,8 +299,8 @@ def test_a_step_of_the_clean_up_that_fails_costs_no_other(
     done: list[str] = []
     last = {"the last": lambda *_: done.append("pruned") or 0}
     monkeypatch.setattr(prune, "STEPS", steps | last)
-    monkeypatch.setattr(clean, "missing", lambda _: done.append("looked") or 0)
-    clean.clean(world.runtime)
+    monkeypatch.setattr(clean, "report_missing_files", lambda _: done.append("looked") or 0)
+    clean.run_cleanup_if_due(world.runtime)
     assert done == ["pruned", "looked"]
 
 
@@ -311,13 +311,13 @@ def test_a_file_that_cannot_be_removed_keeps_no_other(world: World) -> None:
         session.execute(update(Media).values(removed_at=func.now() - AGO))
         bad = {"storage_key": "../outside", "removed_at": func.now() - 2 * AGO}
         session.execute(update(Media).where(Media.id == media[0]).values(bad))
-    clean.media(world.runtime, float("inf"))
+    clean.remove_unused_files(world.runtime, float("inf"))
     with world.database.transaction() as session:
         left = session.scalars(select(Media).where(Media.storage_key.is_not(None))).all()
         assert [row.id for row in left] == [media[0]]
         removed_at = left[0].removed_at
         assert removed_at and removed_at > session.scalars(select(func.now())).one() - AGO
-    assert clean.missing(world.runtime) == 0
+    assert clean.report_missing_files(world.runtime) == 0
 
 
 def test_a_post_that_cannot_be_checked_ends_alone(
@@ -325,13 +325,13 @@ def test_a_post_that_cannot_be_checked_ends_alone(
 ) -> None:
     world.profile(key=KEY)
     [bad, good] = world.job("acme", ["bad", "good"], identifier=None)
-    resolve = deferred_rules.resolve
+    resolve = deferred_rules.resolve_post
 
     def fails_for_one(session: Session, post: Post, *rest: Any) -> Any:
         return 1 / 0 if post.id == bad else resolve(session, post, *rest)
 
-    monkeypatch.setattr(deferred_rules, "resolve", fails_for_one)
-    deferred_validation.resolve(world.runtime, world.account().id)
+    monkeypatch.setattr(deferred_rules, "resolve_post", fails_for_one)
+    deferred_validation.check_waiting_posts(world.runtime, world.account().id)
     assert world.states([bad, good]) == [PostState.FAILED, PostState.PENDING]
     assert world.post(bad).error_code == "internal_error"
     assert world.post(good).integration_identifier == "mastodon"
@@ -350,15 +350,15 @@ def test_an_organization_is_met_by_those_of_its_profiles_that_can_ask(world: Wor
     for _ in range(5):
         assert [row.profile_id for row in asked(world, account_id)] == ["good"]
     with world.database.transaction() as session:
-        assert organization_lookup.due(session) == [account_id]
+        assert organization_lookup.find_due_accounts(session) == [account_id]
         session.execute(update(Profile).values(key_hash="refused"))
-        assert organization_lookup.due(session) == []
+        assert organization_lookup.find_due_accounts(session) == []
 
 
 def asked(world: World, account_id: int) -> list[Any]:
     with world.database.transaction() as session:
         query = select(Profile.id.label("profile_id")).join(Account, Account.id == account_id)
-        return list(session.execute(query.where(*organization_lookup._to_build())))
+        return list(session.execute(query.where(*organization_lookup._profiles_to_build())))
 
 
 def test_schedule_runs_and_lists_show_what_became_of_each(api: Api, runtime: Runtime) -> None:

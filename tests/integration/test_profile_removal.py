@@ -42,7 +42,7 @@ def filled(world: World, *names: str) -> None:
         for number in range(3):
             world.medium(name, FILES.png(number))
         ids = world.job(name, [f"{name} {number}" for number in range(MANY)])
-        call = submissions.prepare(world.runtime, world.account(name).id)
+        call = submissions.prepare_call(world.runtime, world.account(name).id)
         assert call is not None
         with world.database.transaction() as session:
             ended = update(Post).where(Post.id.in_(ids))
@@ -58,7 +58,7 @@ def begun(world: World, profile_id: str) -> None:
 
 
 def go_on(world: World, profile_id: str, *, until: float = FOREVER) -> bool:
-    return deletion.go_on(world.database, world.runtime.storage, profile_id, until=until)
+    return deletion.continue_removal(world.database, world.runtime.storage, profile_id, until=until)
 
 
 @contextmanager
@@ -136,7 +136,7 @@ def test_what_is_too_much_for_the_request_is_gone_on_with_by_the_workers(world: 
     world.until(lambda: gone(world, "acme"))
     waker = world.runtime.waker
     assert isinstance(waker, InlineWaker)
-    sweep.sweep(world.runtime)
+    sweep.run_sweep(world.runtime)
     assert ("pressroom.remove", 0) not in waker.waiting
 
 

@@ -159,7 +159,7 @@ def test_the_tunnel_leads_to_what_was_checked(
 ) -> None:
     """To the IP; by its name only where there is nothing to check."""
     monkeypatch.setattr(
-        address_policy, "resolve", lambda *_: [] if allow_private else ["127.0.0.1"]
+        address_policy, "resolve_host", lambda *_: [] if allow_private else ["127.0.0.1"]
     )
     monkeypatch.setattr(address_policy, "is_public", lambda _: True)
     route = through(proxy.url, authority, allow_private=allow_private)

@@ -171,7 +171,7 @@ def test_a_post_that_somebody_deletes_in_postiz_is_reported(world: World) -> Non
 def test_staging_that_lost_its_worker_is_staged_anew(world: World) -> None:
     world.profile(key=KEY)
     ids = world.job("acme", ["orphan"])
-    assert submissions.prepare(world.runtime, world.account().id) is not None
+    assert submissions.prepare_call(world.runtime, world.account().id) is not None
     assert world.states(ids) == [PostState.STAGING]
     forget_owners(world)
     world.until_all(PostState.PUBLISHED, ids)
@@ -275,10 +275,10 @@ def test_a_post_that_kills_its_worker_every_time_is_given_up_and_a_deploy_fails_
     ids = world.job("acme", ["poison"])
     with world.database.transaction() as session:
         session.execute(update(Post).values(unclear_calls=deaths - 1))
-    assert submissions.prepare(world.runtime, world.account().id) is not None
+    assert submissions.prepare_call(world.runtime, world.account().id) is not None
     forget_owners(world)  # the worker is gone, and its lease over
-    sweep.sweep(world.runtime)
-    draft_adoption.adopt(world.runtime, world.account().id)
+    sweep.run_sweep(world.runtime)
+    draft_adoption.adopt_drafts(world.runtime, world.account().id)
     assert world.states(ids) == [state]
     assert world.post(ids[0]).error_code == ("too_many_attempts" if deaths > 10 else None)
 

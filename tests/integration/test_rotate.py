@@ -12,7 +12,7 @@ from shared.config import read_settings
 from shared.crypto import SecretBox
 from shared.db import Database
 from shared.models import ApiKey, IdempotencyKey, Profile, Webhook
-from shared.rotate import Rotated, rotate
+from shared.rotate import Rotated, reseal_secrets
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 
@@ -59,11 +59,11 @@ def test_after_rotation_the_new_key_alone_opens_everything(database_url: str) ->
     database = Database.connect(read_settings({"DATABASE_URL": database_url}))
     fill(database, SecretBox([OLD]))
     assert len(sealed_anywhere(database)) == 121
-    assert rotate(database, SecretBox([NEW, OLD])) == Rotated(count=120)
+    assert reseal_secrets(database, SecretBox([NEW, OLD])) == Rotated(count=120)
     opened = [SecretBox([NEW]).open(token) for token in sealed_anywhere(database)]
     assert sorted(opened)[:3] == ["b", "b", "b"]
     assert opened.count("key 229") == opened.count("hook") == opened.count("old 1") == 1
-    assert rotate(database, SecretBox([NEW])) == Rotated(count=0)
+    assert reseal_secrets(database, SecretBox([NEW])) == Rotated(count=0)
     database.close()
 
 
@@ -71,7 +71,7 @@ def test_a_key_that_is_missing_is_said_and_loses_nothing(database_url: str) -> N
     database = Database.connect(read_settings({"DATABASE_URL": database_url}))
     fill(database, SecretBox([OLD]))
     before = sealed_anywhere(database)
-    done = rotate(database, SecretBox([NEW]))
+    done = reseal_secrets(database, SecretBox([NEW]))
     assert done.count == 0
     assert len(done.unreadable) == 120 and "profiles.tts_settings of ('p001',)" in done.unreadable
     assert sealed_anywhere(database) == before

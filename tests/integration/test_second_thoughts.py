@@ -9,7 +9,7 @@ from shared.domain.publishing.states import PostState
 from shared.errors import Conflict
 from shared.models import Post
 from shared.posts import bulk_cancel_retry, cancel_retry
-from shared.posts.post_queries import Wanted
+from shared.posts.post_queries import PostFilter
 from tests.world import KEY, World
 from worker.staging import stage, submissions
 
@@ -81,10 +81,10 @@ def test_what_is_too_late_to_be_taken_back_is_not_yet_published(world: World) ->
 def test_a_post_that_is_being_staged_is_deleted_once_its_id_is_known(world: World) -> None:
     world.sandbox.add_fault("slow", route="POST /posts", times=1, seconds=1)
     ids = world.job("acme", ["taken back", "not taken back"], in_seconds=2)
-    call = submissions.prepare(world.runtime, world.account().id)
+    call = submissions.prepare_call(world.runtime, world.account().id)
     assert call is not None
     cancel(world, ids[0])
-    stage._make(world.runtime, call)
+    stage._run_call(world.runtime, call)
     world.until_all(PostState.CANCELLED, ids[:1])
     world.until_all(PostState.PUBLISHED, ids[1:])
     assert [send["content"] for send in world.sandbox.sends()] == ["not taken back"]
@@ -142,11 +142,11 @@ def test_what_may_be_live_is_retried_only_on_the_users_word(world: World) -> Non
 def test_a_jobs_retry_leaves_alone_what_may_be_live(world: World) -> None:
     ids = world.job("acme", ["tired"], integration="int-tired")
     world.until_all(PostState.FAILED, ids)
-    of_job = Wanted(profile_ids=None, job_id=world.post(ids[0]).job_id)
-    left = bulk_cancel_retry.retry(world.database, of_job, confirmed=False)
+    of_job = PostFilter(profile_ids=None, job_id=world.post(ids[0]).job_id)
+    left = bulk_cancel_retry.retry_matching_posts(world.database, of_job, confirmed=False)
     assert (left.posts, left.count_refused("may_be_live")) == (0, 1)
-    assert bulk_cancel_retry.retry(world.database, of_job, confirmed=True).posts == 1
-    assert bulk_cancel_retry.retry(world.database, of_job, confirmed=True).posts == 0
+    assert bulk_cancel_retry.retry_matching_posts(world.database, of_job, confirmed=True).posts == 1
+    assert bulk_cancel_retry.retry_matching_posts(world.database, of_job, confirmed=True).posts == 0
 
 
 def draft_of_a_teammate(world: World) -> None:

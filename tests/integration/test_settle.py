@@ -50,7 +50,7 @@ def states(world: World, ids: Sequence[int]) -> Counter[str]:
 
 
 def settled(world: World) -> restore_account.Outcome:
-    [outcome] = settle.settle(world.runtime, patience=0).values()
+    [outcome] = settle.check_restored_accounts(world.runtime, patience=0).values()
     assert isinstance(outcome, restore_account.Outcome), outcome
     return outcome
 
@@ -88,7 +88,7 @@ def test_what_was_published_since_is_not_sent_again(world: World, story: list[in
     before = sends(world)
     assert set(before.values()) == {1, 2}
     world.sandbox.add_fault("error_500_before", route="GET /posts")
-    [reason] = settle.settle(world.runtime, patience=0).values()
+    [reason] = settle.check_restored_accounts(world.runtime, patience=0).values()
     assert isinstance(reason, str)
     assert world.account().paused
     world.sandbox.clear_faults()
@@ -116,10 +116,10 @@ def test_what_was_let_go_since_is_not_let_go_again(
     world.profile(key=KEY)
     ids = world.job("acme", ["late"])
     with world.database.transaction() as session:
-        late_policy.hold(session, ids, PostState.PENDING)
+        late_policy.hold_late_posts(session, ids, PostState.PENDING)
     restore = backup()
     with world.database.transaction() as session:
-        cancel_retry.let_go(session, ids)
+        cancel_retry.release_held(session, ids)
     world.until_all(PostState.PUBLISHED, ids)
     restore()
     assert world.states(ids) == [PostState.HELD]
@@ -219,7 +219,7 @@ def test_a_pause_of_the_users_own_outlives_it(world: World) -> None:
     world.profile(key=KEY)
     with world.database.transaction() as session:
         session.execute(update(Account).values(paused=True))
-    settle.hold(world.database)  # and died
+    settle.set_restore_lock(world.database)  # and died
     settled(world)
     assert world.account().paused
 

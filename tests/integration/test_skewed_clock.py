@@ -47,7 +47,7 @@ def test_an_account_rests_and_is_blocked_for_as_long_as_it_is_told(
     until = datetime.now(UTC) + AHEAD + SOON  # as a reply is read on this machine
     for error in (Transient("away"), RateLimited("too many", until=until)):
         with world.database.transaction() as session:
-            leases.went_wrong(session, account_id, error, key_hash=None)
+            leases.record_failure(session, account_id, error, key_hash=None)
     account, now = world.account(), datetime.now(UTC)
     assert account.retry_at is not None and account.retry_at < now + SOON
     assert account.blocked_until is not None
@@ -63,10 +63,10 @@ def test_an_upload_that_failed_is_tried_again_as_soon_as_elsewhere(
     def fails(*_: object) -> None:
         raise Transient("away")
 
-    monkeypatch.setattr(upload, "_bring", fails)
+    monkeypatch.setattr(upload, "_transfer_medium", fails)
     with world.database.transaction() as session:
         waiting = session.scalars(select(AccountMedia.id)).one()
-    assert upload.upload(world.runtime, waiting)
+    assert upload.upload_medium(world.runtime, waiting)
     with world.database.transaction() as session:
         next_at, now = session.execute(select(AccountMedia.next_at, func.now())).one()
     assert next_at < now + SOON

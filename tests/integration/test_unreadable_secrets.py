@@ -110,7 +110,7 @@ def test_posts_of_the_others_are_taken_back(both: World) -> None:
     poisoned, good = (both.job(profile, ["x"], in_seconds=600) for profile in ("acme", "zeta"))
     both.until_all(PostState.STAGED, [*poisoned, *good])
     with both.database.transaction() as session:
-        cancel_retry.cancel(session, [*poisoned, *good])
+        cancel_retry.cancel_posts(session, [*poisoned, *good])
     goes_on_alone(both, poisoned, good, PostState.CANCELLED)
 
 
@@ -154,7 +154,7 @@ def look_again(world: World) -> None:
     """The time to try again has come."""
     with world.database.transaction() as session:
         session.execute(update(SettingsHold).values(look_at=func.now()))
-    organization_lookup.meet(world.runtime, world.account().id)
+    organization_lookup.look_up_organizations(world.runtime, world.account().id)
 
 
 def test_a_process_with_the_key_that_was_missing_frees_it(
@@ -194,7 +194,7 @@ def test_a_profile_that_the_environment_configures_no_more_is_held_by_itself(
         session.add(Profile(id="acme", name="acme", tts_settings={}))
         session.flush()
         box = SecretBox.from_settings(first.settings)
-        profile = profile_settings.get(session, "acme")
+        profile = profile_settings.load_profile(session, "acme")
         profile_settings.ensure_account(session, profile, first.settings, box)
     posts = world.job("acme", ["a"])
     without = World(runtime=world.runtime, sandbox=world.sandbox, api_url=world.api_url)
@@ -216,7 +216,7 @@ def poisoned(api: Api) -> Api:
     assert api.get("/postiz/integrations", profile="acme").status_code == 200
     sealed = SecretBox([Fernet.generate_key().decode()]).seal("a key")
     with api.services.database.transaction() as session:
-        profile = profile_settings.get(session, "acme", lock=True)
+        profile = profile_settings.load_profile(session, "acme", lock=True)
         own = profile.tts_settings["postiz"]
         profile.tts_settings = {"postiz": {**own, "api_key": sealed}}
         profile_settings.bump_version(profile)
@@ -241,7 +241,7 @@ def test_what_can_be_accepted_is_accepted_and_waits(poisoned: Api) -> None:
 def test_why_a_post_waits_is_shown_with_what_to_do(poisoned: Api) -> None:
     poisoned.post("/postiz/publish", POST, profile="acme")
     with poisoned.services.database.transaction() as session:
-        version = profile_settings.get(session, "acme").settings_version
+        version = profile_settings.load_profile(session, "acme").settings_version
         words = {"reason": UNREADABLE, "message": "cannot be opened"}
         holds.hold_settings(session, "acme", version, **words)
     [post] = poisoned.get("/posts").json["items"]

@@ -43,7 +43,7 @@ def exists(world: World, medium: int) -> bool:
 
 
 def sweep(world: World) -> None:
-    clean.media(world.runtime, float("inf"))
+    clean.remove_unused_files(world.runtime, float("inf"))
 
 
 def bring(world: World, content: bytes) -> tuple[int, bool]:
@@ -69,7 +69,7 @@ def test_an_unused_file_goes_and_its_row_stays_while_a_job_shows_it(world: World
     assert not world.runtime.storage.exists(key)
     assert (row(world, medium).storage_key, row(world, medium).removed_at is None) == (None, False)
     with world.database.transaction() as session:
-        assert repository.known(session, "acme", [str(medium)]) == {}
+        assert repository.find_media(session, "acme", [str(medium)]) == {}
 
 
 def test_the_row_goes_with_the_file_where_no_job_shows_it(world: World) -> None:
@@ -155,7 +155,7 @@ def test_a_post_that_is_being_accepted_keeps_its_medium(world: World) -> None:
     medium = stored(world)
     account = world.account().id
     with world.database.transaction() as accepting:
-        upload_queue.want(accepting, [medium], "acme", account)
+        upload_queue.request_uploads(accepting, [medium], "acme", account)
         sweep(world)  # meanwhile
         assert exists(world, medium)
     sweep(world)
@@ -169,12 +169,12 @@ def test_a_medium_that_is_being_removed_is_refused_to_a_post(world: World) -> No
     def accept() -> None:
         try:
             with world.database.transaction() as session:
-                upload_queue.want(session, [medium], "acme", account)
+                upload_queue.request_uploads(session, [medium], "acme", account)
         except Unprocessable as error:
             refused.append(error.message)
 
     with world.database.transaction() as removing:
-        assert unused_media.mark(removing, DAYS) == 1
+        assert unused_media.mark_removed(removing, DAYS) == 1
         thread = threading.Thread(target=accept)
         thread.start()
         thread.join(timeout=0.5)
@@ -187,7 +187,7 @@ def test_a_medium_that_is_being_removed_is_refused_to_a_post(world: World) -> No
 def test_a_file_that_is_brought_again_is_there_again(world: World, file_is_gone: bool) -> None:
     medium = stored(world)
     with world.database.transaction() as session:
-        unused_media.mark(session, DAYS)
+        unused_media.mark_removed(session, DAYS)
     if file_is_gone:
         sweep(world)
     assert bring(world, FILES.png()) == (medium, True)
@@ -195,7 +195,7 @@ def test_a_file_that_is_brought_again_is_there_again(world: World, file_is_gone:
     assert exists(world, medium)
     assert row(world, medium).removed_at is None
     with world.database.transaction() as session:
-        assert str(medium) in repository.known(session, "acme", [str(medium)])
+        assert str(medium) in repository.find_media(session, "acme", [str(medium)])
 
 
 def test_a_file_that_is_brought_while_it_is_being_deleted_is_there_in_the_end(
@@ -205,9 +205,9 @@ def test_a_file_that_is_brought_while_it_is_being_deleted_is_there_in_the_end(
     key = row(world, medium).storage_key
     assert key is not None
     with world.database.transaction() as session:
-        unused_media.mark(session, DAYS)
+        unused_media.mark_removed(session, DAYS)
     with world.database.transaction() as deleting:
-        file_lock.lock(deleting, key)
+        file_lock.lock_key(deleting, key)
         thread = threading.Thread(target=lambda: bring(world, FILES.png()))
         thread.start()
         thread.join(timeout=0.5)
@@ -251,7 +251,7 @@ def test_files_without_a_row_go_once_they_are_old(
     set_age(key, 48)
     put(world, "acme/ab/old", hours=7, set_age=set_age)
     put(world, "acme/ab/young", hours=5, set_age=set_age)
-    assert clean.orphans(world.runtime, float("inf")) == 1
+    assert clean.remove_orphan_files(world.runtime, float("inf")) == 1
     storage = world.runtime.storage
     there = [storage.exists(each) for each in (key, "acme/ab/old", "acme/ab/young")]
     assert there == [True, False, True]
@@ -275,7 +275,7 @@ def test_an_orphan_that_gets_a_row_at_that_moment_stays(
         received = receiver.finish()
         with world.database.transaction() as bringing:
             repository.add_file(bringing, world.runtime.storage, "acme", received)
-            look = lambda: removed.append(clean.orphans(world.runtime, float("inf")))  # noqa: E731
+            look = lambda: removed.append(clean.remove_orphan_files(world.runtime, float("inf")))  # noqa: E731
             thread = threading.Thread(target=look)
             thread.start()
             thread.join(timeout=0.5)
@@ -289,19 +289,19 @@ def test_a_row_without_its_file_is_reported(
     world: World,
 ) -> None:
     medium = stored(world)
-    assert clean.missing(world.runtime) == 0
+    assert clean.report_missing_files(world.runtime) == 0
     key = row(world, medium).storage_key
     assert key is not None
     world.runtime.storage.delete(key)
-    assert clean.missing(world.runtime) == 1
+    assert clean.report_missing_files(world.runtime) == 1
 
 
 def test_cleaning_is_done_once_an_hour_however_often_it_is_asked_for(world: World) -> None:
     medium = stored(world)
-    clean.clean(world.runtime)
+    clean.run_cleanup_if_due(world.runtime)
     assert not exists(world, medium)
     other = stored(world, FILES.png(2))
-    clean.clean(world.runtime)
+    clean.run_cleanup_if_due(world.runtime)
     assert exists(world, other)
 
 
@@ -311,7 +311,7 @@ def set_age(world: World) -> Callable[[str, float], None]:
     import time
 
     def change(key: str, hours: float) -> None:
-        path = world.runtime.storage._path(key)  # type: ignore[attr-defined]
+        path = world.runtime.storage._path_of(key)  # type: ignore[attr-defined]
         os.utime(path, (time.time() - hours * 3600,) * 2)
 
     return change

@@ -127,14 +127,14 @@ def test_an_upload_that_meets_a_fault_of_ours_costs_no_other(
 ) -> None:
     world = two_accounts
     bad, good = world.medium("acme", FILES.png()), world.medium("other", FILES.png(1))
-    bring = upload._bring
+    bring = upload._transfer_medium
 
     def fails_for_one(runtime: object, one: upload.Upload, *rest: object) -> None:
         if one.media_id == bad:
             raise RuntimeError("a fault of ours")
         bring(runtime, one, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(upload, "_bring", fails_for_one)
+    monkeypatch.setattr(upload, "_transfer_medium", fails_for_one)
     monkeypatch.setattr(upload_turns, "TURN", 60.0)
     upload_turns.upload_in_turn(world.runtime, Bulkhead(1, tmp_path / "pool"))
     assert [world.upload_state(each) for each in (bad, good)] == ["pending", "uploaded"]

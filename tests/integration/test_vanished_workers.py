@@ -54,7 +54,7 @@ def woken(world: World) -> set[tuple[str, int]]:
 def lost_call(world: World, profile_id: str, integration: str = "int-mastodon") -> tuple[int, int]:
     """A call whose worker is gone since long, by its submission and its post."""
     [post_id] = world.job(profile_id, ["lost"], integration=integration)
-    call = submissions.prepare(world.runtime, world.account(profile_id).id)
+    call = submissions.prepare_call(world.runtime, world.account(profile_id).id)
     assert call is not None
     with world.database.transaction() as session:
         session.execute(update(Submission).values(sent_at=LONG_AGO))
@@ -75,10 +75,10 @@ def test_a_call_that_a_vanished_worker_holds_is_passed_over(
     theirs = dict(zip((Submission, Post), lost_call(world, "other", "int-o"), strict=True))
     ours, _ = lost_call(world, "acme")
     with vanished(world, held, theirs[held]):
-        sweep.sweep(world.runtime)
+        sweep.run_sweep(world.runtime)
         assert calls(world, [ours, theirs[Submission]]) == ["unclear", "sending"]
         assert ("pressroom.stage", world.account("acme").id) in woken(world)
-    sweep.sweep(world.runtime)
+    sweep.run_sweep(world.runtime)
     assert calls(world, [ours, theirs[Submission]]) == ["unclear", "unclear"]
 
 
@@ -91,7 +91,7 @@ def test_an_upload_that_a_vanished_worker_holds_is_passed_over(two_profiles: Wor
             select(AccountMedia.id).where(AccountMedia.media_id == media[0])
         ).one()
     with vanished(world, AccountMedia, held):
-        sweep.sweep(world.runtime)
+        sweep.run_sweep(world.runtime)
         assert [world.upload_state(each) for each in media] == ["uploading", "pending"]
 
 
@@ -102,12 +102,12 @@ def test_an_upload_is_given_up_only_with_all_posts_that_wait_for_it(two_profiles
     with world.database.transaction() as session:
         session.execute(update(AccountMedia).values(attempts=MAX_ATTEMPTS + 1))
     with vanished(world, Post, ids[0]):
-        sweep.sweep(world.runtime)
+        sweep.run_sweep(world.runtime)
         assert [world.upload_state(each) for each in media] == ["pending", "failed"]
         assert world.states(ids) == [PostState.PENDING, PostState.FAILED]
     with world.database.transaction() as session:
         session.execute(update(AccountMedia).values(next_at=func.now()))
-        lost_uploads.give_up_spent(session)
+        lost_uploads.give_up_exhausted(session)
     assert world.states(ids) == [PostState.FAILED, PostState.FAILED]
 
 
@@ -120,13 +120,13 @@ def test_a_release_whose_worker_vanishes_before_its_commit_keeps_no_other_from_i
     ids += world.job("other", ["theirs"], integration="int-o", in_seconds=3600)
     world.until_all(PostState.STAGED, ids)
     world.due_now(ids)
-    due = {each.profile_id: each for each in server_turns.whose(world.runtime)[0]}
+    due = {each.profile_id: each for each in server_turns.find_releasable(world.runtime)[0]}
     with world.database.transaction() as session:
-        found = release._next(session, due["other"], 0)
+        found = release._find_next_post(session, due["other"], 0)
         assert found is not None
-        theirs = release._claim_found(world.runtime, session, due["other"], found)
+        theirs = release._claim_found_post(world.runtime, session, due["other"], found)
         assert isinstance(theirs, release.Release)
-        assert isinstance(release._claim(world.runtime, due["acme"]), release.Release)
+        assert isinstance(release._claim_next_post(world.runtime, due["acme"]), release.Release)
 
 
 def test_a_post_to_be_explained_that_is_held_stops_no_sweep(two_profiles: World) -> None:
@@ -140,7 +140,7 @@ def test_a_post_to_be_explained_that_is_held_stops_no_sweep(two_profiles: World)
         }
         session.execute(update(Post).values(values))
     with vanished(world, Post, ids[0]):
-        sweep.sweep(world.runtime)
+        sweep.run_sweep(world.runtime)
         assert world.post(ids[1]).error_code == "cannot_be_followed"
         assert world.post(ids[0]).error_code is None
 
@@ -166,7 +166,7 @@ def test_a_step_of_the_sweep_that_fails_costs_no_other(
     for table in (sweep.RESCUES, sweep.WAITING):
         for name in failing & set(table):
             monkeypatch.setitem(table, name, fails)  # type: ignore[arg-type]
-    sweep.sweep(world.runtime)
+    sweep.run_sweep(world.runtime)
     assert calls(world, [lost]) == ["unclear"]
     accounts = {world.account(profile_id).id for profile_id in ("acme", "other")}
     assert woken(world) == {("pressroom.stage", account_id) for account_id in accounts}
@@ -185,7 +185,7 @@ def test_a_step_of_the_tick_that_fails_costs_no_other(
         for post_id, state in zip(ids, states, strict=True):
             session.execute(update(Post).where(Post.id == post_id).values(due | {"state": state}))
     monkeypatch.setitem(sweep.DUE_TO_THE_SECOND, name, fails)  # type: ignore[arg-type]
-    sweep.tick(world.runtime)
+    sweep.run_tick(world.runtime)
     names = {task for task, _ in woken(world)}
     assert names == {*sweep.DUE_TO_THE_SECOND, "pressroom.release"} - {name}
 
@@ -247,7 +247,7 @@ def test_a_job_whose_row_is_held_keeps_no_other_from_its_end(two_profiles: World
         session.execute(update(Post).values(state=PostState.PUBLISHED))
     jobs = [world.post(each).job_id for each in ids]
     with vanished(world, Job, jobs[0]):
-        sweep.sweep(world.runtime)
+        sweep.run_sweep(world.runtime)
         with world.database.transaction() as session:
             ended = select(Job.id).where(Job.finished_at.is_not(None))
             assert session.scalars(ended).all() == [jobs[1]]

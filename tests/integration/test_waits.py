@@ -9,7 +9,7 @@ from sqlalchemy import func, update
 
 from shared.accounts import waits
 from shared.accounts.identity import remember_integrations
-from shared.domain.publishing.fairness import Due
+from shared.domain.publishing.fairness import DueProfile
 from shared.domain.publishing.states import PostState
 from shared.jobs import progress
 from shared.models import Account, AccountMedia, Integration, Job, Media, Profile
@@ -44,17 +44,23 @@ def chosen(rows: Rows) -> list[int]:
     """The posts of the next call, as it would be prepared."""
     with rows.database.transaction() as session:
         account = session.get_one(Account, rows.account_id)
-        return [one.post.id for one in batch_selection.choose(session, account, {}, Counter())]
+        return [
+            one.post.id for one in batch_selection.choose_posts(session, account, {}, Counter())
+        ]
 
 
 def next_to_release(runtime: Runtime, rows: Rows) -> int | None:
-    due = [turn for turn in server_turns.whose(runtime)[0] if turn.account_id == rows.account_id]
+    due = [
+        turn
+        for turn in server_turns.find_releasable(runtime)[0]
+        if turn.account_id == rows.account_id
+    ]
     return first_of(rows, due[0]) if due else None
 
 
-def first_of(rows: Rows, due: Due) -> int | None:
+def first_of(rows: Rows, due: DueProfile) -> int | None:
     with rows.database.transaction() as session:
-        found = release._next(session, due, 0)
+        found = release._find_next_post(session, due, 0)
         return found[0].id if found else None
 
 
@@ -111,7 +117,7 @@ def test_a_post_waits_for_each_of_its_media_in_turn(rows: Rows) -> None:
         with rows.database.transaction() as session:
             of_medium = AccountMedia.media_id == awaited
             session.execute(update(AccountMedia).where(of_medium).values(state="uploaded"))
-            waits.end(session, waits.for_medium(rows.account_id, awaited))
+            waits.end_wait(session, waits.for_medium(rows.account_id, awaited))
     assert aside(rows, [post]) == {""}
 
 
@@ -122,7 +128,7 @@ def test_an_upload_that_ends_meanwhile_is_not_missed(rows: Rows) -> None:
     with rows.database.transaction() as uploader:
         of_medium = AccountMedia.media_id == missing
         uploader.execute(update(AccountMedia).where(of_medium).values(state="uploaded"))
-        waits.end(uploader, waits.for_medium(rows.account_id, missing))
+        waits.end_wait(uploader, waits.for_medium(rows.account_id, missing))
         with rows.database.transaction() as chooser:
             set_aside_for_media(chooser, rows.account_id, {post: missing})
     assert aside(rows, [post]) == {""}
@@ -155,7 +161,7 @@ def test_what_is_aside_is_looked_at_again_after_an_hour_come_what_may(rows: Rows
     assert chosen(rows) == []
     rows.change_posts([long_aside], aside_until=func.now() - timedelta(seconds=1))
     with rows.database.transaction() as session:
-        waits.look_again(session)
+        waits.end_expired_waits(session)
     assert aside(rows, [long_aside]) == {""}
     assert aside(rows, [lately]) == {waits.for_medium(rows.account_id, missing)}
 
@@ -165,7 +171,7 @@ def test_a_post_that_moves_on_waits_for_nothing(rows: Rows) -> None:
     [post] = rows.posts(S.PENDING, media_ids=[missing])
     assert chosen(rows) == []
     with rows.database.transaction() as session:
-        transitions.move(session, [post], S.PENDING, S.CANCELLED, event="cancelled")
+        transitions.move_posts(session, [post], S.PENDING, S.CANCELLED, event="cancelled")
     assert aside(rows, [post]) == {""}
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from local.child import ROOT
 from local.ports import free_port
 from shared.models import Pulse
-from shared.task_queue import PUBLISH, RELEASE, RELEASES_WAITING, Waker, sender
+from shared.task_queue import PUBLISH, RELEASE, RELEASES_WAITING, Waker, make_sender
 from tests.api import FILES, SECRET_KEY
 from tests.world import KEY, World
 from worker import heartbeats
@@ -42,7 +42,7 @@ def taken(queue: redis.Redis, number: int) -> list[int]:
 def test_a_round_fills_the_queue_to_its_bound_and_leaves_nobody_out_for_long(
     queue: redis.Redis, redis_url: str
 ) -> None:
-    waker = Waker(sender(redis_url))
+    waker = Waker(make_sender(redis_url))
     served: set[int] = set()
     for _ in range(100):
         waker.wake_some(WANTED, most=MOST)
@@ -54,7 +54,7 @@ def test_a_round_fills_the_queue_to_its_bound_and_leaves_nobody_out_for_long(
 def test_what_fills_its_own_part_of_the_line_leaves_others_theirs(
     queue: redis.Redis, redis_url: str
 ) -> None:
-    waker = Waker(sender(redis_url))
+    waker = Waker(make_sender(redis_url))
     for _ in range(3):
         waker.wake_some(WANTED, most=MOST // 2)
     assert queue.llen(PUBLISH) == MOST // 2
@@ -63,19 +63,19 @@ def test_what_fills_its_own_part_of_the_line_leaves_others_theirs(
 
 
 def test_a_round_that_fits_sends_all_of_it_once(queue: redis.Redis, redis_url: str) -> None:
-    Waker(sender(redis_url)).wake_some(WANTED[:20])
+    Waker(make_sender(redis_url)).wake_some(WANTED[:20])
     assert taken(queue, MOST) == list(range(20))
 
 
 def test_calls_for_releases_leave_the_clock_its_place(queue: redis.Redis, redis_url: str) -> None:
-    waker = Waker(sender(redis_url))
+    waker = Waker(make_sender(redis_url))
     for _ in range(50):
         waker.release()
     assert queue.llen(RELEASE) == RELEASES_WAITING
 
 
 def test_a_broker_that_is_away_fails_no_round() -> None:
-    waker = Waker(sender(f"redis://127.0.0.1:{free_port()}/0"))
+    waker = Waker(make_sender(f"redis://127.0.0.1:{free_port()}/0"))
     assert waker.messages() == 0
     waker.wake_some(WANTED)
 
@@ -98,18 +98,18 @@ def test_a_long_upload_shows_that_uploads_are_worked_on(
 
 def test_a_process_notes_the_same_only_now_and_then(world: World) -> None:
     for _ in range(3):
-        heartbeats.serves(world.runtime, "publish")
+        heartbeats.record_queue_heartbeat(world.runtime, "publish")
     with world.database.transaction() as session:
         session.delete(session.get_one(Pulse, "worker:publish"))
-    heartbeats.serves(world.runtime, "publish")
+    heartbeats.record_queue_heartbeat(world.runtime, "publish")
     assert "worker:publish" not in seen(world)
 
 
 TASKS = """
 from worker import tasks
 tasks.sweep_all.apply(routing_key="publish")
-tasks.tick.apply(routing_key="release")
-tasks.pulse.apply(args=("upload",), routing_key="upload")
+tasks.wake_due.apply(routing_key="release")
+tasks.answer_heartbeat.apply(args=("upload",), routing_key="upload")
 """
 
 

@@ -23,8 +23,8 @@ def woken(world: World) -> set[tuple[str, int]]:
     waker = world.runtime.waker
     assert isinstance(waker, InlineWaker)
     waker.waiting.clear()
-    sweep.sweep(world.runtime)
-    sweep.tick(world.runtime)
+    sweep.run_sweep(world.runtime)
+    sweep.run_tick(world.runtime)
     found = set(waker.waiting)
     waker.waiting.clear()
     return found
@@ -70,7 +70,7 @@ def cancelling(world: World) -> Callable[[], bool]:
     ids = world.job("acme", ["x"], in_seconds=600)
     world.until_all(PostState.STAGED, ids)
     with world.database.transaction() as session:
-        cancel_retry.cancel(session, ids)
+        cancel_retry.cancel_posts(session, ids)
     return lambda: world.states(ids) == [PostState.CANCELLED]
 
 
@@ -83,8 +83,8 @@ def discarded(world: World) -> Callable[[], bool]:
     ids = world.job("acme", ["x"], in_seconds=600)
     world.until_all(PostState.STAGED, ids)
     with world.database.transaction() as session:
-        transitions.bury(session, ids, "of the test", discard=True)
-        transitions.fail(session, ids, PostState.STAGED, code="x", message="x")
+        transitions.retire_handovers(session, ids, "of the test", discard=True)
+        transitions.fail_posts(session, ids, PostState.STAGED, code="x", message="x")
     return lambda: drafts(world) == []
 
 

@@ -90,7 +90,7 @@ def test_an_upload_that_is_there_already_is_a_finished_job_at_once(world: World)
         account = session.get_one(Account, world.account().id)
         wanted = [job_creation.Upload(media_id=medium)]
         job, _ = job_creation.accept_uploads(session, "acme", account, wanted, kind="upload")
-    sweep.sweep(world.runtime)
+    sweep.run_sweep(world.runtime)
     last = noted(world, "job.completed")[1:]
     assert [(one["id"], one["state"]) for one in last] == [(str(job.id), "completed")]
 
@@ -105,7 +105,7 @@ def test_a_block_is_told_once_however_often_it_is_met(world: World) -> None:
     assert told["blocked_until"]
     assert (told["profile_ids"], told["error"]["code"]) == (["acme"], "rate_limited")
     for _ in range(3):
-        sweep.sweep(world.runtime)
+        sweep.run_sweep(world.runtime)
         world.work()
     assert len(noted(world, "account.blocked")) == 1
 
@@ -129,7 +129,7 @@ def test_a_refused_key_is_told_once_until_the_settings_change(world: World) -> N
     assert {one["held"] for one in told} == {"credentials_rejected"}
     world.job("acme", ["another"])
     for _ in range(3):
-        sweep.sweep(world.runtime)
+        sweep.run_sweep(world.runtime)
         world.work()
     assert len(noted(world, "credentials.rejected")) == 3
 
@@ -150,7 +150,7 @@ def test_a_deleted_profile_leaves_nothing_with_webhooks(world: World) -> None:
     with world.database.transaction() as session:
         deletion.begin_removal(session, "acme", force=True)
     storage = world.runtime.storage
-    assert deletion.go_on(world.database, storage, "acme", until=float("inf"))
+    assert deletion.continue_removal(world.database, storage, "acme", until=float("inf"))
     with world.database.transaction() as session:
         left = session.scalars(select(Webhook.profile_ids).order_by(Webhook.id)).all()
         assert left == [["beta"], None]

@@ -92,7 +92,7 @@ def some_posts(database: Database, number: int, profile: str = "acme") -> list[i
 
 def move(database: Database, ids: list[int], source: PostState, target: PostState) -> None:
     with database.transaction() as session:
-        transitions.move(session, ids, source, target, event=target)
+        transitions.move_posts(session, ids, source, target, event=target)
 
 
 def scheduled(database: Database, number: int = 1, profile: str = "acme") -> list[int]:
@@ -124,10 +124,10 @@ def test_every_delivery_is_signed_and_shows_the_post_as_the_api_does(
     secret = hook(bare_api, receiver.url)["secret"]
     [post_id] = scheduled(runtime.database)
     with runtime.database.transaction() as session:
-        transitions.fail(
+        transitions.fail_posts(
             session, [post_id], S.SCHEDULED, code="c", message="Why", hint="What to do"
         )
-    deliver.deliver(runtime)
+    deliver.send_due_deliveries(runtime)
     told = {one.payload["type"]: one.verified(secret) for one in receiver.heard}
     assert set(told) == {"post.scheduled", "post.failed"}
     failed = told["post.failed"]
@@ -151,8 +151,8 @@ def test_a_finished_job_is_told_once_and_as_the_api_shows_it(
     secret = hook(bare_api, receiver.url, JOB_COMPLETED)["secret"]
     ids = scheduled(runtime.database, 2)
     for _ in range(2):
-        sweep.sweep(runtime)
-    deliver.deliver(runtime)
+        sweep.run_sweep(runtime)
+    deliver.send_due_deliveries(runtime)
     [one] = receiver.heard
     with runtime.database.transaction() as session:
         job_id = session.get_one(Post, ids[0]).job_id
@@ -167,7 +167,7 @@ def test_what_is_rolled_back_is_never_told(bare_api: Api, runtime: Runtime) -> N
     hook(bare_api, "http://127.0.0.1:1/")
     ids = some_posts(runtime.database, 2)
     with pytest.raises(RuntimeError), runtime.database.transaction() as session:
-        transitions.move(session, ids, S.RELEASING, S.SCHEDULED, event="scheduled")
+        transitions.move_posts(session, ids, S.RELEASING, S.SCHEDULED, event="scheduled")
         raise RuntimeError("the process fails before its commit")
     with pytest.raises(ClaimLost):
         move(runtime.database, [*ids, 10**9], S.RELEASING, S.SCHEDULED)
@@ -212,13 +212,13 @@ def test_a_receiver_that_fails_is_tried_again_at_the_specs_times_under_the_same_
     receiver.answers = [Say(500), Say(404), Say(200)]
     scheduled(runtime.database)
     for wait, status in ((5, 500), (300, 404)):
-        deliver.deliver(runtime)
+        deliver.send_due_deliveries(runtime)
         [row] = rows(runtime.database)
         left = (row.next_at - datetime.now(UTC)).total_seconds()
         assert wait - 2 < left < wait * 1.1 + 0.1
         assert (row.state, row.tried[-1]["status"]) == ("pending", status)
         time_passes(runtime.database)
-    deliver.deliver(runtime)
+    deliver.send_due_deliveries(runtime)
     [row] = rows(runtime.database)
     assert (row.state, row.attempts, len(row.tried)) == ("delivered", 3, 3)
     assert len({one.id for one in receiver.heard}) == 1
@@ -246,11 +246,11 @@ def test_the_figures_tell_what_waits_and_what_came_of_the_attempts(
     scheduled(runtime.database)
     before = figures(bare_api)
     assert before["pressroom_webhooks sound"] == before["pressroom_deliveries_waiting"] == 1
-    deliver.deliver(runtime)
+    deliver.send_due_deliveries(runtime)
     failing = figures(bare_api)
     assert failing["pressroom_webhooks failing"] == failing["pressroom_deliveries_waiting"] == 1
     time_passes(runtime.database)
-    deliver.deliver(runtime)
+    deliver.send_due_deliveries(runtime)
     after = figures(bare_api)
     assert (after["pressroom_webhooks sound"], after["pressroom_deliveries_waiting"]) == (1, 0)
     for outcome in ("refused", "accepted"):
@@ -268,9 +268,9 @@ def test_a_slow_receiver_delays_no_other(
         hook(bare_api, slow.url)
         hook(bare_api, receiver.url)
         scheduled(runtime.database, 20)
-        deliver.deliver(runtime)
+        deliver.send_due_deliveries(runtime)
         while len(slow.heard) < 20:
-            deliver.deliver(runtime)
+            deliver.send_due_deliveries(runtime)
     assert {row.state for row in rows(runtime.database)} == {"delivered"}
     assert {row.attempts for row in rows(runtime.database)} == {1}
 
@@ -283,7 +283,7 @@ def test_a_receiver_that_does_not_answer_is_cut_off_and_rests(
     with receiving([Say(once=over.is_set)]) as silent:
         hook(bare_api, silent.url)
         scheduled(runtime.database, 3)
-        deliver.deliver(runtime)
+        deliver.send_due_deliveries(runtime)
         assert len(silent.heard) == 1  # one at a time until it answers
         over.set()
     tried = [entry for row in rows(runtime.database) for entry in row.tried]
@@ -337,7 +337,7 @@ def test_an_answer_that_trickles_in_is_cut_off_in_total(
             [sys.executable, "-c", _TRICKLE, str(server.fileno()), scheme],
             pass_fds=[server.fileno()],
         )
-        deliver.deliver(runtime)
+        deliver.send_due_deliveries(runtime)
         assert trickle.poll() is None, "the answer has no end of its own"
         trickle.kill()
         trickle.wait()
@@ -362,7 +362,7 @@ def test_a_redirect_is_not_followed(bare_api: Api, runtime: Runtime, receiver: R
         hook(bare_api, receiver.url)
         receiver.answers = [Say(307, {"Location": private.url})]
         scheduled(runtime.database)
-        deliver.deliver(runtime)
+        deliver.send_due_deliveries(runtime)
         assert private.heard == []
     [row] = rows(runtime.database)
     assert (row.state, row.tried[0]["status"]) == ("pending", 307)
@@ -387,13 +387,13 @@ def test_a_name_that_leads_elsewhere_at_the_second_look_is_not_connected_to(
     hook(bare_api, f"http://rebinding.example:{port}/hook")
     monkeypatch.setattr(socket, "getaddrinfo", rebinding)
     scheduled(runtime.database)
-    deliver.deliver(strict)
+    deliver.send_due_deliveries(strict)
     strict.close()
     assert receiver.heard == []
     [row] = rows(runtime.database)
     assert "rebinding.example is the private address 127.0.0.1" in row.tried[0]["error"]
     time_passes(runtime.database)
-    deliver.deliver(runtime)  # where private addresses are allowed, the same name is
+    deliver.send_due_deliveries(runtime)  # where private addresses are allowed, the same name is
     assert len(receiver.heard) == 1
 
 
@@ -403,20 +403,20 @@ def test_gone_disables_the_webhook_and_what_happens_then_is_not_noted(
     made = hook(bare_api, receiver.url)
     receiver.answers = [Say(410)]
     ids = scheduled(runtime.database, 3)
-    deliver.deliver(runtime)
+    deliver.send_due_deliveries(runtime)
     assert len(receiver.heard) == 1
     shown = bare_api.get(f"/webhooks/{made['id']}").json
     assert (shown["enabled"], shown["disabled_reason"]) == (False, "the receiver answered 410 Gone")
     move(runtime.database, ids, S.SCHEDULED, S.PUBLISHED)
     assert [row.state for row in rows(runtime.database)] == ["failed", "pending", "pending"]
     time_passes(runtime.database)
-    deliver.deliver(runtime)
+    deliver.send_due_deliveries(runtime)
     assert len(receiver.heard) == 1
 
     receiver.answers = [Say()]
     enabled = bare_api.call("PATCH", f"/webhooks/{made['id']}", json={"enabled": True}).json
     assert (enabled["enabled"], enabled["disabled_reason"]) == (True, None)
-    deliver.deliver(runtime)
+    deliver.send_due_deliveries(runtime)
     assert len(receiver.heard) == 3, "what waited goes out"
 
 
@@ -426,12 +426,12 @@ def test_a_receiver_that_fails_for_days_is_disabled_with_the_reason(
     made = hook(bare_api, receiver.url)
     receiver.answers = [Say(500)]
     scheduled(runtime.database)
-    deliver.deliver(runtime)
+    deliver.send_due_deliveries(runtime)
     assert the_hook(runtime.database).enabled
     time_passes(runtime.database)
     with runtime.database.transaction() as session:
         session.execute(update(Webhook).values(failing_since=func.now() - PATIENCE))
-    deliver.deliver(runtime)
+    deliver.send_due_deliveries(runtime)
     shown = bare_api.get(f"/webhooks/{made['id']}").json
     assert not shown["enabled"]
     assert shown["disabled_reason"].endswith("for 3 days, the last one because it answered 500")
@@ -445,7 +445,7 @@ def test_ten_attempts_are_the_end_of_a_delivery(
     receiver.answers = [Say(500)]
     scheduled(runtime.database)
     for _ in range(12):
-        deliver.deliver(runtime)
+        deliver.send_due_deliveries(runtime)
         time_passes(runtime.database)
     [row] = rows(runtime.database)
     assert (row.state, row.attempts, len(receiver.heard)) == ("failed", 10, 10)
@@ -458,7 +458,7 @@ def test_a_receiver_that_asks_for_time_gets_it(
     receiver.answers = [Say(429, {"Retry-After": "120"}), Say()]
     scheduled(runtime.database, 2)
     for _ in range(2):
-        deliver.deliver(runtime)
+        deliver.send_due_deliveries(runtime)
     assert len(receiver.heard) == 1
     first, second = sorted(rows(runtime.database), key=lambda row: -row.attempts)
     in_time = datetime.now(UTC) + timedelta(seconds=110)
@@ -476,7 +476,7 @@ def test_both_secrets_sign_for_a_day_after_a_rotation(
     newer = bare_api.post(f"/webhooks/{made['id']}/rotate").json["secret"]
     newest = bare_api.post(f"/webhooks/{made['id']}/rotate").json["secret"]
     ids = scheduled(runtime.database)
-    deliver.deliver(runtime)
+    deliver.send_due_deliveries(runtime)
     [one] = receiver.heard
     assert all(one.verified(secret) for secret in (made["secret"], newer, newest))
     with pytest.raises(WebhookVerificationError):
@@ -487,7 +487,7 @@ def test_both_secrets_sign_for_a_day_after_a_rotation(
         over = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
         row.old_secrets = [{**old, "until": over} for old in row.old_secrets]
     move(runtime.database, ids, S.SCHEDULED, S.PUBLISHED)
-    deliver.deliver(runtime)
+    deliver.send_due_deliveries(runtime)
     last = receiver.heard[-1]
     assert last.verified(newest)
     with pytest.raises(WebhookVerificationError):
@@ -499,13 +499,13 @@ def test_a_delivery_is_made_again_on_demand_under_the_same_id(
 ) -> None:
     made = hook(bare_api, receiver.url)
     scheduled(runtime.database)
-    deliver.deliver(runtime)
+    deliver.send_due_deliveries(runtime)
     log = f"/webhooks/{made['id']}/deliveries"
     [entry] = bare_api.get(log).json["items"]
     assert (entry["state"], entry["tried"][0]["status"]) == ("delivered", 200)
     again = bare_api.post(f"{log}/{entry['id']}/redeliver")
     assert (again.status_code, again.json["state"]) == (202, "pending")
-    deliver.deliver(runtime)
+    deliver.send_due_deliveries(runtime)
     assert [one.id for one in receiver.heard] == [entry["message_id"]] * 2
     whole = bare_api.get(f"{log}/{entry['id']}").json
     assert (whole["state"], len(whole["tried"])) == ("delivered", 2)
@@ -534,10 +534,10 @@ def test_a_worker_killed_in_mid_delivery_costs_a_repetition_and_no_loss(
         child.kill()
     [row] = rows(runtime.database)
     assert (row.state, row.attempts, len(receiver.heard)) == ("pending", 1, 1)
-    deliver.deliver(runtime)
+    deliver.send_due_deliveries(runtime)
     assert len(receiver.heard) == 1, "its claim still holds"
     time_passes(runtime.database)
-    deliver.deliver(runtime)
+    deliver.send_due_deliveries(runtime)
     assert [one.id for one in receiver.heard] == [row.message_id] * 2
     assert all(one.verified(secret) for one in receiver.heard)
     assert rows(runtime.database)[0].state == "delivered"
@@ -548,13 +548,13 @@ def test_a_tick_wakes_the_courier_only_for_what_is_due(
 ) -> None:
     hook(bare_api, receiver.url)
     with runtime.database.transaction() as session:
-        assert not deliver.due(session)
+        assert not deliver.has_due_deliveries(session)
     scheduled(runtime.database)
-    sweep.tick(runtime)
+    sweep.run_tick(runtime)
     assert ("pressroom.deliver", 0) in runtime.waker.waiting  # type: ignore[attr-defined]
-    deliver.deliver(runtime)
+    deliver.send_due_deliveries(runtime)
     with runtime.database.transaction() as session:
-        assert not deliver.due(session)
+        assert not deliver.has_due_deliveries(session)
 
 
 def test_two_couriers_never_deliver_the_same(
@@ -563,7 +563,9 @@ def test_two_couriers_never_deliver_the_same(
     """As on two machines."""
     hook(bare_api, receiver.url)
     scheduled(runtime.database, 300)
-    threads = [threading.Thread(target=deliver.deliver, args=(runtime,)) for _ in range(2)]
+    threads = [
+        threading.Thread(target=deliver.send_due_deliveries, args=(runtime,)) for _ in range(2)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -584,7 +586,7 @@ def test_a_webhook_restricted_to_other_profiles_gets_nothing_of_before(
     change = {"profile_ids": ["other"]}
     assert bare_api.call("PATCH", f"/webhooks/{made['id']}", json=change).status_code == 200
     scheduled(runtime.database, 1, "acme")
-    deliver.deliver(runtime)
+    deliver.send_due_deliveries(runtime)
     assert [one.payload["data"]["profile_id"] for one in receiver.heard] == ["other"]
     others = bare_api.key("settings", profiles=["other"])
     listed = bare_api.get(f"/webhooks/{made['id']}/deliveries", key=others).json["items"]

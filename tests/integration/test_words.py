@@ -35,7 +35,9 @@ def see_error(world: World, post_id: int, *says: str, ago: float = 0) -> Post:
     with world.database.transaction() as session:
         session.execute(update(Post).values(track_at=func.now()))
     due = [Post.state == PostState.SCHEDULED]
-    [subject] = remote_posts.claim(world.runtime, world.account().id, due, lease_column="track_at")
+    [subject] = remote_posts.claim_subjects(
+        world.runtime, world.account().id, due, lease_column="track_at"
+    )
     now = datetime.now(UTC)
     seen = RemotePost(
         id=subject.postiz_id,
@@ -46,7 +48,7 @@ def see_error(world: World, post_id: int, *says: str, ago: float = 0) -> Post:
         release_url=None,
     )
     rows = [Notice(content=text, created_at=now - timedelta(seconds=ago)) for text in says]
-    track.apply(world.runtime, subject, seen, Said(world, rows))
+    track.track_post(world.runtime, subject, seen, Said(world, rows))
     return world.post(post_id)
 
 

@@ -9,9 +9,9 @@ from shared.domain.publishing.reconciliation import (
     Patience,
     SettleStep,
     TrackStep,
-    Word,
+    UserReport,
     cancel_step,
-    settle_step,
+    reconcile_step,
     track_step,
 )
 from tests.model.rows import AGES, GIVE_UP_AFTER, UNKNOWN_AFTER, Row, Seen
@@ -34,7 +34,7 @@ Cancel = Callable[[Row, str, Seen], CancelStep]
 
 def settle(row: Row, known: str, seen: Seen) -> Decision:
     """What the real table says of a release; `known`: the handover's state as it was claimed."""
-    return settle_step(
+    return reconcile_step(
         seen.state or None,
         handover=known,
         in_2099=seen.far,
@@ -45,8 +45,8 @@ def settle(row: Row, known: str, seen: Seen) -> Decision:
     )
 
 
-def _word_of(row: Row) -> Word:
-    return Word(watched=None if row.watched < 0 else AGES[row.watched])
+def _word_of(row: Row) -> UserReport:
+    return UserReport(watched=None if row.watched < 0 else AGES[row.watched])
 
 
 def cancel(row: Row, known: str, seen: Seen) -> CancelStep:

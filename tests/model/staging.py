@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from itertools import permutations
 from typing import NamedTuple
 
-from shared.domain.publishing.draft_matching import match, tell_apart
+from shared.domain.publishing.draft_matching import find_adoptable, match_drafts
 from shared.domain.publishing.restore_matching import Ours, Theirs
 from tests.model.explorer import Step
 
@@ -197,11 +197,11 @@ class Model:
     ) -> tuple[World, tuple[int, ...]]:
         call = world.calls[number]
         mine = [self._ours(post) for post in sorted(call.posts)]
-        adoptable = tell_apart(mine) if self.protocol.tells_apart else ["look"]
+        adoptable = find_adoptable(mine) if self.protocol.tells_apart else ["look"]
         waiting = [one for one in mine if self._waits(world.rows[one.post_id], number)]
         unknown = [draft for draft in seen if draft not in world.known()]
         theirs = [Theirs(postiz_id=str(draft), look="look", publish_at=WHEN) for draft in unknown]
-        found = match(waiting, theirs, adoptable)
+        found = match_drafts(waiting, theirs, adoptable)
         for post, there in found.items():
             world = world.with_row(post, Row(STAGED, number, int(there.postiz_id)))
         missing = (one.post_id for one in waiting if one.post_id not in found)

@@ -5,7 +5,12 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.publishing.draft_matching import match, next_look, tell_apart, waits
+from shared.domain.publishing.draft_matching import (
+    find_adoptable,
+    match_drafts,
+    may_await_draft,
+    next_look_at,
+)
 from shared.domain.publishing.restore_matching import Ours, Theirs
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -20,7 +25,7 @@ def theirs(name: str, look: str = "a") -> Theirs:
 
 
 def matched(mine: list[Ours], there: list[Theirs]) -> dict[int, str]:
-    found = match(mine, there, tell_apart(mine))
+    found = match_drafts(mine, there, find_adoptable(mine))
     return {number: other.postiz_id for number, other in found.items()}
 
 
@@ -46,7 +51,7 @@ def test_what_only_differs_in_what_postiz_does_not_show_is_not_told_apart() -> N
 
 def test_one_of_two_that_look_alike_is_not_told_apart_when_the_other_was_taken_back() -> None:
     call = [ours(1, whole="clip 1"), ours(2, whole="clip 2")]
-    assert match(call[:1], [theirs("x")], tell_apart(call)) == {}
+    assert match_drafts(call[:1], [theirs("x")], find_adoptable(call)) == {}
 
 
 @given(st.lists(st.sampled_from("abc")), st.lists(st.sampled_from("abcd")))
@@ -55,7 +60,7 @@ def test_no_draft_is_adopted_twice_and_none_that_looks_different(
 ) -> None:
     posts = [ours(number, look) for number, look in enumerate(mine)]
     drafts = [theirs(str(number), look) for number, look in enumerate(there)]
-    found = match(posts, drafts, tell_apart(posts))
+    found = match_drafts(posts, drafts, find_adoptable(posts))
     assert len({other.postiz_id for other in found.values()}) == len(found)
     assert all(posts[number].look == other.look for number, other in found.items())
     for look in "abc":
@@ -66,14 +71,14 @@ def test_no_draft_is_adopted_twice_and_none_that_looks_different(
 def test_only_posts_that_have_time_wait_for_a_request_that_may_still_run() -> None:
     later, soon = NOON + timedelta(hours=1), NOON + timedelta(minutes=1)
     running = NOON + timedelta(seconds=60)
-    assert waits(later, NOON, may_run_until=running)
-    assert not waits(soon, NOON, may_run_until=running)
-    assert not waits(later, NOON, may_run_until=NOON)
+    assert may_await_draft(later, NOON, may_run_until=running)
+    assert not may_await_draft(soon, NOON, may_run_until=running)
+    assert not may_await_draft(later, NOON, may_run_until=NOON)
 
 
 def test_looks_come_later_and_later_and_the_last_one_when_nothing_more_is_expected() -> None:
     sent_at, until = NOON - timedelta(seconds=20), NOON + timedelta(seconds=70)
-    assert next_look(NOON, sent_at, may_run_until=until) == NOON + timedelta(seconds=10)
+    assert next_look_at(NOON, sent_at, may_run_until=until) == NOON + timedelta(seconds=10)
     late = until - timedelta(seconds=5)
-    assert next_look(late, sent_at, may_run_until=until) == until
-    assert next_look(NOON, NOON, may_run_until=until) == NOON + timedelta(seconds=3)
+    assert next_look_at(late, sent_at, may_run_until=until) == until
+    assert next_look_at(NOON, NOON, may_run_until=until) == NOON + timedelta(seconds=3)

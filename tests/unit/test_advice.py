@@ -16,8 +16,8 @@ from shared.domain.networks.limits import KINDS, LIMITS
 from shared.domain.networks.medium import Medium
 from shared.domain.networks.network_settings import NETWORKS
 from shared.domain.networks.post_rules import ERRORS
-from shared.domain.rows.post_rows import Before, Known, Row, check_rows
-from shared.domain.rows.row_warnings import advise
+from shared.domain.rows.post_rows import EarlierPost, Known, Row, check_rows
+from shared.domain.rows.row_warnings import find_warnings
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 EARLY = datetime(2020, 1, 1, tzinfo=UTC)
@@ -54,7 +54,7 @@ def said(rows: Iterable[Row], by: Known | None = None) -> Found:
     by = by or known()
     checked = check_rows(rows, by)
     assert [one.faults for one in checked if one.faults] == []
-    advice = advise(checked, by, now=EARLY)
+    advice = find_warnings(checked, by, now=EARLY)
     assert all(one.said.message and one.said.remedy for one in advice)
     return [
         (one.said.code, list(one.indexes))
@@ -156,7 +156,7 @@ def test_what_was_accepted_before_counts_and_is_not_named() -> None:
     hour = timedelta(hours=1)
 
     def after(*times: datetime, video: bool = True) -> list[tuple[str, list[int]]]:
-        earlier = [Before(at=at, has_video=video) for at in times]
+        earlier = [EarlierPost(at=at, has_video=video) for at in times]
         return said(rows, replace(known(), before={"int-tiktok": earlier}))
 
     assert after(*[NOON - hour] * 12) == []
@@ -164,12 +164,12 @@ def test_what_was_accepted_before_counts_and_is_not_named() -> None:
     assert after(*[NOON] * 15) == [("too_many_posts", [0, 1, 2])]  # they have been there first
     assert after(*[NOON - 25 * hour] * 15) == []
     images = [row(n, integration_ids=["int-bluesky"]) for n in range(1)]
-    earlier = [Before(at=NOON, has_video=False)] * 40
+    earlier = [EarlierPost(at=NOON, has_video=False)] * 40
     assert said(images, replace(known(), before={"int-bluesky": earlier})) == []
 
 
 def test_channels_that_share_a_rate_share_what_was_accepted_before() -> None:
-    earlier = {"int-tube-2": [Before(at=NOON)] * 99}
+    earlier = {"int-tube-2": [EarlierPost(at=NOON)] * 99}
     rows = [row(n, integration_ids=["int-youtube"]) for n in range(2)]
     assert said(rows, replace(known(), before=earlier)) == [("too_many_posts", [1])]
 
@@ -207,11 +207,11 @@ def test_what_was_due_long_ago_goes_out_now_all_at_once() -> None:
     checked = check_rows(rows, known())
     crowded = [
         list(one.indexes)
-        for one in advise(checked, known(), now=NOON)
+        for one in find_warnings(checked, known(), now=NOON)
         if one.said.code == "too_many_posts"
     ]
     assert crowded == [[15, 16]]
-    codes = {one.said.code for one in advise(checked, known(), now=NOON, drafts=True)}
+    codes = {one.said.code for one in find_warnings(checked, known(), now=NOON, drafts=True)}
     assert codes == {"default_setting_used"}
 
 
@@ -226,7 +226,7 @@ def test_an_account_that_knows_better_is_not_warned() -> None:
 
 def test_what_is_assumed_is_listed_once_with_all_its_rows() -> None:
     rows = [row(n, integration_ids=["int-x", "int-tiktok"], caption=f"Clip {n}") for n in range(3)]
-    advice = advise(check_rows(rows, known()), known(), now=EARLY)
+    advice = find_warnings(check_rows(rows, known()), known(), now=EARLY)
     assumed = [one for one in advice if one.said.code == "default_setting_used"]
     assert [list(one.indexes) for one in assumed] == [[0, 1, 2], [0, 1, 2]]
     assert "who_can_reply_post everyone" in assumed[0].said.message
@@ -236,7 +236,7 @@ def test_what_is_assumed_is_listed_once_with_all_its_rows() -> None:
 
 def test_titles_of_many_rows_are_told_in_one_warning() -> None:
     rows = [row(n, integration_ids=["int-youtube"], caption=f"Clip {n}") for n in range(3)]
-    [one] = advise(check_rows(rows, known()), known(), now=EARLY)
+    [one] = find_warnings(check_rows(rows, known()), known(), now=EARLY)
     assert list(one.indexes) == [0, 1, 2]
     assert "title the caption's first line" in one.said.message
 
@@ -306,7 +306,7 @@ def test_ten_thousand_rows_over_two_channels_take_no_longer_per_row_than_a_hundr
         ]
         by = known()
         began = time.process_time()
-        assert len(advise(check_rows(rows, by), by, now=EARLY)) == 4
+        assert len(find_warnings(check_rows(rows, by), by, now=EARLY)) == 4
         return time.process_time() - began
 
     seconds(200)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.domain.publishing.staging_attempts import DEFECTIVE, UNCLEAR, doubled
+from shared.domain.publishing.staging_attempts import DEFECTIVE, UNCLEAR, double_limit
 
 
 @pytest.mark.parametrize(
@@ -37,4 +37,4 @@ def test_a_post_that_kills_its_worker_is_alone_long_before_it_is_given_up() -> N
 def test_packs_that_were_halved_grow_again_with_each_call_that_goes_well(
     limit: int, wider: int | None
 ) -> None:
-    assert doubled(limit) == wider
+    assert double_limit(limit) == wider

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from shared.domain.publishing.budget import (
     BudgetState,
+    charge_call,
+    default_reserve,
     free_at,
-    learned,
-    reserve,
-    reserved,
-    returned,
-    rolled,
+    refund_call,
+    roll_window,
+    update_from_reply,
 )
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -48,7 +48,7 @@ def test_when_the_next_counted_call_may_be_made(state: BudgetState, expected: da
 def told(
     state: BudgetState, *, remaining: int, resets_at: datetime = SOON, unsettled: int = 1
 ) -> BudgetState:
-    return learned(
+    return update_from_reply(
         state, NOW, limit=90, remaining=remaining, resets_at=resets_at, unsettled=unsettled
     )
 
@@ -77,19 +77,19 @@ def test_a_reply_that_comes_when_its_window_is_over_tells_the_limit_alone() -> N
 
 
 def test_a_window_whose_end_was_only_supposed_ends_when_a_reply_says_so() -> None:
-    state = reserved(UNKNOWN, NOW)
+    state = charge_call(UNKNOWN, NOW)
     assert told(state, remaining=50) == replace(state, limit=90, used=40, window_ends_at=SOON)
 
 
 def test_a_call_that_was_not_made_is_returned_once() -> None:
-    assert returned(replace(UNKNOWN, used=2)).used == 1
-    assert returned(UNKNOWN).used == 0
+    assert refund_call(replace(UNKNOWN, used=2)).used == 1
+    assert refund_call(UNKNOWN).used == 0
 
 
 def test_a_window_that_ended_frees_the_budget_but_for_the_unsettled() -> None:
     state = replace(UNKNOWN, limit=30, used=30, window_ends_at=NOW)
-    assert rolled(state, NOW, unsettled=2).used == 2
-    assert rolled(replace(state, window_ends_at=SOON), NOW, unsettled=2).used == 30
+    assert roll_window(state, NOW, unsettled=2).used == 2
+    assert roll_window(replace(state, window_ends_at=SOON), NOW, unsettled=2).used == 30
 
 
 @given(st.integers(1, 500))
@@ -97,8 +97,8 @@ def test_calls_stop_before_the_limit_with_the_reserve_kept(limit: int) -> None:
     state = replace(UNKNOWN, limit=limit, window_ends_at=SOON)
     made = 0
     while free_at(state, NOW, due_at=NOW) == NOW:
-        state, made = reserved(state, NOW), made + 1
-    assert made == limit - reserve(limit)
+        state, made = charge_call(state, NOW), made + 1
+    assert made == limit - default_reserve(limit)
     assert made >= 1
 
 
@@ -106,10 +106,10 @@ def test_replies_that_are_all_lost_block_an_account_for_a_window_and_not_for_eve
     state = replace(UNKNOWN, limit=30)
     for _ in range(27):
         assert free_at(state, NOW, due_at=NOW) == NOW
-        state = reserved(state, NOW)
+        state = charge_call(state, NOW)
     later = free_at(state, NOW, due_at=NOW)
     assert later == NOW + timedelta(hours=1)
-    assert free_at(rolled(state, later, unsettled=0), later, due_at=later) == later
+    assert free_at(roll_window(state, later, unsettled=0), later, due_at=later) == later
 
 
 def test_parking_may_use_what_is_kept_back_but_not_more_than_the_owner_allows() -> None:
@@ -126,7 +126,7 @@ def test_whatever_the_owner_wants_no_limit_is_overrun_and_one_call_is_left(
     state = replace(UNKNOWN, limit=limit, own_limit=own, own_reserve=kept, window_ends_at=SOON)
     made = 0
     while free_at(state, NOW, due_at=NOW) == NOW:
-        state, made = reserved(state, NOW), made + 1
+        state, made = charge_call(state, NOW), made + 1
     assert made == max(1, min(limit, own) - kept)
 
 

@@ -12,11 +12,11 @@ from shared.domain.publishing.budget import (
     LONGEST_CALL,
     WINDOW,
     BudgetState,
+    charge_call,
     free_at,
-    learned,
-    reserved,
-    returned,
-    rolled,
+    refund_call,
+    roll_window,
+    update_from_reply,
 )
 
 #: A reply takes so long at most; whoever waited longer has given it up.
@@ -82,10 +82,10 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(parking=st.booleans())
     def a_call_is_written_down(self, parking: bool) -> None:
-        state = rolled(self.known.state, self.now, unsettled=self.known.unsettled(self.now))
+        state = roll_window(self.known.state, self.now, unsettled=self.known.unsettled(self.now))
         due_at = None if parking else self.now
         if free_at(state, self.now, due_at=due_at) == self.now:
-            self.known.state = reserved(state, self.now)
+            self.known.state = charge_call(state, self.now)
             self.known.open.append(Call(sent_at=self.now))
 
     def _under_way(self) -> list[Call]:
@@ -119,7 +119,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert call.arrived_at is not None
         read_at = min(self.now, call.arrived_at + timedelta(seconds=late))
         remaining, seconds = call.told
-        self.known.state = learned(
+        self.known.state = update_from_reply(
             self.known.state,
             self.now,
             limit=self.postiz.limit,
@@ -146,7 +146,7 @@ class AnyOrder(RuleBasedStateMachine):
     def a_call_is_known_to_have_been_refused_a_connection(self, data: st.DataObject) -> None:
         call = data.draw(st.sampled_from(self._under_way()))
         if not call.abandoned:
-            self.known.state = returned(self.known.state)
+            self.known.state = refund_call(self.known.state)
             self.known.open.remove(call)
 
     @precondition(lambda self: self.known.open)
@@ -188,11 +188,11 @@ class AnyOrder(RuleBasedStateMachine):
         """When no call is made any more, there is budget again after two windows at the latest,
         and once every end is known, with the end of this one."""
         later = self.now + 2 * (WINDOW + LONGEST_CALL)
-        state = rolled(self.known.state, later, unsettled=self.known.unsettled(later))
+        state = roll_window(self.known.state, later, unsettled=self.known.unsettled(later))
         assert free_at(state, later, due_at=later) == later
         if not self.known.open and self.known.state.window_ends_at is not None:
             ends_at = max(self.known.state.window_ends_at, self.now)
-            over = rolled(self.known.state, ends_at, unsettled=0)
+            over = roll_window(self.known.state, ends_at, unsettled=0)
             assert over.used == 0
             assert ends_at - self.now <= WINDOW + LONGEST_REPLY + timedelta(seconds=1)
 

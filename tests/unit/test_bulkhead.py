@@ -13,7 +13,7 @@ import pytest
 
 from shared.db import Database
 from tests.patience import PATIENCE
-from worker.bulkhead import Bulkhead, Served, admits
+from worker.bulkhead import Bulkhead, Served, may_serve
 
 HEALTHY, HANGS, HANGS_TOO = (
     Served(account_id=1, suspect=False),
@@ -46,7 +46,7 @@ LONG, LONG_TOO = (
     ],
 )
 def test_who_is_let_in(served: list[Served], wanted: Served, children: int, admitted: bool) -> None:
-    assert admits(served, wanted, children=children) is admitted
+    assert may_serve(served, wanted, children=children) is admitted
 
 
 def test_only_living_children_of_the_same_pool_count(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_only_living_children_of_the_same_pool_count(tmp_path: Path) -> None:
         gone.wait()
         for pid in (stranger.pid, gone.pid, os.getppid()):
             (tmp_path / str(pid)).write_text("7 1 0 0")
-        assert Bulkhead(4, tmp_path)._served() == []
+        assert Bulkhead(4, tmp_path)._read_others() == []
 
 
 FORK = multiprocessing.get_context("fork")
@@ -93,7 +93,7 @@ class Scripted(Bulkhead):
 
     script: list[list[Served]]
 
-    def _served(self) -> list[Served]:
+    def _read_others(self) -> list[Served]:
         return self.script.pop(0)
 
 

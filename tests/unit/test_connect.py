@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.postiz.discovery import candidates, server_of
+from shared.postiz.discovery import candidate_urls, server_of
 
 FORMS = [
     "https://postiz.example.com",
@@ -35,12 +35,12 @@ def test_both_forms_are_tried_whatever_was_given(form: str) -> None:
         "https://postiz.example.com/api/public/v1",
         "https://postiz.example.com/public/v1",
     }
-    assert usual <= set(candidates(form))
+    assert usual <= set(candidate_urls(form))
 
 
 @pytest.mark.parametrize("form", [*FORMS, "https://a.example/tools/api", "10.0.0.5:3000/x"])
 def test_wherever_it_is_found_the_server_is_the_same(form: str) -> None:
-    assert {server_of(candidate) for candidate in candidates(form)} == {server_of(form)}
+    assert {server_of(candidate) for candidate in candidate_urls(form)} == {server_of(form)}
 
 
 def test_what_is_no_address_is_a_server_of_its_own() -> None:
@@ -48,6 +48,6 @@ def test_what_is_no_address_is_a_server_of_its_own() -> None:
 
 
 def test_the_form_that_the_user_gave_is_tried_first() -> None:
-    assert candidates("https://a.example/api/public/v1")[0] == "https://a.example/api/public/v1"
-    assert candidates("https://a.example/public/v1")[0] == "https://a.example/public/v1"
-    assert candidates("https://a.example/api")[0] == "https://a.example/api/public/v1"
+    assert candidate_urls("https://a.example/api/public/v1")[0] == "https://a.example/api/public/v1"
+    assert candidate_urls("https://a.example/public/v1")[0] == "https://a.example/public/v1"
+    assert candidate_urls("https://a.example/api")[0] == "https://a.example/api/public/v1"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.timing.cron import fire_times, first_after, refuse_bad
+from shared.domain.timing.cron import fire_times, first_after, normalize_expression
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Santiago"]
@@ -106,19 +106,19 @@ NO_CRONS = ["", "* * * *", "0 0 0 * * *", "61 * * * *", "0 0 31 2 *", "a b c d e
 @pytest.mark.parametrize("cron", NO_CRONS)
 def test_what_is_no_expression_or_never_due_is_refused(cron: str) -> None:
     with pytest.raises(ValueError, match=r"must have|is no cron|is never"):
-        refuse_bad(cron)
+        normalize_expression(cron)
 
 
 def test_a_refusal_says_what_is_wrong_with_it() -> None:
     five = "must have five fields: minute, hour, day of month, month, day of week"
     for cron, words in {"* * *": five, "61 * * * *": "is no cron expression: Bad minute"}.items():
         with pytest.raises(ValueError, match=words):
-            refuse_bad(cron)
+            normalize_expression(cron)
 
 
 @pytest.mark.parametrize("cron", ["0 9 * * mon-fri", "*/5 * * * *", "0 0 29 2 *", "0 0 L * *"])
 def test_an_expression_is_kept_in_one_form(cron: str) -> None:
-    assert refuse_bad(f" {cron.replace(' ', '  ')} ") == cron
+    assert normalize_expression(f" {cron.replace(' ', '  ')} ") == cron
 
 
 def test_an_expression_may_be_due_every_second_for_whoever_tests_us() -> None:

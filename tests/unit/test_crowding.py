@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from shared.domain.timing.spacing import Spread, Wish, place
-from shared.domain.timing.spacing_conflicts import crowded
+from shared.domain.timing.spacing import Spread, Wish, assign_times
+from shared.domain.timing.spacing_conflicts import find_conflicts
 
 START = datetime(2026, 8, 1, 7, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -13,7 +13,7 @@ HOUR = timedelta(hours=1)
 def told(
     wishes: list[Wish], spread: Spread, taken: dict[str, list[datetime]]
 ) -> dict[str, list[int]]:
-    advice = crowded(wishes, place(wishes, spread, taken), spread, taken)
+    advice = find_conflicts(wishes, assign_times(wishes, spread, taken), spread, taken)
     return {one.said.code: list(one.indexes) for one in advice}
 
 

@@ -26,16 +26,16 @@ from shared.errors import (
 )
 from worker.accounts.error_policy import (
     LONGEST_PAUSE,
-    Again,
     Defective,
     HoldAccount,
     HoldSettings,
     Refused,
     RetryLater,
+    RetryNow,
     Unknown,
     WaitUntil,
-    backoff,
-    decide,
+    backoff_seconds,
+    decide_action,
     may_be_counted,
 )
 
@@ -47,8 +47,8 @@ LATER = datetime(2026, 11, 22, 13, tzinfo=UTC)
     [
         (OutcomeUnknown("?"), Unknown()),
         (RateLimited("wait", until=LATER), WaitUntil(until=LATER)),
-        (SettingsChanged("newer"), Again()),
-        (Paused("held back"), Again()),
+        (SettingsChanged("newer"), RetryNow()),
+        (Paused("held back"), RetryNow()),
         (WrongBaseUrl("html"), RetryLater(look_for_base_url=True)),
         (Transient("refused"), RetryLater()),
         (CredentialsRejected("401"), HoldAccount(reason="credentials_rejected")),
@@ -57,13 +57,13 @@ LATER = datetime(2026, 11, 22, 13, tzinfo=UTC)
             SettingsUnusable(NotConfigured("none"), profile_id="acme", version=3),
             HoldSettings(profile_id="acme", version=3, reason="not_configured"),
         ),
-        (ProfileGone("deleted"), Again()),
+        (ProfileGone("deleted"), RetryNow()),
         (PostRejected("too long", index=3), Refused(index=3)),
         (PostRejected("too long"), Refused(index=None)),
     ],
 )
 def test_what_an_error_means(error: PressroomError, expected: object) -> None:
-    assert decide(error) == expected
+    assert decide_action(error) == expected
 
 
 def with_reply(error: PublisherError, status: int, *, told: bool = False) -> PublisherError:
@@ -93,13 +93,13 @@ def test_which_calls_postiz_may_have_counted(error: PressroomError, counted: boo
 
 def test_a_defect_of_ours_is_not_taken_for_an_answer_of_postiz() -> None:
     for error in (NotFound("no such thing"), Defect("KeyError"), IllegalTransition("back")):
-        assert decide(error) == Defective()
+        assert decide_action(error) == Defective()
 
 
 def test_the_backoff_doubles_up_to_its_bound_and_is_spread() -> None:
     rng = random.Random(7)
     for failures in range(1, 30):
-        pauses = [backoff(failures, rng) for _ in range(200)]
+        pauses = [backoff_seconds(failures, rng) for _ in range(200)]
         most = min(LONGEST_PAUSE, 2.0**failures)
         assert all(0 <= pause <= most for pause in pauses)
         assert max(pauses) > most / 2

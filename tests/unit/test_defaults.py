@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.networks.caption_length import plain_length
-from shared.domain.networks.default_settings import DEFAULTS, assumed, title_of
+from shared.domain.networks.default_settings import DEFAULTS, find_default_settings, title_of
 from shared.domain.networks.limits import LIMITS
 from shared.domain.networks.network_settings import NETWORKS
-from shared.domain.networks.post_rules import violations
+from shared.domain.networks.post_rules import find_violations
 
 #: Where a post goes is nobody's guess.
 NEVER = {("pinterest", "board"), ("reddit", "subreddit"), ("discord", "channel")}
@@ -17,11 +17,11 @@ NEVER = {("pinterest", "board"), ("reddit", "subreddit"), ("discord", "channel")
 @pytest.mark.parametrize("identifier", NETWORKS)
 def test_all_that_is_demanded_is_assumed_but_where_a_post_goes(identifier: str) -> None:
     demanded = NETWORKS[identifier].required
-    made = assumed(identifier, {}, "A caption")
+    made = find_default_settings(identifier, {}, "A caption")
     left = {(identifier, name) for name in demanded if name not in made}
     assert left <= NEVER
     assert set(made) <= set(demanded)
-    found = violations(identifier, LIMITS[identifier], content="a", settings=made, media=[])
+    found = find_violations(identifier, LIMITS[identifier], content="a", settings=made, media=[])
     assert {fault.field for fault in found} <= {"media_ids", *(f"settings.{n}" for _, n in left)}
 
 
@@ -29,8 +29,8 @@ def test_all_that_is_demanded_is_assumed_but_where_a_post_goes(identifier: str) 
 def test_what_is_never_assumed_is_an_error_that_says_what_to_give(
     identifier: str, name: str
 ) -> None:
-    assert name not in assumed(identifier, {}, "A caption")
-    found = violations(identifier, LIMITS[identifier], content="a", settings={}, media=[])
+    assert name not in find_default_settings(identifier, {}, "A caption")
+    found = find_violations(identifier, LIMITS[identifier], content="a", settings={}, media=[])
     [fault] = [fault for fault in found if fault.code == "missing_setting"]
     assert fault.remedy is not None
     assert f'"{identifier}": {{"{name}"' in fault.remedy
@@ -38,7 +38,7 @@ def test_what_is_never_assumed_is_an_error_that_says_what_to_give(
 
 def test_what_is_given_is_never_replaced() -> None:
     given_settings = {"privacy_level": "SELF_ONLY", "duet": True, "stitch": None}
-    made = assumed("tiktok", given_settings, "")
+    made = find_default_settings("tiktok", given_settings, "")
     assert not {"privacy_level", "duet"} & set(made)
     assert made["stitch"] is False
 
@@ -51,8 +51,8 @@ def test_nothing_that_binds_the_owner_is_switched_on() -> None:
 
 
 def test_a_network_that_is_not_known_yet_has_no_defaults() -> None:
-    assert assumed(None, {}, "A caption") == {}
-    assert assumed("vk", {}, "A caption") == {}
+    assert find_default_settings(None, {}, "A caption") == {}
+    assert find_default_settings("vk", {}, "A caption") == {}
 
 
 @pytest.mark.parametrize(

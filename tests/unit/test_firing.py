@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.timing.cron import fire_times
-from shared.domain.timing.fire_times import COUNTED, PUNCTUAL, TOLD, Due, Missed, due
+from shared.domain.timing.fire_times import (
+    COUNTED,
+    PUNCTUAL,
+    TOLD,
+    DueTimes,
+    Missed,
+    find_due_times,
+)
 
 ZONE = ZoneInfo("Europe/Berlin")
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -18,22 +25,26 @@ HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 
 
-def asked(cron: str, *, away: timedelta, grace: timedelta = HOUR) -> Due:
+def asked(cron: str, *, away: timedelta, grace: timedelta = HOUR) -> DueTimes:
     """The clock comes back at noon; the first fire time since it went lies `away` before."""
-    return due(cron, ZONE, since=NOON - away, now=NOON, grace=grace)
+    return find_due_times(cron, ZONE, since=NOON - away, now=NOON, grace=grace)
 
 
 def test_what_is_due_in_time_runs() -> None:
-    assert asked("0 * * * *", away=timedelta()) == Due(missed=[], fire_at=NOON, next_at=NOON + HOUR)
+    assert asked("0 * * * *", away=timedelta()) == DueTimes(
+        missed=[], fire_at=NOON, next_at=NOON + HOUR
+    )
 
 
 def test_what_is_not_due_yet_waits() -> None:
-    assert asked("* * * * *", away=-MINUTE) == Due(missed=[], fire_at=None, next_at=NOON + MINUTE)
+    assert asked("* * * * *", away=-MINUTE) == DueTimes(
+        missed=[], fire_at=None, next_at=NOON + MINUTE
+    )
 
 
 def test_what_is_late_within_the_grace_runs_late_and_the_next_ones_after_it() -> None:
     found = asked("*/10 * * * *", away=30 * MINUTE)
-    assert found == Due(missed=[], fire_at=NOON - 30 * MINUTE, next_at=NOON - 20 * MINUTE)
+    assert found == DueTimes(missed=[], fire_at=NOON - 30 * MINUTE, next_at=NOON - 20 * MINUTE)
 
 
 def test_what_is_later_than_the_grace_was_missed_and_the_rest_runs() -> None:
@@ -105,7 +116,7 @@ def test_each_fire_time_is_run_or_missed_or_still_to_come(away: int, grace: int,
     since = next(times)
     ran, missed, looked_at = [], [], since
     while True:
-        found = due(cron, ZONE, since=looked_at, now=NOON, grace=grace * MINUTE)
+        found = find_due_times(cron, ZONE, since=looked_at, now=NOON, grace=grace * MINUTE)
         missed += list(found.missed)
         if found.next_at is None or found.fire_at is None:
             break

@@ -14,7 +14,7 @@ COUNT = """
 import os, sys, time
 from pathlib import Path
 from shared import metrics
-metrics.begin(Path(sys.argv[1]))
+metrics.use_folder(Path(sys.argv[1]))
 metrics.LITTER.labels("abandoned").inc(int(sys.argv[2]))
 metrics.LATENESS.labels("planned").observe(0.2)
 print(metrics._Process.pid, flush=True)
@@ -34,7 +34,7 @@ def process(folder: Path, count: int, *words: str) -> "subprocess.Popen[str]":
 def total(folder: Path) -> float:
     return sum(
         sample.value
-        for metric in metrics.collector(folder).collect()
+        for metric in metrics.make_collector(folder).collect()
         for sample in metric.samples
         if sample.name == "pressroom_litter_removed_total"
     )
@@ -58,7 +58,7 @@ def test_histograms_are_added_up_too(tmp_path: Path) -> None:
         assert process(tmp_path, 0).wait() == 0
     counts = {
         sample.labels.get("le"): sample.value
-        for metric in metrics.collector(tmp_path).collect()
+        for metric in metrics.make_collector(tmp_path).collect()
         for sample in metric.samples
         if sample.name == "pressroom_release_lateness_seconds_bucket"
     }

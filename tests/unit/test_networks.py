@@ -6,13 +6,13 @@ import pytest
 
 from shared.domain.networks.medium import Medium
 from shared.domain.networks.network_settings import (
-    cover_behind_video,
-    flag,
+    check_flag,
+    check_lone_video,
+    check_subreddits,
+    check_video_cover,
+    check_video_only,
     one_of,
-    subreddits,
-    text,
-    video_only,
-    video_stands_alone,
+    text_check,
 )
 
 ROW = {"value": {"subreddit": "r", "title": "t", "type": "self", "is_flair_required": False}}
@@ -29,13 +29,13 @@ WANTS_ROWS = 'must be a list of {"value": {"subreddit", "title", "type", "is_fla
     ],
 )
 def test_a_text_has_at_least_a_character(value: Any, words: str | None) -> None:
-    assert text()(value) == words
+    assert text_check()(value) == words
 
 
 @pytest.mark.parametrize(("length", "fits"), [(1, False), (2, True), (4, True), (5, False)])
 def test_a_text_may_have_bounds_and_a_hint(length: int, fits: bool) -> None:
     words = None if fits else "must be a text of 2 to 4 characters, please"
-    assert text(2, 4, ", please")("x" * length) == words
+    assert text_check(2, 4, ", please")("x" * length) == words
 
 
 def test_a_choice_names_what_there_is() -> None:
@@ -44,14 +44,14 @@ def test_a_choice_names_what_there_is() -> None:
 
 
 def test_a_flag_is_true_or_false() -> None:
-    assert flag(False) is None
-    assert flag(0) == "must be true or false"
+    assert check_flag(False) is None
+    assert check_flag(0) == "must be true or false"
 
 
 @pytest.mark.parametrize("value", [None, [], [ROW, {}], [{"value": {"subreddit": "r"}}], [ROW, 5]])
 def test_subreddits_are_whole_rows(value: Any) -> None:
-    assert subreddits(value) == WANTS_ROWS
-    assert subreddits([ROW, ROW]) is None
+    assert check_subreddits(value) == WANTS_ROWS
+    assert check_subreddits([ROW, ROW]) is None
 
 
 VIDEO, IMAGE, UNKNOWN = (Medium(id=1, mime=mime) for mime in ("video/mp4", "image/png", None))
@@ -87,6 +87,6 @@ VIDEO, IMAGE, UNKNOWN = (Medium(id=1, mime=mime) for mime in ("video/mp4", "imag
 def test_kinds_of_media(
     media: list[Medium], alone: str | None, only: str | None, cover: str | None
 ) -> None:
-    assert video_stands_alone(media) == alone
-    assert video_only(media) == only
-    assert cover_behind_video(media) == cover
+    assert check_lone_video(media) == alone
+    assert check_video_only(media) == only
+    assert check_video_cover(media) == cover

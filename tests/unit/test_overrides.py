@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.networks.limit_overrides import Overrides, faults, limits_of, merged
+from shared.domain.networks.limit_overrides import Overrides, find_faults, limits_of, merge_change
 from shared.domain.networks.limits import KINDS, LIMITS
 
 
@@ -21,7 +21,7 @@ from shared.domain.networks.limits import KINDS, LIMITS
     ],
 )
 def test_known_limits_of_known_networks_and_channels_are_taken(overrides: dict[str, Any]) -> None:
-    assert faults(overrides, {"int-1"}) == []
+    assert find_faults(overrides, {"int-1"}) == []
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_known_limits_of_known_networks_and_channels_are_taken(overrides: dict[s
 def test_what_is_no_limit_or_has_no_such_value_is_named(
     overrides: dict[str, Any], field: str, code: str
 ) -> None:
-    [fault] = faults(overrides, {"int-1"})
+    [fault] = find_faults(overrides, {"int-1"})
     assert (fault.field, fault.code) == (field, code)
 
 
@@ -61,7 +61,7 @@ def test_what_is_no_limit_or_has_no_such_value_is_named(
     ],
 )
 def test_the_words_say_what_is_wanted(overrides: dict[str, Any], message: str) -> None:
-    [fault] = faults(overrides, ())
+    [fault] = find_faults(overrides, ())
     assert fault.message.startswith(message)
     if message.endswith(": "):
         names = fault.message.removeprefix(message).split(", ")
@@ -70,7 +70,7 @@ def test_the_words_say_what_is_wanted(overrides: dict[str, Any], message: str) -
 
 def test_every_fault_of_a_change_is_named() -> None:
     overrides = {"orkut": {}, "x": {"letters": 5, "characters": -1, "media_most": 4}, "tiktok": 5}
-    assert [fault.field for fault in faults(overrides, ())] == [
+    assert [fault.field for fault in find_faults(overrides, ())] == [
         "rule_overrides.orkut",
         "rule_overrides.x.letters",
         "rule_overrides.x.characters",
@@ -80,13 +80,13 @@ def test_every_fault_of_a_change_is_named() -> None:
 
 @pytest.mark.parametrize("value", [0, 1_000_000_000])
 def test_the_ends_of_the_range_are_in_it(value: int) -> None:
-    assert faults({"x": {"characters": value}}, ()) == []
-    assert faults({"x": {"characters": 1_000_000_001}}, ()) != []
+    assert find_faults({"x": {"characters": value}}, ()) == []
+    assert find_faults({"x": {"characters": 1_000_000_001}}, ()) != []
 
 
 @given(st.dictionaries(st.sampled_from([*LIMITS, "int-1", "none"]), st.from_type(object)))
 def test_no_json_makes_the_check_fail(overrides: dict[str, Any]) -> None:
-    for fault in faults(overrides, {"int-1"}):
+    for fault in find_faults(overrides, {"int-1"}):
         assert fault.field.startswith("rule_overrides.")
 
 
@@ -123,7 +123,7 @@ def test_of_a_network_that_is_not_known_only_what_the_owner_says_is_known() -> N
 def test_a_change_is_merged_key_by_key_and_null_drops_a_key() -> None:
     saved = {"x": {"characters": 4000.0}, "tiktok": {"posts_per_day": 25.0}}
     change: dict[str, Any] = {"x": None, "youtube": {"posts_per_day": 6}}
-    assert merged(saved, change) == {
+    assert merge_change(saved, change) == {
         "tiktok": {"posts_per_day": 25.0},
         "youtube": {"posts_per_day": 6},
     }

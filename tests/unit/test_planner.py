@@ -15,7 +15,7 @@ from shared.domain.publishing.planner import (
     STAGED_AHEAD,
     Terms,
     Wait,
-    forecast,
+    forecast_posts,
     next_call,
 )
 
@@ -67,7 +67,7 @@ def test_nothing_to_stage_is_no_call() -> None:
 
 
 def test_ten_thousand_posts_of_ordinary_size_go_out_with_less_than_sixty_calls() -> None:
-    plan = forecast([post(n) for n in range(10_000)], terms())
+    plan = forecast_posts([post(n) for n in range(10_000)], terms())
     assert len(plan.calls) <= 60
     assert plan.calls[-1].at < NOON + WINDOW
     assert len(plan.out_at) == 10_000
@@ -76,7 +76,7 @@ def test_ten_thousand_posts_of_ordinary_size_go_out_with_less_than_sixty_calls()
 def test_ten_thousand_times_within_two_hours_are_kept() -> None:
     start = NOON + 10 * MINUTE
     rows = [post(n, at=start + n * timedelta(seconds=0.72)) for n in range(10_000)]
-    plan = forecast(rows, terms())
+    plan = forecast_posts(rows, terms())
     assert len(plan.calls) <= 60
     assert plan.late == []
     assert all(plan.out_at[row.id] - row.publish_at <= timedelta(seconds=2) for row in rows)
@@ -84,14 +84,14 @@ def test_ten_thousand_times_within_two_hours_are_kept() -> None:
 
 def test_a_small_limit_stages_early_enough() -> None:
     rows = [post(n, at=NOON + 5 * MINUTE + n * timedelta(seconds=10)) for n in range(500)]
-    plan = forecast(rows, terms(limit=3))
+    plan = forecast_posts(rows, terms(limit=3))
     assert len(plan.calls) <= 3
     assert plan.late == []
 
 
 def test_a_bulk_beyond_the_budget_says_what_will_be_late() -> None:
     rows = [post(n, size=MAX_BYTES) for n in range(5)]
-    plan = forecast(rows, terms(limit=3))
+    plan = forecast_posts(rows, terms(limit=3))
     assert [call.at for call in plan.calls[3:]] == [NOON + WINDOW, plan.calls[3].replied_at]
     assert set(plan.late) == {3, 4}
 
@@ -99,35 +99,35 @@ def test_a_bulk_beyond_the_budget_says_what_will_be_late() -> None:
 def test_what_is_not_published_late_costs_no_call_and_has_no_time() -> None:
     past = [post(n, at=NOON - 6 * MINUTE) for n in range(3)]
     soon = [post(n, at=NOON + MINUTE) for n in range(3, 5)]
-    plan = forecast([*past, *soon], terms(leaves_late=True))
+    plan = forecast_posts([*past, *soon], terms(leaves_late=True))
     assert [[one.id for one in call.posts] for call in plan.calls] == [[3, 4]]
     assert (list(plan.late), set(plan.out_at)) == ([0, 1, 2], {3, 4})
-    none = forecast(past, terms(leaves_late=True))
+    none = forecast_posts(past, terms(leaves_late=True))
     assert (none.calls, none.first_at, list(none.late)) == ([], None, [0, 1, 2])
     draft = post(9, at=NOON - 6 * MINUTE, handoff="calendar", as_draft=True)
-    assert len(forecast([draft], terms(leaves_late=True)).calls) == 1
+    assert len(forecast_posts([draft], terms(leaves_late=True)).calls) == 1
 
 
 def test_what_is_late_for_want_of_budget_is_left_out_where_nothing_goes_late() -> None:
     rows = [post(n, size=MAX_BYTES) for n in range(5)]
-    plan = forecast(rows, terms(limit=3, leaves_late=True))
+    plan = forecast_posts(rows, terms(limit=3, leaves_late=True))
     assert set(plan.late) == {3, 4}
     assert set(plan.out_at) == {0, 1, 2}
     assert len(plan.calls) == 3
     later = post(9, at=NOON + WINDOW + 2 * MINUTE, size=MAX_BYTES)
-    plan = forecast([*rows, later], terms(limit=1, leaves_late=True))
+    plan = forecast_posts([*rows, later], terms(limit=1, leaves_late=True))
     assert [[one.id for one in call.posts] for call in plan.calls] == [[0], [9]]
     assert set(plan.late) == {1, 2, 3, 4}
 
 
 def test_calls_of_others_go_first() -> None:
-    plan = forecast([post(1)], terms(limit=3, calls_before=3))
+    plan = forecast_posts([post(1)], terms(limit=3, calls_before=3))
     assert plan.calls[0].at == NOON + WINDOW
 
 
 def test_a_long_schedule_is_staged_a_day_at_a_time() -> None:
     rows = [post(n, at=NOON + n * 30 * MINUTE) for n in range(24 * 2 * 10)]  # ten days
-    plan = forecast(rows, terms())
+    plan = forecast_posts(rows, terms())
     assert len(plan.calls) <= 12
     assert plan.late == []
     for call in plan.calls:
@@ -136,20 +136,20 @@ def test_a_long_schedule_is_staged_a_day_at_a_time() -> None:
 
 def test_a_date_of_its_own_costs_a_call_each() -> None:
     rows = [post(n, at=NOON + n * MINUTE, handoff="calendar") for n in range(10, 20)]
-    plan = forecast(rows, terms())
+    plan = forecast_posts(rows, terms())
     assert len(plan.calls) == 10
     assert [plan.out_at[row.id] for row in rows] == [row.publish_at for row in rows]
 
 
 def test_the_pace_of_writes_shows_in_the_times() -> None:
-    plan = forecast([post(n) for n in range(100)], terms())
+    plan = forecast_posts([post(n) for n in range(100)], terms())
     times = sorted(plan.out_at.values())
     assert times[-1] - times[0] == timedelta(seconds=99 / 5)
 
 
 @pytest.mark.parametrize("count", [1, 5])
 def test_a_few_posts_need_not_wait_for_postiz_to_settle(count: int) -> None:
-    plan = forecast([post(n) for n in range(count)], terms())
+    plan = forecast_posts([post(n) for n in range(count)], terms())
     assert plan.finishes_at is not None
     assert plan.finishes_at < NOON + SETTLE
 
@@ -179,7 +179,7 @@ def test_every_plan_carries_each_post_once_within_the_budget(
     values: list[dict[str, object]], limit: int
 ) -> None:
     rows = [post(n, **each) for n, each in enumerate(values)]  # type: ignore[arg-type]
-    plan = forecast(rows, terms(limit=limit))
+    plan = forecast_posts(rows, terms(limit=limit))
     carried = [one for call in plan.calls for one in call.posts]
     assert sorted(one.id for one in carried) == [row.id for row in rows]
     assert all(call.at >= NOON for call in plan.calls)
@@ -203,10 +203,10 @@ def test_a_plan_is_the_same_whatever_order_the_posts_come_in(
     values: list[dict[str, object]],
 ) -> None:
     rows = [post(n, **each) for n, each in enumerate(values)]  # type: ignore[arg-type]
-    assert forecast(rows, terms()) == forecast(reversed(rows), terms())
+    assert forecast_posts(rows, terms()) == forecast_posts(reversed(rows), terms())
 
 
 def test_a_blocked_account_waits_until_the_end_of_its_block() -> None:
     blocked = replace(terms().budget, blocked_until=NOON + 40 * MINUTE)
-    plan = forecast([post(1)], terms(budget=blocked))
+    plan = forecast_posts([post(1)], terms(budget=blocked))
     assert plan.calls[0].at == NOON + 40 * MINUTE

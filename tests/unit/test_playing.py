@@ -4,21 +4,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.timing.playlist import Turn, position_after_change, turn
+from shared.domain.timing.playlist import Selection, position_after_change, select_media
 
 
 def test_a_list_is_played_to_its_end_and_the_last_turn_may_be_short() -> None:
-    assert turn(0, 5, per_run=3, loop=False) == Turn(places=range(3), position=3, ended=False)
-    assert turn(3, 5, per_run=3, loop=False) == Turn(places=range(3, 5), position=5, ended=True)
-    assert not turn(5, 5, per_run=3, loop=False).places
+    assert select_media(0, 5, per_run=3, loop=False) == Selection(
+        places=range(3), position=3, ended=False
+    )
+    assert select_media(3, 5, per_run=3, loop=False) == Selection(
+        places=range(3, 5), position=5, ended=True
+    )
+    assert not select_media(5, 5, per_run=3, loop=False).places
 
 
 def test_a_loop_begins_again_in_the_same_turn() -> None:
-    assert turn(3, 5, per_run=3, loop=True) == Turn(places=[3, 4, 0], position=1, ended=False)
+    assert select_media(3, 5, per_run=3, loop=True) == Selection(
+        places=[3, 4, 0], position=1, ended=False
+    )
 
 
 def test_a_loop_repeats_no_medium_in_a_turn() -> None:
-    assert turn(1, 2, per_run=9, loop=True).places == [1, 0]
+    assert select_media(1, 2, per_run=9, loop=True).places == [1, 0]
 
 
 @given(st.integers(1, 30), st.integers(1, 10), st.booleans())
@@ -26,7 +32,7 @@ def test_every_medium_has_its_turn_in_order(length: int, per_run: int, loop: boo
     played: list[int] = []
     position = 0
     while len(played) < length:
-        found = turn(position, length, per_run=per_run, loop=loop)
+        found = select_media(position, length, per_run=per_run, loop=loop)
         played += found.places
         position = found.position
     assert played[:length] == list(range(length))

@@ -16,7 +16,7 @@ from shared.errors import (
     Transient,
     WrongBaseUrl,
 )
-from shared.postiz.responses import budget_of, error_of, hide, sent_at
+from shared.postiz.responses import budget_of, error_of, hide_secret, sent_at
 
 
 def reply(status: int, body: object = None, **headers: str) -> requests.Response:
@@ -114,7 +114,7 @@ def test_the_budget_is_read_from_the_headers_where_all_are_there() -> None:
     ],
 )
 def test_a_key_that_the_answer_repeats_is_hidden(answer: requests.Response) -> None:
-    error = hide(error_of(answer, "GET /integrations"), "a/key=1")
+    error = hide_secret(error_of(answer, "GET /integrations"), "a/key=1")
     for text in (error.message, str(error)):
         assert "••••" in text
         assert "key=1" not in text

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.networks.rate_windows import NO_ROW, beyond
+from shared.domain.networks.rate_windows import NO_ROW, find_excess_rows
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -31,4 +31,4 @@ def test_a_row_is_one_too_many_exactly_where_a_window_that_holds_it_is_too_full(
         ]
         if row != NO_ROW and max(windows) > most:
             expected.append(row)
-    assert list(beyond(dated, most, DAY)) == expected
+    assert list(find_excess_rows(dated, most, DAY)) == expected

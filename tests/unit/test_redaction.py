@@ -104,7 +104,7 @@ def test_what_no_thread_caught_is_a_line_too(lines: io.StringIO) -> None:
         raise RuntimeError(f"with {API_KEY}")
 
     hook = threading.excepthook
-    threading.excepthook = log._uncaught_in_thread
+    threading.excepthook = log._log_uncaught_in_thread
     thread = threading.Thread(target=fails)
     thread.start()
     thread.join()
@@ -129,7 +129,7 @@ NAMELESS = "correct horse 7"
     ],
 )
 def test_what_has_a_secret_name_is_blanked_whole(value: dict[str, Any]) -> None:
-    assert NAMELESS not in json.dumps(redaction.clean(value))
+    assert NAMELESS not in json.dumps(redaction.clean_value(value))
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_text_loses_what_it_names_as_secret(text: str) -> None:
 )
 def test_plain_words_stay_as_they_are(text: str) -> None:
     assert redaction.clean_text(text) == text
-    assert redaction.clean({"event": text, "account": 7, "none": None}) == {
+    assert redaction.clean_value({"event": text, "account": 7, "none": None}) == {
         "event": text,
         "account": 7,
         "none": None,
@@ -179,11 +179,11 @@ def test_plain_words_stay_as_they_are(text: str) -> None:
 def test_a_line_that_holds_itself_ends() -> None:
     endless: dict[str, Any] = {}
     endless["itself"] = endless
-    assert redaction.BLANK in str(redaction.clean(endless))
+    assert redaction.BLANK in str(redaction.clean_value(endless))
 
 
 def test_it_knows_no_more_by_heart_than_it_can_look_for() -> None:
     for number in range(redaction._MAX_KNOWN + 500):
-        redaction.remember(f"secret-{number:06}")
+        redaction.remember_secret(f"secret-{number:06}")
     assert len(redaction._known) == redaction._MAX_KNOWN
     redaction._known.clear()

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.publishing.restore_matching import Has, Ours, Theirs, Unclear, compare
+from shared.domain.publishing.restore_matching import (
+    FoundInPostiz,
+    Ours,
+    Theirs,
+    Unclear,
+    match_posts,
+)
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -24,9 +30,9 @@ def theirs(name: str, look: str = "a", minutes: float = -300.5) -> Theirs:
 
 def told(*found: object) -> dict[int, str]:
     mine, there = found
-    verdicts = compare(mine, there)  # type: ignore[arg-type]
+    verdicts = match_posts(mine, there)  # type: ignore[arg-type]
     return {
-        number: one.theirs.postiz_id if isinstance(one, Has) else "unclear"
+        number: one.theirs.postiz_id if isinstance(one, FoundInPostiz) else "unclear"
         for number, one in verdicts.items()
     }
 
@@ -87,9 +93,9 @@ def test_whatever_was_sent_is_never_free_to_be_sent_again(
     ]
     went = [one for one in mine if one.post_id in sent]
     there = [theirs(str(one.post_id), one.look) for one in went]
-    verdicts = compare(mine, there)
+    verdicts = match_posts(mine, there)
     for one in went:
         alike = [other for other in mine if (other.look, other.whole) == (one.look, one.whole)]
         kept = [other for other in alike if other.post_id in verdicts]
         assert len(kept) >= len([other for other in went if other in alike])
-    assert all(isinstance(verdict, Has | Unclear) for verdict in verdicts.values())
+    assert all(isinstance(verdict, FoundInPostiz | Unclear) for verdict in verdicts.values())

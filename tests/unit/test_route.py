@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from shared.config import read_settings
-from shared.log import redact
+from shared.log import redact_event
 from shared.net.outbound_route import Proxy, Route
 from tests.certificates import Authority
 
@@ -38,7 +38,7 @@ def test_the_login_of_a_proxy_is_for_its_header_alone() -> None:
     )
     for secret in ("p%40ss%3Aword", "p@ss:word", "bWU6cEBzczp3b3Jk"):
         assert secret not in f"{settings!r} {route!r}"
-        assert secret not in str(redact(None, "info", {"event": f"it was {secret} there"}))
+        assert secret not in str(redact_event(None, "info", {"event": f"it was {secret} there"}))
 
 
 @pytest.mark.parametrize(

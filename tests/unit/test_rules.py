@@ -11,7 +11,7 @@ from shared.domain.networks.limit_overrides import Overrides, limits_of
 from shared.domain.networks.limits import LIMITS, Confidence
 from shared.domain.networks.medium import Medium
 from shared.domain.networks.network_settings import NETWORKS
-from shared.domain.networks.post_rules import ERRORS, violations
+from shared.domain.networks.post_rules import ERRORS, find_violations
 
 MP4, PNG = "video/mp4", "image/png"
 TIKTOK: Mapping[str, Any] = {
@@ -53,7 +53,7 @@ def fields(
     content: str = "hello",
 ) -> list[str]:
     good_settings, good_mimes = GOOD[identifier]
-    found = violations(
+    found = find_violations(
         identifier,
         LIMITS[identifier],
         content=content,
@@ -158,11 +158,11 @@ def test_a_post_of_nothing_is_refused_on_every_network() -> None:
 
 def test_a_network_that_we_do_not_know_is_left_to_postiz() -> None:
     long = "a" * 9000
-    assert violations("vk", {}, content=long, settings={}, media=media([MP4, PNG])) == []
+    assert find_violations("vk", {}, content=long, settings={}, media=media([MP4, PNG])) == []
 
 
 def test_a_missing_setting_says_what_it_may_be() -> None:
-    [fault] = violations("x", LIMITS["x"], content="a", settings={}, media=[])
+    [fault] = find_violations("x", LIMITS["x"], content="a", settings={}, media=[])
     assert "everyone" in fault.message
     assert fault.code == "missing_setting"
     assert fault.remedy
@@ -173,7 +173,7 @@ def test_a_limit_of_the_accounts_own_holds_instead_of_the_networks() -> None:
     def codes(length: int, overrides: Overrides) -> list[str]:
         limits = limits_of(["int-1", "x"], overrides)
         settings = GOOD["x"][0]
-        found = violations("x", limits, content="a" * length, settings=settings, media=[])
+        found = find_violations("x", limits, content="a" * length, settings=settings, media=[])
         return [fault.code for fault in found]
 
     assert codes(281, {}) == ["caption_too_long"]
@@ -183,7 +183,7 @@ def test_a_limit_of_the_accounts_own_holds_instead_of_the_networks() -> None:
 
 
 def test_a_caption_too_long_for_x_says_how_a_verified_account_is_told() -> None:
-    [fault] = violations(
+    [fault] = find_violations(
         "x", LIMITS["x"], content="a" * 300, settings=GOOD["x"][0], media=media([])
     )
     assert fault.remedy is not None

@@ -6,10 +6,10 @@ from cryptography.fernet import Fernet
 from shared.config import read_settings
 from shared.crypto import SecretBox
 from shared.errors import PressroomError
-from shared.log import redact
+from shared.log import redact_event
 from shared.net.outbound_route import Route
 from shared.postiz.client import Postiz
-from shared.profiles.profile_settings import Credentials, mask
+from shared.profiles.profile_settings import Credentials, mask_api_key
 
 KEY = "pz-0123456789abcdef1f3a"
 
@@ -30,12 +30,14 @@ def test_without_keys_it_says_how_to_make_one() -> None:
 
 
 def test_a_mask_shows_the_end_of_a_long_key_only() -> None:
-    assert mask(KEY) == "••••1f3a"
-    assert mask("short") == "••••"
+    assert mask_api_key(KEY) == "••••1f3a"
+    assert mask_api_key("short") == "••••"
 
 
 def test_log_lines_lose_the_values_of_secret_names() -> None:
-    line = redact(None, "info", {"event": "x", "api_key": KEY, "body": {"Authorization": KEY}})
+    line = redact_event(
+        None, "info", {"event": "x", "api_key": KEY, "body": {"Authorization": KEY}}
+    )
     assert KEY not in str(line)
 
 

@@ -21,10 +21,10 @@ from shared.domain.publishing.reconciliation import (
     Patience,
     Published,
     TooLate,
+    UserReport,
     Watch,
-    Word,
     cancel_step,
-    settle_step,
+    reconcile_step,
     track_step,
 )
 
@@ -39,7 +39,7 @@ def settle(
     handover: str = reconciliation.RELEASING,
     in_2099: bool = False,
 ) -> object:
-    return settle_step(
+    return reconcile_step(
         state,
         handover=handover,
         in_2099=in_2099,
@@ -165,14 +165,14 @@ def _tracked(state: str, now: datetime, error_at: datetime | None) -> object:
 def on_word(
     state: str | None, *, in_2099: bool = False, watched: timedelta | None = None
 ) -> object:
-    return settle_step(
+    return reconcile_step(
         state,
         handover=reconciliation.DELETING if state is None else reconciliation.RELEASING,
         in_2099=in_2099,
         age=MINUTE,
         unknown_after=1.5 * MINUTE,
         give_up_after=2 * HOUR,
-        word=Word(watched=watched),
+        word=UserReport(watched=watched),
     )
 
 

@@ -5,7 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.networks.limits import IMAGE_BYTES, VIDEO_BYTES
-from shared.domain.networks.media_types import HEAD_BYTES, brand_of, sniff, too_large
+from shared.domain.networks.media_types import (
+    HEAD_BYTES,
+    brand_of,
+    detect_file_type,
+    size_limit_message,
+)
 from shared.errors import UnsupportedMedia
 
 
@@ -49,26 +54,26 @@ REFUSED = [
 
 @pytest.mark.parametrize(("head", "mime"), ACCEPTED)
 def test_types_that_postiz_takes_are_known_by_their_bytes(head: bytes, mime: str) -> None:
-    assert sniff(head).mime == mime
+    assert detect_file_type(head).mime == mime
 
 
 @pytest.mark.parametrize(("head", "name"), REFUSED)
 def test_a_refusal_names_the_type_and_says_what_postiz_takes(head: bytes, name: str) -> None:
     with pytest.raises(UnsupportedMedia) as refusal:
-        sniff(head)
+        detect_file_type(head)
     assert name in refusal.value.message
     assert "Postiz takes" in refusal.value.message
 
 
 def test_a_quicktime_movie_comes_with_the_command_that_converts_it() -> None:
     with pytest.raises(UnsupportedMedia, match=r"ffmpeg -i in\.mov -c copy out\.mp4"):
-        sniff(boxed(b"qt  "))
+        detect_file_type(boxed(b"qt  "))
 
 
 @given(st.binary(max_size=64))
 def test_any_bytes_are_either_known_or_refused(head: bytes) -> None:
     try:
-        assert sniff(head).limit in {IMAGE_BYTES, VIDEO_BYTES}
+        assert detect_file_type(head).limit in {IMAGE_BYTES, VIDEO_BYTES}
     except UnsupportedMedia as refusal:
         assert refusal.message
 
@@ -76,16 +81,16 @@ def test_any_bytes_are_either_known_or_refused(head: bytes) -> None:
 @given(st.sampled_from(ACCEPTED), st.binary(max_size=64))
 def test_what_follows_the_head_changes_nothing(known: tuple[bytes, str], tail: bytes) -> None:
     head, mime = known
-    assert sniff((head.ljust(HEAD_BYTES, b"\0") + tail)[: HEAD_BYTES + 8]).mime == mime
+    assert detect_file_type((head.ljust(HEAD_BYTES, b"\0") + tail)[: HEAD_BYTES + 8]).mime == mime
 
 
 def test_each_kind_names_its_limit() -> None:
     refused = "Postiz refuses larger ones"
-    image, video = sniff(ACCEPTED[0][0]), sniff(boxed(b"isom"))
-    assert too_large(image) == f"An image may have at most 10 MiB: {refused}"
-    assert too_large(video) == f"A video may have at most 1 GiB: {refused}"
+    image, video = detect_file_type(ACCEPTED[0][0]), detect_file_type(boxed(b"isom"))
+    assert size_limit_message(image) == f"An image may have at most 10 MiB: {refused}"
+    assert size_limit_message(video) == f"A video may have at most 1 GiB: {refused}"
     assert (image.limit, video.limit) == (IMAGE_BYTES, VIDEO_BYTES)
-    assert sniff(b"RIFF\x10\0\0\0WEBPVP8 ").limit == IMAGE_BYTES
+    assert detect_file_type(b"RIFF\x10\0\0\0WEBPVP8 ").limit == IMAGE_BYTES
 
 
 @pytest.mark.parametrize(

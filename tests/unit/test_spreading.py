@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.timing.local_time import local_day, on_day
-from shared.domain.timing.spacing import LATEST, Spread, Wish, place
+from shared.domain.timing.spacing import LATEST, Spread, Wish, assign_times
 
 BERLIN = ZoneInfo("Europe/Berlin")
 START = datetime(2026, 8, 1, 7, 0, tzinfo=UTC)  # nine o'clock in Berlin
@@ -49,7 +49,7 @@ def spread(**more: Any) -> Spread:
 
 
 def wall_times(wishes: int, found: Spread) -> list[str]:
-    moments = place([Wish(integration_ids=["a"])] * wishes, found, {})
+    moments = assign_times([Wish(integration_ids=["a"])] * wishes, found, {})
     return [f"{moment.astimezone(BERLIN):%d %H:%M}" for moment in moments]
 
 
@@ -97,22 +97,22 @@ def test_rows_take_slot_after_slot() -> None:
 
 def test_a_row_with_its_own_time_uses_up_no_slot() -> None:
     wishes = [Wish(own=START), Wish(), Wish(own=START), Wish()]
-    moments = place(wishes, spread(walls=[time(9)]), {})
+    moments = assign_times(wishes, spread(walls=[time(9)]), {})
     assert moments == [START, START, START, START + timedelta(days=1)]
 
 
 def test_what_was_accepted_before_counts() -> None:
     taken = {"a": [START, START + timedelta(hours=5)], "b": [START + timedelta(minutes=50)]}
     wishes = [Wish(integration_ids=["a"]), Wish(integration_ids=["b"])]
-    capped = place(wishes, spread(daily_cap=2), taken)
+    capped = assign_times(wishes, spread(daily_cap=2), taken)
     assert capped == [START + timedelta(days=1), START + timedelta(minutes=30)]
-    gapped = place(wishes, spread(min_gap=timedelta(minutes=40)), taken)
+    gapped = assign_times(wishes, spread(min_gap=timedelta(minutes=40)), taken)
     assert gapped == [START + timedelta(minutes=40), START + timedelta(minutes=90)]
 
 
 def test_a_row_for_several_integrations_keeps_one_time_and_holds_up_no_other() -> None:
     wishes = [Wish(integration_ids=ids) for ids in ("a", "ab", "b", "c")]
-    moments = place(wishes, spread(daily_cap=1), {})
+    moments = assign_times(wishes, spread(daily_cap=1), {})
     days = [local_day(moment, BERLIN).day for moment in moments]
     assert days == [1, 2, 3, 1]
 
@@ -122,25 +122,27 @@ def test_a_row_does_not_overtake_one_before_it_that_was_put_off() -> None:
     hour = timedelta(hours=1)
     wishes = [Wish(integration_ids=ids) for ids in ("ab", "a")]
     taken = {"b": [START, START + hour, START + 2 * hour]}
-    gapped = place(wishes, spread(min_gap=hour), taken)
+    gapped = assign_times(wishes, spread(min_gap=hour), taken)
     assert gapped == [START + 3 * hour, START + 4 * hour]
     hourly = [time(hour) for hour in range(9, 24)]
-    in_slots = place(wishes, spread(min_gap=hour, walls=hourly), taken)
+    in_slots = assign_times(wishes, spread(min_gap=hour, walls=hourly), taken)
     assert in_slots == [START + 3 * hour, START + 4 * hour]
-    capped = place(wishes, spread(daily_cap=1), {"b": [START]})
+    capped = assign_times(wishes, spread(daily_cap=1), {"b": [START]})
     assert [local_day(moment, BERLIN).day for moment in capped] == [2, 3]
 
 
 def test_a_gap_of_parts_of_a_second_is_not_undercut() -> None:
     found = spread(interval=timedelta(0), min_gap=timedelta(seconds=90.5))
-    assert place([Wish(integration_ids=["a"])] * 2, found, {})[1] == START + timedelta(seconds=91)
+    assert assign_times([Wish(integration_ids=["a"])] * 2, found, {})[1] == START + timedelta(
+        seconds=91
+    )
 
 
 def test_jitter_goes_both_ways_and_differs_by_seed() -> None:
     hour = timedelta(hours=1)
     rows = [Wish()] * 50
-    seven, eight = (place(rows, spread(jitter=hour, seed=seed), {}) for seed in (7, 8))
-    plain = place(rows, spread(), {})
+    seven, eight = (assign_times(rows, spread(jitter=hour, seed=seed), {}) for seed in (7, 8))
+    plain = assign_times(rows, spread(), {})
     shifts = [moment - due for moment, due in zip(seven, plain, strict=True)]
     assert min(shifts) < timedelta(0) < max(shifts)
     assert seven != eight
@@ -148,7 +150,7 @@ def test_jitter_goes_both_ways_and_differs_by_seed() -> None:
 
 def test_what_finds_no_place_lies_at_the_end_of_our_calendar() -> None:
     century = timedelta(days=31)
-    moments = place([Wish(integration_ids=["a"])] * 1000, spread(min_gap=century), {})
+    moments = assign_times([Wish(integration_ids=["a"])] * 1000, spread(min_gap=century), {})
     assert moments[0] == START
     assert moments[-1] >= LATEST
 
@@ -157,14 +159,14 @@ def test_what_finds_no_place_lies_at_the_end_of_our_calendar() -> None:
 def test_the_same_request_has_the_same_times(
     wishes: list[Wish], found: Spread, taken: dict[str, list[datetime]]
 ) -> None:
-    assert place(wishes, found, taken) == place(wishes, found, taken)
+    assert assign_times(wishes, found, taken) == assign_times(wishes, found, taken)
 
 
 @given(WISHES, spreads(), TAKEN)
 def test_own_times_are_untouched_and_others_are_whole_seconds(
     wishes: list[Wish], found: Spread, taken: dict[str, list[datetime]]
 ) -> None:
-    moments = place(wishes, found, taken)
+    moments = assign_times(wishes, found, taken)
     for wish, moment in zip(wishes, moments, strict=True):
         assert wish.own in {None, moment}
         assert moment.microsecond == 0
@@ -177,7 +179,7 @@ def test_no_day_of_an_integration_gets_more_than_its_cap(
     """Of its own accord: own times and what was there before may fill it beyond."""
     if found.daily_cap is None:
         return
-    for name, moments in by_integration(wishes, place(wishes, found, taken)).items():
+    for name, moments in by_integration(wishes, assign_times(wishes, found, taken)).items():
         given_days = Counter(local_day(each, found.zone) for each in fixed(wishes, taken, name))
         ours = Counter(local_day(each, found.zone) for each in moments)
         assert all(ours[day] + given_days[day] <= found.daily_cap for day in ours)
@@ -187,7 +189,7 @@ def test_no_day_of_an_integration_gets_more_than_its_cap(
 def test_no_post_comes_closer_to_another_than_the_gap(
     wishes: list[Wish], found: Spread, taken: dict[str, list[datetime]]
 ) -> None:
-    for name, moments in by_integration(wishes, place(wishes, found, taken)).items():
+    for name, moments in by_integration(wishes, assign_times(wishes, found, taken)).items():
         apart = [later - one for one, later in pairwise(sorted(moments))]
         apart += [abs(each - other) for each in moments for other in fixed(wishes, taken, name)]
         assert all(span >= found.min_gap for span in apart)
@@ -197,7 +199,7 @@ def test_no_post_comes_closer_to_another_than_the_gap(
 def test_without_jitter_each_integration_keeps_the_order_of_its_rows(
     wishes: list[Wish], found: Spread, taken: dict[str, list[datetime]]
 ) -> None:
-    for moments in by_integration(wishes, place(wishes, found, taken)).values():
+    for moments in by_integration(wishes, assign_times(wishes, found, taken)).values():
         assert moments == sorted(moments)
 
 
@@ -205,7 +207,7 @@ def test_without_jitter_each_integration_keeps_the_order_of_its_rows(
 def test_without_jitter_nothing_comes_before_its_time(
     wishes: list[Wish], found: Spread, taken: dict[str, list[datetime]]
 ) -> None:
-    placed = place(wishes, found, taken)
+    placed = assign_times(wishes, found, taken)
     for index, (wish, moment) in enumerate(zip(wishes, placed, strict=True)):
         if wish.own is None:
             assert moment >= found.start + (timedelta(0) if found.walls else index * found.interval)
@@ -217,7 +219,7 @@ def test_slots_are_the_only_times_that_are_given(
 ) -> None:
     if not found.walls:
         return
-    for wish, moment in zip(wishes, place(wishes, found, taken), strict=True):
+    for wish, moment in zip(wishes, assign_times(wishes, found, taken), strict=True):
         day: date = local_day(moment, found.zone)
         if wish.own is None:
             assert moment in {on_day(day, wall, found.zone) for wall in found.walls}
@@ -229,7 +231,9 @@ def test_without_cap_and_gap_jitter_stays_within_its_bound(
 ) -> None:
     if found.limited or found.walls:
         return
-    for index, (wish, moment) in enumerate(zip(wishes, place(wishes, found, {}), strict=True)):
+    for index, (wish, moment) in enumerate(
+        zip(wishes, assign_times(wishes, found, {}), strict=True)
+    ):
         if wish.own is None:
             off = abs(moment - (found.start + index * found.interval))
             assert off <= found.jitter + timedelta(seconds=1)

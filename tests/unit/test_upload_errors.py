@@ -35,11 +35,11 @@ OF_THE_SOURCE = Transient("its server broke off", code="unfetchable")
 def test_an_error_tells_who_is_to_blame(
     error: PressroomError, for_good: bool, outage: bool, of_the_account: bool
 ) -> None:
-    assert upload_error_policy.for_good(error) is for_good
-    assert upload_error_policy.outage(error) is outage
-    assert upload_error_policy.of_the_account(error) is of_the_account
+    assert upload_error_policy.is_final(error) is for_good
+    assert upload_error_policy.is_outage(error) is outage
+    assert upload_error_policy.is_account_error(error) is of_the_account
 
 
 def test_a_storage_that_is_away_is_given_time() -> None:
-    assert upload_error_policy.rest(StorageFull("full", retry_after=60)) == 60
-    assert upload_error_policy.rest(OF_THE_SOURCE) == 0
+    assert upload_error_policy.retry_wait_seconds(StorageFull("full", retry_after=60)) == 60
+    assert upload_error_policy.retry_wait_seconds(OF_THE_SOURCE) == 0

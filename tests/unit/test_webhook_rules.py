@@ -16,9 +16,9 @@ from shared.domain.webhook_retries import (
     Answer,
     Verdict,
     event_of,
-    judge,
+    judge_attempt,
 )
-from worker.webhooks.delivery_attempt import body_of, wished
+from worker.webhooks.delivery_attempt import body_of, parse_retry_after
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -26,7 +26,7 @@ NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 def judged(
     answer: Answer, *, attempt: int = 1, failures: int = 1, failing_for: timedelta = timedelta(0)
 ) -> Verdict:
-    return judge(
+    return judge_attempt(
         answer,
         attempt=attempt,
         failures=failures,
@@ -122,7 +122,7 @@ def test_each_move_that_matters_has_its_event() -> None:
     ],
 )
 def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> None:
-    assert wished(value, NOW) == seconds
+    assert parse_retry_after(value, NOW) == seconds
 
 
 def test_a_body_is_the_same_each_time() -> None:

@@ -18,19 +18,19 @@ from shared.jobs import etas
 from shared.media.repository import is_id
 from shared.models import Account, Integration
 from web.api.postiz import budget_of
-from web.api.resource import resource
-from web.auth import caller, profiles_in_sight
+from web.api.resource import create_blueprint
+from web.auth import current_caller, visible_profile_ids
 from web.schemas.accounts import AccountHoldView, AccountView, PatchAccount
 from web.schemas.common import IdPath, Page
 from web.schemas.profiles import IntegrationView
-from web.services import services
+from web.services import current_services
 from web.wire.idempotency import Reply
-from web.wire.pagination import PageQuery, next_cursor, number_of
+from web.wire.pagination import PageQuery, decode_number, next_cursor
 
-api = resource("accounts", "Postiz organizations", write="settings")
+api = create_blueprint("accounts", "Postiz organizations", write="settings")
 
 
-def _view(read: AccountRead, drained: Mapping[int, datetime | None]) -> AccountView:
+def _account_view(read: AccountRead, drained: Mapping[int, datetime | None]) -> AccountView:
     account = read.account
     return AccountView(
         **budget_of(account, read.now).model_dump(),
@@ -40,18 +40,21 @@ def _view(read: AccountRead, drained: Mapping[int, datetime | None]) -> AccountV
         integrations=[
             IntegrationView.model_validate(row, from_attributes=True) for row in read.integrations
         ],
-        held=next((one.reason for one in read.held), None),
-        holds=[AccountHoldView.model_validate(one, from_attributes=True) for one in read.held],
+        held=next((held_profile.reason for held_profile in read.held), None),
+        holds=[
+            AccountHoldView.model_validate(held_profile, from_attributes=True)
+            for held_profile in read.held
+        ],
         paused=account.paused,
         backlog=read.backlog,
         drained_at=drained.get(account.id),
         limit_override=account.limit_override,
-        budget_reserve=_reserve(account),
+        budget_reserve=_effective_reserve(account),
         rule_overrides=account.rule_overrides,
     )
 
 
-def _reserve(account: Account) -> int | None:
+def _effective_reserve(account: Account) -> int | None:
     state = budget_queries.budget_state(account)
     return account.budget_reserve if state.most is None else state.kept
 
@@ -59,51 +62,60 @@ def _reserve(account: Account) -> int | None:
 @api.get("/accounts", responses={200: Page[AccountView]})
 def list_accounts(query: PageQuery) -> Response:
     """List the accounts that the key's profiles use, without any key"""
-    with services().database.transaction() as session:
-        rows = budget_queries.of_profiles(
-            session, profiles_in_sight(session), after=number_of(query.cursor), limit=query.limit
+    with current_services().database.transaction() as session:
+        rows = budget_queries.read_profile_accounts(
+            session,
+            visible_profile_ids(session),
+            after=decode_number(query.cursor),
+            limit=query.limit,
         )
         ids = [row.account.id for row in rows]
-        drained = etas.drained(session, ids, services().settings)
+        drained = etas.drain_times(session, ids, current_services().settings)
     onward = next_cursor(rows, query.limit, lambda row: row.account.id)
-    page = Page[AccountView](items=[_view(row, drained) for row in rows], next_cursor=onward)
+    page = Page[AccountView](
+        items=[_account_view(row, drained) for row in rows], next_cursor=onward
+    )
     return Reply(body=page).response()
 
 
 @api.patch("/accounts/<id>", responses={200: AccountView})
 def patch_account(path: IdPath, body: PatchAccount) -> Response:
     """Set a limit of one's own on calls, and what is known better of the networks' limits"""
-    with services().database.transaction() as session:
-        account = changeable(session, path.id)
+    with current_services().database.transaction() as session:
+        account = require_changeable_account(session, path.id)
         if "budget_limit" in body.model_fields_set:
             known.limit_calls(account, body.budget_limit)
         if "budget_reserve" in body.model_fields_set:
             account.budget_reserve = body.budget_reserve
         if "rule_overrides" in body.model_fields_set:
-            account.rule_overrides = _rules(session, account, body.rule_overrides)
+            account.rule_overrides = _merge_rule_overrides(session, account, body.rule_overrides)
         session.flush()
-        answer = _shown(session, account)
-    services().waker.stage(account.id)
+        answer = _account_response(session, account)
+    current_services().waker.stage(account.id)
     return answer
 
 
-def _rules(session: Session, account: Account, change: dict[str, Any] | None) -> dict[str, Any]:
+def _merge_rule_overrides(
+    session: Session, account: Account, change: dict[str, Any] | None
+) -> dict[str, Any]:
     """Raises `InvalidRequest` naming what is no rule, or has no such value."""
     if change is None:
         return {}
     of_account = select(Integration.id).where(Integration.account_id == account.id)
-    wrong = limit_overrides.faults(change, set(session.scalars(of_account)))
-    if wrong:
-        names = ", ".join(fault.field for fault in wrong[:10])
-        raise InvalidRequest(f"Some overrides are wrong: {names}", fields=wrong)
-    return limit_overrides.merged(account.rule_overrides, change)
+    faults = limit_overrides.find_faults(change, set(session.scalars(of_account)))
+    if faults:
+        names = ", ".join(fault.field for fault in faults[:10])
+        raise InvalidRequest(f"Some overrides are wrong: {names}", fields=faults)
+    return limit_overrides.merge_change(account.rule_overrides, change)
 
 
-def _shown(session: Session, account: Account) -> Response:
-    bound = caller().profile_ids
-    [read] = budget_queries.read(session, [account], None if bound is None else list(bound))
-    drained = etas.drained(session, [account.id], services().settings)
-    return Reply(body=_view(read, drained)).response()
+def _account_response(session: Session, account: Account) -> Response:
+    bound = current_caller().profile_ids
+    [read] = budget_queries.read_accounts(
+        session, [account], None if bound is None else list(bound)
+    )
+    drained = etas.drain_times(session, [account.id], current_services().settings)
+    return Reply(body=_account_view(read, drained)).response()
 
 
 @api.post("/accounts/<id>/pause", responses={200: AccountView})
@@ -119,24 +131,24 @@ def resume_account(path: IdPath) -> Response:
 
 
 def _set_paused(account_id: str, *, paused: bool) -> Response:
-    with services().database.transaction() as session:
-        account = changeable(session, account_id)
+    with current_services().database.transaction() as session:
+        account = require_changeable_account(session, account_id)
         account.paused = paused
         session.flush()
-        answer = _shown(session, account)
+        answer = _account_response(session, account)
     if not paused:
-        services().waker.stage(account.id)
+        current_services().waker.stage(account.id)
     return answer
 
 
-def changeable(session: Session, account_id: str) -> Account:
+def require_changeable_account(session: Session, account_id: str) -> Account:
     """Raises `NotFound`, and `Forbidden` where profiles that the key may not see use it too."""
     account = None
     if is_id(account_id):
         account = session.get(Account, int(account_id), with_for_update=ROW_LOCK)
-    users = budget_queries.users(session, account.id) if account else []
-    if account is None or not any(caller().sees(user) for user in users):
+    users = budget_queries.list_profile_ids(session, account.id) if account else []
+    if account is None or not any(current_caller().sees(user) for user in users):
         raise NotFound(f"There is no account {account_id!r}")
-    if not caller().sees_all(users):
+    if not current_caller().sees_all(users):
         raise Forbidden("Other profiles use this account too: a key that sees them all may do this")
     return account

@@ -7,37 +7,41 @@ from shared.errors import FieldError, InvalidRequest
 from shared.media.repository import is_id
 from shared.posts import bulk_cancel_retry
 from shared.posts.bulk_cancel_retry import Changed
-from shared.posts.post_queries import Wanted
+from shared.posts.post_queries import PostFilter
 from shared.profiles import profile_settings
-from web.api.accounts import changeable
-from web.api.resource import resource
-from web.auth import profiles_in_sight, visible
+from web.api.accounts import require_changeable_account
+from web.api.resource import create_blueprint
+from web.auth import require_visible_profile, visible_profile_ids
 from web.schemas.common import IdPath
 from web.schemas.control import ChangedView, RefusedView, WhichPosts, WhichToRetry
 from web.schemas.jobs import RetryRequest
-from web.services import services
+from web.services import current_services
 from web.wire.idempotency import Reply
-from web.wire.optional_body import body_or, optional_body
+from web.wire.optional_body import body_or_defaults, optional_body
 
-api = resource("control", "Second thoughts about many posts", write="publish")
+api = create_blueprint("control", "Second thoughts about many posts", write="publish")
 
 
 @api.post("/posts/cancel", responses={202: ChangedView})
 def cancel_posts(body: WhichPosts) -> Response:
     """Take back what can be of these posts; a repetition changes nothing more"""
-    return answer(bulk_cancel_retry.cancel(services().database, _wanted(body)))
+    return wake_and_respond(
+        bulk_cancel_retry.cancel_matching_posts(
+            current_services().database, _filter_from_body(body)
+        )
+    )
 
 
 @api.post("/posts/retry", responses={202: ChangedView})
 def retry_posts(body: WhichToRetry) -> Response:
     """Try the failed ones of these posts again; what may be live only on your word"""
-    return _retried(_wanted(body), confirmed=body.confirm_not_published)
+    return _retry_failed(_filter_from_body(body), confirmed=body.confirm_not_published)
 
 
 @api.post("/profiles/<id>/cancel", responses={202: ChangedView})
 def cancel_profile(path: IdPath) -> Response:
     """Take back all that the profile has not published yet, but for drafts that were asked for"""
-    return _cancelled(_of_profile(path.id))
+    return _cancel_unpublished(_filter_for_profile(path.id))
 
 
 @api.post(
@@ -47,14 +51,14 @@ def cancel_profile(path: IdPath) -> Response:
 )
 def retry_profile(path: IdPath) -> Response:
     """Try all failed posts of the profile again"""
-    confirmed = body_or(RetryRequest).confirm_not_published
-    return _retried(_of_profile(path.id), confirmed=confirmed)
+    confirmed = body_or_defaults(RetryRequest).confirm_not_published
+    return _retry_failed(_filter_for_profile(path.id), confirmed=confirmed)
 
 
 @api.post("/accounts/<id>/cancel", responses={202: ChangedView})
 def cancel_account(path: IdPath) -> Response:
     """Take back all that was to go through this Postiz and is not published yet"""
-    return _cancelled(_of_account(path.id))
+    return _cancel_unpublished(_filter_for_account(path.id))
 
 
 @api.post(
@@ -64,34 +68,40 @@ def cancel_account(path: IdPath) -> Response:
 )
 def retry_account(path: IdPath) -> Response:
     """Try all failed posts of the account again"""
-    confirmed = body_or(RetryRequest).confirm_not_published
-    return _retried(_of_account(path.id), confirmed=confirmed)
+    confirmed = body_or_defaults(RetryRequest).confirm_not_published
+    return _retry_failed(_filter_for_account(path.id), confirmed=confirmed)
 
 
-def _of_profile(profile_id: str) -> Wanted:
-    with services().database.transaction() as session:
-        profile_settings.get(session, visible(profile_id))
-    return Wanted(profile_ids=[profile_id])
+def _filter_for_profile(profile_id: str) -> PostFilter:
+    with current_services().database.transaction() as session:
+        profile_settings.load_profile(session, require_visible_profile(profile_id))
+    return PostFilter(profile_ids=[profile_id])
 
 
-def _of_account(account_id: str) -> Wanted:
-    with services().database.transaction() as session:
-        return Wanted(profile_ids=None, account_id=changeable(session, account_id).id)
+def _filter_for_account(account_id: str) -> PostFilter:
+    with current_services().database.transaction() as session:
+        return PostFilter(
+            profile_ids=None, account_id=require_changeable_account(session, account_id).id
+        )
 
 
-def _cancelled(wanted: Wanted) -> Response:
-    changed = bulk_cancel_retry.cancel(
-        services().database, wanted, states=bulk_cancel_retry.UNPUBLISHED
+def _cancel_unpublished(wanted: PostFilter) -> Response:
+    changed = bulk_cancel_retry.cancel_matching_posts(
+        current_services().database, wanted, states=bulk_cancel_retry.UNPUBLISHED
     )
-    return answer(changed)
+    return wake_and_respond(changed)
 
 
-def _retried(wanted: Wanted, *, confirmed: bool) -> Response:
-    return answer(bulk_cancel_retry.retry(services().database, wanted, confirmed=confirmed))
+def _retry_failed(wanted: PostFilter, *, confirmed: bool) -> Response:
+    return wake_and_respond(
+        bulk_cancel_retry.retry_matching_posts(
+            current_services().database, wanted, confirmed=confirmed
+        )
+    )
 
 
-def answer(changed: Changed) -> Response:
-    wake(changed)
+def wake_and_respond(changed: Changed) -> Response:
+    wake_accounts(changed)
     shown = ChangedView(
         changed=changed.posts,
         may_be_live=changed.count_refused(bulk_cancel_retry.MAY_BE_LIVE),
@@ -108,21 +118,21 @@ def answer(changed: Changed) -> Response:
     return Reply(body=shown, status=202).response()
 
 
-def wake(changed: Changed) -> None:
+def wake_accounts(changed: Changed) -> None:
     """Stops at the first that does not go out: the sweep looks within seconds."""
     for account_id in sorted(changed.account_ids):
-        if not services().waker.look(account_id):
+        if not current_services().waker.look(account_id):
             return
 
 
-def _wanted(body: WhichPosts) -> Wanted:
-    with services().database.transaction() as session:
-        seen = _in_sight(session, body.profile_id)
-    return Wanted(
-        profile_ids=seen,
-        ids=None if body.ids is None else [_number("ids", each) for each in body.ids],
-        job_id=None if body.job_id is None else _number("job_id", body.job_id),
-        account_id=None if body.account_id is None else _number("account_id", body.account_id),
+def _filter_from_body(body: WhichPosts) -> PostFilter:
+    with current_services().database.transaction() as session:
+        profile_ids = _narrowed_profile_ids(session, body.profile_id)
+    return PostFilter(
+        profile_ids=profile_ids,
+        ids=None if body.ids is None else [_parse_id("ids", post_id) for post_id in body.ids],
+        job_id=None if body.job_id is None else _parse_id("job_id", body.job_id),
+        account_id=None if body.account_id is None else _parse_id("account_id", body.account_id),
         integration_id=body.integration_id,
         state=body.state,
         error_code=body.error_code,
@@ -131,15 +141,19 @@ def _wanted(body: WhichPosts) -> Wanted:
     )
 
 
-def _in_sight(session: Session, named: str | None) -> list[str] | None:
+def _narrowed_profile_ids(session: Session, profile_id: str | None) -> list[str] | None:
     """What the caller may see, narrowed to the profile that the body names."""
-    seen = profiles_in_sight(session)
-    if named is None:
-        return seen
-    return [visible(named)] if seen is None or named in seen else []
+    profile_ids = visible_profile_ids(session)
+    if profile_id is None:
+        return profile_ids
+    return (
+        [require_visible_profile(profile_id)]
+        if profile_ids is None or profile_id in profile_ids
+        else []
+    )
 
 
-def _number(field: str, value: str) -> int:
+def _parse_id(field: str, value: str) -> int:
     if not is_id(value):
         raise InvalidRequest(
             f"{field}: {value!r} is no id", fields=[FieldError(field=field, message="is no id")]

@@ -5,8 +5,8 @@ from flask import Response
 from shared.errors import HOW_TO_CONFIGURE, NotConfigured, SecretUnreadable
 from shared.profiles import profile_settings
 from shared.profiles.profile_settings import Credentials
-from web.api.resource import resource
-from web.auth import visible
+from web.api.resource import create_blueprint
+from web.auth import require_visible_profile
 from web.parsing import credential_check
 from web.schemas.common import IdPath
 from web.schemas.profiles import (
@@ -16,19 +16,19 @@ from web.schemas.profiles import (
     ValidateCredentials,
     ValidationView,
 )
-from web.services import services
+from web.services import current_services
 from web.wire.idempotency import Reply
-from web.wire.problems import in_words
+from web.wire.problems import describe_error
 
-api = resource("credentials", "Where a profile's posts go", write="settings")
+api = create_blueprint("credentials", "Where a profile's posts go", write="settings")
 
 
 @api.get("/profiles/<id>/credentials", responses={200: CredentialsView})
 def get_credentials(path: IdPath) -> Response:
     """Read which credentials are in force, the key masked"""
-    ours = services()
+    ours = current_services()
     with ours.database.transaction() as session:
-        profile = profile_settings.get(session, visible(path.id))
+        profile = profile_settings.load_profile(session, require_visible_profile(path.id))
     source, url = (
         profile_settings.source_of(profile, ours.settings),
         profile_settings.api_url_of(profile, ours.settings),
@@ -37,10 +37,13 @@ def get_credentials(path: IdPath) -> Response:
         found = profile_settings.credentials_of(profile, ours.settings, ours.box)
     except SecretUnreadable as error:
         shown = UnusableCredentialsView(
-            source=source, api_url=url, api_key=profile_settings.mask(""), detail=in_words(error)
+            source=source,
+            api_url=url,
+            api_key=profile_settings.mask_api_key(""),
+            detail=describe_error(error),
         )
         return Reply(body=shown).response()
-    key = profile_settings.mask(found.api_key) if found else None
+    key = profile_settings.mask_api_key(found.api_key) if found else None
     return Reply(body=CredentialsView(source=source, api_url=url, api_key=key)).response()
 
 
@@ -48,9 +51,11 @@ def get_credentials(path: IdPath) -> Response:
 def validate_credentials(path: IdPath, body: ValidateCredentials) -> Response:
     """Try the given or the saved credentials, and save nothing"""
     try:
-        probe = credential_check.check(_to_try(path.id, body))
+        probe = credential_check.probe_credentials(_credentials_to_try(path.id, body))
     except SecretUnreadable as error:
-        nothing = ValidationView(ok=False, base_url=None, integrations=None, detail=in_words(error))
+        nothing = ValidationView(
+            ok=False, base_url=None, integrations=None, detail=describe_error(error)
+        )
         return Reply(body=nothing).response()
     listed = None
     if probe.integrations is not None:
@@ -61,14 +66,14 @@ def validate_credentials(path: IdPath, body: ValidateCredentials) -> Response:
     return Reply(body=shown).response()
 
 
-def _to_try(profile_id: str, body: ValidateCredentials) -> Credentials:
+def _credentials_to_try(profile_id: str, body: ValidateCredentials) -> Credentials:
     """The given key for the given URL, or for the saved one; else what is saved.
 
     Raises `NotConfigured`, and `SecretUnreadable`.
     """
-    ours = services()
+    ours = current_services()
     with ours.database.transaction() as session:
-        profile = profile_settings.get(session, visible(profile_id))
+        profile = profile_settings.load_profile(session, require_visible_profile(profile_id))
     if body.api_key is None:
         return profile_settings.require_credentials(profile, ours.settings, ours.box)
     url = body.api_url or profile_settings.api_url_of(profile, ours.settings)

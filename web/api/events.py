@@ -12,11 +12,11 @@ from shared.errors import FieldError, InvalidRequest
 from shared.jobs import event_feed, progress
 from shared.jobs.event_feed import Entry, Place
 from shared.models import Job
-from web.api.jobs import visible_job
-from web.api.resource import resource
+from web.api.jobs import require_visible_job
+from web.api.resource import create_blueprint
 from web.schemas.common import IdPath
 from web.serializers.rows import job_view
-from web.services import Services, services
+from web.services import Services, current_services
 
 #: Seconds between looks, between signs of life, and until a client is asked to come again.
 LOOK = 0.5
@@ -32,62 +32,62 @@ _STREAM: dict[Any, Any] = {
     }
 }
 
-api = resource("events", "What happens to a job's posts", write="publish")
+api = create_blueprint("events", "What happens to a job's posts", write="publish")
 
 
 @api.get("/jobs/<id>/events", responses=_STREAM)
 def stream_events(path: IdPath) -> Response:
     """Follow a job: `post` for each change, `done` at the end; go on with `Last-Event-ID`"""
-    ours = services()
+    ours = current_services()
     with ours.database.transaction() as session:
-        job = visible_job(session, path.id)
-        last = request.headers.get(RESUME, "")
-        behind = event_feed.place_of(session, job.id, last) if last else Place()
+        job = require_visible_job(session, path.id)
+        last_event_id = request.headers.get(RESUME, "")
+        behind = event_feed.place_of(session, job.id, last_event_id) if last_event_id else Place()
     if behind is None:
         fault = FieldError(field=RESUME, message="is not one that we gave")
         raise InvalidRequest(f"{RESUME} is not one that we gave", fields=[fault])
     give_back = ours.streams.take()
-    events = _events(ours, job.id, behind)
+    events = _event_stream(ours, job.id, behind)
     response = Response(events, headers=HEADERS, content_type="text/event-stream")
     response.call_on_close(give_back)
     return response
 
 
-def _events(ours: Services, job_id: int, behind: Place) -> Iterator[str]:
+def _event_stream(ours: Services, job_id: int, behind: Place) -> Iterator[str]:
     yield "retry: 2000\n\n"
-    ends = time.monotonic() + LONGEST
-    spoke = time.monotonic()
-    while ours.streams.going_on() and time.monotonic() < ends:
-        part = _read(ours, job_id, behind)
+    ends_at = time.monotonic() + LONGEST
+    last_sent_at = time.monotonic()
+    while ours.streams.going_on() and time.monotonic() < ends_at:
+        part = _read_entries(ours, job_id, behind)
         for entry in part.entries:
-            yield _post(entry)
-            behind, spoke = entry.place, time.monotonic()
+            yield _format_post_event(entry)
+            behind, last_sent_at = entry.place, time.monotonic()
         if part.entries:
             continue
-        if part.all_there_is and (shown := _over(ours, job_id)):
-            if _read(ours, job_id, behind) == part:  # nothing came in between
-                yield f"event: done\ndata: {shown.model_dump_json()}\n\n"
+        if part.all_there_is and (job_shown := _finished_job_view(ours, job_id)):
+            if _read_entries(ours, job_id, behind) == part:  # nothing came in between
+                yield f"event: done\ndata: {job_shown.model_dump_json()}\n\n"
                 return
             continue
-        if time.monotonic() - spoke > HEARTBEAT:
+        if time.monotonic() - last_sent_at > HEARTBEAT:
             yield ": still here\n\n"
-            spoke = time.monotonic()
+            last_sent_at = time.monotonic()
         time.sleep(LOOK)
 
 
-def _read(ours: Services, job_id: int, behind: Place) -> event_feed.Part:
+def _read_entries(ours: Services, job_id: int, behind: Place) -> event_feed.Part:
     with ours.database.transaction() as session:
-        return event_feed.read(session, job_id, behind)
+        return event_feed.read_events(session, job_id, behind)
 
 
-def _over(ours: Services, job_id: int) -> BaseModel | None:
+def _finished_job_view(ours: Services, job_id: int) -> BaseModel | None:
     """The job, once it has nothing more to wait for."""
     with ours.database.transaction() as session:
-        found = progress.outcome(session, session.get_one(Job, job_id))
-    return job_view(found) if found.finished_at is not None else None
+        outcome = progress.read_outcome(session, session.get_one(Job, job_id))
+    return job_view(outcome) if outcome.finished_at is not None else None
 
 
-def _post(entry: Entry) -> str:
+def _format_post_event(entry: Entry) -> str:
     data = {
         "post_id": str(entry.post_id),
         "at": entry.at.isoformat().replace("+00:00", "Z"),

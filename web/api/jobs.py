@@ -15,19 +15,19 @@ from shared.media.repository import is_id
 from shared.models import AccountMedia, Job, JobMedia, Post
 from shared.posts import bulk_cancel_retry, cancel_retry, post_queries
 from shared.posts.bulk_cancel_retry import Refused
-from shared.posts.post_queries import Wanted
+from shared.posts.post_queries import PostFilter
 from web.api import control
-from web.api.resource import problems, resource
-from web.auth import caller, profiles_in_sight
+from web.api.resource import create_blueprint, problem_responses
+from web.auth import current_caller, visible_profile_ids
 from web.schemas.common import IdPath, Page
 from web.schemas.jobs import JobPostsQuery, JobsQuery, JobView, PostView, ProgressView, RetryRequest
-from web.serializers.rows import job_view, location, post_list, shown_job
-from web.services import services
+from web.serializers.rows import job_view, location_header, post_list, read_job_view
+from web.services import current_services
 from web.wire.idempotency import Reply
-from web.wire.optional_body import body_or, optional_body
-from web.wire.pagination import next_cursor, number_of
+from web.wire.optional_body import body_or_defaults, optional_body
+from web.wire.pagination import decode_number, next_cursor
 
-api = resource("jobs", "Accepted requests", write="publish")
+api = create_blueprint("jobs", "Accepted requests", write="publish")
 
 _STATUS = {
     JobState.QUEUED: "in_progress",
@@ -54,13 +54,13 @@ _STEPS = {
 @api.get("/jobs", responses={200: Page[JobView]})
 def list_jobs(query: JobsQuery) -> Response:
     """List jobs, the newest first"""
-    with services().database.transaction() as session:
-        wanted = progress.Wanted(
-            profile_ids=profiles_in_sight(session), kind=query.kind, state=query.state
+    with current_services().database.transaction() as session:
+        wanted = progress.JobFilter(
+            profile_ids=visible_profile_ids(session), kind=query.kind, state=query.state
         )
-        before = number_of(query.cursor)
-        rows = progress.newest(session, wanted, before=before, limit=query.limit)
-        rows = etas.with_etas(session, rows, services().settings)
+        before = decode_number(query.cursor)
+        rows = progress.list_newest_jobs(session, wanted, before=before, limit=query.limit)
+        rows = etas.with_etas(session, rows, current_services().settings)
     onward = next_cursor(rows, query.limit, lambda row: row.job.id)
     page = Page[JobView](items=[job_view(row) for row in rows], next_cursor=onward)
     return Reply(body=page).response()
@@ -69,110 +69,114 @@ def list_jobs(query: JobsQuery) -> Response:
 @api.get("/jobs/<id>", responses={200: JobView})
 def get_job(path: IdPath) -> Response:
     """Read a job"""
-    with services().database.transaction() as session:
-        shown = shown_job(session, visible_job(session, path.id))
+    with current_services().database.transaction() as session:
+        shown = read_job_view(session, require_visible_job(session, path.id))
     return Reply(body=shown).response()
 
 
 @api.get("/jobs/<id>/posts", responses={200: Page[PostView]})
 def list_job_posts(path: IdPath, query: JobPostsQuery) -> Response:
     """List a job's posts, in the order of the request"""
-    with services().database.transaction() as session:
-        job = visible_job(session, path.id)
-        wanted = Wanted(profile_ids=None, job_id=job.id, state=query.state)
-        after = number_of(query.cursor)
-        rows = post_queries.listed(session, wanted, after=after, limit=query.limit)
+    with current_services().database.transaction() as session:
+        job = require_visible_job(session, path.id)
+        wanted = PostFilter(profile_ids=None, job_id=job.id, state=query.state)
+        after = decode_number(query.cursor)
+        rows = post_queries.read_posts(session, wanted, after=after, limit=query.limit)
         shown = post_list(session, rows)
     onward = next_cursor(rows, query.limit, lambda row: row.id)
     return Reply(body=Page[PostView](items=shown, next_cursor=onward)).response()
 
 
-@api.post("/jobs/<id>/pause", responses={202: JobView, **problems(409)})
+@api.post("/jobs/<id>/pause", responses={202: JobView, **problem_responses(409)})
 def pause_job(path: IdPath) -> Response:
     """Hold back what the job has not handed to Postiz yet"""
     return _set_paused(path.id, paused=True)
 
 
-@api.post("/jobs/<id>/resume", responses={202: JobView, **problems(409)})
+@api.post("/jobs/<id>/resume", responses={202: JobView, **problem_responses(409)})
 def resume_job(path: IdPath) -> Response:
     """Go on after a pause"""
     return _set_paused(path.id, paused=False)
 
 
-@api.post("/jobs/<id>/cancel", responses={202: JobView, **problems(409)})
+@api.post("/jobs/<id>/cancel", responses={202: JobView, **problem_responses(409)})
 def cancel_job(path: IdPath) -> Response:
     """Take back what has not been released yet; what Postiz holds is deleted there"""
-    job = _seen(path.id)
-    changed = bulk_cancel_retry.cancel(services().database, Wanted(profile_ids=None, job_id=job.id))
-    with services().database.transaction() as session:
-        counts = progress.outcome(session, job).counts
+    job = _load_visible_job(path.id)
+    changed = bulk_cancel_retry.cancel_matching_posts(
+        current_services().database, PostFilter(profile_ids=None, job_id=job.id)
+    )
+    with current_services().database.transaction() as session:
+        counts = progress.read_outcome(session, job).counts
     if not changed.posts and not {"cancelled", "cancelling"} & set(counts):
         raise Conflict("The job has nothing left that could be taken back")
-    control.wake(changed)
-    return _answer(job.id)
+    control.wake_accounts(changed)
+    return _job_response(job.id)
 
 
 @api.post(
     "/jobs/<id>/retry",
-    responses={202: JobView, **problems(409)},
+    responses={202: JobView, **problem_responses(409)},
     openapi_extensions=optional_body(RetryRequest),
 )
 def retry_job(path: IdPath) -> Response:
     """Try the failed posts again; what may be live only on your word that it is not"""
-    confirmed = body_or(RetryRequest).confirm_not_published
-    job = _seen(path.id)
+    confirmed = body_or_defaults(RetryRequest).confirm_not_published
+    job = _load_visible_job(path.id)
     if job.kind in progress.UPLOADS:
         return _retry_uploads(job)
-    wanted = Wanted(profile_ids=None, job_id=job.id)
-    changed = bulk_cancel_retry.retry(services().database, wanted, confirmed=confirmed)
+    wanted = PostFilter(profile_ids=None, job_id=job.id)
+    changed = bulk_cancel_retry.retry_matching_posts(
+        current_services().database, wanted, confirmed=confirmed
+    )
     if not changed.posts:
-        _say_why_not(changed.refused)
-    control.wake(changed)
-    return _answer(job.id)
+        _raise_refusal(changed.refused)
+    control.wake_accounts(changed)
+    return _job_response(job.id)
 
 
-def _say_why_not(refused: Sequence[Refused]) -> NoReturn:
+def _raise_refusal(refused: Sequence[Refused]) -> NoReturn:
     """Nothing of the job was tried again."""
-    for why in refused:
-        if why.code == NotConfigured.code:
-            raise NotConfigured(why.message)
-        raise Conflict(why.message, code=why.code)
+    for refusal in refused:
+        if refusal.code == NotConfigured.code:
+            raise NotConfigured(refusal.message)
+        raise Conflict(refusal.message, code=refusal.code)
     raise Conflict("The job has no failed posts")
 
 
 def _retry_uploads(job: Job) -> Response:
-    with services().database.transaction() as session:
+    with current_services().database.transaction() as session:
         waiting = cancel_retry.retry_uploads(session, job)
-    services().waker.uploads(waiting)
-    return _answer(job.id)
+    current_services().waker.uploads(waiting)
+    return _job_response(job.id)
 
 
 def _set_paused(job_id: str, *, paused: bool) -> Response:
-    with services().database.transaction() as session:
-        job = visible_job(session, job_id)
+    with current_services().database.transaction() as session:
+        job = require_visible_job(session, job_id)
         progress.set_paused(session, job, paused=paused)
-        used = select(Post.account_id).where(Post.job_id == job.id).distinct()
-        accounts = session.scalars(used).all()
-    for account_id in accounts:
-        services().waker.look(account_id)
-    return _answer(job.id)
+        account_ids_query = select(Post.account_id).where(Post.job_id == job.id).distinct()
+        account_ids = session.scalars(account_ids_query).all()
+    for account_id in account_ids:
+        current_services().waker.look(account_id)
+    return _job_response(job.id)
 
 
-def _answer(job_id: int) -> Response:
-    with services().database.transaction() as session:
+def _job_response(job_id: int) -> Response:
+    with current_services().database.transaction() as session:
         job = session.get_one(Job, job_id)
-        shown = shown_job(session, job)
-    return Reply(body=shown, status=202, headers=location(job)).response()
+        shown = read_job_view(session, job)
+    return Reply(body=shown, status=202, headers=location_header(job)).response()
 
 
-def _seen(job_id: str) -> Job:
-    with services().database.transaction() as session:
-        return visible_job(session, job_id)
+def _load_visible_job(job_id: str) -> Job:
+    with current_services().database.transaction() as session:
+        return require_visible_job(session, job_id)
 
 
-def visible_job(session: Session, job_id: str) -> Job:
+def require_visible_job(session: Session, job_id: str) -> Job:
     job = session.get(Job, int(job_id)) if is_id(job_id) else None
-    if job is None or not caller().sees(job.profile_id):
+    if job is None or not current_caller().sees(job.profile_id):
         raise NotFound(f"There is no job {job_id!r}")
     return job
 
@@ -181,9 +185,9 @@ def visible_job(session: Session, job_id: str) -> Job:
 def get_progress(path: IdPath) -> Response:
     """A job's progress, for pollers: `not_found` with 404 where there is none"""
     try:
-        with services().database.transaction() as session:
-            found = progress.outcome(session, visible_job(session, path.id))
-            detail = "; ".join(_reasons(session, found)) or None
+        with current_services().database.transaction() as session:
+            outcome = progress.read_outcome(session, require_visible_job(session, path.id))
+            detail = "; ".join(_error_details(session, outcome)) or None
     except NotFound as error:
         nothing = ProgressView(
             step="not_found",
@@ -193,37 +197,39 @@ def get_progress(path: IdPath) -> Response:
             error_detail=error.message,
         )
         return Reply(body=nothing, status=404).response()
-    return Reply(body=_progress(found, detail)).response()
+    return Reply(body=_progress_view(outcome, detail)).response()
 
 
-def _progress(found: Outcome, detail: str | None) -> ProgressView:
+def _progress_view(outcome: Outcome, detail: str | None) -> ProgressView:
     return ProgressView(
-        step=_step(found),
-        percentage=found.percentage,
-        status=_STATUS[found.state],
-        updated_at=found.touched_at,
+        step=_progress_step(outcome),
+        percentage=outcome.percentage,
+        status=_STATUS[outcome.state],
+        updated_at=outcome.touched_at,
         error_detail=detail,
     )
 
 
-def _step(found: Outcome) -> str:
-    if found.state is JobState.PAUSED:
+def _progress_step(outcome: Outcome) -> str:
+    if outcome.state is JobState.PAUSED:
         return "paused"
-    if found.finished_at is not None:
-        return str(found.state)
-    return next((step for state, step in _STEPS.items() if found.counts.get(state)), "working")
+    if outcome.finished_at is not None:
+        return str(outcome.state)
+    return next((step for state, step in _STEPS.items() if outcome.counts.get(state)), "working")
 
 
-def _reasons(session: Session, found: Outcome) -> Iterator[str]:
+def _error_details(session: Session, outcome: Outcome) -> Iterator[str]:
     """Why parts of the job failed, or are late: each reason once, the first few."""
-    if found.state is JobState.CANCELLED:
+    if outcome.state is JobState.CANCELLED:
         yield "The job was cancelled"
-    told = (PostState.FAILED, PostState.SCHEDULED, PostState.HELD)
-    of_posts = select(Post.error_message).where(Post.job_id == found.job.id, Post.state.in_(told))
+    states = (PostState.FAILED, PostState.SCHEDULED, PostState.HELD)
+    of_posts = select(Post.error_message).where(
+        Post.job_id == outcome.job.id, Post.state.in_(states)
+    )
     of_uploads = (
         select(AccountMedia.error_message)
         .join(JobMedia, JobMedia.account_media_id == AccountMedia.id)
-        .where(JobMedia.job_id == found.job.id, AccountMedia.state == "failed")
+        .where(JobMedia.job_id == outcome.job.id, AccountMedia.state == "failed")
     )
     for query in (of_posts, of_uploads):
         yield from (reason for reason in session.scalars(query.distinct().limit(5)) if reason)

@@ -10,18 +10,18 @@ from shared import api_keys, db
 from shared.errors import FieldError, Forbidden, NotFound, Unprocessable
 from shared.media.repository import is_id
 from shared.models import ApiKey, Profile
-from web.api.resource import problems, resource
-from web.auth import PROFILE_ID, caller
+from web.api.resource import create_blueprint, problem_responses
+from web.auth import PROFILE_ID, current_caller
 from web.schemas.common import IdPath, Page
 from web.schemas.keys import CreatedKey, KeyView, NewKey
-from web.services import services
-from web.wire.idempotency import Reply, once
-from web.wire.pagination import PageQuery, next_cursor, paged
+from web.services import current_services
+from web.wire.idempotency import Reply, answer_once
+from web.wire.pagination import PageQuery, next_cursor, page_query
 
-api = resource("keys", "Keys of this API", read="admin", write="admin")
+api = create_blueprint("keys", "Keys of this API", read="admin", write="admin")
 
 
-def _facts(row: ApiKey) -> dict[str, object]:
+def _key_fields(row: ApiKey) -> dict[str, object]:
     return {
         "id": str(row.id),
         "name": row.name,
@@ -32,16 +32,16 @@ def _facts(row: ApiKey) -> dict[str, object]:
     }
 
 
-@api.post("/keys", responses={201: CreatedKey, **problems(409, 422)})
+@api.post("/keys", responses={201: CreatedKey, **problem_responses(409, 422)})
 def create_key(body: NewKey) -> Response:
     """Create a key, with no more than its maker has; it is shown this once"""
-    return once(lambda session: _create(session, body))
+    return answer_once(lambda session: _insert_key(session, body))
 
 
-def _create(session: Session, body: NewKey) -> Reply:
+def _insert_key(session: Session, body: NewKey) -> Reply:
     check_profiles(session, body.profile_ids)
-    expires_at = _future(body.expires_at, db.clock(session))
-    row, key = api_keys.create(
+    expires_at = _require_future(body.expires_at, db.read_clock(session))
+    row, key = api_keys.create_api_key(
         session,
         name=body.name,
         profile_ids=body.profile_ids,
@@ -49,26 +49,26 @@ def _create(session: Session, body: NewKey) -> Reply:
         expires_at=expires_at,
     )
     session.refresh(row)
-    shown = CreatedKey.model_validate({**_facts(row), "key": key})
+    shown = CreatedKey.model_validate({**_key_fields(row), "key": key})
     return Reply(body=shown, status=201, headers={"Location": f"/api/v1/keys/{row.id}"})
 
 
 def check_profiles(session: Session, wanted: list[str] | None) -> None:
     """Raises `Forbidden` for more than the caller sees, `Unprocessable` for unknown profiles."""
-    if wanted is None and caller().profile_ids is not None:
+    if wanted is None and current_caller().profile_ids is not None:
         raise Forbidden("This API key is bound to profiles: name which of them the new one is for")
     well_formed = [name for name in wanted or () if PROFILE_ID.fullmatch(name)]
     known = set(session.scalars(select(Profile.id).where(Profile.id.in_(well_formed))))
     faults = [
         FieldError(field=f"profile_ids.{index}", message=f"there is no profile {name!r}")
         for index, name in enumerate(wanted or ())
-        if name not in known or not caller().sees(name)
+        if name not in known or not current_caller().sees(name)
     ]
     if faults:
         raise Unprocessable("Some of these profiles do not exist", fields=faults)
 
 
-def _future(moment: datetime | None, now: datetime) -> datetime | None:
+def _require_future(moment: datetime | None, now: datetime) -> datetime | None:
     if moment is None:
         return None
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -81,35 +81,35 @@ def _future(moment: datetime | None, now: datetime) -> datetime | None:
 @api.get("/keys", responses={200: Page[KeyView]})
 def list_keys(query: PageQuery) -> Response:
     """List the keys, without themselves"""
-    wanted = paged(select(ApiKey), ApiKey.id, query)
-    bound = caller().profile_ids
+    wanted = page_query(select(ApiKey), ApiKey.id, query)
+    bound = current_caller().profile_ids
     if bound is not None:
         wanted = wanted.where(ApiKey.profile_ids.contained_by(list(bound)))
-    with services().database.transaction() as session:
+    with current_services().database.transaction() as session:
         rows = session.scalars(wanted).all()
     onward = next_cursor(rows, query.limit, lambda row: row.id)
-    items = [KeyView.model_validate(_facts(row)) for row in rows]
+    items = [KeyView.model_validate(_key_fields(row)) for row in rows]
     return Reply(body=Page[KeyView](items=items, next_cursor=onward)).response()
 
 
 @api.get("/keys/<id>", responses={200: KeyView})
 def get_key(path: IdPath) -> Response:
     """Read a key's name, profiles and scopes"""
-    with services().database.transaction() as session:
-        row = _visible(session, path.id)
-    return Reply(body=KeyView.model_validate(_facts(row))).response()
+    with current_services().database.transaction() as session:
+        row = _require_visible_key(session, path.id)
+    return Reply(body=KeyView.model_validate(_key_fields(row))).response()
 
 
 @api.delete("/keys/<id>", responses={204: None})
 def delete_key(path: IdPath) -> Response:
     """Delete a key: it stops working at once"""
-    with services().database.transaction() as session:
-        session.delete(_visible(session, path.id))
+    with current_services().database.transaction() as session:
+        session.delete(_require_visible_key(session, path.id))
     return Response(status=204)
 
 
-def _visible(session: Session, key_id: str) -> ApiKey:
+def _require_visible_key(session: Session, key_id: str) -> ApiKey:
     row = session.get(ApiKey, int(key_id)) if is_id(key_id) else None
-    if row is None or not caller().sees_all(row.profile_ids):
+    if row is None or not current_caller().sees_all(row.profile_ids):
         raise NotFound(f"There is no key {key_id!r}")
     return row

@@ -17,20 +17,20 @@ from shared.errors import (
 )
 from shared.models import Account
 from shared.profiles import profile_settings
-from web.api.resource import resource
+from web.api.resource import create_blueprint
 from web.auth import current_profile
 from web.parsing import live_integrations
 from web.schemas.accounts import Budget, StatusView
 from web.schemas.profiles import IntegrationView
-from web.services import services
+from web.services import current_services
 from web.wire.idempotency import Reply
-from web.wire.problems import in_words
+from web.wire.problems import describe_error
 
 #: A request waits no longer for Postiz (seconds).
 LIVE_SECONDS = 5.0
 STALE = "X-Stale"
 
-api = resource("postiz", "What the profile's Postiz says", write="publish")
+api = create_blueprint("postiz", "What the profile's Postiz says", write="publish")
 
 
 class IntegrationList(RootModel[list[IntegrationView]]):
@@ -40,18 +40,18 @@ class IntegrationList(RootModel[list[IntegrationView]]):
 @api.get("/postiz/status", responses={200: StatusView})
 def get_status() -> Response:
     """Whether the profile's Postiz is configured and answers, and the budget of its account"""
-    with services().database.transaction() as session:
-        profile = profile_settings.get(session, current_profile(session))
-        source = profile_settings.source_of(profile, services().settings)
+    with current_services().database.transaction() as session:
+        profile = profile_settings.load_profile(session, current_profile(session))
+        source = profile_settings.source_of(profile, current_services().settings)
     if source == "none":
         detail = HOW_TO_CONFIGURE.format(id=profile.id)
         nothing = StatusView(
             configured=False, connected=False, source="none", account=None, detail=detail
         )
         return Reply(body=nothing).response()
-    trouble = _trouble(profile.id)
-    with services().database.transaction() as session:
-        budget = _budget(session, profile.id)
+    trouble = _connection_trouble(profile.id)
+    with current_services().database.transaction() as session:
+        budget = _ensure_account_budget(session, profile.id)
     shown = StatusView(
         configured=True,
         connected=trouble is None,
@@ -62,20 +62,23 @@ def get_status() -> Response:
     return Reply(body=shown).response()
 
 
-def _trouble(profile_id: str) -> str | None:
+def _connection_trouble(profile_id: str) -> str | None:
     """Why Postiz cannot be used now, in words."""
     try:
-        live_integrations.integrations(profile_id, seconds=LIVE_SECONDS)
+        live_integrations.fetch_integrations(profile_id, seconds=LIVE_SECONDS)
     except PublisherError as error:
-        return in_words(error)
+        return describe_error(error)
     return None
 
 
-def _budget(session: Session, profile_id: str) -> Budget:
+def _ensure_account_budget(session: Session, profile_id: str) -> Budget:
     account = profile_settings.ensure_account(
-        session, profile_settings.get(session, profile_id), services().settings, services().box
+        session,
+        profile_settings.load_profile(session, profile_id),
+        current_services().settings,
+        current_services().box,
     )
-    return budget_of(account, db.clock(session))
+    return budget_of(account, db.read_clock(session))
 
 
 def budget_of(account: Account, now: datetime) -> Budget:
@@ -91,35 +94,38 @@ def budget_of(account: Account, now: datetime) -> Budget:
 @api.get("/postiz/integrations", responses={200: IntegrationList})
 def list_integrations() -> Response:
     """The connected channels, live; the last known list, marked X-Stale, when Postiz is away"""
-    with services().database.transaction() as session:
+    with current_services().database.transaction() as session:
         profile_id = current_profile(session)
         account = profile_settings.ensure_account(
-            session, profile_settings.get(session, profile_id), services().settings, services().box
+            session,
+            profile_settings.load_profile(session, profile_id),
+            current_services().settings,
+            current_services().box,
         )
     try:
-        live_rows = live_integrations.integrations(profile_id, seconds=LIVE_SECONDS)
+        live_rows = live_integrations.fetch_integrations(profile_id, seconds=LIVE_SECONDS)
     except CredentialsRejected:
         raise
     except PublisherError as error:  # settings that cannot be used, too: what is known is shown
-        return _last_known(account.id, error)
-    return _list([vars(row) for row in live_rows]).response()
+        return _last_known_response(account.id, error)
+    return _integrations_reply([vars(row) for row in live_rows]).response()
 
 
-def _last_known(account_id: int, why: PublisherError) -> Response:
-    with services().database.transaction() as session:
-        seen = session.get_one(Account, account_id).integrations_seen_at
-        rows = [_plain(row) for row in identity.integrations(session, account_id)]
-    if seen is None and isinstance(why, SettingsUnusable):
-        raise why
-    if seen is None:
-        raise Unavailable(f"Postiz gave no list of integrations, now or before: {why.message}")
-    reply = _list(rows)
+def _last_known_response(account_id: int, reason: PublisherError) -> Response:
+    with current_services().database.transaction() as session:
+        seen_at = session.get_one(Account, account_id).integrations_seen_at
+        rows = [_integration_fields(row) for row in identity.read_integrations(session, account_id)]
+    if seen_at is None and isinstance(reason, SettingsUnusable):
+        raise reason
+    if seen_at is None:
+        raise Unavailable(f"Postiz gave no list of integrations, now or before: {reason.message}")
+    reply = _integrations_reply(rows)
     return Reply(body=reply.body, headers={STALE: "true"}).response()
 
 
-def _plain(row: object) -> dict[str, object]:
+def _integration_fields(row: object) -> dict[str, object]:
     return {name: getattr(row, name) for name in IntegrationView.model_fields}
 
 
-def _list(rows: list[dict[str, object]]) -> Reply:
+def _integrations_reply(rows: list[dict[str, object]]) -> Reply:
     return Reply(body=IntegrationList([IntegrationView.model_validate(row) for row in rows]))

@@ -9,33 +9,33 @@ from shared.errors import NotFound
 from shared.media.repository import is_id
 from shared.models import Post
 from shared.posts import cancel_retry, post_queries
-from web.api.resource import problems, resource
-from web.auth import caller, profiles_in_sight
+from web.api.resource import create_blueprint, problem_responses
+from web.auth import current_caller, visible_profile_ids
 from web.schemas.common import IdPath, Page
 from web.schemas.jobs import PostsQuery, PostView, RetryRequest
 from web.serializers.rows import post_list
-from web.services import services
+from web.services import current_services
 from web.wire.idempotency import Reply
-from web.wire.optional_body import body_or, optional_body
-from web.wire.pagination import next_cursor, number_of
+from web.wire.optional_body import body_or_defaults, optional_body
+from web.wire.pagination import decode_number, next_cursor
 
-api = resource("posts", "What is, was or will be published", write="publish")
+api = create_blueprint("posts", "What is, was or will be published", write="publish")
 
 
 @api.get("/posts", responses={200: Page[PostView]})
 def list_posts(query: PostsQuery) -> Response:
     """List posts, in the order in which they were accepted"""
-    with services().database.transaction() as session:
-        wanted = post_queries.Wanted(
-            profile_ids=profiles_in_sight(session),
+    with current_services().database.transaction() as session:
+        wanted = post_queries.PostFilter(
+            profile_ids=visible_profile_ids(session),
             state=query.state,
             integration_id=query.integration_id,
             error_code=query.error_code,
             since=query.since,
             until=query.until,
         )
-        after = number_of(query.cursor)
-        rows = post_queries.listed(session, wanted, after=after, limit=query.limit)
+        after = decode_number(query.cursor)
+        rows = post_queries.read_posts(session, wanted, after=after, limit=query.limit)
         shown = post_list(session, rows)
     onward = next_cursor(rows, query.limit, lambda row: row.id)
     return Reply(body=Page[PostView](items=shown, next_cursor=onward)).response()
@@ -44,23 +44,23 @@ def list_posts(query: PostsQuery) -> Response:
 @api.get("/posts/<id>", responses={200: PostView})
 def get_post(path: IdPath) -> Response:
     """Read a post with its timeline"""
-    with services().database.transaction() as session:
-        [shown] = post_list(session, [_visible(session, path.id)])
+    with current_services().database.transaction() as session:
+        [shown] = post_list(session, [_require_visible_post(session, path.id)])
     return Reply(body=shown).response()
 
 
-@api.post("/posts/<id>/cancel", responses={202: PostView, **problems(409)})
+@api.post("/posts/<id>/cancel", responses={202: PostView, **problem_responses(409)})
 def cancel_post(path: IdPath) -> Response:
     """Take a post back; what Postiz holds of it is deleted there
 
     One that is deleted after its time says so (`may_have_been_sent`).
     """
-    return _change(path.id, cancel_retry.cancel_post)
+    return _change_post(path.id, cancel_retry.cancel_post)
 
 
 @api.post(
     "/posts/<id>/retry",
-    responses={202: PostView, **problems(409)},
+    responses={202: PostView, **problem_responses(409)},
     openapi_extensions=optional_body(RetryRequest),
 )
 def retry_post(path: IdPath) -> Response:
@@ -70,25 +70,25 @@ def retry_post(path: IdPath) -> Response:
     first, on your word too, and stays `releasing` meanwhile. A post that is held because it is late
     is let go.
     """
-    confirmed = body_or(RetryRequest).confirm_not_published
-    return _change(
+    confirmed = body_or_defaults(RetryRequest).confirm_not_published
+    return _change_post(
         path.id,
         lambda session, post: cancel_retry.retry_post(session, post, confirmed=confirmed),
     )
 
 
-def _change(post_id: str, change: Callable[[Session, Post], None]) -> Response:
-    with services().database.transaction() as session:
-        post = _visible(session, post_id)
+def _change_post(post_id: str, change: Callable[[Session, Post], None]) -> Response:
+    with current_services().database.transaction() as session:
+        post = _require_visible_post(session, post_id)
         change(session, post)
         [shown] = post_list(session, [post])
         account_id = post.account_id
-    services().waker.look(account_id)
+    current_services().waker.look(account_id)
     return Reply(body=shown, status=202).response()
 
 
-def _visible(session: Session, post_id: str) -> Post:
+def _require_visible_post(session: Session, post_id: str) -> Post:
     post = session.get(Post, int(post_id)) if is_id(post_id) else None
-    if post is None or not caller().sees(post.profile_id):
+    if post is None or not current_caller().sees(post.profile_id):
         raise NotFound(f"There is no post {post_id!r}")
     return post

@@ -16,8 +16,8 @@ from shared.errors import Conflict, Forbidden
 from shared.models import Profile
 from shared.postiz.discovery import Probe
 from shared.profiles import deletion, profile_settings
-from web.api.resource import problems, resource
-from web.auth import caller, visible
+from web.api.resource import create_blueprint, problem_responses
+from web.auth import current_caller, require_visible_profile
 from web.parsing import credential_check
 from web.paths import PREFIX
 from web.schemas.common import IdPath, Page
@@ -29,57 +29,66 @@ from web.schemas.profiles import (
     PutProfile,
     TtsSettings,
 )
-from web.services import services
-from web.wire.idempotency import Reply, once
-from web.wire.pagination import PageQuery, Query, next_cursor, place_of
+from web.services import current_services
+from web.wire.idempotency import Reply, answer_once
+from web.wire.pagination import PageQuery, Query, decode_cursor, next_cursor
 
 #: What takes longer to delete is left to the workers.
 DELETING_SECONDS = 5.0
 
-api = resource("profiles", "Brands, clients, channels: whose posts", write="settings")
+api = create_blueprint("profiles", "Brands, clients, channels: whose posts", write="settings")
 
 
-def views(session: Session, rows: Sequence[Profile]) -> list[ProfileView]:
+def profile_views(session: Session, rows: Sequence[Profile]) -> list[ProfileView]:
     held = holds.list_held(session, profile_ids=[row.id for row in rows])
-    return [_view(row, [one for one in held if one.profile_id == row.id]) for row in rows]
+    return [
+        _profile_view(
+            row, [held_profile for held_profile in held if held_profile.profile_id == row.id]
+        )
+        for row in rows
+    ]
 
 
-def _view(profile: Profile, held: Sequence[HeldProfile], probe: Probe | None = None) -> ProfileView:
+def _profile_view(
+    profile: Profile, held: Sequence[HeldProfile], probe: Probe | None = None
+) -> ProfileView:
     return ProfileView(
         id=profile.id,
         name=profile.name,
         description=profile.description,
-        tts_settings=profile_settings.public_settings(profile, services().box),
+        tts_settings=profile_settings.public_settings(profile, current_services().box),
         account_id=None if profile.account_id is None else str(profile.account_id),
         paused=profile.paused,
         deleting_since=profile.deleting_since,
-        holds=[HoldView.model_validate(one, from_attributes=True) for one in held],
+        holds=[
+            HoldView.model_validate(held_profile, from_attributes=True) for held_profile in held
+        ],
         created_at=profile.created_at,
         updated_at=profile.updated_at,
-        postiz_check=credential_check.view(probe),
+        postiz_check=credential_check.probe_view(probe),
     )
 
 
-@api.post("/profiles", responses={201: ProfileView, **problems(409, 422)})
+@api.post("/profiles", responses={201: ProfileView, **problem_responses(409, 422)})
 def create_profile(body: NewProfile) -> Response:
     """Create a profile, with its Postiz credentials or without"""
-    if caller().profile_ids is not None:
+    if current_caller().profile_ids is not None:
         raise Forbidden("This API key is bound to profiles and cannot create others")
     probe = credential_check.check_before_saving(body.tts_settings)
-    return once(lambda session: _create(session, body, probe))
+    return answer_once(lambda session: _insert_profile(session, body, probe))
 
 
-def _create(session: Session, body: NewProfile, probe: Probe | None) -> Reply:
+def _insert_profile(session: Session, body: NewProfile, probe: Probe | None) -> Reply:
     profile_id = body.id or f"p_{secrets.token_hex(6)}"
-    row = insert(Profile).values(id=profile_id, name=body.name, description=body.description)
-    if session.scalar(row.on_conflict_do_nothing().returning(Profile.id)) is None:
+    statement = insert(Profile).values(id=profile_id, name=body.name, description=body.description)
+    if session.scalar(statement.on_conflict_do_nothing().returning(Profile.id)) is None:
         raise Conflict(f"There is a profile {profile_id!r} already")
-    profile = profile_settings.get(session, profile_id)
+    profile = profile_settings.load_profile(session, profile_id)
     _save_settings(session, profile, body.tts_settings, probe)
     session.flush()
     session.refresh(profile)
-    place = {"Location": f"{PREFIX}/profiles/{profile_id}"}
-    return Reply(body=_view(profile, (), probe), status=201, headers=place)
+    headers = {"Location": f"{PREFIX}/profiles/{profile_id}"}
+    return Reply(body=_profile_view(profile, (), probe), status=201, headers=headers)
 
 
 def _save_settings(
@@ -87,9 +96,11 @@ def _save_settings(
 ) -> None:
     if settings is None:
         return
-    profile_settings.save_settings(session, profile, settings.changes(), services().box)
+    profile_settings.save_settings(session, profile, settings.changes(), current_services().box)
     if "postiz" in settings.model_fields_set:
-        in_force = profile_settings.credentials_of(profile, services().settings, services().box)
+        in_force = profile_settings.credentials_of(
+            profile, current_services().settings, current_services().box
+        )
         profile_settings.connect_account(session, profile, in_force, probe)
 
 
@@ -97,13 +108,13 @@ def _save_settings(
 def list_profiles(query: PageQuery) -> Response:
     """List the profiles that the key may see"""
     wanted = select(Profile).order_by(Profile.id).limit(query.limit)
-    if caller().profile_ids is not None:
-        wanted = wanted.where(Profile.id.in_(caller().profile_ids or ()))
-    if (after := place_of(query.cursor)) is not None:
+    if current_caller().profile_ids is not None:
+        wanted = wanted.where(Profile.id.in_(current_caller().profile_ids or ()))
+    if (after := decode_cursor(query.cursor)) is not None:
         wanted = wanted.where(Profile.id > after)
-    with services().database.transaction() as session:
+    with current_services().database.transaction() as session:
         rows = session.scalars(wanted).all()
-        shown = views(session, rows)
+        shown = profile_views(session, rows)
     onward = next_cursor(rows, query.limit, lambda row: row.id)
     page = Page[ProfileView](items=shown, next_cursor=onward)
     return Reply(body=page).response()
@@ -112,52 +123,54 @@ def list_profiles(query: PageQuery) -> Response:
 @api.get("/profiles/<id>", responses={200: ProfileView})
 def get_profile(path: IdPath) -> Response:
     """Read a profile"""
-    with services().database.transaction() as session:
-        [shown] = views(session, [profile_settings.get(session, visible(path.id))])
+    with current_services().database.transaction() as session:
+        [shown] = profile_views(
+            session, [profile_settings.load_profile(session, require_visible_profile(path.id))]
+        )
     return Reply(body=shown).response()
 
 
 @api.put("/profiles/<id>", responses={200: ProfileView})
 def put_profile(path: IdPath, body: PutProfile) -> Response:
     """Replace a profile's name and description"""
-    with services().database.transaction() as session:
-        profile = profile_settings.get_for_change(session, visible(path.id))
+    with current_services().database.transaction() as session:
+        profile = profile_settings.lock_profile(session, require_visible_profile(path.id))
         profile.name, profile.description = body.name, body.description
-        return _saved(session, profile)
+        return _save_and_respond(session, profile)
 
 
-@api.patch("/profiles/<id>", responses={200: ProfileView, **problems(422)})
+@api.patch("/profiles/<id>", responses={200: ProfileView, **problem_responses(422)})
 def patch_profile(path: IdPath, body: PatchProfile) -> Response:
     """Change a profile; new credentials are tried, and in force everywhere once this answers"""
-    with services().database.transaction() as session:
-        profile_settings.get(session, visible(path.id))
+    with current_services().database.transaction() as session:
+        profile_settings.load_profile(session, require_visible_profile(path.id))
     probe = credential_check.check_before_saving(body.tts_settings)
-    with services().database.transaction() as session:
-        profile = profile_settings.get_for_change(session, path.id)
+    with current_services().database.transaction() as session:
+        profile = profile_settings.lock_profile(session, path.id)
         profile.name = body.name or profile.name
         if "description" in body.model_fields_set:
             profile.description = body.description
         _save_settings(session, profile, body.tts_settings, probe)
-        answer = _saved(session, profile, probe)
+        answer = _save_and_respond(session, profile, probe)
     if body.tts_settings is not None:
-        services().settings_changed(profile.id, profile.settings_version)
-    _wake(profile)
+        current_services().settings_changed(profile.id, profile.settings_version)
+    _wake_account(profile)
     return answer
 
 
-def _saved(session: Session, profile: Profile, probe: Probe | None = None) -> Response:
+def _save_and_respond(session: Session, profile: Profile, probe: Probe | None = None) -> Response:
     profile.updated_at = func.now()
     session.flush()
     session.refresh(profile)
     held = holds.list_held(session, profile_ids=[profile.id])
-    return Reply(body=_view(profile, held, probe)).response()
+    return Reply(body=_profile_view(profile, held, probe)).response()
 
 
 class DeleteQuery(Query):
     force: bool = Field(False, description="Give up what is pending")
 
 
-@api.delete("/profiles/<id>", responses={202: ProfileView, 204: None, **problems(409)})
+@api.delete("/profiles/<id>", responses={202: ProfileView, 204: None, **problem_responses(409)})
 def delete_profile(path: IdPath, query: DeleteQuery) -> Response:
     """Delete a profile, its media, jobs and posts
 
@@ -165,17 +178,19 @@ def delete_profile(path: IdPath, query: DeleteQuery) -> Response:
     are in Postiz and not yet published. 204 once all of it is gone; 202 where there is much, and
     the workers go on: until then the profile shows `deleting_since`, and takes nothing new.
     """
-    ours = services()
+    ours = current_services()
     with ours.database.transaction() as session:
-        version = profile_settings.get(session, visible(path.id)).settings_version
+        version = profile_settings.load_profile(
+            session, require_visible_profile(path.id)
+        ).settings_version
         deletion.begin_removal(session, path.id, force=query.force)
     ours.settings_changed(path.id, version + 1)
     until = time.monotonic() + DELETING_SECONDS
-    if deletion.go_on(ours.database, ours.storage, path.id, until=until):
+    if deletion.continue_removal(ours.database, ours.storage, path.id, until=until):
         return Response(status=204)
     ours.waker.remove_profiles()
     with ours.database.transaction() as session:
-        shown = views(session, [row for row in [session.get(Profile, path.id)] if row])
+        shown = profile_views(session, [row for row in [session.get(Profile, path.id)] if row])
     return Reply(body=shown[0], status=202).response() if shown else Response(status=204)
 
 
@@ -192,15 +207,15 @@ def resume_profile(path: IdPath) -> Response:
 
 
 def _set_paused(profile_id: str, *, paused: bool) -> Response:
-    with services().database.transaction() as session:
-        profile = profile_settings.get_for_change(session, visible(profile_id))
+    with current_services().database.transaction() as session:
+        profile = profile_settings.lock_profile(session, require_visible_profile(profile_id))
         profile.paused = paused
-        answer = _saved(session, profile)
-    _wake(profile)
+        answer = _save_and_respond(session, profile)
+    _wake_account(profile)
     return answer
 
 
-def _wake(profile: Profile) -> None:
+def _wake_account(profile: Profile) -> None:
     """What was held or paused may go on."""
     if profile.account_id is not None:
-        services().waker.stage(profile.account_id)
+        current_services().waker.stage(profile.account_id)

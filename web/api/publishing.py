@@ -11,7 +11,7 @@ from shared.intake.bulk_rows import bulk_order
 from shared.intake.request_rows import single_row
 from shared.intake.schemas import PublishRequest
 from shared.intake.validation import Checked, Order, Placed
-from web.api.resource import problems, resource
+from web.api.resource import create_blueprint, problem_responses
 from web.auth import current_profile
 from web.openapi.bulk_body import ROWS
 from web.parsing import live_integrations
@@ -24,49 +24,49 @@ from web.schemas.publishing import (
     SkippedRow,
 )
 from web.serializers import planned_posts, plans
-from web.serializers.rows import location, new_job_view
-from web.services import services
-from web.wire.idempotency import Reply, once
+from web.serializers.rows import location_header, new_job_view
+from web.services import current_services
+from web.wire.idempotency import Reply, answer_once
 
 #: So many of the rows that were left out, and of the warnings, are told; a dry run tells all.
 TOLD = 100
 
-api = resource("publishing", "Posts, one or ten thousand", write="publish")
+api = create_blueprint("publishing", "Posts, one or ten thousand", write="publish")
 
 
-@api.post("/postiz/publish", responses={202: JobReply, **problems(409, 422)})
+@api.post("/postiz/publish", responses={202: JobReply, **problem_responses(409, 422)})
 def publish(body: PublishRequest) -> Response:
     """Publish a caption and media through one or more integrations"""
-    now = _now()
+    now = _database_now()
     row = single_row(body, now)
     order = Order(
         kind="publish",
-        profile_id=_profile(),
+        profile_id=_prepare_profile(),
         body=body,
         rows=lambda _session, _account: Placed(rows=[row]),
         now=now,
         external_id=body.external_id,
         options={"timezone": body.timezone},
     )
-    return once(lambda session: _accepted(session, order))
+    return answer_once(lambda session: _accept_order(session, order))
 
 
-def _accepted(session: Session, order: Order) -> Reply:
-    checked = _checked(session, order)
+def _accept_order(session: Session, order: Order) -> Reply:
+    checked = _check_order(session, order)
     validation.require_faultless(checked)
-    job, wake = validation.accept(session, checked)
-    shown = JobReply(job=new_job_view(session, job), warnings=planned_posts.warnings(checked))
+    job, wake = validation.accept_order(session, checked)
+    shown = JobReply(job=new_job_view(session, job), warnings=planned_posts.warning_views(checked))
     return Reply(
         body=shown,
         status=202,
-        headers=location(job),
-        afterwards=lambda: wake.send(services().waker),
+        headers=location_header(job),
+        afterwards=lambda: wake.send(current_services().waker),
     )
 
 
 @api.post(
     "/postiz/bulk-publish",
-    responses={200: PlanReply, 202: BulkJobReply, **problems(409, 413, 422)},
+    responses={200: PlanReply, 202: BulkJobReply, **problem_responses(409, 413, 422)},
     openapi_extensions=ROWS,
 )
 def bulk_publish(query: BulkQuery) -> Response:
@@ -75,65 +75,71 @@ def bulk_publish(query: BulkQuery) -> Response:
     JSON, or CSV with a row per item. With `dry_run`, only the plan is made.
     """
     sent = read_bulk(query)
-    order = _bulk_order(sent)
+    order = _build_bulk_order(sent)
     if query.dry_run:
-        return _planned(order)
-    return once(
-        lambda session: _bulk_accepted(session, order, skip_invalid=query.skip_invalid),
+        return _plan_response(order)
+    return answer_once(
+        lambda session: _accept_bulk_order(session, order, skip_invalid=query.skip_invalid),
         content=sent.content,
     )
 
 
-def _bulk_order(sent: BulkRequest) -> Order:
-    now = _now()
-    return bulk_order(sent.body, _profile(), now, malformed=sent.malformed, named=sent.named)
+def _build_bulk_order(sent: BulkRequest) -> Order:
+    now = _database_now()
+    return bulk_order(
+        sent.body, _prepare_profile(), now, malformed=sent.malformed, named=sent.named
+    )
 
 
-def _planned(order: Order) -> Response:
-    with services().database.transaction() as session:
-        plan = plans.plan_view(session, _checked(session, order))
+def _plan_response(order: Order) -> Response:
+    with current_services().database.transaction() as session:
+        plan = plans.plan_view(session, _check_order(session, order))
         session.rollback()  # what is asked for may not leave a trace
     return Reply(body=PlanReply(plan=plan)).response()
 
 
-def _bulk_accepted(session: Session, order: Order, *, skip_invalid: bool) -> Reply:
-    checked = _checked(session, order)
+def _accept_bulk_order(session: Session, order: Order, *, skip_invalid: bool) -> Reply:
+    checked = _check_order(session, order)
     validation.require_faultless(checked, skip_invalid=skip_invalid)
-    job, wake = validation.accept(session, checked)
+    job, wake = validation.accept_order(session, checked)
     shown = BulkJobReply(
         job=new_job_view(session, job),
-        warnings=planned_posts.warnings(checked)[:TOLD],
+        warnings=planned_posts.warning_views(checked)[:TOLD],
         skipped=len(checked.invalid),
-        skipped_rows=_skipped(checked),
+        skipped_rows=_list_skipped_rows(checked),
     )
     return Reply(
         body=shown,
         status=202,
-        headers=location(job),
-        afterwards=lambda: wake.send(services().waker),
+        headers=location_header(job),
+        afterwards=lambda: wake.send(current_services().waker),
     )
 
 
-def _skipped(checked: Checked) -> list[SkippedRow]:
+def _list_skipped_rows(checked: Checked) -> list[SkippedRow]:
     return [
         SkippedRow(index=row.row.position, errors=plans.faults_of(checked, row))
         for row in checked.invalid[:TOLD]
     ]
 
 
-def _checked(session: Session, order: Order) -> Checked:
-    return validation.check(session, order, services().settings, services().box)
+def _check_order(session: Session, order: Order) -> Checked:
+    return validation.check_order(
+        session, order, current_services().settings, current_services().box
+    )
 
 
-def _now() -> datetime:
-    with services().database.transaction() as session:
-        return db.clock(session)
+def _database_now() -> datetime:
+    with current_services().database.transaction() as session:
+        return db.read_clock(session)
 
 
-def _profile() -> str:
+def _prepare_profile() -> str:
     """The profile, with an account, and with its integrations as fresh as may be had at once."""
-    with services().database.transaction() as session:
+    with current_services().database.transaction() as session:
         profile_id = current_profile(session)
-        job_creation.account_for(session, profile_id, services().settings, services().box)
-    live_integrations.refresh(profile_id)
+        job_creation.ensure_locked_account(
+            session, profile_id, current_services().settings, current_services().box
+        )
+    live_integrations.refresh_integrations(profile_id)
     return profile_id

@@ -15,7 +15,7 @@ _ALWAYS = (400, 401, 403, 404, 503)
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def problems(*statuses: int) -> dict[Any, Any]:
+def problem_responses(*statuses: int) -> dict[Any, Any]:
     """Documents replies of `statuses` as problems."""
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
@@ -27,7 +27,7 @@ def problems(*statuses: int) -> dict[Any, Any]:
     }
 
 
-def resource(name: str, about: str, *, read: str = "read", write: str) -> APIBlueprint:
+def create_blueprint(name: str, about: str, *, read: str = "read", write: str) -> APIBlueprint:
     """A blueprint whose reading needs the scope `read`, and all else `write`."""
     api = APIBlueprint(
         name,
@@ -35,7 +35,7 @@ def resource(name: str, about: str, *, read: str = "read", write: str) -> APIBlu
         url_prefix=PREFIX,
         abp_tags=[Tag(name=name, description=about)],
         abp_security=[{SECURITY_SCHEME: []}],
-        abp_responses=problems(*_ALWAYS),
+        abp_responses=problem_responses(*_ALWAYS),
     )
     api.before_request(lambda: require_scope(read if request.method in _READS else write))
     return api

@@ -15,8 +15,14 @@ from shared.profiles import profile_settings
 from shared.schedules import definitions
 from shared.schedules.definitions import Means
 from shared.schedules.runs import Content
-from web.api.resource import problems, resource
-from web.auth import PROFILE_HEADER, caller, current_profile, profiles_in_sight, visible
+from web.api.resource import create_blueprint, problem_responses
+from web.auth import (
+    PROFILE_HEADER,
+    current_caller,
+    current_profile,
+    require_visible_profile,
+    visible_profile_ids,
+)
 from web.parsing import live_integrations
 from web.paths import PREFIX
 from web.schemas.common import IdPath, Page
@@ -31,38 +37,42 @@ from web.schemas.schedules import (
     ScheduleSummary,
     ScheduleView,
 )
-from web.serializers.rows import location, new_job_view
-from web.serializers.schedule_views import run_view, saved, summary, view
-from web.services import services
-from web.wire.idempotency import Reply, once
-from web.wire.pagination import next_cursor, paged
+from web.serializers.rows import location_header, new_job_view
+from web.serializers.schedule_views import run_view, saved_schedule, schedule_summary, schedule_view
+from web.services import current_services
+from web.wire.idempotency import Reply, answer_once
+from web.wire.pagination import next_cursor, page_query
 
-api = resource("schedules", "Bulks and playlists, published again and again", write="publish")
+api = create_blueprint(
+    "schedules", "Bulks and playlists, published again and again", write="publish"
+)
 
 
-@api.post("/schedules", responses={201: SavedSchedule, **problems(409, 422)})
+@api.post("/schedules", responses={201: SavedSchedule, **problem_responses(409, 422)})
 def create_schedule(body: NewSchedule) -> Response:
     """Save what is published at each fire time; it is checked as bulk-publish would check it"""
-    profile_id = _profile(body.profile_id)
-    return once(lambda session: _create(session, profile_id, body))
+    profile_id = _prepare_profile(body.profile_id)
+    return answer_once(lambda session: _insert_schedule(session, profile_id, body))
 
 
-def _profile(named: str | None) -> str:
+def _prepare_profile(named: str | None) -> str:
     """With an account, and with its integrations as fresh as may be had at once."""
     header = request.headers.get(PROFILE_HEADER)
     if named is not None and header not in {None, named}:
         fault = FieldError(field="profile_id", message=f"is not that of {PROFILE_HEADER}")
         raise InvalidRequest("The request names two profiles", fields=[fault])
-    with services().database.transaction() as session:
+    with current_services().database.transaction() as session:
         if named is None:
             named = current_profile(session)
-        found = profile_settings.get(session, visible(named)).id
-        job_creation.account_for(session, found, services().settings, services().box)
-    live_integrations.refresh(found)
-    return found
+        profile_id = profile_settings.load_profile(session, require_visible_profile(named)).id
+        job_creation.ensure_locked_account(
+            session, profile_id, current_services().settings, current_services().box
+        )
+    live_integrations.refresh_integrations(profile_id)
+    return profile_id
 
 
-def _create(session: Session, profile_id: str, body: NewSchedule) -> Reply:
+def _insert_schedule(session: Session, profile_id: str, body: NewSchedule) -> Reply:
     row = Schedule(
         profile_id=profile_id,
         name=body.name,
@@ -70,24 +80,24 @@ def _create(session: Session, profile_id: str, body: NewSchedule) -> Reply:
         timezone=body.timezone,
         misfire_grace_seconds=body.misfire_grace_seconds,
     )
-    checked = _save(session, row, body.bulk or body.playlist)
-    _enable(session, row, wanted=body.enabled, anew=True)
+    checked = _save_content(session, row, body.bulk or body.playlist)
+    _set_enabled(session, row, wanted=body.enabled, anew=True)
     session.add(row)
     session.flush()
     session.refresh(row)
     headers = {"Location": f"{PREFIX}/schedules/{row.id}"}
-    return Reply(body=saved(row, checked), status=201, headers=headers)
+    return Reply(body=saved_schedule(row, checked), status=201, headers=headers)
 
 
-def _save(session: Session, row: Schedule, content: Content | None) -> Checked | None:
-    return definitions.save_content(session, row, content, _means()) if content else None
+def _save_content(session: Session, row: Schedule, content: Content | None) -> Checked | None:
+    return definitions.save_content(session, row, content, _current_means()) if content else None
 
 
-def _means() -> Means:
-    return Means(settings=services().settings, box=services().box)
+def _current_means() -> Means:
+    return Means(settings=current_services().settings, box=current_services().box)
 
 
-def _enable(session: Session, row: Schedule, *, wanted: bool, anew: bool) -> None:
+def _set_enabled(session: Session, row: Schedule, *, wanted: bool, anew: bool) -> None:
     """`anew`: count from now on, whatever was due. Raises `Conflict` for an ended playlist."""
     if wanted and row.ended:
         message = "The playlist has been played to its end: add media, or set its position"
@@ -95,69 +105,71 @@ def _enable(session: Session, row: Schedule, *, wanted: bool, anew: bool) -> Non
     if not wanted:
         row.next_fire_at = None
     elif anew or row.next_fire_at is None:
-        row.next_fire_at = definitions.next_after(row, db.clock(session))
+        row.next_fire_at = definitions.next_after(row, db.read_clock(session))
 
 
 @api.get("/schedules", responses={200: Page[ScheduleSummary]})
 def list_schedules(query: SchedulesQuery) -> Response:
     """List schedules, without the rows that they publish"""
-    wanted = paged(select(Schedule).options(defer(Schedule.body)), Schedule.id, query)
+    wanted = page_query(select(Schedule).options(defer(Schedule.body)), Schedule.id, query)
     if query.enabled is not None:
         wanted = wanted.where(Schedule.next_fire_at.is_not(None) == query.enabled)
-    with services().database.transaction() as session:
-        in_sight = profiles_in_sight(session)
+    with current_services().database.transaction() as session:
+        in_sight = visible_profile_ids(session)
         if in_sight is not None:
             wanted = wanted.where(Schedule.profile_id.in_(in_sight))
         rows = session.scalars(wanted).all()
     onward = next_cursor(rows, query.limit, lambda row: row.id)
-    page = Page[ScheduleSummary](items=[summary(row) for row in rows], next_cursor=onward)
+    page = Page[ScheduleSummary](items=[schedule_summary(row) for row in rows], next_cursor=onward)
     return Reply(body=page).response()
 
 
 @api.get("/schedules/<id>", responses={200: ScheduleView})
 def get_schedule(path: IdPath) -> Response:
     """Read a schedule"""
-    with services().database.transaction() as session:
-        row = _visible(session, path.id)
-    return Reply(body=view(row)).response()
+    with current_services().database.transaction() as session:
+        row = _require_visible_schedule(session, path.id)
+    return Reply(body=schedule_view(row)).response()
 
 
-def _visible(session: Session, schedule_id: str, *, lock: bool = False) -> Schedule:
+def _require_visible_schedule(
+    session: Session, schedule_id: str, *, lock: bool = False
+) -> Schedule:
     row = None
     if is_id(schedule_id):
         row = session.get(Schedule, int(schedule_id), with_for_update=ROW_LOCK if lock else None)
-    if row is None or not caller().sees(row.profile_id):
+    if row is None or not current_caller().sees(row.profile_id):
         raise NotFound(f"There is no schedule {schedule_id!r}")
     return row
 
 
-@api.patch("/schedules/<id>", responses={200: SavedSchedule, **problems(409, 422)})
+@api.patch("/schedules/<id>", responses={200: SavedSchedule, **problem_responses(409, 422)})
 def patch_schedule(path: IdPath, body: PatchSchedule) -> Response:
     """Change a schedule; another time counts from now on"""
     content = body.bulk or body.playlist
-    with services().database.transaction() as session:
-        profile_id = _visible(session, path.id).profile_id
+    with current_services().database.transaction() as session:
+        profile_id = _require_visible_schedule(session, path.id).profile_id
     if content:
-        live_integrations.refresh(profile_id)
-    with services().database.transaction() as session:
-        row = _visible(session, path.id, lock=True)
-        checked = _change(session, row, body, content)
+        live_integrations.refresh_integrations(profile_id)
+    with current_services().database.transaction() as session:
+        row = _require_visible_schedule(session, path.id, lock=True)
+        checked = _apply_changes(session, row, body, content)
         session.flush()
         session.refresh(row)
-    return Reply(body=saved(row, checked)).response()
+    return Reply(body=saved_schedule(row, checked)).response()
 
 
-def _change(
+def _apply_changes(
     session: Session, row: Schedule, body: PatchSchedule, content: Content | None
 ) -> Checked | None:
-    was = row.next_fire_at is not None
-    before = (row.cron, row.timezone)
+    was_enabled = row.next_fire_at is not None
+    timing_before = (row.cron, row.timezone)
     for name in {"name", "cron", "timezone", "misfire_grace_seconds"} & body.model_fields_set:
         setattr(row, name, getattr(body, name))
-    checked = _save(session, row, content)
-    default = was and not row.ended
-    wanted = default if body.enabled is None else body.enabled
-    _enable(session, row, wanted=wanted, anew=before != (row.cron, row.timezone))
+    checked = _save_content(session, row, content)
+    stays_enabled = was_enabled and not row.ended
+    wanted = stays_enabled if body.enabled is None else body.enabled
+    _set_enabled(session, row, wanted=wanted, anew=timing_before != (row.cron, row.timezone))
     row.updated_at = func.now()
     return checked
 
@@ -165,37 +177,37 @@ def _change(
 @api.delete("/schedules/<id>", responses={204: None})
 def delete_schedule(path: IdPath) -> Response:
     """Delete a schedule and what is known of its runs; their jobs go on"""
-    with services().database.transaction() as session:
-        session.delete(_visible(session, path.id, lock=True))
+    with current_services().database.transaction() as session:
+        session.delete(_require_visible_schedule(session, path.id, lock=True))
     return Response(status=204)
 
 
-@api.post("/schedules/<id>/run", responses={202: RunReply, **problems(409, 422)})
+@api.post("/schedules/<id>/run", responses={202: RunReply, **problem_responses(409, 422)})
 def run_schedule(path: IdPath) -> Response:
     """Publish now what the next fire time would publish, whether it is enabled or not"""
-    return once(lambda session: _run(session, path.id))
+    return answer_once(lambda session: _run_now(session, path.id))
 
 
-def _run(session: Session, schedule_id: str) -> Reply:
-    row = _visible(session, schedule_id, lock=True)
-    run, job, wake = definitions.run_by_hand(session, row, _means())
+def _run_now(session: Session, schedule_id: str) -> Reply:
+    row = _require_visible_schedule(session, schedule_id, lock=True)
+    run, job, wake = definitions.run_by_hand(session, row, _current_means())
     return Reply(
         body=RunReply(run=run_view(run), job=new_job_view(session, job)),
         status=202,
-        headers=location(job),
-        afterwards=lambda: wake.send(services().waker),
+        headers=location_header(job),
+        afterwards=lambda: wake.send(current_services().waker),
     )
 
 
 @api.get("/schedules/<id>/runs", responses={200: Page[RunView]})
 def list_runs(path: IdPath, query: RunsQuery) -> Response:
     """List what became of a schedule's fire times, the newest first"""
-    with services().database.transaction() as session:
-        row = _visible(session, path.id)
+    with current_services().database.transaction() as session:
+        row = _require_visible_schedule(session, path.id)
         wanted = select(ScheduleRun).where(ScheduleRun.schedule_id == row.id)
         if query.state is not None:
             wanted = wanted.where(ScheduleRun.state == query.state)
-        newest = paged(wanted, ScheduleRun.id, query, newest=True)
+        newest = page_query(wanted, ScheduleRun.id, query, newest=True)
         rows = session.scalars(newest).all()
     onward = next_cursor(rows, query.limit, lambda run: run.id)
     page = Page[RunView](items=[run_view(run) for run in rows], next_cursor=onward)

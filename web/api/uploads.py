@@ -8,10 +8,10 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy.orm import Session
 
 from shared.domain.networks.limits import VIDEO_BYTES
-from shared.domain.networks.media_types import MP4, too_large
+from shared.domain.networks.media_types import MP4, size_limit_message
 from shared.errors import FieldError, InvalidRequest, TooLarge, Unprocessable
 from shared.profiles import profile_settings
-from web.api.resource import problems, resource
+from web.api.resource import create_blueprint, problem_responses
 from web.auth import current_profile
 from web.openapi.upload_body import FILES_OR_URLS, ONE_FILE_OR_URL
 from web.parsing import upload_items
@@ -22,21 +22,21 @@ from web.schemas.uploads import (
     UploadByUrl,
     UploadReply,
 )
-from web.serializers.rows import location, new_job_view
-from web.services import services
+from web.serializers.rows import location_header, new_job_view
+from web.services import current_services
 from web.wire import multipart
-from web.wire.idempotency import Reply, once
+from web.wire.idempotency import Reply, answer_once
 from web.wire.problems import refuse_invalid
 
 #: What a multipart body has besides its file.
 _OVERHEAD = 1024**2
 _EXTERNAL_ID = "external_id"
 _EXTERNAL_ID_LENGTH = 255
-_REFUSALS = problems(409, 413, 415, 422, 507)
+_REFUSALS = problem_responses(409, 413, 415, 422, 507)
 
 B = TypeVar("B", bound=BaseModel)
 
-api = resource("uploads", "Files for the profile's Postiz", write="publish")
+api = create_blueprint("uploads", "Files for the profile's Postiz", write="publish")
 
 
 @api.post(
@@ -48,20 +48,22 @@ def upload() -> Response:
     """Upload a file, or what lies at a URL, to the profile's Postiz"""
     profile_id = _configured_profile()
     if request.mimetype != multipart.MIMETYPE:
-        [by_url] = upload_items.url_items(profile_id, [_json(UploadByUrl)])
+        [by_url] = upload_items.url_items(profile_id, [_parse_json(UploadByUrl)])
         if by_url.error:
             raise by_url.error
-        return once(lambda session: _upload(session, profile_id, by_url))
+        return answer_once(lambda session: _accept_upload(session, profile_id, by_url))
     if (request.content_length or 0) > VIDEO_BYTES + _OVERHEAD:
-        raise TooLarge(too_large(MP4))
+        raise TooLarge(size_limit_message(MP4))
     fields = frozenset({_EXTERNAL_ID})
     with (
-        services().uploads.place(),
-        multipart.receive(services().storage, single=True, fields=fields) as form,
+        current_services().uploads.place(),
+        multipart.receive_body(current_services().storage, single=True, fields=fields) as form,
     ):
         external_id = _external_id(form.fields)
         item = upload_items.store_file(profile_id, 0, form.parts[0], external_id)
-        return once(lambda session: _upload(session, profile_id, item), content=form.content())
+        return answer_once(
+            lambda session: _accept_upload(session, profile_id, item), content=form.content()
+        )
 
 
 @api.post(
@@ -73,26 +75,30 @@ def bulk_upload() -> Response:
     """Upload several files, or what lies at several URLs; each is accepted or refused by itself"""
     profile_id = _configured_profile()
     if request.mimetype != multipart.MIMETYPE:
-        items = upload_items.url_items(profile_id, _json(BulkUploadByUrl).items)
-        return once(lambda session: _bulk(session, profile_id, items))
+        items = upload_items.url_items(profile_id, _parse_json(BulkUploadByUrl).items)
+        return answer_once(lambda session: _accept_bulk_upload(session, profile_id, items))
     with (
-        services().uploads.place(),
-        multipart.receive(services().storage, single=False, fields=frozenset()) as form,
+        current_services().uploads.place(),
+        multipart.receive_body(
+            current_services().storage, single=False, fields=frozenset()
+        ) as form,
     ):
         items = [upload_items.store_file(profile_id, i, part) for i, part in enumerate(form.parts)]
-        return once(lambda session: _bulk(session, profile_id, items), content=form.content())
+        return answer_once(
+            lambda session: _accept_bulk_upload(session, profile_id, items), content=form.content()
+        )
 
 
 def _configured_profile() -> str:
     """Known before a gigabyte is sent in vain. Raises `NotConfigured`."""
-    with services().database.transaction() as session:
-        profile = profile_settings.get(session, current_profile(session))
+    with current_services().database.transaction() as session:
+        profile = profile_settings.load_profile(session, current_profile(session))
         profile_settings.require_kept(profile.id, profile.deleting_since)
-        profile_settings.require_configured(profile, services().settings)
+        profile_settings.require_configured(profile, current_services().settings)
         return profile.id
 
 
-def _json(model: type[B]) -> B:
+def _parse_json(model: type[B]) -> B:
     try:
         return model.model_validate(request.get_json())
     except ValidationError as error:
@@ -108,18 +114,18 @@ def _external_id(fields: dict[str, str]) -> str | None:
     return value
 
 
-def _upload(session: Session, profile_id: str, item: Item) -> Reply:
-    job, waiting, [shown] = upload_items.accept(session, profile_id, [item], kind="upload")
+def _accept_upload(session: Session, profile_id: str, item: Item) -> Reply:
+    job, waiting, [shown] = upload_items.accept_items(session, profile_id, [item], kind="upload")
     assert shown.media is not None  # a file that is refused raises before
     return Reply(
         body=UploadReply(job=new_job_view(session, job), media=shown.media),
         status=202,
-        headers=location(job),
-        afterwards=lambda: services().waker.uploads(waiting),
+        headers=location_header(job),
+        afterwards=lambda: current_services().waker.uploads(waiting),
     )
 
 
-def _bulk(session: Session, profile_id: str, items: Sequence[Item]) -> Reply:
+def _accept_bulk_upload(session: Session, profile_id: str, items: Sequence[Item]) -> Reply:
     if all(item.error for item in items):
         faults = [
             FieldError(
@@ -129,10 +135,10 @@ def _bulk(session: Session, profile_id: str, items: Sequence[Item]) -> Reply:
             if item.error
         ]
         raise Unprocessable("None of the items can be uploaded", fields=faults)
-    job, waiting, shown = upload_items.accept(session, profile_id, items, kind="bulk_upload")
+    job, waiting, shown = upload_items.accept_items(session, profile_id, items, kind="bulk_upload")
     return Reply(
         body=BulkUploadReply(job=new_job_view(session, job), items=shown),
         status=202,
-        headers=location(job),
-        afterwards=lambda: services().waker.uploads(waiting),
+        headers=location_header(job),
+        afterwards=lambda: current_services().waker.uploads(waiting),
     )

@@ -17,8 +17,8 @@ from shared.net import outbound_route
 from shared.net.outbound_route import Route
 from shared.webhooks import outbox, subscriptions
 from web.api.keys import check_profiles
-from web.api.resource import problems, resource
-from web.auth import caller, profiles_in_sight
+from web.api.resource import create_blueprint, problem_responses
+from web.auth import current_caller, visible_profile_ids
 from web.paths import PREFIX
 from web.schemas.common import IdPath, Page
 from web.schemas.webhooks import (
@@ -30,11 +30,11 @@ from web.schemas.webhooks import (
     WebhookWithSecret,
     WholeDelivery,
 )
-from web.services import services
-from web.wire.idempotency import Reply, once
-from web.wire.pagination import PageQuery, next_cursor, paged
+from web.services import current_services
+from web.wire.idempotency import Reply, answer_once
+from web.wire.pagination import PageQuery, next_cursor, page_query
 
-api = resource("webhooks", "Being told of what happens", read="settings", write="settings")
+api = create_blueprint("webhooks", "Being told of what happens", read="settings", write="settings")
 
 
 View = TypeVar("View", bound=BaseModel)
@@ -44,14 +44,14 @@ class DeliveryPath(IdPath):
     delivery_id: str
 
 
-def _facts(row: Webhook, now: datetime) -> dict[str, Any]:
+def _webhook_fields(row: Webhook, now: datetime) -> dict[str, Any]:
     return {
         "id": str(row.id),
         "url": row.url,
         "events": row.events,
         "profile_ids": row.profile_ids,
         "enabled": row.enabled,
-        "held": subscriptions.why_held(row, services().box),
+        "held": subscriptions.why_held(row, current_services().box),
         "disabled_at": row.disabled_at,
         "disabled_reason": row.disabled_reason,
         "failures": row.failures,
@@ -62,45 +62,45 @@ def _facts(row: Webhook, now: datetime) -> dict[str, Any]:
     }
 
 
-def _view(session: Session, row: Webhook) -> WebhookView:
-    return WebhookView.model_validate(_facts(row, db.clock(session)))
+def _webhook_view(session: Session, row: Webhook) -> WebhookView:
+    return WebhookView.model_validate(_webhook_fields(row, db.read_clock(session)))
 
 
-def _with_secret(session: Session, row: Webhook, secret: str) -> WebhookWithSecret:
-    facts = _facts(row, db.clock(session))
-    return WebhookWithSecret.model_validate({**facts, "secret": secret})
+def _view_with_secret(session: Session, row: Webhook, secret: str) -> WebhookWithSecret:
+    fields = _webhook_fields(row, db.read_clock(session))
+    return WebhookWithSecret.model_validate({**fields, "secret": secret})
 
 
-@api.post("/webhooks", responses={201: WebhookWithSecret, **problems(409, 422)})
+@api.post("/webhooks", responses={201: WebhookWithSecret, **problem_responses(409, 422)})
 def create_webhook(body: NewWebhook) -> Response:
     """Have an address told of events; the secret that signs them is shown this once"""
     _check_url(body.url)
-    return once(lambda session: _create(session, body))
+    return answer_once(lambda session: _insert_webhook(session, body))
 
 
-def _create(session: Session, body: NewWebhook) -> Reply:
-    wanted = body.profile_ids or profiles_in_sight(session)
+def _insert_webhook(session: Session, body: NewWebhook) -> Reply:
+    wanted = body.profile_ids or visible_profile_ids(session)
     check_profiles(session, wanted)
     secret = subscriptions.new_secret()
     row = Webhook(
         url=body.url,
         events=sorted(set(body.events)),
         profile_ids=wanted,
-        secret=services().box.seal(secret),
+        secret=current_services().box.seal(secret),
         old_secrets=[],
     )
     session.add(row)
     session.flush()
     session.refresh(row)
-    place = {"Location": f"{PREFIX}/webhooks/{row.id}"}
-    return Reply(body=_with_secret(session, row, secret), status=201, headers=place)
+    headers = {"Location": f"{PREFIX}/webhooks/{row.id}"}
+    return Reply(body=_view_with_secret(session, row, secret), status=201, headers=headers)
 
 
 def _check_url(url: str) -> None:
     """Raises `InvalidRequest`; where the name leads is asked again at each delivery."""
     try:
         address = outbound_route.require_address(url)
-        outbound_route.require_allowed(address, Route.from_settings(services().settings))
+        outbound_route.require_allowed(address, Route.from_settings(current_services().settings))
     except InvalidRequest as error:
         error.fields = (FieldError(field="url", message=error.message, code=error.code),)
         raise
@@ -109,14 +109,14 @@ def _check_url(url: str) -> None:
 @api.get("/webhooks", responses={200: Page[WebhookView]})
 def list_webhooks(query: PageQuery) -> Response:
     """List the webhooks, without their secrets"""
-    with services().database.transaction() as session:
+    with current_services().database.transaction() as session:
         wanted = select(Webhook).where(
-            subscriptions.seen_by(caller().profile_ids),
-            subscriptions.hearing_of(profiles_in_sight(session)),
+            subscriptions.visible_condition(current_caller().profile_ids),
+            subscriptions.listening_condition(visible_profile_ids(session)),
         )
-        rows = session.scalars(paged(wanted, Webhook.id, query)).all()
-        now = db.clock(session)
-    items = [WebhookView.model_validate(_facts(row, now)) for row in rows]
+        rows = session.scalars(page_query(wanted, Webhook.id, query)).all()
+        now = db.read_clock(session)
+    items = [WebhookView.model_validate(_webhook_fields(row, now)) for row in rows]
     onward = next_cursor(rows, query.limit, lambda row: row.id)
     return Reply(body=Page[WebhookView](items=items, next_cursor=onward)).response()
 
@@ -124,28 +124,28 @@ def list_webhooks(query: PageQuery) -> Response:
 @api.get("/webhooks/<id>", responses={200: WebhookView})
 def get_webhook(path: IdPath) -> Response:
     """Read a webhook: what it is told, and how it fares"""
-    with services().database.transaction() as session:
-        shown = _view(session, _visible(session, path.id))
+    with current_services().database.transaction() as session:
+        shown = _webhook_view(session, _require_visible_webhook(session, path.id))
     return Reply(body=shown).response()
 
 
-@api.patch("/webhooks/<id>", responses={200: WebhookView, **problems(422)})
+@api.patch("/webhooks/<id>", responses={200: WebhookView, **problem_responses(422)})
 def patch_webhook(path: IdPath, body: PatchWebhook) -> Response:
     """Change a webhook, or switch it off or on"""
     if body.url is not None:
         _check_url(body.url)
-    with services().database.transaction() as session:
-        row = _visible(session, path.id, lock=True)
-        _change(session, row, body)
+    with current_services().database.transaction() as session:
+        row = _require_visible_webhook(session, path.id, lock=True)
+        _apply_changes(session, row, body)
         row.updated_at = func.now()
         session.flush()
         session.refresh(row)
-        shown = _view(session, row)
-    services().waker.deliver()
+        shown = _webhook_view(session, row)
+    current_services().waker.deliver()
     return Reply(body=shown).response()
 
 
-def _change(session: Session, row: Webhook, body: PatchWebhook) -> None:
+def _apply_changes(session: Session, row: Webhook, body: PatchWebhook) -> None:
     row.url = body.url or row.url
     if body.events is not None:
         row.events = sorted(set(body.events))
@@ -160,70 +160,73 @@ def _change(session: Session, row: Webhook, body: PatchWebhook) -> None:
 @api.delete("/webhooks/<id>", responses={204: None})
 def delete_webhook(path: IdPath) -> Response:
     """Delete a webhook and its log: nothing more is sent to it"""
-    with services().database.transaction() as session:
-        session.delete(_visible(session, path.id, lock=True))
+    with current_services().database.transaction() as session:
+        session.delete(_require_visible_webhook(session, path.id, lock=True))
     return Response(status=204)
 
 
 @api.post("/webhooks/<id>/rotate", responses={200: WebhookWithSecret})
 def rotate_secret(path: IdPath) -> Response:
     """Make a new secret, shown this once; for 24 h the old one signs too"""
-    return once(lambda session: _rotate(session, path.id))
+    return answer_once(lambda session: _replace_secret(session, path.id))
 
 
-def _rotate(session: Session, webhook_id: str) -> Reply:
-    row = _visible(session, webhook_id, lock=True)
-    secret = subscriptions.rotate(row, services().box, db.clock(session))
+def _replace_secret(session: Session, webhook_id: str) -> Reply:
+    row = _require_visible_webhook(session, webhook_id, lock=True)
+    secret = subscriptions.replace_secret(row, current_services().box, db.read_clock(session))
     row.updated_at = func.now()
     session.flush()
     session.refresh(row)
-    return Reply(body=_with_secret(session, row, secret))
+    return Reply(body=_view_with_secret(session, row, secret))
 
 
 @api.get("/webhooks/<id>/deliveries", responses={200: Page[DeliveryView]})
 def list_deliveries(path: IdPath, query: DeliveriesQuery) -> Response:
     """List what a webhook was told, or is to be told, with each attempt; the newest first"""
-    with services().database.transaction() as session:
-        webhook = _visible(session, path.id)
+    with current_services().database.transaction() as session:
+        webhook = _require_visible_webhook(session, path.id)
         wanted = select(Delivery).where(
-            subscriptions.told_of(webhook, caller().profile_ids), *_asked(query)
+            subscriptions.visible_deliveries_condition(webhook, current_caller().profile_ids),
+            *_query_conditions(query),
         )
-        rows = session.scalars(paged(wanted, Delivery.id, query, newest=True)).all()
+        rows = session.scalars(page_query(wanted, Delivery.id, query, newest=True)).all()
     onward = next_cursor(rows, query.limit, lambda row: row.id)
-    items = [_shown(DeliveryView, row) for row in rows]
+    items = [_delivery_view(DeliveryView, row) for row in rows]
     return Reply(body=Page[DeliveryView](items=items, next_cursor=onward)).response()
 
 
-def _asked(query: DeliveriesQuery) -> list[Any]:
-    asked = {Delivery.state: query.state, Delivery.event: query.event}
-    return [column == value for column, value in asked.items() if value is not None]
+def _query_conditions(query: DeliveriesQuery) -> list[Any]:
+    filters = {Delivery.state: query.state, Delivery.event: query.event}
+    return [column == value for column, value in filters.items() if value is not None]
 
 
 @api.get("/webhooks/<id>/deliveries/<delivery_id>", responses={200: WholeDelivery})
 def get_delivery(path: DeliveryPath) -> Response:
     """Read a delivery with its payload"""
-    with services().database.transaction() as session:
-        row = _delivery(session, _visible(session, path.id), path.delivery_id)
-    return Reply(body=_shown(WholeDelivery, row)).response()
+    with current_services().database.transaction() as session:
+        row = _require_delivery(
+            session, _require_visible_webhook(session, path.id), path.delivery_id
+        )
+    return Reply(body=_delivery_view(WholeDelivery, row)).response()
 
 
 @api.post(
     "/webhooks/<id>/deliveries/<delivery_id>/redeliver",
-    responses={202: DeliveryView, **problems(409)},
+    responses={202: DeliveryView, **problem_responses(409)},
 )
 def redeliver(path: DeliveryPath) -> Response:
     """Deliver it again, under the same id"""
-    with services().database.transaction() as session:
-        webhook = _visible(session, path.id)
-        row = _delivery(session, webhook, path.delivery_id)
-        subscriptions.redeliver(session, webhook, row)
-    services().waker.deliver()
-    return Reply(body=_shown(DeliveryView, row), status=202).response()
+    with current_services().database.transaction() as session:
+        webhook = _require_visible_webhook(session, path.id)
+        row = _require_delivery(session, webhook, path.delivery_id)
+        subscriptions.requeue_delivery(session, webhook, row)
+    current_services().waker.deliver()
+    return Reply(body=_delivery_view(DeliveryView, row), status=202).response()
 
 
-def _shown(kind: type[View], row: Delivery) -> View:
-    payload = {"type": row.event, "timestamp": outbox.iso(row.created_at), "data": row.data}
-    return kind.model_validate(
+def _delivery_view(model: type[View], row: Delivery) -> View:
+    payload = {"type": row.event, "timestamp": outbox.format_utc(row.created_at), "data": row.data}
+    return model.model_validate(
         {
             "id": str(row.id),
             "message_id": row.message_id,
@@ -239,19 +242,21 @@ def _shown(kind: type[View], row: Delivery) -> View:
     )
 
 
-def _visible(session: Session, webhook_id: str, *, lock: bool = False) -> Webhook:
+def _require_visible_webhook(session: Session, webhook_id: str, *, lock: bool = False) -> Webhook:
     row = None
     if is_id(webhook_id):
         row = session.get(Webhook, int(webhook_id), with_for_update=ROW_LOCK if lock else None)
-    if row is None or not caller().sees_all(row.profile_ids):
+    if row is None or not current_caller().sees_all(row.profile_ids):
         raise NotFound(f"There is no webhook {webhook_id!r}")
     return row
 
 
-def _delivery(session: Session, webhook: Webhook, delivery_id: str) -> Delivery:
-    query = select(Delivery).where(subscriptions.told_of(webhook, caller().profile_ids))
-    wanted = int(delivery_id) if is_id(delivery_id) else -1
-    row = session.scalar(query.where(Delivery.id == wanted))
+def _require_delivery(session: Session, webhook: Webhook, delivery_id: str) -> Delivery:
+    query = select(Delivery).where(
+        subscriptions.visible_deliveries_condition(webhook, current_caller().profile_ids)
+    )
+    number = int(delivery_id) if is_id(delivery_id) else -1
+    row = session.scalar(query.where(Delivery.id == number))
     if row is None:
         raise NotFound(f"There is no delivery {delivery_id!r}")
     return row

@@ -40,23 +40,23 @@ class State(Collector):
         with self._lock:
             began_at = time.monotonic()
             if began_at > self._fresh_until:
-                self._kept = [*self._database(), *self._broker()]
+                self._kept = [*self._read_database(), *self._read_broker()]
                 now = time.monotonic()
                 self._fresh_until = now + max(TTL, (now - began_at) / SHARE)
             return self._kept
 
-    def _database(self) -> list[Metric]:
+    def _read_database(self) -> list[Metric]:
         found: list[Metric] = []
         try:
             with self._services.database.transaction() as session:
                 session.execute(text(f"SET LOCAL statement_timeout = {READ_MS}"))
-                found = list(database_metrics.read(session))
+                found = list(database_metrics.read_metrics(session))
         except SQLAlchemyError as error:
             log.warning("figures cannot be read", reason=type(error).__name__)
         up = "Whether the figures of the database could be read"
-        return [*found, database_metrics.number("database_up", up, float(bool(found)))]
+        return [*found, database_metrics.plain_gauge("database_up", up, float(bool(found)))]
 
-    def _broker(self) -> list[Metric]:
+    def _read_broker(self) -> list[Metric]:
         lengths: dict[str, float] = {}
         try:
             for queue in QUEUE_NAMES:
@@ -65,6 +65,8 @@ class State(Collector):
             log.warning("the broker cannot be asked", reason=type(error).__name__)
         up = float(len(lengths) == len(QUEUE_NAMES))
         return [
-            database_metrics.gauge("broker_messages", "Wake-ups that wait", "queue", lengths),
-            database_metrics.number("broker_up", "Whether the broker answers", up),
+            database_metrics.labelled_gauge(
+                "broker_messages", "Wake-ups that wait", "queue", lengths
+            ),
+            database_metrics.plain_gauge("broker_up", "Whether the broker answers", up),
         ]

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from shared.accounts import holds
 from shared.accounts.budget_queries import budget_remaining
-from shared.containment import contained
+from shared.containment import contain_failures
 from shared.domain.publishing.states import PostState
 from shared.models import (
     Account,
@@ -29,7 +29,7 @@ from shared.models import (
     Submission,
     Webhook,
 )
-from shared.posts.late_policy import not_too_late
+from shared.posts.late_policy import is_in_time
 from shared.webhooks.subscriptions import ON_DEMAND
 
 #: Accounts with figures of their own: those in trouble, then those with the most to do.
@@ -39,43 +39,50 @@ LEASED = (PostState.STAGING, PostState.RELEASING, PostState.CANCELLING)
 UPLOADS = ("pending", "uploading")
 
 
-def gauge(name: str, about: str, label: str, samples: Mapping[str, float]) -> Metric:
+def labelled_gauge(name: str, about: str, label: str, samples: Mapping[str, float]) -> Metric:
     family = GaugeMetricFamily(f"pressroom_{name}", about, labels=[label])
     for value, number in samples.items():
         family.add_metric([value], number)
     return family
 
 
-def number(name: str, about: str, value: float) -> Metric:
+def plain_gauge(name: str, about: str, value: float) -> Metric:
     return GaugeMetricFamily(f"pressroom_{name}", about, value=value)
 
 
-def read(session: Session) -> Iterator[Metric]:
+def read_metrics(session: Session) -> Iterator[Metric]:
     """Every figure of the database; a group of them that cannot be read costs no other."""
-    for group in (_backlogs, _oldest, _uploads, _counts, _deliveries, _pulses):
+    for group in (
+        _backlog_metrics,
+        _oldest_post_metrics,
+        _upload_metrics,
+        _count_metrics,
+        _delivery_metrics,
+        _heartbeat_metrics,
+    ):
         found: list[Metric] = []
-        with contained("read_figures", group=group.__name__), session.begin_nested():
+        with contain_failures("read_figures", group=group.__name__), session.begin_nested():
             found = list(group(session))
         yield from found
 
 
-def _backlogs(session: Session) -> Iterator[Metric]:
+def _backlog_metrics(session: Session) -> Iterator[Metric]:
     now = session.scalars(select(func.now())).one()
-    by_account = _open_posts(session)
-    yield _by_state(by_account)
+    by_account = _count_open_posts(session)
+    yield _state_metric(by_account)
     accounts = session.scalars(select(Account)).all()
-    wrong = _troubles(session, accounts, now)
-    yield _conditions(wrong.values())
-    yield from _of_accounts(accounts, wrong, by_account, now)
+    troubles = _account_troubles(session, accounts, now)
+    yield _condition_metric(troubles.values())
+    yield from _account_metrics(accounts, troubles, by_account, now)
 
 
-def _pulses(session: Session) -> Iterator[Metric]:
-    ago = func.extract("epoch", func.now() - Pulse.seen_at)
-    seen = {name: float(age) for name, age in session.execute(select(Pulse.name, ago))}
-    yield gauge("seen_seconds_ago", "When a process was seen last", "process", seen)
+def _heartbeat_metrics(session: Session) -> Iterator[Metric]:
+    seconds_ago = func.extract("epoch", func.now() - Pulse.seen_at)
+    seen = {name: float(age) for name, age in session.execute(select(Pulse.name, seconds_ago))}
+    yield labelled_gauge("seen_seconds_ago", "When a process was seen last", "process", seen)
 
 
-def _open_posts(session: Session) -> dict[tuple[int, str], int]:
+def _count_open_posts(session: Session) -> dict[tuple[int, str], int]:
     """How many posts each account has in each state that an index holds."""
     wanted: list[ColumnElement[bool]] = [
         Post.state == PostState.PENDING,
@@ -95,26 +102,26 @@ def _open_posts(session: Session) -> dict[tuple[int, str], int]:
     return found
 
 
-def _by_state(by_account: dict[tuple[int, str], int]) -> Metric:
+def _state_metric(by_account: dict[tuple[int, str], int]) -> Metric:
     waiting = (PostState.PENDING, PostState.HELD, PostState.STAGED, PostState.SCHEDULED)
     shown = (*waiting, PostState.FAILED, *LEASED)
     total = {str(state): 0.0 for state in shown}
     for (_, state), count in by_account.items():
         total[state] += count
-    return gauge("posts", "Posts in a state", "state", total)
+    return labelled_gauge("posts", "Posts in a state", "state", total)
 
 
-def _oldest(session: Session) -> Iterator[Metric]:
+def _oldest_post_metrics(session: Session) -> Iterator[Metric]:
     """How long the oldest post waits that is past its time, and that nobody holds back."""
     states = (PostState.PENDING, PostState.STAGED)
-    ages = {str(state): _oldest_in(session, state) for state in states}
-    yield gauge("oldest_due_seconds", "Past its time, and not held back", "state", ages)
+    ages = {str(state): _oldest_due_seconds(session, state) for state in states}
+    yield labelled_gauge("oldest_due_seconds", "Past its time, and not held back", "state", ages)
 
 
-def _oldest_in(session: Session, state: PostState) -> float:
+def _oldest_due_seconds(session: Session, state: PostState) -> float:
     """By a look into the index for each account: 0 where nothing is late."""
-    may = exists().where(Job.id == Post.job_id, Job.paused.is_(False)).correlate(Post)
-    first = (
+    unpaused_job = exists().where(Job.id == Post.job_id, Job.paused.is_(False)).correlate(Post)
+    first_due = (
         select(Post.publish_at)
         .join(Profile, (Profile.id == Post.profile_id) & Profile.paused.is_(False))
         .where(
@@ -123,26 +130,29 @@ def _oldest_in(session: Session, state: PostState) -> float:
             Post.state == state,
             Post.publish_at <= func.now(),
             Post.take_back.is_(False),
-            not_too_late(),
-            may,
+            is_in_time(),
+            unpaused_job,
         )
         .order_by(Post.publish_at)
     )
-    return _longest(session, Account, first, Account.paused.is_(False))
+    return _longest_wait(session, Account, first_due, Account.paused.is_(False))
 
 
-def _longest(
-    session: Session, whose: type[Base], first: Select[datetime], *which: ColumnElement[bool]
+def _longest_wait(
+    session: Session,
+    model: type[Base],
+    first_query: Select[datetime],
+    *conditions: ColumnElement[bool],
 ) -> float:
     """Seconds since the earliest moment that the row of `first` tells of any of `whose`, else 0."""
-    each = first.limit(1).correlate(whose).lateral()
-    [moment] = each.c
+    earliest = first_query.limit(1).correlate(model).lateral()
+    [moment] = earliest.c
     age = select(func.extract("epoch", func.now() - func.min(moment)))
-    query = age.select_from(whose).join(each, true()).where(*which)
+    query = age.select_from(model).join(earliest, true()).where(*conditions)
     return max(0.0, float(session.scalar(query) or 0))
 
 
-def _uploads(session: Session) -> Iterator[Metric]:
+def _upload_metrics(session: Session) -> Iterator[Metric]:
     query = (
         select(
             AccountMedia.state,
@@ -154,21 +164,23 @@ def _uploads(session: Session) -> Iterator[Metric]:
     )
     rows: list[Any] = list(session.execute(query))
     counts = dict.fromkeys(UPLOADS, 0.0) | {str(row[0]): float(row[1]) for row in rows}
-    yield gauge("uploads", "Media on their way to a Postiz", "state", counts)
+    yield labelled_gauge("uploads", "Media on their way to a Postiz", "state", counts)
     oldest = max((float(row[2]) for row in rows if row[0] == "pending"), default=0.0)
-    yield number("oldest_upload_seconds", "Due, and not begun", max(0.0, oldest))
+    yield plain_gauge("oldest_upload_seconds", "Due, and not begun", max(0.0, oldest))
 
 
-def _counts(session: Session) -> Iterator[Metric]:
+def _count_metrics(session: Session) -> Iterator[Metric]:
     jobs = session.scalar(select(func.count()).where(Job.finished_at.is_(None)))
-    yield number("jobs_unfinished", "Jobs under way", float(jobs or 0))
-    doubt = session.scalar(select(func.count()).where(Post.in_doubt))
-    yield number("posts_in_doubt", "Late in Postiz, or failing there so far", float(doubt or 0))
+    yield plain_gauge("jobs_unfinished", "Jobs under way", float(jobs or 0))
+    in_doubt = session.scalar(select(func.count()).where(Post.in_doubt))
+    yield plain_gauge(
+        "posts_in_doubt", "Late in Postiz, or failing there so far", float(in_doubt or 0)
+    )
     windows = session.scalar(select(func.count()).where(Submission.litter_at.is_not(None)))
-    yield number("litter_windows", "Unclear calls that are looked after", float(windows or 0))
+    yield plain_gauge("litter_windows", "Unclear calls that are looked after", float(windows or 0))
 
 
-def _deliveries(session: Session) -> Iterator[Metric]:
+def _delivery_metrics(session: Session) -> Iterator[Metric]:
     """What webhooks wait for, and how those receivers do that are to be told of events."""
     condition = case(
         (Webhook.disabled_reason == ON_DEMAND, "switched off"),
@@ -179,46 +191,48 @@ def _deliveries(session: Session) -> Iterator[Metric]:
     by_condition = dict.fromkeys(("sound", "failing", "given up", "switched off"), 0.0)
     for name, count in session.execute(select(condition, func.count()).group_by(condition)):
         by_condition[name] = float(count)
-    yield gauge("webhooks", "Receivers of events", "condition", by_condition)
+    yield labelled_gauge("webhooks", "Receivers of events", "condition", by_condition)
     first = (
         select(Delivery.next_at)
         .where(Delivery.webhook_id == Webhook.id, Delivery.state == "pending")
         .order_by(Delivery.next_at)
     )
-    oldest = _longest(session, Webhook, first, Webhook.enabled.is_(True), Webhook.failures == 0)
-    yield number("oldest_delivery_seconds", "Due to a receiver that is sound", oldest)
+    oldest = _longest_wait(
+        session, Webhook, first, Webhook.enabled.is_(True), Webhook.failures == 0
+    )
+    yield plain_gauge("oldest_delivery_seconds", "Due to a receiver that is sound", oldest)
     waiting = session.scalar(select(func.count()).where(Delivery.state == "pending"))
-    yield number("deliveries_waiting", "Not delivered yet", float(waiting or 0))
+    yield plain_gauge("deliveries_waiting", "Not delivered yet", float(waiting or 0))
 
 
-def _conditions(troubles: Iterable[Sequence[str]]) -> Metric:
-    count = Counter(name for found in troubles for name in found or ["sound"])
+def _condition_metric(troubles: Iterable[Sequence[str]]) -> Metric:
+    count = Counter(name for names_of_account in troubles for name in names_of_account or ["sound"])
     names = ("sound", "unhealthy", "held", "blocked", "paused")
     by_name = {name: float(count[name]) for name in names}
-    return gauge("accounts", "Postiz organizations", "condition", by_name)
+    return labelled_gauge("accounts", "Postiz organizations", "condition", by_name)
 
 
-def _troubles(
+def _account_troubles(
     session: Session, accounts: Iterable[Account], now: datetime
 ) -> dict[int, Sequence[str]]:
     """What keeps each account from publishing, with one of its keys or with all."""
-    held = {one.account_id for one in holds.list_held(session)}
+    held = {held_profile.account_id for held_profile in holds.list_held(session)}
     return {
         account.id: [
             name
-            for name, is_so in {
+            for name, applies in {
                 "unhealthy": not account.healthy,
                 "held": account.id in held,
                 "blocked": account.blocked_until is not None and account.blocked_until > now,
                 "paused": account.paused,
             }.items()
-            if is_so
+            if applies
         ]
         for account in accounts
     }
 
 
-def _of_accounts(
+def _account_metrics(
     accounts: Sequence[Account],
     troubles: Mapping[int, Sequence[str]],
     by_account: dict[tuple[int, str], int],
@@ -229,16 +243,18 @@ def _of_accounts(
     for (account_id, state), count in by_account.items():
         if state not in (PostState.SCHEDULED, PostState.FAILED, PostState.HELD):
             waiting[account_id] += count
-    foremost = sorted(accounts, key=lambda one: (not troubles[one.id], -waiting[one.id]))
-    shown = {str(one.id): one for one in foremost[:ACCOUNTS]}
-    backlog = {label: float(waiting[one.id]) for label, one in shown.items()}
-    yield gauge("account_backlog", "Posts still to hand over", "account", backlog)
-    left = {label: budget_remaining(one, now) for label, one in shown.items()}
+    ranked = sorted(accounts, key=lambda account: (not troubles[account.id], -waiting[account.id]))
+    shown = {str(account.id): account for account in ranked[:ACCOUNTS]}
+    backlog = {label: float(waiting[account.id]) for label, account in shown.items()}
+    yield labelled_gauge("account_backlog", "Posts still to hand over", "account", backlog)
+    left = {label: budget_remaining(account, now) for label, account in shown.items()}
     known = {label: float(calls) for label, calls in left.items() if calls is not None}
-    yield gauge("account_budget_remaining", "Counted calls left", "account", known)
-    blocked = {label: _seconds(one.blocked_until, now) for label, one in shown.items()}
-    yield gauge("account_blocked_seconds", "Until its block ends", "account", blocked)
+    yield labelled_gauge("account_budget_remaining", "Counted calls left", "account", known)
+    blocked = {
+        label: _seconds_until(account.blocked_until, now) for label, account in shown.items()
+    }
+    yield labelled_gauge("account_blocked_seconds", "Until its block ends", "account", blocked)
 
 
-def _seconds(moment: datetime | None, now: datetime) -> float:
+def _seconds_until(moment: datetime | None, now: datetime) -> float:
     return max(timedelta(0), moment - now).total_seconds() if moment else 0.0

@@ -14,19 +14,19 @@ from web.services import Services
 
 def install(app: Flask, services: Services) -> None:
     registry = CollectorRegistry()
-    registry.register(metrics.collector(services.settings.metrics_dir))
+    registry.register(metrics.make_collector(services.settings.metrics_dir))
     registry.register(State(services))
 
-    def show() -> Response:
-        _check(services)
+    def show_metrics() -> Response:
+        _check_token(services)
         return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
-    app.add_url_rule("/metrics", view_func=show, endpoint="metrics")
-    app.before_request(_begin)
-    app.after_request(_count)
+    app.add_url_rule("/metrics", view_func=show_metrics, endpoint="metrics")
+    app.before_request(_start_timer)
+    app.after_request(_observe_response)
 
 
-def _check(services: Services) -> None:
+def _check_token(services: Services) -> None:
     """Open, unless PRESSROOM_METRICS_TOKEN is set: the figures name accounts by number only."""
     token = services.settings.metrics_token
     if token is None:
@@ -36,11 +36,11 @@ def _check(services: Services) -> None:
         raise Unauthorized("Send PRESSROOM_METRICS_TOKEN: Authorization: Bearer TOKEN")
 
 
-def _begin() -> None:
+def _start_timer() -> None:
     g.began_at = time.monotonic()
 
 
-def _count(response: Response) -> Response:
+def _observe_response(response: Response) -> Response:
     """By the rule of the path, never the path itself; what has no rule is counted together."""
     route = request.url_rule.rule if request.url_rule else "unknown"
     took = time.monotonic() - g.get("began_at", time.monotonic())

@@ -15,7 +15,7 @@ _EXAMPLE = """media_ids,caption,integration_ids,schedule_date,caption_x
 """
 
 
-def _json() -> dict[str, Any]:
+def _bulk_schema() -> dict[str, Any]:
     schema = BulkPublishRequest.model_json_schema()
     item = schema.pop("$defs")["BulkItem"]
     schema["properties"]["items"]["items"] = item
@@ -26,7 +26,7 @@ ROWS: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": _json()},
+            "application/json": {"schema": _bulk_schema()},
             "text/csv": {
                 "schema": {"type": "string", "description": _CSV},
                 "example": _EXAMPLE,

@@ -16,17 +16,19 @@ _PROFILE = "The profile; a key that is bound to one needs none. Lists span all w
 _ONCE = "The same key with the same request gets the same answer, and does nothing twice (24 h)"
 
 
-def install(app: OpenAPI) -> None:
+def add_docs_routes(app: OpenAPI) -> None:
     """To be called once every endpoint is registered."""
-    description = _completed(app.api_doc)
-    app.add_url_rule("/openapi.json", view_func=lambda: _json(description), endpoint="openapi")
+    description = _complete_description(app.api_doc)
+    app.add_url_rule(
+        "/openapi.json", view_func=lambda: _description_response(description), endpoint="openapi"
+    )
     # its scripts lie beside it, at /swagger, and are found from /docs too
     app.register_blueprint(RegisterPlugin.register(doc_url="openapi.json"))
     app.add_url_rule("/docs", view_func=app.view_functions["swagger.swagger"], endpoint="docs")
-    app.add_url_rule("/", view_func=_home, endpoint="home")
+    app.add_url_rule("/", view_func=_redirect_to_docs, endpoint="home")
 
 
-def _completed(description: dict[str, Any]) -> dict[str, Any]:
+def _complete_description(description: dict[str, Any]) -> dict[str, Any]:
     """With the headers that every endpoint of a kind takes."""
     for path, methods in description["paths"].items():
         for method, operation in methods.items():
@@ -44,9 +46,9 @@ def _add_header(operation: dict[str, Any], name: str, about: str) -> None:
     operation["parameters"] = [*operation.get("parameters", []), header]
 
 
-def _json(description: dict[str, Any]) -> Response:
+def _description_response(description: dict[str, Any]) -> Response:
     return jsonify(description)
 
 
-def _home() -> AnyResponse:
+def _redirect_to_docs() -> AnyResponse:
     return redirect("/docs")

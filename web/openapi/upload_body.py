@@ -9,7 +9,7 @@ _TEXT = {"type": "string", "maxLength": 255}
 _URL = UploadByUrl.model_json_schema()
 
 
-def _body(form: dict[str, Any], json: dict[str, Any]) -> dict[str, Any]:
+def _request_body(form: dict[str, Any], json: dict[str, Any]) -> dict[str, Any]:
     required = {"type": "object", "required": ["file"]}
     content = {
         "multipart/form-data": {"schema": {**required, "properties": form}},
@@ -18,8 +18,8 @@ def _body(form: dict[str, Any], json: dict[str, Any]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-ONE_FILE_OR_URL = _body({"file": _FILE, "external_id": _TEXT}, _URL)
-FILES_OR_URLS = _body(
+ONE_FILE_OR_URL = _request_body({"file": _FILE, "external_id": _TEXT}, _URL)
+FILES_OR_URLS = _request_body(
     {"file": {"type": "array", "items": _FILE}},
     {
         "type": "object",

@@ -14,7 +14,7 @@ from shared.intake.schemas import BulkPublishRequest
 from shared.intake.validation import as_they_are
 from web.parsing import csv_rows
 from web.schemas.publishing import BulkQuery
-from web.wire.problems import fields_of, refuse_invalid
+from web.wire.problems import field_errors, refuse_invalid
 
 UNKNOWN = "unknown_field"
 Faults = Mapping[int, Sequence[FieldError]]
@@ -36,55 +36,64 @@ class BulkRequest:
 
 def read_bulk(query: BulkQuery) -> BulkRequest:
     """Raises `InvalidRequest`: for malformed rows too, unless the query wants them told apart."""
-    more = {name: str(value) for name, value in (query.model_extra or {}).items()}
-    found = _from_csv(more) if request.mimetype == csv_rows.MIMETYPE else _from_json(more)
-    if found.malformed and not (query.dry_run or query.skip_invalid):
-        faults = [fault for row in found.malformed.values() for fault in found.named(row)]
+    extra_fields = {name: str(value) for name, value in (query.model_extra or {}).items()}
+    bulk = (
+        _from_csv(extra_fields)
+        if request.mimetype == csv_rows.MIMETYPE
+        else _from_json(extra_fields)
+    )
+    if bulk.malformed and not (query.dry_run or query.skip_invalid):
+        faults = [fault for row in bulk.malformed.values() for fault in bulk.named(row)]
         names = ", ".join(dict.fromkeys(fault.field for fault in faults[:10]))
         raise InvalidRequest(f"The request is malformed: {names}", fields=faults)
-    return found
+    return bulk
 
 
-def _from_json(more: Mapping[str, str]) -> BulkRequest:
-    if more:
-        fields = [FieldError(field=name, message="unknown field", code=UNKNOWN) for name in more]
-        names = ", ".join(more)
+def _from_json(extra_fields: Mapping[str, str]) -> BulkRequest:
+    if extra_fields:
+        fields = [
+            FieldError(field=name, message="unknown field", code=UNKNOWN) for name in extra_fields
+        ]
+        names = ", ".join(extra_fields)
         raise InvalidRequest(f"The query holds what only CSV has there: {names}", fields=fields)
-    body, malformed = _validated(request.get_json(), {})
+    body, malformed = _validate_body(request.get_json(), {})
     return BulkRequest(body=body, malformed=malformed)
 
 
-def _from_csv(more: Mapping[str, str]) -> BulkRequest:
-    fields = csv_rows.job_fields(more)
+def _from_csv(extra_fields: Mapping[str, str]) -> BulkRequest:
+    fields = csv_rows.job_fields(extra_fields)
     raw = request.get_data()
     table = csv_rows.read_table(raw)
     try:
-        body, malformed = _validated({**fields, "items": table.items}, table.faults)
+        body, malformed = _validate_body({**fields, "items": table.items}, table.faults)
     except InvalidRequest as error:
         raise InvalidRequest(error.message, fields=table.named(error.fields)) from error
     content = sha256(raw).hexdigest()
     return BulkRequest(body=body, malformed=malformed, named=table.named, content=content)
 
 
-def _validated(sent: dict[str, Any], before: Faults) -> tuple[BulkPublishRequest, Faults]:
+def _validate_body(sent: dict[str, Any], known_faults: Faults) -> tuple[BulkPublishRequest, Faults]:
     """The model, and what is wrong with single rows; what is wrong with the rest is raised."""
     try:
-        return BulkPublishRequest.model_validate(sent), before
+        return BulkPublishRequest.model_validate(sent), known_faults
     except ValidationError as error:
-        by_row = _by_row(error)
+        by_row = _faults_by_row(error)
         if by_row is None:
             refuse_invalid(error)
     items = [{} if index in by_row else item for index, item in enumerate(sent["items"])]
-    every = {
-        index: [*before.get(index, ()), *by_row.get(index, ())] for index in {*before, *by_row}
+    all_faults = {
+        index: [*known_faults.get(index, ()), *by_row.get(index, ())]
+        for index in {*known_faults, *by_row}
     }
-    return BulkPublishRequest.model_validate({**sent, "items": items}), dict(sorted(every.items()))
+    return BulkPublishRequest.model_validate({**sent, "items": items}), dict(
+        sorted(all_faults.items())
+    )
 
 
-def _by_row(error: ValidationError) -> dict[int, list[FieldError]] | None:
+def _faults_by_row(error: ValidationError) -> dict[int, list[FieldError]] | None:
     """The faults of each row; None where others are among them, or names that do not exist."""
     found: dict[int, list[FieldError]] = defaultdict(list)
-    for field in fields_of(error):
+    for field in field_errors(error):
         first, index, *_ = [*field.field.split("."), ""]
         if first != "items" or not index.isdigit() or field.code == UNKNOWN:
             return None

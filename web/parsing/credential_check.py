@@ -5,25 +5,25 @@ from shared.postiz import discovery
 from shared.postiz.discovery import Probe
 from shared.profiles.profile_settings import Credentials
 from web.schemas.profiles import PostizCheck, TtsSettings
-from web.services import services
+from web.services import current_services
 
 #: A PATCH waits no longer for Postiz (seconds).
 CHECK_SECONDS = 8.0
 TOO_OLD = "postiz_too_old"
 
 
-def given(settings: TtsSettings | None) -> Credentials | None:
+def credentials_to_check(settings: TtsSettings | None) -> Credentials | None:
     """The credentials that will be in force once `settings` are saved, where they say so."""
     if settings is None or "postiz" not in settings.model_fields_set:
         return None
     own = settings.postiz
     if own is not None:
         return Credentials(source="profile", api_url=own.api_url, api_key=own.api_key)
-    return environment()
+    return environment_credentials()
 
 
-def environment() -> Credentials | None:
-    ours = services().settings
+def environment_credentials() -> Credentials | None:
+    ours = current_services().settings
     if not (ours.postiz_api_url and ours.postiz_api_key):
         return None
     return Credentials(
@@ -33,16 +33,16 @@ def environment() -> Credentials | None:
     )
 
 
-def check(credentials: Credentials) -> Probe:
+def probe_credentials(credentials: Credentials) -> Probe:
     """What trying them comes to. A Postiz that is away is an answer, not an error.
 
     Raises `InvalidRequest` for an address that we may not call.
     """
-    ours = services()  # the call runs in a thread of its own, which has no request
+    ours = current_services()  # the call runs in a thread of its own, which has no request
     try:
         return ours.calls.within(
             CHECK_SECONDS,
-            lambda: discovery.probe(credentials.api_url, credentials.api_key, ours.settings),
+            lambda: discovery.probe_postiz(credentials.api_url, credentials.api_key, ours.settings),
         )
     except Transient as error:
         return Probe(code="unreachable", detail=error.message, server=credentials.server)
@@ -53,15 +53,15 @@ def check(credentials: Credentials) -> Probe:
 
 def check_before_saving(settings: TtsSettings | None) -> Probe | None:
     """None where nothing is to be tried. Raises `Unprocessable` for a Postiz that is too old."""
-    credentials = given(settings)
+    credentials = credentials_to_check(settings)
     if credentials is None:
         return None
-    probe = check(credentials)
+    probe = probe_credentials(credentials)
     if probe.code == TOO_OLD:
         fault = FieldError(field="tts_settings.postiz.api_url", message=probe.detail, code=TOO_OLD)
         raise Unprocessable(probe.detail, code=TOO_OLD, fields=[fault])
     return probe
 
 
-def view(probe: Probe | None) -> PostizCheck | None:
+def probe_view(probe: Probe | None) -> PostizCheck | None:
     return None if probe is None else PostizCheck(ok=probe.ok, detail=probe.detail)

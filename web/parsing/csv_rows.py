@@ -44,23 +44,26 @@ class Table:
 
     def named(self, faults: Sequence[FieldError]) -> list[FieldError]:
         """With the line of the file in the words of what is wrong with an item."""
-        return [replace(one, message=self._where(one.field) + one.message) for one in faults]
+        return [
+            replace(fault, message=self._line_prefix(fault.field) + fault.message)
+            for fault in faults
+        ]
 
-    def _where(self, field: str) -> str:
-        found = _ITEM.match(field)
-        return f"line {self.lines[int(found[1])]}: " if found else ""
+    def _line_prefix(self, field: str) -> str:
+        match = _ITEM.match(field)
+        return f"line {self.lines[int(match[1])]}: " if match else ""
 
 
 def read_table(raw: bytes) -> Table:
     """Raises `InvalidRequest` for what is no table, or has columns that no item has."""
-    rows = _rows(_text(raw))
+    rows = _read_rows(_decode_text(raw))
     _, header = next(rows, (1, []))
     names = _checked_header([name.strip() for name in header])
     items: list[dict[str, Any]] = []
     lines: list[int] = []
     faults: dict[int, list[FieldError]] = {}
     for line, cells in islice(rows, MAX_ITEMS + 1):  # one too many: the model says so
-        item, wrong = _item(names, cells, f"items.{len(items)}")
+        item, wrong = _read_item(names, cells, f"items.{len(items)}")
         if wrong:
             faults[len(items)] = wrong
         items.append(item)
@@ -68,10 +71,10 @@ def read_table(raw: bytes) -> Table:
     return Table(items=items, lines=lines, faults=faults)
 
 
-def _item(
+def _read_item(
     names: Sequence[str], cells: Sequence[str], path: str
 ) -> tuple[dict[str, Any], list[FieldError]]:
-    item, faults = _fields(zip(names, cells, strict=False), f"{path}.")
+    item, faults = _read_fields(zip(names, cells, strict=False), f"{path}.")
     if len(cells) > len(names):
         words = f"has {len(cells)} cells, and the header names {len(names)} columns"
         faults.append(FieldError(field=path, message=words, code="malformed"))
@@ -82,30 +85,34 @@ def job_fields(query: Mapping[str, str]) -> dict[str, Any]:
     """The job's own fields, as the JSON body would have them."""
     known = set(BulkPublishRequest.model_fields) - {"items"}
     unknown = [name for name in query if name not in known and not _is_caption(name)]
-    faults = [_unknown(name, "unknown field") for name in unknown]
+    faults = [_unknown_field(name, "unknown field") for name in unknown]
     unclean = [name for name, value in query.items() if not is_clean(name + value)]
     faults += [FieldError(field=name, message="holds a NUL") for name in unclean]
-    found, wrong = _fields(query.items(), "")
+    found, wrong = _read_fields(query.items(), "")
     if faults or wrong:
         names = ", ".join([fault.field for fault in [*faults, *wrong]][:10])
         raise InvalidRequest(f"The query is malformed: {names}", fields=[*faults, *wrong])
     return found
 
 
-def _text(raw: bytes) -> str:
+def _decode_text(raw: bytes) -> str:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise _malformed(f"The file must be UTF-8, and line {line} is not", "not_utf8") from error
+        raise _malformed_file(
+            f"The file must be UTF-8, and line {line} is not", "not_utf8"
+        ) from error
     if not is_clean(text):
-        raise _malformed("The file holds a NUL", "not_csv")
+        raise _malformed_file("The file holds a NUL", "not_csv")
     return text
 
 
-def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
+def _read_rows(text: str) -> Iterator[tuple[int, list[str]]]:
     """Each row with the line where it begins; empty lines are none."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=_detect_delimiter(text), strict=True
+    )
     line = 1
     try:
         for cells in reader:
@@ -113,25 +120,36 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
                 yield line, cells
             line = reader.line_num + 1
     except csv.Error as error:
-        raise _malformed(f"The file is not CSV: line {line}: {error}", "not_csv") from error
+        raise _malformed_file(f"The file is not CSV: line {line}: {error}", "not_csv") from error
 
 
-def _delimiter(text: str) -> str:
+def _detect_delimiter(text: str) -> str:
     """A comma; but where the header has known names only by another one, it is that one."""
     header = re.split(r"[\r\n]", text.lstrip("\r\n"), maxsplit=1)[0]
-    found = {each: [name.strip(' "') for name in header.split(each)] for each in _DELIMITERS}
-    known = [each for each, names in found.items() if all(_is_column(name) for name in names)]
-    return max(known, key=lambda each: len(found[each]), default=_DELIMITERS[0])
+    names_by_delimiter = {
+        delimiter: [name.strip(' "') for name in header.split(delimiter)]
+        for delimiter in _DELIMITERS
+    }
+    known = [
+        delimiter
+        for delimiter, names in names_by_delimiter.items()
+        if all(_is_column(name) for name in names)
+    ]
+    return max(
+        known, key=lambda delimiter: len(names_by_delimiter[delimiter]), default=_DELIMITERS[0]
+    )
 
 
 def _checked_header(names: Sequence[str]) -> Sequence[str]:
     faults = [
-        _unknown(name, "unknown column") for name in dict.fromkeys(names) if not _is_column(name)
+        _unknown_field(name, "unknown column")
+        for name in dict.fromkeys(names)
+        if not _is_column(name)
     ]
     twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     faults += [FieldError(field=name, message="two columns have this name") for name in twice]
     if not names:
-        raise _malformed("The first line must name the columns, and there is none", "not_csv")
+        raise _malformed_file("The first line must name the columns, and there is none", "not_csv")
     if faults:
         wrong = ", ".join(fault.field or '""' for fault in faults)
         raise InvalidRequest(f"The first line must name the columns: {wrong}", fields=faults)
@@ -146,15 +164,17 @@ def _is_caption(name: str) -> bool:
     return name.startswith(_CAPTION) and name != _CAPTION
 
 
-def _unknown(name: str, message: str) -> FieldError:
+def _unknown_field(name: str, message: str) -> FieldError:
     return FieldError(field=name, message=message, code="unknown_field")
 
 
-def _malformed(message: str, code: str) -> InvalidRequest:
+def _malformed_file(message: str, code: str) -> InvalidRequest:
     return InvalidRequest(message, code=code)
 
 
-def _fields(cells: Iterable[tuple[str, str]], path: str) -> tuple[dict[str, Any], list[FieldError]]:
+def _read_fields(
+    cells: Iterable[tuple[str, str]], path: str
+) -> tuple[dict[str, Any], list[FieldError]]:
     """The fields of an item, or of the job; an empty cell is none."""
     found: dict[str, Any] = {}
     captions: dict[str, str] = {}
@@ -166,32 +186,34 @@ def _fields(cells: Iterable[tuple[str, str]], path: str) -> tuple[dict[str, Any]
             captions[name.removeprefix(_CAPTION)] = cell
             continue
         try:
-            found[name] = _value(name, cell)
+            found[name] = _parse_cell(name, cell)
         except ValueError as error:
             faults.append(FieldError(field=path + name, message=f"is no JSON of ours: {error}"))
     if captions:
-        found["captions_per_platform"] = _merged(found.get("captions_per_platform"), captions)
+        found["captions_per_platform"] = _merge_captions(
+            found.get("captions_per_platform"), captions
+        )
     return found, faults
 
 
-def _merged(own: Any, captions: dict[str, str]) -> Any:
+def _merge_captions(own: Any, captions: dict[str, str]) -> Any:
     return own if own is not None and not isinstance(own, dict) else {**(own or {}), **captions}
 
 
-def _value(name: str, cell: str) -> Any:
+def _parse_cell(name: str, cell: str) -> Any:
     """As JSON would have it; what does not fit stays text, and is refused by the model."""
     if name in _LISTS:
         return [part.strip() for part in cell.split("|") if part.strip()]
     if name in _OBJECTS:
         return read_json(cell)
     if name in _NUMBERS:
-        return _number(cell.strip())
+        return _parse_number(cell.strip())
     if name == "save_as_draft":
         return _FLAGS.get(cell.strip().lower(), cell)
     return cell if name.startswith("caption") else cell.strip()
 
 
-def _number(text: str) -> float | int | str:
+def _parse_number(text: str) -> float | int | str:
     for kind in (int, float):
         try:
             return kind(text)

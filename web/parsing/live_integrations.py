@@ -9,41 +9,41 @@ from shared.models import Account
 from shared.postiz.client import RemoteIntegration
 from shared.profiles import profile_settings
 from shared.profiles.publisher_cache import Publisher
-from web.services import Services, services
+from web.services import Services, current_services
 
 #: The known integrations are refreshed when that takes no longer (seconds).
 REFRESH_SECONDS = 1.0
 
 
-def refresh(profile_id: str) -> None:
+def refresh_integrations(profile_id: str) -> None:
     """The known integrations, if it takes no longer than a request may wait for it."""
     try:
-        integrations(profile_id, seconds=REFRESH_SECONDS)
+        fetch_integrations(profile_id, seconds=REFRESH_SECONDS)
     except PublisherError:
         return  # the known list decides; and where there is none, the worker
 
 
-def integrations(profile_id: str, *, seconds: float) -> list[RemoteIntegration]:
+def fetch_integrations(profile_id: str, *, seconds: float) -> list[RemoteIntegration]:
     """The live list, remembered for later.
 
     Raises `NotConfigured`, and `PublisherError` when Postiz refuses or takes longer.
     """
-    ours = services()  # the call runs in a thread of its own, which has no request
-    return ours.calls.within(seconds, lambda: _ask(ours, profile_id, seconds))
+    ours = current_services()  # the call runs in a thread of its own, which has no request
+    return ours.calls.within(seconds, lambda: _ask_postiz(ours, profile_id, seconds))
 
 
-def _ask(ours: Services, profile_id: str, seconds: float) -> list[RemoteIntegration]:
-    publisher = _publisher(ours, profile_id)
+def _ask_postiz(ours: Services, profile_id: str, seconds: float) -> list[RemoteIntegration]:
+    publisher = _current_publisher(ours, profile_id)
     try:
         rows = publisher.postiz.integrations(seconds=seconds)
     except WrongBaseUrl:  # Postiz may have moved between its two base paths
-        publisher = _found_anew(ours, publisher)
+        publisher = _rediscover_publisher(ours, publisher)
         rows = publisher.postiz.integrations(seconds=seconds)
-    _remember(ours, publisher.account_id, rows)
+    _record_integrations(ours, publisher.account_id, rows)
     return rows
 
 
-def _publisher(ours: Services, profile_id: str) -> Publisher:
+def _current_publisher(ours: Services, profile_id: str) -> Publisher:
     with ours.database.transaction() as session:
         version = profile_settings.version_of(session, profile_id)
     if version is None:
@@ -51,23 +51,25 @@ def _publisher(ours: Services, profile_id: str) -> Publisher:
     return ours.publishers.get(profile_id, version)
 
 
-def _found_anew(ours: Services, publisher: Publisher) -> Publisher:
+def _rediscover_publisher(ours: Services, publisher: Publisher) -> Publisher:
     with ours.database.transaction() as session:
         session.get_one(Account, publisher.account_id, with_for_update=ROW_LOCK).base_url = None
     ours.publishers.reset(publisher.profile_id)
-    return _publisher(ours, publisher.profile_id)
+    return _current_publisher(ours, publisher.profile_id)
 
 
-def _remember(ours: Services, account_id: int, rows: Sequence[RemoteIntegration]) -> None:
+def _record_integrations(
+    ours: Services, account_id: int, rows: Sequence[RemoteIntegration]
+) -> None:
     """Write only what is new: many requests see the same list."""
     with ours.database.transaction() as session:
         account = session.get_one(Account, account_id)
-        known = [_facts(row) for row in identity.integrations(session, account_id)]
-        same = sorted(known) == sorted(_facts(row) for row in rows)
+        known = [_comparable_fields(row) for row in identity.read_integrations(session, account_id)]
+        same = sorted(known) == sorted(_comparable_fields(row) for row in rows)
         if account.integrations_seen_at is None or not same:
             identity.remember_integrations(session, account, rows)
 
 
-def _facts(row: object) -> tuple[str, ...]:
+def _comparable_fields(row: object) -> tuple[str, ...]:
     names = ("id", "name", "identifier", "picture", "disabled", "profile")
     return tuple(str(getattr(row, name)) for name in names)

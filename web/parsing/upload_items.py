@@ -15,7 +15,7 @@ from shared.net import outbound_route
 from shared.net.outbound_route import Route
 from web.schemas.uploads import ItemError, UploadByUrl, UploadedItem
 from web.serializers.rows import media_view
-from web.services import services
+from web.services import current_services
 from web.wire.multipart import Part
 
 
@@ -32,7 +32,7 @@ class Item:
 
 def store_file(profile_id: str, index: int, part: Part, external_id: str | None = None) -> Item:
     """Bring the file to its place; its row is made by `add`, in the transaction of the request."""
-    received, storage = part.received, services().storage
+    received, storage = part.received, current_services().storage
     if received is None:
         return Item(index=index, error=part.error)
     received.prepare(storage, profile_id)
@@ -47,17 +47,19 @@ def url_items(profile_id: str, rows: Sequence[UploadByUrl]) -> list[Item]:
     """Each host is looked up once, however many of the rows lie there."""
     allowed: set[str] = set()
     return [
-        _url_item(profile_id, index, row, _refusal(row.url, allowed))
+        _url_item(profile_id, index, row, _url_refusal(row.url, allowed))
         for index, row in enumerate(rows)
     ]
 
 
-def _refusal(url: str, allowed: set[str]) -> InvalidRequest | None:
+def _url_refusal(url: str, allowed: set[str]) -> InvalidRequest | None:
     """Why it is no address, or none that we may fetch; `allowed`: the origins that we may."""
     try:
         address = outbound_route.require_address(url)
         if address.origin not in allowed:
-            outbound_route.require_allowed(address, Route.from_settings(services().settings))
+            outbound_route.require_allowed(
+                address, Route.from_settings(current_services().settings)
+            )
             allowed.add(address.origin)
     except InvalidRequest as error:
         error.fields = (FieldError(field="url", message=error.message, code=error.code),)
@@ -76,11 +78,13 @@ def _url_item(
     return Item(index=index, add=add, external_id=row.external_id)
 
 
-def accept(
+def accept_items(
     session: Session, profile_id: str, items: Sequence[Item], *, kind: str
 ) -> tuple[Job, list[int], list[UploadedItem]]:
     """The job of the good items, the rows that wait for a worker, and what became of each item."""
-    account = job_creation.account_for(session, profile_id, services().settings, services().box)
+    account = job_creation.ensure_locked_account(
+        session, profile_id, current_services().settings, current_services().box
+    )
     added = {
         item.index: item.add(session)
         for item in sorted(items, key=lambda item: item.order)
@@ -92,14 +96,18 @@ def accept(
         if item.index in added
     ]
     job, rows = job_creation.accept_uploads(session, profile_id, account, uploads, kind=kind)
-    return job, _waiting(rows), [_shown(item, added.get(item.index)) for item in items]
+    return (
+        job,
+        _waiting_upload_ids(rows),
+        [_item_view(item, added.get(item.index)) for item in items],
+    )
 
 
-def _waiting(rows: Sequence[AccountMedia]) -> list[int]:
+def _waiting_upload_ids(rows: Sequence[AccountMedia]) -> list[int]:
     return [row.id for row in rows if row.state == "pending"]
 
 
-def _shown(item: Item, added: tuple[Media, bool] | None) -> UploadedItem:
+def _item_view(item: Item, added: tuple[Media, bool] | None) -> UploadedItem:
     if added is None:
         assert item.error is not None  # an item is either added or refused
         error = ItemError(code=item.error.code, message=item.error.message)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
-from shared.domain.timing.cron import refuse_bad
+from shared.domain.timing.cron import normalize_expression
 from shared.intake.schemas import BulkPublishRequest, Playlist
 from web.schemas.common import Flag, Name, NullIsAbsent, Whole, Zone
 from web.schemas.jobs import JobView
@@ -15,7 +15,7 @@ from web.wire.pagination import PageQuery
 Cron = Annotated[
     str,
     Field(max_length=200, description="Minute, hour, day of month, month, day of week"),
-    AfterValidator(refuse_bad),
+    AfterValidator(normalize_expression),
 ]
 _A_MONTH = 31 * 24 * 3600
 Grace = Annotated[

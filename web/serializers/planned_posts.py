@@ -1,24 +1,24 @@
 """Warnings and planned posts as replies show them."""
 
-from shared.domain.networks.warning import Advice
+from shared.domain.networks.warning import RowWarning
 from shared.domain.rows.post_rows import CheckedRow, PlannedPost
 from shared.intake.validation import Checked
 from web.schemas.publishing import PlannedPostView, PlanWarning
 
 
-def warnings(checked: Checked) -> list[PlanWarning]:
-    return [_warning(advice) for advice in checked.advice]
+def warning_views(checked: Checked) -> list[PlanWarning]:
+    return [_warning_view(advice) for advice in checked.advice]
 
 
-def _warning(advice: Advice) -> PlanWarning:
+def _warning_view(advice: RowWarning) -> PlanWarning:
     return PlanWarning(indexes=list(advice.indexes), **vars(advice.said))
 
 
-def posts(row: CheckedRow) -> list[PlannedPostView]:
-    return [_post(post) for post in row.posts]
+def post_views(row: CheckedRow) -> list[PlannedPostView]:
+    return [_post_view(post) for post in row.posts]
 
 
-def _post(post: PlannedPost) -> PlannedPostView:
+def _post_view(post: PlannedPost) -> PlannedPostView:
     own = post.row.caption_key(post.channel) is not None
     return PlannedPostView(
         integration_id=post.channel.id,

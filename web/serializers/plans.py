@@ -6,7 +6,7 @@ from dataclasses import replace
 from sqlalchemy.orm import Session
 
 from shared.domain.publishing.handoff import CALENDAR
-from shared.domain.publishing.planner import Forecast, forecast
+from shared.domain.publishing.planner import Forecast, forecast_posts
 from shared.domain.rows.post_rows import CheckedRow
 from shared.domain.timing.spacing import LATEST
 from shared.intake import forecast_inputs
@@ -14,12 +14,12 @@ from shared.intake.validation import Checked
 from shared.posts.late_policy import LatePolicy
 from web.schemas.publishing import FaultOfRow, Handovers, Plan, PlannedRow, PlanWarning
 from web.serializers import planned_posts
-from web.services import services
+from web.services import current_services
 
 
-def _forecast(session: Session, checked: Checked) -> Forecast:
+def _forecast_order(session: Session, checked: Checked) -> Forecast:
     """By the planner that the workers follow as well."""
-    posts = forecast_inputs.candidates(
+    posts = forecast_inputs.planner_candidates(
         session,
         checked.account,
         checked.posts,
@@ -27,13 +27,15 @@ def _forecast(session: Session, checked: Checked) -> Forecast:
         as_draft=checked.order.body.save_as_draft,
     )
     order = checked.order
-    terms = forecast_inputs.terms(session, checked.account, services().settings, order.now)
+    terms = forecast_inputs.planner_terms(
+        session, checked.account, current_services().settings, order.now
+    )
     leaves_late = LatePolicy(order.late_policy) is not LatePolicy.PUBLISH
-    return forecast(posts, replace(terms, leaves_late=leaves_late))
+    return forecast_posts(posts, replace(terms, leaves_late=leaves_late))
 
 
 def plan_view(session: Session, checked: Checked) -> Plan:
-    totals = _forecast(session, checked)
+    totals = _forecast_order(session, checked)
     posts = len(checked.posts)
     in_calendar = checked.handoff == CALENDAR
     return Plan(
@@ -44,19 +46,19 @@ def plan_view(session: Session, checked: Checked) -> Plan:
         late_posts=len(totals.late),
         handoff=Handovers(calendar=posts) if in_calendar else Handovers(staged=posts),
         jitter_seed=checked.order.options.get("jitter_seed"),
-        warnings=[*_warnings(checked, totals), *planned_posts.warnings(checked)],
-        rows=[_row(checked, row) for row in checked.rows],
+        warnings=[*_late_warnings(checked, totals), *planned_posts.warning_views(checked)],
+        rows=[_row_view(checked, row) for row in checked.rows],
     )
 
 
-def _row(checked: Checked, row: CheckedRow) -> PlannedRow:
+def _row_view(checked: Checked, row: CheckedRow) -> PlannedRow:
     moment = row.row.publish_at
     return PlannedRow(
         index=row.row.position,
         ok=not row.faults,
         publish_at=moment if moment < LATEST else None,
         errors=faults_of(checked, row),
-        posts=planned_posts.posts(row),
+        posts=planned_posts.post_views(row),
     )
 
 
@@ -74,7 +76,7 @@ _LATE = {
 }
 
 
-def _warnings(checked: Checked, totals: Forecast) -> Iterator[PlanWarning]:
+def _late_warnings(checked: Checked, totals: Forecast) -> Iterator[PlanWarning]:
     policy = LatePolicy(checked.order.late_policy)
     if totals.late:
         yield PlanWarning(

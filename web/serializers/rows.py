@@ -15,7 +15,7 @@ from shared.posts import cancel_retry, post_queries
 from web.paths import PREFIX
 from web.schemas.jobs import EventView, IntegrationOfPost, JobView, PostError, PostView
 from web.schemas.uploads import MediaView
-from web.services import services
+from web.services import current_services
 
 #: What does not go on while its profile is held.
 WAITS_WHILE_HELD = (PostState.PENDING, PostState.STAGED, PostState.CANCELLING)
@@ -44,16 +44,18 @@ def job_view(outcome: Outcome) -> JobView:
 def new_job_view(session: Session, job: Job) -> JobView:
     """Of a job that this transaction has made."""
     session.refresh(job)
-    return shown_job(session, job)
+    return read_job_view(session, job)
 
 
-def shown_job(session: Session, job: Job) -> JobView:
+def read_job_view(session: Session, job: Job) -> JobView:
     """With its counts and its end as they are now."""
-    [found] = etas.with_etas(session, [progress.outcome(session, job)], services().settings)
-    return job_view(found)
+    [outcome] = etas.with_etas(
+        session, [progress.read_outcome(session, job)], current_services().settings
+    )
+    return job_view(outcome)
 
 
-def location(job: Job) -> dict[str, str]:
+def location_header(job: Job) -> dict[str, str]:
     return {"Location": f"{PREFIX}/jobs/{job.id}"}
 
 
@@ -73,23 +75,26 @@ def media_view(media: Media, *, duplicate: bool) -> MediaView:
 
 
 def post_list(session: Session, posts: Sequence[Post]) -> list[PostView]:
-    timelines = post_queries.timelines(session, posts)
-    live = cancel_retry.live_ones(session, [post.id for post in posts if post.error_code])
-    held = _held(session, posts)
+    timelines = post_queries.read_timelines(session, posts)
+    live = cancel_retry.find_possibly_live(session, [post.id for post in posts if post.error_code])
+    held = _held_by_profile(session, posts)
     return [
         _post_view(
             post,
             timelines[post.id],
-            _error(post, held.get(post.profile_id), may_be_live=post.id in live),
+            _post_error(post, held.get(post.profile_id), may_be_live=post.id in live),
         )
         for post in posts
     ]
 
 
-def _held(session: Session, posts: Sequence[Post]) -> dict[str, HeldProfile]:
+def _held_by_profile(session: Session, posts: Sequence[Post]) -> dict[str, HeldProfile]:
     """Why the posts' profiles send nothing; the newest reason of each."""
     profile_ids = sorted({post.profile_id for post in posts})
-    return {one.profile_id: one for one in holds.list_held(session, profile_ids=profile_ids)}
+    return {
+        held_profile.profile_id: held_profile
+        for held_profile in holds.list_held(session, profile_ids=profile_ids)
+    }
 
 
 def _post_view(post: Post, timeline: Sequence[Event], error: PostError | None) -> PostView:
@@ -117,7 +122,7 @@ def _post_view(post: Post, timeline: Sequence[Event], error: PostError | None) -
     )
 
 
-def _error(post: Post, held: HeldProfile | None, *, may_be_live: bool) -> PostError | None:
+def _post_error(post: Post, held: HeldProfile | None, *, may_be_live: bool) -> PostError | None:
     """What went wrong, or why it waits."""
     code, message, hint = post.error_code, post.error_message or "", post.error_hint
     if code is None and held is not None and post.state in WAITS_WHILE_HELD:

@@ -12,26 +12,26 @@ from web.serializers import planned_posts
 TOLD = 100
 
 
-def summary(row: Schedule) -> ScheduleSummary:
-    return ScheduleSummary(**_facts(row))
+def schedule_summary(row: Schedule) -> ScheduleSummary:
+    return ScheduleSummary(**_schedule_fields(row))
 
 
-def view(row: Schedule) -> ScheduleView:
-    return ScheduleView(**_facts(row), **_contents(row))
+def schedule_view(row: Schedule) -> ScheduleView:
+    return ScheduleView(**_schedule_fields(row), **_content_fields(row))
 
 
-def saved(row: Schedule, checked: Checked | None) -> SavedSchedule:
-    warnings = planned_posts.warnings(checked)[:TOLD] if checked else []
-    return SavedSchedule(**_facts(row), **_contents(row), warnings=warnings)
+def saved_schedule(row: Schedule, checked: Checked | None) -> SavedSchedule:
+    warnings = planned_posts.warning_views(checked)[:TOLD] if checked else []
+    return SavedSchedule(**_schedule_fields(row), **_content_fields(row), warnings=warnings)
 
 
-def _facts(row: Schedule) -> dict[str, Any]:
-    same = set(ScheduleSummary.model_fields) - {"id", "enabled"}
-    facts = {name: getattr(row, name) for name in same}
-    return {**facts, "id": str(row.id), "enabled": row.next_fire_at is not None}
+def _schedule_fields(row: Schedule) -> dict[str, Any]:
+    copied = set(ScheduleSummary.model_fields) - {"id", "enabled"}
+    fields = {name: getattr(row, name) for name in copied}
+    return {**fields, "id": str(row.id), "enabled": row.next_fire_at is not None}
 
 
-def _contents(row: Schedule) -> dict[str, Any]:
+def _content_fields(row: Schedule) -> dict[str, Any]:
     return {kind: row.body if row.kind == kind else None for kind in runs.KINDS}
 
 

@@ -13,7 +13,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from shared.errors import Unavailable
-from web.services import services
+from web.services import current_services
 
 #: Without a byte for so long, a body has broken off (seconds).
 STALL_SECONDS = 30.0
@@ -38,30 +38,30 @@ def _limit_stalls() -> None:
 def _drain_if_refused(response: Response) -> Response:
     chunked = request.headers.get("Transfer-Encoding", "").lower() == "chunked"
     if response.status_code >= 400 and (request.content_length or chunked):
-        _drain_in_place(BUSY_SECONDS if response.status_code == 503 else DRAIN_SECONDS)
+        _drain_within_limit(BUSY_SECONDS if response.status_code == 503 else DRAIN_SECONDS)
     return response
 
 
-def _drain_in_place(seconds: float) -> None:
+def _drain_within_limit(seconds: float) -> None:
     try:
-        with services().drains.place():
-            _drain(seconds)
+        with current_services().drains.place():
+            _drain_body(seconds)
     except Unavailable:
         return  # whoever gets no place is answered without
 
 
-def _drain(seconds: float) -> None:
+def _drain_body(seconds: float) -> None:
     request.max_content_length = None
     until = time.monotonic() + seconds
     sock = request.environ.get("gunicorn.socket")
     if sock is not None:
         sock.settimeout(min(seconds, STALL_SECONDS))
-    left = DRAIN_BYTES
-    while left > 0 and time.monotonic() < until:
+    bytes_left = DRAIN_BYTES
+    while bytes_left > 0 and time.monotonic() < until:
         try:
             piece = request.stream.read(_PIECE)
         except (OSError, HTTPException):
             return  # the sender has gone: nobody will read the answer
         if not piece:
             return
-        left -= len(piece)
+        bytes_left -= len(piece)

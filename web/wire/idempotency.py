@@ -19,8 +19,8 @@ from shared.errors import (
     Unprocessable,
 )
 from shared.models import IdempotencyKey
-from web.auth import PROFILE_HEADER, caller
-from web.services import services
+from web.auth import PROFILE_HEADER, current_caller
+from web.services import current_services
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
@@ -41,35 +41,37 @@ class Reply:
         return self.body.model_dump_json(by_alias=True) if self.body is not None else ""
 
     def response(self) -> Response:
-        return _response(self.text(), self.status, self.headers)
+        return _json_response(self.text(), self.status, self.headers)
 
 
-def _response(body: str, status: int, headers: dict[str, Any]) -> Response:
+def _json_response(body: str, status: int, headers: dict[str, Any]) -> Response:
     return Response(body, status, headers, content_type="application/json")
 
 
-def once(work: Callable[[Session], Reply], *, content: str | None = None) -> Response:
+def answer_once(work: Callable[[Session], Reply], *, content: str | None = None) -> Response:
     """Do `work` in a transaction and answer; or repeat the answer that its key was given before.
 
     `content` stands for the body where it is not JSON. Raises `Unprocessable` for a key that came
     with another request, and `Conflict` while the first is still under way.
     """
-    key = _key()
-    with services().database.transaction() as session:
+    key = _read_key()
+    with current_services().database.transaction() as session:
         if key is None:
             reply = work(session)
         else:
             request_hash = _request_hash(content)
-            earlier = _earlier(session, key, request_hash) or _lock(session, key, request_hash)
+            earlier = _find_earlier_response(session, key, request_hash) or _lock_key(
+                session, key, request_hash
+            )
             if earlier is not None:
                 return earlier
             reply = work(session)
-            _remember(session, key, request_hash, reply)
+            _store_reply(session, key, request_hash, reply)
     reply.afterwards()
     return reply.response()
 
 
-def _key() -> str | None:
+def _read_key() -> str | None:
     key = request.headers.get(HEADER)
     if key is not None and not 0 < len(key) <= MAX_LENGTH:
         fault = FieldError(field=HEADER, message=f"must have 1 to {MAX_LENGTH} characters")
@@ -84,10 +86,10 @@ def _request_hash(content: str | None) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _earlier(session: Session, key: str, request_hash: str) -> Response | None:
+def _find_earlier_response(session: Session, key: str, request_hash: str) -> Response | None:
     row = session.scalar(
         select(IdempotencyKey).where(
-            IdempotencyKey.api_key_id == caller().key_id, IdempotencyKey.key == key
+            IdempotencyKey.api_key_id == current_caller().key_id, IdempotencyKey.key == key
         )
     )
     if row is None:
@@ -96,30 +98,30 @@ def _earlier(session: Session, key: str, request_hash: str) -> Response | None:
         raise Unprocessable(f"This {HEADER} came with another request", code="key_reused")
     headers = {**row.headers, REPLAYED: "true"}
     try:
-        body = services().box.open(row.body)
+        body = current_services().box.open(row.body)
     except SecretUnreadable as error:
         message = f"The request was done before, but its answer is unreadable: {error.message}"
         raise Conflict(message, code=error.code) from error
-    return _response(body, row.status, headers)
+    return _json_response(body, row.status, headers)
 
 
-def _lock(session: Session, key: str, request_hash: str) -> Response | None:
+def _lock_key(session: Session, key: str, request_hash: str) -> Response | None:
     """Hold the key until the transaction ends; an answer that came just before is returned."""
-    name = f"{caller().key_id}:{key}"
+    name = f"{current_caller().key_id}:{key}"
     query = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 11))")
     if not session.scalar(query, {"name": name}):
         raise Conflict(f"The first request with this {HEADER} is still under way", code=UNDER_WAY)
-    return _earlier(session, key, request_hash)
+    return _find_earlier_response(session, key, request_hash)
 
 
-def _remember(session: Session, key: str, request_hash: str, reply: Reply) -> None:
+def _store_reply(session: Session, key: str, request_hash: str, reply: Reply) -> None:
     session.add(
         IdempotencyKey(
-            api_key_id=caller().key_id,
+            api_key_id=current_caller().key_id,
             key=key,
             request_hash=request_hash,
             status=reply.status,
             headers=reply.headers,
-            body=services().box.seal(reply.text()),
+            body=current_services().box.seal(reply.text()),
         )
     )

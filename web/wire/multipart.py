@@ -38,18 +38,18 @@ class Part:
 
     def write(self, data: bytes) -> int:
         if self.error is None:
-            with self._refusals():
+            with self._capture_refusal():
                 self.receiver.write(data)
         return len(data)
 
     def seek(self, _position: int) -> None:
         """The parser does this at the end of a part, for whoever reads it next."""
         if self.error is None:
-            with self._refusals():
+            with self._capture_refusal():
                 self.received = self.receiver.finish()
 
     @contextmanager
-    def _refusals(self) -> Iterator[None]:
+    def _capture_refusal(self) -> Iterator[None]:
         try:
             yield
         except RequestError as error:
@@ -71,7 +71,7 @@ class Multipart:
 
 
 @contextmanager
-def receive(storage: Storage, *, single: bool, fields: frozenset[str]) -> Iterator[Multipart]:
+def receive_body(storage: Storage, *, single: bool, fields: frozenset[str]) -> Iterator[Multipart]:
     """The files and `fields` of this request; files that are not kept are gone at the end.
 
     Raises `InvalidRequest` for a body that is malformed, broke off or has other fields, and for a
@@ -80,25 +80,28 @@ def receive(storage: Storage, *, single: bool, fields: frozenset[str]) -> Iterat
     with ExitStack() as stack:
         parts: list[Part] = []
 
-        def begin(filename: str | None = None, **_: object) -> IO[bytes]:
+        def open_part(filename: str | None = None, **_: object) -> IO[bytes]:
             if len(parts) == (1 if single else MAX_FILES):
-                raise _fault(
+                raise _invalid_field(
                     FILE_FIELD, "one file only" if single else f"at most {MAX_FILES} files"
                 )
             incoming = stack.enter_context(storage.receive())
             parts.append(Part(Receiver(incoming, _base_name(filename)), strict=single))
             return cast(IO[bytes], parts[-1])  # the parser only writes and seeks
 
-        form, files = _parse(begin)
-        _check(form, files, fields)
+        form, files = _parse_body(open_part)
+        _check_fields(form, files, fields)
         yield Multipart(parts, form.to_dict())
 
 
-def _parse(begin: Any) -> tuple[MultiDict[str, str], MultiDict[str, FileStorage]]:
+def _parse_body(open_part: Any) -> tuple[MultiDict[str, str], MultiDict[str, FileStorage]]:
     boundary = request.mimetype_params.get("boundary", "")
     request.max_content_length = None  # files have limits of their own
     parser = MultiPartParser(
-        begin, max_form_memory_size=_MAX_FIELD_BYTES, max_form_parts=MAX_FILES, buffer_size=_BUFFER
+        open_part,
+        max_form_memory_size=_MAX_FIELD_BYTES,
+        max_form_parts=MAX_FILES,
+        buffer_size=_BUFFER,
     )
     try:
         return parser.parse(request.stream, boundary.encode("latin-1"), request.content_length)
@@ -108,22 +111,22 @@ def _parse(begin: Any) -> tuple[MultiDict[str, str], MultiDict[str, FileStorage]
         ) from error
 
 
-def _check(
+def _check_fields(
     form: MultiDict[str, str], files: MultiDict[str, FileStorage], fields: frozenset[str]
 ) -> None:
     for name in (*files, *form):
         if name not in (fields if name in form else {FILE_FIELD}):
-            raise _fault(name, "unknown field")
+            raise _invalid_field(name, "unknown field")
     for name in form:
         if len(form.getlist(name)) > 1:
-            raise _fault(name, "given more than once")
+            raise _invalid_field(name, "given more than once")
         if not is_clean(form[name]):
-            raise _fault(name, "holds a NUL or half a character")
+            raise _invalid_field(name, "holds a NUL or half a character")
     if not files:
-        raise _fault(FILE_FIELD, "there is no file in this body")
+        raise _invalid_field(FILE_FIELD, "there is no file in this body")
 
 
-def _fault(name: str, message: str) -> InvalidRequest:
+def _invalid_field(name: str, message: str) -> InvalidRequest:
     name = name if is_clean(name) else "?"
     return InvalidRequest(f"{name}: {message}", fields=[FieldError(field=name, message=message)])
 

@@ -10,7 +10,7 @@ from web.wire import problems
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def body_or(model: type[Model]) -> Model:
+def body_or_defaults(model: type[Model]) -> Model:
     """The request's JSON as `model`, or its defaults without a body."""
     sent = request.get_json() if request.content_length else {}
     try:

@@ -22,7 +22,7 @@ class Query(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _clean(cls, value: object) -> object:
+    def _refuse_unclean(cls, value: object) -> object:
         if isinstance(value, str) and not is_clean(value):
             raise ValueError("holds a NUL or half a character")
         return value
@@ -33,40 +33,40 @@ class PageQuery(Query):
     cursor: str | None = Field(None, description="`next_cursor` of the page before")
 
 
-def cursor_of(place: str) -> str:
-    return urlsafe_b64encode(place.encode()).decode().rstrip("=")
+def encode_cursor(position: str) -> str:
+    return urlsafe_b64encode(position.encode()).decode().rstrip("=")
 
 
-def place_of(cursor: str | None) -> str | None:
+def decode_cursor(cursor: str | None) -> str | None:
     """What `cursor_of` was given. Raises `InvalidRequest` for what it never made."""
     if cursor is None:
         return None
     try:
-        place = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        position = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     except ValueError as error:
         raise _bad_cursor() from error
-    if not place or not is_clean(place):
+    if not position or not is_clean(position):
         raise _bad_cursor()
-    return place
+    return position
 
 
-def number_of(cursor: str | None) -> int | None:
+def decode_number(cursor: str | None) -> int | None:
     """As `place_of`, for lists in the order of a number."""
-    place = place_of(cursor)
-    if place is None:
+    position = decode_cursor(cursor)
+    if position is None:
         return None
-    if not (place.isascii() and place.isdigit() and len(place) <= 18):
+    if not (position.isascii() and position.isdigit() and len(position) <= 18):
         raise _bad_cursor()
-    return int(place)
+    return int(position)
 
 
-def paged(
+def page_query(
     wanted: Select[S], number: InstrumentedAttribute[int], query: PageQuery, *, newest: bool = False
 ) -> Select[S]:
     """The page of `wanted` that is asked for, in the order of `number`, or against it."""
-    place = number_of(query.cursor)
-    if place is not None:
-        wanted = wanted.where(number < place if newest else number > place)
+    position = decode_number(query.cursor)
+    if position is not None:
+        wanted = wanted.where(number < position if newest else number > position)
     return wanted.order_by(number.desc() if newest else number).limit(query.limit)
 
 
@@ -77,4 +77,4 @@ def _bad_cursor() -> InvalidRequest:
 
 def next_cursor(rows: Sequence[T], limit: int, place: Callable[[T], object]) -> str | None:
     """The cursor behind `rows`, None when they did not fill the page."""
-    return cursor_of(str(place(rows[-1]))) if len(rows) == limit else None
+    return encode_cursor(str(place(rows[-1]))) if len(rows) == limit else None

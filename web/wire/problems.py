@@ -66,7 +66,7 @@ class Problem(BaseModel):
     errors: list[Fault] | None = None
 
 
-def problem(
+def problem_response(
     status: int,
     code: str,
     detail: str,
@@ -94,51 +94,51 @@ def problem(
 
 def refuse_invalid(error: ValidationError) -> NoReturn:
     """What flask-openapi3 calls for a body, query or path that its model refuses."""
-    fields = fields_of(error)
+    fields = field_errors(error)
     names = ", ".join(dict.fromkeys(field.field for field in fields[:10]))
     raise errors.InvalidRequest(f"The request is malformed: {names}", fields=fields) from error
 
 
-def fields_of(error: ValidationError) -> list[FieldError]:
+def field_errors(error: ValidationError) -> list[FieldError]:
     return [
         FieldError(
             field=".".join(str(part) for part in fault["loc"]) or "body",
-            message=_words(fault["type"], fault["msg"]),
+            message=_fault_message(fault["type"], fault["msg"]),
             code="unknown_field" if fault["type"] == "extra_forbidden" else fault["type"],
         )
         for fault in error.errors(include_url=False, include_context=False, include_input=False)
     ]
 
 
-def _words(kind: str, message: str) -> str:
+def _fault_message(kind: str, message: str) -> str:
     if kind == "extra_forbidden":
         return "unknown field"
     return message.removeprefix("Value error, ")
 
 
-def install(app: Flask) -> None:
-    app.register_error_handler(PressroomError, _known)
-    app.register_error_handler(HTTPException, _http)
-    for away in (OperationalError, InterfaceError, PoolTimeout):
-        app.register_error_handler(away, _database_away)
-    app.register_error_handler(Exception, _unexpected)
+def register_error_handlers(app: Flask) -> None:
+    app.register_error_handler(PressroomError, _handle_known_error)
+    app.register_error_handler(HTTPException, _handle_http_error)
+    for error_class in (OperationalError, InterfaceError, PoolTimeout):
+        app.register_error_handler(error_class, _handle_database_error)
+    app.register_error_handler(Exception, _handle_unexpected_error)
 
 
-def _known(error: PressroomError) -> Response:
+def _handle_known_error(error: PressroomError) -> Response:
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
     if status == 500:
-        return _unexpected(error)
-    return problem(
+        return _handle_unexpected_error(error)
+    return problem_response(
         status,
         error.code,
-        in_words(error),
+        describe_error(error),
         fields=error.fields if isinstance(error, errors.RequestError) else (),
         retryable=True if error.code == "still_under_way" else None,
         retry_after=_retry_after(error, status),
     )
 
 
-def in_words(error: PressroomError) -> str:
+def describe_error(error: PressroomError) -> str:
     """What went wrong, and what to do about it."""
     return f"{error.message}. {error.hint}" if error.hint else error.message
 
@@ -151,21 +151,23 @@ def _retry_after(error: PressroomError, status: int) -> int | None:
     return 30 if status in RETRYABLE else None
 
 
-def _http(error: HTTPException) -> Response:
+def _handle_http_error(error: HTTPException) -> Response:
     status = error.code or 500
     code = HTTPStatus(status).phrase.lower().replace(" ", "_")
-    response = problem(status, code, error.description or HTTPStatus(status).phrase)
+    response = problem_response(status, code, error.description or HTTPStatus(status).phrase)
     for name, value in error.get_headers():
         if name.lower() not in {"content-type", "content-length"}:
             response.headers[name] = value
     return response
 
 
-def _database_away(error: Exception) -> Response:
+def _handle_database_error(error: Exception) -> Response:
     log.warning("the database is away", reason=type(error).__name__)
-    return _known(DATABASE_AWAY)
+    return _handle_known_error(DATABASE_AWAY)
 
 
-def _unexpected(error: Exception) -> Response:
+def _handle_unexpected_error(error: Exception) -> Response:
     log.error("a request failed", exc_info=error)
-    return problem(500, "internal_error", "Something went wrong on our side. It has been logged.")
+    return problem_response(
+        500, "internal_error", "Something went wrong on our side. It has been logged."
+    )

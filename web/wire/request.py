@@ -19,10 +19,10 @@ class ApiRequest(Request):
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
         """The body. Never None: what is not a JSON object raises `InvalidRequest`."""
-        return self._body
+        return self._checked_body
 
     @cached_property
-    def _body(self) -> dict[str, Any]:
+    def _checked_body(self) -> dict[str, Any]:
         """Read once, for a bulk is large, and asked for by more than one."""
         if not self.mimetype and not self.get_data():
             return {}  # an empty body, which some requests may have
@@ -32,14 +32,14 @@ class ApiRequest(Request):
                 f"The content type must be application/json, and is {given}", code="not_json"
             )
         try:
-            body = json.loads(self.get_data(), parse_constant=_no_number)
+            body = json.loads(self.get_data(), parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
             raise InvalidRequest(f"The body is not JSON: {error}", code="not_json") from error
         if not isinstance(body, dict):
             raise InvalidRequest("The body must be a JSON object", code="not_json")
         if not _all_clean(body):
             raise InvalidRequest(
-                "The body holds what cannot be stored", fields=list(_unclean(body))
+                "The body holds what cannot be stored", fields=list(_unclean_values(body))
             )
         return body
 
@@ -47,7 +47,7 @@ class ApiRequest(Request):
 def read_json(text: str) -> Any:
     """A value of its own, such as a cell of a table. Raises `ValueError`."""
     try:
-        value = json.loads(text, parse_constant=_no_number)
+        value = json.loads(text, parse_constant=_refuse_constant)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     if not _all_clean(value):
@@ -55,7 +55,7 @@ def read_json(text: str) -> Any:
     return value
 
 
-def _no_number(name: str) -> NoReturn:
+def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number")
 
 
@@ -77,7 +77,7 @@ def _all_clean(body: Any) -> bool:
     return True
 
 
-def _unclean(body: dict[str, Any]) -> Iterator[FieldError]:
+def _unclean_values(body: dict[str, Any]) -> Iterator[FieldError]:
     """Text and numbers that PostgreSQL cannot hold, by their places."""
     waiting: list[tuple[str, Any]] = [("", body)]
     while waiting:
@@ -87,13 +87,13 @@ def _unclean(body: dict[str, Any]) -> Iterator[FieldError]:
         elif isinstance(value, float) and not math.isfinite(value):
             yield FieldError(field=path, message="is too large a number")
         elif isinstance(value, dict):
-            waiting += [(_join(path, key), inner) for key, inner in value.items()]
-            waiting += [(_join(path, "key"), key) for key in value if not is_clean(key)]
+            waiting += [(_join_path(path, key), inner) for key, inner in value.items()]
+            waiting += [(_join_path(path, "key"), key) for key in value if not is_clean(key)]
         elif isinstance(value, list):
-            waiting += [(_join(path, str(index)), inner) for index, inner in enumerate(value)]
+            waiting += [(_join_path(path, str(index)), inner) for index, inner in enumerate(value)]
 
 
-def _join(path: str, name: str) -> str:
+def _join_path(path: str, name: str) -> str:
     name = name if is_clean(name) else "?"
     return f"{path}.{name}" if path else name
 

@@ -20,29 +20,29 @@ log = get_logger("web")
 
 
 def install(app: Flask) -> None:
-    app.before_request(_bind)
-    app.after_request(_tell)
+    app.before_request(_bind_request)
+    app.after_request(_log_response)
 
 
-def _bind() -> None:
+def _bind_request() -> None:
     given = request.headers.get(HEADER, "")
     g.request_id = given if _ID.fullmatch(given) else uuid.uuid4().hex
     clear_contextvars()
     bind_contextvars(request=g.request_id)
-    bind_contextvars(**_ids())
+    bind_contextvars(**_request_ids())
 
 
-def _ids() -> dict[str, str]:
+def _request_ids() -> dict[str, str]:
     """What the path and the headers name, where it looks like an id."""
-    about = _ABOUT.search(request.url_rule.rule) if request.url_rule else None
-    named = {"profile": request.headers.get(PROFILE_HEADER, "")}
-    if about is not None:
-        kind = "job" if about[1] == "publish" else about[1]
-        named[kind] = str((request.view_args or {}).get("id", ""))
-    return {name: value for name, value in named.items() if _ID.fullmatch(value)}
+    match = _ABOUT.search(request.url_rule.rule) if request.url_rule else None
+    ids = {"profile": request.headers.get(PROFILE_HEADER, "")}
+    if match is not None:
+        kind = "job" if match[1] == "publish" else match[1]
+        ids[kind] = str((request.view_args or {}).get("id", ""))
+    return {name: value for name, value in ids.items() if _ID.fullmatch(value)}
 
 
-def _tell(response: Response) -> Response:
+def _log_response(response: Response) -> Response:
     """Number the answer; a line for what changed something, or was refused."""
     response.headers[HEADER] = g.get("request_id", "")
     if job := _JOB.search(response.headers.get("Location", "")):

@@ -10,19 +10,19 @@ WIDE = timedelta(days=31)
 EVER = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
 
 
-def find(
+def find_posts(
     postiz: Postiz, *, markers: Iterable[datetime], ids: Collection[str], everywhere: bool
 ) -> dict[str, RemotePost]:
     """What stands there, by its id: at the markers, and farther off if one of `ids` is missing."""
-    seen = _around(postiz, markers, timedelta(0))
-    if all(each in seen for each in ids):
+    seen = _read_windows(postiz, markers, timedelta(0))
+    if all(postiz_id in seen for postiz_id in ids):
         return seen
     if everywhere:
         return seen | {row.id: row for row in postiz.window(*EVER)}
-    return seen | _around(postiz, markers, WIDE)
+    return seen | _read_windows(postiz, markers, WIDE)
 
 
-def _around(
+def _read_windows(
     postiz: Postiz, markers: Iterable[datetime], distance: timedelta
 ) -> dict[str, RemotePost]:
     windows = (postiz.window(marker - distance, marker + distance) for marker in markers)

@@ -11,7 +11,7 @@ from functools import wraps
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
-from shared.containment import contained
+from shared.containment import contain_failures
 from shared.db import ROW_LOCK
 from shared.domain.publishing.retry_limits import UNFORESEEN
 from shared.domain.publishing.states import PostState
@@ -35,21 +35,21 @@ _NEXT = {
 }
 
 
-def in_words(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """Its class alone: its text may hold what only the log is for."""
     return f"an error of Pressroom's own: {type(error).__name__}"
 
 
 @contextmanager
-def translated(where: str, *, sent: bool) -> Iterator[None]:
+def translate_defects(where: str, *, sent: bool) -> Iterator[None]:
     """An error that nobody foresaw, as one that a decision is known for.
 
     `sent`: whether something may have reached Postiz; then its outcome is unknown.
     """
-    with contained(where, but=(PressroomError,)) as fate:
+    with contain_failures(where, but=(PressroomError,)) as fate:
         yield
     if fate.error is not None:
-        words = in_words(fate.error)
+        words = describe_error(fate.error)
         if sent:
             raise OutcomeUnknown(words, code=Defect.code) from fate.error
         raise Defect(words) from fate.error
@@ -70,7 +70,7 @@ def for_account(
     def decorate(step: Callable[[Runtime, int], None]) -> Callable[[Runtime, int], None]:
         @wraps(step)
         def run_step(runtime: Runtime, account_id: int) -> None:
-            with contained(where, but=(ClaimLost,), account=account_id) as fate:
+            with contain_failures(where, but=(ClaimLost,), account=account_id) as fate:
                 step(runtime, account_id)
             if fate.failed:
                 rest_account(runtime, account_id)
@@ -82,7 +82,7 @@ def for_account(
 
 def rest_account(runtime: Runtime, account_id: int) -> None:
     with runtime.database.transaction() as session:
-        leases.rest(session, account_id)
+        leases.rest_account(session, account_id)
 
 
 @contextmanager
@@ -90,11 +90,11 @@ def for_post(
     runtime: Runtime, where: str, post_id: int, *, claim: int | None = None
 ) -> Iterator[None]:
     """One post's part of a step: what it meets makes this post wait, and no other."""
-    with contained(where, but=(ClaimLost,), post=post_id) as fate:
+    with contain_failures(where, but=(ClaimLost,), post=post_id) as fate:
         yield
     if fate.error is not None:
         with runtime.database.transaction() as session:
-            blame_post(session, post_id, in_words(fate.error), claim=claim)
+            blame_post(session, post_id, describe_error(fate.error), claim=claim)
 
 
 def blame_post(session: Session, post_id: int, words: str, *, claim: int | None = None) -> None:
@@ -107,7 +107,7 @@ def blame_post(session: Session, post_id: int, words: str, *, claim: int | None 
     if state not in _NEXT:
         return
     if pause is None:
-        _end(session, post, state, words)
+        _end_post(session, post, state, words)
         return
     post.attempts += 1
     setattr(post, _NEXT[state], func.now() + pause)
@@ -117,16 +117,16 @@ def blame_post(session: Session, post_id: int, words: str, *, claim: int | None 
     session.flush()
 
 
-def _end(session: Session, post: Post, state: PostState, words: str) -> None:
+def _end_post(session: Session, post: Post, state: PostState, words: str) -> None:
     """Its draft is left to be deleted; what may be on the network is left to a person."""
     if state is PostState.FAILED:
         post.track_at = None
         session.flush()
         return
     if state is PostState.STAGED:
-        transitions.bury(session, [post.id], words, discard=True)
+        transitions.retire_handovers(session, [post.id], words, discard=True)
     unclear = state in _IN_POSTIZ
-    transitions.fail(
+    transitions.fail_posts(
         session,
         [post.id],
         state,

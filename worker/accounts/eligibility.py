@@ -17,21 +17,21 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from shared.accounts import holds
-from shared.accounts.waits import elsewhere
+from shared.accounts.waits import is_of_other_account
 from shared.domain.publishing.planner import CALENDAR_AHEAD, LATE, STAGED_AHEAD
 from shared.domain.publishing.states import PostState
 from shared.models import Account, AccountMedia, Job, Post, Profile
-from shared.posts.late_policy import not_too_late
+from shared.posts.late_policy import is_in_time
 from worker.accounts import leases
 
 
-def due(account_id: int) -> ColumnElement[bool]:
+def is_due_for_staging(account_id: int) -> ColumnElement[bool]:
     """Which pending posts may be staged now."""
     return and_(
         Post.account_id == account_id,
         *could_be_staged(),
         may_go(),
-        not_(elsewhere()),
+        not_(is_of_other_account()),
         missing_medium().is_(None),
     )
 
@@ -53,7 +53,7 @@ def waits_for_staging() -> tuple[ColumnElement[bool], ...]:
         Post.next_at <= func.now(),
         Post.publish_at <= func.now() + CALENDAR_AHEAD,
         Post.take_back.is_(False),
-        not_too_late(),
+        is_in_time(),
     )
 
 
@@ -61,22 +61,26 @@ def missing_medium() -> ColumnElement[int | None]:
     """A medium of the post that its account has not got, None where all are there."""
     wanted = func.unnest(Post.media_ids).column_valued("wanted")
     uploaded = aliased(AccountMedia)
-    there = exists().where(
+    is_uploaded = exists().where(
         uploaded.media_id == wanted,
         uploaded.account_id == Post.account_id,
         uploaded.state == "uploaded",
     )
-    missing = select(func.min(wanted)).where(~there.correlate_except(uploaded))
+    missing = select(func.min(wanted)).where(~is_uploaded.correlate_except(uploaded))
     return missing.correlate(Post).scalar_subquery()
 
 
-def accounts_with(*due: ColumnElement[bool]) -> Select[int]:
+def eligible_accounts_query(*due: ColumnElement[bool]) -> Select[int]:
     """The accounts that may be called with a key of theirs for a post that is `due`.
 
     By profile first, so that what is held costs no look at its posts.
     """
-    has_one = exists().where(Post.account_id == Account.id, *with_key(), *due).correlate(Account)
-    return select(Account.id).where(leases.rested(), has_one)
+    has_due_post = (
+        exists()
+        .where(Post.account_id == Account.id, *usable_key_conditions(), *due)
+        .correlate(Account)
+    )
+    return select(Account.id).where(leases.is_rested(), has_due_post)
 
 
 @cache
@@ -109,7 +113,7 @@ def may_go() -> ColumnElement[bool]:
         _of_post(Job.id == Post.job_id, Job.paused.is_(False)),
         _of_post(Profile.id == Post.profile_id, Profile.paused.is_(False)),
         _of_post(Account.id == Post.account_id, Account.paused.is_(False)),
-        not_too_late(),
+        is_in_time(),
         may_call(),
     )
 
@@ -117,10 +121,10 @@ def may_go() -> ColumnElement[bool]:
 @cache
 def may_call() -> ColumnElement[bool]:
     """The profile's key is of this post's account, and not held there."""
-    return _of_post(*with_key())
+    return _of_post(*usable_key_conditions())
 
 
-def with_key() -> tuple[ColumnElement[bool], ...]:
+def usable_key_conditions() -> tuple[ColumnElement[bool], ...]:
     """Joins a post with its profile, where that has a key of its account that may be used."""
     of_post = Profile.id == Post.profile_id, Profile.account_id == Post.account_id
     return *of_post, ~holds.is_held()

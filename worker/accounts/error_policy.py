@@ -25,7 +25,7 @@ LONGEST_PAUSE = 300.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Again:
+class RetryNow:
     """Nothing happened and nothing is wrong with us: look again at once."""
 
 
@@ -77,10 +77,10 @@ class Unknown:
 
 
 Holding = WaitUntil | HoldAccount | HoldSettings
-Decision = Again | RetryLater | Holding | Refused | Defective | Unknown
+Decision = RetryNow | RetryLater | Holding | Refused | Defective | Unknown
 
 
-def decide(error: PressroomError) -> Decision:  # noqa: PLR0911 (a table)
+def decide_action(error: PressroomError) -> Decision:  # noqa: PLR0911 (a table)
     """The class is the policy; what is no answer of Postiz's is a defect of ours."""
     match error:
         case OutcomeUnknown():
@@ -88,7 +88,7 @@ def decide(error: PressroomError) -> Decision:  # noqa: PLR0911 (a table)
         case RateLimited():
             return WaitUntil(until=error.until)
         case SettingsChanged() | Paused() | ProfileGone():
-            return Again()
+            return RetryNow()
         case WrongBaseUrl():
             return RetryLater(look_for_base_url=True)
         case Transient():
@@ -107,7 +107,7 @@ def decide(error: PressroomError) -> Decision:  # noqa: PLR0911 (a table)
 OF_A_PROXY = (408, 425, 499, 502, 503, 504)
 
 
-def is_about_one(error: PressroomError) -> bool:
+def is_about_single_id(error: PressroomError) -> bool:
     """Whether Postiz answered about the very id that a call named, so that others may fare better.
 
     No answer at all, or a proxy's, tells of the server; a defect is about what it happened with.
@@ -120,7 +120,7 @@ def is_about_one(error: PressroomError) -> bool:
 
 def may_have_run(error: PressroomError) -> bool:
     """Whether it was a try: the call reached Postiz, or may have, or met a defect of ours."""
-    return isinstance(decide(error), Unknown | Refused | Defective)
+    return isinstance(decide_action(error), Unknown | Refused | Defective)
 
 
 def may_be_counted(error: PressroomError) -> bool:
@@ -134,7 +134,7 @@ def may_be_counted(error: PressroomError) -> bool:
             return getattr(error, "budget", None) is not None
 
 
-def backoff(failures: int, rng: random.Random | None = None) -> float:
+def backoff_seconds(failures: int, rng: random.Random | None = None) -> float:
     """Seconds to rest after so many failures in a row: 1, 2, 4 … 300, with full jitter."""
-    most = min(LONGEST_PAUSE, 2.0 ** min(failures, 16))
-    return (rng or random).uniform(0.0, most)
+    ceiling = min(LONGEST_PAUSE, 2.0 ** min(failures, 16))
+    return (rng or random).uniform(0.0, ceiling)

@@ -14,10 +14,10 @@ from worker.accounts.eligibility import may_go
 from worker.runtime import Runtime
 
 
-def answers(runtime: Runtime, account_id: int) -> bool:
+def confirm_healthy(runtime: Runtime, account_id: int) -> bool:
     """Whether the account answered its last call as it should, or does so now."""
     with runtime.database.transaction() as session:
-        found = session.execute(
+        staged_row = session.execute(
             select(Handover.marker_at, Profile.id, Profile.settings_version, Profile.key_hash)
             .join(Post, Post.id == Handover.post_id)
             .join(Profile, Profile.id == Post.profile_id)
@@ -25,7 +25,7 @@ def answers(runtime: Runtime, account_id: int) -> bool:
             .where(
                 Account.id == account_id,
                 Account.failures > 0,
-                leases.rested(),
+                leases.is_rested(),
                 Post.state == PostState.STAGED,
                 Handover.buried_at.is_(None),
                 may_go(),
@@ -33,11 +33,11 @@ def answers(runtime: Runtime, account_id: int) -> bool:
             .order_by(Post.release_at)
             .limit(1)
         ).first()
-    if found is None:
+    if staged_row is None:
         return True
-    marker_at, profile_id, version, key_hash = found
+    marker_at, profile_id, version, key_hash = staged_row
     try:
-        postiz_call.call(
+        postiz_call.make_call(
             runtime,
             profile_id,
             version,
@@ -46,8 +46,8 @@ def answers(runtime: Runtime, account_id: int) -> bool:
         )
     except PressroomError as error:
         with runtime.database.transaction() as session:
-            leases.went_wrong(session, account_id, error, key_hash=key_hash)
+            leases.record_failure(session, account_id, error, key_hash=key_hash)
         return False
     with runtime.database.transaction() as session:
-        leases.answered(session, account_id)
+        leases.record_answer(session, account_id)
     return True

@@ -14,11 +14,11 @@ from shared.domain.publishing.budget import (
     LONGEST_CALL,
     WINDOW,
     BudgetState,
+    charge_call,
     free_at,
-    learned,
-    reserved,
-    returned,
-    rolled,
+    refund_call,
+    roll_window,
+    update_from_reply,
 )
 from shared.domain.webhook_retries import ACCOUNT_BLOCKED, CREDENTIALS_REJECTED
 from shared.errors import Budget, CredentialsRejected, PressroomError
@@ -27,15 +27,15 @@ from shared.models import Account, Profile, Submission
 from shared.webhooks import outbox
 from worker.accounts import budget_notices, rate_limiter
 from worker.accounts.error_policy import (
-    Again,
     Defective,
     HoldAccount,
     HoldSettings,
     RetryLater,
+    RetryNow,
     Unknown,
     WaitUntil,
-    backoff,
-    decide,
+    backoff_seconds,
+    decide_action,
     may_be_counted,
 )
 
@@ -58,12 +58,12 @@ def now_plus(seconds: float) -> ColumnElement[datetime]:
     return func.clock_timestamp() + timedelta(seconds=seconds)
 
 
-def rested() -> ColumnElement[bool]:
+def is_rested() -> ColumnElement[bool]:
     """Whether an account may be called again after what went wrong with it."""
     return or_(Account.retry_at.is_(None), Account.retry_at <= func.now())
 
 
-def claim(
+def claim_account(
     session: Session, account_id: int, *, lease_seconds: float, parking: bool = False
 ) -> Account | None:
     """The account, leased to us; None while another has it, or it is paused or resting.
@@ -72,16 +72,16 @@ def claim(
     """
     free = or_(Account.lease_until.is_(None), Account.lease_until < func.now())
     may_send = true() if parking else Account.paused.is_(False)
-    won = session.scalar(
+    claimed_id = session.scalar(
         update(Account)
-        .where(Account.id == account_id, free, rested(), may_send)
+        .where(Account.id == account_id, free, is_rested(), may_send)
         .values(claim=new_claim(), lease_until=func.now() + timedelta(seconds=lease_seconds))
         .returning(Account.id)
     )
-    return session.get_one(Account, won, populate_existing=True) if won else None
+    return session.get_one(Account, claimed_id, populate_existing=True) if claimed_id else None
 
 
-def give_back(session: Session, account: Account) -> None:
+def end_lease(session: Session, account: Account) -> None:
     """End the lease, if it is still ours."""
     session.execute(
         update(Account)
@@ -95,18 +95,20 @@ def reserve_call(session: Session, account: Account, *, due_at: datetime | None)
 
     False when there is none left now.
     """
-    now = db.clock(session)
-    state = rolled(budget_state(account), now, unsettled=_unsettled(session, account))
+    now = db.read_clock(session)
+    state = roll_window(
+        budget_state(account), now, unsettled=_count_uncertain_calls(session, account)
+    )
     free = free_at(state, now, due_at=due_at)
     if free > now:
         account.plan_at = min(free, now + PLAN_AGAIN)
-        budget_notices.tell(session, account, until=free, parking=due_at is None)
+        budget_notices.write_notices(session, account, until=free, parking=due_at is None)
         return False
-    _save_budget(account, reserved(state, now))
+    _save_budget(account, charge_call(state, now))
     return True
 
 
-def _unsettled(session: Session, account: Account) -> int:
+def _count_uncertain_calls(session: Session, account: Account) -> int:
     """Calls of the window that ended of which we do not know whether Postiz counted them late."""
     recent = func.now() - (WINDOW + LONGEST_CALL)
     query = select(func.count()).where(
@@ -130,24 +132,24 @@ def learn_budget(session: Session, account: Account, told: Budget | None) -> Non
     if account.budget_limit is not None and told.limit > account.budget_limit:
         account.plan_at = None  # what waits for it goes on at once
     now = rate_limiter.clock(session)
-    state = learned(
+    state = update_from_reply(
         budget_state(account),
         now,
         limit=told.limit,
         remaining=told.remaining,
         resets_at=db.by_its_clock(session, told.resets_at),
-        unsettled=_unsettled(session, account),
+        unsettled=_count_uncertain_calls(session, account),
     )
     _save_budget(account, state)
 
 
-def answered(session: Session, account_id: int) -> None:
+def record_answer(session: Session, account_id: int) -> None:
     """A call of any kind was answered as it should be: what went wrong before is over."""
     recovered = update(Account).where(Account.id == account_id, Account.failures > 0)
     session.execute(recovered.values(failures=0, retry_at=None, probe_at=None, healthy=True))
 
 
-def went_well(session: Session, account_id: int, told: Budget | None = None) -> Account:
+def record_success(session: Session, account_id: int, told: Budget | None = None) -> Account:
     """The account answered: it is healthy, and its budget known."""
     account = session.get_one(Account, account_id, with_for_update=ROW_LOCK, populate_existing=True)
     learn_budget(session, account, told)
@@ -156,7 +158,7 @@ def went_well(session: Session, account_id: int, told: Budget | None = None) -> 
     return account
 
 
-def went_wrong(
+def record_failure(
     session: Session, account_id: int, error: PressroomError, *, key_hash: str | None
 ) -> Account:
     """Let the account rest, wait or hold, as the error asks; `key_hash`: of the key used."""
@@ -164,20 +166,20 @@ def went_wrong(
     learn_budget(session, account, getattr(error, "budget", None))
     after_commit(session, metrics.TROUBLE.labels(error.code).inc)
     log.warning("call failed", account=account_id, code=error.code, reason=error.message)
-    match decide(error):
+    match decide_action(error):
         case RetryLater(look_for_base_url=look):
-            _rest(session, account)
+            _begin_rest(session, account)
             account.probe_at = func.now() + LOOK_WHILE_RESTING
             account.base_url = None if look else account.base_url
         case Unknown() | Defective():
-            _rest(session, account)
+            _begin_rest(session, account)
         case WaitUntil(until=until):
-            _block(session, account, until, error)
+            _block_account(session, account, until, error)
         case HoldAccount(reason=reason):
-            _hold(session, account, reason, key_hash, error)
+            _hold_key(session, account, reason, key_hash, error)
         case HoldSettings(profile_id=profile_id, version=version):
             _hold_settings(session, account, profile_id, version, error)
-        case Again():
+        case RetryNow():
             pass
         case _:  # a refusal is about the post
             account.healthy, account.failures = True, 0
@@ -189,21 +191,23 @@ def fail_call(
 ) -> Account:
     """A counted call came to nothing: the lease ends, and what it was charged is returned where
     Postiz certainly has not counted it."""
-    account = went_wrong(session, account_id, error, key_hash=key_hash)
+    account = record_failure(session, account_id, error, key_hash=key_hash)
     if not may_be_counted(error):
-        _save_budget(account, returned(budget_state(account)))
-    give_back(session, account)
+        _save_budget(account, refund_call(budget_state(account)))
+    end_lease(session, account)
     return account
 
 
-def _block(session: Session, account: Account, until: datetime, error: PressroomError) -> None:
+def _block_account(
+    session: Session, account: Account, until: datetime, error: PressroomError
+) -> None:
     """Tells of it, unless it only goes on."""
-    before, account.blocked_until = account.blocked_until, db.by_its_clock(session, until)
-    if before is None or before <= db.clock(session):
-        outbox.account_trouble(session, account, ACCOUNT_BLOCKED, error)
+    blocked_before, account.blocked_until = account.blocked_until, db.by_its_clock(session, until)
+    if blocked_before is None or blocked_before <= db.read_clock(session):
+        outbox.enqueue_account_event(session, account, ACCOUNT_BLOCKED, error)
 
 
-def _hold(
+def _hold_key(
     session: Session, account: Account, reason: str, key_hash: str | None, error: PressroomError
 ) -> None:
     """Tells of it once for each reason and key, until the settings change."""
@@ -214,29 +218,29 @@ def _hold(
         refused = reason == CredentialsRejected.code
         event = CREDENTIALS_REJECTED if refused else ACCOUNT_BLOCKED
         users = Profile.key_hash == key_hash
-        outbox.account_trouble(session, account, event, error, users=users, held=reason)
+        outbox.enqueue_account_event(session, account, event, error, users=users, held=reason)
 
 
 def _hold_settings(
     session: Session, account: Account, profile_id: str, version: int, error: PressroomError
 ) -> None:
     """One profile's settings say nothing of the account, nor of others that use the same key."""
-    words = {"reason": error.code, "message": error.message}
-    if holds.hold_settings(session, profile_id, version, **words):
+    refusal = {"reason": error.code, "message": error.message}
+    if holds.hold_settings(session, profile_id, version, **refusal):
         users = Profile.id == profile_id
-        outbox.account_trouble(
+        outbox.enqueue_account_event(
             session, account, ACCOUNT_BLOCKED, error, users=users, held=error.code
         )
 
 
-def rest(session: Session, account_id: int) -> None:
+def rest_account(session: Session, account_id: int) -> None:
     """Its work failed for a reason that nobody foresaw."""
     account = session.get_one(Account, account_id, with_for_update=ROW_LOCK, populate_existing=True)
-    _rest(session, account)
+    _begin_rest(session, account)
 
 
-def _rest(session: Session, account: Account) -> None:
+def _begin_rest(session: Session, account: Account) -> None:
     account.failures += 1
     account.probe_at = None
     account.healthy = account.failures < 3
-    account.retry_at = db.clock(session) + timedelta(seconds=backoff(account.failures))
+    account.retry_at = db.read_clock(session) + timedelta(seconds=backoff_seconds(account.failures))

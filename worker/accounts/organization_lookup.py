@@ -25,42 +25,42 @@ WAITING = [
 ]
 
 
-def due(session: Session) -> Sequence[int]:
+def find_due_accounts(session: Session) -> Sequence[int]:
     """The accounts with a profile of which a publisher has to be built to learn something."""
-    query = select(Account.id).where(exists().where(*_to_build()).correlate(Account))
+    query = select(Account.id).where(exists().where(*_profiles_to_build()).correlate(Account))
     return session.scalars(query).all()
 
 
-def _to_build() -> tuple[ColumnElement[bool], ...]:
+def _profiles_to_build() -> tuple[ColumnElement[bool], ...]:
     """Which profiles of the `Account` around: the one condition of who wakes and who builds."""
     waits = exists().where(Post.profile_id == Profile.id, Post.state.in_(WAITING))
     unknown = and_(
         Account.integrations_seen_at.is_(None),
-        leases.rested(),
+        leases.is_rested(),
         ~holds.is_held(),
         waits.correlate(Profile),
     )
-    return Profile.account_id == Account.id, or_(unknown, holds.to_try_again())
+    return Profile.account_id == Account.id, or_(unknown, holds.is_retry_due())
 
 
 @for_account("meet")
-def meet(runtime: Runtime, account_id: int) -> None:
+def look_up_organizations(runtime: Runtime, account_id: int) -> None:
     """Build publishers for the account's profiles, which looks and remembers."""
     with runtime.database.transaction() as session:
-        found = session.execute(
+        profiles = session.execute(
             select(Profile.id, Profile.settings_version, Profile.key_hash)
             .join(Account, Account.id == account_id)
-            .where(*_to_build())
+            .where(*_profiles_to_build())
             .order_by(func.random())  # one that can never answer must not stand for all
             .limit(AT_ONCE)
         ).all()
-    for profile_id, version, key_hash in found:
+    for profile_id, version, key_hash in profiles:
         try:
             runtime.publishers.reset(profile_id)
             runtime.publishers.get(profile_id, version)
         except PressroomError as error:
             with runtime.database.transaction() as session:
-                leases.went_wrong(session, account_id, error, key_hash=key_hash)
+                leases.record_failure(session, account_id, error, key_hash=key_hash)
             if isinstance(error, SettingsUnusable):
                 continue  # it says nothing of the others
             return

@@ -18,21 +18,21 @@ from shared.errors import PressroomError
 from shared.models import Account, Profile, Server
 from worker.accounts import leases, postiz_call
 from worker.accounts.defects import for_account
-from worker.accounts.error_policy import RetryLater, decide
+from worker.accounts.error_policy import RetryLater, decide_action
 from worker.runtime import Runtime
 
 #: Of one server: from a read that was not answered to the next, and after one that was.
 PAUSE, NEXT = leases.LOOK_WHILE_RESTING, timedelta(seconds=0.2)
 
 
-def due(session: Session) -> Sequence[int]:
+def find_due_accounts(session: Session) -> Sequence[int]:
     """An account of each server, the one that was read from longest ago."""
     with_key = exists().where(Profile.account_id == Account.id, ~holds.is_held())
     is_time = or_(Server.probe_at.is_(None), Server.probe_at <= func.now())
     query = (
         select(Account.id)
         .outerjoin(Server, Server.server == Account.server)
-        .where(Account.probe_at <= func.now(), not_(leases.rested()), is_time)
+        .where(Account.probe_at <= func.now(), not_(leases.is_rested()), is_time)
         .where(with_key.correlate(Account))
         .ext(distinct_on(Account.server))
         .order_by(Account.server, Account.probe_at, Account.id)
@@ -41,44 +41,46 @@ def due(session: Session) -> Sequence[int]:
 
 
 @for_account("look")
-def look(runtime: Runtime, account_id: int) -> None:
+def probe_account(runtime: Runtime, account_id: int) -> None:
     """Read from a resting account; its rest is over once it answers."""
-    if not _claim(runtime.database, account_id):
+    if not _claim_probe(runtime.database, account_id):
         return
     with runtime.database.transaction() as session:
-        found = session.execute(
+        profile_row = session.execute(
             select(Profile.id, Profile.settings_version, Profile.key_hash)
             .where(Profile.account_id == account_id, ~holds.is_held())
             .order_by(func.random())
             .limit(1)
         ).first()
-    if found is None:
+    if profile_row is None:
         return
-    profile_id, version, key_hash = found
+    profile_id, version, key_hash = profile_row
     try:
-        postiz_call.call(
+        postiz_call.make_call(
             runtime, profile_id, version, account_id, lambda postiz: postiz.connected()
         )
     except PressroomError as error:
-        if not isinstance(decide(error), RetryLater):  # it is refused, or held: that is news
+        if not isinstance(decide_action(error), RetryLater):  # it is refused, or held: that is news
             with runtime.database.transaction() as session:
-                leases.went_wrong(session, account_id, error, key_hash=key_hash)
+                leases.record_failure(session, account_id, error, key_hash=key_hash)
         return
     _end_rest(runtime.database, account_id)
 
 
-def _claim(database: Database, account_id: int) -> bool:
+def _claim_probe(database: Database, account_id: int) -> bool:
     """Whether it is still time to: one look at a server at once, whoever asks for it."""
     pause = {"probe_at": func.now() + PAUSE}
     with database.statements() as connection:
         server = connection.scalar(select(Account.server).where(Account.id == account_id))
-        if connection.scalar(_look_at(server, pause)) is None:
+        if connection.scalar(_claim_server_query(server, pause)) is None:
             return False
         connection.execute(update(Account).where(Account.id == account_id).values(pause))
         return True
 
 
-def _look_at(server: str | None, pause: Mapping[str, ColumnElement[datetime]]) -> Executable:
+def _claim_server_query(
+    server: str | None, pause: Mapping[str, ColumnElement[datetime]]
+) -> Executable:
     return (
         insert(Server)
         .values(server=server, next_write_at=func.now(), **pause)
@@ -93,8 +95,8 @@ def _look_at(server: str | None, pause: Mapping[str, ColumnElement[datetime]]) -
 
 def _end_rest(database: Database, account_id: int) -> None:
     """What failed before is not forgotten: a write that fails rests it for as long as before."""
-    rested = update(Account).where(Account.id == account_id).returning(Account.server)
+    end_rest = update(Account).where(Account.id == account_id).returning(Account.server)
     with database.statements() as connection:
-        server = connection.scalar(rested.values(retry_at=func.now(), probe_at=None))
-        soon = update(Server).where(Server.server == server)
-        connection.execute(soon.values(probe_at=func.now() + NEXT))
+        server = connection.scalar(end_rest.values(retry_at=func.now(), probe_at=None))
+        probe_soon = update(Server).where(Server.server == server)
+        connection.execute(probe_soon.values(probe_at=func.now() + NEXT))

@@ -6,7 +6,7 @@ from typing import TypeVar
 from shared.errors import SettingsChanged
 from shared.postiz.client import Postiz
 from shared.profiles import profile_settings
-from worker.accounts.defects import translated
+from worker.accounts.defects import translate_defects
 from worker.runtime import Runtime
 
 T = TypeVar("T")
@@ -14,7 +14,7 @@ T = TypeVar("T")
 TRIES = 20
 
 
-def call(
+def make_call(
     runtime: Runtime,
     profile_id: str,
     version: int,
@@ -27,12 +27,12 @@ def call(
     lead to another account: then `SettingsChanged` is raised, and the rows are claimed anew.
     """
     for _ in range(TRIES):
-        with translated("publisher", sent=False):
+        with translate_defects("publisher", sent=False):
             publisher = runtime.publishers.get(profile_id, version)
         if publisher.account_id != account_id:
             raise SettingsChanged(f"{profile_id!r} has another account now")
         try:
-            with translated("call", sent=True):
+            with translate_defects("call", sent=True):
                 return make(publisher.postiz)
         except SettingsChanged:
             with runtime.database.transaction() as session:

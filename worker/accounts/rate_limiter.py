@@ -46,4 +46,4 @@ def wait_for(session_now: datetime, slot: datetime) -> None:
     time.sleep(max(0.0, min(AHEAD + 1, (slot - session_now).total_seconds())))
 
 
-clock = db.clock
+clock = db.read_clock

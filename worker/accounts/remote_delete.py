@@ -14,7 +14,7 @@ from shared.domain.publishing.reconciliation import DELETED, DELETING
 from shared.errors import PressroomError
 from shared.models import Account, Handover
 from worker.accounts import leases, postiz_call, rate_limiter, server_turns
-from worker.accounts.error_policy import is_about_one, may_have_run
+from worker.accounts.error_policy import is_about_single_id, may_have_run
 from worker.runtime import Runtime
 
 #: When the deletes of so many ids come to nothing in a row, it is the server.
@@ -33,7 +33,7 @@ class Target:
 
 
 @dataclass
-class Turn:
+class DeleteSlice:
     """The deletes that a child makes for an account until the monotonic time `ends`."""
 
     ends: float
@@ -44,7 +44,7 @@ class Turn:
         return self.failed >= MANY or time.monotonic() >= self.ends
 
 
-def delete(
+def delete_post(
     runtime: Runtime,
     target: Target,
     *,
@@ -57,7 +57,7 @@ def delete(
     person's way, a `stray`, never takes the place of a release. Raises what the call raises.
     """
     with runtime.database.transaction() as session:
-        if stray and server_turns.release_is_due(session, target.account_id):
+        if stray and server_turns.is_release_due(session, target.account_id):
             return False
         server = session.get_one(Account, target.account_id).server
     per_second = runtime.settings.writes_per_second
@@ -70,7 +70,7 @@ def delete(
     rate_limiter.wait_for(asked_at, slot)
     failpoints.hit("delete.before_call")
     make = methodcaller("delete", target.postiz_id)
-    postiz_call.call(runtime, target.profile_id, target.version, target.account_id, make)
+    postiz_call.make_call(runtime, target.profile_id, target.version, target.account_id, make)
     failpoints.hit("delete.after_call")
     return True
 
@@ -82,7 +82,7 @@ def note_try(session: Session, handover_id: int) -> None:
     session.execute(noted.values(state=DELETING, tries=tries))
 
 
-def tries_after(session: Session, handover_id: int, error: PressroomError) -> int:
+def correct_tries(session: Session, handover_id: int, error: PressroomError) -> int:
     """How many deletes of this id came to nothing; one that never left is no try."""
     never_left = 0 if may_have_run(error) else 1
     counted = update(Handover).where(Handover.id == handover_id)
@@ -90,9 +90,11 @@ def tries_after(session: Session, handover_id: int, error: PressroomError) -> in
     return session.scalars(counted).one()
 
 
-def went_wrong(session: Session, turn: Turn, target: Target, error: PressroomError) -> None:
+def record_failure(
+    session: Session, delete_slice: DeleteSlice, target: Target, error: PressroomError
+) -> None:
     """One more id was not deleted. The account rests where that is more than this id's trouble."""
-    turn.failed += 1
-    if turn.failed >= MANY or not is_about_one(error):
-        turn.failed = MANY
-        leases.went_wrong(session, target.account_id, error, key_hash=target.key_hash)
+    delete_slice.failed += 1
+    if delete_slice.failed >= MANY or not is_about_single_id(error):
+        delete_slice.failed = MANY
+        leases.record_failure(session, target.account_id, error, key_hash=target.key_hash)

@@ -68,7 +68,7 @@ class Subject:
         return self.reason.code if self.reason else None
 
 
-def claim(
+def claim_subjects(
     runtime: Runtime, account_id: int, due: Sequence[ColumnElement[bool]], *, lease_column: str
 ) -> list[Subject]:
     """Claim the posts that are due for a look; `lease_column` keeps others away from them."""
@@ -78,20 +78,22 @@ def claim(
         ids = session.scalars(
             select(Post.id)
             .join(Account, Account.id == Post.account_id)
-            .where(Post.account_id == account_id, leases.rested(), *due, may_call())
+            .where(Post.account_id == account_id, leases.is_rested(), *due, may_call())
             .order_by(getattr(Post, lease_column), Post.id)
             .limit(AT_ONCE)
             .with_for_update(of=Post, skip_locked=True)
         ).all()
         taken = update(Post).where(Post.id.in_(ids)).values({"claim": token, lease_column: lease})
         session.execute(taken, execution_options={"synchronize_session": False})
-        subjects = _subjects(session, ids, token, lease_column)
-        for post_id in set(ids) - {one.post_id for one in subjects}:
+        subjects = _load_subjects(session, ids, token, lease_column)
+        for post_id in set(ids) - {subject.post_id for subject in subjects}:
             defects.blame_post(session, post_id, "it has no id in Postiz", claim=token)
         return subjects
 
 
-def _subjects(session: Session, ids: Sequence[int], token: int, lease_column: str) -> list[Subject]:
+def _load_subjects(
+    session: Session, ids: Sequence[int], token: int, lease_column: str
+) -> list[Subject]:
     claimed_at = session.scalars(select(func.now())).one()
     rows = session.execute(
         select(Post, Handover, Profile)
@@ -108,14 +110,14 @@ def _subjects(session: Session, ids: Sequence[int], token: int, lease_column: st
             profile_id=profile.id,
             version=profile.settings_version,
             key_hash=profile.key_hash,
-            **_of_post(post),
-            **_of_handover(handover),
+            **_post_fields(post),
+            **_handover_fields(handover),
         )
         for post, handover, profile in rows
     ]
 
 
-def _of_post(post: Post) -> dict[str, Any]:
+def _post_fields(post: Post) -> dict[str, Any]:
     return {
         "post_id": post.id,
         "account_id": post.account_id,
@@ -131,7 +133,7 @@ def _of_post(post: Post) -> dict[str, Any]:
     }
 
 
-def _of_handover(handover: Handover) -> dict[str, Any]:
+def _handover_fields(handover: Handover) -> dict[str, Any]:
     return {
         "handover_id": handover.id,
         "postiz_id": handover.postiz_id,
@@ -155,7 +157,7 @@ def _reason_of(post: Post) -> Reason | None:
     )
 
 
-def read(
+def read_posts(
     runtime: Runtime, account_id: int, subjects: Sequence[Subject], *, ends: float
 ) -> Iterator[tuple[Subject, RemotePost | None]]:
     """What Postiz shows of each subject, None for one that it does not list.
@@ -163,35 +165,35 @@ def read(
     Stops early when the account answers badly, or at the monotonic time `ends`; what was not looked
     at is given back.
     """
-    left = _by_markers(subjects)
-    answered, aside = False, list[Subject]()
+    left = _group_by_markers(subjects)
+    answered, unreadable = False, list[Subject]()
     while left and time.monotonic() < ends:
         profile_id, version, markers = next(iter(left))
         group = left.pop((profile_id, version, markers))
         try:
-            seen = postiz_call.call(
-                runtime, profile_id, version, account_id, _search(markers, group)
+            seen = postiz_call.make_call(
+                runtime, profile_id, version, account_id, _build_search(markers, group)
             )
         except PressroomError as error:
             if is_defect(error):  # it says nothing of the account, nor of what is elsewhere
-                _blame(runtime, group, error)
+                _blame_posts(runtime, group, error)
                 continue
-            if _is_answered(error) and left and not aside:
-                aside = group  # whose trouble it is, the next one tells
+            if _is_answered(error) and left and not unreadable:
+                unreadable = group  # whose trouble it is, the next one tells
                 continue
             if answered:
-                _well(runtime, account_id)
-            _badly(runtime, account_id, error, group[0])
+                _record_answer(runtime, account_id)
+            _record_failure(runtime, account_id, error, group[0])
             left[profile_id, version, markers] = group
             break
         answered = True
-        for one in group:
-            yield one, seen.get(one.postiz_id)
+        for subject in group:
+            yield subject, seen.get(subject.postiz_id)
     else:
         if answered:
-            _well(runtime, account_id)
-    _give_back(runtime, [one for group in left.values() for one in group])
-    _give_back(runtime, aside, ASIDE if answered else timedelta(0))
+            _record_answer(runtime, account_id)
+    _return_subjects(runtime, [subject for group in left.values() for subject in group])
+    _return_subjects(runtime, unreadable, ASIDE if answered else timedelta(0))
 
 
 def _is_answered(error: PressroomError) -> bool:
@@ -201,94 +203,96 @@ def _is_answered(error: PressroomError) -> bool:
 
 
 @contextmanager
-def apart(runtime: Runtime, where: str, one: Subject) -> Iterator[None]:
+def isolate_post(runtime: Runtime, where: str, subject: Subject) -> Iterator[None]:
     """What is done about one post, so that nothing it meets stops the others.
 
     Somebody else may have claimed it in the meantime.
     """
     try:
         with (
-            bound_contextvars(profile=one.profile_id, post=one.post_id),
-            defects.for_post(runtime, where, one.post_id, claim=one.claim),
+            bound_contextvars(profile=subject.profile_id, post=subject.post_id),
+            defects.for_post(runtime, where, subject.post_id, claim=subject.claim),
         ):
             yield
     except ClaimLost:
         return
 
 
-def _blame(runtime: Runtime, group: Sequence[Subject], error: PressroomError) -> None:
+def _blame_posts(runtime: Runtime, group: Sequence[Subject], error: PressroomError) -> None:
     with runtime.database.transaction() as session:
-        for one in group:
-            defects.blame_post(session, one.post_id, error.message, claim=one.claim)
+        for subject in group:
+            defects.blame_post(session, subject.post_id, error.message, claim=subject.claim)
 
 
-def _well(runtime: Runtime, account_id: int) -> None:
+def _record_answer(runtime: Runtime, account_id: int) -> None:
     with runtime.database.transaction() as session:
-        leases.answered(session, account_id)
+        leases.record_answer(session, account_id)
 
 
-def _give_back(
+def _return_subjects(
     runtime: Runtime, subjects: Sequence[Subject], pause: timedelta = timedelta(0)
 ) -> None:
     if not subjects:
         return
     first = subjects[0]
-    ours = Post.id.in_([one.post_id for one in subjects]), Post.claim == first.claim
+    ours = Post.id.in_([subject.post_id for subject in subjects]), Post.claim == first.claim
     with runtime.database.transaction() as session:
         values = {first.lease_column: func.now() + pause}
-        given = update(Post).where(*ours).values(values)
-        session.execute(given, execution_options={"synchronize_session": False})
+        returned = update(Post).where(*ours).values(values)
+        session.execute(returned, execution_options={"synchronize_session": False})
 
 
-def _search(
+def _build_search(
     markers: Iterable[datetime], group: Sequence[Subject]
 ) -> Callable[[Postiz], dict[str, RemotePost]]:
-    ids = [one.postiz_id for one in group]
-    everywhere = any(one.parked for one in group)  # its absence will count
-    return partial(calendar_windows.find, markers=markers, ids=ids, everywhere=everywhere)
+    ids = [subject.postiz_id for subject in group]
+    everywhere = any(subject.parked for subject in group)  # its absence will count
+    return partial(calendar_windows.find_posts, markers=markers, ids=ids, everywhere=everywhere)
 
 
-def _by_markers(
+def _group_by_markers(
     subjects: Iterable[Subject],
 ) -> dict[tuple[str, int, tuple[datetime, ...]], list[Subject]]:
     groups: dict[tuple[str, int, tuple[datetime, ...]], list[Subject]] = defaultdict(list)
-    for one in subjects:
-        groups[one.profile_id, one.version, one.markers].append(one)
+    for subject in subjects:
+        groups[subject.profile_id, subject.version, subject.markers].append(subject)
     return groups
 
 
-def due_at(one: Subject, remote: RemotePost | None) -> datetime:
+def due_at(subject: Subject, remote: RemotePost | None) -> datetime:
     """By Postiz's date, which somebody may have moved; a staged draft's lies before its release."""
-    date = remote.publish_at if remote else one.markers[0]
-    return max(date, one.released_at) if one.was_released else date
+    date = remote.publish_at if remote else subject.markers[0]
+    return max(date, subject.released_at) if subject.was_released else date
 
 
-def target(one: Subject) -> Target:
+def build_target(subject: Subject) -> Target:
     return Target(
-        profile_id=one.profile_id,
-        version=one.version,
-        key_hash=one.key_hash,
-        account_id=one.account_id,
-        postiz_id=one.postiz_id,
+        profile_id=subject.profile_id,
+        version=subject.version,
+        key_hash=subject.key_hash,
+        account_id=subject.account_id,
+        postiz_id=subject.postiz_id,
     )
 
 
-def look_again(session: Session, subjects: Sequence[Subject], pause: timedelta) -> None:
+def requeue_subjects(session: Session, subjects: Sequence[Subject], pause: timedelta) -> None:
     """Have releases that are still ours looked at again after `pause`."""
-    for one in subjects:
+    for subject in subjects:
         session.execute(
             update(Post)
-            .where(Post.id == one.post_id, Post.claim == one.claim)
+            .where(Post.id == subject.post_id, Post.claim == subject.claim)
             .values(lease_until=func.now() + pause)
         )
 
 
-def clock_error(runtime: Runtime, one: Subject) -> timedelta:
+def clock_error(runtime: Runtime, subject: Subject) -> timedelta:
     """How far Postiz's clock is ahead of ours, by the `Date` of its last reply."""
-    postiz = runtime.publishers.get(one.profile_id, one.version).postiz
+    postiz = runtime.publishers.get(subject.profile_id, subject.version).postiz
     return postiz.clock_error
 
 
-def _badly(runtime: Runtime, account_id: int, error: PressroomError, one: Subject) -> None:
+def _record_failure(
+    runtime: Runtime, account_id: int, error: PressroomError, subject: Subject
+) -> None:
     with runtime.database.transaction() as session:
-        leases.went_wrong(session, account_id, error, key_hash=one.key_hash)
+        leases.record_failure(session, account_id, error, key_hash=subject.key_hash)

@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, select, true
 from sqlalchemy.orm import Session
 
-from shared.domain.publishing.fairness import Due, in_turn
+from shared.domain.publishing.fairness import DueProfile, order_fairly
 from shared.domain.publishing.states import PostState
 from shared.models import Account, Post, Profile, Server
-from shared.posts.late_policy import not_too_late
+from shared.posts.late_policy import is_in_time
 from worker.accounts import leases
 from worker.accounts.eligibility import may_send
 from worker.bulkhead import suspect_servers
@@ -20,37 +20,37 @@ from worker.runtime import Runtime
 AHEAD = 1.0
 
 
-def whose(runtime: Runtime) -> tuple[list[Due], float | None]:
+def find_releasable(runtime: Runtime) -> tuple[list[DueProfile], float | None]:
     """Who may release a post now, and the seconds until the next one may, if that is soon."""
     with runtime.database.transaction() as session:
-        rows = session.execute(_due()).all()
-        bad = suspect_servers(session)
-    free = [
-        Due(
+        rows = session.execute(_releasable_query()).all()
+        suspects = suspect_servers(session)
+    releasable = [
+        DueProfile(
             profile_id=row.id,
             account_id=row.account_id,
             server=row.server,
             due_at=row.release_at,
             waited=-float(row.waits),
             sound=row.failures == 0,
-            suspect=row.failures > 0 or row.server in bad,
+            suspect=row.failures > 0 or row.server in suspects,
         )
         for row in rows
         if row.waits <= 0
     ]
     pauses = [float(row.waits) for row in rows if row.waits > 0]
-    return in_turn(free, runtime.served), min(pauses, default=None)
+    return order_fairly(releasable, runtime.served), min(pauses, default=None)
 
 
-def release_is_due(session: Session, account_id: int) -> bool:
+def is_release_due(session: Session, account_id: int) -> bool:
     """Whether a write of this account's server is wanted for a release, now or in a moment."""
     server = select(Account.server).where(Account.id == account_id).scalar_subquery()
-    on_server = _due().where(Account.server == server).limit(1)
+    on_server = _releasable_query().where(Account.server == server).limit(1)
     return session.execute(on_server).first() is not None
 
 
 @cache
-def _due() -> Select[Any]:
+def _releasable_query() -> Select[Any]:
     """Each profile with a post to release at once or soon, since when, and how long it has to wait.
 
     By a look into the index for each profile: what waits behind the first costs nothing.
@@ -77,7 +77,7 @@ def _due() -> Select[Any]:
         .join(Account, Account.id == Profile.account_id)
         .outerjoin(Server, Server.server == Account.server)
         .join(first, true())
-        .where(leases.rested(), *may_send())
+        .where(leases.is_rested(), *may_send())
     )
 
 
@@ -90,5 +90,5 @@ def could_be_released(*, ahead: float = 0.0) -> tuple[ColumnElement[bool], ...]:
         Post.release_at <= func.now() + timedelta(seconds=ahead),
         Post.next_at <= func.now(),
         Post.take_back.is_(False),
-        not_too_late(),
+        is_in_time(),
     )

@@ -15,7 +15,7 @@ AT_ONCE = 100
 _WORDS = f"given up after {MAX_ATTEMPTS} attempts"
 
 
-def rescue(session: Session) -> None:
+def requeue_lost(session: Session) -> None:
     """An upload whose worker is gone is tried again; a second copy in Postiz is only litter."""
     lost = (
         select(AccountMedia.id)
@@ -23,16 +23,16 @@ def rescue(session: Session) -> None:
         .limit(AT_ONCE)
         .with_for_update(key_share=True, skip_locked=True)
     )
-    again = update(AccountMedia).where(AccountMedia.id.in_(lost))
+    requeue_update = update(AccountMedia).where(AccountMedia.id.in_(lost))
     session.execute(
-        again.values(state="pending", lease_until=None),
+        requeue_update.values(state="pending", lease_until=None),
         execution_options={"synchronize_session": False},
     )
 
 
-def give_up_spent(session: Session) -> None:
+def give_up_exhausted(session: Session) -> None:
     """End those that so many workers did not survive, and the posts that wait for them."""
-    spent = session.scalars(
+    exhausted = session.scalars(
         select(AccountMedia)
         .where(AccountMedia.state == "pending", AccountMedia.attempts >= MAX_ATTEMPTS + 1)
         .where(AccountMedia.next_at <= func.now())
@@ -40,15 +40,17 @@ def give_up_spent(session: Session) -> None:
         .limit(AT_ONCE)
         .with_for_update(key_share=True, skip_locked=True)
     ).all()
-    for row in spent:
-        _give_up(session, row)
+    for row in exhausted:
+        _fail_or_postpone(session, row)
 
 
-def _give_up(session: Session, row: AccountMedia) -> None:
+def _fail_or_postpone(session: Session, row: AccountMedia) -> None:
     """Once nobody holds any of the posts that wait for it: all of them end with it."""
-    if transitions.held_by_others(session, *upload.waiting_for(row.account_id, row.media_id)):
+    if transitions.locked_by_others(
+        session, *upload.waiting_posts_condition(row.account_id, row.media_id)
+    ):
         row.next_at = func.now() + timedelta(seconds=2)  # those behind it have their turn first
         return
     row.state, row.error_code, row.error_message = "failed", "too_many_attempts", _WORDS
     session.flush()
-    upload.fail_waiting(session, row.account_id, row.media_id, _WORDS)
+    upload.fail_waiting_posts(session, row.account_id, row.media_id, _WORDS)

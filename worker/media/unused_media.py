@@ -28,27 +28,31 @@ _NEEDING: Sequence[ColumnElement[bool]] = (
 )
 
 
-def mark(session: Session, days: float) -> int:
+def mark_removed(session: Session, days: float) -> int:
     """Mark media as removed that nothing used for `days`; those that something needs are used."""
     old = Media.used_at < func.now() - timedelta(days=days)
     query = select(Media.id).where(Media.removed_at.is_(None), old).order_by(Media.used_at)
     # whoever wants one of them holds it, and is let go first
     found = session.scalars(query.limit(AT_ONCE).with_for_update(skip_locked=True)).all()
-    needed = needed_of(session, found)
-    unused = [each for each in found if each not in needed]
+    needed = find_needed_ids(session, found)
+    unused = [media_id for media_id in found if media_id not in needed]
     session.execute(update(Media).where(Media.id.in_(needed)).values(used_at=func.now()))
     session.execute(update(Media).where(Media.id.in_(unused)).values(removed_at=func.now()))
     return len(found)
 
 
-def needed_of(session: Session, ids: Collection[int]) -> set[int]:
+def find_needed_ids(session: Session, ids: Collection[int]) -> set[int]:
     """Which of the media something needs that has not ended."""
     if not ids:
         return set()
-    return {each for query in _needs(list(ids)) for each in session.scalars(query)} & set(ids)
+    return {
+        media_id
+        for query in _needed_media_queries(list(ids))
+        for media_id in session.scalars(query)
+    } & set(ids)
 
 
-def _needs(ids: list[int]) -> list[Select[int]]:
+def _needed_media_queries(ids: list[int]) -> list[Select[int]]:
     used = select(func.unnest(Post.media_ids)).where(Post.media_ids.overlap(ids))
     uploads = select(AccountMedia.media_id).where(
         AccountMedia.media_id.in_(ids), AccountMedia.state.in_(("pending", "uploading"))
@@ -69,14 +73,14 @@ def removed_keys(session: Session, but: Collection[str] = ()) -> Sequence[str]:
 
 def put_last(session: Session, keys: Collection[str]) -> None:
     """Files that could not be removed have their next turn behind all others."""
-    again = update(Media).where(Media.storage_key.in_(keys), Media.removed_at.is_not(None))
-    session.execute(again.values(removed_at=func.now()))
+    postponed = update(Media).where(Media.storage_key.in_(keys), Media.removed_at.is_not(None))
+    session.execute(postponed.values(removed_at=func.now()))
 
 
 def remove_file(database: Database, storage: Storage, key: str) -> None:
     """A twin may still need the file, and somebody may have brought it again meanwhile."""
     with database.transaction() as session:
-        file_lock.lock(session, key)
+        file_lock.lock_key(session, key)
         rows = select(Media.id).where(Media.storage_key == key, Media.removed_at.is_not(None))
         removed = session.scalars(rows.with_for_update()).all()
         if removed:

@@ -1,11 +1,10 @@
 """Upload: bring a medium to an account's Postiz, once."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import BinaryIO
 
 from sqlalchemy import ColumnElement, CursorResult, and_, func, not_, or_, select, update
 from sqlalchemy.orm import Session
@@ -31,9 +30,10 @@ from shared.posts import transitions
 from shared.task_queue import UPLOAD
 from worker import heartbeats
 from worker.accounts import leases, postiz_call
-from worker.accounts.defects import translated
-from worker.accounts.error_policy import MAX_ATTEMPTS, backoff
+from worker.accounts.defects import translate_defects
+from worker.accounts.error_policy import MAX_ATTEMPTS, backoff_seconds
 from worker.media import upload_error_policy
+from worker.media.heartbeat_file import HeartbeatFile
 from worker.runtime import Runtime
 from worker.staging import deferred_validation
 
@@ -55,27 +55,27 @@ class Upload:
     attempts: int
 
 
-def upload(runtime: Runtime, account_media_id: int) -> bool:
+def upload_medium(runtime: Runtime, account_media_id: int) -> bool:
     """Fetch the medium if it is only an address yet, and send it to its account's Postiz.
 
     Returns whether it was ours to upload, however that ended.
     """
     with runtime.database.transaction() as session:
-        one = _claim(session, account_media_id)
-    if one is None:
+        upload = _claim_upload(session, account_media_id)
+    if upload is None:
         return False
-    beat = Heartbeat(runtime, one)
+    beat = Heartbeat(runtime, upload)
     try:
-        with translated("upload", sent=True):
-            _bring(runtime, one, beat)
+        with translate_defects("upload", sent=True):
+            _transfer_medium(runtime, upload, beat)
     except ClaimLost:
         return True
     except (PublisherError, RequestError, Unavailable) as error:
-        _failed(runtime, one, error)
+        _record_failed_upload(runtime, upload, error)
     return True
 
 
-def _claim(session: Session, account_media_id: int) -> Upload | None:
+def _claim_upload(session: Session, account_media_id: int) -> Upload | None:
     claim = leases.new_claim()
     row = session.scalar(
         update(AccountMedia)
@@ -83,7 +83,7 @@ def _claim(session: Session, account_media_id: int) -> Upload | None:
             AccountMedia.id == account_media_id,
             AccountMedia.state == "pending",
             AccountMedia.next_at <= func.now(),
-            may_go(),
+            may_start(),
         )
         .values(
             state="uploading",
@@ -97,13 +97,13 @@ def _claim(session: Session, account_media_id: int) -> Upload | None:
     return _upload_of(session, row, claim) if row else None
 
 
-def may_go() -> ColumnElement[bool]:
+def may_start() -> ColumnElement[bool]:
     """Nothing is paused that wants this upload, and its profile's key may be used."""
     profile = select(Profile.id).join(Account, Account.id == Profile.account_id)
     usable = profile.where(
         Account.id == AccountMedia.account_id,
         Profile.id == AccountMedia.profile_id,
-        leases.rested(),
+        leases.is_rested(),
         Account.paused.is_(False),
         Profile.paused.is_(False),
         ~holds.is_held(),
@@ -115,10 +115,10 @@ def may_go() -> ColumnElement[bool]:
     return and_(own[0], or_(not_(own[1]), own[2]))
 
 
-def _ask_again(runtime: Runtime, one: Upload) -> None:
+def _check_before_send(runtime: Runtime, upload: Upload) -> None:
     """The last question before the first byte of the file."""
     with runtime.database.transaction() as session:
-        may = session.scalar(select(may_go()).where(AccountMedia.id == one.id))
+        may = session.scalar(select(may_start()).where(AccountMedia.id == upload.id))
     if not may:
         raise Paused("held back before it was uploaded")
 
@@ -143,73 +143,62 @@ class Heartbeat:
     A pool that is busy with long uploads alone is seen by it, too.
     """
 
-    def __init__(self, runtime: Runtime, one: Upload) -> None:
+    def __init__(self, runtime: Runtime, upload: Upload) -> None:
         self._runtime = runtime
-        self._one = one
+        self._upload = upload
         self._last = time.monotonic()
 
     def __call__(self) -> None:
         if time.monotonic() - self._last < HEARTBEAT:
             return
         with self._runtime.database.transaction() as session:
-            _write(session, self._one, lease_until=func.now() + timedelta(seconds=LEASE))
-        heartbeats.serves(self._runtime, UPLOAD)
+            _update_claimed_upload(
+                session, self._upload, lease_until=func.now() + timedelta(seconds=LEASE)
+            )
+        heartbeats.record_queue_heartbeat(self._runtime, UPLOAD)
         self._last = time.monotonic()
 
 
-class Beating:
-    """A file that calls `beat` at each read, as the encoder of the upload reads it."""
-
-    def __init__(self, file: BinaryIO, size: int, beat: Callable[[], None]) -> None:
-        self._file = file
-        self._beat = beat
-        self.len = size
-
-    def read(self, size: int = -1) -> bytes:
-        self._beat()
-        piece = self._file.read(size)
-        self.len -= len(piece)  # the encoder takes `len` for what is left
-        return piece
-
-
-def _write(session: Session, one: Upload, **values: object) -> None:
+def _update_claimed_upload(session: Session, upload: Upload, **values: object) -> None:
     """Change the row while it is ours. Raises `ClaimLost`."""
     query = update(AccountMedia).where(
-        AccountMedia.id == one.id,
-        AccountMedia.claim == one.claim,
+        AccountMedia.id == upload.id,
+        AccountMedia.claim == upload.claim,
         AccountMedia.state == "uploading",
     )
-    done = session.execute(query.values(**values))
-    assert isinstance(done, CursorResult)
-    if done.rowcount != 1:
-        raise ClaimLost(f"upload {one.id} is no longer ours")
+    result = session.execute(query.values(**values))
+    assert isinstance(result, CursorResult)
+    if result.rowcount != 1:
+        raise ClaimLost(f"upload {upload.id} is no longer ours")
 
 
-def _bring(runtime: Runtime, one: Upload, beat: Heartbeat) -> None:
-    repository.fetch(
+def _transfer_medium(runtime: Runtime, upload: Upload, beat: Heartbeat) -> None:
+    repository.fetch_file(
         runtime.database,
         runtime.storage,
-        one.media_id,
+        upload.media_id,
         route=Route.from_settings(runtime.settings),
         on_progress=beat,
     )
-    key, mime = _stored(runtime, one)
-    name = f"{one.media_id}.{mime.rsplit('/', 1)[1]}"
+    key, mime = _validate_stored_medium(runtime, upload)
+    name = f"{upload.media_id}.{mime.rsplit('/', 1)[1]}"
     size = runtime.storage.size(key)
 
-    def send(postiz: Postiz) -> RemoteMedia:
+    def send_file(postiz: Postiz) -> RemoteMedia:
         with runtime.storage.open(key) as file:
-            check = partial(_ask_again, runtime, one)
-            return postiz.upload(name, mime, Beating(file, size, beat), check=check)
+            check = partial(_check_before_send, runtime, upload)
+            return postiz.upload(name, mime, HeartbeatFile(file, size, beat), check=check)
 
     failpoints.hit("upload.before_call")
-    remote = postiz_call.call(runtime, one.profile_id, one.version, one.account_id, send)
+    remote = postiz_call.make_call(
+        runtime, upload.profile_id, upload.version, upload.account_id, send_file
+    )
     failpoints.hit("upload.after_call")
     with runtime.database.transaction() as session:
-        leases.went_well(session, one.account_id)
-        _write(
+        leases.record_success(session, upload.account_id)
+        _update_claimed_upload(
             session,
-            one,
+            upload,
             state="uploaded",
             postiz_id=remote.id,
             postiz_path=remote.path,
@@ -218,66 +207,68 @@ def _bring(runtime: Runtime, one: Upload, beat: Heartbeat) -> None:
             error_code=None,
             error_message=None,
         )
-        waits.end(session, waits.for_medium(one.account_id, one.media_id))
+        waits.end_wait(session, waits.for_medium(upload.account_id, upload.media_id))
     failpoints.hit("upload.after_commit")
-    runtime.waker.stage(one.account_id)
+    runtime.waker.stage(upload.account_id)
 
 
-def _stored(runtime: Runtime, one: Upload) -> tuple[str, str]:
+def _validate_stored_medium(runtime: Runtime, upload: Upload) -> tuple[str, str]:
     """Where it lies, and its type; posts that nobody could check without it are checked now."""
     with runtime.database.transaction() as session:
-        medium = session.get_one(Media, one.media_id)
+        medium = session.get_one(Media, upload.media_id)
         if medium.storage_key is None or medium.mime is None:
             raise Unavailable("the medium is not in the storage yet")
         if medium.source_url is not None:
-            deferred_validation.fetched(session, one.account_id, one.media_id)
+            deferred_validation.check_posts_with_medium(session, upload.account_id, upload.media_id)
         return medium.storage_key, medium.mime
 
 
-def _failed(runtime: Runtime, one: Upload, error: PressroomError) -> None:
+def _record_failed_upload(runtime: Runtime, upload: Upload, error: PressroomError) -> None:
     """Try again later, hold the account, or give the medium up with its reason."""
     try:
         with runtime.database.transaction() as session:
-            if upload_error_policy.of_the_account(error):
+            if upload_error_policy.is_account_error(error):
                 # an upload that may have happened is only litter: as good as one that did not
-                kind = Transient(error.message) if upload_error_policy.harmless(error) else error
-                leases.went_wrong(session, one.account_id, kind, key_hash=one.key_hash)
-            spent = one.attempts >= MAX_ATTEMPTS and not upload_error_policy.outage(error)
-            if upload_error_policy.for_good(error) or spent:
-                _give_up(session, one, error)
+                kind = Transient(error.message) if upload_error_policy.is_harmless(error) else error
+                leases.record_failure(session, upload.account_id, kind, key_hash=upload.key_hash)
+            spent = upload.attempts >= MAX_ATTEMPTS and not upload_error_policy.is_outage(error)
+            if upload_error_policy.is_final(error) or spent:
+                _give_up_upload(session, upload, error)
             else:
-                _later(session, one, error)
+                _schedule_retry(session, upload, error)
     except ClaimLost:
         return  # its new owner says how it ends
 
 
-def _later(session: Session, one: Upload, error: PressroomError) -> None:
-    _write(
+def _schedule_retry(session: Session, upload: Upload, error: PressroomError) -> None:
+    _update_claimed_upload(
         session,
-        one,
+        upload,
         state="pending",
         lease_until=None,
-        attempts=one.attempts - 1 if upload_error_policy.outage(error) else one.attempts,
-        next_at=leases.now_plus(max(backoff(one.attempts), upload_error_policy.rest(error))),
+        attempts=upload.attempts - 1 if upload_error_policy.is_outage(error) else upload.attempts,
+        next_at=leases.now_plus(
+            max(backoff_seconds(upload.attempts), upload_error_policy.retry_wait_seconds(error))
+        ),
         error_code=error.code,
         error_message=error.message,
     )
 
 
-def _give_up(session: Session, one: Upload, error: PressroomError) -> None:
+def _give_up_upload(session: Session, upload: Upload, error: PressroomError) -> None:
     """The medium cannot be had there, and so no post that needs it can be published."""
-    _write(
+    _update_claimed_upload(
         session,
-        one,
+        upload,
         state="failed",
         lease_until=None,
         error_code=error.code,
         error_message=error.message,
     )
-    fail_waiting(session, one.account_id, one.media_id, error.message)
+    fail_waiting_posts(session, upload.account_id, upload.media_id, error.message)
 
 
-def waiting_for(account_id: int, media_id: int) -> Sequence[ColumnElement[bool]]:
+def waiting_posts_condition(account_id: int, media_id: int) -> Sequence[ColumnElement[bool]]:
     """Which posts wait for the medium."""
     return (
         Post.account_id == account_id,
@@ -286,10 +277,10 @@ def waiting_for(account_id: int, media_id: int) -> Sequence[ColumnElement[bool]]
     )
 
 
-def fail_waiting(session: Session, account_id: int, media_id: int, message: str) -> None:
-    waiting = select(Post.id).where(*waiting_for(account_id, media_id))
+def fail_waiting_posts(session: Session, account_id: int, media_id: int, message: str) -> None:
+    waiting = select(Post.id).where(*waiting_posts_condition(account_id, media_id))
     ids = session.scalars(waiting.with_for_update(key_share=True)).all()
-    transitions.fail(
+    transitions.fail_posts(
         session,
         ids,
         PostState.PENDING,

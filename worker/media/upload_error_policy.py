@@ -17,26 +17,26 @@ from shared.errors import (
 OF_THE_FILE = frozenset({"unfetchable", "cut_short", Defect.code})
 
 
-def of_the_account(error: PressroomError) -> bool:
+def is_account_error(error: PressroomError) -> bool:
     return isinstance(error, PublisherError) and error.code not in OF_THE_FILE
 
 
-def harmless(error: PressroomError) -> bool:
+def is_harmless(error: PressroomError) -> bool:
     return isinstance(error, OutcomeUnknown)
 
 
-def for_good(error: PressroomError) -> bool:
+def is_final(error: PressroomError) -> bool:
     """Whether another try of the same file must end the same way."""
     passing = Transient | Unavailable | CredentialsRejected | SettingsUnusable | Defect
-    return not isinstance(error, passing) and not harmless(error)
+    return not isinstance(error, passing) and not is_harmless(error)
 
 
-def outage(error: PressroomError) -> bool:
+def is_outage(error: PressroomError) -> bool:
     """It says nothing about the file, and so costs no attempt."""
     ours = isinstance(error, StorageAway | StorageFull | SettingsUnusable)
     return ours or (isinstance(error, Transient) and error.code not in OF_THE_FILE)
 
 
-def rest(error: PressroomError) -> float:
+def retry_wait_seconds(error: PressroomError) -> float:
     """Seconds before which another try is in vain."""
     return float(error.retry_after) if isinstance(error, Unavailable) else 0.0

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Select, func, select, true
 from structlog.contextvars import bound_contextvars
 
-from shared.containment import contained
+from shared.containment import contain_failures
 from shared.models import Account, AccountMedia, Profile
 from worker.accounts import leases
 from worker.bulkhead import Bulkhead, suspect_servers
@@ -44,39 +44,43 @@ def upload_in_turn(runtime: Runtime, bulkhead: Bulkhead) -> None:
 def _upload_next(runtime: Runtime, bulkhead: Bulkhead) -> int | None:
     """The upload that we made, or tried to; None where there is none for us."""
     full: set[int] = set()
-    for waiting in in_turn(_waiting(runtime), runtime.fed):
+    for waiting in sort_fairly(_find_waiting_uploads(runtime), runtime.fed):
         if waiting.account_id in full:
             continue
         place = bulkhead.place(runtime.database, waiting.account_id, suspect=waiting.suspect)
         with place as admitted:
             if not admitted:
                 full.add(waiting.account_id)
-            elif _make(runtime, waiting):
+            elif _upload_waiting(runtime, waiting):
                 return waiting.upload_id
     return None
 
 
-def _make(runtime: Runtime, waiting: Waiting) -> bool:
+def _upload_waiting(runtime: Runtime, waiting: Waiting) -> bool:
     """Whether it was ours; what it meets is its own trouble, and it is rescued after its lease."""
     runtime.fed[waiting.account_id] = runtime.fed[waiting.profile_id] = time.monotonic()
-    named = bound_contextvars(upload=waiting.upload_id)
-    with named, contained("upload", upload=waiting.upload_id):
-        return upload.upload(runtime, waiting.upload_id)
+    log_context = bound_contextvars(upload=waiting.upload_id)
+    with log_context, contain_failures("upload", upload=waiting.upload_id):
+        return upload.upload_medium(runtime, waiting.upload_id)
     return True
 
 
-def in_turn(waiting: Sequence[Waiting], fed: Mapping[int | str, float]) -> list[Waiting]:
+def sort_fairly(waiting: Sequence[Waiting], fed: Mapping[int | str, float]) -> list[Waiting]:
     """The account first that was served longest ago, in it the profile, then who waits longest."""
 
-    def turn(one: Waiting) -> tuple[float, float, datetime]:
-        return fed.get(one.account_id, 0.0), fed.get(one.profile_id, 0.0), one.since
+    def fairness_key(candidate: Waiting) -> tuple[float, float, datetime]:
+        return (
+            fed.get(candidate.account_id, 0.0),
+            fed.get(candidate.profile_id, 0.0),
+            candidate.since,
+        )
 
-    return sorted(waiting, key=turn)
+    return sorted(waiting, key=fairness_key)
 
 
-def _waiting(runtime: Runtime) -> list[Waiting]:
+def _find_waiting_uploads(runtime: Runtime) -> list[Waiting]:
     with runtime.database.transaction() as session:
-        rows = session.execute(_firsts()).all()
+        rows = session.execute(_first_uploads_query()).all()
         bad = suspect_servers(session)
     return [
         Waiting(
@@ -91,14 +95,14 @@ def _waiting(runtime: Runtime) -> list[Waiting]:
 
 
 @cache
-def _firsts() -> Select[Any]:
+def _first_uploads_query() -> Select[Any]:
     """Each profile's first, by a look into the index: what waits behind it costs nothing."""
     first = (
         select(AccountMedia.id, AccountMedia.next_at)
         .where(AccountMedia.profile_id == Profile.id)
         .where(AccountMedia.account_id == Profile.account_id)
         .where(AccountMedia.state == "pending", AccountMedia.next_at <= func.now())
-        .where(upload.may_go())
+        .where(upload.may_start())
         .order_by(AccountMedia.next_at)
         .limit(1)
         .correlate(Profile)
@@ -115,5 +119,5 @@ def _firsts() -> Select[Any]:
         )
         .join(Account, Account.id == Profile.account_id)
         .join(first, true())
-        .where(leases.rested(), Account.paused.is_(False), Profile.paused.is_(False))
+        .where(leases.is_rested(), Account.paused.is_(False), Profile.paused.is_(False))
     )

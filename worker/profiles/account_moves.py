@@ -2,7 +2,7 @@
 
 import time
 
-from shared.containment import contained
+from shared.containment import contain_failures
 from shared.profiles import account_move
 from worker.round_steps import brief_transaction, run_step
 from worker.runtime import Runtime
@@ -18,12 +18,16 @@ def follow_accounts(runtime: Runtime) -> None:
         runtime, "find_moves", lambda _, session: account_move.profiles_to_follow(session)
     )
     while left and time.monotonic() < ends:
-        left = [(profile, account) for profile, account in left if _move(runtime, profile, account)]
+        left = [
+            (profile, account)
+            for profile, account in left
+            if _move_profile_batch(runtime, profile, account)
+        ]
 
 
-def _move(runtime: Runtime, profile_id: str, account_id: int) -> bool:
+def _move_profile_batch(runtime: Runtime, profile_id: str, account_id: int) -> bool:
     """Whether anything was moved; what cannot be is tried again by the next sweep."""
-    moving_it = contained("move_profile", profile=profile_id)
+    moving_it = contain_failures("move_profile", profile=profile_id)
     with moving_it, brief_transaction(runtime.database) as session:
-        return account_move.move_some(session, profile_id, account_id) > 0
+        return account_move.move_batch(session, profile_id, account_id) > 0
     return False

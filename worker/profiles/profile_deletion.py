@@ -2,7 +2,7 @@
 
 import time
 
-from shared.containment import contained
+from shared.containment import contain_failures
 from shared.profiles import deletion
 from worker.runtime import Runtime
 
@@ -15,10 +15,10 @@ def remove_profiles(runtime: Runtime) -> None:
     """In turn, so that one that waits for Postiz, or for a lock, keeps no other from its end."""
     ends = time.monotonic() + TURN
     with runtime.database.transaction() as session:
-        waiting = deletion.being_deleted(session)
+        waiting = deletion.list_marked_profiles(session)
     for profile_id in waiting:
         if time.monotonic() > ends:
             return
-        with contained("remove_profile", profile=profile_id):
+        with contain_failures("remove_profile", profile=profile_id):
             until = time.monotonic() + SLICE
-            deletion.go_on(runtime.database, runtime.storage, profile_id, until=until)
+            deletion.continue_removal(runtime.database, runtime.storage, profile_id, until=until)

@@ -23,20 +23,22 @@ CANNOT_BE_FOLLOWED = Reason(
 )
 
 
-def scheduled(session: Session) -> None:
+def record_for_scheduled(session: Session) -> None:
     """Posts that nobody looks at any more, for their profile has gone to another account.
 
     Their jobs wait for them no longer, and have that error.
     """
     long_due = func.now() - func.make_interval(0, 0, 0, 0, 0, 5)
     unsaid = Post.error_code.is_distinct_from(CANNOT_BE_FOLLOWED.code)
-    progress.reopen(session, _say(session, CANNOT_BE_FOLLOWED, *_out_of_sight(long_due), unsaid))
+    progress.reopen_jobs(
+        session, _record_reason(session, CANNOT_BE_FOLLOWED, *_is_unreachable(long_due), unsaid)
+    )
 
 
 def give_up_scheduled(session: Session) -> None:
     """What could not be looked at for so long is left to a person."""
-    query = select(Post.id).where(*_out_of_sight(func.now() - FOLLOW_OVERDUE)).limit(AT_ONCE)
-    transitions.fail(
+    query = select(Post.id).where(*_is_unreachable(func.now() - FOLLOW_OVERDUE)).limit(AT_ONCE)
+    transitions.fail_posts(
         session,
         session.scalars(query.with_for_update(of=Post, key_share=True, skip_locked=True)).all(),
         PostState.SCHEDULED,
@@ -46,21 +48,23 @@ def give_up_scheduled(session: Session) -> None:
     )
 
 
-def _out_of_sight(due_before: ColumnElement[datetime]) -> tuple[ColumnElement[bool], ...]:
+def _is_unreachable(due_before: ColumnElement[datetime]) -> tuple[ColumnElement[bool], ...]:
     reachable = exists().where(Profile.id == Post.profile_id, Profile.account_id == Post.account_id)
     return Post.state == PostState.SCHEDULED, Post.track_at < due_before, not_(reachable)
 
 
-def _say(session: Session, reason: Reason | None, *which: ColumnElement[bool]) -> Sequence[int]:
+def _record_reason(
+    session: Session, reason: Reason | None, *conditions: ColumnElement[bool]
+) -> Sequence[int]:
     """Why these posts wait, or None for nothing any more; the ids of some of them."""
-    some = select(Post.id).where(*which).limit(AT_ONCE)
-    free = some.with_for_update(of=Post, key_share=True, skip_locked=True)
-    said = {
+    post_ids = select(Post.id).where(*conditions).limit(AT_ONCE)
+    unlocked_ids = post_ids.with_for_update(of=Post, key_share=True, skip_locked=True)
+    values = {
         "error_code": reason and reason.code,
         "error_message": reason and reason.message,
         "error_hint": reason and reason.hint,
         "in_doubt": False,
     }
-    changed = update(Post).where(Post.id.in_(free)).values(said).returning(Post.id)
+    changed = update(Post).where(Post.id.in_(unlocked_ids)).values(values).returning(Post.id)
     unsynchronized = {"synchronize_session": False}
     return session.scalars(changed, execution_options=unsynchronized).all()

@@ -23,48 +23,52 @@ class Words:
         self._runtime = runtime
         self._notices: dict[tuple[str, int], list[Notice]] = {}
 
-    def find(self, one: remote_posts.Subject, *, due_at: datetime, seen_at: datetime) -> Reason:
+    def find(self, subject: remote_posts.Subject, *, due_at: datetime, seen_at: datetime) -> Reason:
         """Of a post that was due then and seen in error first then; what was found once is kept."""
-        if one.reason is not None and one.error_at is not None and one.reason != NONE_GIVEN:
-            return one.reason
+        if (
+            subject.reason is not None
+            and subject.error_at is not None
+            and subject.reason != NONE_GIVEN
+        ):
+            return subject.reason
         found = find_reason(
-            self._notices_of(one),
-            channel_id=one.integration_id,
-            channels=self._channels(one),
+            self._notices_for(subject),
+            channel_id=subject.integration_id,
+            channels=self._known_channels(subject),
             since=due_at - BEFORE,
             until=seen_at + AFTER,
         )
         return found or NONE_GIVEN
 
-    def _notices_of(self, one: remote_posts.Subject) -> list[Notice]:
-        key = one.profile_id, one.account_id
+    def _notices_for(self, subject: remote_posts.Subject) -> list[Notice]:
+        key = subject.profile_id, subject.account_id
         if key not in self._notices:
-            self._notices[key] = self.read(one)
+            self._notices[key] = self.read(subject)
         return self._notices[key]
 
-    def read(self, one: remote_posts.Subject) -> list[Notice]:
+    def read(self, subject: remote_posts.Subject) -> list[Notice]:
         """None where Postiz cannot be asked now."""
         try:
-            rows = postiz_call.call(
+            rows = postiz_call.make_call(
                 self._runtime,
-                one.profile_id,
-                one.version,
-                one.account_id,
+                subject.profile_id,
+                subject.version,
+                subject.account_id,
                 lambda postiz: postiz.notifications(),
             )
         except PressroomError:
             return []  # the reason is worth a look, not the post's end
         return [Notice(content=row.content, created_at=row.created_at) for row in rows]
 
-    def _channels(self, one: remote_posts.Subject) -> list[Channel]:
+    def _known_channels(self, subject: remote_posts.Subject) -> list[Channel]:
         """The account's, and the post's own even where Postiz does not list it any more."""
         own = Channel(
-            id=one.integration_id,
-            identifier=one.integration_identifier,
-            name=one.integration_name,
+            id=subject.integration_id,
+            identifier=subject.integration_identifier,
+            name=subject.integration_name,
         )
         with self._runtime.database.transaction() as session:
-            query = select(Integration).where(Integration.account_id == one.account_id)
+            query = select(Integration).where(Integration.account_id == subject.account_id)
             known = {row.id: row for row in session.scalars(query)}
         listed = [
             Channel(id=row.id, identifier=row.identifier, name=row.name) for row in known.values()

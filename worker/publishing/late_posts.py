@@ -9,12 +9,12 @@ from shared.posts.late_policy import LatePolicy
 AT_ONCE = 1000
 
 
-def enforce(session: Session, state: PostState) -> None:
+def enforce_policy(session: Session, state: PostState) -> None:
     """One batch of those in `state`; the sweep comes again. Nothing else may choose them."""
-    rows = late_policy.overdue(session, state, limit=AT_ONCE)
+    rows = late_policy.lock_late_posts(session, state, limit=AT_ONCE)
     skipped = [post_id for post_id, policy in rows if policy == LatePolicy.SKIP]
     held = [post_id for post_id, policy in rows if policy == LatePolicy.HOLD]
     if skipped:
-        late_policy.skip(session, skipped, state)
+        late_policy.skip_late_posts(session, skipped, state)
     if held:
-        late_policy.hold(session, held, state)
+        late_policy.hold_late_posts(session, held, state)

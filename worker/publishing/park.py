@@ -15,7 +15,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from shared import failpoints, metrics
-from shared.domain.publishing.batching import Candidate, pack
+from shared.domain.publishing.batching import Candidate, fill_pack
 from shared.domain.publishing.reconciliation import PARKED, PARKING
 from shared.domain.publishing.states import PostState
 from shared.errors import PressroomError
@@ -25,11 +25,11 @@ from shared.postiz.client import Created
 from shared.postiz.payloads import Element
 from shared.posts import transitions
 from worker.accounts import budget_notices, leases, postiz_call
-from worker.accounts.error_policy import Refused, Unknown, decide
-from worker.accounts.remote_posts import Subject, look_again
+from worker.accounts.error_policy import Refused, Unknown, decide_action
+from worker.accounts.remote_posts import Subject, requeue_subjects
 from worker.publishing import park_gathering, park_retries
 from worker.runtime import Runtime
-from worker.staging.batch_selection import elements_of
+from worker.staging.batch_selection import build_elements
 from worker.staging.submissions import free_marker
 
 log = get_logger("park")
@@ -56,7 +56,9 @@ class Move:
     elements: Sequence[Element]
 
 
-def park(runtime: Runtime, account_id: int, subjects: Sequence[Subject], *, ends: float) -> None:
+def park_drafts(
+    runtime: Runtime, account_id: int, subjects: Sequence[Subject], *, ends: float
+) -> None:
     """Park them all, by as few calls as their keys and sizes allow, once enough are together.
 
     After the monotonic time `ends` no further call is made: what is left is due again at once.
@@ -64,37 +66,41 @@ def park(runtime: Runtime, account_id: int, subjects: Sequence[Subject], *, ends
     left = list(subjects)
     if not left or not park_gathering.are_complete(runtime, account_id, left, full=AT_ONCE):
         return
-    while move := _write_down(runtime, account_id, left):
+    while move := _reserve_next_move(runtime, account_id, left):
         moved = {subject.post_id for subject in move.subjects}
         left = [subject for subject in left if subject.post_id not in moved]
-        _make(runtime, move)
+        _send_move(runtime, move)
         if not left or time.monotonic() >= ends:
             break
     else:
         return  # there is no call to make: for how long was written down
     with runtime.database.transaction() as session:
-        look_again(session, left, timedelta(0))
+        requeue_subjects(session, left, timedelta(0))
 
 
-def _write_down(runtime: Runtime, account_id: int, subjects: Sequence[Subject]) -> Move | None:
+def _reserve_next_move(
+    runtime: Runtime, account_id: int, subjects: Sequence[Subject]
+) -> Move | None:
     """Commit the next call and the budget that it uses; None while the account has none to give."""
     with runtime.database.transaction() as session:
         lease = runtime.settings.lease_seconds
-        account = leases.claim(session, account_id, lease_seconds=lease, parking=True)
+        account = leases.claim_account(session, account_id, lease_seconds=lease, parking=True)
         if account is None:
-            look_again(session, subjects, SOON)
+            requeue_subjects(session, subjects, SOON)
             return None
-        rows = _still_ours(session, subjects)
-        packed = _packed(session, account_id, rows)
+        rows = _lock_claimed_posts(session, subjects)
+        packed = _pack_elements(session, account_id, rows)
         if packed and leases.reserve_call(session, account, due_at=None):
-            return _submission(session, account, packed)
+            return _record_submission(session, account, packed)
         if packed:
-            look_again(session, subjects, leases.PLAN_AGAIN)
-        leases.give_back(session, account)
+            requeue_subjects(session, subjects, leases.PLAN_AGAIN)
+        leases.end_lease(session, account)
         return None
 
 
-def _still_ours(session: Session, subjects: Sequence[Subject]) -> list[tuple[Subject, Post]]:
+def _lock_claimed_posts(
+    session: Session, subjects: Sequence[Subject]
+) -> list[tuple[Subject, Post]]:
     """Those that nobody has claimed since, locked."""
     claims = {subject.post_id: subject for subject in subjects}
     rows = session.scalars(
@@ -110,16 +116,16 @@ def _still_ours(session: Session, subjects: Sequence[Subject]) -> list[tuple[Sub
     return [(claims[row.id], row) for row in rows]
 
 
-def _ours(session: Session, subjects: Sequence[Subject]) -> list[Subject]:
-    return [subject for subject, _ in _still_ours(session, subjects)]
+def _lock_claimed_subjects(session: Session, subjects: Sequence[Subject]) -> list[Subject]:
+    return [subject for subject, _ in _lock_claimed_posts(session, subjects)]
 
 
-def _packed(
+def _pack_elements(
     session: Session, account_id: int, rows: list[tuple[Subject, Post]]
 ) -> list[tuple[Subject, Element]]:
     """Those of one key that fit into a call; after one that was refused, half as many."""
     ids = {subject.post_id: subject.postiz_id for subject, _ in rows}
-    elements = elements_of(session, account_id, [post for _, post in rows], ids)
+    elements = build_elements(session, account_id, [post for _, post in rows], ids)
     by_id = {
         subject.post_id: (subject, elements[subject.post_id])
         for subject, _ in rows
@@ -137,18 +143,20 @@ def _packed(
         )
         for subject, element in by_id.values()
     ]
-    return [by_id[candidate.id] for candidate in pack(candidates).posts]
+    return [by_id[candidate.id] for candidate in fill_pack(candidates).posts]
 
 
-def _submission(session: Session, account: Account, packed: list[tuple[Subject, Element]]) -> Move:
+def _record_submission(
+    session: Session, account: Account, packed: list[tuple[Subject, Element]]
+) -> Move:
     chosen = [subject for subject, _ in packed]
-    second = FAR + timedelta(seconds=random.randrange(300 * 24 * 3600))  # noqa: S311 (chance)
+    marker_second = FAR + timedelta(seconds=random.randrange(300 * 24 * 3600))  # noqa: S311 (chance)
     submission = Submission(
         kind="park",
         account_id=account.id,
         profile_id=chosen[0].profile_id,
         server=account.server,
-        marker_at=free_marker(session, account.id, second),
+        marker_at=free_marker(session, account.id, marker_second),
         elements=len(chosen),
     )
     session.add(submission)
@@ -158,8 +166,10 @@ def _submission(session: Session, account: Account, packed: list[tuple[Subject, 
         .where(Handover.id.in_([subject.handover_id for subject in chosen]))
         .values(state=PARKING, parked_at=submission.marker_at)
     )
-    transitions.add_events(session, [each.post_id for each in chosen if not each.parked], "parking")
-    budget_notices.is_over(session, [each.post_id for each in chosen])
+    transitions.add_events(
+        session, [draft.post_id for draft in chosen if not draft.parked], "parking"
+    )
+    budget_notices.clear_notices(session, [draft.post_id for draft in chosen])
     return Move(
         submission_id=submission.id,
         account_id=account.id,
@@ -170,11 +180,11 @@ def _submission(session: Session, account: Account, packed: list[tuple[Subject, 
     )
 
 
-def _make(runtime: Runtime, move: Move) -> None:
+def _send_move(runtime: Runtime, move: Move) -> None:
     first = move.subjects[0]
     failpoints.hit("park.before_call")
     try:
-        created = postiz_call.call(
+        created = postiz_call.make_call(
             runtime,
             first.profile_id,
             first.version,
@@ -182,68 +192,74 @@ def _make(runtime: Runtime, move: Move) -> None:
             lambda postiz: postiz.move(move.marker_at, move.elements),
         )
     except PressroomError as error:
-        _failed(runtime, move, error)
+        _record_failed_move(runtime, move, error)
         return
     failpoints.hit("park.after_call")
     metrics.SUBMISSION.labels("park").observe(len(move.elements))
-    _parked(runtime, move, created)
+    _record_parked(runtime, move, created)
 
 
-def _parked(runtime: Runtime, move: Move, created: Created) -> None:
+def _record_parked(runtime: Runtime, move: Move, created: Created) -> None:
     """Where Postiz answered another id than the one that was sent, it made a new post: litter."""
-    told = list(zip(created.ids, move.subjects, strict=True))
-    same = [subject for postiz_id, subject in told if postiz_id == subject.postiz_id]
-    others = [subject for postiz_id, subject in told if postiz_id != subject.postiz_id]
+    answered = list(zip(created.ids, move.subjects, strict=True))
+    parked = [subject for postiz_id, subject in answered if postiz_id == subject.postiz_id]
+    unclear = [subject for postiz_id, subject in answered if postiz_id != subject.postiz_id]
     with runtime.database.transaction() as session:
-        account = leases.went_well(session, move.account_id, created.budget)
-        leases.give_back(session, account)
+        account = leases.record_success(session, move.account_id, created.budget)
+        leases.end_lease(session, account)
         submission = session.get_one(Submission, move.submission_id)
         submission.state, submission.replied_at = "staged", func.clock_timestamp()
         session.execute(
             update(Handover)
-            .where(Handover.id.in_([subject.handover_id for subject in same]))
+            .where(Handover.id.in_([subject.handover_id for subject in parked]))
             .values(state=PARKED, tries=0, pack_limit=None, to_park_at=None)
         )
-        transitions.add_events(session, [subject.post_id for subject in same], "parked")
-        look_again(session, same, timedelta(0))
-        if others:
-            park_retries.unclear(session, _ours(session, others), "Postiz changed another post")
+        transitions.add_events(session, [subject.post_id for subject in parked], "parked")
+        requeue_subjects(session, parked, timedelta(0))
+        if unclear:
+            park_retries.retry_unclear_move(
+                session, _lock_claimed_subjects(session, unclear), "Postiz changed another post"
+            )
     failpoints.hit("park.after_commit")
-    _remove(runtime, move, [postiz_id for postiz_id, subject in told if subject in others])
+    _delete_orphan_drafts(
+        runtime, move, [postiz_id for postiz_id, subject in answered if subject in unclear]
+    )
 
 
-def _remove(runtime: Runtime, move: Move, strangers: Sequence[str]) -> None:
+def _delete_orphan_drafts(runtime: Runtime, move: Move, orphan_ids: Sequence[str]) -> None:
     first = move.subjects[0]
-    for postiz_id in strangers:
+    for postiz_id in orphan_ids:
         delete = methodcaller("delete", postiz_id)
         try:
-            postiz_call.call(runtime, first.profile_id, first.version, move.account_id, delete)
+            postiz_call.make_call(runtime, first.profile_id, first.version, move.account_id, delete)
         except PressroomError as error:  # dated 2099: nothing comes of it, and a person can see it
             log.warning("litter left in 2099", postiz_id=postiz_id, reason=error.message)
 
 
-def _failed(runtime: Runtime, move: Move, error: PressroomError) -> None:
+def _record_failed_move(runtime: Runtime, move: Move, error: PressroomError) -> None:
     """Moving again is harmless, so an unclear end is as good as none."""
     first = move.subjects[0]
     with runtime.database.transaction() as session:
         leases.fail_call(session, move.account_id, error, key_hash=first.key_hash)
         submission = session.get_one(Submission, move.submission_id)
         submission.detail = error.message
-        ours = _ours(session, move.subjects)
-        match decide(error):
+        claimed = _lock_claimed_subjects(session, move.subjects)
+        match decide_action(error):
             case Unknown():
                 submission.state = "abandoned"
-                park_retries.unclear(session, ours, error.message)
+                park_retries.retry_unclear_move(session, claimed, error.message)
             case Refused(index=index):
                 submission.state = "rejected"
-                at_fault, of = _offender(move, index), len(move.subjects)
-                park_retries.refused(session, ours, at_fault, error.message, of=of)
+                at_fault, batch_size = _find_refused_subject(move, index), len(move.subjects)
+                park_retries.retry_refused_move(
+                    session, claimed, at_fault, error.message, of=batch_size
+                )
             case _:
                 submission.state = "rejected"
-                park_retries.never_sent(session, ours)
+                park_retries.retry_unsent_move(session, claimed)
 
 
-def _offender(move: Move, index: int | None) -> Subject | None:
+def _find_refused_subject(move: Move, index: int | None) -> Subject | None:
     """The draft at fault: the one that Postiz named, or the only one."""
     if len(move.subjects) == 1:
         return move.subjects[0]

@@ -24,13 +24,13 @@ def are_complete(
     unknown_after = timedelta(seconds=runtime.settings.unknown_release_seconds)
     with runtime.database.transaction() as session:
         _note_ready(session, subjects)
-        since, ready = _ready(session, account_id)
+        since, ready = _summarize_ready_drafts(session, account_id)
         now = rate_limiter.clock(session)
         left = budget_remaining(session.get_one(Account, account_id), now)
         pause = since + gathering_time(left, unknown_after) - now
         if ready >= full or pause <= timedelta(0):
             return True
-        remote_posts.look_again(session, subjects, pause)
+        remote_posts.requeue_subjects(session, subjects, pause)
         return False
 
 
@@ -40,7 +40,7 @@ def _note_ready(session: Session, subjects: Sequence[remote_posts.Subject]) -> N
     session.execute(first_seen.values(to_park_at=func.clock_timestamp()))
 
 
-def _ready(session: Session, account_id: int) -> tuple[datetime, int]:
+def _summarize_ready_drafts(session: Session, account_id: int) -> tuple[datetime, int]:
     """Since when the first of the account's drafts waits to be parked, and how many do."""
     query = (
         select(func.min(Handover.to_park_at), func.count())

@@ -16,45 +16,47 @@ from shared.domain.publishing.states import PostState
 from shared.models import Handover
 from shared.posts import transitions
 from worker.accounts import leases
-from worker.accounts.remote_posts import Subject, look_again
+from worker.accounts.remote_posts import Subject, requeue_subjects
 from worker.publishing.track import UNKNOWN
 
 #: What is not at fault itself is moved again so soon.
 SOON = timedelta(seconds=2)
 
 
-def never_sent(session: Session, subjects: Sequence[Subject]) -> None:
+def retry_unsent_move(session: Session, subjects: Sequence[Subject]) -> None:
     """The move certainly did not happen, for a reason that is the account's."""
-    _undo(session, subjects)
-    look_again(session, subjects, SOON)
+    _reset_handovers(session, subjects)
+    requeue_subjects(session, subjects, SOON)
 
 
-def unclear(session: Session, subjects: Sequence[Subject], words: str) -> None:
+def retry_unclear_move(session: Session, subjects: Sequence[Subject], words: str) -> None:
     """It may have happened, and may happen yet: moving again is harmless."""
     for subject in subjects:
-        _try_again(session, subject, UNCLEAR_MOVES, words)
+        _retry_or_give_up(session, subject, UNCLEAR_MOVES, words)
 
 
-def refused(
+def retry_refused_move(
     session: Session, subjects: Sequence[Subject], offender: Subject | None, words: str, *, of: int
 ) -> None:
     """Postiz refused the call `of` so many: it has moved none of them.
 
     Where it did not say which draft it means, the next calls are half as large.
     """
-    _undo(session, subjects)
+    _reset_handovers(session, subjects)
     others = [subject for subject in subjects if subject != offender]
-    look_again(session, others, timedelta(0))
+    requeue_subjects(session, others, timedelta(0))
     if offender is None:
-        halved = update(Handover).where(Handover.id.in_([each.handover_id for each in others]))
+        halved = update(Handover).where(Handover.id.in_([draft.handover_id for draft in others]))
         session.execute(halved.values(pack_limit=max(1, of // 2)))
     elif offender in subjects:
-        _try_again(session, offender, REFUSED_MOVES, words)
+        _retry_or_give_up(session, offender, REFUSED_MOVES, words)
 
 
-def _undo(session: Session, subjects: Sequence[Subject]) -> None:
+def _reset_handovers(session: Session, subjects: Sequence[Subject]) -> None:
     """As no move is under way after all, QUEUE is a handover again (docs/PROTOCOL.md)."""
-    never_moved = [each.handover_id for each in subjects if each.handover_state == RELEASING]
+    never_moved = [
+        subject.handover_id for subject in subjects if subject.handover_state == RELEASING
+    ]
     session.execute(
         update(Handover)
         .where(Handover.id.in_(never_moved), Handover.state == PARKING)
@@ -62,22 +64,22 @@ def _undo(session: Session, subjects: Sequence[Subject]) -> None:
     )
 
 
-def _try_again(session: Session, subject: Subject, allowed: Tries, words: str) -> None:
+def _retry_or_give_up(session: Session, subject: Subject, allowed: Tries, words: str) -> None:
     """Later and later; told once at its beginning and once at its end."""
-    counted = update(Handover).where(Handover.id == subject.handover_id)
-    counted = counted.values(tries=Handover.tries + 1, to_park_at=None)
-    tries = session.scalars(counted.returning(Handover.tries)).one()
+    tries_update = update(Handover).where(Handover.id == subject.handover_id)
+    tries_update = tries_update.values(tries=Handover.tries + 1, to_park_at=None)
+    tries = session.scalars(tries_update.returning(Handover.tries)).one()
     pause = allowed.pause(tries)
     if pause is None:
-        _give_up(session, subject, words)
+        _give_up_parking(session, subject, words)
         return
     if tries == 1:
         transitions.add_events(session, [subject.post_id], "parking_failed", words)
-    look_again(session, [subject], pause)
+    requeue_subjects(session, [subject], pause)
 
 
-def _give_up(session: Session, subject: Subject, words: str) -> None:
-    transitions.fail(
+def _give_up_parking(session: Session, subject: Subject, words: str) -> None:
+    transitions.fail_posts(
         session,
         [subject.post_id],
         PostState.RELEASING,

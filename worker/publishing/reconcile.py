@@ -22,9 +22,9 @@ from shared.domain.publishing.reconciliation import (
     LookAgain,
     Park,
     SettleStep,
+    UserReport,
     Watch,
-    Word,
-    settle_step,
+    reconcile_step,
 )
 from shared.domain.publishing.retry_limits import DELETES
 from shared.domain.publishing.states import PostState
@@ -34,11 +34,11 @@ from shared.postiz.client import RemotePost
 from shared.posts import transitions
 from worker.accounts import leases, rate_limiter, remote_delete, remote_posts
 from worker.accounts.defects import for_account
-from worker.accounts.eligibility import accounts_with
+from worker.accounts.eligibility import eligible_accounts_query
 from worker.accounts.error_policy import MAX_ATTEMPTS
 from worker.publishing import park
 from worker.publishing.track import UNKNOWN
-from worker.publishing.track import apply as apply_tracking
+from worker.publishing.track import track_post as apply_tracking
 from worker.runtime import Runtime
 
 TURN = 1.0
@@ -47,214 +47,238 @@ TURN = 1.0
 @for_account("settle")
 def settle(runtime: Runtime, account_id: int) -> None:
     """Look at every release of this account whose end is not known yet, and settle what can be."""
-    subjects = remote_posts.claim(runtime, account_id, _is_due(), lease_column="lease_until")
-    turn = remote_delete.Turn(ends=time.monotonic() + TURN)
+    subjects = remote_posts.claim_subjects(
+        runtime, account_id, _is_due(), lease_column="lease_until"
+    )
+    turn = remote_delete.DeleteSlice(ends=time.monotonic() + TURN)
     to_park = []
-    for one, remote in remote_posts.read(runtime, account_id, subjects, ends=turn.ends):
-        with remote_posts.apart(runtime, "settle", one):
-            if isinstance(_apply(runtime, one, remote, turn), Park):
-                to_park.append(one)
-    park.park(runtime, account_id, to_park, ends=turn.ends)
+    for subject, remote in remote_posts.read_posts(runtime, account_id, subjects, ends=turn.ends):
+        with remote_posts.isolate_post(runtime, "settle", subject):
+            if isinstance(_perform_next_step(runtime, subject, remote, turn), Park):
+                to_park.append(subject)
+    park.park_drafts(runtime, account_id, to_park, ends=turn.ends)
 
 
-def due(session: Session) -> Sequence[int]:
+def find_due_accounts(session: Session) -> Sequence[int]:
     """The accounts with releases to look at."""
-    return session.scalars(accounts_with(*_is_due())).all()
+    return session.scalars(eligible_accounts_query(*_is_due())).all()
 
 
 def _is_due() -> tuple[ColumnElement[bool], ...]:
     return Post.state == PostState.RELEASING, Post.lease_until <= func.now()
 
 
-def _apply(
-    runtime: Runtime, one: remote_posts.Subject, remote: RemotePost | None, turn: remote_delete.Turn
+def _perform_next_step(
+    runtime: Runtime,
+    subject: remote_posts.Subject,
+    remote: RemotePost | None,
+    turn: remote_delete.DeleteSlice,
 ) -> SettleStep | None:
     """Do what is to be done; None when somebody else has claimed the post in the meantime."""
     try:
         with runtime.database.transaction() as session:
             now = rate_limiter.clock(session)
-            step = _step(runtime, one, remote, now)
-            _write(session, one, step, now)
+            step = _choose_step(runtime, subject, remote, now)
+            _record_step(session, subject, step, now)
         failpoints.hit("settle.after_commit")
         if isinstance(step, Delete):
-            _delete(runtime, one, turn)
+            _delete_parked_draft(runtime, subject, turn)
     except ClaimLost:
         return None
     metrics.SETTLE_STEPS.labels(type(step).__name__).inc()
     if isinstance(step, HandedOver) and remote is not None:
-        apply_tracking(runtime, replace(one, state=PostState.SCHEDULED), remote)
+        apply_tracking(runtime, replace(subject, state=PostState.SCHEDULED), remote)
     return step
 
 
-def _step(
-    runtime: Runtime, one: remote_posts.Subject, remote: RemotePost | None, now: datetime
+def _choose_step(
+    runtime: Runtime, subject: remote_posts.Subject, remote: RemotePost | None, now: datetime
 ) -> SettleStep:
-    return settle_step(
+    return reconcile_step(
         remote.state if remote else None,
-        handover=one.handover_state,
+        handover=subject.handover_state,
         in_2099=remote is not None and park.is_far(remote.publish_at),
-        age=now - (one.word_at or one.released_at),
-        word=_word_of(one),
+        age=now - (subject.word_at or subject.released_at),
+        word=_word_of(subject),
         unknown_after=timedelta(seconds=runtime.settings.unknown_release_seconds),
         give_up_after=timedelta(seconds=runtime.settings.outcome_unknown_seconds),
     )
 
 
-def _word_of(one: remote_posts.Subject) -> Word | None:
+def _word_of(subject: remote_posts.Subject) -> UserReport | None:
     """By when the look began: what showed itself after it was not seen."""
-    if one.word_at is None:
+    if subject.word_at is None:
         return None
-    since = one.watched_from
-    return Word(watched=None if since is None else one.claimed_at - since)
+    since = subject.watched_from
+    return UserReport(watched=None if since is None else subject.claimed_at - since)
 
 
-def _write(session: Session, one: remote_posts.Subject, step: SettleStep, now: datetime) -> None:
+def _record_step(
+    session: Session, subject: remote_posts.Subject, step: SettleStep, now: datetime
+) -> None:
     match step:
         case HandedOver():
-            _handed_over(session, one, now)
+            _mark_scheduled(session, subject, now)
         case LookAgain(after=pause):
-            remote_posts.look_again(session, [one], pause)
+            remote_posts.requeue_subjects(session, [subject], pause)
         case Watch(after=pause):
-            _watch(session, one, one.watched_from or now)
-            remote_posts.look_again(session, [one], pause)
+            _set_watched_from(session, subject, subject.watched_from or now)
+            remote_posts.requeue_subjects(session, [subject], pause)
         case Bury():
-            _bury(session, one, "gone after our delete", discard=True)
+            _retire_and_requeue(session, subject, "gone after our delete", discard=True)
         case GiveUp():
-            _leave_to_a_person(session, one, "Postiz never said what became of the release.")
+            _mark_outcome_unknown(session, subject, "Postiz never said what became of the release.")
         case Park():
-            _watch(session, one, None)
+            _set_watched_from(session, subject, None)
         case Delete():
             pass  # one by one, as parking is by one call for all: outside of this transaction
 
 
-def _watch(session: Session, one: remote_posts.Subject, since: datetime | None) -> None:
-    if one.watched_from != since:
-        row = update(Handover).where(Handover.id == one.handover_id)
-        session.execute(row.values(watched_from=since))
+def _set_watched_from(
+    session: Session, subject: remote_posts.Subject, since: datetime | None
+) -> None:
+    if subject.watched_from != since:
+        handover_update = update(Handover).where(Handover.id == subject.handover_id)
+        session.execute(handover_update.values(watched_from=since))
 
 
-def _leave_to_a_person(session: Session, one: remote_posts.Subject, words: str) -> None:
+def _mark_outcome_unknown(session: Session, subject: remote_posts.Subject, words: str) -> None:
     """It may be live, and is followed for a while."""
-    transitions.fail(
+    transitions.fail_posts(
         session,
-        [one.post_id],
+        [subject.post_id],
         PostState.RELEASING,
         code="outcome_unknown",
         message=words,
         hint=UNKNOWN,
-        claim=one.claim,
+        claim=subject.claim,
         track_at=leases.now_plus(60),
     )
 
 
-def _handed_over(session: Session, one: remote_posts.Subject, now: datetime) -> None:
-    transitions.move(
+def _mark_scheduled(session: Session, subject: remote_posts.Subject, now: datetime) -> None:
+    transitions.move_posts(
         session,
-        [one.post_id],
+        [subject.post_id],
         PostState.RELEASING,
         PostState.SCHEDULED,
         event="scheduled",
-        claim=one.claim,
+        claim=subject.claim,
         values={
             "attempts": 0,
-            "track_at": max(now, one.publish_at) + timedelta(seconds=1),
+            "track_at": max(now, subject.publish_at) + timedelta(seconds=1),
             **transitions.NO_ERROR,
         },
     )
 
 
-def _note_delete(session: Session, one: remote_posts.Subject) -> None:
+def _note_delete(session: Session, subject: remote_posts.Subject) -> None:
     """Note that the delete will be sent, if the claim is still ours."""
-    ours = Post.id == one.post_id, Post.claim == one.claim, Post.state == PostState.RELEASING
-    held = session.query(Post.id).where(*ours).with_for_update(key_share=True).first()
-    if held is None:
-        raise ClaimLost(f"post {one.post_id} is no longer ours to settle")
-    remote_delete.note_try(session, one.handover_id)
+    ours = (
+        Post.id == subject.post_id,
+        Post.claim == subject.claim,
+        Post.state == PostState.RELEASING,
+    )
+    claimed_row = session.query(Post.id).where(*ours).with_for_update(key_share=True).first()
+    if claimed_row is None:
+        raise ClaimLost(f"post {subject.post_id} is no longer ours to settle")
+    remote_delete.note_try(session, subject.handover_id)
 
 
-def _delete(runtime: Runtime, one: remote_posts.Subject, turn: remote_delete.Turn) -> None:
+def _delete_parked_draft(
+    runtime: Runtime, subject: remote_posts.Subject, turn: remote_delete.DeleteSlice
+) -> None:
     """Delete a parked draft; an unclear end is looked at again."""
     made = False
     try:
         if not turn.is_over:
-            made = remote_delete.delete(
-                runtime, remote_posts.target(one), note=lambda session: _note_delete(session, one)
+            made = remote_delete.delete_post(
+                runtime,
+                remote_posts.build_target(subject),
+                note=lambda session: _note_delete(session, subject),
             )
     except PressroomError as error:
         if isinstance(error, ClaimLost):
             raise
-        _not_deleted(runtime, one, turn, error)
+        _record_failed_delete(runtime, subject, turn, error)
         return
     with runtime.database.transaction() as session:
         if made:
             turn.failed = 0
-            _bury(session, one, "deleted by us after parking")
+            _retire_and_requeue(session, subject, "deleted by us after parking")
         else:
-            remote_posts.look_again(session, [one], timedelta(seconds=1))
+            remote_posts.requeue_subjects(session, [subject], timedelta(seconds=1))
     failpoints.hit("delete.after_commit")
     if made:
-        runtime.waker.stage(one.account_id)
+        runtime.waker.stage(subject.account_id)
 
 
-def _not_deleted(
-    runtime: Runtime, one: remote_posts.Subject, turn: remote_delete.Turn, error: PressroomError
+def _record_failed_delete(
+    runtime: Runtime,
+    subject: remote_posts.Subject,
+    turn: remote_delete.DeleteSlice,
+    error: PressroomError,
 ) -> None:
     """Look again, and try again later and later; told once at its beginning and once at its end."""
     with runtime.database.transaction() as session:
-        remote_delete.went_wrong(session, turn, remote_posts.target(one), error)
-        tries = remote_delete.tries_after(session, one.handover_id, error)
+        remote_delete.record_failure(session, turn, remote_posts.build_target(subject), error)
+        tries = remote_delete.correct_tries(session, subject.handover_id, error)
         pause = DELETES.pause(tries)
         if pause is None:
-            _leave_in_2099(session, one, error.message)
+            _give_up_delete(session, subject, error.message)
             return
         if tries == 1:
-            transitions.add_events(session, [one.post_id], "delete_unknown", error.message)
-        remote_posts.look_again(session, [one], pause)
+            transitions.add_events(session, [subject.post_id], "delete_unknown", error.message)
+        remote_posts.requeue_subjects(session, [subject], pause)
 
 
-def _leave_in_2099(session: Session, one: remote_posts.Subject, words: str) -> None:
+def _give_up_delete(session: Session, subject: remote_posts.Subject, words: str) -> None:
     """It was seen there as a draft, so it is not published; its id is dead, and left to litter.
 
     It is not staged anew by itself: a person who finds the draft might publish it by hand. A retry
     needs no word that it is not live, unless it was only on somebody's word that it was parked.
     """
-    if one.word_at is not None:
-        _leave_to_a_person(session, one, f"Postiz does not delete it ({words}).")
+    if subject.word_at is not None:
+        _mark_outcome_unknown(session, subject, f"Postiz does not delete it ({words}).")
         return
-    transitions.bury(session, [one.post_id], "parked, and not to be deleted", discard=True)
-    transitions.fail(
+    transitions.retire_handovers(
+        session, [subject.post_id], "parked, and not to be deleted", discard=True
+    )
+    transitions.fail_posts(
         session,
-        [one.post_id],
+        [subject.post_id],
         PostState.RELEASING,
         code="draft_left_in_postiz",
         message="It is not published: its release came to nothing, and Postiz does not delete the "
         f"draft of it, which was moved to 2099 ({words}).",
         hint="Retry it; and delete that draft in Postiz's calendar.",
-        claim=one.claim,
+        claim=subject.claim,
     )
 
 
-def _bury(session: Session, one: remote_posts.Subject, why: str, *, discard: bool = False) -> None:
+def _retire_and_requeue(
+    session: Session, subject: remote_posts.Subject, why: str, *, discard: bool = False
+) -> None:
     """The id is dead, and the post free to be staged anew: one transaction."""
-    transitions.bury(session, [one.post_id], why, discard=discard)
-    if one.attempts >= MAX_ATTEMPTS:
-        transitions.fail(
+    transitions.retire_handovers(session, [subject.post_id], why, discard=discard)
+    if subject.attempts >= MAX_ATTEMPTS:
+        transitions.fail_posts(
             session,
-            [one.post_id],
+            [subject.post_id],
             PostState.RELEASING,
             code="too_many_attempts",
             message=f"given up after {MAX_ATTEMPTS} attempts to release it; it is not published",
             hint="Look at Postiz's health, then retry it.",
-            claim=one.claim,
+            claim=subject.claim,
         )
         return
-    transitions.move(
+    transitions.move_posts(
         session,
-        [one.post_id],
+        [subject.post_id],
         PostState.RELEASING,
         PostState.PENDING,
         event="release_undone",
         detail=why,
-        claim=one.claim,
+        claim=subject.claim,
         values={**transitions.NOT_IN_POSTIZ, **transitions.NO_ERROR},
     )

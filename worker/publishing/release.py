@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from structlog.contextvars import bound_contextvars
 
 from shared import failpoints, metrics
-from shared.containment import contained
+from shared.containment import contain_failures
 from shared.db import after_commit
-from shared.domain.publishing.fairness import Due, is_backlogs
+from shared.domain.publishing.fairness import DueProfile, is_backlog_turn
 from shared.domain.publishing.states import PostState
 from shared.errors import ClaimLost, OutcomeUnknown, Paused, PostRejected, PressroomError
 from shared.models import Handover, Post, Profile, Submission
@@ -21,7 +21,7 @@ from worker.accounts import defects, health_probe, leases, postiz_call, rate_lim
 from worker.accounts.eligibility import is_paused, may_go, near_its_time
 from worker.accounts.set_aside import set_aside_for_jobs
 from worker.runtime import Runtime
-from worker.staging.settle_time import few_elements_lately
+from worker.staging.settle_time import has_few_recent_elements
 
 #: In one turn, of so many jobs.
 JOBS_SET_ASIDE = 3
@@ -43,73 +43,77 @@ class Release:
     key_hash: str | None
 
 
-class Turn(Enum):
+class ReleaseOutcome(Enum):
     TAKEN = auto()  # a post was released, or tried to be
     PASSED = auto()  # there was none after all, or the account may have no child now
     SERVER_BUSY = auto()  # no write may be made there at this moment
 
 
-def take(runtime: Runtime, due: Due) -> Turn:
+def release_next_post(runtime: Runtime, due: DueProfile) -> ReleaseOutcome:
     """Release the next post of `due`, or find that there is none, or that its server is busy."""
-    if not due.sound and not health_probe.answers(runtime, due.account_id):
-        return Turn.PASSED
-    one = _claim(runtime, due)
-    if isinstance(one, Release):
-        _make(runtime, one)
-        return Turn.TAKEN
-    return one
+    if not due.sound and not health_probe.confirm_healthy(runtime, due.account_id):
+        return ReleaseOutcome.PASSED
+    claimed = _claim_next_post(runtime, due)
+    if isinstance(claimed, Release):
+        _send_release(runtime, claimed)
+        return ReleaseOutcome.TAKEN
+    return claimed
 
 
-def _claim(runtime: Runtime, due: Due) -> Release | Turn:
+def _claim_next_post(runtime: Runtime, due: DueProfile) -> Release | ReleaseOutcome:
     """The profile's next post, in a free moment of its server, committed as `releasing`."""
     post_id = None
     with (
-        contained("release", profile=due.profile_id) as fate,
+        contain_failures("release", profile=due.profile_id) as fate,
         runtime.database.transaction() as session,
     ):
-        found = _next(session, due, runtime.taken[due.profile_id])
+        found = _find_next_post(session, due, runtime.taken[due.profile_id])
         if found is None:
-            return Turn.PASSED
+            return ReleaseOutcome.PASSED
         post_id = found[0].id
-        return _claim_found(runtime, session, due, found)
+        return _claim_found_post(runtime, session, due, found)
     with runtime.database.transaction() as session:
         if post_id is None:
-            leases.rest(session, due.account_id)
+            leases.rest_account(session, due.account_id)
         elif fate.error is not None:
-            defects.blame_post(session, post_id, defects.in_words(fate.error))
-    return Turn.PASSED
+            defects.blame_post(session, post_id, defects.describe_error(fate.error))
+    return ReleaseOutcome.PASSED
 
 
-def _claim_found(
-    runtime: Runtime, session: Session, due: Due, found: tuple[Post, Profile, datetime]
-) -> Release | Turn:
+def _claim_found_post(
+    runtime: Runtime, session: Session, due: DueProfile, found: tuple[Post, Profile, datetime]
+) -> Release | ReleaseOutcome:
     settings = runtime.settings
     post, profile, replied_at = found
     settled_at = replied_at + timedelta(seconds=settings.settle_seconds)
-    if settled_at > rate_limiter.clock(session) and not few_elements_lately(
+    if settled_at > rate_limiter.clock(session) and not has_few_recent_elements(
         session, due.server, settings.settle_seconds
     ):
         post.release_at = settled_at
-        return Turn.PASSED
-    pace_of_it = settings.writes_per_second
-    if not rate_limiter.take_slot(runtime.database, due.server, per_second=pace_of_it, ahead=0.0):
-        return Turn.SERVER_BUSY
+        return ReleaseOutcome.PASSED
+    pace = settings.writes_per_second
+    if not rate_limiter.take_slot(runtime.database, due.server, per_second=pace, ahead=0.0):
+        return ReleaseOutcome.SERVER_BUSY
     runtime.taken[due.profile_id] += 1
-    return _write_down(session, post, profile, settings.lease_seconds)
+    return _record_release(session, post, profile, settings.lease_seconds)
 
 
-def _next(session: Session, due: Due, turn: int) -> tuple[Post, Profile, datetime] | None:
+def _find_next_post(
+    session: Session, due: DueProfile, turn: int
+) -> tuple[Post, Profile, datetime] | None:
     """The profile's next post, locked, and when its draft was acknowledged."""
-    timed = None if is_backlogs(turn) else _first(session, due, near_its_time(NEAR))
-    return timed or _first(session, due)
+    near_post = (
+        None if is_backlog_turn(turn) else _find_first_post(session, due, near_its_time(NEAR))
+    )
+    return near_post or _find_first_post(session, due)
 
 
-def _first(
-    session: Session, due: Due, *which: ColumnElement[bool]
+def _find_first_post(
+    session: Session, due: DueProfile, *conditions: ColumnElement[bool]
 ) -> tuple[Post, Profile, datetime] | None:
     """What is met of a paused job is set aside, with all of it; more of that in the next turn."""
     for _ in range(JOBS_SET_ASIDE):
-        found = session.execute(_due_first(due, *which)).first()
+        found = session.execute(_first_due_query(due, *conditions)).first()
         if found is None:
             return None
         post, profile, replied_at, paused, may = found
@@ -119,8 +123,8 @@ def _first(
     return None
 
 
-def _due_first(
-    due: Due, *which: ColumnElement[bool]
+def _first_due_query(
+    due: DueProfile, *conditions: ColumnElement[bool]
 ) -> Select[Post, Profile, datetime, bool, bool]:
     return (
         select(
@@ -133,14 +137,14 @@ def _due_first(
         .join(Profile, Profile.id == Post.profile_id)
         .join(Submission, Submission.id == Post.submission_id)
         .where(*server_turns.could_be_released(), Post.account_id == due.account_id)
-        .where(Post.profile_id == due.profile_id, *which)
+        .where(Post.profile_id == due.profile_id, *conditions)
         .order_by(Post.release_at, Post.id)
         .limit(1)
         .with_for_update(of=Post, skip_locked=True)
     )
 
 
-def _write_down(session: Session, post: Post, profile: Profile, lease: float) -> Release:
+def _record_release(session: Session, post: Post, profile: Profile, lease: float) -> Release:
     claim = leases.new_claim()
     handover = session.execute(
         update(Handover)
@@ -153,8 +157,8 @@ def _write_down(session: Session, post: Post, profile: Profile, lease: float) ->
         .returning(Handover.id, Handover.postiz_id, Handover.released_at)
     ).one()
     moments = {"accepted_at": post.created_at, "released_at": handover.released_at}
-    after_commit(session, partial(metrics.released, post.publish_at, **moments))
-    transitions.move(
+    after_commit(session, partial(metrics.observe_lateness, post.publish_at, **moments))
+    transitions.move_posts(
         session,
         [post.id],
         PostState.STAGED,
@@ -179,89 +183,93 @@ def _write_down(session: Session, post: Post, profile: Profile, lease: float) ->
     )
 
 
-def _make(runtime: Runtime, one: Release) -> None:
-    with bound_contextvars(account=one.account_id, profile=one.profile_id, post=one.post_id):
-        _call(runtime, one)
+def _send_release(runtime: Runtime, release: Release) -> None:
+    with bound_contextvars(
+        account=release.account_id, profile=release.profile_id, post=release.post_id
+    ):
+        _send_status_change(runtime, release)
 
 
-def _call(runtime: Runtime, one: Release) -> None:
+def _send_status_change(runtime: Runtime, release: Release) -> None:
     failpoints.hit("release.before_call")
     try:
-        postiz_call.call(
+        postiz_call.make_call(
             runtime,
-            one.profile_id,
-            one.version,
-            one.account_id,
-            lambda postiz: postiz.release(one.postiz_id, check=lambda: _still_ours(runtime, one)),
+            release.profile_id,
+            release.version,
+            release.account_id,
+            lambda postiz: postiz.release(
+                release.postiz_id, check=lambda: _check_before_send(runtime, release)
+            ),
         )
     except ClaimLost:
         pass  # frozen beyond the lease: whoever settles it now must not be disturbed
     except (OutcomeUnknown, PostRejected) as error:
         failpoints.hit("release.after_unclear")
-        _unclear(runtime, one, error)
+        _record_unclear_release(runtime, release, error)
     except PressroomError as error:
         failpoints.hit("release.after_error")
-        _not_sent(runtime, one, error)
+        _undo_unsent_release(runtime, release, error)
     else:
         failpoints.hit("release.after_call")
         with runtime.database.transaction() as session:
-            leases.answered(session, one.account_id)
-            _answered(session, one, 200)
+            leases.record_answer(session, release.account_id)
+            _record_reply(session, release, 200)
         failpoints.hit("release.after_commit")
 
 
-def _still_ours(runtime: Runtime, one: Release) -> None:
+def _check_before_send(runtime: Runtime, release: Release) -> None:
     """The last question before the first byte: is the claim ours, and may the post go?"""
     with runtime.database.transaction() as session:
-        ours = select(may_go()).where(
-            Post.id == one.post_id,
-            Post.claim == one.claim,
+        claimed_query = select(may_go()).where(
+            Post.id == release.post_id,
+            Post.claim == release.claim,
             Post.state == PostState.RELEASING,
             Post.lease_until > func.clock_timestamp(),
         )
-        may = session.scalar(ours)
+        may = session.scalar(claimed_query)
     if may is None:
-        raise ClaimLost(f"post {one.post_id} is no longer ours to release")
+        raise ClaimLost(f"post {release.post_id} is no longer ours to release")
     if not may:
         raise Paused("held back before it was released")
 
 
-def _answered(session: Session, one: Release, status: int) -> None:
+def _record_reply(session: Session, release: Release, status: int) -> None:
     """The reply is noted; what it is worth is read by `settle`, which may look at once."""
     session.execute(
-        update(Handover).where(Handover.id == one.handover_id).values(release_status=status)
+        update(Handover).where(Handover.id == release.handover_id).values(release_status=status)
     )
     session.execute(
         update(Post)
-        .where(Post.id == one.post_id, Post.claim == one.claim)
+        .where(Post.id == release.post_id, Post.claim == release.claim)
         .values(lease_until=func.now())
     )
 
 
-def _unclear(runtime: Runtime, one: Release, error: PressroomError) -> None:
+def _record_unclear_release(runtime: Runtime, release: Release, error: PressroomError) -> None:
     """It may have been scheduled, or Postiz does not know the post: only a look can tell."""
     with runtime.database.transaction() as session:
-        leases.went_wrong(session, one.account_id, error, key_hash=one.key_hash)
-        transitions.add_events(session, [one.post_id], "release_unknown", error.message)
-        _answered(session, one, 0)
+        leases.record_failure(session, release.account_id, error, key_hash=release.key_hash)
+        transitions.add_events(session, [release.post_id], "release_unknown", error.message)
+        _record_reply(session, release, 0)
 
 
-def _not_sent(runtime: Runtime, one: Release, error: PressroomError) -> None:
+def _undo_unsent_release(runtime: Runtime, release: Release, error: PressroomError) -> None:
     """The status change certainly never left: the draft is as it was, and may be released later."""
     with runtime.database.transaction() as session:
-        leases.went_wrong(session, one.account_id, error, key_hash=one.key_hash)
+        leases.record_failure(session, release.account_id, error, key_hash=release.key_hash)
         session.execute(
             update(Handover)
-            .where(Handover.id == one.handover_id)
+            .where(Handover.id == release.handover_id)
             .values(released_at=None, state="staged")
         )
-        transitions.move(
+        transitions.move_posts(
             session,
-            [one.post_id],
+            [release.post_id],
             PostState.RELEASING,
             PostState.STAGED,
             event="release_delayed",
             detail=error.message,
-            claim=one.claim,
+            claim=release.claim,
             values={"attempts": Post.attempts - 1, "released_at": None},
         )

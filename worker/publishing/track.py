@@ -29,7 +29,7 @@ from shared.postiz.client import RemotePost
 from shared.posts import transitions
 from worker.accounts import leases, rate_limiter, remote_posts
 from worker.accounts.defects import for_account
-from worker.accounts.eligibility import accounts_with
+from worker.accounts.eligibility import eligible_accounts_query
 from worker.publishing.failure_words import Words
 from worker.runtime import Runtime
 
@@ -76,16 +76,18 @@ WORDS = {
 @for_account("track")
 def track(runtime: Runtime, account_id: int) -> None:
     """Look at the account's scheduled posts that are due for it."""
-    subjects = remote_posts.claim(runtime, account_id, _is_due(*TRACKED), lease_column="track_at")
+    subjects = remote_posts.claim_subjects(
+        runtime, account_id, _is_due(*TRACKED), lease_column="track_at"
+    )
     ends, words = time.monotonic() + TURN, Words(runtime)
-    for one, remote in remote_posts.read(runtime, account_id, subjects, ends=ends):
-        with remote_posts.apart(runtime, "track", one):
-            apply(runtime, one, remote, words)
+    for subject, remote in remote_posts.read_posts(runtime, account_id, subjects, ends=ends):
+        with remote_posts.isolate_post(runtime, "track", subject):
+            track_post(runtime, subject, remote, words)
 
 
-def due(session: Session) -> list[int]:
+def find_due_accounts(session: Session) -> list[int]:
     """The accounts with posts to look at; by a look into the index for each state."""
-    queries = [accounts_with(*_is_due(state)) for state in TRACKED]
+    queries = [eligible_accounts_query(*_is_due(state)) for state in TRACKED]
     return [account_id for query in queries for account_id in session.scalars(query)]
 
 
@@ -93,40 +95,40 @@ def _is_due(*states: PostState) -> tuple[ColumnElement[bool], ...]:
     return Post.state.in_(states), Post.track_at <= func.now()
 
 
-def apply(
+def track_post(
     runtime: Runtime,
-    one: remote_posts.Subject,
+    subject: remote_posts.Subject,
     remote: RemotePost | None,
     words: Words | None = None,
 ) -> None:
     """Write down what was seen of a scheduled post; `words`: shared by the looks of a turn."""
     with runtime.database.transaction() as session:
         now = rate_limiter.clock(session)
-    if one.state is PostState.FAILED:
-        _follow_failed(runtime, one, remote, now)
+    if subject.state is PostState.FAILED:
+        _track_failed_post(runtime, subject, remote, now)
         return
-    due_at = remote_posts.due_at(one, remote)
+    due_at = remote_posts.due_at(subject, remote)
     step = track_step(
         remote.state if remote else None,
         now=now,
         due_at=due_at,
-        error_at=one.error_at,
-        patience=_patience(runtime),
+        error_at=subject.error_at,
+        patience=_patience_from_settings(runtime),
     )
-    reason = _told(step)
+    reason = _fixed_reason(step)
     if reason is None and isinstance(step, Failed | Errored):
         words = words or Words(runtime)
-        reason = words.find(one, due_at=due_at, seen_at=one.error_at or now)
+        reason = words.find(subject, due_at=due_at, seen_at=subject.error_at or now)
     failpoints.hit("track.before_commit")
     try:
         with runtime.database.transaction() as session:
-            _write(session, one, remote, step, reason)
+            _record_step(session, subject, remote, step, reason)
     except ClaimLost:
         return  # somebody else has looked in the meantime
     failpoints.hit("track.after_commit")
 
 
-def _patience(runtime: Runtime) -> Patience:
+def _patience_from_settings(runtime: Runtime) -> Patience:
     settings = runtime.settings
     return Patience(
         overdue=timedelta(seconds=settings.overdue_seconds),
@@ -135,7 +137,7 @@ def _patience(runtime: Runtime) -> Patience:
     )
 
 
-def _told(step: TrackStep) -> Reason | None:
+def _fixed_reason(step: TrackStep) -> Reason | None:
     """What is to be said of the post without asking Postiz for its words."""
     match step:
         case Failed(code=code) | Overdue(code=code):
@@ -143,46 +145,50 @@ def _told(step: TrackStep) -> Reason | None:
     return None
 
 
-def _write(
+def _record_step(
     session: Session,
-    one: remote_posts.Subject,
+    subject: remote_posts.Subject,
     remote: RemotePost | None,
     step: TrackStep,
     reason: Reason | None,
 ) -> None:
     match step:
         case Published():
-            _published(session, one, remote.release_url if remote else None)
+            _mark_published(session, subject, remote.release_url if remote else None)
         case Failed():
             assert reason is not None  # there is one for each failure
-            transitions.fail(
+            transitions.fail_posts(
                 session,
-                [one.post_id],
+                [subject.post_id],
                 PostState.SCHEDULED,
                 code=reason.code,
                 message=reason.message,
                 hint=reason.hint,
-                claim=one.claim,
+                claim=subject.claim,
                 track_at=leases.now_plus(FAILED_PAUSE.total_seconds()),
             )
         case Errored(after=pause):
-            told = one.error_at is not None and one.reason == reason
-            _doubt(session, one, pause, reason, event=None if told else "error_in_postiz")
+            already_told = subject.error_at is not None and subject.reason == reason
+            _record_doubt(
+                session, subject, pause, reason, event=None if already_told else "error_in_postiz"
+            )
         case Overdue(code=code, after=pause, final=final):
-            event = None if one.error_code == code else code
-            _doubt(session, one, pause, reason, event=event, final=final)
+            event = None if subject.error_code == code else code
+            _record_doubt(session, subject, pause, reason, event=event, final=final)
         case LookAgain(after=pause):
-            told = one.in_doubt or one.error_code in NO_LONGER_SO
-            sound = transitions.SAID_OF_A_STATE if told else {}
-            _again(session, one, {**sound, "track_at": func.now() + pause})
-    if remote is not None and remote.publish_at != one.markers[0]:
-        moved = update(Handover).where(Handover.id == one.handover_id)
-        session.execute(moved.values(marker_at=remote.publish_at))
+            already_told = subject.in_doubt or subject.error_code in NO_LONGER_SO
+            cleared_values = transitions.SAID_OF_A_STATE if already_told else {}
+            _update_claimed_post(
+                session, subject, {**cleared_values, "track_at": func.now() + pause}
+            )
+    if remote is not None and remote.publish_at != subject.markers[0]:
+        handover_update = update(Handover).where(Handover.id == subject.handover_id)
+        session.execute(handover_update.values(marker_at=remote.publish_at))
 
 
-def _doubt(
+def _record_doubt(
     session: Session,
-    one: remote_posts.Subject,
+    subject: remote_posts.Subject,
     pause: timedelta,
     reason: Reason | None,
     *,
@@ -199,45 +205,51 @@ def _doubt(
         }
     if event == "error_in_postiz":
         values["error_at"] = func.coalesce(Post.error_at, func.now())
-    if event is not None or one.in_doubt == final:
+    if event is not None or subject.in_doubt == final:
         values["updated_at"] = func.now()
-    _again(session, one, values)
+    _update_claimed_post(session, subject, values)
     if event is not None:
-        transitions.add_events(session, [one.post_id], event, reason.message if reason else None)
-        progress.reopen(session, [one.post_id])
+        transitions.add_events(
+            session, [subject.post_id], event, reason.message if reason else None
+        )
+        progress.reopen_jobs(session, [subject.post_id])
 
 
-def _follow_failed(
-    runtime: Runtime, one: remote_posts.Subject, remote: RemotePost | None, now: datetime
+def _track_failed_post(
+    runtime: Runtime, subject: remote_posts.Subject, remote: RemotePost | None, now: datetime
 ) -> None:
     """A failed post may turn out to be published; nothing else changes it here."""
-    recent = one.error_at is not None and now - one.error_at < FOLLOW_FAILED
+    recent = subject.error_at is not None and now - subject.error_at < FOLLOW_FAILED
     try:
         with runtime.database.transaction() as session:
             if remote is not None and remote.state == PUBLISHED:
-                _published(session, one, remote.release_url)
+                _mark_published(session, subject, remote.release_url)
             else:
-                _again(session, one, {"track_at": now + FAILED_PAUSE if recent else None})
+                _update_claimed_post(
+                    session, subject, {"track_at": now + FAILED_PAUSE if recent else None}
+                )
     except ClaimLost:
         return  # a person has it tried again
 
 
-def _published(session: Session, one: remote_posts.Subject, url: str | None) -> None:
-    transitions.move(
+def _mark_published(session: Session, subject: remote_posts.Subject, url: str | None) -> None:
+    transitions.move_posts(
         session,
-        [one.post_id],
-        one.state,
+        [subject.post_id],
+        subject.state,
         PostState.PUBLISHED,
         event="published",
         detail=url,
-        claim=one.claim,
+        claim=subject.claim,
         values={"release_url": url, "track_at": None, "published_at": func.now()},
     )
 
 
-def _again(session: Session, one: remote_posts.Subject, values: dict[str, object]) -> None:
+def _update_claimed_post(
+    session: Session, subject: remote_posts.Subject, values: dict[str, object]
+) -> None:
     """Raises `ClaimLost` where somebody looks at it too, or has taken it back meanwhile."""
-    ours = Post.id == one.post_id, Post.claim == one.claim, Post.state == one.state
-    kept = session.scalar(update(Post).where(*ours).values(values).returning(Post.id))
-    if kept is None:
-        raise ClaimLost(f"post {one.post_id} is no longer {one.state} and ours to follow")
+    ours = Post.id == subject.post_id, Post.claim == subject.claim, Post.state == subject.state
+    updated_id = session.scalar(update(Post).where(*ours).values(values).returning(Post.id))
+    if updated_id is None:
+        raise ClaimLost(f"post {subject.post_id} is no longer {subject.state} and ours to follow")

@@ -40,7 +40,7 @@ def give_up(session: Session, seconds: float) -> None:
         .limit(AT_ONCE)
         .with_for_update(key_share=True, skip_locked=True)
     ).all()
-    transitions.fail(
+    transitions.fail_posts(
         session,
         ids,
         PostState.RELEASING,
@@ -66,7 +66,7 @@ def give_up_old(session: Session) -> None:
         Post.lease_until.between(lately, func.now()),
         ~word,
     )
-    transitions.fail(
+    transitions.fail_posts(
         session,
         session.scalars(old.limit(AT_ONCE).with_for_update(key_share=True, skip_locked=True)).all(),
         PostState.RELEASING,

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from shared.containment import contained
+from shared.containment import contain_failures
 from shared.errors import Unavailable
 from shared.log import get_logger
 from shared.models import Media, Pulse
@@ -33,15 +33,15 @@ _AWAY = (Unavailable,)
 log = get_logger("clean")
 
 
-def clean(runtime: Runtime) -> None:
+def run_cleanup_if_due(runtime: Runtime) -> None:
     """Nothing, unless the last turn began an hour ago: it may be asked for at any time."""
     with runtime.database.transaction() as session:
-        if not _our_turn(session):
+        if not _claim_run(session):
             return
     until = time.monotonic() + PATIENCE
     for what, step in prune.STEPS.items():
-        with contained(f"prune {what}"):
-            _report(f"pruned {what}", _repeat(runtime, step, until))
+        with contain_failures(f"prune {what}"):
+            _log_count(f"pruned {what}", _repeat_step(runtime, step, until))
     try:
         _clean_storage(runtime, until)
     except Unavailable as error:
@@ -49,25 +49,25 @@ def clean(runtime: Runtime) -> None:
 
 
 def _clean_storage(runtime: Runtime, until: float) -> None:
-    with contained("unused files", but=_AWAY):
-        media(runtime, until)
-    with contained("abandoned files", but=_AWAY):
+    with contain_failures("unused files", but=_AWAY):
+        remove_unused_files(runtime, until)
+    with contain_failures("abandoned files", but=_AWAY):
         runtime.storage.remove_abandoned()
-    with contained("files without a row", but=_AWAY):
-        _report("removed files without a row", orphans(runtime, until))
-    with contained("rows without a file", but=_AWAY):
-        _report("rows without a file", missing(runtime))
+    with contain_failures("files without a row", but=_AWAY):
+        _log_count("removed files without a row", remove_orphan_files(runtime, until))
+    with contain_failures("rows without a file", but=_AWAY):
+        _log_count("rows without a file", report_missing_files(runtime))
 
 
-def _our_turn(session: Session) -> bool:
+def _claim_run(session: Session) -> bool:
     due = Pulse.seen_at < func.now() - INTERVAL
     now = {"seen_at": func.now()}
     query = insert(Pulse).values(name="clean", **now)
-    taken = query.on_conflict_do_update(index_elements=["name"], set_=now, where=due)
-    return session.scalar(taken.returning(Pulse.name)) is not None
+    claim_query = query.on_conflict_do_update(index_elements=["name"], set_=now, where=due)
+    return session.scalar(claim_query.returning(Pulse.name)) is not None
 
 
-def _repeat(runtime: Runtime, step: Callable[..., int], until: float) -> int:
+def _repeat_step(runtime: Runtime, step: Callable[..., int], until: float) -> int:
     total = 0
     while time.monotonic() < until:
         with runtime.database.transaction() as session:
@@ -78,56 +78,62 @@ def _repeat(runtime: Runtime, step: Callable[..., int], until: float) -> int:
     return total
 
 
-def media(runtime: Runtime, until: float) -> None:
+def remove_unused_files(runtime: Runtime, until: float) -> None:
     """Remove the files that nothing has needed for long."""
     days = runtime.settings.media_retention_days
     if days:
-        _repeat(runtime, lambda session, _: unused_media.mark(session, days), until)
+        _repeat_step(runtime, lambda session, _: unused_media.mark_removed(session, days), until)
     failed: set[str] = set()
     while time.monotonic() < until:
         with runtime.database.transaction() as session:
             keys = unused_media.removed_keys(session, failed)
         for key in keys:
-            if not _try(key, partial(unused_media.remove_file, runtime.database, runtime.storage)):
+            if not _try_removal(
+                key, partial(unused_media.remove_file, runtime.database, runtime.storage)
+            ):
                 failed.add(key)
-        _report("removed unused files", len(keys))
+        _log_count("removed unused files", len(keys))
         if not keys:
             break
     with runtime.database.transaction() as session:
         unused_media.put_last(session, failed)
 
 
-def _try(key: str, work: Callable[[str], object]) -> bool:
+def _try_removal(key: str, work: Callable[[str], object]) -> bool:
     """Whether it was done; a file with which something is wrong keeps no other from its turn."""
-    with contained("clean_file", but=_AWAY, key=key):
+    with contain_failures("clean_file", but=_AWAY, key=key):
         return work(key) is not False
     return False
 
 
-def orphans(runtime: Runtime, until: float) -> int:
+def remove_orphan_files(runtime: Runtime, until: float) -> int:
     """Delete the files that no row refers to."""
     number = 0
     before = datetime.now(UTC) - ORPHAN_AGE
-    old = (each.key for each in runtime.storage.stored() if each.modified_at < before)
-    for keys in _batches(old):
+    old = (
+        stored_file.key
+        for stored_file in runtime.storage.stored()
+        if stored_file.modified_at < before
+    )
+    for keys in _key_batches(old):
         with runtime.database.transaction() as session:
             known = set(
                 session.scalars(select(Media.storage_key).where(Media.storage_key.in_(keys)))
             )
-        remove = partial(file_lock.remove, runtime.database, runtime.storage)
-        number += sum(_try(key, remove) for key in set(keys) - known)
+        remove = partial(file_lock.remove_unreferenced, runtime.database, runtime.storage)
+        number += sum(_try_removal(key, remove) for key in set(keys) - known)
         if time.monotonic() > until:
             break
     return number
 
 
-def _batches(keys: Iterable[str]) -> Iterator[list[str]]:
+def _key_batches(keys: Iterable[str]) -> Iterator[list[str]]:
     keys = iter(keys)
     while batch := list(islice(keys, _KEYS_AT_ONCE)):
         yield batch
 
 
-def missing(runtime: Runtime) -> int:
+def report_missing_files(runtime: Runtime) -> int:
     """Report rows whose file is gone; some at a time, from anywhere, so that all get their turn."""
     with runtime.database.transaction() as session:
         last = session.scalar(select(func.max(Media.id))) or 0
@@ -140,13 +146,13 @@ def missing(runtime: Runtime) -> int:
         ).all()
     gone: list[int] = []
     for media_id, key in rows:
-        with contained("look_for_file", but=_AWAY, medium=media_id):
+        with contain_failures("look_for_file", but=_AWAY, medium=media_id):
             if key and not runtime.storage.exists(key):
                 gone.append(media_id)
                 log.error("the file of a medium is not in the storage", medium=media_id)
     return len(gone)
 
 
-def _report(what: str, number: int) -> None:
+def _log_count(what: str, number: int) -> None:
     if number:
         log.info(what, number=number)

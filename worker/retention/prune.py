@@ -33,40 +33,40 @@ JOBS_AT_ONCE = 20
 ENDED = (PostState.PUBLISHED, PostState.FAILED, PostState.CANCELLED, PostState.DRAFT)
 
 
-def idempotency_keys(session: Session, settings: Settings) -> int:
+def delete_old_idempotency_keys(session: Session, settings: Settings) -> int:
     key = (IdempotencyKey.api_key_id, IdempotencyKey.key)
-    old = IdempotencyKey.created_at < _before(settings.idempotency_retention_days)
+    old = IdempotencyKey.created_at < _days_ago(settings.idempotency_retention_days)
     query = select(*key).where(old).limit(BATCH).with_for_update(skip_locked=True)
-    return _deleted(session, delete(IdempotencyKey).where(row_of(*key).in_(query)))
+    return _delete_rows(session, delete(IdempotencyKey).where(row_of(*key).in_(query)))
 
 
-def timelines(session: Session, settings: Settings) -> int:
+def delete_old_timelines(session: Session, settings: Settings) -> int:
     """The events of jobs that ended so long ago; the jobs themselves may stay longer."""
     if not settings.event_retention_days:
         return 0
-    jobs = _ended_jobs(session, settings.event_retention_days, ~Job.timeline_pruned)
+    jobs = _lock_ended_jobs(session, settings.event_retention_days, ~Job.timeline_pruned)
     some = select(Event.id).where(Event.job_id.in_(jobs)).limit(BATCH)
-    number = _deleted(session, delete(Event).where(Event.id.in_(some)))
+    number = _delete_rows(session, delete(Event).where(Event.id.in_(some)))
     if number < BATCH:
         session.execute(update(Job).where(Job.id.in_(jobs)).values(timeline_pruned=True))
     return number + len(jobs)
 
 
-def jobs(session: Session, settings: Settings) -> int:
+def delete_old_jobs(session: Session, settings: Settings) -> int:
     """Jobs that ended so long ago, with all that is theirs."""
     if not settings.job_retention_days:
         return 0
-    ids = _ended_jobs(session, settings.job_retention_days)
-    before = _before(settings.job_retention_days)
-    query = select(Post.id).where(Post.job_id.in_(ids), ~_unfinished(before)).limit(BATCH)
+    ids = _lock_ended_jobs(session, settings.job_retention_days)
+    before = _days_ago(settings.job_retention_days)
+    query = select(Post.id).where(Post.job_id.in_(ids), ~_is_unfinished(before)).limit(BATCH)
     posts = session.scalars(query.with_for_update(skip_locked=True)).all()
     session.execute(delete(Event).where(Event.post_id.in_(posts)))
     session.execute(delete(Handover).where(Handover.post_id.in_(posts)))
     session.execute(delete(Post).where(Post.id.in_(posts)))
-    return len(posts) + _delete_empty(session, ids)
+    return len(posts) + _delete_empty_jobs(session, ids)
 
 
-def submissions(session: Session, settings: Settings) -> int:
+def delete_old_submissions(session: Session, settings: Settings) -> int:
     """Calls that nothing refers to any more, and whose drafts nobody looks for.
 
     A date that has not come yet stays taken: it must not be given to another call.
@@ -74,7 +74,7 @@ def submissions(session: Session, settings: Settings) -> int:
     if not settings.job_retention_days:
         return 0
     query = select(Submission.id).where(
-        Submission.sent_at < _before(settings.job_retention_days),
+        Submission.sent_at < _days_ago(settings.job_retention_days),
         Submission.marker_at < func.now(),
         Submission.state.not_in(("sending", "unclear")),
         Submission.litter_at.is_(None),
@@ -82,66 +82,72 @@ def submissions(session: Session, settings: Settings) -> int:
         ~exists().where(Handover.submission_id == Submission.id),
     )
     some = query.limit(BATCH).with_for_update(skip_locked=True)
-    return _deleted(session, delete(Submission).where(Submission.id.in_(some)))
+    return _delete_rows(session, delete(Submission).where(Submission.id.in_(some)))
 
 
-def runs(session: Session, settings: Settings) -> int:
+def delete_old_runs(session: Session, settings: Settings) -> int:
     """Of schedules: their fire times are long past, and none is claimed a second time."""
     if not settings.job_retention_days:
         return 0
-    old = ScheduleRun.created_at < _before(settings.job_retention_days)
+    old = ScheduleRun.created_at < _days_ago(settings.job_retention_days)
     some = select(ScheduleRun.id).where(old).limit(BATCH).with_for_update(skip_locked=True)
-    return _deleted(session, delete(ScheduleRun).where(ScheduleRun.id.in_(some)))
+    return _delete_rows(session, delete(ScheduleRun).where(ScheduleRun.id.in_(some)))
 
 
-def deliveries(session: Session, settings: Settings) -> int:
+def delete_old_deliveries(session: Session, settings: Settings) -> int:
     """To webhooks: what is still to be delivered stays."""
-    return _prune_deliveries(session, settings, Delivery.state != "pending")
+    return _delete_deliveries(session, settings, Delivery.state != "pending")
 
 
-def undeliverable(session: Session, settings: Settings) -> int:
+def delete_undeliverable(session: Session, settings: Settings) -> int:
     """What waits for a webhook that is disabled: nobody may ever switch it on again."""
     disabled = exists().where(Webhook.id == Delivery.webhook_id, Webhook.enabled.is_(False))
-    return _prune_deliveries(session, settings, Delivery.state == "pending", disabled)
+    return _delete_deliveries(session, settings, Delivery.state == "pending", disabled)
 
 
-def _prune_deliveries(session: Session, settings: Settings, *which: ColumnElement[bool]) -> int:
+def _delete_deliveries(
+    session: Session, settings: Settings, *conditions: ColumnElement[bool]
+) -> int:
     if not settings.delivery_retention_days:
         return 0
-    old = Delivery.created_at < _before(settings.delivery_retention_days)
-    some = select(Delivery.id).where(old, *which).limit(BATCH).with_for_update(skip_locked=True)
-    return _deleted(session, delete(Delivery).where(Delivery.id.in_(some)))
+    old = Delivery.created_at < _days_ago(settings.delivery_retention_days)
+    some = (
+        select(Delivery.id).where(old, *conditions).limit(BATCH).with_for_update(skip_locked=True)
+    )
+    return _delete_rows(session, delete(Delivery).where(Delivery.id.in_(some)))
 
 
-def unused_holds(session: Session, _: Settings) -> int:
+def delete_unused_holds(session: Session, _: Settings) -> int:
     """Of keys that no profile uses any more."""
-    return _deleted(session, delete(Hold).where(holds.unused()))
+    return _delete_rows(session, delete(Hold).where(holds.is_unused()))
 
 
 #: Each deletes a batch, and returns 0 once there is nothing left for it.
 STEPS: dict[str, Callable[[Session, Settings], int]] = {
-    "idempotency keys": idempotency_keys,
-    "timelines": timelines,
-    "jobs": jobs,
-    "submissions": submissions,
-    "runs of schedules": runs,
-    "deliveries": deliveries,
-    "deliveries to disabled webhooks": undeliverable,
-    "holds": unused_holds,
+    "idempotency keys": delete_old_idempotency_keys,
+    "timelines": delete_old_timelines,
+    "jobs": delete_old_jobs,
+    "submissions": delete_old_submissions,
+    "runs of schedules": delete_old_runs,
+    "deliveries": delete_old_deliveries,
+    "deliveries to disabled webhooks": delete_undeliverable,
+    "holds": delete_unused_holds,
 }
 
 
-def _before(days: float) -> ColumnElement[datetime]:
+def _days_ago(days: float) -> ColumnElement[datetime]:
     return func.now() - timedelta(days=days)
 
 
-def _ended_jobs(session: Session, days: float, *which: ColumnElement[bool]) -> Collection[int]:
+def _lock_ended_jobs(
+    session: Session, days: float, *conditions: ColumnElement[bool]
+) -> Collection[int]:
     """The oldest of them, locked against whoever would have them tried again."""
-    before = _before(days)
+    before = _days_ago(days)
     query = (
         select(Job.id)
-        .where(Job.finished_at < before, *which)
-        .where(~exists().where(Post.job_id == Job.id, _unfinished(before)))
+        .where(Job.finished_at < before, *conditions)
+        .where(~exists().where(Post.job_id == Job.id, _is_unfinished(before)))
         .where(~exists().where(JobMedia.job_id == Job.id, _waits_for_upload()))
         .order_by(Job.finished_at)
         .limit(JOBS_AT_ONCE)
@@ -150,7 +156,7 @@ def _ended_jobs(session: Session, days: float, *which: ColumnElement[bool]) -> C
     return session.scalars(query).all()
 
 
-def _unfinished(before: ColumnElement[datetime]) -> ColumnElement[bool]:
+def _is_unfinished(before: ColumnElement[datetime]) -> ColumnElement[bool]:
     """Something may still happen to the post, a person has to decide, or it ended only lately."""
     in_postiz = exists().where(Handover.post_id == Post.id, Handover.state == "discarded")
     return or_(
@@ -170,7 +176,7 @@ def _waits_for_upload() -> ColumnElement[bool]:
     )
 
 
-def _delete_empty(session: Session, ids: Collection[int]) -> int:
+def _delete_empty_jobs(session: Session, ids: Collection[int]) -> int:
     """Those of the jobs that have no posts left; removed media go with the last job of theirs."""
     empty = select(Job.id).where(Job.id.in_(ids), ~exists().where(Post.job_id == Job.id))
     gone = session.scalars(empty).all()
@@ -178,12 +184,12 @@ def _delete_empty(session: Session, ids: Collection[int]) -> int:
         JobMedia, JobMedia.account_media_id == AccountMedia.id
     )
     media = session.scalars(brought.where(JobMedia.job_id.in_(gone)).distinct()).all()
-    number = _deleted(session, delete(Job).where(Job.id.in_(gone)))
+    number = _delete_rows(session, delete(Job).where(Job.id.in_(gone)))
     unused_media.drop_rows(session, media)
     return number
 
 
-def _deleted(session: Session, query: object) -> int:
-    done = session.execute(query, execution_options={"synchronize_session": False})  # type: ignore[call-overload]
-    assert isinstance(done, CursorResult)
-    return done.rowcount
+def _delete_rows(session: Session, query: object) -> int:
+    result = session.execute(query, execution_options={"synchronize_session": False})  # type: ignore[call-overload]
+    assert isinstance(result, CursorResult)
+    return result.rowcount

@@ -17,7 +17,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from shared import db, failpoints, metrics
-from shared.containment import Fate, contained
+from shared.containment import Fate, contain_failures
 from shared.crypto import SecretBox
 from shared.db import Database
 from shared.domain.timing import fire_times
@@ -69,17 +69,17 @@ def fire_due(runtime: Runtime) -> None:
 def fire_next(database: Database, means: Means, passed_over: Collection[int] = ()) -> Fired | None:
     """Deal with the fire time that waits longest; None where none is due."""
     with brief_transaction(database) as session:
-        schedule = _claim(session, passed_over)
+        schedule = _claim_schedule(session, passed_over)
         if schedule is None:
             return None
-        fired = _fire(session, schedule, means)
+        fired = _fire_schedule(session, schedule, means)
         session.flush()
         failpoints.hit("fire.before_commit")
     failpoints.hit("fire.after_commit")
     return fired
 
 
-def _claim(session: Session, passed_over: Collection[int] = ()) -> Schedule | None:
+def _claim_schedule(session: Session, passed_over: Collection[int] = ()) -> Schedule | None:
     due = select(Schedule).where(
         Schedule.next_fire_at <= func.now(), Schedule.id.not_in(passed_over)
     )
@@ -87,64 +87,66 @@ def _claim(session: Session, passed_over: Collection[int] = ()) -> Schedule | No
     return session.scalar(first.with_for_update(key_share=True, skip_locked=True))
 
 
-def _fire(session: Session, schedule: Schedule, means: Means) -> Fired:
-    with _own_trouble(session, schedule) as fate:
-        wake = _deal(session, schedule, means)
+def _fire_schedule(session: Session, schedule: Schedule, means: Means) -> Fired:
+    with _contain_schedule_error(session, schedule) as fate:
+        wake = _handle_fire_time(session, schedule, means)
         return Fired(schedule_id=schedule.id, wake=wake)
     return Fired(schedule_id=schedule.id, waits=fate.may_pass)
 
 
 @contextmanager
-def _own_trouble(session: Session, schedule: Schedule) -> Iterator[Fate]:
+def _contain_schedule_error(session: Session, schedule: Schedule) -> Iterator[Fate]:
     """Whatever a schedule raises ends its own fire time as failed, and switches it off.
 
     Nothing else can be done about it, for when it is due next cannot be told. A row that somebody
     holds is no trouble of its own.
     """
     fire_at = schedule.next_fire_at
-    with contained("fire_schedule", schedule=schedule.id) as fate, session.begin_nested():
+    with contain_failures("fire_schedule", schedule=schedule.id) as fate, session.begin_nested():
         yield fate
     if fate.error is None or fate.may_pass:
         return
     code, message = "internal_error", _OURS
     if isinstance(fate.error, PressroomError):
-        code, message = fate.error.code, _words(fate.error)
+        code, message = fate.error.code, _describe_error(fate.error)
     assert fire_at is not None  # it was due
-    if run := _first_run(session, schedule, fire_at):
-        _fail(run, code, f"{message}. The schedule was switched off")
+    if run := _record_run_start(session, schedule, fire_at):
+        _mark_run_failed(run, code, f"{message}. The schedule was switched off")
     schedule.next_fire_at = None
 
 
-def _deal(session: Session, schedule: Schedule, means: Means) -> WakeUps | None:
+def _handle_fire_time(session: Session, schedule: Schedule, means: Means) -> WakeUps | None:
     """Record what was missed, run what is due next, and go on to the fire time after it."""
-    due = _due(session, schedule, timedelta(seconds=schedule.misfire_grace_seconds))
+    due = _find_due_fire_times(session, schedule, timedelta(seconds=schedule.misfire_grace_seconds))
     _record_missed(session, schedule, due.missed)
     schedule.next_fire_at = due.next_at
-    run = due.fire_at and _first_run(session, schedule, due.fire_at)
-    return _start(session, schedule, run, means) if run else None
+    run = due.fire_at and _record_run_start(session, schedule, due.fire_at)
+    return _start_run(session, schedule, run, means) if run else None
 
 
-def pass_over(session: Session) -> int:
+def skip_due_fire_times(session: Session) -> int:
     """After a restore: what was due until now may have run, so nothing of it runs; how many."""
     due_now = select(Schedule).where(Schedule.next_fire_at <= func.now())
-    late = session.scalars(due_now.with_for_update(key_share=True)).all()
-    for schedule in late:
-        with _own_trouble(session, schedule):
-            due = _due(session, schedule, timedelta(0))
+    schedules = session.scalars(due_now.with_for_update(key_share=True)).all()
+    for schedule in schedules:
+        with _contain_schedule_error(session, schedule):
+            due = _find_due_fire_times(session, schedule, timedelta(0))
             _record_missed(session, schedule, due.missed, "An older backup was restored")
             schedule.next_fire_at = due.next_at
-    return len(late)
+    return len(schedules)
 
 
-def _due(session: Session, schedule: Schedule, grace: timedelta) -> fire_times.Due:
+def _find_due_fire_times(
+    session: Session, schedule: Schedule, grace: timedelta
+) -> fire_times.DueTimes:
     """Of a schedule that was chosen because a fire time of it has come."""
     assert schedule.next_fire_at is not None
     with definitions.usable_cron(schedule):
-        return fire_times.due(
+        return fire_times.find_due_times(
             schedule.cron,
             definitions.zone_of(schedule),
             since=schedule.next_fire_at,
-            now=db.clock(session),
+            now=db.read_clock(session),
             grace=grace,
         )
 
@@ -156,56 +158,60 @@ def _record_missed(
     rows = [
         {
             "schedule_id": schedule.id,
-            "fire_at": each.first,
+            "fire_at": missed_span.first,
             "state": MISSED,
-            "fire_times": each.times,
-            "until": None if each.times == 1 else each.until,
+            "fire_times": missed_span.times,
+            "until": None if missed_span.times == 1 else missed_span.until,
             "error_code": MISSED,
             "error_message": why or words,
         }
-        for each in missed
+        for missed_span in missed
     ]
     if rows:
         session.execute(insert(ScheduleRun).values(rows).on_conflict_do_nothing())
 
 
-def _first_run(session: Session, schedule: Schedule, fire_at: datetime) -> ScheduleRun | None:
+def _record_run_start(
+    session: Session, schedule: Schedule, fire_at: datetime
+) -> ScheduleRun | None:
     """The run of this fire time, noted as started, unless somebody has dealt with it before."""
     row = {"schedule_id": schedule.id, "fire_at": fire_at, "state": STARTED, "fire_times": 1}
-    made = insert(ScheduleRun).values(row).on_conflict_do_nothing().returning(ScheduleRun)
-    return session.scalar(made)
+    run_insert = insert(ScheduleRun).values(row).on_conflict_do_nothing().returning(ScheduleRun)
+    return session.scalar(run_insert)
 
 
-def _start(session: Session, schedule: Schedule, run: ScheduleRun, means: Means) -> WakeUps | None:
+def _start_run(
+    session: Session, schedule: Schedule, run: ScheduleRun, means: Means
+) -> WakeUps | None:
     try:
         with session.begin_nested():
             _refuse_paused(session, schedule)
-            job, wake = definitions.start(session, schedule, run.fire_at, means)
+            job, wake = definitions.start_run(session, schedule, run.fire_at, means)
     except PressroomError as error:
         log.warning("a schedule did not run", schedule=schedule.id, reason=error.code)
-        _fail(run, error.code, _words(error))
+        _mark_run_failed(run, error.code, _describe_error(error))
         return None
     except (OperationalError, InterfaceError):
         raise  # the database's: nothing of this has happened, and all of it is done again
     except Exception:  # a fault of ours with one schedule may not keep the others from running
         log.exception("a schedule could not run", schedule=schedule.id)
         metrics.CONTAINED.labels("start_schedule").inc()
-        _fail(run, "internal_error", f"{_OURS}.")
+        _mark_run_failed(run, "internal_error", f"{_OURS}.")
         return None
     run.job_id = job.id
     return wake
 
 
 def _refuse_paused(session: Session, schedule: Schedule) -> None:
-    if profile_settings.get(session, schedule.profile_id).paused:
+    if profile_settings.load_profile(session, schedule.profile_id).paused:
         raise Conflict("The profile was paused", code="profile_paused")
 
 
-def _fail(run: ScheduleRun, code: str, message: str) -> None:
+def _mark_run_failed(run: ScheduleRun, code: str, message: str) -> None:
     run.state, run.error_code, run.error_message = FAILED, code, message
 
 
-def _words(error: PressroomError) -> str:
+def _describe_error(error: PressroomError) -> str:
     faults = error.fields[:_TOLD] if isinstance(error, RequestError) else ()
     told = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
     return f"{error.message}: {told}" if told else error.message

@@ -13,16 +13,16 @@ from sqlalchemy.sql.selectable import LateralFromClause
 
 from shared import db
 from shared.accounts import waits
-from shared.containment import contained
-from shared.domain.publishing.batching import Candidate, Pack, in_turns
-from shared.domain.publishing.fairness import is_backlogs
+from shared.containment import contain_failures
+from shared.domain.publishing.batching import Candidate, Pack, interleave_candidates
+from shared.domain.publishing.fairness import is_backlog_turn
 from shared.domain.publishing.planner import CANDIDATES, SOON, Wait, next_call
 from shared.models import Account, AccountMedia, Post, Profile
 from shared.postiz.payloads import Element, RemoteMedia
 from worker.accounts import defects, leases
 from worker.accounts.eligibility import (
     could_be_staged,
-    due,
+    is_due_for_staging,
     is_paused,
     may_send,
     missing_medium,
@@ -59,7 +59,7 @@ class Chosen:
         )
 
 
-def choose(
+def choose_posts(
     session: Session, account: Account, led: dict[str, float], taken: Counter[int | str]
 ) -> list[Chosen]:
     """The posts of the next call: of the profile whose turn it is, and the earliest of all.
@@ -67,66 +67,70 @@ def choose(
     `led` tells when each profile led a call, and is told who leads this one; `taken` counts the
     account's calls.
     """
-    now = db.clock(session)
-    leaders = _leaders(session, account.id, led)
-    turn = taken[account.id]
-    mine = _due_posts(session, account.id, turn, leaders[:1])
-    all_due = _due_posts(session, account.id, turn, leaders) if len(leaders) > 1 else []
-    by_id = {one.post.id: one for one in [*mine, *all_due]}
-    order = in_turns([one.candidate for one in mine], [one.candidate for one in all_due])
+    now = db.read_clock(session)
+    leaders = _order_leaders(session, account.id, led)
+    call_count = taken[account.id]
+    leader_due = _due_posts(session, account.id, call_count, leaders[:1])
+    all_due = _due_posts(session, account.id, call_count, leaders) if len(leaders) > 1 else []
+    by_id = {choice.post.id: choice for choice in [*leader_due, *all_due]}
+    order = interleave_candidates(
+        [choice.candidate for choice in leader_due], [choice.candidate for choice in all_due]
+    )
     match next_call(order, now):
         case Wait(until=until):
             account.plan_at = min(until, now + leases.PLAN_AGAIN)
         case Pack(posts=posts_of_call):
             led[leaders[0]] = time.monotonic()
             taken[account.id] += 1
-            return _locked(session, account.id, [by_id[one.id] for one in posts_of_call])
+            return _lock_chosen(session, account.id, [by_id[choice.id] for choice in posts_of_call])
         case None:  # media are on their way, or somebody has paused them: who ends that wakes us
             account.plan_at = now + LOOK_AGAIN
     return []
 
 
-def _locked(session: Session, account_id: int, chosen: Sequence[Chosen]) -> list[Chosen]:
+def _lock_chosen(session: Session, account_id: int, chosen: Sequence[Chosen]) -> list[Chosen]:
     """Those that may still be staged, locked until we have written it down."""
-    ids = [one.post.id for one in chosen]
-    still = select(Post.id).where(due(account_id), Post.id.in_(ids))
-    locked = set(session.scalars(still.with_for_update(of=Post, skip_locked=True)))
-    return [one for one in chosen if one.post.id in locked]
+    ids = [choice.post.id for choice in chosen]
+    stageable = select(Post.id).where(is_due_for_staging(account_id), Post.id.in_(ids))
+    locked = set(session.scalars(stageable.with_for_update(of=Post, skip_locked=True)))
+    return [choice for choice in chosen if choice.post.id in locked]
 
 
-def _leaders(session: Session, account_id: int, led: Mapping[str, float]) -> list[str]:
+def _order_leaders(session: Session, account_id: int, led: Mapping[str, float]) -> list[str]:
     """The account's profiles with posts that could be staged, the one that led longest ago first.
 
     By a look into the index for each profile that may send: what is held costs nothing.
     """
-    first = _could_be_staged(account_id, 1)
+    first = _first_posts_query(account_id, 1)
     rows = session.execute(
         select(Profile.id, first.c.publish_at)
         .join(Account, Account.id == Profile.account_id)
         .join(first, true())
         .where(Profile.account_id == account_id, *may_send())
     ).all()
-    turn = sorted(rows, key=lambda row: (led.get(row.id, 0.0), row.publish_at))
-    return [row.id for row in turn]
+    ordered = sorted(rows, key=lambda row: (led.get(row.id, 0.0), row.publish_at))
+    return [row.id for row in ordered]
 
 
-def _could_be_staged(account_id: int, limit: int, *which: ColumnElement[bool]) -> LateralFromClause:
+def _first_posts_query(
+    account_id: int, limit: int, *conditions: ColumnElement[bool]
+) -> LateralFromClause:
     """The first posts of the profile of the query around it."""
     of_profile = Post.account_id == account_id, Post.profile_id == Profile.id
-    query = select(Post.id, Post.publish_at).where(*of_profile, *could_be_staged(), *which)
+    query = select(Post.id, Post.publish_at).where(*of_profile, *could_be_staged(), *conditions)
     first = query.order_by(Post.publish_at, Post.id).limit(limit)
     return first.correlate(Profile).lateral()
 
 
 def _due_posts(
-    session: Session, account_id: int, turn: int, profile_ids: Sequence[str]
+    session: Session, account_id: int, call_count: int, profile_ids: Sequence[str]
 ) -> list[Chosen]:
     """Those that could be in the next call, in the order in which they get into it."""
     timed = _due_rows(session, account_id, profile_ids, near_its_time(SOON))
     earliest = _due_rows(session, account_id, profile_ids)
-    order = [*earliest, *timed] if is_backlogs(turn) else [*timed, *earliest]
+    order = [*earliest, *timed] if is_backlog_turn(call_count) else [*timed, *earliest]
     rows = list({post.id: (post, key_hash) for post, key_hash in order}.values())
-    elements = elements_of(session, account_id, [post for post, _ in rows])
+    elements = build_elements(session, account_id, [post for post, _ in rows])
     return [
         Chosen(post=post, key_hash=key_hash, element=elements[post.id])
         for post, key_hash in rows
@@ -135,12 +139,12 @@ def _due_posts(
 
 
 def _due_rows(
-    session: Session, account_id: int, profile_ids: Sequence[str], *which: ColumnElement[bool]
+    session: Session, account_id: int, profile_ids: Sequence[str], *conditions: ColumnElement[bool]
 ) -> list[tuple[Post, str | None]]:
     """What is met that has to wait is set aside, and those behind it are looked at."""
     free: list[tuple[Post, str | None]] = []
     for _ in range(ROUNDS if profile_ids else 0):
-        rows = session.execute(_candidates(account_id, profile_ids, *which)).all()
+        rows = session.execute(_candidates_query(account_id, profile_ids, *conditions)).all()
         waiting = _set_aside(session, account_id, rows)
         free = [(row[0], row[1]) for row in rows if row[0].id not in waiting]
         if not waiting:
@@ -148,18 +152,18 @@ def _due_rows(
     return free
 
 
-def _candidates(
-    account_id: int, profile_ids: Sequence[str], *which: ColumnElement[bool]
+def _candidates_query(
+    account_id: int, profile_ids: Sequence[str], *conditions: ColumnElement[bool]
 ) -> Select[*tuple[Any, ...]]:
-    each = max(FEWEST, CANDIDATES // len(profile_ids))
-    first = _could_be_staged(account_id, each, *which)
+    per_profile = max(FEWEST, CANDIDATES // len(profile_ids))
+    first = _first_posts_query(account_id, per_profile, *conditions)
     ids = select(first.c.id).select_from(Profile).join(first, true())
     return (
         select(
             Post,
             Profile.key_hash,
             is_paused().label("paused"),
-            waits.elsewhere().label("elsewhere"),
+            waits.is_of_other_account().label("elsewhere"),
             missing_medium().label("missing"),
         )
         .join(Profile, Profile.id == Post.profile_id)
@@ -173,7 +177,7 @@ def _candidates(
 def _set_aside(session: Session, account_id: int, rows: Sequence[Row[Any]]) -> set[int]:
     """The posts that wait for a pause to end, for a channel or for a medium."""
     paused = [row.Post for row in rows if row.paused]
-    strangers = [row.Post.id for row in rows if not row.paused and row.elsewhere]
+    elsewhere_ids = [row.Post.id for row in rows if not row.paused and row.elsewhere]
     missing = {
         row.Post.id: row.missing
         for row in rows
@@ -181,14 +185,14 @@ def _set_aside(session: Session, account_id: int, rows: Sequence[Row[Any]]) -> s
     }
     if paused:
         set_aside_for_jobs(session, {post.job_id for post in paused})
-    if strangers:
-        waits.set_elsewhere_aside(session, account_id, Post.id.in_(strangers))
+    if elsewhere_ids:
+        waits.set_other_account_aside(session, account_id, Post.id.in_(elsewhere_ids))
     if missing:
         set_aside_for_media(session, account_id, missing)
-    return {*(post.id for post in paused), *strangers, *missing}
+    return {*(post.id for post in paused), *elsewhere_ids, *missing}
 
 
-def elements_of(
+def build_elements(
     session: Session,
     account_id: int,
     chosen: Sequence[Post],
@@ -211,7 +215,7 @@ def elements_of(
     }
     elements: dict[int, Element] = {}
     for post in chosen:
-        with contained("element", post=post.id) as fate:
+        with contain_failures("element", post=post.id) as fate:
             element = Element(
                 integration_id=post.integration_id,
                 content=post.content,
@@ -222,5 +226,5 @@ def elements_of(
             if element.size:  # so it can be encoded, too
                 elements[post.id] = element
         if fate.error is not None:
-            defects.blame_post(session, post.id, defects.in_words(fate.error))
+            defects.blame_post(session, post.id, defects.describe_error(fate.error))
     return elements

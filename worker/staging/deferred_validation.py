@@ -8,8 +8,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from shared.accounts import identity as known
-from shared.accounts.waits import elsewhere
-from shared.containment import contained
+from shared.accounts.waits import is_of_other_account
+from shared.containment import contain_failures
 from shared.domain.networks.channel import Channel
 from shared.domain.publishing.planner import CALENDAR_AHEAD
 from shared.domain.publishing.states import PostState
@@ -25,58 +25,60 @@ from worker.runtime import Runtime
 AT_ONCE = 400
 
 
-def resolve(runtime: Runtime, account_id: int) -> None:
+def check_waiting_posts(runtime: Runtime, account_id: int) -> None:
     """Ask Postiz for the account's integrations, if posts wait for it, and check those posts."""
     with runtime.database.transaction() as session:
-        first = session.execute(
+        profile_row = session.execute(
             select(Post.profile_id, Profile.settings_version, Profile.key_hash)
             .join(Profile, Profile.id == Post.profile_id)
             .join(Account, Account.id == Post.account_id)
-            .where(*_waiting(account_id), leases.rested(), may_go())
+            .where(*_waiting_conditions(account_id), leases.is_rested(), may_go())
             .limit(1)
         ).first()
-    if first is None:
+    if profile_row is None:
         return
-    profile_id, version, key_hash = first
+    profile_id, version, key_hash = profile_row
     try:
-        rows = postiz_call.call(
+        rows = postiz_call.make_call(
             runtime, profile_id, version, account_id, lambda postiz: postiz.integrations()
         )
     except PressroomError as error:
         with runtime.database.transaction() as session:
-            leases.went_wrong(session, account_id, error, key_hash=key_hash)
+            leases.record_failure(session, account_id, error, key_hash=key_hash)
         return
     with runtime.database.transaction() as session:
-        _check(session, account_id, rows)
+        _check_account_posts(session, account_id, rows)
 
 
-def _waiting(account_id: int) -> list[ColumnElement[bool]]:
+def _waiting_conditions(account_id: int) -> list[ColumnElement[bool]]:
     return [
         Post.account_id == account_id,
         Post.state == PostState.PENDING,
         Post.integration_identifier.is_(None),
         Post.publish_at <= func.now() + CALENDAR_AHEAD,
-        not_(elsewhere()),
+        not_(is_of_other_account()),
     ]
 
 
-def _check(session: Session, account_id: int, rows: Sequence[RemoteIntegration]) -> None:
+def _check_account_posts(
+    session: Session, account_id: int, rows: Sequence[RemoteIntegration]
+) -> None:
     account = session.get_one(Account, account_id)
     known.remember_integrations(session, account, rows)
-    listed = {row.id: row for row in known.integrations(session, account_id)}
+    listed = {row.id: row for row in known.read_integrations(session, account_id)}
     waiting = session.scalars(
         select(Post)
-        .where(*_waiting(account_id))
+        .where(*_waiting_conditions(account_id))
         .order_by(Post.publish_at, Post.id)
         .limit(AT_ONCE)
         .with_for_update(key_share=True, skip_locked=True)
     ).all()
     for post in waiting:
-        find = partial(_faults, row=listed.get(post.integration_id))
-        _check_post(session, post, find)
+        find_faults = partial(_find_faults, row=listed.get(post.integration_id))
+        _check_post(session, post, find_faults)
 
 
-def fetched(session: Session, account_id: int, media_id: int) -> None:
+def check_posts_with_medium(session: Session, account_id: int, media_id: int) -> None:
     """A medium that was only an address is here: check the posts that were accepted with it."""
     waiting = session.scalars(
         select(Post)
@@ -93,15 +95,18 @@ def fetched(session: Session, account_id: int, media_id: int) -> None:
 
 
 def _check_post(
-    session: Session, post: Post, find: Callable[[Session, Post], Sequence[FieldError]]
+    session: Session, post: Post, find_faults: Callable[[Session, Post], Sequence[FieldError]]
 ) -> None:
     """End it, if there is something wrong with it, and whatever that is: the others go on."""
     post_id = post.id
-    away = (OperationalError,)
-    with contained("check_post", but=away, post=post_id) as fate, session.begin_nested():
-        _end(session, post, find(session, post))
+    uncontained = (OperationalError,)
+    with (
+        contain_failures("check_post", but=uncontained, post=post_id) as fate,
+        session.begin_nested(),
+    ):
+        _fail_if_faulty(session, post, find_faults(session, post))
     if fate.failed:
-        transitions.fail(
+        transitions.fail_posts(
             session,
             [post_id],
             PostState.PENDING,
@@ -111,32 +116,34 @@ def _check_post(
         )
 
 
-def _end(session: Session, post: Post, faults: Sequence[FieldError]) -> None:
+def _fail_if_faulty(session: Session, post: Post, faults: Sequence[FieldError]) -> None:
     if faults:
-        transitions.fail(
+        transitions.fail_posts(
             session,
             [post.id],
             PostState.PENDING,
             code="not_publishable",
             message="; ".join(f"{fault.field}: {fault.message}" for fault in faults),
-            hint=_hint(faults),
+            hint=_compose_hint(faults),
         )
 
 
-def _hint(faults: Sequence[FieldError]) -> str:
+def _compose_hint(faults: Sequence[FieldError]) -> str:
     remedies = dict.fromkeys(fault.remedy for fault in faults if fault.remedy)
     return " ".join([*remedies, "Then publish it again."])
 
 
-def _faults(session: Session, post: Post, row: Integration | None) -> list[FieldError]:
+def _find_faults(session: Session, post: Post, row: Integration | None) -> list[FieldError]:
     if row is None:
         message = f"there is no integration {post.integration_id!r} in this profile's Postiz"
-        return [_fault(message, "Name one that GET /postiz/integrations lists.")]
+        return [_integration_fault(message, "Name one that GET /postiz/integrations lists.")]
     if row.disabled:
-        return [_fault(f"{row.name!r} is disabled in Postiz", "Connect it again in Postiz.")]
+        return [
+            _integration_fault(f"{row.name!r} is disabled in Postiz", "Connect it again in Postiz.")
+        ]
     channel = Channel(id=row.id, identifier=row.identifier, name=row.name, disabled=row.disabled)
-    return deferred_rules.resolve(session, post, channel)
+    return deferred_rules.resolve_post(session, post, channel)
 
 
-def _fault(message: str, remedy: str) -> FieldError:
+def _integration_fault(message: str, remedy: str) -> FieldError:
     return FieldError(field="integration_ids", message=message, remedy=remedy)

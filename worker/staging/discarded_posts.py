@@ -15,7 +15,7 @@ from shared.models import Account, Handover, Post, Profile
 from shared.postiz.client import Postiz
 from shared.posts import transitions
 from worker.accounts import postiz_call, remote_delete
-from worker.accounts.defects import translated
+from worker.accounts.defects import translate_defects
 from worker.accounts.error_policy import may_have_run
 from worker.runtime import Runtime
 
@@ -36,33 +36,35 @@ class Discarded:
     markers: tuple[datetime, ...]  # the dates under which it may stand in Postiz
 
 
-def delete_due(runtime: Runtime, account_id: int, turn: remote_delete.Turn) -> None:
+def delete_due_posts(
+    runtime: Runtime, account_id: int, delete_slice: remote_delete.DeleteSlice
+) -> None:
     """Delete those of the account that are due for it, for one turn."""
-    for discarded in _due_ones(runtime, account_id):
+    for discarded in _find_due_posts(runtime, account_id):
         if LITTER.pause(discarded.tries) is None:
             with runtime.database.transaction() as session:
-                _leave(session, discarded, "no delete of it came to an end")
+                _leave_in_postiz(session, discarded, "no delete of it came to an end")
             continue
         try:
-            with translated("discarded", sent=True):
-                if turn.is_over or not _is_gone(runtime, discarded):
+            with translate_defects("discarded", sent=True):
+                if delete_slice.is_over or not _delete_discarded(runtime, discarded):
                     return
         except PressroomError as error:
-            _still_there(runtime, discarded, turn, error)
+            _record_failure(runtime, discarded, delete_slice, error)
             continue
-        turn.failed = 0
+        delete_slice.failed = 0
         with runtime.database.transaction() as session:
             row = update(Handover).where(Handover.id == discarded.handover_id)
             session.execute(row.values(state="buried"))
         metrics.LITTER.labels("discarded").inc()
 
 
-def of_account() -> ColumnElement[bool]:
+def has_due_posts() -> ColumnElement[bool]:
     """Whether the account of the query around has any that is due."""
-    return exists().where(Handover.account_id == Account.id, *_due()).correlate(Account)
+    return exists().where(Handover.account_id == Account.id, *_due_conditions()).correlate(Account)
 
 
-def _due() -> tuple[ColumnElement[bool], ...]:
+def _due_conditions() -> tuple[ColumnElement[bool], ...]:
     """Joined with the profile whose key deletes it."""
     return (
         Handover.state == "discarded",
@@ -74,18 +76,18 @@ def _due() -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def _due_ones(runtime: Runtime, account_id: int) -> list[Discarded]:
+def _find_due_posts(runtime: Runtime, account_id: int) -> list[Discarded]:
     with runtime.database.transaction() as session:
         rows = session.execute(
             select(Handover, Profile)
-            .where(Handover.account_id == account_id, *_due())
+            .where(Handover.account_id == account_id, *_due_conditions())
             .order_by(Handover.next_at.nulls_first(), Handover.id)
             .limit(AT_ONCE)
         ).all()
-        return [_of(handover, profile) for handover, profile in rows]
+        return [_build_discarded(handover, profile) for handover, profile in rows]
 
 
-def _of(handover: Handover, profile: Profile) -> Discarded:
+def _build_discarded(handover: Handover, profile: Profile) -> Discarded:
     return Discarded(
         handover_id=handover.id,
         post_id=handover.post_id,
@@ -102,13 +104,13 @@ def _of(handover: Handover, profile: Profile) -> Discarded:
     )
 
 
-def _is_gone(runtime: Runtime, discarded: Discarded) -> bool:
+def _delete_discarded(runtime: Runtime, discarded: Discarded) -> bool:
     """Delete it. Postiz answers alike for an unknown id and for trouble: only a look can tell.
 
     That it will be tried is noted before, and when it may be tried again.
     """
 
-    def note(session: Session) -> None:
+    def record_try(session: Session) -> None:
         pause = LITTER.pause(discarded.tries + 1)
         row = update(Handover).where(Handover.id == discarded.handover_id)
         next_at = func.now() + (LITTER.longest if pause is None else pause)
@@ -116,7 +118,7 @@ def _is_gone(runtime: Runtime, discarded: Discarded) -> bool:
 
     try:
         stray = not discarded.was_released
-        return remote_delete.delete(runtime, discarded.target, note=note, stray=stray)
+        return remote_delete.delete_post(runtime, discarded.target, note=record_try, stray=stray)
     except (OutcomeUnknown, PostRejected):
         if _is_listed(runtime, discarded):
             raise
@@ -124,29 +126,34 @@ def _is_gone(runtime: Runtime, discarded: Discarded) -> bool:
 
 
 def _is_listed(runtime: Runtime, discarded: Discarded) -> bool:
-    def find(postiz: Postiz) -> bool:
+    def has_post(postiz: Postiz) -> bool:
         windows = (postiz.window(marker, marker) for marker in discarded.markers)
         return any(row.id == discarded.target.postiz_id for window in windows for row in window)
 
     target = discarded.target
-    return postiz_call.call(runtime, target.profile_id, target.version, target.account_id, find)
+    return postiz_call.make_call(
+        runtime, target.profile_id, target.version, target.account_id, has_post
+    )
 
 
-def _still_there(
-    runtime: Runtime, discarded: Discarded, turn: remote_delete.Turn, error: PressroomError
+def _record_failure(
+    runtime: Runtime,
+    discarded: Discarded,
+    delete_slice: remote_delete.DeleteSlice,
+    error: PressroomError,
 ) -> None:
     """It is tried later and later, and at last left where it is: told in the post's timeline."""
     log.warning("discarded post not deleted", post=discarded.target.postiz_id, why=error.message)
     with runtime.database.transaction() as session:
-        remote_delete.went_wrong(session, turn, discarded.target, error)
+        remote_delete.record_failure(session, delete_slice, discarded.target, error)
         if not may_have_run(error):
             row = update(Handover).where(Handover.id == discarded.handover_id)
             session.execute(row.values(tries=discarded.tries))
         elif LITTER.pause(discarded.tries + 1) is None:
-            _leave(session, discarded, error.message)
+            _leave_in_postiz(session, discarded, error.message)
 
 
-def _leave(session: Session, discarded: Discarded, words: str) -> None:
+def _leave_in_postiz(session: Session, discarded: Discarded, words: str) -> None:
     row = update(Handover).where(Handover.id == discarded.handover_id)
     session.execute(row.values(state="left"))
     transitions.add_events(session, [discarded.post_id], "draft_left_in_postiz", words)

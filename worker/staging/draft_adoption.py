@@ -17,11 +17,8 @@ from sqlalchemy import ColumnElement, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from shared.accounts import holds
-from shared.db import ROW_LOCK
 from shared.domain.publishing import draft_matching
-from shared.domain.publishing.fingerprint import fingerprint
 from shared.domain.publishing.reconciliation import DRAFT
-from shared.domain.publishing.restore_matching import Theirs
 from shared.domain.publishing.staging_attempts import UNCLEAR
 from shared.domain.publishing.states import PostState
 from shared.errors import PressroomError
@@ -29,10 +26,11 @@ from shared.models import Account, Handover, Post, Profile, Submission
 from shared.postiz.client import RemotePost
 from shared.posts import transitions
 from worker.accounts import leases, postiz_call, rate_limiter
-from worker.accounts.defects import is_defect, translated
-from worker.accounts.error_policy import is_about_one
+from worker.accounts.defects import is_defect, translate_defects
+from worker.accounts.error_policy import is_about_single_id
 from worker.runtime import Runtime
-from worker.staging.staged_drafts import keep_drafts, of_post, put_back_counted
+from worker.staging.adopted_drafts import adopt_matches
+from worker.staging.staged_drafts import put_back_counted
 
 AT_ONCE = 20
 #: A look that came to nothing is made again after so long, and the account's rest.
@@ -41,11 +39,10 @@ AGAIN = timedelta(seconds=5)
 LATER = timedelta(minutes=5)
 #: A window that cannot be looked at is tried for so long; nothing can be staged then either.
 TRY_FOR = timedelta(hours=24)
-FOUND = "found in Postiz, though the reply was lost"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unclear:
+class UnclearCall:
     """A call of unknown end, and with whose key its window is read."""
 
     submission_id: int
@@ -56,21 +53,21 @@ class Unclear:
     marker_at: datetime
 
 
-def begin(
+def mark_failed_call(
     session: Session, runtime: Runtime, submission: Submission, error: PressroomError
 ) -> None:
     """Its call ended unclear; after an answer of Postiz's own it creates nothing more."""
     now = rate_limiter.clock(session)
     wait = timedelta(seconds=runtime.settings.unknown_release_seconds)
-    if is_about_one(error):
-        look_for(session, [submission.id], error.message, look_at=now, may_run_until=now)
+    if is_about_single_id(error):
+        mark_unclear(session, [submission.id], error.message, look_at=now, may_run_until=now)
     else:
         look_at = now + min(draft_matching.FIRST_LOOK, wait)
         until = submission.sent_at + wait
-        look_for(session, [submission.id], error.message, look_at=look_at, may_run_until=until)
+        mark_unclear(session, [submission.id], error.message, look_at=look_at, may_run_until=until)
 
 
-def look_for(
+def mark_unclear(
     session: Session,
     ids: Sequence[int],
     detail: str,
@@ -87,25 +84,25 @@ def look_for(
     session.execute(update(Submission).where(Submission.id.in_(ids)).values(values))
     waiting = Post.submission_id.in_(ids), Post.state == PostState.STAGING
     # nobody works on them any more: what is taken back now need not wait
-    free = update(Post).where(*waiting).values(lease_until=func.now()).returning(Post.id)
-    found = session.scalars(free, execution_options={"synchronize_session": False}).all()
-    transitions.add_events(session, found, "staging_unknown", detail)
+    free_posts = update(Post).where(*waiting).values(lease_until=func.now()).returning(Post.id)
+    freed_ids = session.scalars(free_posts, execution_options={"synchronize_session": False}).all()
+    transitions.add_events(session, freed_ids, "staging_unknown", detail)
 
 
-def adopt(runtime: Runtime, account_id: int) -> None:
+def adopt_drafts(runtime: Runtime, account_id: int) -> None:
     """Look at the account's windows that are due."""
-    for call in _claim(runtime, account_id):
+    for call in _claim_windows(runtime, account_id):
         try:
-            with translated("adopt", sent=False):
-                _look(runtime, call)
+            with translate_defects("adopt", sent=False):
+                _read_window(runtime, call)
         except PressroomError as error:
-            _not_looked_at(runtime, call, error)
+            _postpone_window(runtime, call, error)
             if not is_defect(error):
                 return
 
 
-def _look(runtime: Runtime, call: Unclear) -> None:
-    rows = postiz_call.call(
+def _read_window(runtime: Runtime, call: UnclearCall) -> None:
+    rows = postiz_call.make_call(
         runtime,
         call.profile_id,
         call.version,
@@ -113,15 +110,15 @@ def _look(runtime: Runtime, call: Unclear) -> None:
         lambda postiz: postiz.window(call.marker_at, call.marker_at),
     )
     with runtime.database.transaction() as session:
-        leases.answered(session, call.account_id)
-        _keep(session, runtime, call, rows)
+        leases.record_answer(session, call.account_id)
+        _resolve_call(session, runtime, call, rows)
     runtime.waker.release()
 
 
-def due(session: Session) -> Sequence[int]:
+def find_due_accounts(session: Session) -> Sequence[int]:
     """The accounts with such a window to look at."""
     windows = exists().where(Submission.account_id == Account.id, *_is_due()).correlate(Account)
-    return session.scalars(select(Account.id).where(leases.rested(), windows)).all()
+    return session.scalars(select(Account.id).where(leases.is_rested(), windows)).all()
 
 
 def _is_due() -> tuple[ColumnElement[bool], ...]:
@@ -135,14 +132,14 @@ def _is_due() -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def _claim(runtime: Runtime, account_id: int) -> list[Unclear]:
+def _claim_windows(runtime: Runtime, account_id: int) -> list[UnclearCall]:
     """Left to us for a lease: a look that nobody ends is made anew."""
     lease = timedelta(seconds=runtime.settings.lease_seconds)
     with runtime.database.transaction() as session:
         rows = session.execute(
             select(Submission, Profile)
             .join(Account, Account.id == Submission.account_id)
-            .where(Submission.account_id == account_id, leases.rested(), *_is_due())
+            .where(Submission.account_id == account_id, leases.is_rested(), *_is_due())
             .order_by(Submission.look_at)
             .limit(AT_ONCE)
             .with_for_update(of=Submission, key_share=True, skip_locked=True)
@@ -150,7 +147,7 @@ def _claim(runtime: Runtime, account_id: int) -> list[Unclear]:
         for submission, _ in rows:
             submission.look_at = rate_limiter.clock(session) + lease
         return [
-            Unclear(
+            UnclearCall(
                 submission_id=submission.id,
                 account_id=account_id,
                 profile_id=profile.id,
@@ -162,17 +159,19 @@ def _claim(runtime: Runtime, account_id: int) -> list[Unclear]:
         ]
 
 
-def _not_looked_at(runtime: Runtime, call: Unclear, error: PressroomError) -> None:
+def _postpone_window(runtime: Runtime, call: UnclearCall, error: PressroomError) -> None:
     """It is looked at again; what is wrong with this window alone rests nobody."""
     pause = LATER if is_defect(error) else AGAIN
     with runtime.database.transaction() as session:
         if not is_defect(error):
-            leases.went_wrong(session, call.account_id, error, key_hash=call.key_hash)
+            leases.record_failure(session, call.account_id, error, key_hash=call.key_hash)
         row = update(Submission).where(Submission.id == call.submission_id)
         session.execute(row.values(look_at=func.now() + pause))
 
 
-def _keep(session: Session, runtime: Runtime, call: Unclear, rows: Sequence[RemotePost]) -> None:
+def _resolve_call(
+    session: Session, runtime: Runtime, call: UnclearCall, rows: Sequence[RemotePost]
+) -> None:
     """Adopt what is there, put back what is not and cannot wait, and look again for the rest."""
     query = select(Submission).where(
         Submission.id == call.submission_id, Submission.state == "unclear"
@@ -181,20 +180,25 @@ def _keep(session: Session, runtime: Runtime, call: Unclear, rows: Sequence[Remo
     if submission is None:
         return  # somebody else has ended it
     waiting = lock_waiting(session, submission.id)
-    found = _adopted(session, runtime, submission, waiting, _unknown(session, call, rows))
+    found = adopt_matches(
+        session, runtime, submission, waiting, _unknown_posts(session, call, rows)
+    )
     now, until = rate_limiter.clock(session), submission.may_run_until
     missing = [post for post in waiting if post.id not in found]
-    patient = [
+    patient_ids = [
         post.id
         for post in missing
-        if until is not None and draft_matching.waits(post.publish_at, now, may_run_until=until)
+        if until is not None
+        and draft_matching.may_await_draft(post.publish_at, now, may_run_until=until)
     ]
-    again = [post for post in missing if post.id not in patient]
-    put_back_unclear(session, submission, again, "it is not in Postiz")
-    if patient and until is not None:
-        submission.look_at = draft_matching.next_look(now, submission.sent_at, may_run_until=until)
+    requeued = [post for post in missing if post.id not in patient_ids]
+    put_back_unclear(session, submission, requeued, "it is not in Postiz")
+    if patient_ids and until is not None:
+        submission.look_at = draft_matching.next_look_at(
+            now, submission.sent_at, may_run_until=until
+        )
     else:
-        abandon(session, [submission.id])
+        abandon_calls(session, [submission.id])
 
 
 def lock_waiting(session: Session, submission_id: int) -> Sequence[Post]:
@@ -208,7 +212,9 @@ def lock_waiting(session: Session, submission_id: int) -> Sequence[Post]:
     ).all()
 
 
-def _unknown(session: Session, call: Unclear, rows: Sequence[RemotePost]) -> list[RemotePost]:
+def _unknown_posts(
+    session: Session, call: UnclearCall, rows: Sequence[RemotePost]
+) -> list[RemotePost]:
     """What we never had an id of, in an order that stays; what is no draft any more first."""
     ids = [row.id for row in rows]
     query = select(Handover.postiz_id).where(
@@ -217,64 +223,6 @@ def _unknown(session: Session, call: Unclear, rows: Sequence[RemotePost]) -> lis
     known = set(session.scalars(query))
     return sorted(
         (row for row in rows if row.id not in known), key=lambda row: (row.state == DRAFT, row.id)
-    )
-
-
-def _adopted(
-    session: Session,
-    runtime: Runtime,
-    submission: Submission,
-    waiting: Sequence[Post],
-    rows: Sequence[RemotePost],
-) -> dict[int, str]:
-    """The posts that Postiz has, by their ids there, as if its reply had told them."""
-    theirs = [
-        Theirs(
-            postiz_id=row.id,
-            look=fingerprint(row.integration_id, row.content),
-            publish_at=row.publish_at,
-        )
-        for row in rows
-    ]
-    matched = draft_matching.match(
-        [of_post(post) for post in waiting], theirs, submission.adoptable
-    )
-    found = {post_id: there.postiz_id for post_id, there in matched.items()}
-    if not found:
-        return found
-    submission.replied_at = func.clock_timestamp()
-    account = session.get_one(
-        Account, submission.account_id, with_for_update=ROW_LOCK, populate_existing=True
-    )
-    keep_drafts(
-        session,
-        account,
-        submission,
-        found,
-        list(found),
-        detail=FOUND,
-        settle_seconds=runtime.settings.settle_seconds,
-        as_draft=waiting[0].as_draft,
-    )
-    drafts = {row.id for row in rows if row.state == DRAFT}
-    if not waiting[0].as_draft:
-        _handed_over(session, [post_id for post_id, name in found.items() if name not in drafts])
-    return found
-
-
-def _handed_over(session: Session, ids: Sequence[int]) -> None:
-    """Somebody has released these in Postiz already: we never do, and only follow them."""
-    released = {"released_at": func.clock_timestamp()}
-    alive = Handover.post_id.in_(ids), Handover.buried_at.is_(None)
-    session.execute(update(Handover).where(*alive).values(state="releasing", **released))
-    transitions.move(
-        session,
-        ids,
-        PostState.STAGED,
-        PostState.RELEASING,
-        event="releasing",
-        detail="released in Postiz by somebody else",
-        values={"lease_until": func.now(), **released},
     )
 
 
@@ -292,7 +240,7 @@ def put_back_unclear(
     )
 
 
-def abandon(session: Session, ids: Sequence[int]) -> None:
+def abandon_calls(session: Session, ids: Sequence[int]) -> None:
     """Nobody waits for these calls any more: from here on what they leave is litter."""
     values = {"state": "abandoned", "look_at": None, "litter_at": func.now()}
     session.execute(update(Submission).where(Submission.id.in_(ids)).values(values))

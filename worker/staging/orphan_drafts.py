@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from shared import metrics
 from shared.accounts import holds
-from shared.domain.publishing.fingerprint import fingerprint
+from shared.domain.publishing.fingerprint import compute_fingerprint
 from shared.domain.publishing.reconciliation import DRAFT
 from shared.domain.publishing.retry_limits import LITTER
 from shared.errors import PressroomError
@@ -23,7 +23,7 @@ from shared.log import get_logger
 from shared.models import Account, Handover, Profile, Submission
 from shared.postiz.client import RemotePost
 from worker.accounts import leases, postiz_call, rate_limiter, remote_delete
-from worker.accounts.defects import for_account, is_defect, translated
+from worker.accounts.defects import for_account, is_defect, translate_defects
 from worker.accounts.error_policy import may_have_run
 from worker.runtime import Runtime
 from worker.staging import discarded_posts
@@ -65,42 +65,44 @@ class Window:
 
 
 @for_account("clean")
-def clean(runtime: Runtime, account_id: int) -> None:
+def delete_orphans(runtime: Runtime, account_id: int) -> None:
     """Look at the account's abandoned windows that are due, and delete what we left there."""
-    turn = remote_delete.Turn(ends=time.monotonic() + TURN)
-    windows = deque(_claim(runtime, account_id))
-    while windows and not turn.is_over:
+    delete_slice = remote_delete.DeleteSlice(ends=time.monotonic() + TURN)
+    windows = deque(_claim_windows(runtime, account_id))
+    while windows and not delete_slice.is_over:
         window = windows.popleft()
         try:
-            with translated("litter", sent=True):
-                left = _clean_one(runtime, window, turn)
+            with translate_defects("litter", sent=True):
+                left = _clean_window(runtime, window, delete_slice)
         except PressroomError as error:
             if is_defect(error):
-                _stuck(runtime, window, error)
+                _record_stuck_window(runtime, window, error)
                 continue
-            _badly(runtime, account_id, error, window.key_hash)
-            _not_looked_at(runtime, window)
-            _look_again(runtime, windows)
+            _record_failure(runtime, account_id, error, window.key_hash)
+            _postpone_window(runtime, window)
+            _requeue_windows(runtime, windows)
             return
         if left is None:
-            _looked(runtime, window)
+            _schedule_next_read(runtime, window)
         elif left.trouble is None:
             windows.append(window)
             break
         else:
-            _stuck(runtime, window, left.trouble)
-    _look_again(runtime, windows)
-    discarded_posts.delete_due(runtime, account_id, turn)
+            _record_stuck_window(runtime, window, left.trouble)
+    _requeue_windows(runtime, windows)
+    discarded_posts.delete_due_posts(runtime, account_id, delete_slice)
 
 
-def due(session: Session) -> list[int]:
+def find_due_accounts(session: Session) -> list[int]:
     """The accounts with litter to look for."""
     windows = exists().where(Submission.account_id == Account.id, *_is_due()).correlate(Account)
-    query = select(Account.id).where(leases.rested(), or_(windows, discarded_posts.of_account()))
+    query = select(Account.id).where(
+        leases.is_rested(), or_(windows, discarded_posts.has_due_posts())
+    )
     return list(session.scalars(query))
 
 
-def _claim(runtime: Runtime, account_id: int) -> list[Window]:
+def _claim_windows(runtime: Runtime, account_id: int) -> list[Window]:
     """Windows that are due, left to us for a lease: a look that nobody ends is made anew."""
     lease = timedelta(seconds=runtime.settings.lease_seconds)
     with runtime.database.transaction() as session:
@@ -142,7 +144,7 @@ def _is_due() -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def _next_look(now: datetime, sent_at: datetime) -> datetime | None:
+def _next_read_at(now: datetime, sent_at: datetime) -> datetime | None:
     """Soon at first, then as long after as it is old; None once it is old enough."""
     age = now - sent_at
     if age > LOOK_FOR:
@@ -150,13 +152,13 @@ def _next_look(now: datetime, sent_at: datetime) -> datetime | None:
     return now + min(max(age, SOON), LONGEST_PAUSE)
 
 
-def _looked(runtime: Runtime, window: Window) -> None:
+def _schedule_next_read(runtime: Runtime, window: Window) -> None:
     """Nothing of ours is there now: look again when something may have come late."""
     with runtime.database.transaction() as session:
-        _due_at(session, window, _next_look(rate_limiter.clock(session), window.sent_at))
+        _set_due_at(session, window, _next_read_at(rate_limiter.clock(session), window.sent_at))
 
 
-def _stuck(runtime: Runtime, window: Window, trouble: PressroomError) -> None:
+def _record_stuck_window(runtime: Runtime, window: Window, trouble: PressroomError) -> None:
     """What comes to nothing with this window alone, drafts that Postiz does not delete above all:
     tried later and later, and at last left to a person."""
     with runtime.database.transaction() as session:
@@ -165,12 +167,12 @@ def _stuck(runtime: Runtime, window: Window, trouble: PressroomError) -> None:
         words = f"what is left of it could not be deleted: {trouble.message}"
         row = update(Submission).where(Submission.id == window.submission_id)
         session.execute(row.values(litter_tries=tries, detail=words))
-        _due_at(session, window, None if pause is None else rate_limiter.clock(session) + pause)
+        _set_due_at(session, window, None if pause is None else rate_limiter.clock(session) + pause)
     if pause is None:
         log.error("litter is left", submission=window.submission_id, reason=trouble.message)
 
 
-def _not_looked_at(runtime: Runtime, window: Window) -> None:
+def _postpone_window(runtime: Runtime, window: Window) -> None:
     """Its look came to nothing: due soon, behind the others; given up when that went on for days.
 
     How long it waits is otherwise the account's rest.
@@ -178,62 +180,68 @@ def _not_looked_at(runtime: Runtime, window: Window) -> None:
     with runtime.database.transaction() as session:
         now = rate_limiter.clock(session)
         given_up = now - window.sent_at > TRY_FOR
-        _due_at(session, window, None if given_up else now + SOON)
+        _set_due_at(session, window, None if given_up else now + SOON)
 
 
-def _look_again(runtime: Runtime, windows: Iterable[Window]) -> None:
+def _requeue_windows(runtime: Runtime, windows: Iterable[Window]) -> None:
     """What was not looked at, or not to its end, is due at once."""
     with runtime.database.transaction() as session:
         for window in windows:
-            _due_at(session, window, rate_limiter.clock(session))
+            _set_due_at(session, window, rate_limiter.clock(session))
 
 
-def _due_at(session: Session, window: Window, moment: datetime | None) -> None:
+def _set_due_at(session: Session, window: Window, moment: datetime | None) -> None:
     row = update(Submission).where(Submission.id == window.submission_id)
     session.execute(row.values(litter_at=moment))
 
 
-def _badly(runtime: Runtime, account_id: int, error: PressroomError, key_hash: str | None) -> None:
+def _record_failure(
+    runtime: Runtime, account_id: int, error: PressroomError, key_hash: str | None
+) -> None:
     with runtime.database.transaction() as session:
-        leases.went_wrong(session, account_id, error, key_hash=key_hash)
+        leases.record_failure(session, account_id, error, key_hash=key_hash)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Left:
+class _Leftover:
     """Something of ours is left in a window: for want of time, or because of `trouble`."""
 
     trouble: PressroomError | None = None
 
 
-def _clean_one(runtime: Runtime, window: Window, turn: remote_delete.Turn) -> _Left | None:
+def _clean_window(
+    runtime: Runtime, window: Window, delete_slice: remote_delete.DeleteSlice
+) -> _Leftover | None:
     """Delete what we sent there; what is left, None when nothing is."""
-    rows = postiz_call.call(
+    rows = postiz_call.make_call(
         runtime,
         window.profile_id,
         window.version,
         window.account_id,
         lambda postiz: postiz.window(window.marker_at, window.marker_at),
     )
-    left: _Left | None = None
-    for row in _ours(runtime, window, rows):
+    left: _Leftover | None = None
+    for row in _own_drafts(runtime, window, rows):
         target = window.target(row.id)
         try:
-            if turn.is_over or not remote_delete.delete(runtime, target, stray=True):
-                return left or _Left()  # the child, or the pace, is needed for others
+            if delete_slice.is_over or not remote_delete.delete_post(runtime, target, stray=True):
+                return left or _Leftover()  # the child, or the pace, is needed for others
         except PressroomError as error:
             with runtime.database.transaction() as session:
-                remote_delete.went_wrong(session, turn, target, error)
-            left = _Left(trouble=error) if may_have_run(error) else left or _Left()
+                remote_delete.record_failure(session, delete_slice, target, error)
+            left = _Leftover(trouble=error) if may_have_run(error) else left or _Leftover()
         else:
-            turn.failed = 0
+            delete_slice.failed = 0
             metrics.LITTER.labels("abandoned").inc()
             log.info("litter deleted", account=window.account_id, postiz_id=row.id)
     return left
 
 
-def _ours(runtime: Runtime, window: Window, rows: Iterable[RemotePost]) -> list[RemotePost]:
+def _own_drafts(runtime: Runtime, window: Window, rows: Iterable[RemotePost]) -> list[RemotePost]:
     drafts = [row for row in rows if row.state == DRAFT]
-    ours = [row for row in drafts if fingerprint(row.integration_id, row.content) in window.sent]
+    ours = [
+        row for row in drafts if compute_fingerprint(row.integration_id, row.content) in window.sent
+    ]
     with runtime.database.transaction() as session:
         alive = set(
             session.scalars(

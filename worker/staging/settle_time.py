@@ -10,7 +10,7 @@ from shared.domain.publishing.planner import FEW_ELEMENTS
 from shared.models import Submission
 
 
-def few_elements_lately(session: Session, server: str, seconds: float) -> bool:
+def has_few_recent_elements(session: Session, server: str, seconds: float) -> bool:
     """Whether so little was created on that server that no stray work of it is to be feared."""
     since = func.now() - timedelta(seconds=seconds)
     query = select(func.coalesce(func.sum(Submission.elements), 0)).where(

@@ -19,11 +19,11 @@ from shared.postiz.client import Created, Postiz
 from shared.posts import transitions
 from worker.accounts import leases, postiz_call
 from worker.accounts.defects import for_account
-from worker.accounts.error_policy import Defective, Refused, Unknown, decide
+from worker.accounts.error_policy import Defective, Refused, Unknown, decide_action
 from worker.runtime import Runtime
 from worker.staging import deferred_validation, draft_adoption
 from worker.staging.staged_drafts import keep_drafts, put_back, put_back_counted
-from worker.staging.submissions import Call, ask_again, free_marker, prepare
+from worker.staging.submissions import Call, check_before_send, free_marker, prepare_call
 
 #: One child serves one account for so long at a time (seconds).
 TURN = 1.0
@@ -32,48 +32,48 @@ MARKER_TRIES = 5
 
 
 @for_account("stage")
-def stage(runtime: Runtime, account_id: int) -> None:
+def stage_posts(runtime: Runtime, account_id: int) -> None:
     """Stage what is due on this account, for one turn."""
     ends = time.monotonic() + TURN
-    draft_adoption.adopt(runtime, account_id)
-    deferred_validation.resolve(runtime, account_id)
-    while call := prepare(runtime, account_id):
-        _make(runtime, call)
+    draft_adoption.adopt_drafts(runtime, account_id)
+    deferred_validation.check_waiting_posts(runtime, account_id)
+    while call := prepare_call(runtime, account_id):
+        _run_call(runtime, call)
         if time.monotonic() > ends:
             runtime.waker.stage(account_id)
             return
 
 
-def _make(runtime: Runtime, call: Call) -> None:
+def _run_call(runtime: Runtime, call: Call) -> None:
     with bound_contextvars(profile=call.profile_id, submission=call.submission_id):
-        _call(runtime, call)
+        _send_call(runtime, call)
 
 
-def _call(runtime: Runtime, call: Call) -> None:
+def _send_call(runtime: Runtime, call: Call) -> None:
     failpoints.hit("stage.before_call")
     try:
-        created = postiz_call.call(
+        created = postiz_call.make_call(
             runtime,
             call.profile_id,
             call.version,
             call.account_id,
             lambda postiz: postiz.stage(
-                _empty_window(runtime, call, postiz),
+                _find_empty_marker(runtime, call, postiz),
                 call.elements,
-                check=lambda: ask_again(runtime, call),
+                check=lambda: check_before_send(runtime, call),
             ),
         )
     except PressroomError as error:
         failpoints.hit("stage.after_error")
-        _failed(runtime, call, error)
+        _record_failure(runtime, call, error)
     else:
         failpoints.hit("stage.after_call")
         metrics.SUBMISSION.labels("stage").observe(len(call.elements))
-        _staged(runtime, call, created)
+        _record_drafts(runtime, call, created)
         failpoints.hit("stage.after_commit")
 
 
-def _empty_window(runtime: Runtime, call: Call, postiz: Postiz) -> datetime:
+def _find_empty_marker(runtime: Runtime, call: Call, postiz: Postiz) -> datetime:
     """The call's millisecond, or another, under which Postiz has nothing yet."""
     marker_at = call.marker_at
     for _ in range(MARKER_TRIES):
@@ -86,13 +86,13 @@ def _empty_window(runtime: Runtime, call: Call, postiz: Postiz) -> datetime:
     raise NoFreeMoment("no free millisecond was found in Postiz's calendar")
 
 
-def _staged(runtime: Runtime, call: Call, created: Created) -> None:
+def _record_drafts(runtime: Runtime, call: Call, created: Created) -> None:
     """Write down the ids: from here on each post has a draft in Postiz."""
     ids = dict(zip(call.post_ids, created.ids, strict=True))
     with runtime.database.transaction() as session:
-        submission = _still_open(session, call)
-        account = leases.went_well(session, call.account_id, created.budget)
-        leases.give_back(session, account)
+        submission = _lock_open_submission(session, call)
+        account = leases.record_success(session, call.account_id, created.budget)
+        leases.end_lease(session, account)
         submission.state, submission.status = "staged", created.status
         submission.replied_at = func.clock_timestamp()
         keep_drafts(
@@ -100,7 +100,7 @@ def _staged(runtime: Runtime, call: Call, created: Created) -> None:
             account,
             submission,
             ids,
-            _without(call.post_ids, _taken_back(session, call, ids)),
+            _exclude_ids(call.post_ids, _free_taken_back(session, call, ids)),
             detail=f"in one call with {len(ids)} posts" if len(ids) > 1 else None,
             settle_seconds=runtime.settings.settle_seconds,
             as_draft=call.as_draft,
@@ -109,7 +109,7 @@ def _staged(runtime: Runtime, call: Call, created: Created) -> None:
     runtime.waker.release()
 
 
-def _still_open(session: Session, call: Call) -> Submission:
+def _lock_open_submission(session: Session, call: Call) -> Submission:
     """The call's row, locked. Raises `ClaimLost` where others took its worker for dead."""
     submission = session.get_one(Submission, call.submission_id, with_for_update=ROW_LOCK)
     if submission.state != "sending":
@@ -117,11 +117,11 @@ def _still_open(session: Session, call: Call) -> Submission:
     return submission
 
 
-def _taken_back(
+def _free_taken_back(
     session: Session, call: Call, ids: Mapping[int, str] | None = None
 ) -> Collection[int]:
     """Posts that the user took back while the call was made: handed to the canceller, with ids."""
-    told = {"postiz_post_id": case(dict(ids), value=Post.id)} if ids else {}
+    postiz_ids = {"postiz_post_id": case(dict(ids), value=Post.id)} if ids else {}
     return session.scalars(
         update(Post)
         .where(
@@ -129,47 +129,47 @@ def _taken_back(
             Post.claim == call.claim,
             Post.state == PostState.CANCELLING,
         )
-        .values({"lease_until": func.now(), **told})
+        .values({"lease_until": func.now(), **postiz_ids})
         .returning(Post.id)
         .execution_options(synchronize_session=False)
     ).all()
 
 
-def _failed(runtime: Runtime, call: Call, error: PressroomError) -> None:
+def _record_failure(runtime: Runtime, call: Call, error: PressroomError) -> None:
     """Put the posts back, or end the one at fault; its neighbours go on."""
-    decision = decide(error)
+    decision = decide_action(error)
     with runtime.database.transaction() as session:
-        submission = _still_open(session, call)
+        submission = _lock_open_submission(session, call)
         leases.fail_call(session, call.account_id, error, key_hash=call.key_hash)
         submission.state, submission.detail = "rejected", error.message
-        rest = replace(call, post_ids=_without(call.post_ids, _taken_back(session, call)))
+        rest = replace(call, post_ids=_exclude_ids(call.post_ids, _free_taken_back(session, call)))
         match decision:
             case Refused(index=index):
-                _refuse(session, rest, error, _offender(call, index))
+                _handle_refusal(session, rest, error, _find_offender(call, index))
             case Defective():  # of whichever post: found by halving
-                _back_counted(session, rest, error, DEFECTIVE, pack=len(call.post_ids))
+                _return_posts_counted(session, rest, error, DEFECTIVE, pack=len(call.post_ids))
             case _ if isinstance(error, NoFreeMoment):  # of all of them
-                _back_counted(session, rest, error, NO_MOMENT, pack=1)
+                _return_posts_counted(session, rest, error, NO_MOMENT, pack=1)
             case Unknown():
-                draft_adoption.begin(session, runtime, submission, error)
+                draft_adoption.mark_failed_call(session, runtime, submission, error)
             case _:
-                _back(session, rest, "staging_delayed", error.message)
+                _return_posts(session, rest, "staging_delayed", error.message)
 
 
-def _without(ids: Sequence[int], gone: Collection[int]) -> list[int]:
-    return [each for each in ids if each not in set(gone)]
+def _exclude_ids(ids: Sequence[int], excluded: Collection[int]) -> list[int]:
+    return [post_id for post_id in ids if post_id not in set(excluded)]
 
 
-def _back(session: Session, call: Call, event: str, detail: str, **values: int) -> None:
+def _return_posts(session: Session, call: Call, event: str, detail: str, **values: int) -> None:
     put_back(session, call.post_ids, claim=call.claim, event=event, detail=detail, **values)
 
 
-def _back_counted(
+def _return_posts_counted(
     session: Session, call: Call, error: PressroomError, patience: Patience, *, pack: int
 ) -> None:
     put_back_counted(
         session,
-        _under_way(session, call),
+        _lock_call_posts(session, call),
         pack=pack,
         event=error.code,
         detail=error.message,
@@ -177,12 +177,12 @@ def _back_counted(
     )
 
 
-def _under_way(session: Session, call: Call) -> Sequence[Post]:
+def _lock_call_posts(session: Session, call: Call) -> Sequence[Post]:
     ours = Post.id.in_(call.post_ids), Post.claim == call.claim
     return session.scalars(select(Post).where(*ours).with_for_update(key_share=True)).all()
 
 
-def _offender(call: Call, index: int | None) -> int | None:
+def _find_offender(call: Call, index: int | None) -> int | None:
     """The post at fault: the one that Postiz named, or the only one."""
     if len(call.post_ids) == 1:
         return call.post_ids[0]
@@ -190,20 +190,22 @@ def _offender(call: Call, index: int | None) -> int | None:
     return call.post_ids[index] if named and index is not None else None
 
 
-def _refuse(session: Session, rest: Call, error: PressroomError, offender: int | None) -> None:
+def _handle_refusal(
+    session: Session, rest: Call, error: PressroomError, offender: int | None
+) -> None:
     """End the offender; where nobody named it, it is found by halving. The others go on."""
     if offender is None:
         half = max(1, len(rest.post_ids) // 2)
-        _back(session, rest, "staging_split", error.message, pack_limit=half)
+        _return_posts(session, rest, "staging_split", error.message, pack_limit=half)
         return
-    transitions.fail(
+    transitions.fail_posts(
         session,
-        [each for each in rest.post_ids if each == offender],
+        [post_id for post_id in rest.post_ids if post_id == offender],
         PostState.STAGING,
         code=error.code,
         message=f"Postiz refused it: {error.message}",
         hint="Correct what Postiz names, then publish it again.",
         claim=rest.claim,
     )
-    others = replace(rest, post_ids=_without(rest.post_ids, [offender]))
-    _back(session, others, "staging_delayed", "a neighbour was refused")
+    others = replace(rest, post_ids=_exclude_ids(rest.post_ids, [offender]))
+    _return_posts(session, others, "staging_delayed", "a neighbour was refused")

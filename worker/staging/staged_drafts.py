@@ -9,21 +9,21 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, case, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from shared.domain.publishing.fingerprint import fingerprint
+from shared.domain.publishing.fingerprint import compute_fingerprint
 from shared.domain.publishing.restore_matching import Ours
-from shared.domain.publishing.staging_attempts import Patience, doubled
+from shared.domain.publishing.staging_attempts import Patience, double_limit
 from shared.domain.publishing.states import PostState
 from shared.models import Account, Handover, Post, Submission
 from shared.posts import transitions
-from worker.staging.settle_time import few_elements_lately
+from worker.staging.settle_time import has_few_recent_elements
 
 
-def of_post(post: Post) -> Ours:
+def draft_signature(post: Post) -> Ours:
     """What is compared with what Postiz shows."""
     whole = json.dumps([post.media_ids, post.settings, post.content], sort_keys=True)
     return Ours(
         post_id=post.id,
-        look=fingerprint(post.integration_id, post.content),
+        look=compute_fingerprint(post.integration_id, post.content),
         whole=hashlib.sha256(whole.encode()).hexdigest(),
         publish_at=post.publish_at,
     )
@@ -44,7 +44,7 @@ def keep_drafts(
     """Each post has a draft in Postiz, by the id that it has there: all of `ids` are kept, and
     those in `moved` have been staged by it."""
     _widen_packs(session, account.id, ids)
-    transitions.move(
+    transitions.move_posts(
         session,
         moved,
         PostState.STAGING,
@@ -52,7 +52,7 @@ def keep_drafts(
         event="draft_created" if as_draft else "staged",
         detail=detail,
         claim=claim,
-        values=_ready(ids, _settled_at(session, account, settle_seconds)),
+        values=_draft_values(ids, _settled_at(session, account, settle_seconds)),
     )
     rows = [
         {
@@ -68,15 +68,17 @@ def keep_drafts(
         session.execute(insert(Handover), rows)
 
 
-def _settled_at(session: Session, account: Account, settle: float) -> ColumnElement[datetime]:
+def _settled_at(
+    session: Session, account: Account, settle_seconds: float
+) -> ColumnElement[datetime]:
     """When Postiz is at rest after what it has just created (DESIGN.md, "Settle")."""
     now = func.clock_timestamp()
-    if few_elements_lately(session, account.server, settle):
+    if has_few_recent_elements(session, account.server, settle_seconds):
         return now
-    return now + timedelta(seconds=settle)
+    return now + timedelta(seconds=settle_seconds)
 
 
-def _ready(ids: Mapping[int, str], settled_at: ColumnElement[datetime]) -> dict[str, object]:
+def _draft_values(ids: Mapping[int, str], settled_at: ColumnElement[datetime]) -> dict[str, object]:
     at_its_time = func.greatest(Post.publish_at, settled_at)
     return {
         "postiz_post_id": case(dict(ids), value=Post.id),
@@ -95,7 +97,7 @@ def _widen_packs(session: Session, account_id: int, ids: Collection[int]) -> Non
     found = select(Post.pack_limit).where(*wait, Post.pack_limit.is_not(None)).distinct()
     for limit in session.scalars(found).all():
         of_limit = update(Post).where(*wait, Post.pack_limit == limit)
-        session.execute(of_limit.values(pack_limit=doubled(limit or 1)))
+        session.execute(of_limit.values(pack_limit=double_limit(limit or 1)))
 
 
 def put_back(
@@ -109,7 +111,7 @@ def put_back(
 ) -> None:
     """Posts whose call certainly created nothing are pending again: this one does not count."""
     values = {"submission_id": None, "unclear_calls": Post.unclear_calls - 1}
-    transitions.move(
+    transitions.move_posts(
         session,
         ids,
         PostState.STAGING,
@@ -131,10 +133,10 @@ def put_back_counted(
     patience: Patience,
 ) -> None:
     """The same after a call of `pack` posts that may be the fault of one of them."""
-    lost = [post.id for post in rows if patience.is_over(post.unclear_calls, pack)]
-    transitions.fail(
+    failed_ids = [post.id for post in rows if patience.is_over(post.unclear_calls, pack)]
+    transitions.fail_posts(
         session,
-        lost,
+        failed_ids,
         PostState.STAGING,
         code="too_many_attempts",
         message=f"given up after {patience.most} calls that came to nothing; the last: {detail}",
@@ -142,11 +144,11 @@ def put_back_counted(
     )
     limits: dict[int | None, list[int]] = defaultdict(list)
     for post in rows:
-        if post.id not in lost:
+        if post.id not in failed_ids:
             limits[patience.limit(post.unclear_calls, pack)].append(post.id)
     for limit, ids in limits.items():
         values = {"submission_id": None} | ({"pack_limit": limit} if limit else {})
-        transitions.move(
+        transitions.move_posts(
             session,
             ids,
             PostState.STAGING,

@@ -9,17 +9,17 @@ from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from shared import db
-from shared.domain.publishing.draft_matching import tell_apart
+from shared.domain.publishing.draft_matching import find_adoptable
 from shared.domain.publishing.states import PostState
 from shared.errors import NoFreeMoment, Paused
 from shared.models import Account, Post, Profile, Submission
 from shared.postiz.payloads import Element
 from shared.posts import transitions
 from worker.accounts import leases
-from worker.accounts.eligibility import accounts_with, may_go, waits_for_staging
+from worker.accounts.eligibility import eligible_accounts_query, may_go, waits_for_staging
 from worker.runtime import Runtime
-from worker.staging.batch_selection import Chosen, choose
-from worker.staging.staged_drafts import of_post
+from worker.staging.batch_selection import Chosen, choose_posts
+from worker.staging.staged_drafts import draft_signature
 
 #: In which a call may get its millisecond.
 SECONDS_TRIED = 60
@@ -41,42 +41,42 @@ class Call:
     as_draft: bool
 
 
-def due(session: Session) -> Sequence[int]:
+def find_due_accounts(session: Session) -> Sequence[int]:
     """Accounts that may have a call to make: nobody plans for them, or has just found that not."""
     free = or_(Account.lease_until.is_(None), Account.lease_until < func.now())
     planned = or_(Account.plan_at.is_(None), Account.plan_at <= func.now())
-    waiting = accounts_with(*waits_for_staging(), Profile.paused.is_(False))
+    waiting = eligible_accounts_query(*waits_for_staging(), Profile.paused.is_(False))
     return session.scalars(waiting.where(free, planned, Account.paused.is_(False))).all()
 
 
-def prepare(runtime: Runtime, account_id: int) -> Call | None:
+def prepare_call(runtime: Runtime, account_id: int) -> Call | None:
     """Claim the account and its next posts, and write the call down, in one transaction."""
     try:
-        return _prepare(runtime, account_id)
+        return _claim_next_call(runtime, account_id)
     except NoFreeMoment as error:
         with runtime.database.transaction() as session:
-            leases.went_wrong(session, account_id, error, key_hash=None)
+            leases.record_failure(session, account_id, error, key_hash=None)
         return None
 
 
-def _prepare(runtime: Runtime, account_id: int) -> Call | None:
+def _claim_next_call(runtime: Runtime, account_id: int) -> Call | None:
     lease = runtime.settings.lease_seconds
     with runtime.database.transaction() as session:
-        account = leases.claim(session, account_id, lease_seconds=lease)
+        account = leases.claim_account(session, account_id, lease_seconds=lease)
         if account is None:
             return None
-        chosen = choose(session, account, runtime.led, runtime.taken)
-        if chosen and leases.reserve_call(session, account, due_at=_soonest(chosen)):
-            return _write_down(session, account, chosen, lease)
-        leases.give_back(session, account)
+        chosen = choose_posts(session, account, runtime.led, runtime.taken)
+        if chosen and leases.reserve_call(session, account, due_at=_earliest_time(chosen)):
+            return _record_call(session, account, chosen, lease)
+        leases.end_lease(session, account)
         return None
 
 
-def _soonest(chosen: Sequence[Chosen]) -> datetime:
-    return min(one.post.publish_at for one in chosen)
+def _earliest_time(chosen: Sequence[Chosen]) -> datetime:
+    return min(choice.post.publish_at for choice in chosen)
 
 
-def ask_again(runtime: Runtime, call: Call) -> None:
+def check_before_send(runtime: Runtime, call: Call) -> None:
     """The last question before the first byte: may each post still go, and with this very key?
 
     Raises `Paused` if not.
@@ -91,42 +91,42 @@ def ask_again(runtime: Runtime, call: Call) -> None:
             Post.claim == call.claim,
             may_go(),
             same_key.correlate(Post),
-            _is_open(call.submission_id),
+            _is_call_open(call.submission_id),
         )
         held_back = len(call.post_ids) - (session.scalar(ready) or 0)
     if held_back:
         raise Paused(f"{held_back} of {len(call.post_ids)} posts were held back before the call")
 
 
-def _is_open(submission_id: int) -> ColumnElement[bool]:
+def _is_call_open(submission_id: int) -> ColumnElement[bool]:
     """Whether nobody took the call's worker for dead, and looks for what it created."""
     return exists().where(Submission.id == submission_id, Submission.state == "sending")
 
 
-def _write_down(session: Session, account: Account, rows: list[Chosen], lease: float) -> Call:
-    chosen, elements = [row.post for row in rows], [row.element for row in rows]
-    ours = [of_post(post) for post in chosen]
-    profile = session.get_one(Profile, chosen[0].profile_id)
+def _record_call(session: Session, account: Account, choices: list[Chosen], lease: float) -> Call:
+    posts, elements = [choice.post for choice in choices], [choice.element for choice in choices]
+    signatures = [draft_signature(post) for post in posts]
+    profile = session.get_one(Profile, posts[0].profile_id)
     submission = Submission(
         account_id=account.id,
         profile_id=profile.id,
         server=account.server,
-        marker_at=free_marker(session, account.id, _date_of(chosen[0], db.clock(session))),
-        elements=len(chosen),
-        sent=[one.look for one in ours],
-        adoptable=tell_apart(ours),
+        marker_at=free_marker(session, account.id, _draft_date(posts[0], db.read_clock(session))),
+        elements=len(posts),
+        sent=[signature.look for signature in signatures],
+        adoptable=find_adoptable(signatures),
     )
     session.add(submission)
     session.flush()
-    ids = [post.id for post in chosen]
+    ids = [post.id for post in posts]
     values = {
         "claim": account.claim,
         "lease_until": func.now() + timedelta(seconds=lease),
         "unclear_calls": Post.unclear_calls + 1,  # until it is known
         "submission_id": submission.id,
     }
-    to = PostState.STAGING
-    transitions.move(session, ids, PostState.PENDING, to, event="staging", values=values)
+    staging = PostState.STAGING
+    transitions.move_posts(session, ids, PostState.PENDING, staging, event="staging", values=values)
     return Call(
         submission_id=submission.id,
         account_id=account.id,
@@ -137,11 +137,11 @@ def _write_down(session: Session, account: Account, rows: list[Chosen], lease: f
         marker_at=submission.marker_at,
         post_ids=ids,
         elements=elements,
-        as_draft=chosen[0].as_draft,
+        as_draft=posts[0].as_draft,
     )
 
 
-def _date_of(post: Post, now: datetime) -> datetime:
+def _draft_date(post: Post, now: datetime) -> datetime:
     """The second under which the draft stands in Postiz.
 
     Its true time in the calendar; for a staged one a second of the last 11 hours, for Postiz's own

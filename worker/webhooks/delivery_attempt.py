@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 import urllib3
 from urllib3.exceptions import HTTPError, ReadTimeoutError, SSLError
 
-from shared.containment import contained
+from shared.containment import contain_failures
 from shared.crypto import SecretBox
 from shared.domain.webhook_retries import Answer
 from shared.errors import SecretUnreadable
@@ -54,24 +54,28 @@ def body_of(event: str, timestamp: str | None, data: Mapping[str, object]) -> st
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
 
 
-def attempt(parcel: Parcel, box: SecretBox, route: Route) -> Tried:
+def attempt_delivery(parcel: Parcel, box: SecretBox, route: Route) -> Tried:
     """Raises nothing: whatever a receiver, its address or its secret does is the answer."""
-    began = time.monotonic()
+    started_at = time.monotonic()
     answer = Answer(error="internal_error: something went wrong on our side, and has been logged")
-    with contained("attempt_delivery", webhook=parcel.webhook_id, delivery=parcel.id):
+    with contain_failures("attempt_delivery", webhook=parcel.webhook_id, delivery=parcel.id):
         try:
             secrets = subscriptions.open_secrets(parcel.sealed, box)
-            answer = _post(parcel, parse_http_address(parcel.url), secrets, route)
+            answer = _send_request(parcel, parse_http_address(parcel.url), secrets, route)
         except SecretUnreadable as error:
             answer = Answer(error=f"{error.code}: {error.message}. Rotate the webhook's secret")
         except MalformedAddress as error:
             answer = Answer(error=f"its address {error}")
-    return Tried(parcel=parcel, answer=answer, seconds=time.monotonic() - began)
+    return Tried(parcel=parcel, answer=answer, seconds=time.monotonic() - started_at)
 
 
-def _post(parcel: Parcel, address: HttpAddress, secrets: Sequence[str], route: Route) -> Answer:
+def _send_request(
+    parcel: Parcel, address: HttpAddress, secrets: Sequence[str], route: Route
+) -> Answer:
     """A connection of its own each time, so that its address is looked up and checked each time."""
-    signed = subscriptions.headers(secrets, parcel.message_id, datetime.now(UTC), parcel.body)
+    signed = subscriptions.signature_headers(
+        secrets, parcel.message_id, datetime.now(UTC), parcel.body
+    )
     headers = {
         **headers_for(address),
         **signed,
@@ -94,15 +98,15 @@ def _post(parcel: Parcel, address: HttpAddress, secrets: Sequence[str], route: R
                     timeout=_TIMEOUT,
                 )
         except (HTTPError, OSError, Unreachable) as error:
-            return Answer(error=_in_words(error, call))
+            return Answer(error=_describe_error(error, call))
         reply.close()
         if call.expired:  # what was cut off looks like the end of the headers
-            return Answer(error=_late())
-        wish = wished(reply.headers.get("Retry-After", ""), datetime.now(UTC))
-        return Answer(status=reply.status, retry_after=wish)
+            return Answer(error=_timeout_message())
+        retry_after = parse_retry_after(reply.headers.get("Retry-After", ""), datetime.now(UTC))
+        return Answer(status=reply.status, retry_after=retry_after)
 
 
-def wished(value: str, now: datetime) -> float | None:
+def parse_retry_after(value: str, now: datetime) -> float | None:
     """The seconds of a `Retry-After`, which may be a date; None where it is neither."""
     if value.isascii() and value.isdigit():
         return float(value[:9])
@@ -112,13 +116,13 @@ def wished(value: str, now: datetime) -> float | None:
         return None
 
 
-def _late() -> str:
+def _timeout_message() -> str:
     return f"no answer within {TOTAL_SECONDS:.0f} s"
 
 
-def _in_words(error: Exception, call: Call) -> str:
+def _describe_error(error: Exception, call: Call) -> str:
     if call.expired or isinstance(error, ReadTimeoutError):
-        return _late()
+        return _timeout_message()
     match error:
         case Unreachable():
             return str(error)

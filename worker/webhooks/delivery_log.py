@@ -8,10 +8,10 @@ from sqlalchemy.orm import Session
 
 from shared import db
 from shared.db import ROW_LOCK
-from shared.domain.webhook_retries import MAX_ATTEMPTS, Verdict, judge
+from shared.domain.webhook_retries import MAX_ATTEMPTS, Verdict, judge_attempt
 from shared.log import get_logger
 from shared.models import Delivery, Webhook
-from shared.webhooks.outbox import iso
+from shared.webhooks.outbox import format_utc
 from worker.webhooks.delivery_attempt import Tried
 
 #: Of a delivery whose attempts ended before anything of them could be written down.
@@ -20,13 +20,13 @@ _UNNOTED = f"given up: of {MAX_ATTEMPTS} attempts none came to an end that could
 log = get_logger("deliver")
 
 
-def note(session: Session, webhook_id: int, back: Sequence[Tried]) -> None:
+def record_attempts(session: Session, webhook_id: int, back: Sequence[Tried]) -> None:
     """Write down what came of attempts to tell one webhook.
 
     It is locked before its deliveries, as whoever changes it does, and only where something failed:
     nearly all of them are accepted.
     """
-    now = db.clock(session)
+    now = db.read_clock(session)
     accepted = [tried for tried in back if tried.answer.accepted]
     if accepted:
         recovered = update(Webhook).where(Webhook.id == webhook_id, Webhook.failures > 0)
@@ -35,12 +35,17 @@ def note(session: Session, webhook_id: int, back: Sequence[Tried]) -> None:
         _write_delivery(session, tried, Verdict(state="delivered"), now)
     for tried in back:
         if not tried.answer.accepted:
-            _note_failed(session, tried, now)
+            _record_failed_attempt(session, tried, now)
 
 
 def give_up_unnoted(session: Session, ids: Sequence[int]) -> None:
     """End those of these deliveries of which too many attempts were never heard of again."""
-    entry = {"at": iso(db.clock(session)), "status": None, "error": _UNNOTED, "seconds": 0.0}
+    entry = {
+        "at": format_utc(db.read_clock(session)),
+        "status": None,
+        "error": _UNNOTED,
+        "seconds": 0.0,
+    }
     lost = update(Delivery).where(Delivery.id.in_(ids), Delivery.attempts >= MAX_ATTEMPTS)
     session.execute(
         lost.values(state="failed", tried=Delivery.tried.concat([entry])),
@@ -48,32 +53,32 @@ def give_up_unnoted(session: Session, ids: Sequence[int]) -> None:
     )
 
 
-def _note_failed(session: Session, tried: Tried, now: datetime) -> None:
+def _record_failed_attempt(session: Session, tried: Tried, now: datetime) -> None:
     webhook = session.get(Webhook, tried.parcel.webhook_id, with_for_update=ROW_LOCK)
     if webhook is None:
         return  # deleted in the meantime, with all its deliveries
     since = webhook.failing_since or now - timedelta(seconds=tried.seconds)
     webhook.failures, webhook.failing_since = webhook.failures + 1, since
-    verdict = judge(
+    verdict = judge_attempt(
         tried.answer,
         attempt=tried.parcel.attempt,
         failures=webhook.failures,
         failing_for=now - since,
     )
     _write_delivery(session, tried, verdict, now)
-    webhook.retry_at = _later(webhook.retry_at, now + timedelta(seconds=verdict.rest))
+    webhook.retry_at = _latest_time(webhook.retry_at, now + timedelta(seconds=verdict.rest))
     if verdict.disable and webhook.enabled:
-        _disable(webhook, verdict.disable, now)
+        _disable_webhook(webhook, verdict.disable, now)
 
 
-def _later(known: datetime | None, new: datetime) -> datetime:
+def _latest_time(known: datetime | None, new: datetime) -> datetime:
     return new if known is None else max(known, new)
 
 
 def _write_delivery(session: Session, tried: Tried, verdict: Verdict, now: datetime) -> None:
     """Unless it is somebody else's by now: asked for again, or taken for lost."""
     entry = {
-        "at": iso(now - timedelta(seconds=tried.seconds)),
+        "at": format_utc(now - timedelta(seconds=tried.seconds)),
         "status": tried.answer.status,
         "error": tried.answer.error,
         "seconds": round(tried.seconds, 3),
@@ -83,18 +88,18 @@ def _write_delivery(session: Session, tried: Tried, verdict: Verdict, now: datet
         values["next_at"] = now + timedelta(seconds=verdict.wait)
     if tried.answer.accepted:
         values["delivered_at"] = func.clock_timestamp()
-    mine = update(Delivery).where(
+    claimed_update = update(Delivery).where(
         Delivery.id == tried.parcel.id, Delivery.claim == tried.parcel.claim
     )
-    written = session.execute(
-        mine.values(**values), execution_options={"synchronize_session": False}
+    result = session.execute(
+        claimed_update.values(**values), execution_options={"synchronize_session": False}
     )
-    assert isinstance(written, CursorResult)
-    if not written.rowcount:
+    assert isinstance(result, CursorResult)
+    if not result.rowcount:
         log.warning("claim lost", webhook=tried.parcel.webhook_id, delivery=tried.parcel.id)
 
 
-def _disable(webhook: Webhook, reason: str, now: datetime) -> None:
+def _disable_webhook(webhook: Webhook, reason: str, now: datetime) -> None:
     webhook.enabled = False
     webhook.disabled_at, webhook.disabled_reason = now, reason
     log.error("webhook disabled", webhook=webhook.id, reason=reason)

@@ -37,10 +37,12 @@ _ANGLES = re.compile("[<>]")
 _TITLE_LEAST, _TITLE_MOST = 2, 100
 
 
-def assumed(identifier: str | None, given: Mapping[str, Any], caption: str) -> dict[str, Any]:
+def find_default_settings(
+    identifier: str | None, given: Mapping[str, Any], caption: str
+) -> dict[str, Any]:
     """The settings to add to those `given`; null counts as not given."""
-    known = DEFAULTS.get(identifier or "", {})
-    found = {name: value for name, value in known.items() if given.get(name) is None}
+    defaults = DEFAULTS.get(identifier or "", {})
+    found = {name: value for name, value in defaults.items() if given.get(name) is None}
     if identifier == "youtube" and given.get("title") is None and (title := title_of(caption)):
         found["title"] = title
     return found
@@ -52,16 +54,16 @@ def title_of(caption: str) -> str | None:
     YouTube takes no angle brackets in titles.
     """
     lines = (" ".join(_ANGLES.sub(" ", line).split()) for line in caption.splitlines())
-    title = _cut(next(filter(None, lines), ""))
+    title = _shorten_title(next(filter(None, lines), ""))
     return title if plain_length(title) >= _TITLE_LEAST else None
 
 
-def _cut(line: str) -> str:
+def _shorten_title(line: str) -> str:
     """At the end of a word, if one ends in the second half."""
     if plain_length(line) <= _TITLE_MOST:
         return line
-    room = line[: _TITLE_MOST - 1]
-    while plain_length(room) >= _TITLE_MOST:
-        room = room[:-1]
-    head, space, _ = room.rpartition(" ")
-    return (head if space and len(head) > len(room) // 2 else room) + "…"
+    beginning = line[: _TITLE_MOST - 1]
+    while plain_length(beginning) >= _TITLE_MOST:
+        beginning = beginning[:-1]
+    head, space, _ = beginning.rpartition(" ")
+    return (head if space and len(head) > len(beginning) // 2 else beginning) + "…"

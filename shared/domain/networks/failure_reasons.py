@@ -59,21 +59,21 @@ def find_reason(
     until: datetime,
 ) -> Reason | None:
     """The newest bad news of that time about this channel, one of the account's `channels`."""
-    about = [
+    relevant = [
         notice
         for notice in notices
         if since <= notice.created_at <= until
         and "has been published" not in notice.content
-        and [channel.id for channel in _meant(notice.content, channels)] == [channel_id]
+        and [channel.id for channel in _match_channels(notice.content, channels)] == [channel_id]
     ]
-    if not about:
+    if not relevant:
         return None
-    return _reason(max(about, key=lambda notice: notice.created_at).content)
+    return _parse_reason(max(relevant, key=lambda notice: notice.created_at).content)
 
 
-def _reason(words: str) -> Reason:
-    for part, code, hint in KNOWN:
-        if part in words.lower():
+def _parse_reason(words: str) -> Reason:
+    for phrase, code, hint in KNOWN:
+        if phrase in words.lower():
             return Reason(code=code, message=f"Postiz says: {words}", hint=hint)
     return Reason(
         code=NONE_GIVEN.code,
@@ -82,32 +82,34 @@ def _reason(words: str) -> Reason:
     )
 
 
-def _meant(words: str, channels: Sequence[Channel]) -> list[Channel]:
+def _match_channels(words: str, channels: Sequence[Channel]) -> list[Channel]:
     """The channels that the words can be about: by id, else by name, else by network alone."""
-    if by_id := [channel for channel in channels if _stands_in(channel.id, words)]:
+    if by_id := [channel for channel in channels if _is_mentioned(channel.id, words)]:
         return by_id
     network = _NETWORK.search(words)
-    of_network = list(_of_network(network[1].lower() if network else None, channels))
+    of_network = list(_channels_of_network(network[1].lower() if network else None, channels))
     if name := _NAME.search(words):
-        called = name[1] or name[2]
-        return [channel for channel in of_network if channel.name == called]
+        channel_name = name[1] or name[2]
+        return [channel for channel in of_network if channel.name == channel_name]
     rest = words[network.end() :] if network else words
-    return _named(rest, of_network) or ([] if _named(rest, channels) else of_network)
+    return _match_by_name(rest, of_network) or (
+        [] if _match_by_name(rest, channels) else of_network
+    )
 
 
-def _of_network(network: str | None, channels: Sequence[Channel]) -> Iterator[Channel]:
+def _channels_of_network(network: str | None, channels: Sequence[Channel]) -> Iterator[Channel]:
     for channel in channels:
         if network is None or (channel.identifier or "").lower() == network:
             yield channel
 
 
-def _named(words: str, channels: Sequence[Channel]) -> list[Channel]:
+def _match_by_name(words: str, channels: Sequence[Channel]) -> list[Channel]:
     """Those whose names stand in the words, unless only as a part of a longer name that does."""
-    found = [channel for channel in channels if channel.name and _stands_in(channel.name, words)]
+    found = [channel for channel in channels if channel.name and _is_mentioned(channel.name, words)]
     names = {channel.name for channel in found if channel.name}
-    parts = {name for name in names for other in names - {name} if _stands_in(name, other)}
+    parts = {name for name in names for other in names - {name} if _is_mentioned(name, other)}
     return [channel for channel in found if channel.name not in parts]
 
 
-def _stands_in(name: str, words: str) -> bool:
+def _is_mentioned(name: str, words: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", words) is not None

@@ -17,7 +17,7 @@ Overrides = Mapping[str, Mapping[str, float | None]]
 _MOST = 1_000_000_000
 
 
-def faults(overrides: Mapping[str, Any], integration_ids: Collection[str]) -> list[FieldError]:
+def find_faults(overrides: Mapping[str, Any], integration_ids: Collection[str]) -> list[FieldError]:
     """What is wrong with a request's change of the overrides, by field."""
     found: list[FieldError] = []
     for key, values in overrides.items():
@@ -30,21 +30,21 @@ def faults(overrides: Mapping[str, Any], integration_ids: Collection[str]) -> li
             message = "must be an object of limits, or null to drop them"
             found.append(FieldError(field=field, message=message, code="invalid_type"))
         else:
-            found += _faults_of(field, values or {})
+            found += _find_limit_faults(field, values or {})
     return found
 
 
-def _faults_of(field: str, values: Mapping[str, Any]) -> Iterator[FieldError]:
+def _find_limit_faults(field: str, values: Mapping[str, Any]) -> Iterator[FieldError]:
     for name, value in values.items():
         place = f"{field}.{name}"
         if name not in KINDS:
             message = f"unknown limit; there are: {', '.join(KINDS)}"
             yield FieldError(field=place, message=message, code="unknown_field")
-        elif value is not None and (wrong := _wrong(name, value)):
-            yield FieldError(field=place, message=wrong, code="invalid_type")
+        elif value is not None and (fault := _describe_fault(name, value)):
+            yield FieldError(field=place, message=fault, code="invalid_type")
 
 
-def _wrong(name: str, value: Any) -> str | None:
+def _describe_fault(name: str, value: Any) -> str | None:
     """What a limit of this name may not be."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "must be a number, or null for no limit"
@@ -55,10 +55,10 @@ def _wrong(name: str, value: Any) -> str | None:
     return None
 
 
-def merged(saved: Overrides, change: Mapping[str, Any]) -> dict[str, Any]:
+def merge_change(saved: Overrides, change: Mapping[str, Any]) -> dict[str, Any]:
     """`saved` with a request's change: key by key, and null drops a key."""
-    both = {**saved, **change}
-    return {key: values for key, values in both.items() if values is not None}
+    overrides = {**saved, **change}
+    return {key: values for key, values in overrides.items() if values is not None}
 
 
 def limits_of(keys: Sequence[str], overrides: Overrides) -> Limits:
@@ -67,12 +67,15 @@ def limits_of(keys: Sequence[str], overrides: Overrides) -> Limits:
     if not overrides:
         return known
     own = {name: value for key in reversed(keys) for name, value in overrides.get(key, {}).items()}
-    return {**known, **{name: _own(known.get(name), value) for name, value in own.items()}}
+    return {
+        **known,
+        **{name: _override_limit(known.get(name), value) for name, value in own.items()},
+    }
 
 
 _OURS = Source(name="rule_overrides of the account", checked=None, confidence=Confidence.DOCUMENTED)
 
 
-def _own(known: Limit | None, value: float | None) -> Limit:
+def _override_limit(known: Limit | None, value: float | None) -> Limit:
     """As sure, and as shared, as what it stands for."""
     return replace(known, value=value) if known else Limit(value=value, source=_OURS)

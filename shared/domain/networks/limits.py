@@ -70,88 +70,88 @@ _LOOKED = date(2026, 11, 22)
 POSTIZ = Source(name="Postiz v2.23, its source", checked=_CONTRACT, confidence=Confidence.CERTAIN)
 
 
-def _reported(name: str, checked: date) -> Source:
+def _reported_source(name: str, checked: date) -> Source:
     return Source(name=name, checked=checked, confidence=Confidence.REPORTED)
 
 
-def _documented(name: str) -> Source:
+def _documented_source(name: str) -> Source:
     return Source(name=name, checked=_LOOKED, confidence=Confidence.DOCUMENTED)
 
 
-_GATHERED = _reported("gathered when Postiz was read", _CONTRACT)
-_SERVICES = _reported("media guidelines of publishing services", _LOOKED)
-_TIKTOK_POSTS = _reported("unpublished; users report 15 to 25", _CONTRACT)
-_INSTAGRAM_POSTS = _reported("sources say 25, 50 and 100", _LOOKED)
-_LINKEDIN_POSTS = _reported("sources say 100 and 150", _LOOKED)
-_UNVERIFIED = _reported("guides to YouTube: accounts that are not verified", _LOOKED)
-_FACEBOOK = _documented("Meta for Developers: Reels Publishing API")
-_THREADS = _documented("Meta for Developers: Threads API, overview")
-_YOUTUBE = _documented("Google for Developers: YouTube Data API, quota costs")
-_SHORTS = _documented("YouTube Help: three-minute Shorts")
-_X = _documented("X Developer Platform: media, size restrictions")
-_MASTODON = _documented("Mastodon's source: what a server has unless it changed it")
+_GATHERED = _reported_source("gathered when Postiz was read", _CONTRACT)
+_SERVICES = _reported_source("media guidelines of publishing services", _LOOKED)
+_TIKTOK_POSTS = _reported_source("unpublished; users report 15 to 25", _CONTRACT)
+_INSTAGRAM_POSTS = _reported_source("sources say 25, 50 and 100", _LOOKED)
+_LINKEDIN_POSTS = _reported_source("sources say 100 and 150", _LOOKED)
+_UNVERIFIED = _reported_source("guides to YouTube: accounts that are not verified", _LOOKED)
+_FACEBOOK = _documented_source("Meta for Developers: Reels Publishing API")
+_THREADS = _documented_source("Meta for Developers: Threads API, overview")
+_YOUTUBE = _documented_source("Google for Developers: YouTube Data API, quota costs")
+_SHORTS = _documented_source("YouTube Help: three-minute Shorts")
+_X = _documented_source("X Developer Platform: media, size restrictions")
+_MASTODON = _documented_source("Mastodon's source: what a server has unless it changed it")
 
 
-def _by(source: Source, *, shared: bool = False, **values: float) -> dict[str, Limit]:
+def _limits_from(source: Source, *, shared: bool = False, **values: float) -> dict[str, Limit]:
     return {
         name: Limit(value=value, source=source, shared=shared) for name, value in values.items()
     }
 
 
-def _postiz(**values: float) -> dict[str, Limit]:
-    return _by(POSTIZ, shared=False, **values)
+def _postiz_limits(**values: float) -> dict[str, Limit]:
+    return _limits_from(POSTIZ, shared=False, **values)
 
 
 _UPRIGHT = 9 / 16
 
 _ON_INSTAGRAM = (
-    _postiz(characters=2200, media_least=1, media_most=10)
-    | _by(_INSTAGRAM_POSTS, posts_per_day=25)
-    | _by(_SERVICES, video_seconds_least=3, video_seconds_most=900, video_megabytes=300)
+    _postiz_limits(characters=2200, media_least=1, media_most=10)
+    | _limits_from(_INSTAGRAM_POSTS, posts_per_day=25)
+    | _limits_from(_SERVICES, video_seconds_least=3, video_seconds_most=900, video_megabytes=300)
 )
 _ON_LINKEDIN = (
-    _postiz(characters=3000)
-    | _by(_LINKEDIN_POSTS, posts_per_day=100)
-    | _by(_SERVICES, video_seconds_least=3, video_seconds_most=1800, video_megabytes=500)
+    _postiz_limits(characters=3000)
+    | _limits_from(_LINKEDIN_POSTS, posts_per_day=100)
+    | _limits_from(_SERVICES, video_seconds_least=3, video_seconds_most=1800, video_megabytes=500)
 )
 
 #: By Postiz's `identifier`; of a network that is not here nothing is known.
 LIMITS: Mapping[str, Limits] = {
-    "x": _postiz(characters=280, media_most=4)
-    | _by(_GATHERED, posts_per_15_minutes=100, video_seconds_most=140)
-    | _by(_X, video_megabytes=512),
+    "x": _postiz_limits(characters=280, media_most=4)
+    | _limits_from(_GATHERED, posts_per_15_minutes=100, video_seconds_most=140)
+    | _limits_from(_X, video_megabytes=512),
     "linkedin": _ON_LINKEDIN,
     "linkedin-page": _ON_LINKEDIN,
     "instagram": _ON_INSTAGRAM,
     "instagram-standalone": _ON_INSTAGRAM,
-    "facebook": _postiz(characters=63206)
-    | _by(
+    "facebook": _postiz_limits(characters=63206)
+    | _limits_from(
         _FACEBOOK,
         videos_per_day=30,
         video_seconds_least=3,
         video_seconds_most=90,
         video_aspect=_UPRIGHT,
     ),
-    "tiktok": _postiz(characters=2000, media_least=1)
-    | _by(_TIKTOK_POSTS, posts_per_day=15)
-    | _by(_SERVICES, video_seconds_least=3, video_seconds_most=600, video_megabytes=4000)
-    | _by(_SERVICES, video_aspect=_UPRIGHT),
-    "youtube": _postiz(characters=5000, media_least=1, media_most=1)
-    | _by(_YOUTUBE, shared=True, posts_per_day=100)
-    | _by(_SHORTS, short_seconds_most=180)
-    | _by(_UNVERIFIED, video_seconds_most=900),
-    "pinterest": _postiz(characters=500, media_least=1, media_most=5)
-    | _by(_SERVICES, video_seconds_least=4, video_seconds_most=900, video_megabytes=2000),
-    "reddit": _postiz(characters=10000),
-    "threads": _postiz(characters=500)
-    | _by(_THREADS, posts_per_day=250)
-    | _by(_GATHERED, video_seconds_most=300, video_megabytes=1000),
-    "mastodon": _postiz(characters=500) | _by(_MASTODON, posts_per_3_hours=300),
-    "telegram": _postiz(characters=4096),
-    "bluesky": _postiz(characters=300, media_most=4)
-    | _by(_GATHERED, posts_per_hour=1666, videos_per_day=25)
-    | _by(_SERVICES, video_seconds_most=180, video_megabytes=100),
-    "discord": _postiz(characters=1980),
+    "tiktok": _postiz_limits(characters=2000, media_least=1)
+    | _limits_from(_TIKTOK_POSTS, posts_per_day=15)
+    | _limits_from(_SERVICES, video_seconds_least=3, video_seconds_most=600, video_megabytes=4000)
+    | _limits_from(_SERVICES, video_aspect=_UPRIGHT),
+    "youtube": _postiz_limits(characters=5000, media_least=1, media_most=1)
+    | _limits_from(_YOUTUBE, shared=True, posts_per_day=100)
+    | _limits_from(_SHORTS, short_seconds_most=180)
+    | _limits_from(_UNVERIFIED, video_seconds_most=900),
+    "pinterest": _postiz_limits(characters=500, media_least=1, media_most=5)
+    | _limits_from(_SERVICES, video_seconds_least=4, video_seconds_most=900, video_megabytes=2000),
+    "reddit": _postiz_limits(characters=10000),
+    "threads": _postiz_limits(characters=500)
+    | _limits_from(_THREADS, posts_per_day=250)
+    | _limits_from(_GATHERED, video_seconds_most=300, video_megabytes=1000),
+    "mastodon": _postiz_limits(characters=500) | _limits_from(_MASTODON, posts_per_3_hours=300),
+    "telegram": _postiz_limits(characters=4096),
+    "bluesky": _postiz_limits(characters=300, media_most=4)
+    | _limits_from(_GATHERED, posts_per_hour=1666, videos_per_day=25)
+    | _limits_from(_SERVICES, video_seconds_most=180, video_megabytes=100),
+    "discord": _postiz_limits(characters=1980),
 }
 
 #: Of a file, wherever it goes; nothing overrides them. In bytes.

@@ -24,17 +24,17 @@ class FileType:
         return self.mime.startswith("video/")
 
 
-def _image(mime: str) -> FileType:
+def _image_type(mime: str) -> FileType:
     return FileType(mime=mime, limit=IMAGE_BYTES)
 
 
 MP4 = FileType(mime="video/mp4", limit=VIDEO_BYTES)
 
 _ACCEPTED = (
-    (b"\xff\xd8\xff", _image("image/jpeg")),
-    (b"\x89PNG\r\n\x1a\n", _image("image/png")),
-    (b"GIF87a", _image("image/gif")),
-    (b"GIF89a", _image("image/gif")),
+    (b"\xff\xd8\xff", _image_type("image/jpeg")),
+    (b"\x89PNG\r\n\x1a\n", _image_type("image/png")),
+    (b"GIF87a", _image_type("image/gif")),
+    (b"GIF89a", _image_type("image/gif")),
 )
 
 _CONVERT_VIDEO = "Postiz takes MP4: convert it, for example with ffmpeg -i IN -c copy out.mp4"
@@ -71,16 +71,16 @@ _UNKNOWN = (
 )
 
 
-def sniff(head: bytes) -> FileType:
+def detect_file_type(head: bytes) -> FileType:
     """The type of a file that starts with `head`. Raises `UnsupportedMedia` with advice."""
     for magic, accepted in _ACCEPTED:
         if head.startswith(magic):
             return accepted
     if head[:4] == b"RIFF":
-        return _riff(head)
+        return _detect_riff_type(head)
     if head[4:8] == b"ftyp":
-        return _movie(head[8:12].decode("latin-1"))
-    raise UnsupportedMedia(_advice(head))
+        return _detect_movie_type(head[8:12].decode("latin-1"))
+    raise UnsupportedMedia(_refusal_advice(head))
 
 
 def brand_of(head: bytes) -> str | None:
@@ -89,15 +89,15 @@ def brand_of(head: bytes) -> str | None:
     return brand if head[4:8] == b"ftyp" and brand.isascii() and brand.isprintable() else None
 
 
-def _riff(head: bytes) -> FileType:
+def _detect_riff_type(head: bytes) -> FileType:
     if head[8:12] == b"WEBP":
-        return _image("image/webp")
+        return _image_type("image/webp")
     if head[8:12] == b"AVI ":
         raise UnsupportedMedia(f"This is an AVI video. {_ENCODE_VIDEO}")
     raise UnsupportedMedia(_UNKNOWN)
 
 
-def _movie(brand: str) -> FileType:
+def _detect_movie_type(brand: str) -> FileType:
     for refused, advice in _REFUSED_BRANDS:
         if brand.startswith(refused):
             raise UnsupportedMedia(advice)
@@ -106,13 +106,13 @@ def _movie(brand: str) -> FileType:
     return MP4
 
 
-def _advice(head: bytes) -> str:
+def _refusal_advice(head: bytes) -> str:
     if head[4:8] in _BARE_MOVIE_BOXES:
         return _MOV
     return next((advice for magic, advice in _REFUSED if head.startswith(magic)), _UNKNOWN)
 
 
-def too_large(kind: FileType) -> str:
+def size_limit_message(kind: FileType) -> str:
     """The sentence for a file that exceeds its limit."""
-    what, limit = ("A video", "1 GiB") if kind.is_video else ("An image", "10 MiB")
-    return f"{what} may have at most {limit}: Postiz refuses larger ones"
+    subject, limit = ("A video", "1 GiB") if kind.is_video else ("An image", "10 MiB")
+    return f"{subject} may have at most {limit}: Postiz refuses larger ones"

@@ -11,37 +11,37 @@ from shared.domain.networks.medium import Medium
 Check = Callable[[Any], str | None]
 
 
-def text(least: int = 1, most: int | None = None, hint: str = "") -> Check:
-    def check(value: Any) -> str | None:
+def text_check(least: int = 1, most: int | None = None, hint: str = "") -> Check:
+    def check_value(value: Any) -> str | None:
         length = plain_length(value) if isinstance(value, str) else -1
         fits = length >= least and (not most or length <= most)
         span = f"a text of {least} to {most} characters" if most else "a text"
         return None if fits else f"must be {span}{hint}"
 
-    return check
+    return check_value
 
 
 def one_of(*values: str) -> Check:
-    def check(value: Any) -> str | None:
+    def check_value(value: Any) -> str | None:
         return None if value in values else f"must be one of {', '.join(values)}"
 
-    return check
+    return check_value
 
 
-def flag(value: Any) -> str | None:
+def check_flag(value: Any) -> str | None:
     return None if isinstance(value, bool) else "must be true or false"
 
 
-def subreddits(value: Any) -> str | None:
+def check_subreddits(value: Any) -> str | None:
     names = ("subreddit", "title", "type", "is_flair_required")
     rows = value if isinstance(value, list) else []
-    whole = [
+    complete = [
         isinstance(row, dict)
         and isinstance(row.get("value"), dict)
         and all(name in row["value"] for name in names)
         for row in rows
     ]
-    if whole and all(whole):
+    if complete and all(complete):
         return None
     return 'must be a list of {"value": {"subreddit", "title", "type", "is_flair_required"}}'
 
@@ -51,25 +51,25 @@ Media = Sequence[Medium]
 MediaRule = Callable[[Media], str | None]
 
 
-def video_stands_alone(media: Media) -> str | None:
-    if any(one.is_video for one in media) and len(media) > 1:
+def check_lone_video(media: Media) -> str | None:
+    if any(medium.is_video for medium in media) and len(media) > 1:
         return "a video must be the only medium"
     return None
 
 
-def video_only(media: Media) -> str | None:
-    fits = all(one.is_video for one in media if one.mime is not None)
+def check_video_only(media: Media) -> str | None:
+    fits = all(medium.is_video for medium in media if medium.mime is not None)
     return None if fits else "needs an mp4 video, not an image"
 
 
-def cover_behind_video(media: Media) -> str | None:
-    if not any(one.is_video for one in media):
+def check_video_cover(media: Media) -> str | None:
+    if not any(medium.is_video for medium in media):
         return None
     fits = len(media) == 2 and media[0].is_video and not media[1].is_video
     return None if fits else "a video needs a cover image second, and nothing else"
 
 
-def anything(_media: Media) -> str | None:
+def allow_any_media(_media: Media) -> str | None:
     return None
 
 
@@ -80,27 +80,27 @@ class Network:
     length: Callable[[str], int] = plain_length
     required: Mapping[str, Check] = field(default_factory=dict)
     optional: Mapping[str, Check] = field(default_factory=dict)
-    media: MediaRule = anything
+    media: MediaRule = allow_any_media
 
 
 _REPLIERS = one_of("everyone", "following", "mentionedUsers", "subscribers", "verified")
 _PRIVACY = ", such as PUBLIC_TO_EVERYONE, MUTUAL_FOLLOW_FRIENDS, FOLLOWER_OF_CREATOR, SELF_ONLY"
 
 _INSTAGRAM = Network(required={"post_type": one_of("post", "story")})
-_LINKEDIN = Network(media=video_stands_alone)
+_LINKEDIN = Network(media=check_lone_video)
 _TIKTOK = Network(
     required={
-        "privacy_level": text(hint=_PRIVACY),
-        "duet": flag,
-        "stitch": flag,
-        "comment": flag,
+        "privacy_level": text_check(hint=_PRIVACY),
+        "duet": check_flag,
+        "stitch": check_flag,
+        "comment": check_flag,
         "autoAddMusic": one_of("yes", "no"),
-        "brand_content_toggle": flag,
-        "brand_organic_toggle": flag,
+        "brand_content_toggle": check_flag,
+        "brand_organic_toggle": check_flag,
         "content_posting_method": one_of("DIRECT_POST", "UPLOAD"),
     },
-    optional={"title": text(least=0, most=90)},
-    media=video_stands_alone,
+    optional={"title": text_check(least=0, most=90)},
+    media=check_lone_video,
 )
 
 #: By Postiz's `identifier`; of a network that is not here we know no rules. From the source of
@@ -109,7 +109,7 @@ NETWORKS: Mapping[str, Network] = {
     "x": Network(
         length=weighted_length,
         required={"who_can_reply_post": _REPLIERS},
-        media=video_stands_alone,
+        media=check_lone_video,
     ),
     "linkedin": _LINKEDIN,
     "linkedin-page": _LINKEDIN,
@@ -118,18 +118,19 @@ NETWORKS: Mapping[str, Network] = {
     "facebook": Network(),
     "tiktok": _TIKTOK,
     "youtube": Network(
-        required={"title": text(2, 100), "type": one_of("public", "private", "unlisted")},
-        media=video_only,
+        required={"title": text_check(2, 100), "type": one_of("public", "private", "unlisted")},
+        media=check_video_only,
     ),
     "pinterest": Network(
-        required={"board": text(hint=", the id of a board in Postiz")}, media=cover_behind_video
+        required={"board": text_check(hint=", the id of a board in Postiz")},
+        media=check_video_cover,
     ),
-    "reddit": Network(required={"subreddit": subreddits}),
+    "reddit": Network(required={"subreddit": check_subreddits}),
     "threads": Network(),
     "mastodon": Network(),
     "telegram": Network(),
-    "bluesky": Network(media=video_stands_alone),
-    "discord": Network(required={"channel": text(hint=", the id of a channel in Postiz")}),
+    "bluesky": Network(media=check_lone_video),
+    "discord": Network(required={"channel": text_check(hint=", the id of a channel in Postiz")}),
 }
 #: What Postiz calls two ways to the same network: words for the one serve the other too.
 PLATFORMS: Mapping[str, str] = {"linkedin-page": "linkedin", "instagram-standalone": "instagram"}

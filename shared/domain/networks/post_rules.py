@@ -16,7 +16,7 @@ _VERIFIED = (
 )
 
 
-def violations(
+def find_violations(
     identifier: str,
     limits: Limits,
     *,
@@ -26,16 +26,16 @@ def violations(
 ) -> list[FieldError]:
     """All of them. Fields: `caption`, `media_ids`, `settings.NAME`."""
     network = NETWORKS.get(identifier, Network())
-    found = list(_empty(content, media))
-    found += _too_long(identifier, limits, network.length(content))
-    found += _settings(identifier, network, settings)
-    found += _media(identifier, network, limits, media)
+    found = list(_find_empty_post(content, media))
+    found += _find_long_caption(identifier, limits, network.length(content))
+    found += _find_setting_faults(identifier, network, settings)
+    found += _find_media_faults(identifier, network, limits, media)
     if identifier == "facebook" and settings.get("post_type") == "story" and not media:
         found.append(_media_fault("a facebook story needs an image or a video", _ADD))
     return found
 
 
-def _empty(content: str, media: Sequence[Medium]) -> Iterator[FieldError]:
+def _find_empty_post(content: str, media: Sequence[Medium]) -> Iterator[FieldError]:
     if not content.strip() and not media:
         yield FieldError(
             field="caption",
@@ -45,12 +45,12 @@ def _empty(content: str, media: Sequence[Medium]) -> Iterator[FieldError]:
         )
 
 
-def _value(limits: Limits, name: str) -> float | None:
+def _limit_value(limits: Limits, name: str) -> float | None:
     return limits[name].value if name in limits else None
 
 
-def _too_long(identifier: str, limits: Limits, length: int) -> Iterator[FieldError]:
-    most = _value(limits, "characters")
+def _find_long_caption(identifier: str, limits: Limits, length: int) -> Iterator[FieldError]:
+    most = _limit_value(limits, "characters")
     if most is None or length <= most:
         return
     shorter = (
@@ -65,7 +65,7 @@ def _too_long(identifier: str, limits: Limits, length: int) -> Iterator[FieldErr
     )
 
 
-def _settings(
+def _find_setting_faults(
     identifier: str, network: Network, settings: Mapping[str, Any]
 ) -> Iterator[FieldError]:
     for name, check in network.required.items():
@@ -75,13 +75,15 @@ def _settings(
             remedy = f'Give it as "settings": {{"{identifier}": {{"{name}": …}}}}; it {wanted}.'
             yield _setting_fault(name, message, "missing", remedy)
         else:
-            yield from _wrong(identifier, name, check, settings[name])
+            yield from _find_value_faults(identifier, name, check, settings[name])
     for name, check in network.optional.items():
         if settings.get(name) is not None:
-            yield from _wrong(identifier, name, check, settings[name])
+            yield from _find_value_faults(identifier, name, check, settings[name])
 
 
-def _wrong(identifier: str, name: str, check: Check, value: Any) -> Iterator[FieldError]:
+def _find_value_faults(
+    identifier: str, name: str, check: Check, value: Any
+) -> Iterator[FieldError]:
     if message := check(value):
         yield _setting_fault(
             name, f"for {identifier} this {message}", "invalid", f"Correct it: it {message}."
@@ -98,10 +100,10 @@ _ADD = "Name one in media_ids, or leave this integration out."
 _OTHER = "Change media_ids, or leave this integration out of the row."
 
 
-def _media(
+def _find_media_faults(
     identifier: str, network: Network, limits: Limits, media: Sequence[Medium]
 ) -> Iterator[FieldError]:
-    least, most = _value(limits, "media_least"), _value(limits, "media_most")
+    least, most = _limit_value(limits, "media_least"), _limit_value(limits, "media_most")
     if least is not None and len(media) < least:
         yield _media_fault(f"{identifier} needs at least {least:.0f} image or video", _ADD)
     elif most is not None and len(media) > most:

@@ -10,7 +10,7 @@ NO_ROW = -1
 Dated = Sequence[tuple[datetime, int]]
 
 
-def beyond(dated: Dated, most: int, window: timedelta) -> Iterator[int]:
+def find_excess_rows(dated: Dated, most: int, window: timedelta) -> Iterator[int]:
     """The rows that come on top of `most` posts in a `window`, of moments and rows in order.
 
     A row is one too many if some window that holds it holds more than `most`, of what was accepted
@@ -18,16 +18,16 @@ def beyond(dated: Dated, most: int, window: timedelta) -> Iterator[int]:
     """
     before = [moment for moment, row in dated if row == NO_ROW]
     # for each begin of a window: what was accepted before in it, less the rows that came earlier
-    begins: deque[tuple[datetime, int]] = deque()
+    starts: deque[tuple[datetime, int]] = deque()
     rows = 0
     for moment, row in dated:
-        held = bisect_left(before, moment + window) - bisect_left(before, moment)
-        while begins and begins[-1][1] <= held - rows:
-            begins.pop()  # no window that begins there is the fullest any more
-        begins.append((moment, held - rows))
-        while moment - begins[0][0] >= window:
-            begins.popleft()
+        accepted = bisect_left(before, moment + window) - bisect_left(before, moment)
+        while starts and starts[-1][1] <= accepted - rows:
+            starts.pop()  # no window that begins there is the fullest any more
+        starts.append((moment, accepted - rows))
+        while moment - starts[0][0] >= window:
+            starts.popleft()
         if row != NO_ROW:
             rows += 1
-            if begins[0][1] + rows > most:
+            if starts[0][1] + rows > most:
                 yield row

@@ -4,28 +4,28 @@ from collections.abc import Callable, Iterator, Mapping
 
 from shared.domain.networks.limits import KINDS, Limit, Limits
 from shared.domain.networks.medium import Medium
-from shared.domain.networks.warning import Said, about_limit
+from shared.domain.networks.warning import WarningText, limit_warning
 
 _MEGABYTE = 1_000_000
 #: How far a shape may be from the advised one (a frame of 1080 x 1918 is 9:16 too).
 _ASPECT_SLACK = 0.02
 
 
-def video_advice(medium: Medium, identifier: str, limits: Limits) -> Iterator[Said]:
+def find_video_warnings(medium: Medium, identifier: str, limits: Limits) -> Iterator[WarningText]:
     """All that is worth saying of a medium on a network; of images, nothing."""
-    about = [name for name in _CHECKS if name in limits and limits[name].value is not None]
-    if not about or (medium.mime is not None and not medium.is_video):
+    names = [name for name in _CHECKS if name in limits and limits[name].value is not None]
+    if not names or (medium.mime is not None and not medium.is_video):
         return
     if medium.mime is None:
-        yield _not_fetched(identifier)
+        yield _not_fetched_warning(identifier)
         return
     if None in (medium.duration, medium.width, medium.height):
-        yield _unread(identifier)
-    for name in about:
+        yield _unknown_facts_warning(identifier)
+    for name in names:
         limit = limits[name]
         assert limit.value is not None
         if _CHECKS[name](medium, limit.value):
-            yield _said(identifier, name, limit)
+            yield _breach_warning(identifier, name, limit)
 
 
 def _too_short(medium: Medium, least: float) -> bool:
@@ -69,14 +69,14 @@ _WORDS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def _said(identifier: str, name: str, limit: Limit) -> Said:
+def _breach_warning(identifier: str, name: str, limit: Limit) -> WarningText:
     code, remedy = _WORDS[name]
     message = f"{identifier}: {KINDS[name].words}: {limit.value:,.10g}"
-    return about_limit(limit, code=code, message=message, remedy=remedy)
+    return limit_warning(limit, code=code, message=message, remedy=remedy)
 
 
-def _not_fetched(identifier: str) -> Said:
-    return Said(
+def _not_fetched_warning(identifier: str) -> WarningText:
+    return WarningText(
         code="medium_not_fetched",
         message=f"a medium was not fetched from its address yet, so {identifier}'s limits were not"
         " checked",
@@ -84,8 +84,8 @@ def _not_fetched(identifier: str) -> Said:
     )
 
 
-def _unread(identifier: str) -> Said:
-    return Said(
+def _unknown_facts_warning(identifier: str) -> WarningText:
+    return WarningText(
         code="media_facts_unknown",
         message=f"a video does not tell its length or its size, so {identifier}'s limits were not"
         " all checked",

@@ -7,7 +7,7 @@ from shared.domain.networks.limits import Limit
 
 
 @dataclass(frozen=True, kw_only=True)
-class Said:
+class WarningText:
     """`source`, `confidence`: of the limit that it is about."""
 
     code: str
@@ -18,15 +18,15 @@ class Said:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Advice:
+class RowWarning:
     """`indexes`: the rows' numbers, in order."""
 
-    said: Said
+    said: WarningText
     indexes: Sequence[int]
 
 
-def about_limit(limit: Limit, *, code: str, message: str, remedy: str) -> Said:
-    return Said(
+def limit_warning(limit: Limit, *, code: str, message: str, remedy: str) -> WarningText:
+    return WarningText(
         code=code,
         message=message,
         remedy=f"{remedy} If you know better, override it: docs/NETWORKS.md.",

@@ -53,26 +53,28 @@ class Pack:
     full: bool = False
 
 
-def pack(candidates: Iterable[Candidate]) -> Pack:
+def fill_pack(candidates: Iterable[Candidate]) -> Pack:
     """The first candidate and those after it that go with it, in their order."""
     chosen: list[Candidate] = []
     room, most = MAX_BYTES, MAX_ELEMENTS
-    for one in candidates:
-        if chosen and one.group != chosen[0].group:
+    for candidate in candidates:
+        if chosen and candidate.group != chosen[0].group:
             continue
-        most = min(most, one.pack_limit or most)
-        if len(chosen) >= most or (chosen and one.size > room):
+        most = min(most, candidate.pack_limit or most)
+        if len(chosen) >= most or (chosen and candidate.size > room):
             return Pack(posts=chosen, full=True)
-        chosen.append(one)
-        room -= one.size
+        chosen.append(candidate)
+        room -= candidate.size
     return Pack(posts=chosen)
 
 
-def in_turns(first: Sequence[Candidate], others: Sequence[Candidate]) -> Iterator[Candidate]:
+def interleave_candidates(
+    first: Sequence[Candidate], others: Sequence[Candidate]
+) -> Iterator[Candidate]:
     """One of `first`, one of `others`, and so on, each post once: both get into the next call."""
     seen: set[int] = set()
     for pair in zip_longest(first, others):
-        for one in pair:
-            if one is not None and one.id not in seen:
-                seen.add(one.id)
-                yield one
+        for candidate in pair:
+            if candidate is not None and candidate.id not in seen:
+                seen.add(candidate.id)
+                yield candidate

@@ -27,28 +27,30 @@ class BudgetState:
     @property
     def most(self) -> int | None:
         """Calls in a window: Postiz's limit or the owner's, whichever is lower."""
-        return min((one for one in (self.limit, self.own_limit) if one is not None), default=None)
+        return min(
+            (limit for limit in (self.limit, self.own_limit) if limit is not None), default=None
+        )
 
     @property
     def kept(self) -> int:
         """Calls kept back; however many the owner wants, one is left to publish with."""
         if self.most is None:
             return 0
-        wanted = reserve(self.most) if self.own_reserve is None else self.own_reserve
+        wanted = default_reserve(self.most) if self.own_reserve is None else self.own_reserve
         return max(0, min(wanted, self.most - 1))
 
 
-def reserve(limit: int) -> int:
+def default_reserve(limit: int) -> int:
     """Calls kept back for parking what must be settled, unless the account's owner says."""
     return min(3, limit // 10)
 
 
-def urgent(most: int) -> int:
+def urgent_calls(most: int) -> int:
     """Calls that are left to posts which cannot wait for the next window."""
     return most // 10
 
 
-def rolled(state: BudgetState, now: datetime, *, unsettled: int) -> BudgetState:
+def roll_window(state: BudgetState, now: datetime, *, unsettled: int) -> BudgetState:
     """The state once a window has ended: a call whose end is unknown is charged to the next too."""
     if state.window_ends_at is None or state.window_ends_at > now:
         return state
@@ -63,19 +65,19 @@ def free_at(state: BudgetState, now: datetime, *, due_at: datetime | None) -> da
     """
     if state.blocked_until is not None and state.blocked_until > now:
         return state.blocked_until
-    if state.most is None or state.used < state.most - _kept(state, due_at):
+    if state.most is None or state.used < state.most - _calls_kept(state, due_at):
         return now
     return state.window_ends_at or now + WINDOW
 
 
-def _kept(state: BudgetState, due_at: datetime | None) -> int:
+def _calls_kept(state: BudgetState, due_at: datetime | None) -> int:
     if due_at is None:
         return 0
     can_wait = state.window_ends_at is not None and due_at > state.window_ends_at
-    return state.kept + (urgent(state.most or 0) if can_wait else 0)
+    return state.kept + (urgent_calls(state.most or 0) if can_wait else 0)
 
 
-def reserved(state: BudgetState, now: datetime) -> BudgetState:
+def charge_call(state: BudgetState, now: datetime) -> BudgetState:
     """One more call, written down before it is made.
 
     A window whose end nobody told lasts an hour at most from its first call: without an end of its
@@ -84,7 +86,7 @@ def reserved(state: BudgetState, now: datetime) -> BudgetState:
     return replace(state, used=state.used + 1, window_ends_at=state.window_ends_at or now + WINDOW)
 
 
-def learned(
+def update_from_reply(
     state: BudgetState,
     now: datetime,
     *,
@@ -107,6 +109,6 @@ def learned(
     return replace(state, limit=limit, used=used, window_ends_at=resets_at)
 
 
-def returned(state: BudgetState) -> BudgetState:
+def refund_call(state: BudgetState) -> BudgetState:
     """One call less: it was written down, and Postiz certainly has not counted it."""
     return replace(state, used=max(0, state.used - 1))

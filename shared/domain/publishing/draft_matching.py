@@ -16,36 +16,36 @@ FIRST_LOOK = timedelta(seconds=3)
 SOON = timedelta(minutes=3)
 
 
-def tell_apart(ours: Iterable[Ours]) -> list[str]:
+def find_adoptable(ours: Iterable[Ours]) -> list[str]:
     """The looks that stand for one content, with one set of media and settings, in this call."""
     wholes: dict[str, set[str]] = defaultdict(set)
-    for one in ours:
-        wholes[one.look].add(one.whole)
-    return [look for look, found in wholes.items() if len(found) == 1]
+    for post in ours:
+        wholes[post.look].add(post.whole)
+    return [look for look, contents in wholes.items() if len(contents) == 1]
 
 
-def match(
+def match_drafts(
     ours: Sequence[Ours], theirs: Sequence[Theirs], adoptable: Iterable[str]
 ) -> Mapping[int, Theirs]:
     """By the number of a post, what Postiz has of it; each of `theirs` once, in the order given.
 
     What is left over is litter: a proxy repeated the call, or nobody waits for it any more.
     """
-    there: dict[str, list[Theirs]] = defaultdict(list)
-    for other in theirs:
-        there[other.look].append(other)
+    drafts: dict[str, list[Theirs]] = defaultdict(list)
+    for draft in theirs:
+        drafts[draft.look].append(draft)
     found: dict[int, Theirs] = {}
-    for one in ours:
-        if one.look in adoptable and there[one.look]:
-            found[one.post_id] = there[one.look].pop(0)
+    for post in ours:
+        if post.look in adoptable and drafts[post.look]:
+            found[post.post_id] = drafts[post.look].pop(0)
     return found
 
 
-def waits(publish_at: datetime, now: datetime, *, may_run_until: datetime) -> bool:
+def may_await_draft(publish_at: datetime, now: datetime, *, may_run_until: datetime) -> bool:
     """Whether a post that is not there yet waits for the request, rather than be staged anew."""
     return now < may_run_until and publish_at > now + SOON
 
 
-def next_look(now: datetime, sent_at: datetime, *, may_run_until: datetime) -> datetime:
+def next_look_at(now: datetime, sent_at: datetime, *, may_run_until: datetime) -> datetime:
     """The next moment at which the rest may be there, and the last one in any case."""
     return min(now + max(FIRST_LOOK, (now - sent_at) / 2), max(now, may_run_until))

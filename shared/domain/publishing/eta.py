@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from math import ceil
 
 from shared.domain.publishing.batching import MAX_BYTES, MAX_ELEMENTS
-from shared.domain.publishing.budget import WINDOW, BudgetState, free_at, rolled
+from shared.domain.publishing.budget import WINDOW, BudgetState, free_at, roll_window
 from shared.domain.publishing.handoff import ASSUMED_BUDGET
 
 
@@ -50,7 +50,7 @@ class Flow:
 
 def done_at(load: Load, others: Iterable[Load], flow: Flow) -> datetime:
     """When all of `load` is published or in Postiz's calendar; `others`: on the same account."""
-    shares = [(other, _ahead(other, load.last_due)) for other in others]
+    shares = [(other, _share_ahead(other, load.last_due)) for other in others]
     calls = load.calls + sum(other.calls * share for other, share in shares)
     writes = load.writes + sum(other.writes * share for other, share in shares)
     sent = after_calls(ceil(calls), flow)
@@ -61,12 +61,15 @@ def done_at(load: Load, others: Iterable[Load], flow: Flow) -> datetime:
 
 def drained_at(loads: Iterable[Load], flow: Flow) -> datetime | None:
     """When all of them are done; None where there are none."""
-    every = list(loads)
-    ends = [done_at(one, [other for other in every if other is not one], flow) for one in every]
+    all_loads = list(loads)
+    ends = [
+        done_at(load, [other for other in all_loads if other is not load], flow)
+        for load in all_loads
+    ]
     return max(ends, default=None)
 
 
-def _ahead(other: Load, until: datetime) -> float:
+def _share_ahead(other: Load, until: datetime) -> float:
     """Which part of it is due by then, as if its times were spread evenly."""
     if other.last_due <= until:
         return 1.0
@@ -79,7 +82,7 @@ def after_calls(calls: int, flow: Flow) -> datetime:
     """When the last of so many counted calls can be made."""
     if calls <= 0:
         return flow.now
-    state = rolled(flow.budget, flow.now, unsettled=0)
+    state = roll_window(flow.budget, flow.now, unsettled=0)
     most = ASSUMED_BUDGET if state.most is None else state.most
     in_a_window = max(1, most - state.kept)
     start = free_at(state, flow.now, due_at=flow.now)

@@ -9,7 +9,7 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, kw_only=True)
-class Due:
+class DueProfile:
     """A profile whose earliest staged post may be released since `due_at`.
 
     `waited`: for how many seconds it could have been released already, its server being free.
@@ -30,7 +30,7 @@ class Due:
 BACKLOG_EVERY = 4
 
 
-def is_backlogs(turn: int) -> bool:
+def is_backlog_turn(turn: int) -> bool:
     """Whether the backlog goes first in this turn of a profile or account; they count from 0.
 
     In all others a post goes first whose own time is near: behind a bulk that is to go out at once
@@ -39,10 +39,10 @@ def is_backlogs(turn: int) -> bool:
     return turn % BACKLOG_EVERY == BACKLOG_EVERY - 1
 
 
-def in_turn(due: Iterable[Due], served: Mapping[str, float]) -> list[Due]:
+def order_fairly(due: Iterable[DueProfile], served: Mapping[str, float]) -> list[DueProfile]:
     """Who was served longest ago goes first, and then who is due earliest.
 
     `served`: when each profile had its last turn, on any clock that only goes forward. So ten
     thousand posts of one profile cost another's single post no more than one turn.
     """
-    return sorted(due, key=lambda one: (served.get(one.profile_id, 0.0), one.due_at))
+    return sorted(due, key=lambda profile: (served.get(profile.profile_id, 0.0), profile.due_at))

@@ -7,7 +7,7 @@ import re
 _TAG = re.compile(r"<[^<>]*>")
 
 
-def gist(content: str) -> str:
+def normalize_content(content: str) -> str:
     """Letters and digits alone: the same for what was sent and for what Postiz made of it.
 
     Seen: `a & b <b>x</b>` is kept as `a &amp; b x`; `a & b` alone stays (POSTIZ.md).
@@ -16,5 +16,5 @@ def gist(content: str) -> str:
     return "".join(char for char in plain.casefold() if char.isalnum())
 
 
-def fingerprint(integration_id: str, content: str) -> str:
-    return f"{integration_id} {hashlib.sha256(gist(content).encode()).hexdigest()}"
+def compute_fingerprint(integration_id: str, content: str) -> str:
+    return f"{integration_id} {hashlib.sha256(normalize_content(content).encode()).hexdigest()}"

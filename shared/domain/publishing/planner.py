@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
 
-from shared.domain.publishing.batching import Candidate, Pack, pack
-from shared.domain.publishing.budget import BudgetState, free_at, reserved, rolled
+from shared.domain.publishing.batching import Candidate, Pack, fill_pack
+from shared.domain.publishing.budget import BudgetState, charge_call, free_at, roll_window
 
 #: How long before its time a post is handed over (DESIGN.md, "Numbers").
 STAGED_AHEAD = timedelta(hours=24)
@@ -34,9 +34,9 @@ class Wait:
     until: datetime
 
 
-def horizon(one: Candidate) -> timedelta:
+def handover_lead_time(candidate: Candidate) -> timedelta:
     """How long before its time it may be handed over."""
-    return CALENDAR_AHEAD if one.dated else STAGED_AHEAD
+    return CALENDAR_AHEAD if candidate.dated else STAGED_AHEAD
 
 
 def next_call(candidates: Iterable[Candidate], now: datetime) -> Pack | Wait | None:
@@ -47,13 +47,13 @@ def next_call(candidates: Iterable[Candidate], now: datetime) -> Pack | Wait | N
     """
     left, waits = list(candidates), list[datetime]()
     while left:
-        chosen = pack(left)
+        chosen = fill_pack(left)
         first = chosen.posts[0]
-        soonest = min(one.publish_at for one in chosen.posts)
+        soonest = min(candidate.publish_at for candidate in chosen.posts)
         if chosen.full or first.dated or soonest <= now + SOON:
             return chosen
         waits.append(soonest - SOON)
-        left = [one for one in left if one.group != first.group]
+        left = [candidate for candidate in left if candidate.group != first.group]
     return Wait(until=min(waits)) if waits else None
 
 
@@ -98,64 +98,74 @@ class Forecast:
         return max(self.out_at.values(), default=None)
 
 
-def forecast(posts: Iterable[Candidate], terms: Terms) -> Forecast:
+def forecast_posts(posts: Iterable[Candidate], terms: Terms) -> Forecast:
     """Every call that `posts` will need and every release, from what is known now."""
-    waiting = sorted(posts, key=lambda one: (one.publish_at, one.id))
+    waiting = sorted(posts, key=lambda post: (post.publish_at, post.id))
     clock = _Clock(now=terms.now, budget=terms.budget)
     for _ in range(terms.calls_before):
         clock.make_call(0, terms.now)
     calls: list[PlannedCall] = []
     left_out: list[int] = []
     while waiting:
-        clock.reach(min(one.publish_at - horizon(one) for one in waiting[:CANDIDATES]))
-        if terms.leaves_late and (too_late := _too_late(waiting, clock.now)):
+        clock.reach(
+            min(post.publish_at - handover_lead_time(post) for post in waiting[:CANDIDATES])
+        )
+        if terms.leaves_late and (too_late := _leading_late_ids(waiting, clock.now)):
             left_out += too_late
             del waiting[: len(too_late)]
             continue
-        match next_call(_open(waiting, clock.now), clock.now):
+        match next_call(_open_candidates(waiting, clock.now), clock.now):
             case Pack(posts=chosen) if terms.leaves_late and clock.waits(chosen):
                 continue  # by then it may be too late for some of them
             case Pack(posts=chosen):
                 calls.append(clock.make(chosen))
-                gone = {one.id for one in chosen}
-                waiting[:CANDIDATES] = [one for one in waiting[:CANDIDATES] if one.id not in gone]
+                gone = {post.id for post in chosen}
+                waiting[:CANDIDATES] = [
+                    post for post in waiting[:CANDIDATES] if post.id not in gone
+                ]
             case Wait(until=until):
                 clock.reach(_filled_at(waiting, until))
-    out_at = _released(calls, terms)
+    out_at = _release_times(calls, terms)
     late = [
-        one.id
+        post.id
         for call in calls
-        for one in call.posts
-        if out_at[one.id] > one.publish_at + LATE and not one.as_draft
+        for post in call.posts
+        if out_at[post.id] > post.publish_at + LATE and not post.as_draft
     ]
     if terms.leaves_late:
-        for one in late:
-            del out_at[one]
+        for post in late:
+            del out_at[post]
     return Forecast(calls=calls, out_at=out_at, late=[*left_out, *late])
 
 
-def _too_late(waiting: Sequence[Candidate], now: datetime) -> list[int]:
+def _leading_late_ids(waiting: Sequence[Candidate], now: datetime) -> list[int]:
     """Those at the front that cannot be out in time any more."""
-    late = takewhile(lambda one: one.publish_at + LATE < now and not one.as_draft, waiting)
-    return [one.id for one in late]
+    late = takewhile(
+        lambda candidate: candidate.publish_at + LATE < now and not candidate.as_draft, waiting
+    )
+    return [candidate.id for candidate in late]
 
 
-def _open(waiting: Sequence[Candidate], now: datetime) -> list[Candidate]:
+def _open_candidates(waiting: Sequence[Candidate], now: datetime) -> list[Candidate]:
     """Those that may be handed over now; of one date only, where the first has one of its own."""
-    window = [one for one in waiting[:CANDIDATES] if one.publish_at <= now + horizon(one)]
+    window = [
+        candidate
+        for candidate in waiting[:CANDIDATES]
+        if candidate.publish_at <= now + handover_lead_time(candidate)
+    ]
     if window and window[0].dated:
-        return [one for one in window if one.publish_at == window[0].publish_at]
+        return [candidate for candidate in window if candidate.publish_at == window[0].publish_at]
     return window
 
 
 def _filled_at(waiting: Sequence[Candidate], until: datetime) -> datetime:
     """When a call that waits for more posts is made: once it is full, and at `until` anyhow."""
-    then = _open(waiting, until)
-    match next_call(then, until):
+    candidates = _open_candidates(waiting, until)
+    match next_call(candidates, until):
         case Pack(posts=chosen, full=True):
-            carried = {one.id for one in chosen}
-            cut_off = next(one for one in then if one.id not in carried)
-            return min(until, cut_off.publish_at - horizon(cut_off))
+            carried = {candidate.id for candidate in chosen}
+            cut_off = next(candidate for candidate in candidates if candidate.id not in carried)
+            return min(until, cut_off.publish_at - handover_lead_time(cut_off))
     return until
 
 
@@ -172,42 +182,44 @@ class _Clock:
     def waits(self, chosen: Sequence[Candidate]) -> bool:
         """Wait for the budget of such a call; whether that took any time."""
         before = self.now
-        self._afford(min(one.publish_at for one in chosen))
+        self._wait_for_budget(min(candidate.publish_at for candidate in chosen))
         return self.now > before
 
-    def _afford(self, due_at: datetime) -> None:
-        self.budget = rolled(self.budget, self.now, unsettled=0)
+    def _wait_for_budget(self, due_at: datetime) -> None:
+        self.budget = roll_window(self.budget, self.now, unsettled=0)
         self.reach(free_at(self.budget, self.now, due_at=due_at))
 
     def make_call(self, elements: int, due_at: datetime) -> datetime:
         """Wait for the budget, spend it, and wait for the reply. Returns when the call began."""
-        self._afford(due_at)
-        self.budget = reserved(rolled(self.budget, self.now, unsettled=0), self.now)
+        self._wait_for_budget(due_at)
+        self.budget = charge_call(roll_window(self.budget, self.now, unsettled=0), self.now)
         began = self.now
         self.now += timedelta(seconds=CALL_SECONDS + ELEMENT_SECONDS * elements)
         return began
 
     def make(self, chosen: Sequence[Candidate]) -> PlannedCall:
-        began = self.make_call(len(chosen), min(one.publish_at for one in chosen))
+        began = self.make_call(len(chosen), min(candidate.publish_at for candidate in chosen))
         return PlannedCall(at=began, replied_at=self.now, posts=chosen)
 
 
-def _released(calls: Sequence[PlannedCall], terms: Terms) -> dict[int, datetime]:
+def _release_times(calls: Sequence[PlannedCall], terms: Terms) -> dict[int, datetime]:
     """When each post goes out: at its time, once it has settled, at the pace of its server."""
-    ready = [(_ready(one, call, terms), one) for call in calls for one in call.posts]
+    ready = [(_ready_at(post, call, terms), post) for call in calls for post in call.posts]
     step = timedelta(seconds=1 / terms.writes_per_second)
     out_at: dict[int, datetime] = {}
-    free = terms.now
-    for moment, one in sorted(ready, key=lambda pair: (pair[0], pair[1].publish_at, pair[1].id)):
-        released = max(moment, free)
-        free = released + step
-        out_at[one.id] = max(released, one.publish_at)
+    free_from = terms.now
+    for moment, post in sorted(
+        ready, key=lambda entry: (entry[0], entry[1].publish_at, entry[1].id)
+    ):
+        released = max(moment, free_from)
+        free_from = released + step
+        out_at[post.id] = max(released, post.publish_at)
     return out_at
 
 
-def _ready(one: Candidate, call: PlannedCall, terms: Terms) -> datetime:
+def _ready_at(post: Candidate, call: PlannedCall, terms: Terms) -> datetime:
     """When its draft may be released."""
     settled = call.replied_at
     if len(call.posts) >= FEW_ELEMENTS:
         settled += terms.settle
-    return settled if one.dated else max(one.publish_at, settled)
+    return settled if post.dated else max(post.publish_at, settled)

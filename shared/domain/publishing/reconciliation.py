@@ -75,13 +75,13 @@ SettleStep = HandedOver | LookAgain | Watch | Park | Delete | Bury | GiveUp
 
 
 @dataclass(frozen=True, kw_only=True)
-class Word:
+class UserReport:
     """A person's, that a post was not published; `watched`: for how long it was seen parked."""
 
     watched: timedelta | None
 
 
-def settle_step(
+def reconcile_step(
     state: str | None,
     *,
     handover: str,
@@ -89,7 +89,7 @@ def settle_step(
     age: timedelta,
     unknown_after: timedelta,
     give_up_after: timedelta,
-    word: Word | None = None,
+    word: UserReport | None = None,
 ) -> SettleStep:
     """Of a release that is `age` old; `state` is None where Postiz does not list the post.
 
@@ -116,7 +116,7 @@ def settle_step(
 
 
 def _retract_step(
-    state: str, word: Word, *, in_2099: bool, quiet_after: timedelta
+    state: str, word: UserReport, *, in_2099: bool, quiet_after: timedelta
 ) -> Park | Delete | Watch:
     """Parked whatever it is, so that no workflow that starts from now on sends it; one that is at
     work already has a while to show itself, and only then what still waits is deleted."""
@@ -182,7 +182,7 @@ def track_step(
         case "PUBLISHED":
             return Published()
         case "ERROR":
-            return _errored(timedelta(0) if error_at is None else now - error_at, patience)
+            return _error_step(timedelta(0) if error_at is None else now - error_at, patience)
         case None:
             return Failed(code="removed_in_postiz")
         case "DRAFT" if late >= patience.give_up:
@@ -190,10 +190,10 @@ def track_step(
         case _ if late >= FOLLOW_OVERDUE:
             return Failed(code="outcome_unknown")
         case waiting:
-            return _overdue_or_not(waiting, late, patience)
+            return _waiting_step(waiting, late, patience)
 
 
-def _overdue_or_not(state: str, late: timedelta, patience: Patience) -> Overdue | LookAgain:
+def _waiting_step(state: str, late: timedelta, patience: Patience) -> Overdue | LookAgain:
     pause = pause_until_next_look(late, patience.overdue, patience.error_final)
     if late < patience.overdue:
         return LookAgain(after=pause)
@@ -201,7 +201,7 @@ def _overdue_or_not(state: str, late: timedelta, patience: Patience) -> Overdue 
     return Overdue(code=code, final=late >= patience.error_final, after=pause)
 
 
-def _errored(quiet: timedelta, patience: Patience) -> Failed | Errored:
+def _error_step(quiet: timedelta, patience: Patience) -> Failed | Errored:
     """Looked at again after as long as it has been so: a dozen times, and once when it is final."""
     left = patience.error_final - quiet
     if quiet and left <= timedelta(0):

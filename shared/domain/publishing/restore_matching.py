@@ -30,7 +30,7 @@ class Theirs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Has:
+class FoundInPostiz:
     """Postiz has this post of ours: it must never be sent again."""
 
     theirs: Theirs
@@ -43,45 +43,55 @@ class Unclear:
     like: Theirs
 
 
-def compare(ours: Iterable[Ours], theirs: Iterable[Theirs]) -> Mapping[int, Has | Unclear]:
+def match_posts(
+    ours: Iterable[Ours], theirs: Iterable[Theirs]
+) -> Mapping[int, FoundInPostiz | Unclear]:
     """By the number of each post that is not to be sent, what is known of it."""
     groups: dict[str, tuple[list[Ours], list[Theirs]]] = defaultdict(lambda: ([], []))
-    for one in ours:
-        groups[one.look][0].append(one)
+    for post in ours:
+        groups[post.look][0].append(post)
     for other in theirs:
         groups[other.look][1].append(other)
-    found: dict[int, Has | Unclear] = {}
+    found: dict[int, FoundInPostiz | Unclear] = {}
     for alike, there in groups.values():
         if alike and there:
-            found |= _of_one_look(sorted(alike, key=_due), sorted(there, key=_date))
+            found |= _match_lookalikes(
+                sorted(alike, key=_our_sort_key), sorted(there, key=_their_sort_key)
+            )
     return found
 
 
-def _of_one_look(ours: Sequence[Ours], theirs: Sequence[Theirs]) -> dict[int, Has | Unclear]:
+def _match_lookalikes(
+    ours: Sequence[Ours], theirs: Sequence[Theirs]
+) -> dict[int, FoundInPostiz | Unclear]:
     """First by date, as in Postiz's calendar; what is left one by one, if that cannot be wrong."""
-    found: dict[int, Has | Unclear] = {}
+    found: dict[int, FoundInPostiz | Unclear] = {}
     left = list(theirs)
-    for second in sorted({_second(other) for other in theirs}):
-        there = [other for other in left if _second(other) == second]
-        here = [one for one in ours if _second(one) == second]
-        found |= _pair(here, there)
+    for second in sorted({_publish_second(other) for other in theirs}):
+        there = [other for other in left if _publish_second(other) == second]
+        here = [post for post in ours if _publish_second(post) == second]
+        found |= _pair_posts(here, there)
         left = [other for other in left if other not in there[: len(here)]]
-    return found | _pair([one for one in ours if one.post_id not in found], left)
+    return found | _pair_posts([post for post in ours if post.post_id not in found], left)
 
 
-def _pair(ours: Sequence[Ours], theirs: Sequence[Theirs]) -> dict[int, Has | Unclear]:
-    if theirs and len(theirs) < len(ours) and len({one.whole for one in ours}) > 1:
-        return {one.post_id: Unclear(like=theirs[0]) for one in ours}
-    return {one.post_id: Has(theirs=other) for one, other in zip(ours, theirs, strict=False)}
+def _pair_posts(
+    ours: Sequence[Ours], theirs: Sequence[Theirs]
+) -> dict[int, FoundInPostiz | Unclear]:
+    if theirs and len(theirs) < len(ours) and len({post.whole for post in ours}) > 1:
+        return {post.post_id: Unclear(like=theirs[0]) for post in ours}
+    return {
+        post.post_id: FoundInPostiz(theirs=other) for post, other in zip(ours, theirs, strict=False)
+    }
 
 
-def _second(one: Ours | Theirs) -> datetime:
-    return one.publish_at.replace(microsecond=0)
+def _publish_second(post: Ours | Theirs) -> datetime:
+    return post.publish_at.replace(microsecond=0)
 
 
-def _due(one: Ours) -> tuple[datetime, int]:
-    return one.publish_at, one.post_id
+def _our_sort_key(post: Ours) -> tuple[datetime, int]:
+    return post.publish_at, post.post_id
 
 
-def _date(one: Theirs) -> tuple[datetime, str]:
-    return one.publish_at, one.postiz_id
+def _their_sort_key(post: Theirs) -> tuple[datetime, str]:
+    return post.publish_at, post.postiz_id

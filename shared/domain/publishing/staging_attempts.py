@@ -34,7 +34,7 @@ DEFECTIVE = Patience(by_chance=0, most=10)
 NO_MOMENT = Patience(by_chance=10, most=10)
 
 
-def doubled(pack_limit: int) -> int | None:
+def double_limit(pack_limit: int) -> int | None:
     """The limit of those that wait, once a halved call has gone well: an outage may have cut them
     down to one by one, and they are innocent."""
     return pack_limit * 2 if pack_limit * 2 < MAX_ELEMENTS else None

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from shared.domain.networks.channel import Channel
-from shared.domain.networks.default_settings import assumed
+from shared.domain.networks.default_settings import find_default_settings
 from shared.domain.networks.limit_overrides import Overrides, limits_of
 from shared.domain.networks.limits import Limits
 from shared.domain.networks.medium import Medium
-from shared.domain.networks.post_rules import violations
+from shared.domain.networks.post_rules import find_violations
 from shared.domain.publishing.batching import MAX_BYTES, size_of
 from shared.errors import FieldError
 
@@ -82,7 +82,7 @@ class PlannedPost:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Before:
+class EarlierPost:
     """A post that was accepted before, as far as the rates of its network are concerned."""
 
     at: datetime
@@ -99,7 +99,7 @@ class Known:
     channels: Mapping[str, Channel] | None
     media: Mapping[str, Medium]
     overrides: Overrides = field(default_factory=dict)
-    before: Mapping[str, Sequence[Before]] = field(default_factory=dict)
+    before: Mapping[str, Sequence[EarlierPost]] = field(default_factory=dict)
 
     def limits(self, channel: Channel) -> Limits:
         return limits_of(channel.keys, self.overrides)
@@ -125,15 +125,15 @@ class CheckedRow:
 
 def check_rows(rows: Iterable[Row], known: Known) -> list[CheckedRow]:
     """Every row with its posts in order, or with all of its faults."""
-    return [_checked(row, known) for row in rows]
+    return [_check_row(row, known) for row in rows]
 
 
-def _checked(row: Row, known: Known) -> CheckedRow:
+def _check_row(row: Row, known: Known) -> CheckedRow:
     if row.faults:
         return CheckedRow(row=row, faults=row.faults)
     faults = [*_media_faults(row, known), *_channel_faults(row, known)]
     media_ids = [medium.id for medium in known.media_of(row)]
-    posts = [planned(row, channel, media_ids) for channel in _channels(row, known)]
+    posts = [plan_post(row, channel, media_ids) for channel in _known_channels(row, known)]
     faults += [fault for post in posts for fault in faults_of(post, known)]
     return CheckedRow(row=row, faults=faults) if faults else CheckedRow(row=row, posts=posts)
 
@@ -142,10 +142,10 @@ def faults_of(post: PlannedPost, known: Known) -> list[FieldError]:
     """What the network would refuse in this post, named by the fields of its row."""
     size = size_of(post.content, post.settings, len(post.media_ids))
     if size > MAX_BYTES:
-        return [_at_its_place(post, _too_large(size))]
+        return [_locate_fault(post, _size_fault(size))]
     if post.channel.identifier is None:
         return []
-    found = violations(
+    found = find_violations(
         post.channel.identifier,
         known.limits(post.channel),
         content=post.content,
@@ -154,13 +154,13 @@ def faults_of(post: PlannedPost, known: Known) -> list[FieldError]:
     )
     if len(post.media_ids) < len(post.row.media_ids):  # of the rest nothing is known
         found = [fault for fault in found if fault.code not in _ABOUT_MEDIA]
-    return [_at_its_place(post, fault) for fault in found]
+    return [_locate_fault(post, fault) for fault in found]
 
 
 _ABOUT_MEDIA = frozenset({"media_refused", "empty_post"})
 
 
-def _too_large(size: int) -> FieldError:
+def _size_fault(size: int) -> FieldError:
     return FieldError(
         field="caption",
         code="too_large",
@@ -169,7 +169,7 @@ def _too_large(size: int) -> FieldError:
     )
 
 
-def _at_its_place(post: PlannedPost, fault: FieldError) -> FieldError:
+def _locate_fault(post: PlannedPost, fault: FieldError) -> FieldError:
     """Where in the request what is at fault came from."""
     name, key = fault.field, post.row.caption_key(post.channel)
     if name == "caption" and key is not None:
@@ -179,9 +179,9 @@ def _at_its_place(post: PlannedPost, fault: FieldError) -> FieldError:
     return replace(fault, field=post.row.path + name, row=post.row.number)
 
 
-def planned(row: Row, channel: Channel, media_ids: Sequence[int]) -> PlannedPost:
+def plan_post(row: Row, channel: Channel, media_ids: Sequence[int]) -> PlannedPost:
     content, given = row.content_for(channel), row.settings_for(channel)
-    added = assumed(channel.identifier, given, content)
+    added = find_default_settings(channel.identifier, given, content)
     return PlannedPost(
         row=row,
         channel=channel,
@@ -192,7 +192,7 @@ def planned(row: Row, channel: Channel, media_ids: Sequence[int]) -> PlannedPost
     )
 
 
-def _channels(row: Row, known: Known) -> list[Channel]:
+def _known_channels(row: Row, known: Known) -> list[Channel]:
     """Those that there are, each once."""
     names = dict.fromkeys(row.integration_ids)
     if known.channels is None:

@@ -14,44 +14,45 @@ from shared.domain.networks.channel import Channel
 from shared.domain.networks.limits import KINDS, LIMITS, Limit
 from shared.domain.networks.medium import Medium
 from shared.domain.networks.network_settings import NETWORKS
-from shared.domain.networks.rate_windows import NO_ROW, Dated, beyond
-from shared.domain.networks.video_warnings import video_advice
-from shared.domain.networks.warning import Advice, Said, about_limit
-from shared.domain.rows.post_rows import Before, CheckedRow, Known, PlannedPost, Row
+from shared.domain.networks.rate_windows import NO_ROW, Dated, find_excess_rows
+from shared.domain.networks.video_warnings import find_video_warnings
+from shared.domain.networks.warning import RowWarning, WarningText, limit_warning
+from shared.domain.rows.post_rows import CheckedRow, EarlierPost, Known, PlannedPost, Row
 
 
-def advise(
+def find_warnings(
     rows: Iterable[CheckedRow], known: Known, *, now: datetime, drafts: bool = False
-) -> list[Advice]:
+) -> list[RowWarning]:
     """All that is worth saying of the rows that have no faults.
 
     What was due before `now` goes out now; `drafts` go nowhere by themselves.
     """
-    found = _Collected()
-    posts = [post for one in rows for post in one.posts]
+    found = _WarningCollector()
+    posts = [post for row in rows for post in row.posts]
     checker = _Checker(known=known)
     for post in posts:
         for said in checker.of(post):
             found.add(said, post.row.position)
-    for said, index in () if drafts else _too_many(posts, known, now):
+    for said, index in () if drafts else _find_rate_warnings(posts, known, now):
         found.add(said, index)
-    for said, index in _unused_words(posts, known):
+    for said, index in _find_unused_names(posts, known):
         found.add(said, index)
     return found.advice()
 
 
-class _Collected:
+class _WarningCollector:
     """What was said, in the order in which it was said first."""
 
     def __init__(self) -> None:
-        self._indexes: dict[Said, dict[int, None]] = {}
+        self._indexes: dict[WarningText, dict[int, None]] = {}
 
-    def add(self, said: Said, index: int) -> None:
+    def add(self, said: WarningText, index: int) -> None:
         self._indexes.setdefault(said, {})[index] = None
 
-    def advice(self) -> list[Advice]:
+    def advice(self) -> list[RowWarning]:
         return [
-            Advice(said=said, indexes=sorted(indexes)) for said, indexes in self._indexes.items()
+            RowWarning(said=said, indexes=sorted(indexes))
+            for said, indexes in self._indexes.items()
         ]
 
 
@@ -60,9 +61,9 @@ class _Checker:
     """Looks at posts one by one; what a medium comes to on a channel is worked out once."""
 
     known: Known
-    _media: dict[tuple[int, str], list[Said]] = field(default_factory=dict)
+    _media: dict[tuple[int, str], list[WarningText]] = field(default_factory=dict)
 
-    def of(self, post: PlannedPost) -> Iterator[Said]:
+    def of(self, post: PlannedPost) -> Iterator[WarningText]:
         identifier = post.channel.identifier
         if "<" in post.content:
             yield _HTML
@@ -70,92 +71,100 @@ class _Checker:
             yield _UNCHECKED
             return
         if identifier not in NETWORKS:
-            yield _unknown_network(identifier)
+            yield _unknown_network_warning(identifier)
         if post.assumed:
-            yield _assumed(identifier, post)
+            yield _defaults_warning(identifier, post)
         if identifier == "x" and _may_be_too_long(post, self.known):
             yield _LINKS
         for medium in self.known.media_of(post.row):
-            yield from self._of_medium(medium, identifier, post.channel)
+            yield from self._medium_warnings(medium, identifier, post.channel)
 
-    def _of_medium(self, medium: Medium, identifier: str, channel: Channel) -> list[Said]:
+    def _medium_warnings(
+        self, medium: Medium, identifier: str, channel: Channel
+    ) -> list[WarningText]:
         key = (medium.id, channel.id)
         if key not in self._media:
             limits = self.known.limits(channel)
-            self._media[key] = list(video_advice(medium, identifier, limits))
+            self._media[key] = list(find_video_warnings(medium, identifier, limits))
         return self._media[key]
 
 
-_UNCHECKED = Said(
+_UNCHECKED = WarningText(
     code="integrations_unknown",
     message="Postiz has not told its integrations yet, so nothing was checked by their rules",
     remedy="It is done before they are published; a post that breaks one then fails, and says why.",
 )
-_HTML = Said(
+_HTML = WarningText(
     code="caption_is_changed",
     message="Postiz takes a caption that holds < for HTML: what looks like a tag is cut out, and an"
     " & becomes &amp;",
     remedy="Write it without <.",
 )
-_LINKS = Said(
+_LINKS = WarningText(
     code="caption_may_be_too_long",
     message="X counts an address without https:// as 23 characters if it takes it for a link",
     remedy="Shorten the caption by as much, or write the address out.",
 )
 
 
-def _unknown_network(identifier: str) -> Said:
-    return Said(
+def _unknown_network_warning(identifier: str) -> WarningText:
+    return WarningText(
         code="unknown_network",
         message=f"no rules are known of {identifier}: Postiz decides",
         remedy="Try one post before a bulk.",
     )
 
 
-def _assumed(identifier: str, post: PlannedPost) -> Said:
+def _defaults_warning(identifier: str, post: PlannedPost) -> WarningText:
     """A title is each row's own, so it is said that there is one, not which."""
-    shown = {**post.assumed, "title": "the caption's first line"} if _titled(post) else post.assumed
-    words = ", ".join(f"{name} {_word(value)}" for name, value in shown.items())
-    return Said(
+    shown = (
+        {**post.assumed, "title": "the caption's first line"}
+        if _has_default_title(post)
+        else post.assumed
+    )
+    words = ", ".join(f"{name} {_format_value(value)}" for name, value in shown.items())
+    return WarningText(
         code="default_setting_used",
         message=f"{identifier} demands settings that were not given, so these are used: {words}",
         remedy=f'Give them as "settings": {{"{identifier}": {{…}}}} if they are to be others.',
     )
 
 
-def _titled(post: PlannedPost) -> bool:
+def _has_default_title(post: PlannedPost) -> bool:
     return "title" in post.assumed
 
 
-def _word(value: object) -> str:
+def _format_value(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _may_be_too_long(post: PlannedPost, known: Known) -> bool:
     limit = known.limits(post.channel).get("characters")
-    more = bare_links(post.content)
-    if not more or limit is None or limit.value is None:
+    extra = bare_links(post.content)
+    if not extra or limit is None or limit.value is None:
         return False
-    return weighted_length(post.content) + more > limit.value
+    return weighted_length(post.content) + extra > limit.value
 
 
-def _too_many(
+def _find_rate_warnings(
     posts: Sequence[PlannedPost], known: Known, now: datetime
-) -> Iterator[tuple[Said, int]]:
+) -> Iterator[tuple[WarningText, int]]:
     """Posts beyond what a network takes in a time, with those that were accepted before."""
-    for channel, theirs in _by_channel(posts):
+    for channel, group in _by_channel(posts):
         before = known.before.get(channel.id, ())
         for name, limit in known.limits(channel).items():
             if KINDS[name].window is not None and not limit.shared:
-                dated = _dated(theirs, before, name, known, now)
-                yield from _beyond(dated, channel, name, limit)
-    for identifier, theirs in _by_network(posts):
-        before = [one for id_ in known.siblings(identifier) for one in known.before.get(id_, ())]
+                dated = _list_dated_posts(group, before, name, known, now)
+                yield from _find_excess_warnings(dated, channel, name, limit)
+    for identifier, group in _by_network(posts):
+        before = [
+            earlier for id_ in known.siblings(identifier) for earlier in known.before.get(id_, ())
+        ]
         for name, limit in LIMITS.get(identifier, {}).items():
             if KINDS[name].window is not None and limit.shared:
-                own = known.limits(Channel(id=identifier, identifier=identifier))[name]
-                dated = _dated(theirs, before, name, known, now)
-                yield from _beyond(dated, theirs[0].channel, name, own)
+                own_limit = known.limits(Channel(id=identifier, identifier=identifier))[name]
+                dated = _list_dated_posts(group, before, name, known, now)
+                yield from _find_excess_warnings(dated, group[0].channel, name, own_limit)
 
 
 def _by_channel(posts: Sequence[PlannedPost]) -> Iterable[tuple[Channel, list[PlannedPost]]]:
@@ -172,53 +181,63 @@ def _by_network(posts: Sequence[PlannedPost]) -> Iterable[tuple[str, list[Planne
     return found.items()
 
 
-def _dated(
-    posts: Sequence[PlannedPost], before: Iterable[Before], name: str, known: Known, now: datetime
+def _list_dated_posts(
+    posts: Sequence[PlannedPost],
+    before: Iterable[EarlierPost],
+    name: str,
+    known: Known,
+    now: datetime,
 ) -> Dated:
     """When each of those that the limit counts goes out, and its row."""
     if name == "videos_per_day":
-        posts = [one for one in posts if any(each.is_video for each in known.media_of(one.row))]
-        before = [one for one in before if one.has_video]
+        posts = [
+            entry for entry in posts if any(medium.is_video for medium in known.media_of(entry.row))
+        ]
+        before = [entry for entry in before if entry.has_video]
     dated = [(max(post.row.publish_at, now), post.row.position) for post in posts]
-    return sorted([*dated, *((one.at, NO_ROW) for one in before)])
+    return sorted([*dated, *((entry.at, NO_ROW) for entry in before)])
 
 
-def _beyond(dated: Dated, channel: Channel, name: str, limit: Limit) -> Iterator[tuple[Said, int]]:
+def _find_excess_warnings(
+    dated: Dated, channel: Channel, name: str, limit: Limit
+) -> Iterator[tuple[WarningText, int]]:
     window = KINDS[name].window
     if limit.value is None or window is None:
         return
-    for index in beyond(dated, int(limit.value), window):
-        yield _crowded(channel, name, limit), index
+    for index in find_excess_rows(dated, int(limit.value), window):
+        yield _rate_warning(channel, name, limit), index
 
 
-def _crowded(channel: Channel, name: str, limit: Limit) -> Said:
-    whose = "all its channels together" if limit.shared else (channel.name or channel.id)
-    return about_limit(
+def _rate_warning(channel: Channel, name: str, limit: Limit) -> WarningText:
+    scope = "all its channels together" if limit.shared else (channel.name or channel.id)
+    return limit_warning(
         limit,
         code="too_many_posts",
         message=f"{channel.identifier} takes {limit.value:,.0f} {KINDS[name].words}"
-        f" ({whose}), and these come on top",
+        f" ({scope}), and these come on top",
         remedy="Spread them over more time, for example with daily_cap_per_integration.",
     )
 
 
-def _unused_words(posts: Sequence[PlannedPost], known: Known) -> Iterator[tuple[Said, int]]:
+def _find_unused_names(
+    posts: Sequence[PlannedPost], known: Known
+) -> Iterator[tuple[WarningText, int]]:
     """Captions and settings under a name that is no integration and no network."""
     if known.channels is None:
         return
     names = {key for channel in known.channels.values() for key in channel.keys} | set(LIMITS)
     for row in {id(post.row): post.row for post in posts}.values():
-        for name in _named(row):
+        for name in _platform_names(row):
             if name not in names:
-                yield _unused(name), row.position
+                yield _unused_name_warning(name), row.position
 
 
-def _named(row: Row) -> Iterable[str]:
+def _platform_names(row: Row) -> Iterable[str]:
     return {**row.captions, **row.settings}
 
 
-def _unused(name: str) -> Said:
-    return Said(
+def _unused_name_warning(name: str) -> WarningText:
+    return WarningText(
         code="unknown_platform",
         message=f"{name!r} is no integration of this profile's Postiz and no network that we know:"
         " what stands under it is not used",

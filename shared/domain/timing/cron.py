@@ -26,26 +26,26 @@ def fire_times(cron: str, zone: ZoneInfo, after: datetime) -> Iterator[datetime]
 
 def first_after(cron: str, zone: ZoneInfo, after: datetime) -> datetime | None:
     """None where the expression is never due again."""
-    found = _found(cron, zone, after, start=after)
-    if found is None or _whole_hours(zone, after, found):
+    found = _find_first(cron, zone, after, start=after)
+    if found is None or _is_whole_hour_shift(zone, after, found):
         return found
     # the library goes by hours, and past minutes where a clock was changed by half of one
-    return _found(cron, zone, after, start=max(after, found - _HOUR))
+    return _find_first(cron, zone, after, start=max(after, found - _HOUR))
 
 
-def _found(cron: str, zone: ZoneInfo, after: datetime, start: datetime) -> datetime | None:
+def _find_first(cron: str, zone: ZoneInfo, after: datetime, start: datetime) -> datetime | None:
     """Two times can fall on one jump; and from the second 2:00 the library names the first."""
     moments = (wall.astimezone(UTC) for wall in CronSim(cron, start.astimezone(zone)))
     return next((moment for moment in moments if moment > after), None)
 
 
-def _whole_hours(zone: ZoneInfo, one: datetime, other: datetime) -> bool:
+def _is_whole_hour_shift(zone: ZoneInfo, first: datetime, second: datetime) -> bool:
     """Whether the clock was changed by whole hours, if at all, between the two."""
-    offsets = [moment.astimezone(zone).utcoffset() or timedelta() for moment in (one, other)]
+    offsets = [moment.astimezone(zone).utcoffset() or timedelta() for moment in (first, second)]
     return not (offsets[1] - offsets[0]) % _HOUR
 
 
-def refuse_bad(cron: str) -> str:
+def normalize_expression(cron: str) -> str:
     """`cron` in one form. Raises `ValueError` for what is no expression, or is never due."""
     fields = cron.split()
     if len(fields) != 5:

@@ -26,7 +26,7 @@ class Missed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Due:
+class DueTimes:
     """`fire_at`: what runs now, if anything. `next_at`: what is to be looked at after it."""
 
     missed: Sequence[Missed]
@@ -34,29 +34,31 @@ class Due:
     next_at: datetime | None
 
 
-def due(cron: str, zone: ZoneInfo, *, since: datetime, now: datetime, grace: timedelta) -> Due:
+def find_due_times(
+    cron: str, zone: ZoneInfo, *, since: datetime, now: datetime, grace: timedelta
+) -> DueTimes:
     """`since`: the earliest fire time that nobody has dealt with."""
     deadline = now - max(grace, PUNCTUAL)
-    gone: list[datetime] = []
+    passed: list[datetime] = []
     for moment in chain([since], fire_times(cron, zone, since)):
         if moment > deadline:
-            return _due(cron, zone, _told(gone, deadline), moment, now)
-        if len(gone) == COUNTED:
+            return _build_due_times(cron, zone, _list_missed(passed, deadline), moment, now)
+        if len(passed) == COUNTED:
             many = Missed(first=since, until=deadline, times=None)
-            return _due(cron, zone, [many], first_after(cron, zone, deadline), now)
-        gone.append(moment)
-    return _due(cron, zone, _told(gone, deadline), None, now)
+            return _build_due_times(cron, zone, [many], first_after(cron, zone, deadline), now)
+        passed.append(moment)
+    return _build_due_times(cron, zone, _list_missed(passed, deadline), None, now)
 
 
-def _told(gone: Sequence[datetime], deadline: datetime) -> Sequence[Missed]:
-    if len(gone) > TOLD:
-        return [Missed(first=gone[0], until=deadline, times=len(gone))]
-    return [Missed(first=moment, until=moment + timedelta(seconds=1)) for moment in gone]
+def _list_missed(passed: Sequence[datetime], deadline: datetime) -> Sequence[Missed]:
+    if len(passed) > TOLD:
+        return [Missed(first=passed[0], until=deadline, times=len(passed))]
+    return [Missed(first=moment, until=moment + timedelta(seconds=1)) for moment in passed]
 
 
-def _due(
+def _build_due_times(
     cron: str, zone: ZoneInfo, missed: Sequence[Missed], moment: datetime | None, now: datetime
-) -> Due:
+) -> DueTimes:
     if moment is None or moment > now:
-        return Due(missed=missed, fire_at=None, next_at=moment)
-    return Due(missed=missed, fire_at=moment, next_at=first_after(cron, zone, moment))
+        return DueTimes(missed=missed, fire_at=None, next_at=moment)
+    return DueTimes(missed=missed, fire_at=moment, next_at=first_after(cron, zone, moment))

@@ -36,10 +36,10 @@ def on_day(day: date, wall: time, zone: ZoneInfo) -> datetime:
     if after <= before:
         return first.astimezone(UTC)  # there once, or twice
     naive = first.replace(tzinfo=UTC)
-    return _jump(naive - after, naive - before, zone)
+    return _find_clock_change(naive - after, naive - before, zone)
 
 
-def _jump(low: datetime, high: datetime, zone: ZoneInfo) -> datetime:
+def _find_clock_change(low: datetime, high: datetime, zone: ZoneInfo) -> datetime:
     """The moment of the change of offset that lies behind `low`, and at `high` at the latest."""
     old = low.astimezone(zone).utcoffset()
     while high - low > _SECOND:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class Turn:
+class Selection:
     """`places`: of the media to publish now. `position`: where the next turn begins."""
 
     places: Sequence[int]
@@ -13,14 +13,14 @@ class Turn:
     ended: bool
 
 
-def turn(position: int, length: int, *, per_run: int, loop: bool) -> Turn:
+def select_media(position: int, length: int, *, per_run: int, loop: bool) -> Selection:
     """None are left once a list that does not loop has ended. No medium comes twice in a turn."""
     if not loop:
         places = range(min(position, length), min(position + per_run, length))
-        return Turn(places=places, position=places.stop, ended=places.stop == length)
+        return Selection(places=places, position=places.stop, ended=places.stop == length)
     start = position % length  # the list may have become shorter
     wanted = [(start + step) % length for step in range(min(per_run, length))]
-    return Turn(places=wanted, position=(wanted[-1] + 1) % length, ended=False)
+    return Selection(places=wanted, position=(wanted[-1] + 1) % length, ended=False)
 
 
 def position_after_change(position: int, before: Sequence[str], after: Sequence[str]) -> int:

@@ -21,7 +21,7 @@ class Slots:
         self._walls = sorted(set(walls))
         self._zone = zone
         self._first = local_day(start, zone)
-        self._odd = {0: [moment for moment in self._moments(self._first) if moment >= start]}
+        self._odd = {0: [moment for moment in self._moments_of_day(self._first) if moment >= start]}
         self._before = [0, len(self._odd[0])]  # how many slots lie before each day
 
     def at(self, number: int) -> datetime:
@@ -50,15 +50,15 @@ class Slots:
         number = len(self._before) - 1
         day = self._first + number * _DAY
         if not self._is_plain(day):
-            self._odd[number] = self._moments(day)
+            self._odd[number] = self._moments_of_day(day)
         count = len(self._odd.get(number, self._walls))
         self._before.append(self._before[-1] + count)
 
     def _is_plain(self, day: date) -> bool:
         """Whether the clock does not change on that day."""
-        begins, ends = (on_day(each, time(), self._zone) for each in (day, day + _DAY))
+        begins, ends = (on_day(midnight, time(), self._zone) for midnight in (day, day + _DAY))
         return ends - begins == _DAY
 
-    def _moments(self, day: date) -> list[datetime]:
+    def _moments_of_day(self, day: date) -> list[datetime]:
         moments = {on_day(day, wall, self._zone) for wall in self._walls}
         return sorted(moment for moment in moments if local_day(moment, self._zone) == day)

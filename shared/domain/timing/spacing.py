@@ -72,13 +72,13 @@ class Spread:
 Taken = Mapping[str, Iterable[datetime]]
 
 
-def place(wishes: Sequence[Wish], spread: Spread, taken: Taken) -> list[datetime]:
+def assign_times(wishes: Sequence[Wish], spread: Spread, taken: Taken) -> list[datetime]:
     """The time of each row, in whole seconds of UTC.
 
     `taken`: when other posts of each integration are due. A time at `LATEST` or behind says that
     there was no place left before.
     """
-    books = _books(wishes, spread, taken)
+    books = _fill_books(wishes, spread, taken)
     placer = _Slots(spread, books) if spread.walls else _Intervals(spread, books)
     return [
         placer.place(index, wish.integration_ids) if wish.own is None else wish.own
@@ -105,14 +105,14 @@ class _Book:
     def far_enough(self, moment: datetime) -> datetime:
         """The first moment, from this one on, that keeps the gap to every other."""
         gap = self.spread.whole_gap
-        while gap and (near := bisect_left(self.times, moment + gap)):
-            if self.times[near - 1] <= moment - gap:
+        while gap and (index := bisect_left(self.times, moment + gap)):
+            if self.times[index - 1] <= moment - gap:
                 break
-            moment = self.times[near - 1] + gap
+            moment = self.times[index - 1] + gap
         return moment
 
 
-def _books(wishes: Sequence[Wish], spread: Spread, taken: Taken) -> Mapping[str, _Book]:
+def _fill_books(wishes: Sequence[Wish], spread: Spread, taken: Taken) -> Mapping[str, _Book]:
     books: dict[str, _Book] = defaultdict(lambda: _Book(spread))
     if spread.limited:
         for name, moments in taken.items():
@@ -175,18 +175,18 @@ class _Intervals:
         if not self._spread.limited or not names:
             return whole_second(due + shift)
         behind = max(self._behind[name] for name in names)
-        moment, behind = self._find(due, behind, shift, names)
+        moment, behind = self._find_moment(due, behind, shift, names)
         for name in names:
             self._books[name].add(moment)
             self._behind[name] = behind
         return moment
 
-    def _find(
+    def _find_moment(
         self, due: datetime, behind: timedelta, shift: timedelta, names: Sequence[str]
     ) -> tuple[datetime, timedelta]:
         moment = whole_second(due + behind + shift)
         while True:
-            moment = self._apart(moment, names)
+            moment = self._keep_gap(moment, names)
             day = local_day(moment, self._spread.zone)
             if moment >= LATEST or not any(self._books[name].is_full(day) for name in names):
                 return moment, behind
@@ -195,7 +195,7 @@ class _Intervals:
             behind = opens - due
             moment = max(whole_second(opens + shift), on_day(morrow, time(), self._spread.zone))
 
-    def _apart(self, moment: datetime, names: Sequence[str]) -> datetime:
+    def _keep_gap(self, moment: datetime, names: Sequence[str]) -> datetime:
         """The first moment from this one on with the gap to the other posts of all `names`."""
         if not self._spread.min_gap:
             return moment

@@ -5,48 +5,48 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from shared.domain.networks.warning import Advice, Said
+from shared.domain.networks.warning import RowWarning, WarningText
 from shared.domain.timing.local_time import local_day
 from shared.domain.timing.spacing import Spread, Taken, Wish
 
-OVER_CAP = Said(
+OVER_CAP = WarningText(
     code="over_daily_cap",
     message="The rows' own times fill a day beyond daily_cap_per_integration",
     remedy="Leave their times out, and they are put where there is room.",
 )
-UNDER_GAP = Said(
+UNDER_GAP = WarningText(
     code="under_min_gap",
     message="The rows' own times lie closer to others than min_gap_minutes_per_integration",
     remedy="Leave their times out, and they are put where there is room.",
 )
 
 
-def crowded(
+def find_conflicts(
     wishes: Sequence[Wish], moments: Sequence[datetime], spread: Spread, taken: Taken
-) -> list[Advice]:
+) -> list[RowWarning]:
     """`moments`: where the rows were placed."""
     if not spread.limited:
         return []
-    all_times = _times(wishes, moments, taken)
+    all_times = _collect_times(wishes, moments, taken)
     own = [index for index, wish in enumerate(wishes) if wish.own is not None]
     found = {
         OVER_CAP: list(_over_cap(own, wishes, spread, all_times)),
         UNDER_GAP: list(_under_gap(own, wishes, spread, all_times)),
     }
-    return [Advice(said=said, indexes=indexes) for said, indexes in found.items() if indexes]
+    return [RowWarning(said=said, indexes=indexes) for said, indexes in found.items() if indexes]
 
 
-def _times(
+def _collect_times(
     wishes: Sequence[Wish], moments: Sequence[datetime], taken: Taken
 ) -> Mapping[str, list[datetime]]:
     found: dict[str, list[datetime]] = defaultdict(list)
-    for name, before in taken.items():
-        found[name] += before
+    for name, taken_times in taken.items():
+        found[name] += taken_times
     for wish, moment in zip(wishes, moments, strict=True):
         for name in wish.integration_ids:
             found[name].append(moment)
-    for each in found.values():
-        each.sort()
+    for times in found.values():
+        times.sort()
     return found
 
 
@@ -59,8 +59,8 @@ def _over_cap(
     if spread.daily_cap is None:
         return
     days = {
-        name: Counter(local_day(moment, spread.zone) for moment in each)
-        for name, each in times.items()
+        name: Counter(local_day(moment, spread.zone) for moment in moments)
+        for name, moments in times.items()
     }
     for index in own:
         day = local_day(wishes[index].own or spread.start, spread.zone)
@@ -76,11 +76,13 @@ def _under_gap(
 ) -> Iterator[int]:
     for index in own:
         moment = wishes[index].own or spread.start
-        if any(_near(times[name], moment, spread) for name in wishes[index].integration_ids):
+        if any(
+            _is_too_close(times[name], moment, spread) for name in wishes[index].integration_ids
+        ):
             yield index
 
 
-def _near(times: Sequence[datetime], moment: datetime, spread: Spread) -> bool:
+def _is_too_close(times: Sequence[datetime], moment: datetime, spread: Spread) -> bool:
     """Whether another than the one at that moment is nearer than the gap."""
     place = bisect_left(times, moment)
     others = [*times[max(place - 1, 0) : place], *times[place + 1 : place + 2]]

@@ -12,7 +12,7 @@ if "celery" in sys.orig_argv and "worker" in sys.orig_argv:
     from worker.publishing import reconcile
     from worker.staging import orphan_drafts
 
-    careful = reconcile.settle_step
+    careful = reconcile.reconcile_step
 
     def careless(state: str | None, **facts: object) -> reconciliation.SettleStep:
         """A draft that still stands when it is first looked at is taken for never released."""
@@ -20,5 +20,5 @@ if "celery" in sys.orig_argv and "worker" in sys.orig_argv:
             return reconciliation.Bury()
         return careful(state, **facts)  # type: ignore[arg-type]
 
-    reconcile.settle_step = careless
-    orphan_drafts.clean = lambda *_: None  # type: ignore[assignment]
+    reconcile.reconcile_step = careless
+    orphan_drafts.delete_orphans = lambda *_: None  # type: ignore[assignment]
