@@ -69,7 +69,7 @@ def keep_drafts(
 
 
 def _settled_at(session: Session, account: Account, settle: float) -> ColumnElement[datetime]:
-    """When Postiz is at rest after what it has just created (DESIGN.md, "Settle")."""
+    """When Postiz's work after creating is over (docs/POSTIZ.md, "How much Postiz can take")."""
     now = func.clock_timestamp()
     if few_elements_lately(session, account.server, settle):
         return now
