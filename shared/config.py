@@ -140,7 +140,7 @@ class Settings(BaseModel):
 
     @property
     def lease_seconds(self) -> float:
-        """How long a claim holds without a heartbeat: twice a publishing call (DESIGN.md: 40 s)."""
+        """How long a claim holds without a heartbeat: twice a publishing call (40 s by default)."""
         return 2 * self.call_timeout_seconds
 
 

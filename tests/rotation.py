@@ -8,7 +8,7 @@ from typing import Any
 
 from local.sandbox.process import Admin
 
-#: How long after the answer an old key may still be seen (HTTP_API and DESIGN: promise 3).
+#: How long after the answer an old key may still be seen (docs/RELIABILITY.md, promise 3).
 GRACE = 0.1
 CHANNEL = {"id": "int-rotating", "name": "Rotating", "identifier": "mastodon"}
 

@@ -1,4 +1,4 @@
-"""The adapter: the only module that knows Postiz's HTTP. Every line of it follows POSTIZ.md."""
+"""The adapter: the only module that knows Postiz's HTTP. Its facts are in docs/POSTIZ.md."""
 
 import re
 import time

@@ -18,7 +18,8 @@ from tests.chaos.minds import PAUSED, RESUMED, WORD_GIVEN
 from tests.chaos.neighbour import NAME
 from tests.chaos.runs import failures_of
 
-#: How long after the answer of a PATCH the old key may still be seen (DESIGN.md, promise 3).
+#: How long after the answer of a PATCH the old key may still be seen (promise 3 of
+#: docs/RELIABILITY.md).
 GRACE = 0.1
 #: A process that was frozen between its last question and its first byte cannot know better.
 AFTER_THAW = 1.5

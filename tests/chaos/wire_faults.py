@@ -22,7 +22,8 @@ ROUTES = {
 }
 #: Not at a route: the network refuses a post, or the whole server refuses connections.
 NETWORK, SERVER = "network", "server"
-#: No proxy repeats a POST (POSTIZ.md); a second draft would be harmless, and stay.
+#: No proxy repeats a POST (docs/POSTIZ.md, "When a part of Postiz is down or restarts"); a second
+#: draft would be harmless, and stay.
 _POST_KINDS = tuple(kind for kind in WIRE_KINDS if kind != "repeat_request")
 KINDS_AT = {
     **dict.fromkeys(ROUTES, WIRE_KINDS),

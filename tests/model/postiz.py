@@ -1,5 +1,6 @@
-"""A model of Postiz in its true small steps (POSTIZ.md): drafts, requests, workflows, strays.
+"""A model of Postiz in its true small steps: drafts, requests, workflows, strays.
 
+What each step is like is in docs/POSTIZ.md, "Releasing a draft" and "How much Postiz can take".
 Whatever stands between two steps here may be overtaken by anything else.
 """
 

@@ -1,1 +1,1 @@
-"""The shapes of requests and replies: what HTTP_API promises, as pydantic models."""
+"""The shapes of requests and replies, as pydantic models: `/openapi.json` is made of them."""

@@ -13,7 +13,8 @@ from shared.models import Server
 #: A slot further ahead is left to a later turn (seconds).
 AHEAD = 1.0
 #: A pace that was not kept may be caught up by so much: three writes in a row at 5 a second, and so
-#: fewer than the 10 in any second that a server bears (POSTIZ.md).
+#: fewer than the 10 searches in any second that a server can take (docs/POSTIZ.md, "How much Postiz
+#: can take").
 CREDIT = timedelta(seconds=0.5)
 
 

@@ -1,7 +1,8 @@
 """Park: move drafts of unknown release to 2099, where a status change that lands late is harmless.
 
 A draft that is deleted instead may be published all the same by a status change that lands between
-the look and the delete, and leaves no trace (POSTIZ.md). The move is a counted call for many.
+the look and the delete, and leaves no trace (docs/POSTIZ.md, "Deleting"). The move is a counted
+call for many.
 """
 
 import random

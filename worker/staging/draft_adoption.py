@@ -5,8 +5,8 @@ of the call is the claim to them: whoever goes on finds it `unclear`, under a lo
 nobody waits for the call any more it is `abandoned`; what it creates then, or created twice, is
 litter (orphan_drafts.py). So nothing is ever adopted that may be deleted, nor the other way round.
 
-An element is created by one write, with its content, settings and media (POSTIZ.md): a draft that
-is there is whole.
+An element is created by one write, with its content, settings and media (docs/POSTIZ.md, "Creating
+posts"): a draft that is there is whole.
 """
 
 from collections.abc import Sequence

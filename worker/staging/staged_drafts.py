@@ -71,7 +71,7 @@ def keep_drafts(
 def _settled_at(
     session: Session, account: Account, settle_seconds: float
 ) -> ColumnElement[datetime]:
-    """When Postiz is at rest after what it has just created (DESIGN.md, "Settle")."""
+    """When Postiz's work after creating is over (docs/POSTIZ.md, "How much Postiz can take")."""
     now = func.clock_timestamp()
     if has_few_recent_elements(session, account.server, settle_seconds):
         return now

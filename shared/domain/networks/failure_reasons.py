@@ -31,7 +31,7 @@ NONE_GIVEN = Reason(
     hint="Look at the post in Postiz's calendar.",
 )
 _RECONNECT = "Reconnect this channel in Postiz, then retry the post."
-#: Seen in recorded notifications (POSTIZ.md): part of Postiz's words → code, and what to do.
+#: Part of Postiz's words (docs/POSTIZ.md, "Notifications") → code, and what to do.
 KNOWN = (
     ("need to reconnect", "reconnect_channel", _RECONNECT),
     ("could not refresh", "reconnect_channel", _RECONNECT),

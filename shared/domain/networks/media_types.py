@@ -1,6 +1,7 @@
 """What a file is, by its first bytes alone: the types that Postiz takes, and advice for the rest.
 
-Which types Postiz takes, and how large: POSTIZ.md, "Media". Declared types and names say nothing.
+Which types Postiz takes, and how large, is in docs/POSTIZ.md, "Media". What a file is called, or is
+declared to be, counts for nothing.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What each network demands, as data: POSTIZ.md, "Required settings per network"."""
+"""What each network demands, as data: docs/POSTIZ.md, "Required settings per network"."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -10,7 +10,8 @@ _TAG = re.compile(r"<[^<>]*>")
 def normalize_content(content: str) -> str:
     """Letters and digits alone: the same for what was sent and for what Postiz made of it.
 
-    Seen: `a & b <b>x</b>` is kept as `a &amp; b x`; `a & b` alone stays (POSTIZ.md).
+    Postiz keeps `a & b <b>x</b>` as `a &amp; b x`, and `a & b` alone as it is (docs/POSTIZ.md,
+    "Creating posts").
     """
     plain = html.unescape(_TAG.sub("", html.unescape(content)))
     return "".join(char for char in plain.casefold() if char.isalnum())

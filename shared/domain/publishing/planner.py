@@ -12,7 +12,7 @@ from itertools import takewhile
 from shared.domain.publishing.batching import Candidate, Pack, fill_pack
 from shared.domain.publishing.budget import BudgetState, charge_call, free_at, roll_window
 
-#: How long before its time a post is handed over (DESIGN.md, "Numbers").
+#: How long before its time a post is handed over.
 STAGED_AHEAD = timedelta(hours=24)
 CALENDAR_AHEAD = timedelta(days=14)
 #: A call that is not full waits for more posts until its first one is due so soon.
@@ -23,7 +23,8 @@ LATE = timedelta(minutes=5)
 CANDIDATES = 400
 #: With fewer elements created lately Postiz has no stray work that could kill a workflow.
 FEW_ELEMENTS = 6
-#: How long a counted call takes (POSTIZ.md: 300 elements in 3.4 s), in seconds.
+#: How long a counted call takes, in seconds: 300 elements took 3.4 (docs/POSTIZ.md, "Creating
+#: posts").
 CALL_SECONDS, ELEMENT_SECONDS = 0.3, 0.0105
 
 

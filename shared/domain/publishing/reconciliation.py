@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-#: Postiz's own states (POSTIZ.md): the post is a draft, waits, failed, or is on the network.
+#: Postiz's own states: the post is a draft, waits, failed, or is on the network (docs/POSTIZ.md,
+#: "States and what moves them").
 DRAFT, QUEUE, ERROR, PUBLISHED = "DRAFT", "QUEUE", "ERROR", "PUBLISHED"
 
 
