@@ -3,6 +3,10 @@
 `kill -9` runs no `finally`. So a process of its own waits for the end of its starter, however it
 comes, and finds what is left by a mark in the environment, which each process hands on to those
 that it starts, into whatever group, session or user they go.
+
+Process groups and sessions do not find all: PostgreSQL, Celery and Chromium leave them. The
+kernel's signal at the death of a parent is lost with a change of user. `make up` has no guard,
+because its stack may outlive its starter.
 """
 
 import argparse

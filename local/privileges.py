@@ -1,4 +1,7 @@
-"""Runs PostgreSQL's programs as `nobody` when we are root, since they refuse to run as root."""
+"""Runs PostgreSQL's programs as `nobody` when we are root, since they refuse to run as root.
+
+No account is made for it, and the mode of no folder is changed.
+"""
 
 import os
 import pwd

@@ -1,4 +1,11 @@
-"""Puts the whole of Pressroom together on one machine: which processes, in which order, and how."""
+"""Puts the whole of Pressroom together on one machine: which processes, in which order, and how.
+
+`PRESSROOM_SANDBOX=0` leaves the sandbox out and changes nothing else: profiles name their Postiz.
+
+Flower has a password for its pages and its API. Its `/metrics` and `/healthcheck` stay open: it has
+no setting for them. They show names of tasks and workers and no content, so its port belongs on the
+loopback address, here as in docker-compose.yml.
+"""
 
 import sys
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,8 @@
-"""Reads and writes stack.json, which tells people and scripts how to reach a running stack."""
+"""Reads and writes stack.json, which tells people and scripts how to reach a running stack.
+
+After a stop the file stays, with no processes in it, so that scripts work again after a restart. It
+holds the admin key, which is in no other file.
+"""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -3,6 +3,10 @@
 Every figure has labels, for prometheus-client opens its file with a label's first value: so a
 process that only imports this module, or forks, holds none. Labels are of few values, by design:
 never a post, a profile or an address.
+
+All processes of a machine count into one folder, each in a slot that a file lock gives it. The
+library's own way, a file for each pid, grows with every recycled worker and mixes up containers,
+each of which has a process 1. A port for each worker would need a thread in a process that forks.
 """
 
 import fcntl

@@ -1,4 +1,8 @@
-"""Keeps secrets out of log lines: by the names they go under, by their looks, and by heart."""
+"""Keeps secrets out of log lines: by the names they go under, by their looks, and by heart.
+
+By heart, because Postiz's keys look like nothing in particular: no pattern could find one in the
+message of an error.
+"""
 
 import re
 from collections import OrderedDict

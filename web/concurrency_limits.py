@@ -1,7 +1,8 @@
 """Requests that may last long: so many of a kind at once in a process, so that threads are left.
 
-A process has `gunicorn_conf.threads` of them; slow uploads and streams together leave eight, and
-bodies that are refused and read on for their senders' sake take a few of these at most.
+A process has `gunicorn_conf.threads`, 20: at most 6 for slow uploads and 6 for event streams, so
+that 8 are left for everything else; refused bodies that are still read take 3 of these at most.
+When all slots of a kind are taken, the request gets 503 with Retry-After instead of waiting.
 """
 
 import threading

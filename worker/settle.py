@@ -3,6 +3,11 @@
 Everything is held first. Each account's Postiz is then read and compared with what the database
 says (worker/publishing/restore_account.py), and the account let go; one that cannot be read stays
 held. It may be run again at any time, and goes on where it stopped.
+
+Posts are compared by content, channel and date, since Postiz shows no more of them. What looks
+alike but differs in its media is left to a person as `outcome_unknown`. Fire times of schedules
+that may have run are recorded as missed, and calls that the backup does not know are charged to
+this hour's budget.
 """
 
 import sys

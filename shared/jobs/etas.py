@@ -1,4 +1,7 @@
-"""When jobs and accounts will be done: counts what is left; domain/publishing/eta.py decides."""
+"""When jobs and accounts will be done: counts what is left; domain/publishing/eta.py decides.
+
+The rows of an account's backlog are counted once for each request.
+"""
 
 from collections import defaultdict
 from collections.abc import Sequence

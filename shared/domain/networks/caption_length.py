@@ -1,4 +1,8 @@
-"""How long a caption is, as the network counts it."""
+"""How long a caption is, as the network counts it.
+
+X's weighted length is our own code, because the Python ports of its counting are years old. Only
+X's list of top-level domains could tell which bare hosts it takes for links: these are a warning.
+"""
 
 import re
 
