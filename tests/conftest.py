@@ -117,6 +117,6 @@ def start_stack() -> Iterator[Callable[..., RunningStack]]:
 
 @pytest.fixture
 def short_rests(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What failed rests a tenth as long: how long it should is tests/unit/test_decisions.py's."""
+    """What failed rests a tenth as long: how long it should, test_error_policy.py says."""
     for module in (leases, upload):
         monkeypatch.setattr(module, "backoff", lambda failures: backoff_seconds(failures) / 10)

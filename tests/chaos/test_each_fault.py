@@ -42,7 +42,7 @@ SETTINGS = {
 }
 CREATE, RELEASE, LOOK = "POST /posts", "PUT /posts/:id/status", "GET /posts"
 DELETE = "DELETE /posts/:id"
-#: Beyond those that tests/integration/test_publishing.py has; the first N calls meet each.
+#: Beyond those of tests/integration/worker/publishing; the first N calls meet each.
 FAULTS: list[tuple[str, str, int, dict[str, Any]]] = [
     ("hang", RELEASE, 2, {}),
     ("hang", CREATE, 2, {}),

@@ -22,7 +22,7 @@ FEW = 3
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And few tries: how many and how long there should be is tests/unit/test_tries.py's."""
+    """And few tries: how many there should be, and when, the unit tests of the limits say."""
     monkeypatch.setattr(Tries, "pause", lambda _, n: timedelta(0) if n < FEW else None)
 
 

@@ -10,7 +10,7 @@ from shared.models import Post
 from shared.posts import bulk_cancel_retry
 from shared.posts.post_queries import PostFilter
 from tests.api import Api
-from tests.integration.test_api_jobs import accept, set_states
+from tests.integration.web.api.test_jobs import accept, set_states
 from tests.patience import PATIENCE
 from tests.world import KEY, World
 from worker.publishing import release

@@ -7,7 +7,7 @@ import pytest
 
 from local.networks_page import page
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_the_page_is_what_the_rules_make_it() -> None:

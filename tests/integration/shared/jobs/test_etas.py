@@ -8,7 +8,7 @@ from sqlalchemy import text, update
 
 from shared.models import Account, Post
 from tests.api import Api
-from tests.integration.test_api_jobs import accept, set_states
+from tests.integration.web.api.test_jobs import accept, set_states
 
 
 def at(value: str) -> datetime:

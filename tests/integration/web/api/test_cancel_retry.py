@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from shared.models import Account, Handover, Post, Submission
 from tests.api import Api
-from tests.integration.test_api_jobs import accept, set_states
+from tests.integration.web.api.test_jobs import accept, set_states
 
 
 def first_post(api: Api, job_id: str) -> str:
