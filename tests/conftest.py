@@ -119,4 +119,6 @@ def start_stack() -> Iterator[Callable[..., RunningStack]]:
 def short_rests(monkeypatch: pytest.MonkeyPatch) -> None:
     """What failed rests a tenth as long: how long it should, test_error_policy.py says."""
     for module in (leases, upload):
-        monkeypatch.setattr(module, "backoff", lambda failures: backoff_seconds(failures) / 10)
+        monkeypatch.setattr(
+            module, "backoff_seconds", lambda failures: backoff_seconds(failures) / 10
+        )
