@@ -54,10 +54,10 @@ A limit that all channels of a network share can be changed only by identifier. 
 """
 _WARNINGS = {
     "default_setting_used": "a required setting was not given, so a value was assumed; see message",
-    "video_too_short, video_too_long, video_too_large": "the network may refuse the video",
-    "aspect_ratio": "the video has not the shape that the network advises",
+    "video_too_short, video_too_long, video_too_large": "outside the limits of the network",
+    "aspect_ratio": "the video does not have the shape that the network advises",
     "not_a_short": "an upright video is too long for a Short, and becomes a normal video",
-    "too_many_posts": "more posts in a time than a channel may have, earlier posts included",
+    "too_many_posts": "more posts in a period than a channel accepts, earlier ones included",
     "caption_is_changed": "Postiz reads a caption with `<` as HTML, and changes it",
     "caption_may_be_too_long": "X may count a bare address in the caption as a link",
     "medium_not_fetched": "a medium is still to be downloaded, so it cannot be checked yet",
