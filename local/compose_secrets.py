@@ -32,10 +32,10 @@ def main() -> None:
         "aws_credentials": _NO_BUCKET,
     }
     if any((FOLDER / name).exists() for name in contents):
-        raise SystemExit(f"there are secrets in {FOLDER} already; they are left as they are")
+        raise SystemExit(f"there are secrets in {FOLDER} already; nothing was changed")
     for name, content in contents.items():
         _write(FOLDER / name, content)
-    print(f"made {len(contents)} files in {FOLDER}; sign in with the key in {FOLDER}/admin_key")
+    print(f"created {len(contents)} files in {FOLDER}; sign in with the key in {FOLDER}/admin_key")
 
 
 def _write(path: Path, content: str) -> None:

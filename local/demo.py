@@ -50,7 +50,7 @@ def demo(users: Mapping[str, str]) -> None:
 @contextmanager
 def _stack(home: Home, users: Mapping[str, str]) -> Iterator[Addresses]:
     console.print(f"[bold]Starting everything[/] in {home.folder}, on free ports.")
-    console.print(f"  (drafts settle for {_SETTLE_SECONDS} s here, to be quick; 60 s by default)")
+    console.print(f"  (to save time, drafts settle for {_SETTLE_SECONDS} s; the default is 60 s)")
     with (home.folder / "up.log").open("wb") as log:
         up = subprocess.Popen(
             [sys.executable, "-m", "local", "up"],
@@ -105,6 +105,6 @@ def _leave(_number: int, _frame: Any) -> None:
 def _print_logs(home: Home) -> None:
     for log in sorted(home.logs.glob("*.log")):
         if text := last_lines(log, count=12):
-            console.print(f"[bold]── the end of {log}[/]")
+            console.print(f"[bold]── the end of {log}:[/]")
             console.print(text, markup=False)
-    console.print(f"everything is still in {home.folder}")
+    console.print(f"all data and logs are kept in {home.folder}")

@@ -36,7 +36,7 @@ def tell(console: Console, addresses: Addresses, folder: Path) -> None:
     console.print(_table(posts))
     account = api.get("/postiz/status")["account"]
     left, limit = account["budget_remaining"], account["budget_limit"]
-    console.print(f"{len(posts)} posts; {left} of {limit} counted calls are left for this hour.")
+    console.print(f"{len(posts)} posts; {left} of {limit} counted calls are left in this hour.")
 
 
 def _make_profile(console: Console, api: Api, postiz_url: str) -> None:

@@ -40,4 +40,4 @@ def _clear_up(home: Home) -> None:
         count = orphans.end(home.running_file)
         if last := stack_file.read(home.stack_file):
             stack_file.write(home.stack_file, last[0], {})
-    logger.info("the stack in %s had been killed; ended %d processes of it", home.folder, count)
+    logger.info("the stack in %s had been killed; ended its last %d processes", home.folder, count)

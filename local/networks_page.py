@@ -9,61 +9,63 @@ from shared.domain.networks.network_settings import NETWORKS, PLATFORMS
 _STANDALONE = " and ".join(f"`{name}`" for name in PLATFORMS)
 _INTRO = f"""# What each network takes
 
-Written from the rules themselves by `python -m local.networks_page`; a test holds it to them.
+`python -m local.networks_page` generates this page from the rules in the code. A test keeps it up
+to date.
 
-Before anything is accepted, every row is checked by these rules, and all its faults are told at
-once: each with its `row`, its `field`, a `code`, a `message`, and a `remedy` that says what to do.
-**Errors are certainties**: Postiz itself refuses it. **Warnings are guesses** about the network
-behind it; they stop nothing, and stand under `warnings` in the answer and in a plan
-(`?dry_run=true`), each once, with the `indexes` of its rows and the `source` of the limit.
+Before a request is accepted, every row is checked by these rules. The answer lists all faults at
+once, each with its `row`, its `field`, a `code`, a `message`, and a `remedy` that says what to do.
+**Errors are certain**: Postiz itself refuses such a post. **Warnings are guesses** about the
+network behind Postiz, and stop nothing. They are listed under `warnings` in the answer and in a
+plan (`?dry_run=true`), each once, with the `indexes` of its rows and the `source` of the limit.
 
-Where Postiz has not told its integrations yet, rows are accepted and checked by the same rules
-before they are handed over; a post that breaks one fails then, and says why. A medium
-that was only an address is checked likewise, once it is fetched.
+If Pressroom does not know the integrations of a Postiz yet, rows are accepted, and checked by the
+same rules before they are sent to Postiz. A post that breaks a rule fails then, with the reason. In
+the same way, a medium that is only an address is checked after it was downloaded.
 
 ## Files
 
 JPEG, PNG, GIF and WebP up to {IMAGE_BYTES // 1024**2} MiB, and MP4 up to
-{VIDEO_BYTES // 1024**3} GiB, by their bytes, whatever their names say; QuickTime, M4V and 3GP are
-refused at upload, with a way to convert them. Width, height, duration, codec and brand are read at
-upload; what a file hides is `null`, and is not checked.
+{VIDEO_BYTES // 1024**3} GiB. The bytes decide, not the name. QuickTime, M4V and 3GP are refused at
+upload; the answer says how to convert them. Width, height, duration, codec and brand are read at
+upload. What cannot be read from a file is `null`, and is not checked.
 
 ## Settings that are assumed
 
-`settings` are given by integration id or by identifier, the id wins; what stands under `instagram`
-or `linkedin` serves {_STANDALONE} too. Where a network demands a
-setting that nobody gave, the value below is used, shown in the plan, and told by the warning
-`default_setting_used`. Posts are public, and nothing that binds their owner is switched on. A
-YouTube title is `youtube_title`, or else the first line of the caption. Where a post goes is never
+`settings` are given by integration id or by network identifier; the id wins. Settings for
+`instagram` or `linkedin` are also used for {_STANDALONE}. If a
+network requires a setting that was not given, the value below is used. The plan shows it, and the
+warning `default_setting_used` names it. Assumed settings make posts public, and switch on nothing
+that binds the owner (music, paid partnership, reuse by others). A YouTube title is `youtube_title`,
+or else the first line of the caption. Where a post goes (a board, a subreddit, a channel) is never
 assumed.
 
 ## What you know better
 
-`PATCH /accounts/ID` takes limits of the account's own, by identifier or by integration id (which
-wins), errors and warnings alike; `null` in place of a number is no limit, and `null` in place of a
-network drops what you set for it:
+`PATCH /accounts/ID` takes limits that apply to one account, for errors and for warnings. They are
+given by network identifier or by integration id; the id wins. `null` instead of a number means no
+limit. `null` instead of a network removes what you set for it.
 
 ```
 {{"rule_overrides": {{"x": {{"characters": 4000}}, "tiktok": {{"posts_per_day": 25}}}}}}
 ```
 
-A limit that all channels of a network share is overridden by identifier only. The names:
+A limit that all channels of a network share can be changed only by identifier. The names:
 
 """
 _WARNINGS = {
-    "default_setting_used": "settings that a network demands were assumed; the message lists them",
-    "video_too_short, video_too_long, video_too_large": "a video is beyond what the network takes",
-    "aspect_ratio": "a video is of another shape than the network advises",
-    "not_a_short": "an upright video is too long for a Short, and becomes a plain video",
-    "too_many_posts": "rows beyond what a channel takes in a time, with what was accepted before",
-    "caption_is_changed": "Postiz takes a caption that holds `<` for HTML, and changes it",
+    "default_setting_used": "a required setting was not given, so a value was assumed; see message",
+    "video_too_short, video_too_long, video_too_large": "outside the limits of the network",
+    "aspect_ratio": "the video does not have the shape that the network advises",
+    "not_a_short": "an upright video is too long for a Short, and becomes a normal video",
+    "too_many_posts": "more posts in a period than a channel accepts, earlier ones included",
+    "caption_is_changed": "Postiz reads a caption with `<` as HTML, and changes it",
     "caption_may_be_too_long": "X may count a bare address in the caption as a link",
-    "medium_not_fetched": "a medium comes from an address, and is not there yet to be checked",
-    "media_facts_unknown": "a video hides its size or length, so not all could be checked",
+    "medium_not_fetched": "a medium is still to be downloaded, so it cannot be checked yet",
+    "media_facts_unknown": "the size or length of a video cannot be read, so not all was checked",
     "unknown_network": "no rules of this network are known",
-    "unknown_platform": "captions or settings under a name that is nobody's: they are not used",
-    "integrations_unknown": "Postiz has not told its integrations: the check comes later",
-    "late_publish, late_skip, late_hold": "posts that cannot be out in time",
+    "unknown_platform": "captions or settings have a name that no integration has: not used",
+    "integrations_unknown": "the integrations are not known yet: the check comes later",
+    "late_publish, late_skip, late_hold": "posts that cannot go out in time",
     "over_daily_cap, under_min_gap": "rows with times of their own break their bulk's cap or gap",
 }
 

@@ -27,8 +27,8 @@ def unprivileged(command: Sequence[str]) -> list[str]:
     setpriv = shutil.which("setpriv") or shutil.which("setpriv", path=os.defpath)
     if setpriv is None:
         raise StackError(
-            "PostgreSQL does not run as root, and setpriv, which would run it as another user, is "
-            "missing: apt-get install util-linux, or start Pressroom as an ordinary user"
+            "PostgreSQL does not run as root, and setpriv, which starts it as another user, is "
+            "missing: apt-get install util-linux, or start Pressroom as a normal user"
         )
     user = pwd.getpwnam(_USER)
     ids = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]

@@ -42,5 +42,5 @@ def read(path: Path) -> tuple[Addresses, Processes] | None:
         return Addresses(**content), processes
     except (ValueError, TypeError, KeyError) as error:
         raise StackError(
-            f"{path} is damaged: remove it, and the next start makes it anew"
+            f"{path} is damaged: remove it; the next start creates it again"
         ) from error

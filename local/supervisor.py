@@ -147,7 +147,7 @@ def _give_up_on_hopeless(slot: Slot, *, too_late: bool) -> None:
     if slot.deaths >= _START_TRIES or too_late:
         what = "keeps ending" if slot.deaths >= _START_TRIES else "does not become healthy"
         told = slot.last_error or f"its log ends with:\n{last_lines(slot.log)}"
-        raise StackError(f"{slot.service.name} {what}; {told}\n(all of it: {slot.log})")
+        raise StackError(f"{slot.service.name} {what}; {told}\n(the whole log: {slot.log})")
 
 
 def _in_words(status: int) -> str:

@@ -25,7 +25,7 @@ def up(home: Home, users: Mapping[str, str]) -> None:
     """Returns after a clean stop; raises `StackError` when something cannot be started."""
     with home.locked():
         if count := orphans.end(home.running_file):
-            logger.info("ended %d processes that an earlier stack had left behind", count)
+            logger.info("ended %d processes that an earlier stack had left running", count)
         ports = choose_ports(users)
         key, is_new = _admin_key(home, users)
         stack = Stack(home, ports=ports, admin_key=key, users=users)
@@ -73,7 +73,7 @@ class _Run:
         self._is_to_stop = True
 
     def _start(self) -> None:
-        shutil.rmtree(self._home.metrics, ignore_errors=True)  # counting begins anew
+        shutil.rmtree(self._home.metrics, ignore_errors=True)  # counters start at zero
         servers = self._stack.servers()
         logger.info("starting %s in %s", _listed(servers), self._home.folder)
         self._supervisor.start(servers)
@@ -86,7 +86,7 @@ class _Run:
         logger.info("%s", _announcement(self._home, self._stack))
 
     def _stop(self) -> None:
-        logger.info("stopping (what is under way may end, for at most half a minute)")
+        logger.info("stopping (running work gets up to half a minute to finish)")
         self._supervisor.stop()
         if self._keep_file:
             stack_file.write(self._home.stack_file, self._stack.addresses, {})
