@@ -52,7 +52,10 @@ _known: OrderedDict[str, None] = OrderedDict()
 
 
 def remember_secret(secret: str) -> None:
-    """Never show this text again; texts of under 6 characters are ignored, as they are in words."""
+    """Never show this text again.
+
+    Texts of under 6 characters are ignored: they would match parts of words.
+    """
     if len(secret) < 6:
         return
     for form in {secret, quote(secret, safe="")}:

@@ -162,7 +162,7 @@ FOLLOW_OVERDUE = 3 * DAY
 class Patience:
     """How long a post may be late, or in error, before we report it, and before that is final.
 
-    `give_up`: how long, for a post that somebody has made a draft again.
+    `give_up`: the same for a post that somebody has turned into a draft again.
     """
 
     overdue: timedelta
