@@ -1,1 +1,1 @@
-"""What web and worker have in common: the rows, the rules, and the way to Postiz."""
+"""What web and worker share: the models, the rules, and the access to Postiz."""

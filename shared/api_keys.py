@@ -1,4 +1,4 @@
-"""Keys of the HTTP API: made once, shown once, kept as a hash."""
+"""Keys of the HTTP API: created once, shown once, stored as a hash."""
 
 import hashlib
 import secrets
@@ -15,7 +15,7 @@ ADMIN_NAME = "admin (installed)"
 
 
 def new_key() -> str:
-    """A fresh key with 256 bits of chance; such a key needs no slow hash."""
+    """A fresh key with 256 random bits, so that a fast hash is enough."""
     return f"pk_{secrets.token_urlsafe(32)}"
 
 
@@ -31,7 +31,7 @@ def create_api_key(
     scopes: list[str],
     expires_at: datetime | None,
 ) -> tuple[ApiKey, str]:
-    """The row, and the key itself, which nobody can read again."""
+    """The row, and the key itself, which cannot be read again."""
     key = new_key()
     row = ApiKey(
         name=name,
@@ -46,13 +46,13 @@ def create_api_key(
 
 
 def find_api_key(session: Session, key: str) -> ApiKey | None:
-    """The row of a key that is known and has not expired."""
+    """The row of a key that exists and has not expired, else None."""
     fresh = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now())
     return session.scalar(select(ApiKey).where(ApiKey.key_hash == hash_key(key), fresh))
 
 
 def install_admin_key(session: Session, key: str) -> None:
-    """Make `key` the one installed admin key; another that was installed before stops working."""
+    """Make `key` the only installed admin key; an earlier one stops working."""
     session.query(ApiKey).filter(
         ApiKey.name == ADMIN_NAME, ApiKey.key_hash != hash_key(key)
     ).delete()

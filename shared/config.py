@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from shared import redaction
 from shared.http_address import MalformedAddress, parse_http_address, parse_postiz_address
 
-#: What unclear calls and failed posts left behind in Postiz is looked for, for a day.
+#: For a day, leftovers of unclear calls and failed posts are searched for in Postiz.
 SHORTEST_RETENTION_DAYS = 2
 
 _CERTIFICATES = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
@@ -96,7 +96,7 @@ class Settings(BaseModel):
     @classmethod
     def _is_for_ever_or_long_enough(cls, value: float) -> float:
         if value and value < SHORTEST_RETENTION_DAYS:
-            raise ValueError(f"must be 0, for ever, or at least {SHORTEST_RETENTION_DAYS} days")
+            raise ValueError(f"must be 0 (for ever) or at least {SHORTEST_RETENTION_DAYS} days")
         return value
 
     @field_validator("postiz_api_url")
@@ -117,7 +117,7 @@ class Settings(BaseModel):
     @field_validator("proxy_url")
     @classmethod
     def _is_a_proxy(cls, value: SecretStr | None) -> SecretStr | None:
-        """Its words never repeat it: it may hold a password."""
+        """The messages never repeat the value: it may contain a password."""
         if value is not None:
             login, at, rest = value.get_secret_value().rpartition("@")
             bare = f"http://{rest}" if at else rest
@@ -128,7 +128,7 @@ class Settings(BaseModel):
     @field_validator("ca")
     @classmethod
     def _holds_certificates(cls, value: str | None) -> str | None:
-        """These alone, without the comments that stand between them in many files."""
+        """Only the certificates, without the comments that many files have between them."""
         if value is None:
             return None
         found = "\n".join(_CERTIFICATES.findall(value))
@@ -140,15 +140,15 @@ class Settings(BaseModel):
 
     @property
     def lease_seconds(self) -> float:
-        """How long a claim holds without a heartbeat: twice a publishing call (40 s by default)."""
+        """How long a claim is valid without a heartbeat: two publishing calls (40 s by default)."""
         return 2 * self.call_timeout_seconds
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings from `environ` (default: this process's); a `NAME_FILE` wins over its `NAME`.
+    """The settings from `environ` (default: this process's); `NAME_FILE` wins over `NAME`.
 
-    Raises `pydantic.ValidationError` for a value of the wrong kind and `OSError` for a file that
-    cannot be read.
+    Raises `pydantic.ValidationError` for a wrong value and `OSError` for a file that cannot be
+    read.
     """
     environ = os.environ if environ is None else environ
     names = [field.alias for field in Settings.model_fields.values() if field.alias]
@@ -162,7 +162,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def _register_secrets(settings: Settings) -> None:
-    """Have the log know every secret, and the passwords in addresses, by heart."""
+    """Make the log redact every secret, and the passwords in addresses."""
     found = [getattr(settings, name) for name in Settings.model_fields]
     for secret in (
         part for value in found for part in (value if isinstance(value, list) else [value])

@@ -1,4 +1,4 @@
-"""Containment: what goes wrong with one of many costs no other, and is not hidden."""
+"""Containment: an error in one item of many does not stop the others, and is not hidden."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ log = get_logger("containment")
 
 @dataclass
 class Fate:
-    """`error`: what was contained, None if nothing was."""
+    """`error`: the error that was contained, None if there was none."""
 
     error: Exception | None = None
 
@@ -25,7 +25,7 @@ class Fate:
 
     @property
     def may_pass(self) -> bool:
-        """Whether it was a statement that PostgreSQL gave up: for a lock, or for time."""
+        """Whether PostgreSQL ended a statement that waited for a lock or took too long."""
         return isinstance(self.error, OperationalError)
 
 
@@ -33,11 +33,11 @@ class Fate:
 def contain_failures(
     where: str, *, but: tuple[type[Exception], ...] = (), **about: object
 ) -> Iterator[Fate]:
-    """Keep what goes wrong inside, with one step or row of many, from costing the others.
+    """Contain errors of one step or row of many, so that the others go on.
 
-    It is logged with its traceback, and counted; whoever uses it sees to it that the same row is
-    not tried again at once, and not for ever. Raises where nothing else can succeed either: what
-    is one of `but`, without a database, and at the end of the task's time.
+    The error is logged with its traceback, and counted. The caller must make sure that the same row
+    is not tried again at once, nor for ever. Errors after which nothing else can succeed are
+    raised: those in `but`, an unreachable database, and the end of the task's time.
     """
     fate = Fate()
     try:

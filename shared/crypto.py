@@ -30,19 +30,19 @@ class SecretBox:
         return self._fernet.encrypt(text.encode()).decode()
 
     def open(self, token: str) -> str:
-        """Raises `SecretUnreadable` for what none of the keys has sealed."""
+        """Raises `SecretUnreadable` if none of the keys has sealed it."""
         try:
             return self._fernet.decrypt(token.encode()).decode()
         except InvalidToken as error:
             raise SecretUnreadable(
                 "A stored secret cannot be opened with any of PRESSROOM_SECRET_KEYS",
-                hint="Put the key that sealed it back, behind the newer ones.",
+                hint="Put the key that sealed it back into PRESSROOM_SECRET_KEYS, at the end.",
             ) from error
 
     def reseal(self, token: str) -> str | None:
-        """The same secret, sealed with the newest key; None where it is already.
+        """The same secret, sealed with the newest key; None if it already is.
 
-        Raises `SecretUnreadable` for what none of the keys has sealed.
+        Raises `SecretUnreadable` if none of the keys has sealed it.
         """
         try:
             self._newest.decrypt(token.encode())
@@ -52,5 +52,5 @@ class SecretBox:
 
 
 def hash_secret(*parts: str) -> str:
-    """A hash by which a key is recognised without being kept."""
+    """A hash that identifies a key without storing it."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""The way to PostgreSQL: an engine made after the fork, and transactions."""
+"""Access to PostgreSQL: an engine that is made after the fork, and transactions."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -17,30 +17,30 @@ from sqlalchemy.sql.selectable import ForUpdateArg
 
 from shared.config import Settings
 
-#: Locks a row against other writers, but not against rows that refer to it (`FOR NO KEY UPDATE`):
-#: a plain `FOR UPDATE` of a profile would wait for every insert of its posts, and they for it.
+#: Locks a row against other writers, but not against rows that refer to it (`FOR NO KEY UPDATE`). A
+#: plain `FOR UPDATE` of a profile would wait for every insert of its posts, and these for it.
 ROW_LOCK = ForUpdateArg(key_share=True)
-#: A statement that takes longer does what nobody waits for any more.
+#: A statement that takes longer is no longer of use to anybody.
 STATEMENT_TIMEOUT_MS = 30_000
-#: Whoever waits longer for a row waits for one that stopped in the middle: fail, and come again.
+#: After this wait for a row lock, its holder has probably stopped: fail, and try again later.
 LOCK_TIMEOUT_MS = 10_000
-#: A transaction in which nothing happens for so long belongs to a process that is gone, or stopped:
-#: PostgreSQL ends it, and with it its locks.
+#: An open transaction that is idle this long belongs to a process that is gone or stopped.
+#: PostgreSQL ends it, and releases its locks.
 IDLE_IN_TRANSACTION_MS = 30_000
-#: When a host is gone that answers no probe: seconds to the first, in between, and how many.
+#: Probes of a host that may be gone: seconds to the first, seconds between, and how many.
 PROBES = (10, 5, 3)
-#: A connection that was used within so long is taken for alive.
+#: A connection that was used this recently is assumed to be alive.
 IDLE_SECONDS = 1.0
-#: SQLSTATEs of a server that is going down, coming up, or not reached.
+#: SQLSTATEs of a server that is shutting down, starting, or unreachable.
 _NO_SERVER = ("08", "57P")
 
 
 def connect_args(
     *, statement_ms: int = STATEMENT_TIMEOUT_MS, lock_ms: int = LOCK_TIMEOUT_MS
 ) -> dict[str, Any]:
-    """How every connection of ours is made: whatever becomes of either side, the other lets go.
+    """Options of all our connections: if one side disappears, the other side notices and lets go.
 
-    0: a statement, or a wait for a lock, may take as long as it needs.
+    0 means no limit for a statement, or for a wait for a lock.
     """
     idle, interval, count = PROBES
     gone_ms = (idle + interval * count) * 1000
@@ -66,18 +66,18 @@ def connect_args(
 
 
 def read_clock(session: Session) -> datetime:
-    """The database's, which all processes share; what is compared with a column comes from it."""
+    """The database's clock, which all processes share; for all that is compared with a column."""
     now: datetime = session.scalars(select(func.clock_timestamp())).one()
     return now
 
 
 def by_its_clock(session: Session, moment: datetime) -> datetime:
-    """A moment that this process's clock told, for example of a reply, by the database's clock."""
+    """A moment of this process's clock, for example of a reply, by the database's clock."""
     return read_clock(session) + (moment - datetime.now(UTC))
 
 
 def is_away(error: Exception) -> bool:
-    """Whether no PostgreSQL could be asked, rather than one statement refused or given up."""
+    """Whether PostgreSQL could not be reached; False if it only refused or ended a statement."""
     if isinstance(error, InterfaceError | PoolTimeout):
         return True
     code = getattr(getattr(error, "orig", None), "pgcode", None)
@@ -85,7 +85,7 @@ def is_away(error: Exception) -> bool:
 
 
 def sqlalchemy_url(url: str) -> str:
-    """What users paste, with our driver named (SQLAlchemy 2.1 takes psycopg 3 otherwise)."""
+    """The address that the user gave, with our driver (SQLAlchemy 2.1 would take psycopg 3)."""
     parsed = make_url(url.replace("postgres://", "postgresql://", 1))
     return parsed.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
 
@@ -94,12 +94,12 @@ _THEN = "after_commit"
 
 
 def after_commit(session: Session, then: Callable[[], None]) -> None:
-    """Have `then` called once the transaction is committed, and never if it is not."""
+    """Call `then` after the transaction is committed; never, if it is not committed."""
     session.info.setdefault(_THEN, []).append(then)
 
 
 class Database:
-    """One per process. `transaction()` commits at its end, or rolls back when it raises."""
+    """One per process. `transaction()` commits at its end, or rolls back if it raises."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -110,7 +110,7 @@ class Database:
     ) -> "Database":
         engine = create_engine(
             sqlalchemy_url(settings.database_url.get_secret_value()),
-            hide_parameters=True,  # an error's text must not carry what was written
+            hide_parameters=True,  # error texts must not contain the values
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=5,
@@ -130,9 +130,10 @@ class Database:
 
     @contextmanager
     def statements(self) -> Iterator[Connection]:
-        """Each statement is a transaction of its own: for rows that everybody writes.
+        """Each statement is a transaction of its own: for rows that all processes write.
 
-        What a process locks in a longer one stays locked while it is stopped, or its host lost.
+        In a longer transaction, a row stays locked while its process is stopped or its host is
+        lost.
         """
         with self.engine.connect() as connection:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -146,9 +147,9 @@ def _note_use(_: object, record: ConnectionPoolEntry) -> None:
 
 
 def _ping_if_idle(connection: Any, record: ConnectionPoolEntry, _: object) -> None:
-    """Ask a connection that lay idle whether it still stands; the pool replaces it if not.
+    """Check a connection that was idle; if it is broken, the pool replaces it.
 
-    SQLAlchemy's own `pool_pre_ping` asks each time: six round trips for one release.
+    SQLAlchemy's own `pool_pre_ping` checks each time: six round trips for one release.
     """
     if time.monotonic() - record.info.get("used_at", time.monotonic()) < IDLE_SECONDS:
         return
@@ -157,4 +158,4 @@ def _ping_if_idle(connection: Any, record: ConnectionPoolEntry, _: object) -> No
             cursor.execute("SELECT 1")
         connection.rollback()
     except psycopg2.Error as error:
-        raise DisconnectionError("the connection was lost while it lay idle") from error
+        raise DisconnectionError("the connection was lost while it was idle") from error

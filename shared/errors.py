@@ -1,24 +1,24 @@
-"""Every error that Pressroom raises on purpose: the class is the policy.
+"""Every error that Pressroom raises on purpose; its class decides what follows.
 
 PressroomError
-├── InvalidRequest · NotFound · Conflict · NotConfigured · Forbidden   what the caller did wrong
-├── Unprocessable · TooLarge · UnsupportedMedia                 understood, not publishable
-├── Unavailable                                             ours to mend: try again later
-├── SecretUnreadable                                        sealed with a key that is not ours
-├── IllegalTransition · ClaimLost                           somebody else moved the row
-└── PublisherError                                          what Postiz answered
-    ├── Transient            certainly nothing happened: retry with backoff and jitter
-    │   ├── RateLimited      wait until; costs no attempt
-    │   ├── SettingsChanged  newer than the publisher: build it anew; costs no attempt
-    │   ├── Paused           the user held it back at the last moment; costs no attempt
-    │   ├── ProfileGone      a person deleted it in the meantime; costs no attempt
+├── InvalidRequest · NotFound · Conflict · NotConfigured · Forbidden   mistakes of the caller
+├── Unprocessable · TooLarge · UnsupportedMedia                 understood, but cannot be published
+├── Unavailable                                             a problem of ours: try again later
+├── SecretUnreadable                                        sealed with a key that we do not have
+├── IllegalTransition · ClaimLost                           another process moved the row
+└── PublisherError                                          the result of a call to Postiz
+    ├── Transient            nothing happened, for certain: retry with backoff and jitter
+    │   ├── RateLimited      wait until then; costs no attempt
+    │   ├── SettingsChanged  the publisher is outdated: build a new one; costs no attempt
+    │   ├── Paused           the user paused it at the last moment; costs no attempt
+    │   ├── ProfileGone      the profile was deleted meanwhile; costs no attempt
     │   ├── NoFreeMoment     no millisecond of the calendar is free; costs an attempt
-    │   └── WrongBaseUrl     this address is not the Postiz API: look for its base path again
+    │   └── WrongBaseUrl     this address is not the Postiz API: find its base path again
     ├── Permanent            retrying cannot help
-    │   ├── PostRejected     this post: failed, with Postiz's words
+    │   ├── PostRejected     this post: it fails, with Postiz's message
     │   ├── CredentialsRejected   the account: hold its posts until the settings change
     │   └── SettingsUnusable      the profile: hold its posts until its settings can be used
-    ├── Defect               nobody foresaw it, and nothing was sent: what it is about waits
+    ├── Defect               unexpected, and nothing was sent: the post or account waits
     └── OutcomeUnknown       it may have happened: reconcile, never repeat
 """
 
@@ -28,8 +28,9 @@ from datetime import datetime
 
 HOW_TO_CONFIGURE = (
     "This profile has no Postiz credentials. Set them with PATCH /api/v1/profiles/{id} "
-    '{{"tts_settings": {{"postiz": {{"api_url": "…", "api_key": "…"}}}}}}, or give the whole '
-    "installation a default with the environment variables POSTIZ_API_URL and POSTIZ_API_KEY."
+    '{{"tts_settings": {{"postiz": {{"api_url": "…", "api_key": "…"}}}}}}, or set a '
+    "default for the whole installation with the environment variables POSTIZ_API_URL and "
+    "POSTIZ_API_KEY."
 )
 
 
@@ -37,7 +38,8 @@ HOW_TO_CONFIGURE = (
 class FieldError:
     """What is wrong with one field; `field` is a dotted path such as `items.3.caption`.
 
-    `row`: of a request of many, counted from 0. `remedy`: a sentence that says what to do.
+    `row`: its number in a request with many rows, from 0. `remedy`: a sentence that says what to
+    do.
     """
 
     field: str
@@ -49,7 +51,7 @@ class FieldError:
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """Counted calls of a window, as a reply told them."""
+    """The counted calls of a window, as a reply reported them."""
 
     limit: int
     remaining: int
@@ -57,7 +59,7 @@ class Budget:
 
 
 class PressroomError(Exception):
-    """Root of all. `code` names the kind for programs, `hint` says what a person can do."""
+    """The root of all. `code` names the kind for programs, `hint` says what a person can do."""
 
     code = "error"
 
@@ -69,7 +71,7 @@ class PressroomError(Exception):
 
 
 class RequestError(PressroomError):
-    """The request cannot be done as asked; `fields` names the parts at fault."""
+    """The request cannot be done as asked; `fields` names the faulty parts."""
 
     def __init__(
         self, message: str, *, code: str | None = None, fields: Sequence[FieldError] = ()
@@ -115,7 +117,7 @@ class UnsupportedMedia(RequestError):
 
 
 class Unavailable(PressroomError):
-    """Something that we need is away; the same request may go through in `retry_after` seconds."""
+    """Something that we need is away; the same request may succeed in `retry_after` seconds."""
 
     code = "unavailable"
 
@@ -135,13 +137,13 @@ class StorageFull(Unavailable):
 
 
 class StorageAway(Unavailable):
-    """Nobody answers there, or we are refused."""
+    """The storage does not answer, or refuses us."""
 
     code = "storage_away"
 
 
 class FileMissing(NotFound):
-    """A row says that the storage has it, and the storage does not."""
+    """According to its row the storage has the file, but the storage does not have it."""
 
     code = "file_missing"
 
@@ -151,13 +153,13 @@ class IllegalTransition(PressroomError):
 
 
 class ClaimLost(PressroomError):
-    """The row was moved, or claimed by another, since we claimed it: stop, and change nothing."""
+    """The row was moved, or claimed by another, after we claimed it: stop and change nothing."""
 
     code = "claim_lost"
 
 
 class PublisherError(PressroomError):
-    """What came of a call to Postiz; `status`, `budget`: of its reply, if there was one."""
+    """The result of a call to Postiz; `status`, `budget`: of its reply, if there was one."""
 
     code = "postiz_error"
     status: int | None = None
@@ -203,7 +205,7 @@ class Permanent(PublisherError):
 
 
 class PostRejected(Permanent):
-    """Postiz refused what was sent. `index`: the element of the call at fault, if it said."""
+    """Postiz refused what was sent. `index`: the faulty element of the call, if Postiz said it."""
 
     code = "rejected_by_postiz"
 
@@ -233,8 +235,10 @@ class SettingsUnusable(Permanent):
 
 
 class Defect(PublisherError):
-    """An error that nobody foresaw, before anything was sent. Where something may have been, it is
-    an `OutcomeUnknown` of the same code."""
+    """An unexpected error before anything was sent.
+
+    If something may have been sent, it is an `OutcomeUnknown` with the same code.
+    """
 
     code = "internal_error"
 

@@ -1,6 +1,6 @@
-"""`python -m shared.exporter`: the figures of a machine that has workers but no web.
+"""`python -m shared.exporter`: serves the metrics of a machine that has workers but no web.
 
-Where there is a web, its /metrics tells them; they lie in PRESSROOM_METRICS_DIR, as there.
+On a machine with a web process, use its /metrics. Both read PRESSROOM_METRICS_DIR.
 """
 
 import argparse
@@ -19,7 +19,7 @@ def main() -> None:
     options = parser.parse_args()
     settings = read_settings()
     if settings.metrics_dir is None:
-        parser.error("PRESSROOM_METRICS_DIR is not set: there is nothing to tell")
+        parser.error("PRESSROOM_METRICS_DIR is not set: there are no metrics to serve")
     registry = CollectorRegistry()
     registry.register(metrics.make_collector(settings.metrics_dir))
     start_http_server(options.port, addr=options.address, registry=registry)

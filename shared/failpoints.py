@@ -1,4 +1,4 @@
-"""Fail points: where a test wants a process to die between two writes; without it, nothing."""
+"""Fail points: places where a test may kill a process between two writes; inactive otherwise."""
 
 import os
 import random
@@ -10,9 +10,9 @@ SEED = "PRESSROOM_FAILPOINTS_SEED"
 
 
 def hit(name: str) -> None:
-    """Kill this process here, with the chance that `PRESSROOM_FAILPOINTS` gives this point.
+    """Kill this process here, with the probability that `PRESSROOM_FAILPOINTS` sets for `name`.
 
-    It reads `stage.before_call=0.5,release.*=0.1,*=0.01`; the first that fits counts.
+    Its form is `stage.before_call=0.5,release.*=0.1,*=0.01`; the first match counts.
     """
     wanted = os.environ.get(WANTED)
     if not wanted or _process_random(os.getpid()).random() >= kill_chance(wanted, name):
@@ -23,7 +23,7 @@ def hit(name: str) -> None:
 
 @cache
 def kill_chance(wanted: str, name: str) -> float:
-    """Of a point, as the environment variable says; 0 for one that it does not name."""
+    """The probability for a fail point, from the variable's value; 0 if nothing matches it."""
     for pair in wanted.split(","):
         pattern, _, probability = pair.strip().partition("=")
         fits = name == pattern or (pattern.endswith("*") and name.startswith(pattern[:-1]))
@@ -34,5 +34,5 @@ def kill_chance(wanted: str, name: str) -> float:
 
 @cache
 def _process_random(pid: int) -> random.Random:
-    """A process's own, made after its fork: the same seed and number die at the same point."""
+    """One per process, made after the fork: the same seed and pid die at the same point."""
     return random.Random(f"{os.environ.get(SEED, '')}-{pid}")  # noqa: S311 (chance, not secrecy)

@@ -1,7 +1,7 @@
-"""One strict reading of http(s) addresses: of Postiz, of media to fetch, of webhooks' receivers.
+"""Strict parsing of http(s) addresses: of Postiz, of media to fetch, of webhook receivers.
 
-What every program reads alike is accepted, and all else is refused with the reason: where two
-programs read an address differently, one of them checks a host that the other never calls.
+Only what all programs read in the same way is accepted; all else is refused with the reason. If two
+programs read an address differently, one may check a host and the other call another.
 """
 
 import ipaddress
@@ -15,12 +15,12 @@ from requests.utils import requote_uri
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _PORT = re.compile(r"[0-9]{1,5}")
-#: What a number must be that names a host: other forms of it (`127.1`, `0x7f000001`) are read
-#: differently by different programs.
+#: Hosts that are numbers: other forms of them (`127.1`, `0x7f000001`) are read differently by
+#: different programs.
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
-#: Never part of an address; a browser would mend or drop them.
+#: Never part of an address; browsers correct or remove them.
 _FORBIDDEN = '\\<>"'
-#: Of the path below which Postiz is served: folders of plain names.
+#: The path at which Postiz is served: folders with plain names.
 _FOLDERS = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*/?")
 
 
@@ -30,7 +30,7 @@ class MalformedAddress(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class HttpAddress:
-    """`host`: ASCII, small letters, without brackets and without a last dot. `query`: with its ?"""
+    """`host`: ASCII, lower case, without brackets and final dot. `query`: with its ?"""
 
     scheme: str
     host: str
@@ -40,7 +40,7 @@ class HttpAddress:
 
     @property
     def origin(self) -> str:
-        """Scheme, host, and port unless it is the usual one."""
+        """Scheme and host, and the port if it is not the default."""
         return f"{self.scheme}://{self.host_header}"
 
     @property
@@ -50,7 +50,7 @@ class HttpAddress:
 
     @property
     def target(self) -> str:
-        """What stands in a request's first line."""
+        """The target in a request's first line."""
         return requote_uri((self.path or "/") + self.query)
 
 
@@ -60,9 +60,9 @@ def bracket_host(host: str) -> str:
 
 
 def parse_http_address(text: str) -> HttpAddress:
-    """Raises `MalformedAddress`. Spaces after the host are let pass, and quoted in `target`."""
+    """Raises `MalformedAddress`. Spaces after the host are accepted, and quoted in `target`."""
     if not text.isprintable() or text != text.strip():
-        raise MalformedAddress("must not contain control characters, nor spaces around it")
+        raise MalformedAddress("must not contain control characters, or spaces at its ends")
     if any(character in _FORBIDDEN for character in text):
         raise MalformedAddress(f"must not contain any of {' '.join(_FORBIDDEN)}")
     try:
@@ -81,7 +81,7 @@ def parse_http_address(text: str) -> HttpAddress:
 
 
 def parse_postiz_address(text: str) -> HttpAddress:
-    """Of a Postiz; a bare host is meant as an https address. Raises `MalformedAddress`."""
+    """The address of a Postiz; a bare host means https. Raises `MalformedAddress`."""
     text = text.strip(" ")
     if " " in text:
         raise MalformedAddress("must not contain spaces")

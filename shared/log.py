@@ -1,4 +1,4 @@
-"""Logging of every process: structlog, JSON in production, readable on a terminal, no secrets."""
+"""Logging for every process: structlog, JSON in production, readable on a terminal, no secrets."""
 
 import logging
 import sys
@@ -11,14 +11,14 @@ import structlog
 
 from shared import redaction
 
-#: What a processor gets of a line while it is made; these are not for its readers.
+#: Internal fields of structlog, which are not part of the line.
 _OF_STRUCTLOG = frozenset({"_record", "_from_structlog", "_logger", "_name", "exc_info"})
 
 
 def redact_event(
     _logger: object, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """A structlog processor that blanks secrets, nested ones and those of tracebacks too."""
+    """A structlog processor that removes secrets, also nested ones and those in tracebacks."""
     return {
         name: value if name in _OF_STRUCTLOG else redaction.clean_value(value, name)
         for name, value in event.items()
@@ -26,7 +26,7 @@ def redact_event(
 
 
 def configure_logging(log_format: str) -> None:
-    """Send our lines, every library's, and what nobody caught to standard error, in one form."""
+    """Send our lines, those of libraries, and uncaught errors to standard error, in one form."""
     shared = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -44,7 +44,7 @@ def configure_logging(log_format: str) -> None:
             foreign_pre_chain=shared,  # type: ignore[arg-type]
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                # as text, and without local variables, before it is searched for secrets
+                # as text and without local variables, before secrets are searched in it
                 structlog.processors.format_exc_info,
                 redact_event,
                 _make_renderer(log_format),
@@ -54,10 +54,10 @@ def configure_logging(log_format: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    # a line for every tick, two for each that ran, one for each that came too late
+    # these log a line for every tick, two for each run, one for each late message
     for chatty in ("celery.worker.strategy", "celery.app.trace", "celery.worker.request"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    if sys.excepthook is sys.__excepthook__:  # a host that has its own keeps it
+    if sys.excepthook is sys.__excepthook__:  # a program with its own hook keeps it
         sys.excepthook = _log_uncaught
     if threading.excepthook is threading.__excepthook__:
         threading.excepthook = _log_uncaught_in_thread
@@ -68,7 +68,7 @@ def _make_renderer(log_format: str) -> Any:
         return structlog.processors.JSONRenderer()
     return structlog.dev.ConsoleRenderer(
         colors=sys.stderr.isatty(),
-        # the default shows every local variable, and with them keys
+        # the default shows all local variables, and so keys
         exception_formatter=structlog.dev.plain_traceback,
     )
 

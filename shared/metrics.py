@@ -1,12 +1,12 @@
-"""What our processes count: each into files of its own, which outlive it and are added up.
+"""What our processes count: each in its own files, which outlive the process and are added up.
 
-Every figure has labels, for prometheus-client opens its file with a label's first value: so a
-process that only imports this module, or forks, holds none. Labels are of few values, by design:
+Every metric has labels, because prometheus-client opens its file at the first value of a label. So
+a process that only imports this module, or forks, holds no file. Labels have few values, by design:
 never a post, a profile or an address.
 
-All processes of a machine count into one folder, each in a slot that a file lock gives it. The
-library's own way, a file for each pid, grows with every recycled worker and mixes up containers,
-each of which has a process 1. A port for each worker would need a thread in a process that forks.
+All processes of a machine count into one folder, each in a slot that a file lock reserves. The
+library's own way, a file per pid, grows with every recycled worker and mixes up containers, each of
+which has a process 1. A port for each worker would need a thread in a process that forks.
 """
 
 import fcntl
@@ -25,7 +25,7 @@ from prometheus_client.registry import Collector
 
 from shared.log import get_logger
 
-#: What this process counted itself; with a folder, `collector` tells what all of them did.
+#: What this process counted itself; with a folder, `make_collector` reads what all of them counted.
 COUNTED = CollectorRegistry()
 
 SHORT = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
@@ -65,21 +65,21 @@ INVALIDATION = _make_histogram(
     "invalidation_seconds", "From a change's broadcast to the cache's reset", ["channel"], SHORT
 )
 
-#: Of a post that was accepted so long before its time it is our doing if it is late.
+#: If a post was accepted at least this long before its time, a late release is our fault.
 PLANNED = timedelta(minutes=5)
 
 
 def observe_lateness(publish_at: datetime, *, accepted_at: datetime, released_at: datetime) -> None:
-    """Count how late a release is; one for Postiz's calendar is ahead of its time, and none."""
+    """Count how late a release is. A release into Postiz's calendar is early, so not counted."""
     late = (released_at - publish_at).total_seconds()
     if late >= 0:
         due = "planned" if publish_at - accepted_at >= PLANNED else "at once"
         LATENESS.labels(due).observe(late)
 
 
-#: So many processes of one machine may count at once.
+#: How many processes of one machine may count at the same time.
 MAX_PROCESSES = 512
-#: Taken at the start: a write into a mapped file of a full disk would kill the process.
+#: Reserved at the start: a write into a mapped file on a full disk would kill the process.
 _FILE_SIZE = 1 << 20
 _KINDS = ("counter", "histogram")
 
@@ -87,25 +87,25 @@ log = get_logger("metrics")
 
 
 class _Process:
-    """The place that this process counts at, by the number of the process that took it."""
+    """The slot of this process; `pid`: the process that took it."""
 
     pid = 0
     lock = -1
 
 
 def use_folder(folder: Path | None) -> None:
-    """Count into `folder` from now on; without one, or where it fails, for this process alone.
+    """Count into `folder` from now on; without one, or if it fails, for this process alone.
 
-    To be called after the fork, before anything is counted. A place is free once its process is
-    gone, however it ended, and whoever takes it counts on: so there are never more files than
-    processes at once, and no figure ever falls.
+    Call it after the fork, before anything is counted. A slot is free again once its process has
+    ended, in whatever way, and the next process continues its counts. So there are never more files
+    than processes at the same time, and no counter ever falls.
     """
     if folder is None or _Process.pid == os.getpid():
         return
     try:
         place, lock = _take_place(folder)
     except OSError as error:
-        log.warning("figures are kept by this process alone", reason=str(error))
+        log.warning("metrics are kept by this process alone", reason=str(error))
         return
     _Process.pid, _Process.lock = os.getpid(), lock
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
@@ -113,7 +113,7 @@ def use_folder(folder: Path | None) -> None:
 
 
 def _take_place(folder: Path) -> tuple[int, int]:
-    """The lowest free place, and the lock that says it is taken."""
+    """The lowest free slot, and the lock that reserves it."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for place in range(MAX_PROCESSES):
         lock = os.open(folder / f"{place}.lock", os.O_CREAT | os.O_RDWR, 0o600)
@@ -131,7 +131,7 @@ def _take_place(folder: Path) -> tuple[int, int]:
 
 
 def _make_sound(folder: Path, place: int) -> None:
-    """Its files, of full size; one that a crash of the machine left unreadable is begun anew."""
+    """The slot's files, at full size; a file that a crash of the machine damaged is replaced."""
     for kind in _KINDS:
         path = folder / f"{kind}_{place}.db"
         if path.exists() and not _is_sound(path):
@@ -154,7 +154,7 @@ def _is_sound(path: Path) -> bool:
 
 
 class _Files(Collector):
-    """What all processes of this machine have counted, those that ended too."""
+    """What all processes of this machine have counted, including those that ended."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

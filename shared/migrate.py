@@ -1,4 +1,4 @@
-"""Brings the tables to the newest migration and installs the admin key."""
+"""Upgrades the tables to the newest migration and installs the admin key."""
 
 import time
 from pathlib import Path
@@ -15,7 +15,7 @@ from shared.jobs import event_feed
 from shared.log import configure_logging, get_logger
 
 WAIT_SECONDS = 120
-#: Two migrations at once would race; the loser waits here. Any number that nobody else uses.
+#: Only one migration may run at a time; others wait for this lock. The number is arbitrary.
 MIGRATION_LOCK = 7_267_537
 
 
@@ -27,7 +27,7 @@ def alembic_config(database_url: str) -> Config:
 
 
 def wait_for_database(database_url: str, *, seconds: float = WAIT_SECONDS) -> None:
-    """Return once PostgreSQL answers; raise its last error when it has not within `seconds`."""
+    """Return once PostgreSQL answers; raise its last error if it does not within `seconds`."""
     engine = create_engine(sqlalchemy_url(database_url), connect_args=connect_args())
     deadline = time.monotonic() + seconds
     while True:

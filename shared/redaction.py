@@ -1,6 +1,6 @@
-"""Keeps secrets out of log lines: by the names they go under, by their looks, and by heart.
+"""Keeps secrets out of log lines: by name, by form, and by a list of known secrets.
 
-By heart, because Postiz's keys look like nothing in particular: no pattern could find one in the
+The list is needed because Postiz's keys have no special form: no pattern could find one in the
 message of an error.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 BLANK = "••••"
-#: Names whose values never reach a log line, whatever carries them.
+#: Values with these names never reach a log line.
 SECRET_NAMES = (
     "api_key",
     "apikey",
@@ -29,9 +29,9 @@ SECRET_NAMES = (
 _NAMES = "|".join(name.replace("_", "[-_]?") for name in SECRET_NAMES)
 
 _LOOKS = (
-    # of our own API, of webhooks, of Postiz's OAuth
+    # keys of our own API, of webhooks, of Postiz's OAuth
     re.compile(r"\b(?:pk|whsec|pos)_[A-Za-z0-9+/_=-]{8,}"),
-    # Fernet: what it sealed, and its keys
+    # Fernet: sealed texts, and keys
     re.compile(r"\bgAAAA[A-Za-z0-9_-]{40,}={0,2}"),
     re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{43}=(?![A-Za-z0-9_=-])"),
     # the password in an address
@@ -44,15 +44,18 @@ _LOOKS = (
         r"(?:b?'[^']*'|b?\"[^\"]*\"|SecretStr\([^)]*\)|[^\s&,;)}\]'\"]+)"
     ),
 )
-#: Longer nesting than this is no log line.
+#: Deeper nesting than this is removed from the line.
 _DEPTH = 12
-#: Secrets known by heart: those of the settings, and the keys of the publishers built last.
+#: The known secrets: those of the settings, and the keys of the newest publishers.
 _MAX_KNOWN = 2000
 _known: OrderedDict[str, None] = OrderedDict()
 
 
 def remember_secret(secret: str) -> None:
-    """Never show this text again, whatever it looks like; too short a one would blank words."""
+    """Never show this text again.
+
+    Texts of under 6 characters are ignored: they would match parts of words.
+    """
     if len(secret) < 6:
         return
     for form in {secret, quote(secret, safe="")}:
@@ -63,7 +66,7 @@ def remember_secret(secret: str) -> None:
 
 
 def clean_value(value: object, name: str = "", depth: int = 0) -> object:  # noqa: PLR0911 (a table)
-    """`value` without secrets: text and bytes anywhere in it, and whatever has a secret name."""
+    """`value` without secrets: text and bytes anywhere in it, and all that has a secret name."""
     if name and is_secret(name):
         return BLANK if value is not None else None
     if isinstance(value, bool | int | float | None):
@@ -96,7 +99,7 @@ def clean_text(text: str) -> str:
 
 
 def _blank_match(found: re.Match[str]) -> str:
-    """Keeps the name, so that a line still tells what it is about."""
+    """Keeps the name, so that the line still says what it is about."""
     named = re.match(r"['\"]?[\w-]+['\"]?\s*(?:[=:,]|%3[dD])\s*", found[0])
     if named and is_secret(named[0]):
         return named[0] + BLANK

@@ -1,7 +1,7 @@
-"""`python -m shared.rotate`: seals every stored secret anew with the newest key.
+"""`python -m shared.rotate`: seals every stored secret with the newest key.
 
-PRESSROOM_SECRET_KEYS names the new key first, then those that sealed so far. After it the older
-ones may go. It may run beside everything else, and as often as one likes.
+PRESSROOM_SECRET_KEYS has the new key first, then the earlier ones. After this command, the earlier
+keys may be removed. It may run beside all other processes, and any number of times.
 """
 
 import sys
@@ -18,8 +18,8 @@ from shared.errors import SecretUnreadable
 from shared.log import configure_logging, get_logger
 from shared.models import Base, IdempotencyKey, Profile, Webhook
 
-#: Where secrets lie: a column, and the way to the secret in it, or in each of its list, where it
-#: holds JSON.
+#: Where secrets are stored: a column, and in a JSON column the path to the secret in it, or in each
+#: element of its list.
 SEALED: tuple[tuple[type[Base], str, tuple[str, ...]], ...] = (
     (Profile, "tts_settings", ("postiz", "api_key")),
     (IdempotencyKey, "body", ()),
@@ -31,7 +31,7 @@ _AT_ONCE = 100
 
 @dataclass
 class Rotated:
-    """How many rows were sealed anew, and which hold a secret that none of the keys opens."""
+    """How many secrets were sealed again, and which ones none of the keys opens."""
 
     count: int = 0
     unreadable: list[str] = field(default_factory=list)
@@ -52,7 +52,7 @@ def _reseal_column(  # noqa: PLR0917
     name: str,
     path: tuple[str, ...],
 ) -> None:
-    """In batches, each of which is committed: to be stopped and gone on with at any time."""
+    """In batches, each committed, so that it can be stopped and run again at any time."""
     last = None
     key = class_mapper(model).primary_key
     while True:
@@ -75,7 +75,7 @@ def _reseal_column(  # noqa: PLR0917
 
 
 def _resealed_value(box: SecretBox, value: Any, path: tuple[str, ...]) -> Any:
-    """The column's value with its secret sealed anew; None where there is nothing to do."""
+    """The column's value with its secret sealed again; None if there is nothing to do."""
     if value is None:
         return None
     if not path:
@@ -97,9 +97,9 @@ def main() -> None:
     done = reseal_secrets(database, SecretBox.from_settings(settings))
     database.close()
     log = get_logger("rotate")
-    log.info("sealed anew with the newest key", count=done.count)
+    log.info("secrets sealed with the newest key", count=done.count)
     if done.unreadable:
-        log.error("none of the keys opens these: keep the old key", secrets=done.unreadable)
+        log.error("no key opens these secrets: keep the old key", secrets=done.unreadable)
         sys.exit(1)
 
 

@@ -11,11 +11,11 @@ from shared import metrics
 from shared.log import get_logger
 
 PUBLISH = "publish"  # short work: nothing here may take longer than a call to Postiz
-RELEASE = "release"  # what is due to the second: for the same workers, past all that waits there
+RELEASE = "release"  # what is due to the second: the same workers, but ahead of other work
 UPLOAD = "upload"  # long work: whole files
-WEBHOOKS = "webhooks"  # receivers of all kinds: neither a release nor a file waits for them
+WEBHOOKS = "webhooks"  # receivers of all kinds: no release and no file waits for them
 
-#: Each needs a worker.
+#: Each queue needs a worker.
 QUEUE_NAMES = (RELEASE, PUBLISH, UPLOAD, WEBHOOKS)
 
 #: Task → queue. Arguments are ids, never content.
@@ -37,17 +37,17 @@ QUEUES = {
     "pressroom.remove": UPLOAD,
     "pressroom.pulse": PUBLISH,
 }
-#: A wake-up that waited this long is not needed: the sweep has sent another (seconds).
+#: A wake-up that waited this long (seconds) is not needed: the sweep has sent another.
 EXPIRES = 10
-#: With more than so many waiting, whoever waits says the same again: no rounds add to them.
+#: If this many messages wait, they already say the same: no more wake-ups are added.
 MOST_WAITING = 500
-#: So many calls for children that look for releases wait at once. Those go on while something is
-#: late, and more calls would only stand before what the clock sends.
+#: How many `pressroom.release` messages may wait at once. A release task goes on while something is
+#: late, so more messages would only delay what the clock sends.
 RELEASES_WAITING = 6
-#: A child that was woken goes on by itself: more than a few wake-ups would wake nobody else.
+#: A worker that was woken goes on by itself: more than a few wake-ups would wake nobody else.
 UPLOADS_WOKEN = 20
 
-#: With Redis down a message costs about a second, with a frozen one two.
+#: With Redis down, a message costs about one second; with Redis frozen, two.
 TRANSPORT = {
     "socket_timeout": 5,
     "socket_connect_timeout": 2,
@@ -75,13 +75,13 @@ def make_sender(redis_url: str) -> Celery:
 
 
 class Waker:
-    """Sends wake-ups. A broker that is away is no failure: the sweep looks without being told."""
+    """Sends wake-ups. A broker that is away is not a failure: the sweep finds the work anyway."""
 
     def __init__(self, app: Celery) -> None:
         self._app = app
 
     def wake(self, task: str, *args: Any, queue: str | None = None) -> bool:
-        """Whether the message went out, which nothing may depend on."""
+        """Returns whether the message was sent. Nothing may depend on it."""
         try:
             self._app.send_task(
                 task,
@@ -99,9 +99,10 @@ class Waker:
         return True
 
     def wake_some(self, wanted: Sequence[tuple[str, int]], *, most: int = MOST_WAITING) -> None:
-        """Send of these wake-ups, each a task and an id, what the publishing queue has room for.
+        """Send as many of these wake-ups as the publishing queue has room for.
 
-        By chance: whoever is left out has the same chance in the next round, which comes soon.
+        Each is a task and an id. They are chosen at random; those left out have the same chance in
+        the next round, which comes soon.
         """
         room = max(0, most - self.messages())
         chosen = wanted if len(wanted) <= room else random.sample(wanted, room)
@@ -110,7 +111,7 @@ class Waker:
                 return
 
     def messages(self, queue: str = PUBLISH) -> int:
-        """How many messages wait in a queue; 0 where the broker cannot be asked."""
+        """How many messages wait in a queue; 0 if the broker cannot be asked."""
         with self._app.pool.acquire(block=True) as connection:
             try:
                 return int(connection.default_channel.client.llen(queue))
@@ -122,7 +123,7 @@ class Waker:
         return self.wake("pressroom.upload", account_media_id)
 
     def uploads(self, account_media_ids: Sequence[int]) -> None:
-        """Stops at the first that does not go out: with the broker away each costs a time-out."""
+        """Stops at the first that cannot be sent: without a broker, each costs a time-out."""
         for upload_id in account_media_ids[:UPLOADS_WOKEN]:
             if not self.upload(upload_id):
                 return
@@ -131,7 +132,7 @@ class Waker:
         return self.wake("pressroom.stage", account_id)
 
     def look(self, account_id: int) -> bool:
-        """Something was resumed, retried or taken back on this account."""
+        """Something was resumed, retried or cancelled on this account."""
         return self.stage(account_id) and self.wake("pressroom.cancel", account_id)
 
     def remove_profiles(self) -> bool:

@@ -1,4 +1,4 @@
-"""The composition root of a web process: `create_app` makes everything once, after the fork."""
+"""Sets up a web process: `create_app` makes everything once, after the fork."""
 
 from flask import request
 from flask_openapi3.models.info import Info
@@ -48,7 +48,7 @@ RESOURCES = (
 
 
 def create_app(settings: Settings | None = None, parts: Services | None = None) -> OpenAPI:
-    """`parts`: what the process holds; a test may give its own. Whoever calls closes them."""
+    """`parts`: the services of the process; a test may give its own. The caller closes them."""
     if parts is None:
         settings = settings or read_settings()
         configure_logging(settings.log_format)
@@ -79,6 +79,6 @@ def create_app(settings: Settings | None = None, parts: Services | None = None) 
 
 
 def _authenticate_api_request() -> None:
-    """Before anything is said about a path, even that it does not exist."""
+    """Before any answer about a path, even that it does not exist."""
     if request.path.startswith(f"{PREFIX}/"):
         auth.authenticate_request()

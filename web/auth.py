@@ -1,4 +1,4 @@
-"""Who calls, what they may do, and which profiles exist for them."""
+"""Who the caller is, what it may do, and which profiles it may see."""
 
 import re
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ PROFILE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """`profile_ids`: what the key is bound to, None for all."""
+    """`profile_ids`: the profiles that the key is bound to, None for all."""
 
     key_id: int
     profile_ids: tuple[str, ...] | None
@@ -66,21 +66,21 @@ def require_scope(scope: str) -> None:
 
 
 def require_visible_profile(profile_id: str) -> str:
-    """`profile_id`, unless it cannot exist for this caller: then `NotFound`."""
+    """`profile_id`, if this caller may see it. Raises `NotFound`."""
     if not PROFILE_ID.fullmatch(profile_id) or not current_caller().sees(profile_id):
         raise NotFound(f"There is no profile {profile_id!r}")
     return profile_id
 
 
 def current_profile(session: Session) -> str:
-    """The profile that this request works for: by its header, or the only one of its key."""
+    """The profile of this request: by its header, or the only one of its key."""
     bound = current_caller().profile_ids
     named = request.headers.get(PROFILE_HEADER)
     if named is None and bound is not None and len(bound) == 1:
         named = bound[0]
     if named is None:
         raise InvalidRequest(
-            f"Say which profile this is for, with the header {PROFILE_HEADER}: this API key is "
+            f"Name the profile in the header {PROFILE_HEADER}: this API key is "
             "not bound to exactly one",
             code="profile_missing",
         )
@@ -88,7 +88,7 @@ def current_profile(session: Session) -> str:
 
 
 def visible_profile_ids(session: Session) -> list[str] | None:
-    """Which profiles a list spans: the header's, else the key's; None for all."""
+    """The profiles that a list covers: the header's, else the key's; None for all."""
     if PROFILE_HEADER in request.headers:
         return [current_profile(session)]
     bound = current_caller().profile_ids

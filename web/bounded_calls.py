@@ -1,4 +1,4 @@
-"""Calls to Postiz that a request waits for only so long; the call itself may end later."""
+"""Calls to Postiz with a time limit for the request; the call itself may end later."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,7 +8,7 @@ from shared.errors import Transient
 
 T = TypeVar("T")
 
-#: A Postiz that hangs holds so many threads at most; calls behind them wait, and give up.
+#: A Postiz that hangs blocks at most this many threads; calls behind them wait, and time out.
 THREADS = 16
 
 
@@ -17,12 +17,12 @@ class BoundedCalls:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="postiz")
 
     def within(self, seconds: float, call: Callable[[], T]) -> T:
-        """What `call` returns or raises; `Transient` when it has not ended within `seconds`."""
+        """What `call` returns or raises; `Transient` if it has not ended within `seconds`."""
         future: Future[T] = self._pool.submit(call)
         try:
             return future.result(timeout=seconds)
         except TimeoutError as error:
-            if future.done():  # the call's own
+            if future.done():  # raised by the call itself
                 raise
             future.cancel()
             raise Transient(f"Postiz did not answer within {seconds:g} s") from error

@@ -1,8 +1,8 @@
-"""Requests that may last long: so many of a kind at once in a process, so that threads are left.
+"""Limits on requests that may take long, so that every process keeps threads for the others.
 
-A process has `gunicorn_conf.threads`, 20: at most 6 for slow uploads and 6 for event streams, so
-that 8 are left for everything else; refused bodies that are still read take 3 of these at most.
-When all slots of a kind are taken, the request gets 503 with Retry-After instead of waiting.
+A process has 20 threads (`gunicorn_conf.threads`). At most 6 are for slow uploads and 6 for event
+streams, so 8 are left for everything else. Refused bodies that are still read take at most 3 of
+these. When all slots of a kind are taken, the request gets 503 with Retry-After instead of waiting.
 """
 
 import threading
@@ -17,7 +17,7 @@ DRAINS = 3
 
 
 class ConcurrencyLimit:
-    """Thread-safe. `going_on`: asked by what lasts long, whether the process is to stop."""
+    """Thread-safe. `going_on`: long requests call it; False once the process is to stop."""
 
     def __init__(self, number: int, what: str, *, retry_after: int) -> None:
         self._free = threading.BoundedSemaphore(number)
@@ -26,8 +26,7 @@ class ConcurrencyLimit:
         self.going_on: Callable[[], bool] = lambda: True
 
     def take(self) -> Callable[[], None]:
-        """Take a place; what is returned gives it back, once. Raises `Unavailable` where all are
-        taken."""
+        """Take a slot; the returned function gives it back, once. Raises `Unavailable`."""
         if not self._free.acquire(blocking=False):
             raise Unavailable(
                 f"Too many {self._what} at once: try again soon",

@@ -9,15 +9,15 @@ wsgi_app = "web.app:create_app()"
 bind = f"0.0.0.0:{os.environ.get('PRESSROOM_PORT', '8000')}"
 worker_class = "web.gunicorn_worker.Worker"
 workers = 2
-#: Eight for whatever is quick, and the places of uploads and streams (web/concurrency_limits.py).
+#: Eight for quick requests, and the slots of uploads and streams (web/concurrency_limits.py).
 threads = 8 + UPLOADS + STREAMS
 #: Each worker makes its own connections and threads, after the fork.
 preload_app = False
-#: Of a worker that no longer turns its own loop; a long upload in one of its threads is none.
+#: For a worker whose main loop has stopped; a long upload in one of its threads does not count.
 timeout = 60
 graceful_timeout = 25
 keepalive = 5
-#: Requests carry keys, and signed addresses: they are not written down.
+#: Requests contain keys and signed addresses, so they are not logged.
 accesslog = None
 errorlog = "-"
 logger_class = "web.gunicorn_log.OneForm"
@@ -25,12 +25,12 @@ control_socket_disable = True
 
 
 def post_worker_init(worker: Any) -> None:
-    """Streams end when the process is told to stop, instead of holding it up."""
+    """Streams end when the process is told to stop, so that they do not delay it."""
     worker.wsgi.extensions["pressroom"].streams.going_on = lambda: worker.alive
 
 
 def worker_exit(_server: Any, worker: Any) -> None:
-    """The listener's thread would hold the process back."""
+    """Without this, the listener's thread would delay the end of the process."""
     app = getattr(worker, "wsgi", None)
     if app is not None:
         app.extensions["pressroom"].close()

@@ -1,4 +1,4 @@
-"""gunicorn's own lines in the form of all others, and as free of secrets."""
+"""gunicorn's log lines in the same form as all others, without secrets."""
 
 import logging
 from typing import Any

@@ -1,8 +1,8 @@
-"""gunicorn's threads, but for how a connection ends: never in the loop that accepts the others.
+"""gunicorn's threads, but connections end outside of the loop that accepts new ones.
 
-A client that still sends, as one whose upload was refused, is listened to for up to 2 s after the
-answer (RFC 9112, section 9.6). gunicorn 27 does so in its main loop, one client after the other:
-thirty of them kept everybody else waiting for half a minute.
+After an answer, gunicorn reads for up to 2 s from a client that still sends, such as one whose
+upload was refused (RFC 9112, section 9.6). gunicorn 27 does this in its main loop, one client after
+the other: thirty such clients delayed all others by half a minute.
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,7 +11,7 @@ from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-#: Connections that are listened to at once while they end.
+#: How many ending connections are read from at the same time.
 ENDING = 8
 
 

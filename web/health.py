@@ -1,4 +1,4 @@
-"""Whether this process lives, and whether everything that it needs is there."""
+"""Whether this process is alive, and whether everything that it needs is available."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ from shared.task_queue import QUEUE_NAMES
 from web.services import current_services
 from web.wire.idempotency import Reply
 
-#: A process that was not seen for longer counts as gone (seconds).
+#: A process that was not seen for longer than this counts as gone (seconds).
 FRESH = 30
 PULSES = (*(f"worker:{queue}" for queue in QUEUE_NAMES), "beat")
 OK = "ok"
@@ -63,7 +63,7 @@ def _run_check(check: Callable[[], str]) -> str:
 
 
 def _check_database() -> Iterator[tuple[str, str]]:
-    """The database, its tables, and who was seen lately, as it tells."""
+    """The database, its tables, and the processes that the database saw recently."""
     try:
         with current_services().database.transaction() as session:
             yield "database", OK
@@ -94,7 +94,7 @@ def _check_heartbeats(session: Session) -> Iterator[tuple[str, str]]:
     for name in PULSES:
         reason = _describe_heartbeat(ages.get(name))
         if reason != OK and name != "beat" and not beat_alive:
-            reason += "; without beat, which asks it to be seen, that may be for want of asking"
+            reason += "; beat, which asks for these signs, is missing too: this worker may be alive"
         yield name, reason
 
 

@@ -1,3 +1,3 @@
-"""Where the API lies on a server."""
+"""The path of the API on a server."""
 
 PREFIX = "/api/v1"

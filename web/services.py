@@ -1,4 +1,4 @@
-"""What a web process holds: made once, after the fork, and handed to the views."""
+"""The services of a web process: made once, after the fork, and used by the views."""
 
 from dataclasses import dataclass
 from typing import Self, cast
@@ -19,8 +19,8 @@ from web import concurrency_limits
 from web.bounded_calls import BoundedCalls
 from web.concurrency_limits import ConcurrencyLimit
 
-#: As many as a worker has threads besides those that uploads and streams may take: these hold a
-#: connection for moments only.
+#: As many as a worker has threads besides those for uploads and streams, which use a connection
+#: only for moments.
 POOL_SIZE = 8
 _EXTENSION = "pressroom"
 
@@ -70,7 +70,7 @@ class Services:
         self.database.close()
 
     def settings_changed(self, profile_id: str, version: int) -> None:
-        """Drop the profile's publisher here at once, and ask every other process to."""
+        """Drop the profile's publisher here at once, and tell all other processes to do so."""
         self.publishers.reset(profile_id)
         invalidation.broadcast_invalidation(self.broker, profile_id, version)
 
@@ -80,5 +80,5 @@ def install_services(app: object, services: Services) -> None:
 
 
 def current_services() -> Services:
-    """Those of the process that answers this request."""
+    """The services of the process that answers this request."""
     return cast(Services, current_app.extensions[_EXTENSION])

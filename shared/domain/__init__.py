@@ -1,1 +1,1 @@
-"""The rules, pure: no clock, no network, no database."""
+"""The rules, as pure functions: no clock, no network, no database."""

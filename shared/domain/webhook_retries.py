@@ -1,4 +1,4 @@
-"""Webhooks: which events there are, and what an attempt to deliver one means for the next."""
+"""Webhooks: which events exist, and what a delivery attempt means for the next one."""
 
 import random
 from dataclasses import dataclass
@@ -26,14 +26,14 @@ EVENTS = (
 #: reliability"): ten attempts in a little over three days.
 WAITS = (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
 MAX_ATTEMPTS = len(WAITS) + 1
-#: More of a wait, by chance, so that what failed together is not tried again together.
+#: The random part added to a wait, so that deliveries that failed together do not retry together.
 JITTER = 0.1
-#: A receiver that let every attempt fail for so long is given up. Less than all of `WAITS`: a
-#: single event suffices to find it out.
+#: A receiver that fails every attempt for this long is given up. It is less than all of `WAITS`
+#: together, so a single event is enough to find it out.
 PATIENCE = timedelta(days=3)
-#: How long a receiver rests at most that does not answer, or says that it is overloaded (seconds).
+#: The longest rest of a receiver that does not answer, or says that it is overloaded (seconds).
 LONGEST_REST = 60.0
-#: A receiver's own wish is respected up to a day.
+#: The longest wait that a receiver may ask for (seconds).
 LONGEST_WISH = 86400.0
 _OVERLOADED = frozenset({429, 502, 503, 504})
 _SAYS_WHEN = frozenset({429, 503})
@@ -46,7 +46,7 @@ _OF_STATE = {
 
 
 def event_of(source: PostState, target: PostState) -> str | None:
-    """What is told of a post that moved. A cancel that came too late changes nothing to tell."""
+    """The event for a post that moved, or None. A cancel that came too late is not an event."""
     if (source, target) == (PostState.CANCELLING, PostState.SCHEDULED):
         return None
     return _OF_STATE.get(target)
@@ -54,7 +54,7 @@ def event_of(source: PostState, target: PostState) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What came of one attempt. `status`: None where there was no answer, and `error` says why.
+    """The result of one attempt. `status` is None if there was no answer; `error` then says why.
 
     `retry_after`: the seconds that the receiver asked us to wait.
     """
@@ -69,7 +69,7 @@ class Answer:
 
     @property
     def outcome(self) -> str:
-        """In a word, for the figures."""
+        """One word, for the metrics."""
         if self.status is None:
             return "unanswered"
         return "accepted" if self.accepted else "refused"
@@ -80,8 +80,11 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """`wait`: seconds until the delivery is tried again, None for never. `rest`: seconds in which
-    the webhook gets nothing at all. `disable`: why it is to get nothing until a person says so."""
+    """What follows from an attempt.
+
+    `wait`: seconds until the next try, None for never. `rest`: seconds in which the webhook gets
+    nothing at all. `disable`: why it gets nothing until a person enables it again.
+    """
 
     state: Literal["delivered", "pending", "failed"]
     wait: float | None = None
@@ -97,8 +100,10 @@ def judge_attempt(
     failing_for: timedelta,
     rng: random.Random | None = None,
 ) -> Verdict:
-    """`attempt`: the number of this one. `failures`: of the webhook in a row, this one included;
-    `failing_for`: how long."""
+    """`attempt`: its number, from 1. `failures`: how many of the webhook in a row, with this one.
+
+    `failing_for`: how long they have lasted.
+    """
     if answer.accepted:
         return Verdict(state="delivered")
     if answer.status == 410:
@@ -124,7 +129,7 @@ def _wait_seconds(attempt: int, wish: float, rng: random.Random) -> float | None
 
 
 def _rest_seconds(answer: Answer, failures: int, wish: float) -> float:
-    """An answer that came at once and says no costs nobody time; others may fare better."""
+    """None after a quick refusal: it costs no time, and other events may succeed."""
     if answer.status is not None and answer.status not in _OVERLOADED:
         return 0.0
     return max(wish, min(LONGEST_REST, 2.0 ** min(failures - 1, 16)))

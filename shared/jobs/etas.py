@@ -1,6 +1,6 @@
-"""When jobs and accounts will be done: counts what is left; domain/publishing/eta.py decides.
+"""When jobs and accounts will be done: counts the work that domain/publishing/eta.py needs.
 
-The rows of an account's backlog are counted once for each request.
+The rows of an account's backlog are counted once per request.
 """
 
 from collections import defaultdict
@@ -21,7 +21,7 @@ from shared.domain.publishing.states import JobState, PostState
 from shared.jobs.progress import Outcome
 from shared.models import Account, Job, Post, Profile
 
-#: How long before its time a post is handed to Postiz's calendar, which is all that its job needs.
+#: How long before its time a post is handed to Postiz's calendar. Its job waits for no more.
 CALENDAR_AHEAD = timedelta(days=14)
 _OPEN = frozenset({JobState.QUEUED, JobState.RUNNING})
 _UNSENT = Post.state.in_((PostState.PENDING, PostState.STAGING))
@@ -36,7 +36,7 @@ class _JobLoad:
 
 
 def with_etas(session: Session, outcomes: Sequence[Outcome], settings: Settings) -> list[Outcome]:
-    """The same with their `eta`: None for what is over, paused or held."""
+    """The outcomes with their `eta`: None for jobs that are over, paused or held."""
     running = [found.job.id for found in outcomes if found.state in _OPEN]
     if not running:
         return list(outcomes)
@@ -60,7 +60,7 @@ def with_etas(session: Session, outcomes: Sequence[Outcome], settings: Settings)
 def drain_times(
     session: Session, ids: Sequence[int], settings: Settings
 ) -> dict[int, datetime | None]:
-    """Of each account, when its backlog is handed over; None where there is none, or it is held."""
+    """When the backlog of each account is handed over; None if there is none, or it is held."""
     accounts = _account_flows(session, ids, settings)
     loads = _job_loads(session, list(accounts))
     return {
@@ -72,7 +72,7 @@ def drain_times(
 
 
 def _account_flows(session: Session, ids: Sequence[int], settings: Settings) -> dict[int, Flow]:
-    """Of those accounts that anything goes out through."""
+    """Of the accounts that are not paused."""
     now = db.read_clock(session)
     rows = session.scalars(
         select(Account).where(Account.id.in_(ids), Account.paused.is_(False))
@@ -89,7 +89,7 @@ def _account_flows(session: Session, ids: Sequence[int], settings: Settings) -> 
 
 
 def _job_loads(session: Session, account_ids: Sequence[int]) -> list[_JobLoad]:
-    """One row per account and job, of what is neither paused nor held."""
+    """One row per account and job, without paused and held posts."""
     if not account_ids:
         return []
     rows = session.execute(
@@ -109,7 +109,7 @@ def _job_loads(session: Session, account_ids: Sequence[int]) -> list[_JobLoad]:
 
 
 def _load_columns() -> list[ColumnElement[Any]]:
-    """Named as the fields of a `Load`."""
+    """With the names of the fields of `Load`."""
     size = (
         func.octet_length(Post.content)
         + func.octet_length(cast(Post.settings, Text))

@@ -1,8 +1,8 @@
-"""A job's events in an order in which none can appear behind a reader's back.
+"""A job's events, in an order in which no event can appear before one that was already read.
 
-`events.id` is given out before the commit, so a reader who has seen 10 may have missed 9. So events
-are read in the order of (transaction, id), and only those of transactions older than every one that
-is still running: nothing can be committed before them any more.
+`events.id` is assigned before the commit, so a reader that has seen 10 may have missed 9. So events
+are read in the order of (transaction, id), and only those of transactions older than all that are
+still running: nothing can be committed before them any more.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ AT_ONCE = 500
 
 @dataclass(frozen=True)
 class Place:
-    """Behind which event to go on."""
+    """The event after which a reader continues."""
 
     tx: int = -1
     id: int = -1
@@ -31,7 +31,7 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """`state`: of the post now, which may be further than this event."""
+    """`state`: of the post now, which may be later than this event's."""
 
     place: Place
     post_id: int
@@ -43,7 +43,7 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """`all_there_is`: nothing else of the job has been committed, be it certain or not."""
+    """`all_there_is`: the job has no other committed events, readable now or not."""
 
     entries: Sequence[Entry]
     all_there_is: bool
@@ -68,24 +68,24 @@ def read_events(session: Session, job_id: int, behind: Place) -> Part:
             state=state,
         )
         for event, state, is_certain in rows
-        if is_certain  # the older ones come first, so what is uncertain is at the end
+        if is_certain  # older events come first, so those that are not certain are at the end
     ]
     return Part(entries=found, all_there_is=len(found) == len(rows) < AT_ONCE)
 
 
 def place_of(session: Session, job_id: int, text: str) -> Place | None:
-    """Where a reader was, by what it was told; None for what nobody was told."""
+    """The place of a reader, from the text that it was given; None for any other text."""
     tx, _, number = text.partition("-")
     if not all(part.isascii() and part.isdigit() and len(part) <= 18 for part in (tx, number)):
         return None
-    # after a restore into another server its transaction has another number
+    # after a restore into another server, its transaction has another number
     present = select(Event.tx).where(Event.id == int(number), Event.job_id == job_id)
     now = session.scalar(present)
     return Place(int(tx) if now is None else now, int(number))
 
 
 def mark_restored_events(session: Session) -> None:
-    """Events that another server wrote come before all that this one writes."""
+    """Put events that another server wrote before all that this server writes."""
     ours = _xid_number(func.pg_current_xact_id())
     session.execute(update(Event).where(Event.tx >= ours).values(tx=0))
 

@@ -1,4 +1,4 @@
-"""Jobs: one per accepted request. What they have come to is counted from their posts or uploads."""
+"""Jobs: one per accepted request. Their progress is counted from their posts or uploads."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -17,9 +17,9 @@ from shared.models import AccountMedia, Job, JobMedia, Post
 UPLOADS = ("upload", "bulk_upload")
 PUBLISHES = ("publish", "bulk_publish")
 KINDS = (*UPLOADS, *PUBLISHES)
-#: A state to filter by is known only once the posts are counted, so jobs are read in batches.
+#: The state of a job is known only after its posts are counted, so a filter reads in batches.
 _BATCH = 500
-#: Of a job that has something to wait for again.
+#: Values for a job that has something to wait for again.
 REOPENED: Mapping[str, Any] = {
     "finished_at": None,
     "timeline_pruned": False,
@@ -29,10 +29,10 @@ REOPENED: Mapping[str, Any] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a job has come to. `eta`: see shared/jobs/etas.py; None where nobody asked.
+    """The progress of a job. `eta`: see shared/jobs/etas.py; None if it was not asked for.
 
-    Of the scheduled posts, `in_doubt` are late or failing and may yet be settled; `overdue` have
-    been so for too long to wait for, and are an error.
+    Of the scheduled posts, `in_doubt` are late or failing, and their outcome may still become
+    known; `overdue` have been so for too long to wait for, and are an error.
     """
 
     job: Job
@@ -75,7 +75,7 @@ class _Tally:
 
 
 def read_outcomes(session: Session, jobs: Sequence[Job]) -> list[Outcome]:
-    """Of each of `jobs`, in their order."""
+    """The outcome of each job, in the order of `jobs`."""
     tallies: dict[int, _Tally] = defaultdict(_Tally)
     for query in (_post_counts([job.id for job in jobs]), _upload_counts([job.id for job in jobs])):
         for job_id, state, number, touched_at, in_doubt, overdue in session.execute(query):
@@ -102,7 +102,7 @@ def _make_outcome(job: Job, tally: _Tally) -> Outcome:
 
 
 def overdue_condition() -> ColumnElement[bool]:
-    """Scheduled posts that went wrong in Postiz, and that their job does not wait for any more."""
+    """Scheduled posts that went wrong in Postiz, and for which their job no longer waits."""
     in_postiz = Post.state == PostState.SCHEDULED
     return and_(in_postiz, Post.error_code.is_not(None), ~Post.in_doubt)
 
@@ -124,7 +124,7 @@ def _upload_counts(ids: Sequence[int]) -> Select[int, str, int, datetime | None,
 
 @dataclass(frozen=True, kw_only=True)
 class JobFilter:
-    """Which jobs to list; None: whatever it is. `profile_ids`: what the caller may see."""
+    """Which jobs to list; None means any. `profile_ids`: what the caller may see."""
 
     profile_ids: Sequence[str] | None
     kind: str | None = None
@@ -134,7 +134,7 @@ class JobFilter:
 def list_newest_jobs(
     session: Session, wanted: JobFilter, *, before: int | None, limit: int
 ) -> list[Outcome]:
-    """The newest jobs first, older than the one with id `before`."""
+    """The newest jobs first, older than the job with the id `before`."""
     found: list[Outcome] = []
     for batch in _job_batches(session, wanted, before, _BATCH if wanted.state else limit):
         rows = read_outcomes(session, batch)

@@ -1,1 +1,1 @@
-"""Media: received, recognised, stored, and wanted by accounts for upload."""
+"""Media: received, recognised, stored, and requested for upload by accounts."""

@@ -1,4 +1,4 @@
-"""A file on its way in: hashed, recognised and bounded while its bytes go to the storage."""
+"""Receives a file: hashes it, detects its type and limits its size while it goes to the storage."""
 
 import hashlib
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from shared.storage.base import Incoming, Storage, key_of
 
 @dataclass(frozen=True, kw_only=True)
 class Received:
-    """A whole file that Postiz will take; `incoming` until it is kept."""
+    """A complete file that Postiz accepts; it is `incoming` until it is kept."""
 
     incoming: Incoming
     sha256: str
@@ -28,20 +28,20 @@ class Received:
     name: str | None = None
 
     def prepare(self, storage: Storage, profile_id: str) -> None:
-        """To be called before the transaction that keeps it, which then need not wait for it."""
+        """Call it before the transaction that keeps the file, which then does not wait for it."""
         key = key_of(profile_id, self.sha256)
         if not storage.exists(key):
             self.incoming.prepare(key)
 
     def keep(self, profile_id: str) -> str:
-        """Give it its place among the profile's files; returns its storage key."""
+        """Move it to its place among the profile's files; returns its storage key."""
         key = key_of(profile_id, self.sha256)
         self.incoming.keep(key)
         return key
 
 
 class Receiver:
-    """Takes the bytes of one file. Refuses as soon as they tell that Postiz would."""
+    """Takes the bytes of one file. Refuses the file as soon as it is clear that Postiz would."""
 
     def __init__(self, incoming: Incoming, name: str | None = None) -> None:
         self.incoming = incoming
@@ -64,7 +64,7 @@ class Receiver:
         self.incoming.write(data)
 
     def finish(self) -> Received:
-        """The bytes were all. Raises as `write` does, and `InvalidRequest` for an empty file."""
+        """All bytes are written. Raises as `write` does, and `InvalidRequest` for an empty file."""
         if not self._size:
             raise InvalidRequest("The file is empty", code="empty_file")
         kind = self._type or detect_file_type(self._head)

@@ -1,6 +1,6 @@
-"""What a stored file tells of itself, as far as PyAV can read it: for planning, and for people.
+"""The metadata of a stored file, as far as PyAV can read it: for planning, and for people.
 
-Nothing of it decides whether a file is taken: one that hides its facts is still published.
+It never decides whether a file is accepted: a file with unreadable metadata is still published.
 """
 
 import io
@@ -14,7 +14,7 @@ from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-#: The demuxer for each type that we take: none may look for itself, and open what it likes.
+#: The demuxer for each accepted type, so that no demuxer is chosen by the content.
 _FORMATS = {
     "image/jpeg": "jpeg_pipe",
     "image/png": "png_pipe",
@@ -22,17 +22,17 @@ _FORMATS = {
     "image/webp": "webp_pipe",
     "video/mp4": "mov",
 }
-#: A picture's size costs decoding it: larger ones than this keep it to themselves (160 MB).
+#: An image must be decoded to get its size; larger ones than this (160 MB) are not decoded.
 _PIXELS = 40_000_000
 _OPTIONS = {"max_pixels": str(_PIXELS), "probesize": "1000000", "analyzeduration": "1000000"}
-#: A file may make us read no more, and take no longer, than this (bytes, seconds).
+#: The most that is read of a file, and the most time for it (bytes, seconds).
 _READ = 64 * 1024**2
 _SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """`width` and `height` as shown, `duration` in seconds, of videos only. None: not told."""
+    """`width` and `height` as shown, `duration` in seconds, for videos only. None: unknown."""
 
     width: int | None = None
     height: int | None = None
@@ -41,7 +41,7 @@ class Facts:
 
 
 def read_facts(file: BinaryIO, *, mime: str) -> Facts:
-    """Never raises for what is in the file."""
+    """Never raises because of the file's content."""
     limited = _LimitedFile(file)
     try:
         with av.open(limited, mode="r", format=_FORMATS[mime], options=_OPTIONS) as container:
@@ -51,7 +51,7 @@ def read_facts(file: BinaryIO, *, mime: str) -> Facts:
 
 
 class _LimitedFile(io.RawIOBase):
-    """A file that is over once enough was read of it, or for long enough."""
+    """A file that ends once enough of it was read, or enough time has passed."""
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__()
@@ -81,13 +81,13 @@ class _LimitedFile(io.RawIOBase):
 
 def _facts_of(container: InputContainer, *, is_video: bool) -> Facts:
     seconds = container.duration / av.time_base if is_video and container.duration else None
-    # a cover of a song, or of a film, is a stream of its own
+    # the cover of a song or a film is a stream of its own
     streams = [stream for stream in container.streams.video if not _is_cover(stream)]
     if not streams:
         return Facts(duration=seconds)
     context: VideoCodecContext | None = streams[0].codec_context
     if context is None or not context.width or not context.height:
-        return Facts(duration=seconds)  # damaged, strange, or too large to look at
+        return Facts(duration=seconds)  # damaged, unusual, or too large to decode
     context.thread_count = 1
     facts = Facts(
         width=context.width,
@@ -107,7 +107,7 @@ def _swap_sides(facts: Facts) -> Facts:
 
 
 def _is_rotated(container: InputContainer, stream: VideoStream) -> bool:
-    """Phones store upright videos lying, and how to turn them; only a frame tells."""
+    """Phones store upright videos sideways with a rotation, which only a frame shows."""
     try:
         frame = next(container.decode(stream), None)
     except FFmpegError:

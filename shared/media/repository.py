@@ -1,4 +1,4 @@
-"""The rows of media, and the fetching of those that were given as an address."""
+"""The rows of media, and the fetching of media that were given as an address."""
 
 from collections.abc import Callable, Collection
 from typing import Any
@@ -24,16 +24,16 @@ def add_file(
 ) -> tuple[Media, bool]:
     """The row of a file, and whether the profile had that file already.
 
-    The file gets its place before the caller commits; `received` is prepared for it, so that this
-    takes no time. When the commit then fails it stays behind without a row: deleting it could take
-    it from a twin that has committed meanwhile.
+    The file gets its place before the caller commits. `received` must be prepared, so that this is
+    fast. If the commit fails, the file stays without a row: deleting it could take it from a
+    request with the same file that has committed meanwhile.
     """
     key = key_of(profile_id, received.sha256)
     file_lock.lock_key(session, key)
     renewed = {"storage_key": key, "used_at": func.now(), "removed_at": None}
     row = insert(Media).values(profile_id=profile_id, storage_key=key, **_file_columns(received))
     upsert = row.on_conflict_do_update(index_elements=["profile_id", "sha256"], set_=renewed)
-    is_new = literal_column("xmax = 0", Boolean)  # what was there already has been updated
+    is_new = literal_column("xmax = 0", Boolean)  # an updated row was there before
     media_id, new = session.execute(upsert.returning(Media.id, is_new)).one()
     if not storage.exists(key):
         received.keep(profile_id)
@@ -83,13 +83,13 @@ def _to_medium(row: Media) -> Medium:
 
 
 def is_id(text: str) -> bool:
-    """Whether `text` is written as an id of ours is: a number that PostgreSQL's bigint can hold."""
+    """Whether `text` has the form of our ids: a number that fits into PostgreSQL's bigint."""
     plain = text.isascii() and text.isdigit() and not text.startswith("0")
     return plain and len(text) <= 19 and int(text) < 2**63
 
 
 def sha256_of(media: Media) -> str | None:
-    """A fetched twin of a file that the profile had already shares its place in the storage."""
+    """The hash, also of a fetched file that shares the stored file of another medium."""
     return media.sha256 or (media.storage_key.rsplit("/", 1)[1] if media.storage_key else None)
 
 
@@ -101,11 +101,11 @@ def fetch_file(
     route: Route,
     on_progress: Callable[[], None] = lambda: None,
 ) -> None:
-    """Bring a medium that was given as an address into the storage; one that is there stays.
+    """Download a medium that was given as an address; nothing to do if it is stored already.
 
-    `on_progress` is called after each piece, and may raise to give the fetch up. Raises `Transient`
-    when it may succeed later; `InvalidRequest`, `UnsupportedMedia` or `TooLarge` when it never
-    will; `StorageFull`; `NotFound` when the row is gone.
+    `on_progress` is called after each piece, and may raise to stop the fetch. Raises `Transient` if
+    it may succeed later; `InvalidRequest`, `UnsupportedMedia` or `TooLarge` if it never will;
+    `StorageFull`; `NotFound` if the row is gone.
     """
     with database.transaction() as session:
         media = _get_media(session, media_id)
@@ -145,5 +145,5 @@ def _record_file(session: Session, storage: Storage, media: Media, received: Rec
     try:
         with session.begin_nested():
             media.sha256 = received.sha256
-    except IntegrityError:  # the profile has this very file under another id: that one keeps it
+    except IntegrityError:  # another medium of the profile has the same file, and keeps the hash
         session.refresh(media)

@@ -1,4 +1,4 @@
-"""Which media an account needs in its Postiz: a row for each is the job of uploading it."""
+"""Which media an account needs in its Postiz: each row is the job of uploading one."""
 
 from collections.abc import Collection
 from datetime import timedelta
@@ -14,15 +14,15 @@ from shared.models import AccountMedia, Media
 def request_uploads(
     session: Session, media_ids: Collection[int], profile_id: str, account_id: int
 ) -> list[AccountMedia]:
-    """Rows for `media_ids`, in their order; one that failed before is tried again.
+    """Rows for `media_ids`, in their order; an upload that failed before is tried again.
 
-    Raises `Unprocessable` for media that are removed; until we commit, none of these will be.
+    Raises `Unprocessable` for removed media. Until we commit, none of these media can be removed.
     """
     if not media_ids:
         return []
     mark_used(session, media_ids)
     pending = {"state": "pending", "attempts": 0, "next_at": func.now(), "profile_id": profile_id}
-    ordered = sorted(set(media_ids))  # in one order, so that two requests cannot deadlock
+    ordered = sorted(set(media_ids))  # in a fixed order, so that two requests cannot deadlock
     session.execute(
         insert(AccountMedia)
         .values([{**pending, "media_id": each, "account_id": account_id} for each in ordered])
@@ -42,11 +42,11 @@ def request_uploads(
 
 
 def mark_used(session: Session, media_ids: Collection[int]) -> None:
-    """Note, at most once an hour, that something wants these media; none goes until we commit.
+    """Record, at most once an hour, that these media are needed; none is removed until we commit.
 
-    Raises `Unprocessable` for those that are removed.
+    Raises `Unprocessable` for media that were removed before.
     """
-    # in one order, so that no two requests can deadlock
+    # in a fixed order, so that no two requests can deadlock
     media_query = select(Media.id).where(Media.id.in_(media_ids)).order_by(Media.id)
     stale = Media.used_at < func.now() - timedelta(hours=1)
     stale_ids = session.scalars(media_query.where(stale).with_for_update(key_share=True)).all()

@@ -1,1 +1,1 @@
-"""Outgoing HTTP: which addresses may be called, over which route, with what last check."""
+"""Outgoing HTTP: which addresses may be called, by which route, with which last check."""

@@ -5,10 +5,10 @@ import socket
 
 
 def resolve_host(host: str, port: int) -> list[str]:
-    """The IP addresses of `host`, none for a name that does not exist."""
+    """The IP addresses of `host`; empty for a name that does not exist."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (socket.gaierror, UnicodeError):  # of a name, or of what cannot be one
+    except (socket.gaierror, UnicodeError):  # the name does not exist, or is not a valid name
         return []
     return [str(entry[4][0]) for entry in found]
 

@@ -1,6 +1,6 @@
-"""CONNECT: has a proxy open a tunnel, through which TLS then goes to the host itself.
+"""CONNECT: makes a proxy open a tunnel, through which TLS goes to the host itself.
 
-Whatever goes wrong here, no byte of a request has left: these come after TLS.
+If this fails, no byte of a request was sent: the request comes after TLS.
 """
 
 import http.client
@@ -8,13 +8,13 @@ import socket
 
 from shared.http_address import bracket_host
 
-#: A proxy answers once it has connected to the host, which takes it longer than one way.
+#: The proxy answers after it has connected to the host, so this takes longer than one connection.
 ANSWER_SECONDS = 10.0
 _WHOSE = "the proxy (PRESSROOM_PROXY_URL)"
 
 
 class Unreachable(Exception):
-    """There is no connection, and so certainly nothing was sent. `code`: where it has a kind."""
+    """There is no connection, so certainly nothing was sent. `code`: the kind, if it has one."""
 
     def __init__(self, message: str, *, code: str | None = None) -> None:
         super().__init__(message)
@@ -33,21 +33,21 @@ def open_tunnel(sock: socket.socket, host: str, port: int, authorization: str | 
         sock.sendall("\r\n".join([*lines, "", ""]).encode("ascii"))
         status = _status_of_answer(sock)
     except TimeoutError as error:
-        raise Unreachable(f"{_WHOSE} opened no way to {target} in time") from error
+        raise Unreachable(f"{_WHOSE} did not connect to {target} in time") from error
     except (OSError, http.client.HTTPException) as error:
         raise Unreachable(
-            f"{_WHOSE} ended the connection to {target}, or speaks no HTTP"
+            f"{_WHOSE} ended the connection to {target}, or does not speak HTTP"
         ) from error
     finally:
         sock.settimeout(patience)
     if status == 407:
-        raise Unreachable(f"{_WHOSE} wants a user name and a password, or others (407)")
+        raise Unreachable(f"{_WHOSE} wants a user name and a password, or refuses them (407)")
     if not 200 <= status < 300:
-        raise Unreachable(f"{_WHOSE} opened no way to {target}: it answered {status}")
+        raise Unreachable(f"{_WHOSE} did not connect to {target}: it answered {status}")
 
 
 def _status_of_answer(sock: socket.socket) -> int:
-    """Nothing comes after the head of the answer before we have spoken."""
+    """Reads no further than the head: the host sends nothing before we do."""
     answer = http.client.HTTPResponse(sock, method="CONNECT")
     try:
         answer.begin()

@@ -1,5 +1,8 @@
-"""Reads a file from an address that a user gave, and from nowhere that it must not lead us to:
-each address on the way is checked (see outbound_route.py)."""
+"""Downloads a file from an address that a user gave.
+
+Each address is checked, redirects too, so that none leads us where we may not go (see
+outbound_route.py).
+"""
 
 import time
 from collections.abc import Iterator
@@ -17,11 +20,11 @@ from shared.net.guarded_connections import CONNECT_SECONDS, Call, headers_for, p
 from shared.net.outbound_route import PRIVATE, Route
 
 MAX_REDIRECTS = 5
-#: To connect, and to be told what comes.
+#: To connect, and to get the head of the reply.
 HEAD_SECONDS = 60.0
-#: Without a byte for so long, a source is given up.
+#: A source that sends nothing for this long is given up.
 STALL_SECONDS = 30.0
-#: A source that always sends a little is given up too.
+#: So is a source that is still sending after this long.
 TOTAL_SECONDS = 3600.0
 CHUNK = 1024**2
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -31,8 +34,8 @@ _TIMEOUT = urllib3.Timeout(connect=CONNECT_SECONDS, read=STALL_SECONDS)
 def read_url(url: str, route: Route) -> Iterator[bytes]:
     """The bytes at `url`, in pieces.
 
-    Raises `InvalidRequest` for an address that must not, or does not, give a file (for good), and
-    `Transient` for one that may give it later.
+    Raises `InvalidRequest` if the address may not be called or will never give a file, and
+    `Transient` if it may give the file later.
     """
     for _ in range(MAX_REDIRECTS + 1):
         address = _parse_address(url)
@@ -83,7 +86,7 @@ def _resolve_redirect(url: str, location: str) -> str:
     try:
         return urldefrag(urljoin(url, location)).url
     except ValueError as error:
-        raise InvalidRequest("It leads to no http(s) address", code="unfetchable") from error
+        raise InvalidRequest("It redirects to a malformed address", code="unfetchable") from error
 
 
 def _read_body(reply: urllib3.BaseHTTPResponse, host: str) -> Iterator[bytes]:
@@ -93,9 +96,9 @@ def _read_body(reply: urllib3.BaseHTTPResponse, host: str) -> Iterator[bytes]:
         raise InvalidRequest(f"{host} answered {reply.status}", code="unfetchable")
     deadline = time.monotonic() + TOTAL_SECONDS
     try:
-        while piece := reply.read1(CHUNK, decode_content=False):  # what is there, not all of it:
-            yield piece  # else one that drips would keep us for a whole piece
+        while piece := reply.read1(CHUNK, decode_content=False):  # only what has arrived:
+            yield piece  # a slow source would keep us for a whole piece
             if time.monotonic() > deadline:
                 raise Transient(f"{host} is too slow", code="unfetchable")
     except HTTPError as error:
-        raise Transient(f"{host} broke off: {error}", code="unfetchable") from error
+        raise Transient(f"{host} ended the connection: {error}", code="unfetchable") from error

@@ -1,8 +1,8 @@
-"""Connections that send nothing outside of a `Call`, and whose first byte is asked for.
+"""Connections that send nothing outside of a `Call`, and ask before the first byte.
 
-All HTTP to others' servers goes over these: Postiz, the sources of media, receivers of webhooks.
-The question is asked in `send`, through which every byte of a request passes. So there is no way
-around it: not by a setting of the environment, not by a retry, a redirect or another pool.
+All HTTP to servers of others uses them: Postiz, the sources of media, receivers of webhooks. The
+question is asked in `send`, through which every byte of a request passes. So nothing gets around
+it: no setting of the environment, no retry, no redirect, no other pool.
 """
 
 import socket
@@ -25,14 +25,13 @@ AGENT = "Pressroom"
 
 
 class Forbidden(Exception):
-    """A last question was answered with no; its `__cause__` is what the question raised."""
+    """A check refused the call; `__cause__` is what the check raised."""
 
 
 class Call:
     """One request under way.
 
-    `sent`: whether the other side may have seen any of it. It may, unless a connection of ours
-    says otherwise.
+    `sent`: whether the other side may have seen any of it; True unless our connection knows better.
     """
 
     def __init__(
@@ -62,15 +61,15 @@ class Call:
             raise RuntimeError("a call is one request on one connection")
 
     def watch_connecting(self, sock: socket.socket) -> None:
-        """TLS comes next, and takes the socket over: what ends it is a descriptor of our own."""
+        """TLS comes next and takes over the socket: a descriptor of our own can still end it."""
         self._require_time()
         self._close_own()
         self._own = sock.dup()
 
     def before_send(self, connection: object, sock: socket.socket) -> None:
-        """The connection stands: ask a last time whether the call may be made."""
+        """The connection is ready: check a last time whether the call may be made."""
         if self.sent and self._carrier is connection:
-            return  # what comes now is the rest of it
+            return  # this is the rest of the same request
         self.begin(connection)
         self._sock = sock
         for check in filter(None, self._checks):
@@ -111,7 +110,7 @@ _CALL: ContextVar[Call] = ContextVar("call")
 
 @contextmanager
 def under_way(call: Call) -> Iterator[Call]:
-    """The request that is sent meanwhile is this call."""
+    """Requests that are sent inside this block belong to `call`."""
     token = _CALL.set(call)
     try:
         yield call
@@ -128,7 +127,7 @@ def _current_call() -> Call:
 
 
 class _Guarded(HTTPConnection):
-    """What both kinds of connections have in common; mixed in before one of urllib3's."""
+    """The common part of both kinds of connections; mixed in before a class of urllib3."""
 
     def __init__(self, *args: Any, route: Route, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -153,7 +152,7 @@ class _Guarded(HTTPConnection):
     def send(self, data: Any) -> None:
         if self.sock is None:
             self.connect()
-        assert self.sock is not None  # it is connected
+        assert self.sock is not None  # connect() has set it
         _current_call().before_send(self, self.sock)
         super().send(data)
 
@@ -173,7 +172,7 @@ class TLSPool(HTTPSConnectionPool):
 def pool_to(
     address: HttpAddress, route: Route, *, maxsize: int = 1, timeout: urllib3.Timeout | None = None
 ) -> HTTPConnectionPool:
-    """Of connections to the address's host, with the certificate checked against its name."""
+    """Connections to the address's host; TLS checks the certificate for its name."""
     options: dict[str, Any] = {"maxsize": maxsize, "timeout": timeout, "route": route}
     if address.scheme == "http":
         return Pool(address.host, address.port, **options)

@@ -1,7 +1,7 @@
-"""The way out of this machine: to which addresses, through which proxy, and whom TLS trusts.
+"""The way out of this machine: allowed addresses, the proxy, and trusted certificates.
 
-Each host is resolved once, all that it resolves to is checked, and the connection goes to the very
-IP that was checked: a name that resolves differently the second time gains nothing.
+Each host is resolved once, all its addresses are checked, and the connection goes to the IP that
+was checked. So a name that resolves differently the second time gains nothing.
 """
 
 import base64
@@ -32,7 +32,7 @@ _NO_DELAY: list[tuple[int, int, int | bytes]] = [(socket.IPPROTO_TCP, socket.TCP
 
 @dataclass(frozen=True, kw_only=True)
 class Proxy:
-    """Opens tunnels by CONNECT. `authorization`: of its own header, None where it wants none."""
+    """Opens tunnels by CONNECT. `authorization`: for the proxy's own header, None if not needed."""
 
     host: str
     port: int
@@ -40,7 +40,7 @@ class Proxy:
 
     @classmethod
     def parse(cls, url: str) -> "Proxy":
-        """Of a URL that the settings have checked."""
+        """From a URL that the settings have checked."""
         parts = urlsplit(url)
         authorization = None
         if parts.username is not None:
@@ -73,7 +73,7 @@ class Route:
         )
 
     def require_allowed(self, scheme: str, host: str, port: int) -> None:
-        """Raise `Unreachable` where we may not go. A name that does not resolve passes."""
+        """Raise `Unreachable` for a host that we may not call; an unresolvable name passes."""
         self._require_tunnel(scheme, host)
         if not self.allow_private:
             self._require_public(host, address_policy.resolve_host(host, port))
@@ -89,9 +89,9 @@ class Route:
     ) -> socket.socket:
         """A connection to the host, before any TLS. Raises `Unreachable`, and nothing else.
 
-        Through a proxy where there is one; it is asked for the IP that was checked, or by name
-        where private addresses are allowed and there is nothing to check. `opened` is told of each
-        socket as soon as it is there.
+        If there is a proxy, it is asked for the IP that was checked; if private addresses are
+        allowed, nothing is checked and it is asked for the name. `opened` is called with each
+        socket at once.
         """
         failure = Unreachable(f"{host} does not resolve")
         for target in self._resolve_targets(scheme, host, port):
@@ -153,7 +153,7 @@ class Route:
 def require_address(
     url: str, parse: Callable[[str], HttpAddress] = parse_http_address
 ) -> HttpAddress:
-    """The address, taken apart. Raises `InvalidRequest` for what is none."""
+    """The parsed address. Raises `InvalidRequest` if it is malformed."""
     try:
         return parse(url)
     except MalformedAddress as error:
@@ -161,9 +161,9 @@ def require_address(
 
 
 def require_allowed(address: HttpAddress, route: Route) -> None:
-    """Raise `InvalidRequest` for an address that we must not call.
+    """Raise `InvalidRequest` for an address that we may not call.
 
-    A name that does not resolve now passes: the call itself will tell.
+    A name that does not resolve now passes: the call itself will fail.
     """
     try:
         route.require_allowed(address.scheme, address.host, address.port)

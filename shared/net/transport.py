@@ -1,10 +1,10 @@
-"""HTTP as publishing needs it: a total time-out, and a last question before the first byte.
+"""HTTP as publishing needs it: a total time limit, and a last check before the first byte.
 
-`requests` times each socket operation, not the whole call; reuses connections that the other side
-may be closing (Node gives up idle ones after 5 s); cannot tell whether a byte was sent; and takes
-proxies, passwords and certificates from the environment. All of it matters to an API that cannot
-repeat a call, so it is settled here, below every caller: of `requests` only its forms of a request
-and of a reply are used, and the connections are those of guarded_connections.py.
+`requests` limits each socket operation, not the whole call. It reuses connections that the other
+side may be closing (Node closes idle ones after 5 s). It does not say whether a byte was sent, and
+it takes proxies, passwords and certificates from the environment. All this matters for an API whose
+calls cannot be repeated. So only the request and response classes of `requests` are used, with the
+connections of guarded_connections.py.
 """
 
 import threading
@@ -29,13 +29,13 @@ from shared.net.guarded_connections import (
 )
 from shared.net.outbound_route import Route
 
-#: Half of what Node leaves an idle connection, and more: one that rested longer is not used again.
+#: Less than half of Node's limit: a connection that was idle for longer is not used again.
 IDLE_SECONDS = 2.0
 _HEADERS = {"User-Agent": AGENT, "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
 
 
 class _Adapter(HTTPAdapter):
-    """No retries of any kind, no proxy of the environment's, and guarded connections alone."""
+    """No retries, no proxy from the environment, and only guarded connections."""
 
     def __init__(self, route: Route) -> None:
         self._route = route
@@ -44,7 +44,7 @@ class _Adapter(HTTPAdapter):
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, *_: Any, **__: Any) -> None:
-        """There is none: it would make connections of its own."""
+        """None: it would make connections of its own."""
 
     def proxy_manager_for(self, *_: Any, **__: Any) -> Any:
         raise RuntimeError("a proxy's pool would make connections of its own")
@@ -63,7 +63,7 @@ class _Adapter(HTTPAdapter):
             return self._pools[place]
 
     def cert_verify(self, *_: Any, **__: Any) -> None:
-        """The pool's own context decides whom we trust."""
+        """The pool's own TLS context decides which certificates are trusted."""
 
     def close(self) -> None:
         with self._lock:
@@ -73,7 +73,7 @@ class _Adapter(HTTPAdapter):
 
 
 class Transport:
-    """Follows no redirect, keeps no cookie, and asks `check` before each call. Thread-safe.
+    """Follows no redirect, keeps no cookie, and calls `check` before each call. Thread-safe.
 
     `check` raises to forbid the call; then nothing was sent.
     """
@@ -103,10 +103,10 @@ class Transport:
     ) -> requests.Response:
         """The reply, read to its end. `total` and `stall`: seconds in all, and without progress.
 
-        `check` is asked besides the transport's own, for this call alone.
+        `check` is an additional check, for this call alone.
 
-        Raises `NotSent` when certainly nothing left, `Broken` when it may have, and whatever
-        `check` raises.
+        Raises `NotSent` if certainly nothing was sent, `Broken` if something may have been, and
+        whatever the checks raise.
         """
         prepared = self._prepare_request(method, url, headers=headers or {}, **kwargs)
         if time.monotonic() - self._used_at > IDLE_SECONDS:
@@ -124,7 +124,7 @@ class Transport:
             raise failed(_in_words(error, call), code=code) from error
         finally:
             self._used_at = time.monotonic()
-        if call.expired:  # cut off in its headers, it looks like a whole reply
+        if call.expired:  # a reply that is cut off in its headers looks complete
             raise Broken("no answer in time")
         return reply
 
@@ -135,8 +135,8 @@ class Transport:
         request = requests.Request(method, url, headers=headers, auth=self._auth, **kwargs)
         try:
             return request.prepare()
-        except ValueError:  # its words may hold the key
-            raise NotSent("its address or its key cannot stand in a request") from None
+        except ValueError:  # its text may contain the key
+            raise NotSent("its address or its key cannot be put into a request") from None
 
     def drop_connections(self) -> None:
         self._adapter.close()
@@ -146,7 +146,7 @@ class Transport:
 
 
 class _Failed(Exception):
-    """`code`: of its reason, where that has a kind of its own."""
+    """`code`: the kind of the reason, if it has one."""
 
     def __init__(self, message: str, *, code: str | None = None) -> None:
         super().__init__(message)
@@ -154,20 +154,20 @@ class _Failed(Exception):
 
 
 class NotSent(_Failed):
-    """No byte of the request left: nothing can have happened."""
+    """No byte of the request was sent: nothing can have happened."""
 
 
 class Broken(_Failed):
-    """The request left, wholly or in part, or may have, and no whole reply came back."""
+    """The request was sent, or a part of it may have been, and no complete reply came back."""
 
 
 def _reason_of(refusal: Forbidden) -> BaseException:
-    assert refusal.__cause__ is not None  # it is raised from it
+    assert refusal.__cause__ is not None  # `Forbidden` is always raised from the reason
     return refusal.__cause__
 
 
 def _is_closed_pool(error: Exception) -> bool:
-    """Another thread closed the pool before this call got a connection of it."""
+    """Another thread closed the pool before this call got a connection from it."""
     return isinstance(error, requests.ConnectionError) and isinstance(
         error.args[0], ClosedPoolError
     )
@@ -186,4 +186,4 @@ def _in_words(error: Exception, call: Call) -> str:
         case requests.RequestException() | HTTPError() | OSError():
             return "the connection broke"
         case _:
-            return f"the call broke off ({type(error).__name__})"  # its words may hold the key
+            return f"the call broke off ({type(error).__name__})"  # its text may contain the key

@@ -1,1 +1,1 @@
-"""Postiz's HTTP API: the client, what it sends, what its answers mean, and where it is found."""
+"""Postiz's HTTP API: the client, what it sends, what its answers mean, and how it is found."""

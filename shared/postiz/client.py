@@ -1,4 +1,4 @@
-"""The adapter: the only module that knows Postiz's HTTP. Its facts are in docs/POSTIZ.md."""
+"""The client: the only module that makes HTTP calls to Postiz. Its facts are in docs/POSTIZ.md."""
 
 import re
 import time
@@ -24,10 +24,10 @@ from shared.postiz.responses import (
     sent_at,
 )
 
-READ_SECONDS = 10.0  # at most, and never longer than a write may take
+READ_SECONDS = 10.0  # the most for a read; a read never gets more time than a write
 STALLED_UPLOAD_SECONDS = 30.0
 _ID = re.compile(r"/posts/[^/]+")
-Check = Callable[[], None] | None  # asked before the first byte; raises to forbid the call
+Check = Callable[[], None] | None  # called before the first byte; raises to forbid the call
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class RemoteIntegration:
 
 @dataclass(frozen=True, kw_only=True)
 class Created:
-    """The ids, in the order of the elements, and what the call left of the budget."""
+    """The new ids, in the order of the elements, and the budget that is left after the call."""
 
     ids: Sequence[str]
     budget: Budget | None
@@ -51,7 +51,7 @@ class Created:
 
 @dataclass(frozen=True, kw_only=True)
 class RemotePost:
-    """A post as a window shows it; `state`: QUEUE, PUBLISHED, ERROR or DRAFT."""
+    """A post as Postiz lists it; `state`: QUEUE, PUBLISHED, ERROR or DRAFT."""
 
     id: str
     state: str
@@ -68,7 +68,7 @@ class Notification:
 
 
 class Readable(Protocol):
-    """What an upload is read from; `len` is the number of bytes that are left."""
+    """The source of an upload; `len`: the number of bytes that are left."""
 
     len: int
 
@@ -76,7 +76,7 @@ class Readable(Protocol):
 
 
 class KeyAuth(requests.auth.AuthBase):
-    """The key alone, without `Bearer`."""
+    """The bare key, without `Bearer`."""
 
     def __init__(self, key: str) -> None:
         self._key = key
@@ -91,7 +91,7 @@ class KeyAuth(requests.auth.AuthBase):
 class Postiz:
     """One organization's API at `base_url` (`…/public/v1`). Raises `PublisherError`s only.
 
-    `check` is asked before each call; what sends something new takes one more. Thread-safe.
+    `check` is called before each call; calls that send something new take one more. Thread-safe.
     """
 
     base_url: str
@@ -103,7 +103,7 @@ class Postiz:
     def __post_init__(self) -> None:
         auth = KeyAuth(self.api_key)
         self._transport = Transport(auth, route=self.route, check=self.check)
-        self.clock_error = timedelta(0)  # by how much Postiz's clock is ahead, as last seen
+        self.clock_error = timedelta(0)  # how far Postiz's clock is ahead, as last seen
 
     def close(self) -> None:
         self._transport.close()
@@ -148,7 +148,7 @@ class Postiz:
             ]
 
     def notifications(self) -> list[Notification]:
-        """The newest hundred, newest first: the only place where a failure's reason appears."""
+        """The newest hundred, newest first: the only source of the reason for a failure."""
         answer = self._read_json("/notifications", params={"page": 0})
         with expect_shape(Transient):
             return [
@@ -159,21 +159,21 @@ class Postiz:
             ]
 
     def has_status_route(self) -> bool:
-        """Whether a draft can be released (since v2.21.7): asks for a post that cannot exist."""
+        """Whether a draft can be released (since v2.21.7): tries a post that cannot exist."""
         try:
             self._send_write("PUT", "/posts/pressroom-probe/status", {"status": "draft"})
         except WrongBaseUrl as error:
-            if error.status != 404:  # of a proxy: no word about the route
+            if error.status != 404:  # from a proxy: it says nothing about the route
                 raise
             return False  # Cannot PUT
         except PostRejected:
             return True  # 400: Post not found
         return True
 
-    # writes: an unclear end is OutcomeUnknown
+    # writes: if the outcome is unknown, OutcomeUnknown
 
     def upload(self, name: str, mime: str, stream: Readable, check: Check = None) -> RemoteMedia:
-        """Send a file without holding it in memory. A second upload is only litter."""
+        """Send a file without holding it in memory. A second upload only leaves an unused file."""
         form = MultipartEncoder({"file": (name, stream, mime)})
         reply = self._call_api(
             "POST",
@@ -197,12 +197,12 @@ class Postiz:
         return self._send_posts("update", date, elements)
 
     def release(self, postiz_id: str, *, check: Check = None) -> int:
-        """Schedule a draft; never twice for one id. A 200 proves little: read the post after."""
+        """Schedule a draft; never twice for one id. A 200 proves little: read the post after it."""
         path = f"/posts/{postiz_id}/status"
         return self._send_write("PUT", path, {"status": "schedule"}, check=check).status_code
 
     def delete(self, postiz_id: str) -> None:
-        """Delete a post in Postiz. An unknown id is answered with 500, and so OutcomeUnknown."""
+        """Delete a post in Postiz. For an unknown id Postiz answers 500: OutcomeUnknown."""
         self._send_write("DELETE", f"/posts/{postiz_id}", None)
 
     def _send_posts(
@@ -255,7 +255,7 @@ class Postiz:
         return reply
 
     def _send_timed(self, method: str, path: str, **kwargs: Any) -> requests.Response:
-        """The call, counted by its route, and by the status of its answer or what stood for it."""
+        """The call, with its time recorded by route and by the status of its answer."""
         route = f"{method} {_ID.sub('/posts/ID', path)}"
         status, began = "not made", time.monotonic()
         try:

@@ -1,4 +1,4 @@
-"""Finds the Postiz API behind the address that a user gave, and tells in words what is wrong."""
+"""Finds the Postiz API behind the address that a user gave, and says what is wrong."""
 
 import re
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from shared.http_address import MalformedAddress, parse_postiz_address
 from shared.net.outbound_route import Route, require_address, require_allowed
 from shared.postiz.client import Postiz, RemoteIntegration
 
-#: The two places where Postiz serves its public API: from source and hosted, and in its image.
+#: The two paths of Postiz's public API: from source and hosted, and in its Docker image.
 API_PATHS = ("/public/v1", "/api/public/v1")
 _VERSION_PATH = re.compile(r"(?:/api)?/public/v1$")
-#: What may stand before it, or instead of all of it, in the address that a user gives.
+#: The path of the API, or a part of it, at the end of the address that a user gives.
 _API_PATH = re.compile(r"(?:/api)*(?:/public/v1)?/?$")
 MINIMUM_VERSION = "v2.21.7"
 TOO_OLD = (
@@ -24,7 +24,7 @@ TOO_OLD = (
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
-    """What was found. `integrations` is None where no list was to be had.
+    """What was found. `integrations` is None if the list could not be read.
 
     `code`: ok, unreachable, not_the_postiz_api, credentials_rejected, plan_limit, postiz_too_old.
     """
@@ -41,10 +41,10 @@ class Probe:
 
 
 def server_of(address: str) -> str:
-    """Where Postiz is, without the path of its API: the same for each form of its address.
+    """The address of Postiz without the path of its API: the same for each form of its address.
 
-    So too for whichever of `candidates` Postiz is found at. What cannot be an address is its own
-    server: it is called nowhere.
+    It is also the same for each of its `candidate_urls`. A malformed address is its own server,
+    because it is never called.
     """
     try:
         parsed = parse_postiz_address(address)
@@ -54,7 +54,7 @@ def server_of(address: str) -> str:
 
 
 def candidate_urls(address: str) -> list[str]:
-    """The base URLs to try: what the user gave, then the usual ones. Raises `MalformedAddress`."""
+    """The base URLs to try: the user's, then the usual ones. Raises `MalformedAddress`."""
     parsed = parse_postiz_address(address)
     given = parsed.path.rstrip("/")
     folders = (_VERSION_PATH.sub("", given), _API_PATH.sub("", given))
@@ -67,8 +67,8 @@ def candidate_urls(address: str) -> list[str]:
 def probe_postiz(api_url: str, api_key: str, settings: Settings) -> Probe:
     """Try both base paths, then the key, the status route and the integrations.
 
-    Raises `InvalidRequest` for an address that we may not call; a Postiz that is away, or that
-    refuses, is an answer and not an error.
+    Raises `InvalidRequest` for an address that we may not call. A Postiz that is away, or that
+    refuses, is a result and not an error.
     """
     route = Route.from_settings(settings)
     require_allowed(require_address(api_url, parse_postiz_address), route)

@@ -1,4 +1,4 @@
-"""What a counted call carries: its posts as JSON, and how many bytes that takes."""
+"""The content of a counted call: its posts as JSON, and their size in bytes."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ class RemoteMedia:
 
 @dataclass(frozen=True, kw_only=True)
 class Element:
-    """One post of a counted call. `images`: ids and paths as the upload answered them."""
+    """One post of a counted call. `images`: ids and paths from the answers to the uploads."""
 
     integration_id: str
     content: str
@@ -39,17 +39,17 @@ class Element:
 
     @cached_property
     def size(self) -> int:
-        """Bytes that it takes in a call, with the comma after it."""
+        """Its bytes in a call, including the comma after it."""
         return len(encode_json(self.as_json())) + 1
 
 
 def encode_json(body: Any) -> bytes:
-    """Compact JSON as UTF-8: escaped, a caption would take up to three times the room."""
+    """Compact JSON as UTF-8: with escapes, a caption could be three times as long."""
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def format_time(moment: datetime) -> str:
-    """As Postiz writes times: UTC, with milliseconds."""
+    """The form of Postiz's times: UTC, with milliseconds."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + (
         f"{moment.microsecond // 1000:03d}Z"
     )

@@ -1,4 +1,4 @@
-"""What Postiz's replies mean: its five shapes of errors, and the budget in its headers."""
+"""What Postiz's replies mean: the five forms of its errors, and the budget in its headers."""
 
 import re
 from collections.abc import Iterator
@@ -20,17 +20,17 @@ from shared.errors import (
     WrongBaseUrl,
 )
 
-#: Of a form whose end was lost on the way: it says nothing about the file.
+#: Postiz's message if the end of an upload was lost on the way. It says nothing about the file.
 CUT_SHORT = "Unexpected end of form"
 
 
 def error_of(reply: requests.Response, where: str) -> PublisherError:  # noqa: PLR0911 (a table)
-    """The class is the policy: what a refused call means for what was sent."""
+    """The error for a refused call; its class decides what happens to what was sent."""
     status, message = reply.status_code, _error_message(reply)
     match status:
         case 401 if not reply.content:
             return Transient("Postiz's database is away (an empty 401)")
-        case 401 | 403 if not _is_json(reply):  # of a proxy, or another server
+        case 401 | 403 if not _is_json(reply):  # from a proxy, or another server
             return WrongBaseUrl(not_postiz(reply))
         case 401 | 403:
             return CredentialsRejected(f"Postiz refused the API key: {message}")
@@ -45,10 +45,10 @@ def error_of(reply: requests.Response, where: str) -> PublisherError:  # noqa: P
             return PostRejected(message)
         case 404 | 301 | 302 | 303 | 307 | 308:
             return WrongBaseUrl(not_postiz(reply))
-        case 408 | 425 | 499:  # of a proxy, which may have passed on what it gave up
+        case 408 | 425 | 499:  # from a proxy, which may have passed on the call before it gave up
             return OutcomeUnknown(f"{where}: Postiz answered {status} ({message})")
         case 400 if CUT_SHORT in message:
-            return Transient(f"{where} did not arrive whole", code="cut_short")
+            return Transient(f"{where} did not arrive completely", code="cut_short")
         case _ if status < 500:
             return PostRejected(message, index=_offending_index(message))
         case _:
@@ -66,7 +66,7 @@ def not_postiz(reply: requests.Response) -> str:
 
 @contextmanager
 def expect_shape(otherwise: type[PublisherError]) -> Iterator[None]:
-    """Reading a reply; raises `otherwise` where it has another shape than Postiz's."""
+    """Around the reading of a reply; raises `otherwise` if the reply has an unexpected shape."""
     try:
         yield
     except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -74,7 +74,7 @@ def expect_shape(otherwise: type[PublisherError]) -> Iterator[None]:
 
 
 def hide_secret(error: PublisherError, secret: str) -> PublisherError:
-    """The error without `secret`, which whoever answered may have repeated."""
+    """The error without `secret`, which the other side may have repeated."""
     for form in (secret, quote(secret, safe="")):
         error.message = error.message.replace(form, "••••")
     error.args = (error.message,)
@@ -82,7 +82,7 @@ def hide_secret(error: PublisherError, secret: str) -> PublisherError:
 
 
 def sent_at(reply: requests.Response) -> datetime | None:
-    """The other side's clock, None where it does not tell it in a form that one can read."""
+    """The other side's clock, None if the reply has no readable date."""
     try:
         return parsedate_to_datetime(reply.headers.get("Date", "")).astimezone(UTC)
     except ValueError:
@@ -98,7 +98,7 @@ def _is_json(reply: requests.Response) -> bool:
 
 
 def _is_missing_post(reply: requests.Response) -> bool:
-    """In Postiz's own words, which for a missing route are "Cannot PUT /…"."""
+    """Whether Postiz itself says so; for a missing route it says "Cannot PUT /…"."""
     if not _is_json(reply) or not isinstance(body := reply.json(), dict):
         return False
     is_from_postiz = "msg" in body or body.get("statusCode") == 404
@@ -106,11 +106,11 @@ def _is_missing_post(reply: requests.Response) -> bool:
 
 
 def _error_message(reply: requests.Response) -> str:
-    """Postiz's words, whichever of its five shapes they come in."""
+    """Postiz's message, in whichever of its five forms."""
     try:
         body = reply.json()
     except requests.JSONDecodeError:
-        return f"HTTP {reply.status_code}, not in Postiz's words: of a proxy before it?"
+        return f"HTTP {reply.status_code}, not in Postiz's form: from a proxy in front of it?"
     if not isinstance(body, dict):
         return f"HTTP {reply.status_code}"
     words = body.get("message") or body.get("msg") or f"HTTP {reply.status_code}"

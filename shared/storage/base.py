@@ -1,4 +1,4 @@
-"""Where uploaded files lie: what a storage does, whichever it is."""
+"""Where uploaded files are kept: the interface of every storage."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from typing import BinaryIO, Protocol, Self
 
 from shared.errors import FileMissing, PressroomError
 
-#: What nobody has written to for so long is not being received any more.
+#: An incoming file that was not written to for this long is abandoned.
 ABANDONED_SECONDS = 3600.0
 
 
 class Incoming(Protocol):
-    """A file on its way in; leaving the `with` block discards it unless it was kept.
+    """An incoming file; leaving the `with` block discards it unless it was kept.
 
     Each step may raise `StorageFull` or `StorageAway`.
     """
@@ -30,22 +30,22 @@ class Incoming(Protocol):
     def write(self, data: bytes) -> None: ...
 
     def finish(self) -> None:
-        """Bring what was written to where it lasts."""
+        """Make what was written durable."""
 
     def read_back(self) -> BinaryIO:
-        """What was written, open for reading; to be closed by the caller."""
+        """What was written, open for reading; the caller closes it."""
 
     def prepare(self, key: str) -> None:
-        """What of `keep` may take long, to be done before anything is locked.
+        """Do the slow part of `keep` in advance, before anything is locked.
 
-        What is never kept then goes with the files that have no row.
+        If the file is then never kept, it is removed with the files that have no row.
         """
 
     def keep(self, key: str) -> None:
-        """Give the file its place; a file that is there already has the same content."""
+        """Move the file to its place; a file that is there already has the same content."""
 
     def discard(self) -> None:
-        """Never raises: what a storage that is away keeps goes with the abandoned."""
+        """Never raises: if the storage is away, the rest is removed with the abandoned files."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,30 +55,30 @@ class Stored:
 
 
 class Storage(Protocol):
-    """Raises `StorageAway` where it cannot be reached, or refuses us."""
+    """Raises `StorageAway` if it cannot be reached, or refuses us."""
 
     def receive(self) -> Incoming: ...
 
     def open(self, key: str) -> BinaryIO:
-        """To be read once, from its beginning; seeking may be slow. Raises `FileMissing`."""
+        """To be read once, from the start; seeking may be slow. Raises `FileMissing`."""
 
     def size(self, key: str) -> int:
-        """In bytes. Raises as `open` does."""
+        """In bytes. Raises the same errors as `open`."""
 
     def exists(self, key: str) -> bool: ...
 
     def delete(self, key: str) -> None:
-        """Whether or not it is there."""
+        """No error if the file is not there."""
 
     def stored(self) -> Iterator[Stored]:
-        """Every whole file, in any order; nothing of what is still on its way in."""
+        """Every complete file, in any order; no incoming ones."""
 
     def remove_abandoned(self, *, idle_seconds: float = ABANDONED_SECONDS) -> None:
-        """Delete what a process that was killed had begun to receive."""
+        """Delete incoming files of processes that were killed."""
 
 
 def key_of(profile_id: str, sha256: str) -> str:
-    """Each profile has its own files, so that deleting one leaves the others' alone."""
+    """Each profile has its own files, so deleting one profile's files does not affect others."""
     return f"{profile_id}/{sha256[:2]}/{sha256}"
 
 
@@ -87,7 +87,7 @@ def missing_file_error(key: str) -> FileMissing:
 
 
 def require_key(key: str) -> str:
-    """Raise for what would lead out of the storage."""
+    """Raise for a key that would lead out of the storage."""
     if key.startswith("/") or ".." in key.split("/"):
-        raise PressroomError(f"{key!r} is no storage key", code="bad_storage_key")
+        raise PressroomError(f"{key!r} is not a storage key", code="bad_storage_key")
     return key

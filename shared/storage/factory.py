@@ -9,11 +9,11 @@ from shared.storage.filesystem import FolderStorage
 
 
 def open_storage(url: str) -> Storage:
-    """To be called after the fork. No byte is sent yet."""
+    """Call it after the fork. No byte is sent yet."""
     parts = urlsplit(url)
     path = unquote(parts.path)
     if parts.scheme == "s3" and parts.netloc and not parts.query and not parts.fragment:
-        from shared.storage.s3 import BucketStorage  # noqa: PLC0415 (nobody else pays for boto3)
+        from shared.storage.s3 import BucketStorage  # noqa: PLC0415 (boto3 is loaded for buckets only)
 
         return BucketStorage.connect(parts.netloc, prefix=path.strip("/"))
     if parts.scheme == "file" and parts.netloc in {"", "localhost"} and path:

@@ -1,4 +1,4 @@
-"""The storage in a folder, which web and workers share."""
+"""The storage in a folder that web and workers share."""
 
 import errno
 import os
@@ -18,7 +18,7 @@ _INCOMING = "incoming"
 
 
 class FolderStorage:
-    """Files below `root`; what is on its way in lies in `root/incoming`, so on the same disk."""
+    """Files below `root`; incoming files are in `root/incoming`, so on the same disk."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -49,14 +49,14 @@ class FolderStorage:
 
     def stored(self) -> Iterator[Stored]:
         for path in self._root.glob("*/??/*"):
-            with suppress(FileNotFoundError):  # it went while we looked
+            with suppress(FileNotFoundError):  # it was deleted meanwhile
                 at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
                 yield Stored(key=path.relative_to(self._root).as_posix(), modified_at=at)
 
     def remove_abandoned(self, *, idle_seconds: float = ABANDONED_SECONDS) -> None:
-        """Nothing was written to it for so long."""
+        """An incoming file is abandoned if it was not written to for `idle_seconds`."""
         for path in (self._root / _INCOMING).glob("*"):
-            with suppress(FileNotFoundError):  # its process, or another's clean-up, was faster
+            with suppress(FileNotFoundError):  # its process, or another clean-up, was faster
                 if time.time() - path.stat().st_mtime > idle_seconds:
                     path.unlink()
 
@@ -92,7 +92,7 @@ class IncomingFile:
         return self._path.open("rb")
 
     def prepare(self, key: str) -> None:
-        """Nothing: a file gets its place by being renamed."""
+        """Nothing to do: a file gets to its place by a rename."""
 
     def keep(self, key: str) -> None:
         target = self._root / require_key(key)
@@ -103,7 +103,7 @@ class IncomingFile:
             _sync_folder(target.parent)
 
     def discard(self) -> None:
-        with suppress(OSError):  # closing writes what is left, which on a full disk fails again
+        with suppress(OSError):  # closing writes the rest, which fails again on a full disk
             self._file.close()
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
@@ -122,7 +122,7 @@ def _storage_errors() -> Iterator[None]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """A rename is on the disk only once its folder is."""
+    """A rename is durable only once its folder is written to disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -18,8 +18,8 @@ from shared.storage.s3_reading import open_object
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-#: Checksums of botocore's own choice are unknown to many a compatible server; `standard` tries
-#: each call three times, and every call that we make may be repeated.
+#: Many compatible servers do not know botocore's default checksums. `standard` tries each call
+#: three times, and all our calls may be repeated.
 _CONFIG = Config(
     connect_timeout=5,
     read_timeout=60,
@@ -32,7 +32,7 @@ _CONFIG = Config(
 
 
 class BucketStorage:
-    """Thread-safe. Credentials, region and endpoint are those of the usual `AWS_…` variables."""
+    """Thread-safe. Credentials, region and endpoint come from the usual `AWS_…` variables."""
 
     def __init__(self, client: "S3Client", bucket: str, *, prefix: str = "") -> None:
         self.client = client
@@ -41,7 +41,7 @@ class BucketStorage:
 
     @classmethod
     def connect(cls, bucket: str, *, prefix: str = "") -> Self:
-        """Raises `PressroomError` for settings that make no client."""
+        """Raises `PressroomError` for settings from which no client can be made."""
         try:
             client = boto3.session.Session().client("s3", config=_CONFIG)
         except (BotoCoreError, ValueError) as error:
@@ -77,7 +77,7 @@ class BucketStorage:
                 yield Stored(key=key, modified_at=modified_at)
 
     def remove_abandoned(self, *, idle_seconds: float = ABANDONED_SECONDS) -> None:
-        """Whole files that nobody kept, and the parts of those that nobody goes on sending."""
+        """Complete files that were not kept, and parts of uploads that are not continued."""
         before = datetime.now(UTC) - timedelta(seconds=idle_seconds)
         for name, modified_at in self._list_objects(self.root + INCOMING):
             if modified_at < before:
@@ -91,7 +91,7 @@ class BucketStorage:
         return self.root + require_key(key)
 
     def abort(self, name: str, upload_id: str) -> None:
-        """What is gone already is as good: its process was faster."""
+        """If it is already gone, that is as good: its process was faster."""
         with suppress(FileMissing), bucket_errors(self.bucket, name):
             self.client.abort_multipart_upload(Bucket=self.bucket, Key=name, UploadId=upload_id)
 

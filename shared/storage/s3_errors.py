@@ -1,4 +1,4 @@
-"""What a bucket answers when it cannot, or will not, as our own errors."""
+"""Translates the errors of a bucket into our own."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,14 +9,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from shared.errors import PressroomError, StorageAway, StorageFull
 from shared.storage.base import missing_file_error
 
-#: AWS itself is never full; MinIO, Ceph and others say so in one of these ways.
+#: AWS itself is never full; MinIO, Ceph and others report it with one of these codes.
 _FULL = frozenset({"XMinioStorageFull", "QuotaExceeded", "InsufficientStorage", "StorageFull"})
 _MISSING = frozenset({"NoSuchKey", "NoSuchUpload", "404", "NotFound"})
 
 
 @contextmanager
 def bucket_errors(bucket: str, key: str | None = None) -> Iterator[None]:
-    """Raises `StorageFull`, `StorageAway`, or for a `key` that is not there `FileMissing`."""
+    """Raises `StorageFull`, `StorageAway`, or `FileMissing` if `key` is not there."""
     try:
         yield
     except ClientError as error:

@@ -1,8 +1,8 @@
-"""A file on its way into a bucket.
+"""Receives a file into a bucket.
 
-A small one is written once, to its place. A larger one goes in parts, while it comes in, to a
-place of its own, and is copied by the bucket once its content, and so its key, is known: a key
-never shows half a file.
+A small file is written once, to its place. A larger file is sent in parts while it arrives, under a
+temporary name. The bucket copies it to its place once its content, and so its key, is known. So a
+key never shows half a file.
 """
 
 import io
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from types_boto3_s3.type_defs import CompletedPartTypeDef
 
 INCOMING = "incoming/"
-#: Held in memory for each file on its way in. All parts but the last have this very size: some
-#: buckets demand it.
+#: Bytes that are held in memory for each incoming file. All parts but the last have exactly this
+#: size: some buckets require it.
 PART = 8 * 1024**2
 _COPIED_AT_ONCE = 128 * 1024**2
 _COPY = TransferConfig(
@@ -35,7 +35,7 @@ log = get_logger("bucket")
 
 
 class IncomingObject:
-    """`root`: before every name in the bucket, empty or with a slash at its end."""
+    """`root`: the prefix of all names in the bucket, empty or with a slash at its end."""
 
     def __init__(self, client: "S3Client", bucket: str, root: str) -> None:
         self._client = client
@@ -46,7 +46,7 @@ class IncomingObject:
         self._size = 0
         self._upload: str | None = None
         self._parts: list[CompletedPartTypeDef] = []
-        self._stands = False  # whole, under `_name`
+        self._stands = False  # complete, under `_name`
 
     def __enter__(self) -> Self:
         return self
@@ -57,7 +57,7 @@ class IncomingObject:
     def write(self, data: bytes) -> None:
         self._size += len(data)
         self._buffer += data
-        while len(self._buffer) > PART:  # never all of it: a part must not be empty
+        while len(self._buffer) > PART:  # never all of it: the last part must not be empty
             with memoryview(self._buffer) as held:
                 part = bytes(held[:PART])
             del self._buffer[:PART]
@@ -65,7 +65,7 @@ class IncomingObject:
 
     def finish(self) -> None:
         if self._upload is None:
-            return  # small: it goes straight to its place
+            return  # a small file goes directly to its place
         self._send_part(bytes(self._buffer))
         self._buffer.clear()
         with bucket_errors(self._bucket):
@@ -83,7 +83,7 @@ class IncomingObject:
         return io.BytesIO(self._buffer)
 
     def prepare(self, key: str) -> None:
-        """The copy of a large file takes the bucket seconds, and a lock would last as long."""
+        """The bucket needs seconds to copy a large file; a lock would be held as long."""
         name = self._root + require_key(key)
         with bucket_errors(self._bucket):
             if self._stands:

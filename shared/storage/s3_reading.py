@@ -1,4 +1,4 @@
-"""Reads an object of a bucket as a file: in one stream, begun anew where it is read elsewhere."""
+"""Reads an object of a bucket as a file: as one stream, and as a new stream after a seek."""
 
 import io
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -61,7 +61,7 @@ class _Object(io.RawIOBase):
 
     def _close_body(self) -> None:
         if self._body is not None:
-            self._body.close()  # with its connection: the rest of it would have to be read
+            self._body.close()  # and its connection: else the rest would have to be read
             self._body = None
 
     def close(self) -> None:

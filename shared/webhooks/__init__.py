@@ -1,1 +1,1 @@
-"""Webhooks: the subscriptions, and the outbox of what they are to receive."""
+"""Webhooks: the subscriptions, and the outbox of what they will receive."""

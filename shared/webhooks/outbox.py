@@ -1,5 +1,7 @@
-"""Writes what webhooks are to be told, in the transaction that makes it so: nothing happens untold,
-and nothing is told that did not happen."""
+"""Writes what webhooks will receive, in the same transaction as the change that it reports.
+
+So every change is reported, and nothing is reported that did not happen.
+"""
 
 import uuid
 from collections.abc import Collection, Sequence
@@ -17,9 +19,10 @@ from shared.errors import PressroomError
 from shared.jobs.progress import Outcome
 from shared.models import Account, Delivery, Profile, Webhook
 
-#: Posts as the API shows them, without their timelines. One statement for any number of posts, and
-#: where nobody listens it looks at none of them; materialized, for an event has one id for all. A
-#: webhook that is being deleted is waited for: its reference would fail, and the move with it.
+#: Posts as the API shows them, without their timelines. It is one statement for any number of
+#: posts, and reads no post if no webhook wants the event. It is materialized, so that an event has
+#: one id for all webhooks. It waits for a webhook that is being deleted: a reference to it would
+#: fail, and so would the change.
 _POSTS_MOVED = text("""
 WITH told AS MATERIALIZED (
     SELECT posts.profile_id,
@@ -66,13 +69,13 @@ FOR KEY SHARE OF listening
 def enqueue_post_events(
     session: Session, ids: Collection[int], source: PostState, target: PostState
 ) -> None:
-    """To be called once the posts are in `target`."""
+    """Call it after the posts are in `target`."""
     if event := event_of(source, target):
         session.execute(_POSTS_MOVED, {"ids": list(ids), "event": event})
 
 
 def enqueue_job_events(session: Session, outcomes: Sequence[Outcome]) -> None:
-    """To be called once the jobs bear their ends."""
+    """Call it after the jobs' ends are written."""
     if not outcomes:
         return
     listening = _lock_listening_webhooks(session, JOB_COMPLETED)
@@ -96,9 +99,9 @@ def enqueue_account_event(
     users: ColumnElement[bool] | None = None,
     held: str | None = None,
 ) -> None:
-    """Tell each webhook of those of its profiles that use the account (`users`: which of them).
+    """Tell each webhook about those of its profiles that use the account.
 
-    `held`: why nothing goes out with it.
+    `users`: limits these profiles. `held`: why nothing is sent through the account.
     """
     listening = _lock_listening_webhooks(session, event)
     if not listening:
@@ -121,14 +124,14 @@ def enqueue_account_event(
 
 
 def _lock_listening_webhooks(session: Session, event: str) -> Sequence[Webhook]:
-    """Kept from being deleted until they are told."""
+    """Locked against deletion until their deliveries are written."""
     query = select(Webhook).where(Webhook.enabled, Webhook.events.contains([event]))
     kept = query.order_by(Webhook.id).with_for_update(read=True, key_share=True)
     return session.scalars(kept).all()
 
 
 def _concerned_profiles(webhook: Webhook, profile_ids: Sequence[str]) -> list[str]:
-    """Of these profiles, those that the webhook may hear of."""
+    """Those of these profiles about which the webhook may receive events."""
     bound = webhook.profile_ids
     return [profile_id for profile_id in profile_ids if bound is None or profile_id in bound]
 
@@ -180,7 +183,7 @@ def _account_data(
     error: PressroomError,
     held: str | None,
 ) -> dict[str, Any]:
-    """`profile_ids`: no others than those that the webhook may hear of."""
+    """`profile_ids`: only those about which the webhook may receive events."""
     return {
         "id": str(account.id),
         "base_url": account.base_url,

@@ -13,9 +13,9 @@ from shared.crypto import SecretBox
 from shared.errors import Conflict, SecretUnreadable
 from shared.models import Delivery, Webhook
 
-#: How long a secret that was replaced goes on signing besides the new one.
+#: How long a replaced secret still signs, beside the new one.
 BOTH_VALID = timedelta(hours=24)
-#: Rotating again and again must not make the header grow without end.
+#: Limits the length of the signature header after many rotations.
 MOST_SECRETS = 5
 ON_DEMAND = "switched off"
 
@@ -25,9 +25,9 @@ def new_secret() -> str:
 
 
 def replace_secret(webhook: Webhook, box: SecretBox, now: datetime) -> str:
-    """The new secret, which nobody can read again; those before it stay valid for their time.
+    """The new secret, which cannot be read again; earlier ones stay valid for their time.
 
-    All of them: whoever rotates twice still has receivers with the first.
+    All of them do: after two rotations, some receivers may still have the first.
     """
     secret = new_secret()
     until = (now + BOTH_VALID).isoformat()
@@ -42,7 +42,7 @@ def _still_valid(webhook: Webhook, now: datetime) -> list[dict[str, str]]:
 
 
 def _end_of(old: dict[str, str]) -> datetime | None:
-    """None where none can be read: such a secret signs no more."""
+    """None if it cannot be read: such a secret no longer signs."""
     try:
         end = datetime.fromisoformat(old["until"])
     except (KeyError, TypeError, ValueError):
@@ -51,18 +51,21 @@ def _end_of(old: dict[str, str]) -> datetime | None:
 
 
 def old_secrets_until(webhook: Webhook, now: datetime) -> datetime | None:
-    """Until when a replaced secret signs too, None where none does."""
+    """Until when a replaced secret still signs; None if none does."""
     ends = [_end_of(old) for old in _still_valid(webhook, now)]
     return max((end for end in ends if end), default=None)
 
 
 def sealed_secrets(webhook: Webhook, now: datetime) -> list[str]:
-    """Those that sign now, the newest first."""
+    """The sealed secrets that sign now, the newest first."""
     return [webhook.secret, *(old["secret"] for old in _still_valid(webhook, now))]
 
 
 def open_secrets(sealed: Sequence[str], box: SecretBox) -> list[str]:
-    """Raises `SecretUnreadable` where the newest cannot be opened; older ones then sign no more."""
+    """Raises `SecretUnreadable` if the newest cannot be opened.
+
+    An older secret that cannot be opened is left out.
+    """
     newest, *old = sealed
     return [
         box.open(newest),
@@ -78,14 +81,14 @@ def _try_open_secret(sealed: str, box: SecretBox) -> str | None:
 
 
 def why_held(webhook: Webhook, box: SecretBox) -> str | None:
-    """Why nothing can be sent to it until somebody mends it, None where nothing is known."""
+    """The code of what prevents sending until a person fixes it; None if nothing is known."""
     return None if _try_open_secret(webhook.secret, box) is not None else SecretUnreadable.code
 
 
 def signature_headers(
     valid: Sequence[str], message_id: str, at: datetime, body: str
 ) -> dict[str, str]:
-    """Of Standard Webhooks, with a signature by each secret that is valid."""
+    """The headers of Standard Webhooks, with a signature for each valid secret."""
     signatures = [Signer(secret).sign(message_id, at, body) for secret in valid]
     return {
         "webhook-id": message_id,
@@ -95,12 +98,12 @@ def signature_headers(
 
 
 def visible_condition(bound: Sequence[str] | None) -> ColumnElement[bool]:
-    """The webhooks that a key bound to these profiles (None: all) may see: for no others."""
+    """The webhooks that a key bound to these profiles (None: all) may see."""
     return true() if bound is None else Webhook.profile_ids.contained_by(list(bound))
 
 
 def listening_condition(profile_ids: Sequence[str] | None) -> ColumnElement[bool]:
-    """The webhooks that hear of any of these profiles (None: of whichever)."""
+    """The webhooks that receive events about any of these profiles (None: all profiles)."""
     if profile_ids is None:
         return true()
     overlap = Webhook.profile_ids.overlap(list(profile_ids))
@@ -110,14 +113,14 @@ def listening_condition(profile_ids: Sequence[str] | None) -> ColumnElement[bool
 def visible_deliveries_condition(
     webhook: Webhook, bound: Sequence[str] | None
 ) -> ColumnElement[bool]:
-    """The webhook's deliveries that are about nobody else than who may be heard of."""
+    """The webhook's deliveries that are only about profiles that the caller may see."""
     limits = [limit for limit in (webhook.profile_ids, bound) if limit is not None]
     inside = [Delivery.profile_ids.contained_by(list(limit)) for limit in limits]
     return and_(Delivery.webhook_id == webhook.id, *inside)
 
 
 def drop_foreign(session: Session, webhook: Webhook) -> None:
-    """What waits for a webhook that has been restricted to other profiles is never sent."""
+    """Drop what waits for a webhook that was restricted to other profiles."""
     if webhook.profile_ids is not None:
         foreign = ~Delivery.profile_ids.contained_by(webhook.profile_ids)
         waiting = (Delivery.webhook_id == webhook.id, Delivery.state == "pending")
@@ -125,7 +128,7 @@ def drop_foreign(session: Session, webhook: Webhook) -> None:
 
 
 def set_enabled(webhook: Webhook, *, enabled: bool) -> None:
-    """Switched on again it begins anew, and what waits for it goes out."""
+    """An enabled webhook starts without failures, and what waits for it is sent."""
     if enabled == webhook.enabled:
         return
     webhook.enabled = enabled
@@ -139,7 +142,7 @@ def requeue_delivery(session: Session, webhook: Webhook, delivery: Delivery) -> 
     """Deliver it again from the beginning, under the same id. Raises `Conflict`."""
     if not webhook.enabled:
         raise Conflict(
-            "The webhook is disabled: switch it on first, with PATCH", code="webhook_disabled"
+            "The webhook is disabled: enable it first, with PATCH", code="webhook_disabled"
         )
     values = {"state": "pending", "attempts": 0, "next_at": func.now(), "claim": 0}
     session.execute(
@@ -150,7 +153,7 @@ def requeue_delivery(session: Session, webhook: Webhook, delivery: Delivery) -> 
 
 
 def forget_profile(session: Session, profile_id: str) -> None:
-    """A profile is being deleted: webhooks for it alone go, the others hear of it no more."""
+    """A profile is being deleted: delete its own webhooks, and remove it from the others."""
     bound = Webhook.profile_ids.contains([profile_id])
     only = Webhook.profile_ids == [profile_id]
     session.execute(delete(Webhook).where(only))

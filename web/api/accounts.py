@@ -98,7 +98,7 @@ def patch_account(path: IdPath, body: PatchAccount) -> Response:
 def _merge_rule_overrides(
     session: Session, account: Account, change: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """Raises `InvalidRequest` naming what is no rule, or has no such value."""
+    """Raises `InvalidRequest` with the fields that are no limit, or have a wrong value."""
     if change is None:
         return {}
     of_account = select(Integration.id).where(Integration.account_id == account.id)
@@ -142,7 +142,7 @@ def _set_paused(account_id: str, *, paused: bool) -> Response:
 
 
 def require_changeable_account(session: Session, account_id: str) -> Account:
-    """Raises `NotFound`, and `Forbidden` where profiles that the key may not see use it too."""
+    """Raises `NotFound`, and `Forbidden` if profiles that the key may not see use it too."""
     account = None
     if is_id(account_id):
         account = session.get(Account, int(account_id), with_for_update=ROW_LOCK)
@@ -150,5 +150,5 @@ def require_changeable_account(session: Session, account_id: str) -> Account:
     if account is None or not any(current_caller().sees(user) for user in users):
         raise NotFound(f"There is no account {account_id!r}")
     if not current_caller().sees_all(users):
-        raise Forbidden("Other profiles use this account too: a key that sees them all may do this")
+        raise Forbidden("Other profiles use this account too: use a key that may see them all")
     return account

@@ -1,4 +1,4 @@
-"""Cancel and retry of many posts at once: of a profile, of an account, or by what they are."""
+"""Cancel and retry of many posts at once: of a profile, of an account, or by a filter."""
 
 from flask import Response
 from sqlalchemy.orm import Session
@@ -119,7 +119,7 @@ def wake_and_respond(changed: Changed) -> Response:
 
 
 def wake_accounts(changed: Changed) -> None:
-    """Stops at the first that does not go out: the sweep looks within seconds."""
+    """Stops at the first that cannot be sent: the sweep finds the rest within seconds."""
     for account_id in sorted(changed.account_ids):
         if not current_services().waker.look(account_id):
             return
@@ -142,7 +142,7 @@ def _filter_from_body(body: WhichPosts) -> PostFilter:
 
 
 def _narrowed_profile_ids(session: Session, profile_id: str | None) -> list[str] | None:
-    """What the caller may see, narrowed to the profile that the body names."""
+    """The profiles that the caller may see, limited to the one that the body names."""
     profile_ids = visible_profile_ids(session)
     if profile_id is None:
         return profile_ids
@@ -156,6 +156,7 @@ def _narrowed_profile_ids(session: Session, profile_id: str | None) -> list[str]
 def _parse_id(field: str, value: str) -> int:
     if not is_id(value):
         raise InvalidRequest(
-            f"{field}: {value!r} is no id", fields=[FieldError(field=field, message="is no id")]
+            f"{field}: {value!r} is not an id",
+            fields=[FieldError(field=field, message="is not an id")],
         )
     return int(value)

@@ -1,4 +1,4 @@
-"""Which Postiz a profile uses, shown without its key, and tried without being saved."""
+"""Which Postiz a profile uses: shown without its key, and tried without saving."""
 
 from flask import Response
 
@@ -67,7 +67,7 @@ def validate_credentials(path: IdPath, body: ValidateCredentials) -> Response:
 
 
 def _credentials_to_try(profile_id: str, body: ValidateCredentials) -> Credentials:
-    """The given key for the given URL, or for the saved one; else what is saved.
+    """The given key for the given URL, or for the saved URL; else what is saved.
 
     Raises `NotConfigured`, and `SecretUnreadable`.
     """

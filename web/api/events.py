@@ -1,4 +1,4 @@
-"""A job's events as they happen: server-sent, resumable, and over when the job is."""
+"""A job's events as they happen: server-sent and resumable; the stream ends when the job does."""
 
 import json
 import time
@@ -18,12 +18,12 @@ from web.schemas.common import IdPath
 from web.serializers.rows import job_view
 from web.services import Services, current_services
 
-#: Seconds between looks, between signs of life, and until a client is asked to come again.
+#: Seconds between reads, between heartbeats, and until the client has to reconnect.
 LOOK = 0.5
 HEARTBEAT = 15.0
 LONGEST = 3600.0
 RESUME = "Last-Event-ID"
-#: Proxies are asked to hand each event on at once.
+#: Tells proxies to pass on each event at once.
 HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
 _STREAM: dict[Any, Any] = {
     200: {
@@ -44,8 +44,8 @@ def stream_events(path: IdPath) -> Response:
         last_event_id = request.headers.get(RESUME, "")
         behind = event_feed.place_of(session, job.id, last_event_id) if last_event_id else Place()
     if behind is None:
-        fault = FieldError(field=RESUME, message="is not one that we gave")
-        raise InvalidRequest(f"{RESUME} is not one that we gave", fields=[fault])
+        fault = FieldError(field=RESUME, message="is not an id of this stream")
+        raise InvalidRequest(f"{RESUME} is not an id of this stream", fields=[fault])
     give_back = ours.streams.take()
     events = _event_stream(ours, job.id, behind)
     response = Response(events, headers=HEADERS, content_type="text/event-stream")
@@ -65,7 +65,7 @@ def _event_stream(ours: Services, job_id: int, behind: Place) -> Iterator[str]:
         if part.entries:
             continue
         if part.all_there_is and (job_shown := _finished_job_view(ours, job_id)):
-            if _read_entries(ours, job_id, behind) == part:  # nothing came in between
+            if _read_entries(ours, job_id, behind) == part:  # nothing happened in between
                 yield f"event: done\ndata: {job_shown.model_dump_json()}\n\n"
                 return
             continue
@@ -81,7 +81,7 @@ def _read_entries(ours: Services, job_id: int, behind: Place) -> event_feed.Part
 
 
 def _finished_job_view(ours: Services, job_id: int) -> BaseModel | None:
-    """The job, once it has nothing more to wait for."""
+    """The job if it has nothing more to wait for, else None."""
     with ours.database.transaction() as session:
         outcome = progress.read_outcome(session, session.get_one(Job, job_id))
     return job_view(outcome) if outcome.finished_at is not None else None

@@ -1,4 +1,4 @@
-"""Jobs: what accepted requests have come to, in two shapes."""
+"""Jobs: the progress of accepted requests, in two forms."""
 
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
@@ -38,7 +38,7 @@ _STATUS = {
     JobState.FAILED: "failed",
     JobState.CANCELLED: "failed",
 }
-#: What is going on, by the earliest state that any of the posts or uploads is in.
+#: The current step, by the earliest state of any of the posts or uploads.
 _STEPS = {
     "uploading": "uploading media",
     "pending": "waiting",
@@ -109,7 +109,7 @@ def cancel_job(path: IdPath) -> Response:
     with current_services().database.transaction() as session:
         counts = progress.read_outcome(session, job).counts
     if not changed.posts and not {"cancelled", "cancelling"} & set(counts):
-        raise Conflict("The job has nothing left that could be taken back")
+        raise Conflict("The job has nothing left that can be cancelled")
     control.wake_accounts(changed)
     return _job_response(job.id)
 
@@ -136,7 +136,7 @@ def retry_job(path: IdPath) -> Response:
 
 
 def _raise_refusal(refused: Sequence[Refused]) -> NoReturn:
-    """Nothing of the job was tried again."""
+    """No post of the job was retried: raise the reason."""
     for refusal in refused:
         if refusal.code == NotConfigured.code:
             raise NotConfigured(refusal.message)
@@ -219,7 +219,7 @@ def _progress_step(outcome: Outcome) -> str:
 
 
 def _error_details(session: Session, outcome: Outcome) -> Iterator[str]:
-    """Why parts of the job failed, or are late: each reason once, the first few."""
+    """Why parts of the job failed, or are late: the first few reasons, each once."""
     if outcome.state is JobState.CANCELLED:
         yield "The job was cancelled"
     states = (PostState.FAILED, PostState.SCHEDULED, PostState.HELD)

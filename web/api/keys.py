@@ -1,4 +1,4 @@
-"""Keys of this API: made once, shown once, bound to profiles or to all."""
+"""Keys of this API: created once, shown once, bound to profiles or to all."""
 
 from datetime import UTC, datetime
 
@@ -54,9 +54,9 @@ def _insert_key(session: Session, body: NewKey) -> Reply:
 
 
 def check_profiles(session: Session, wanted: list[str] | None) -> None:
-    """Raises `Forbidden` for more than the caller sees, `Unprocessable` for unknown profiles."""
+    """Raises `Forbidden` for more than the caller may see, `Unprocessable` for unknown profiles."""
     if wanted is None and current_caller().profile_ids is not None:
-        raise Forbidden("This API key is bound to profiles: name which of them the new one is for")
+        raise Forbidden("This API key is bound to profiles: name the profiles of the new key")
     well_formed = [name for name in wanted or () if PROFILE_ID.fullmatch(name)]
     known = set(session.scalars(select(Profile.id).where(Profile.id.in_(well_formed))))
     faults = [
@@ -73,7 +73,7 @@ def _require_future(moment: datetime | None, now: datetime) -> datetime | None:
         return None
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     if aware <= now:
-        fault = FieldError(field="expires_at", message="must lie in the future")
+        fault = FieldError(field="expires_at", message="must be in the future")
         raise Unprocessable("The key would have expired already", fields=[fault])
     return aware
 

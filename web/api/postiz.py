@@ -1,4 +1,4 @@
-"""What Postiz says: whether it is connected, and its integrations."""
+"""What Postiz answers: whether it is connected, and its integrations."""
 
 from datetime import datetime
 
@@ -26,7 +26,7 @@ from web.services import current_services
 from web.wire.idempotency import Reply
 from web.wire.problems import describe_error
 
-#: A request waits no longer for Postiz (seconds).
+#: The longest time that a request waits for Postiz (seconds).
 LIVE_SECONDS = 5.0
 STALE = "X-Stale"
 
@@ -63,7 +63,7 @@ def get_status() -> Response:
 
 
 def _connection_trouble(profile_id: str) -> str | None:
-    """Why Postiz cannot be used now, in words."""
+    """Why Postiz cannot be used now, in words; None if it can."""
     try:
         live_integrations.fetch_integrations(profile_id, seconds=LIVE_SECONDS)
     except PublisherError as error:
@@ -106,7 +106,7 @@ def list_integrations() -> Response:
         live_rows = live_integrations.fetch_integrations(profile_id, seconds=LIVE_SECONDS)
     except CredentialsRejected:
         raise
-    except PublisherError as error:  # settings that cannot be used, too: what is known is shown
+    except PublisherError as error:  # also for unusable settings: show what is known
         return _last_known_response(account.id, error)
     return _integrations_reply([vars(row) for row in live_rows]).response()
 

@@ -33,7 +33,7 @@ from web.services import current_services
 from web.wire.idempotency import Reply, answer_once
 from web.wire.pagination import PageQuery, Query, decode_cursor, next_cursor
 
-#: What takes longer to delete is left to the workers.
+#: A deletion that takes longer is left to the workers.
 DELETING_SECONDS = 5.0
 
 api = create_blueprint("profiles", "Brands, clients, channels: whose posts", write="settings")
@@ -216,6 +216,6 @@ def _set_paused(profile_id: str, *, paused: bool) -> Response:
 
 
 def _wake_account(profile: Profile) -> None:
-    """What was held or paused may go on."""
+    """What was held or paused may now go on."""
     if profile.account_id is not None:
         current_services().waker.stage(profile.account_id)

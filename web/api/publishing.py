@@ -28,7 +28,7 @@ from web.serializers.rows import location_header, new_job_view
 from web.services import current_services
 from web.wire.idempotency import Reply, answer_once
 
-#: So many of the rows that were left out, and of the warnings, are told; a dry run tells all.
+#: At most this many skipped rows, and warnings, are listed; a dry run lists all.
 TOLD = 100
 
 api = create_blueprint("publishing", "Posts, one or ten thousand", write="publish")
@@ -94,7 +94,7 @@ def _build_bulk_order(sent: BulkRequest) -> Order:
 def _plan_response(order: Order) -> Response:
     with current_services().database.transaction() as session:
         plan = plans.plan_view(session, _check_order(session, order))
-        session.rollback()  # what is asked for may not leave a trace
+        session.rollback()  # a dry run must not write anything
     return Reply(body=PlanReply(plan=plan)).response()
 
 
@@ -135,7 +135,7 @@ def _database_now() -> datetime:
 
 
 def _prepare_profile() -> str:
-    """The profile, with an account, and with its integrations as fresh as may be had at once."""
+    """The profile, with an account, and with its integrations as fresh as quickly possible."""
     with current_services().database.transaction() as session:
         profile_id = current_profile(session)
         job_creation.ensure_locked_account(

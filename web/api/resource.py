@@ -1,4 +1,4 @@
-"""What every resource has: its place under /api/v1, its scopes, its documented problems."""
+"""What every resource has: its path under /api/v1, its scopes, its documented problems."""
 
 from http import HTTPStatus
 from typing import Any
@@ -16,7 +16,7 @@ _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def problem_responses(*statuses: int) -> dict[Any, Any]:
-    """Documents replies of `statuses` as problems."""
+    """Documents replies with these statuses as problems."""
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
         status: {
@@ -28,7 +28,7 @@ def problem_responses(*statuses: int) -> dict[Any, Any]:
 
 
 def create_blueprint(name: str, about: str, *, read: str = "read", write: str) -> APIBlueprint:
-    """A blueprint whose reading needs the scope `read`, and all else `write`."""
+    """A blueprint whose reads need the scope `read`, and all else the scope `write`."""
     api = APIBlueprint(
         name,
         __name__,

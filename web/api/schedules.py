@@ -1,4 +1,4 @@
-"""Schedules: bulks and playlists that are published again and again."""
+"""Schedules: bulks and playlists that are published repeatedly."""
 
 from flask import Response, request
 from sqlalchemy import func, select
@@ -56,10 +56,10 @@ def create_schedule(body: NewSchedule) -> Response:
 
 
 def _prepare_profile(named: str | None) -> str:
-    """With an account, and with its integrations as fresh as may be had at once."""
+    """The profile, with an account, and with its integrations as fresh as quickly possible."""
     header = request.headers.get(PROFILE_HEADER)
     if named is not None and header not in {None, named}:
-        fault = FieldError(field="profile_id", message=f"is not that of {PROFILE_HEADER}")
+        fault = FieldError(field="profile_id", message=f"is not the profile of {PROFILE_HEADER}")
         raise InvalidRequest("The request names two profiles", fields=[fault])
     with current_services().database.transaction() as session:
         if named is None:
@@ -98,7 +98,7 @@ def _current_means() -> Means:
 
 
 def _set_enabled(session: Session, row: Schedule, *, wanted: bool, anew: bool) -> None:
-    """`anew`: count from now on, whatever was due. Raises `Conflict` for an ended playlist."""
+    """`anew`: count from now on, whatever was due. Raises `Conflict` if the playlist has ended."""
     if wanted and row.ended:
         message = "The playlist has been played to its end: add media, or set its position"
         raise Conflict(message, code="playlist_ended")

@@ -1,4 +1,4 @@
-"""Uploads: files streamed to the storage, or addresses that a worker fetches."""
+"""Uploads: files that are streamed to the storage, or addresses that a worker fetches."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -28,7 +28,7 @@ from web.wire import multipart
 from web.wire.idempotency import Reply, answer_once
 from web.wire.problems import refuse_invalid
 
-#: What a multipart body has besides its file.
+#: Bytes of a multipart body besides its file.
 _OVERHEAD = 1024**2
 _EXTERNAL_ID = "external_id"
 _EXTERNAL_ID_LENGTH = 255
@@ -90,7 +90,7 @@ def bulk_upload() -> Response:
 
 
 def _configured_profile() -> str:
-    """Known before a gigabyte is sent in vain. Raises `NotConfigured`."""
+    """Checked before a gigabyte is sent for nothing. Raises `NotConfigured`."""
     with current_services().database.transaction() as session:
         profile = profile_settings.load_profile(session, current_profile(session))
         profile_settings.require_kept(profile.id, profile.deleting_since)
@@ -116,7 +116,7 @@ def _external_id(fields: dict[str, str]) -> str | None:
 
 def _accept_upload(session: Session, profile_id: str, item: Item) -> Reply:
     job, waiting, [shown] = upload_items.accept_items(session, profile_id, [item], kind="upload")
-    assert shown.media is not None  # a file that is refused raises before
+    assert shown.media is not None  # a refused file raises before
     return Reply(
         body=UploadReply(job=new_job_view(session, job), media=shown.media),
         status=202,

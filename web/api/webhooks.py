@@ -1,4 +1,4 @@
-"""Webhooks: who is told what, with a secret that is shown once, and the log of deliveries."""
+"""Webhooks: which events they get, a secret that is shown once, and the log of deliveries."""
 
 from datetime import datetime
 from typing import Any, TypeVar
@@ -97,7 +97,7 @@ def _insert_webhook(session: Session, body: NewWebhook) -> Reply:
 
 
 def _check_url(url: str) -> None:
-    """Raises `InvalidRequest`; where the name leads is asked again at each delivery."""
+    """Raises `InvalidRequest`. The address is checked again at each delivery."""
     try:
         address = outbound_route.require_address(url)
         outbound_route.require_allowed(address, Route.from_settings(current_services().settings))

@@ -1,1 +1,1 @@
-"""`GET /metrics`: the endpoint, the collector, and the figures of the database."""
+"""`GET /metrics`: the endpoint, the collector, and the metrics from the database."""

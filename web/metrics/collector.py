@@ -1,7 +1,7 @@
-"""The state of the work as figures, read from the database when Prometheus asks.
+"""The state of the work as metrics, read from the database when Prometheus asks.
 
-However many ask, a process reads at most once in `TTL`, and for a small part of the time: with a
-million posts that are open a look takes a second.
+However many ask, a process reads at most once in `TTL` seconds, and for a small part of the time:
+with a million open posts a read takes a second.
 """
 
 import threading
@@ -19,16 +19,16 @@ from shared.task_queue import QUEUE_NAMES
 from web.metrics import database_metrics
 from web.services import Services
 
-#: Read anew at most so often (seconds), and for at most so much of the time.
+#: The shortest time between two reads (seconds), and the largest part of the time for them.
 TTL = 10.0
 SHARE = 0.05
-#: A database that is busy with other things is not held up by figures.
+#: The longest query (milliseconds): metrics must not slow down a busy database.
 READ_MS = 3000
 log = get_logger("figures")
 
 
 class State(Collector):
-    """Of one web process."""
+    """The metrics of one web process."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -52,7 +52,7 @@ class State(Collector):
                 session.execute(text(f"SET LOCAL statement_timeout = {READ_MS}"))
                 found = list(database_metrics.read_metrics(session))
         except SQLAlchemyError as error:
-            log.warning("figures cannot be read", reason=type(error).__name__)
+            log.warning("metrics cannot be read", reason=type(error).__name__)
         up = "Whether the figures of the database could be read"
         return [*found, database_metrics.plain_gauge("database_up", up, float(bool(found)))]
 

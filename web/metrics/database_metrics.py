@@ -1,6 +1,6 @@
-"""What is open, as figures: each count from an index that holds these rows alone.
+"""Open work as metrics: each count comes from an index that contains only these rows.
 
-What has ended is told by counters instead (shared/metrics.py), however much there is of it.
+What has ended is counted by counters instead (shared/metrics.py), however much it is.
 """
 
 from collections import Counter
@@ -32,7 +32,7 @@ from shared.models import (
 from shared.posts.late_policy import is_in_time
 from shared.webhooks.subscriptions import ON_DEMAND
 
-#: Accounts with figures of their own: those in trouble, then those with the most to do.
+#: How many accounts have their own metrics: those in trouble, then those with the most to do.
 ACCOUNTS = 100
 
 LEASED = (PostState.STAGING, PostState.RELEASING, PostState.CANCELLING)
@@ -51,7 +51,7 @@ def plain_gauge(name: str, about: str, value: float) -> Metric:
 
 
 def read_metrics(session: Session) -> Iterator[Metric]:
-    """Every figure of the database; a group of them that cannot be read costs no other."""
+    """All metrics of the database; a group that cannot be read does not stop the others."""
     for group in (
         _backlog_metrics,
         _oldest_post_metrics,
@@ -112,14 +112,14 @@ def _state_metric(by_account: dict[tuple[int, str], int]) -> Metric:
 
 
 def _oldest_post_metrics(session: Session) -> Iterator[Metric]:
-    """How long the oldest post waits that is past its time, and that nobody holds back."""
+    """How long the oldest post waits that is past its time and not held back."""
     states = (PostState.PENDING, PostState.STAGED)
     ages = {str(state): _oldest_due_seconds(session, state) for state in states}
     yield labelled_gauge("oldest_due_seconds", "Past its time, and not held back", "state", ages)
 
 
 def _oldest_due_seconds(session: Session, state: PostState) -> float:
-    """By a look into the index for each account: 0 where nothing is late."""
+    """One look into the index per account; 0 if nothing is late."""
     unpaused_job = exists().where(Job.id == Post.job_id, Job.paused.is_(False)).correlate(Post)
     first_due = (
         select(Post.publish_at)
@@ -144,7 +144,10 @@ def _longest_wait(
     first_query: Select[datetime],
     *conditions: ColumnElement[bool],
 ) -> float:
-    """Seconds since the earliest moment that the row of `first` tells of any of `whose`, else 0."""
+    """Seconds since the earliest moment of `first_query` over all rows of `model`, else 0.
+
+    `conditions`: which rows of `model` count.
+    """
     earliest = first_query.limit(1).correlate(model).lateral()
     [moment] = earliest.c
     age = select(func.extract("epoch", func.now() - func.min(moment)))
@@ -181,7 +184,7 @@ def _count_metrics(session: Session) -> Iterator[Metric]:
 
 
 def _delivery_metrics(session: Session) -> Iterator[Metric]:
-    """What webhooks wait for, and how those receivers do that are to be told of events."""
+    """What waits for webhooks, and the condition of the webhooks."""
     condition = case(
         (Webhook.disabled_reason == ON_DEMAND, "switched off"),
         (Webhook.enabled.is_(False), "given up"),
@@ -215,7 +218,7 @@ def _condition_metric(troubles: Iterable[Sequence[str]]) -> Metric:
 def _account_troubles(
     session: Session, accounts: Iterable[Account], now: datetime
 ) -> dict[int, Sequence[str]]:
-    """What keeps each account from publishing, with one of its keys or with all."""
+    """What prevents each account from publishing, with one of its keys or with all."""
     held = {held_profile.account_id for held_profile in holds.list_held(session)}
     return {
         account.id: [
@@ -238,7 +241,7 @@ def _account_metrics(
     by_account: dict[tuple[int, str], int],
     now: datetime,
 ) -> Iterator[Metric]:
-    """By the number that `GET /accounts` shows."""
+    """Labelled with the id that `GET /accounts` shows."""
     waiting: Counter[int] = Counter()
     for (account_id, state), count in by_account.items():
         if state not in (PostState.SCHEDULED, PostState.FAILED, PostState.HELD):

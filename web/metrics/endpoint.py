@@ -27,7 +27,7 @@ def install(app: Flask, services: Services) -> None:
 
 
 def _check_token(services: Services) -> None:
-    """Open, unless PRESSROOM_METRICS_TOKEN is set: the figures name accounts by number only."""
+    """Open, unless PRESSROOM_METRICS_TOKEN is set: the metrics name accounts only by number."""
     token = services.settings.metrics_token
     if token is None:
         return
@@ -41,7 +41,7 @@ def _start_timer() -> None:
 
 
 def _observe_response(response: Response) -> Response:
-    """By the rule of the path, never the path itself; what has no rule is counted together."""
+    """By the rule of the path, never by the path itself; paths without a rule count together."""
     route = request.url_rule.rule if request.url_rule else "unknown"
     took = time.monotonic() - g.get("began_at", time.monotonic())
     method = request.method if request.method in _METHODS else "other"

@@ -1,4 +1,4 @@
-"""The description of the API: /openapi.json, and at /docs a page to read and try it."""
+"""The description of the API: /openapi.json, and a page at /docs to read and try it."""
 
 from typing import Any
 
@@ -10,30 +10,30 @@ from werkzeug.wrappers import Response as AnyResponse
 from web import auth
 from web.wire import idempotency
 
-#: What is not about one profile, or names it in its path.
+#: Resources that are not about one profile, or name it in their path.
 _WITHOUT_PROFILE = frozenset({"profiles", "credentials", "keys"})
 _PROFILE = "The profile; a key that is bound to one needs none. Lists span all without it"
 _ONCE = "The same key with the same request gets the same answer, and does nothing twice (24 h)"
 
 
 def add_docs_routes(app: OpenAPI) -> None:
-    """To be called once every endpoint is registered."""
+    """Call it after all endpoints are registered."""
     description = _complete_description(app.api_doc)
     app.add_url_rule(
         "/openapi.json", view_func=lambda: _description_response(description), endpoint="openapi"
     )
-    # its scripts lie beside it, at /swagger, and are found from /docs too
+    # its scripts are at /swagger, and are found from /docs too
     app.register_blueprint(RegisterPlugin.register(doc_url="openapi.json"))
     app.add_url_rule("/docs", view_func=app.view_functions["swagger.swagger"], endpoint="docs")
     app.add_url_rule("/", view_func=_redirect_to_docs, endpoint="home")
 
 
 def _complete_description(description: dict[str, Any]) -> dict[str, Any]:
-    """With the headers that every endpoint of a kind takes."""
+    """Adds the headers that all endpoints of a kind accept."""
     for path, methods in description["paths"].items():
         for method, operation in methods.items():
             if "security" not in operation:
-                del operation["responses"]["400"]  # written for each, but these take nothing
+                del operation["responses"]["400"]  # every endpoint gets it, but these take no input
             elif not _WITHOUT_PROFILE & set(operation["tags"]):
                 _add_header(operation, auth.PROFILE_HEADER, _PROFILE)
             if method == "post" and "{" not in path:

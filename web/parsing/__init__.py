@@ -1,1 +1,1 @@
-"""From request bodies, CSV and Postiz's live answers to checked input."""
+"""From request bodies, CSV and Postiz's live answers to validated input."""

@@ -1,4 +1,4 @@
-"""A bulk as it was sent: JSON or CSV, with what is malformed in single rows kept apart."""
+"""A bulk as it was sent: JSON or CSV, with the faults of malformed rows kept apart."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -22,10 +22,10 @@ Faults = Mapping[int, Sequence[FieldError]]
 
 @dataclass(frozen=True, kw_only=True)
 class BulkRequest:
-    """`malformed`: by the row's index; in `body` such a row is empty.
+    """`malformed`: by the row's index; such a row is empty in `body`.
 
-    `named`: faults in the words of the request's own form. `content` stands for a body that is not
-    JSON.
+    `named`: puts faults into the terms of the request's own format. `content`: represents a body
+    that is not JSON.
     """
 
     body: BulkPublishRequest
@@ -35,7 +35,7 @@ class BulkRequest:
 
 
 def read_bulk(query: BulkQuery) -> BulkRequest:
-    """Raises `InvalidRequest`: for malformed rows too, unless the query wants them told apart."""
+    """Raises `InvalidRequest`, also for malformed rows unless the query wants them listed."""
     extra_fields = {name: str(value) for name, value in (query.model_extra or {}).items()}
     bulk = (
         _from_csv(extra_fields)
@@ -55,7 +55,9 @@ def _from_json(extra_fields: Mapping[str, str]) -> BulkRequest:
             FieldError(field=name, message="unknown field", code=UNKNOWN) for name in extra_fields
         ]
         names = ", ".join(extra_fields)
-        raise InvalidRequest(f"The query holds what only CSV has there: {names}", fields=fields)
+        raise InvalidRequest(
+            f"The query has fields that only a CSV bulk may have there: {names}", fields=fields
+        )
     body, malformed = _validate_body(request.get_json(), {})
     return BulkRequest(body=body, malformed=malformed)
 
@@ -73,7 +75,7 @@ def _from_csv(extra_fields: Mapping[str, str]) -> BulkRequest:
 
 
 def _validate_body(sent: dict[str, Any], known_faults: Faults) -> tuple[BulkPublishRequest, Faults]:
-    """The model, and what is wrong with single rows; what is wrong with the rest is raised."""
+    """The model, and the faults of single rows; all other faults are raised."""
     try:
         return BulkPublishRequest.model_validate(sent), known_faults
     except ValidationError as error:
@@ -91,7 +93,7 @@ def _validate_body(sent: dict[str, Any], known_faults: Faults) -> tuple[BulkPubl
 
 
 def _faults_by_row(error: ValidationError) -> dict[int, list[FieldError]] | None:
-    """The faults of each row; None where others are among them, or names that do not exist."""
+    """The faults of each row; None if there are others among them, or unknown names."""
     found: dict[int, list[FieldError]] = defaultdict(list)
     for field in field_errors(error):
         first, index, *_ = [*field.field.split("."), ""]

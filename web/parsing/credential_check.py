@@ -1,4 +1,4 @@
-"""Trying Postiz credentials before they are saved: never for long, never in a transaction."""
+"""Tries Postiz credentials before they are saved: never for long, never in a transaction."""
 
 from shared.errors import FieldError, InvalidRequest, Transient, Unprocessable
 from shared.postiz import discovery
@@ -7,13 +7,13 @@ from shared.profiles.profile_settings import Credentials
 from web.schemas.profiles import PostizCheck, TtsSettings
 from web.services import current_services
 
-#: A PATCH waits no longer for Postiz (seconds).
+#: The longest time that a PATCH waits for Postiz (seconds).
 CHECK_SECONDS = 8.0
 TOO_OLD = "postiz_too_old"
 
 
 def credentials_to_check(settings: TtsSettings | None) -> Credentials | None:
-    """The credentials that will be in force once `settings` are saved, where they say so."""
+    """The credentials that will be in force after `settings` are saved, if these change them."""
     if settings is None or "postiz" not in settings.model_fields_set:
         return None
     own = settings.postiz
@@ -34,11 +34,11 @@ def environment_credentials() -> Credentials | None:
 
 
 def probe_credentials(credentials: Credentials) -> Probe:
-    """What trying them comes to. A Postiz that is away is an answer, not an error.
+    """The result of trying them. A Postiz that is away is a result, not an error.
 
     Raises `InvalidRequest` for an address that we may not call.
     """
-    ours = current_services()  # the call runs in a thread of its own, which has no request
+    ours = current_services()  # the call runs in a thread of its own, without a request
     try:
         return ours.calls.within(
             CHECK_SECONDS,
@@ -52,7 +52,7 @@ def probe_credentials(credentials: Credentials) -> Probe:
 
 
 def check_before_saving(settings: TtsSettings | None) -> Probe | None:
-    """None where nothing is to be tried. Raises `Unprocessable` for a Postiz that is too old."""
+    """None if there is nothing to try. Raises `Unprocessable` for a Postiz that is too old."""
     credentials = credentials_to_check(settings)
     if credentials is None:
         return None

@@ -35,7 +35,7 @@ _ITEM = re.compile(r"items\.(\d+)(?:\.|$)")
 class Table:
     """A file's rows, as the items that JSON would have.
 
-    `lines`: where each begins, from 1. `faults`: of malformed rows, by their indexes.
+    `lines`: the line where each row begins, from 1. `faults`: of malformed rows, by row index.
     """
 
     items: Sequence[dict[str, Any]]
@@ -43,7 +43,7 @@ class Table:
     faults: Mapping[int, Sequence[FieldError]]
 
     def named(self, faults: Sequence[FieldError]) -> list[FieldError]:
-        """With the line of the file in the words of what is wrong with an item."""
+        """The faults, with the line of the file added to messages about an item."""
         return [
             replace(fault, message=self._line_prefix(fault.field) + fault.message)
             for fault in faults
@@ -55,14 +55,14 @@ class Table:
 
 
 def read_table(raw: bytes) -> Table:
-    """Raises `InvalidRequest` for what is no table, or has columns that no item has."""
+    """Raises `InvalidRequest` for a file that is no table, or has unknown columns."""
     rows = _read_rows(_decode_text(raw))
     _, header = next(rows, (1, []))
     names = _checked_header([name.strip() for name in header])
     items: list[dict[str, Any]] = []
     lines: list[int] = []
     faults: dict[int, list[FieldError]] = {}
-    for line, cells in islice(rows, MAX_ITEMS + 1):  # one too many: the model says so
+    for line, cells in islice(rows, MAX_ITEMS + 1):  # one too many: the model refuses them
         item, wrong = _read_item(names, cells, f"items.{len(items)}")
         if wrong:
             faults[len(items)] = wrong
@@ -76,18 +76,18 @@ def _read_item(
 ) -> tuple[dict[str, Any], list[FieldError]]:
     item, faults = _read_fields(zip(names, cells, strict=False), f"{path}.")
     if len(cells) > len(names):
-        words = f"has {len(cells)} cells, and the header names {len(names)} columns"
+        words = f"has {len(cells)} cells, but the header names {len(names)} columns"
         faults.append(FieldError(field=path, message=words, code="malformed"))
     return item, faults
 
 
 def job_fields(query: Mapping[str, str]) -> dict[str, Any]:
-    """The job's own fields, as the JSON body would have them."""
+    """The job's own fields, as they would be in a JSON body."""
     known = set(BulkPublishRequest.model_fields) - {"items"}
     unknown = [name for name in query if name not in known and not _is_caption(name)]
     faults = [_unknown_field(name, "unknown field") for name in unknown]
     unclean = [name for name, value in query.items() if not is_clean(name + value)]
-    faults += [FieldError(field=name, message="holds a NUL") for name in unclean]
+    faults += [FieldError(field=name, message="contains a NUL") for name in unclean]
     found, wrong = _read_fields(query.items(), "")
     if faults or wrong:
         names = ", ".join([fault.field for fault in [*faults, *wrong]][:10])
@@ -104,12 +104,12 @@ def _decode_text(raw: bytes) -> str:
             f"The file must be UTF-8, and line {line} is not", "not_utf8"
         ) from error
     if not is_clean(text):
-        raise _malformed_file("The file holds a NUL", "not_csv")
+        raise _malformed_file("The file contains a NUL", "not_csv")
     return text
 
 
 def _read_rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Each row with the line where it begins; empty lines are none."""
+    """Each row with the line where it begins; empty lines are skipped."""
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=_detect_delimiter(text), strict=True
     )
@@ -124,7 +124,7 @@ def _read_rows(text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _detect_delimiter(text: str) -> str:
-    """A comma; but where the header has known names only by another one, it is that one."""
+    """A comma, unless only another delimiter gives known names in the header."""
     header = re.split(r"[\r\n]", text.lstrip("\r\n"), maxsplit=1)[0]
     names_by_delimiter = {
         delimiter: [name.strip(' "') for name in header.split(delimiter)]
@@ -175,7 +175,7 @@ def _malformed_file(message: str, code: str) -> InvalidRequest:
 def _read_fields(
     cells: Iterable[tuple[str, str]], path: str
 ) -> tuple[dict[str, Any], list[FieldError]]:
-    """The fields of an item, or of the job; an empty cell is none."""
+    """The fields of an item, or of the job; an empty cell counts as not given."""
     found: dict[str, Any] = {}
     captions: dict[str, str] = {}
     faults: list[FieldError] = []
@@ -188,7 +188,7 @@ def _read_fields(
         try:
             found[name] = _parse_cell(name, cell)
         except ValueError as error:
-            faults.append(FieldError(field=path + name, message=f"is no JSON of ours: {error}"))
+            faults.append(FieldError(field=path + name, message=f"cannot be read as JSON: {error}"))
     if captions:
         found["captions_per_platform"] = _merge_captions(
             found.get("captions_per_platform"), captions
@@ -201,7 +201,7 @@ def _merge_captions(own: Any, captions: dict[str, str]) -> Any:
 
 
 def _parse_cell(name: str, cell: str) -> Any:
-    """As JSON would have it; what does not fit stays text, and is refused by the model."""
+    """The value as JSON would have it; what does not fit stays text, and the model refuses it."""
     if name in _LISTS:
         return [part.strip() for part in cell.split("|") if part.strip()]
     if name in _OBJECTS:

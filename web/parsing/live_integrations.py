@@ -1,4 +1,4 @@
-"""Asking Postiz for its integrations on behalf of a request, and remembering what it said."""
+"""Asks Postiz for its integrations during a request, and stores its answer."""
 
 from collections.abc import Sequence
 
@@ -11,24 +11,24 @@ from shared.profiles import profile_settings
 from shared.profiles.publisher_cache import Publisher
 from web.services import Services, current_services
 
-#: The known integrations are refreshed when that takes no longer (seconds).
+#: The longest time that a request waits to refresh the known integrations (seconds).
 REFRESH_SECONDS = 1.0
 
 
 def refresh_integrations(profile_id: str) -> None:
-    """The known integrations, if it takes no longer than a request may wait for it."""
+    """Refresh the known integrations, if this takes no longer than a request may wait."""
     try:
         fetch_integrations(profile_id, seconds=REFRESH_SECONDS)
     except PublisherError:
-        return  # the known list decides; and where there is none, the worker
+        return  # the known list is used; if there is none, the worker checks later
 
 
 def fetch_integrations(profile_id: str, *, seconds: float) -> list[RemoteIntegration]:
-    """The live list, remembered for later.
+    """The live list, which is also stored.
 
-    Raises `NotConfigured`, and `PublisherError` when Postiz refuses or takes longer.
+    Raises `NotConfigured`, and `PublisherError` if Postiz refuses or takes longer.
     """
-    ours = current_services()  # the call runs in a thread of its own, which has no request
+    ours = current_services()  # the call runs in a thread of its own, without a request
     return ours.calls.within(seconds, lambda: _ask_postiz(ours, profile_id, seconds))
 
 
@@ -61,7 +61,7 @@ def _rediscover_publisher(ours: Services, publisher: Publisher) -> Publisher:
 def _record_integrations(
     ours: Services, account_id: int, rows: Sequence[RemoteIntegration]
 ) -> None:
-    """Write only what is new: many requests see the same list."""
+    """Write only changes: many requests see the same list."""
     with ours.database.transaction() as session:
         account = session.get_one(Account, account_id)
         known = [_comparable_fields(row) for row in identity.read_integrations(session, account_id)]

@@ -1,4 +1,4 @@
-"""What an upload request brings, one by one: a file or an address, good or refused."""
+"""The items of an upload request: each a file or an address, accepted or refused."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,17 +21,17 @@ from web.wire.multipart import Part
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """One file or address of a request. `add` makes its row, or finds that it is there already."""
+    """One file or address of a request. `add` makes its row, or finds the existing one."""
 
     index: int = 0
     add: Callable[[Session], tuple[Media, bool]] | None = None
     error: RequestError | None = None
     external_id: str | None = None
-    order: str = ""  # rows are made in one order, so that two requests cannot deadlock
+    order: str = ""  # rows are made in this order, so that two requests cannot deadlock
 
 
 def store_file(profile_id: str, index: int, part: Part, external_id: str | None = None) -> Item:
-    """Bring the file to its place; its row is made by `add`, in the transaction of the request."""
+    """Bring the file to its place; `add` makes its row in the transaction of the request."""
     received, storage = part.received, current_services().storage
     if received is None:
         return Item(index=index, error=part.error)
@@ -44,7 +44,7 @@ def store_file(profile_id: str, index: int, part: Part, external_id: str | None 
 
 
 def url_items(profile_id: str, rows: Sequence[UploadByUrl]) -> list[Item]:
-    """Each host is looked up once, however many of the rows lie there."""
+    """Each host is checked once, however many rows have it."""
     allowed: set[str] = set()
     return [
         _url_item(profile_id, index, row, _url_refusal(row.url, allowed))
@@ -53,7 +53,10 @@ def url_items(profile_id: str, rows: Sequence[UploadByUrl]) -> list[Item]:
 
 
 def _url_refusal(url: str, allowed: set[str]) -> InvalidRequest | None:
-    """Why it is no address, or none that we may fetch; `allowed`: the origins that we may."""
+    """Why the address is malformed or may not be fetched, or None.
+
+    `allowed`: the origins that are already checked.
+    """
     try:
         address = outbound_route.require_address(url)
         if address.origin not in allowed:
@@ -81,7 +84,7 @@ def _url_item(
 def accept_items(
     session: Session, profile_id: str, items: Sequence[Item], *, kind: str
 ) -> tuple[Job, list[int], list[UploadedItem]]:
-    """The job of the good items, the rows that wait for a worker, and what became of each item."""
+    """The job of the accepted items, the uploads that wait for a worker, and each item's result."""
     account = job_creation.ensure_locked_account(
         session, profile_id, current_services().settings, current_services().box
     )

@@ -1,1 +1,1 @@
-"""The shapes of requests and replies, as pydantic models: `/openapi.json` is made of them."""
+"""The shapes of requests and replies, as pydantic models; `/openapi.json` is made from them."""

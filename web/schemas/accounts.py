@@ -1,4 +1,4 @@
-"""Accounts: the Postiz organizations, as far as a caller may know them."""
+"""Accounts: the Postiz organizations, as callers see them."""
 
 from datetime import datetime
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""What the shapes have in common: paths with an id, pages of lists, and the fields of bodies."""
+"""Common parts of the shapes: paths with an id, pages of lists, and fields of bodies."""
 
 from typing import Generic, TypeVar
 

@@ -1,4 +1,4 @@
-"""Second thoughts about many posts at once."""
+"""Cancel and retry of many posts at once."""
 
 from typing import Annotated
 

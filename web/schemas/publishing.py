@@ -1,4 +1,4 @@
-"""Publish and bulk-publish: how a bulk is to be read, and what is answered."""
+"""Publish and bulk-publish: the options of a bulk, and the replies."""
 
 from datetime import datetime
 from typing import Any

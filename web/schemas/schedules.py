@@ -1,4 +1,4 @@
-"""Schedules, and what became of their fire times."""
+"""Schedules, and the results of their fire times."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal

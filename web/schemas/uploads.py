@@ -9,7 +9,7 @@ from web.schemas.jobs import JobView
 
 
 class UploadByUrl(Body):
-    url: AnyUrl  # of many, each is refused by itself
+    url: AnyUrl  # in a list, each is refused by itself
     external_id: ExternalId | None = None
 
 

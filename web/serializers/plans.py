@@ -1,4 +1,4 @@
-"""A dry run's answer: what would be published when, and at the price of how many counted calls."""
+"""A dry run's answer: what would be published when, and how many counted calls it costs."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,7 +18,7 @@ from web.services import current_services
 
 
 def _forecast_order(session: Session, checked: Checked) -> Forecast:
-    """By the planner that the workers follow as well."""
+    """With the planner that the workers use too."""
     posts = forecast_inputs.planner_candidates(
         session,
         checked.account,
@@ -72,7 +72,7 @@ def faults_of(checked: Checked, row: CheckedRow) -> list[FaultOfRow]:
 _LATE = {
     LatePolicy.PUBLISH: "go out late",
     LatePolicy.SKIP: "are left out",
-    LatePolicy.HOLD: "are held until you let them go",
+    LatePolicy.HOLD: "are held until you retry or cancel them",
 }
 
 

@@ -17,7 +17,7 @@ from web.schemas.jobs import EventView, IntegrationOfPost, JobView, PostError, P
 from web.schemas.uploads import MediaView
 from web.services import current_services
 
-#: What does not go on while its profile is held.
+#: The states that wait while their profile is held.
 WAITS_WHILE_HELD = (PostState.PENDING, PostState.STAGED, PostState.CANCELLING)
 
 
@@ -42,13 +42,13 @@ def job_view(outcome: Outcome) -> JobView:
 
 
 def new_job_view(session: Session, job: Job) -> JobView:
-    """Of a job that this transaction has made."""
+    """Of a job that this transaction has created."""
     session.refresh(job)
     return read_job_view(session, job)
 
 
 def read_job_view(session: Session, job: Job) -> JobView:
-    """With its counts and its end as they are now."""
+    """With its current counts and expected end."""
     [outcome] = etas.with_etas(
         session, [progress.read_outcome(session, job)], current_services().settings
     )
@@ -89,7 +89,7 @@ def post_list(session: Session, posts: Sequence[Post]) -> list[PostView]:
 
 
 def _held_by_profile(session: Session, posts: Sequence[Post]) -> dict[str, HeldProfile]:
-    """Why the posts' profiles send nothing; the newest reason of each."""
+    """Why the posts' profiles send nothing; the newest reason of each profile."""
     profile_ids = sorted({post.profile_id for post in posts})
     return {
         held_profile.profile_id: held_profile

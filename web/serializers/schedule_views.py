@@ -8,7 +8,7 @@ from shared.schedules import runs
 from web.schemas.schedules import RunError, RunView, SavedSchedule, ScheduleSummary, ScheduleView
 from web.serializers import planned_posts
 
-#: So many warnings are told.
+#: At most this many warnings are listed.
 TOLD = 100
 
 

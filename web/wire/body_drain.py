@@ -1,10 +1,10 @@
-"""Bodies that are not sent, or not read, to their end.
+"""Bodies that the sender does not finish, or that we refuse before their end.
 
-A sender that vanished without a word would hold a thread, and half a file, for ever: so a body may
-not pause for long. And the rest of a refused body is read all the same: a connection that is closed
-on unread bytes is reset, and most clients then report a broken pipe where the answer said what was
-wrong. But only a few at once, and for moments where we have too much to do anyway: a thread that
-reads on for a slow sender answers nobody else.
+A sender that disappears would hold a thread and half a file for ever, so a body must not pause for
+long. The rest of a refused body is read anyway: if a connection is closed with unread bytes, it is
+reset, and most clients then report a broken pipe instead of our answer. But a thread that reads for
+a slow sender cannot answer others. So only a few bodies are drained at the same time, and only
+briefly if we refuse because of too many requests.
 """
 
 import time
@@ -15,9 +15,9 @@ from werkzeug.exceptions import HTTPException
 from shared.errors import Unavailable
 from web.services import current_services
 
-#: Without a byte for so long, a body has broken off (seconds).
+#: A body that pauses for longer is given up (seconds).
 STALL_SECONDS = 30.0
-#: A refused body is read on for so long at most (seconds, bytes).
+#: The most that is read of a refused body (seconds, bytes); BUSY_SECONDS after a 503.
 DRAIN_SECONDS = 30.0
 BUSY_SECONDS = 1.0
 DRAIN_BYTES = 2 * 1024**3
@@ -47,7 +47,7 @@ def _drain_within_limit(seconds: float) -> None:
         with current_services().drains.place():
             _drain_body(seconds)
     except Unavailable:
-        return  # whoever gets no place is answered without
+        return  # no slot is free: answer without reading the rest
 
 
 def _drain_body(seconds: float) -> None:
@@ -61,7 +61,7 @@ def _drain_body(seconds: float) -> None:
         try:
             piece = request.stream.read(_PIECE)
         except (OSError, HTTPException):
-            return  # the sender has gone: nobody will read the answer
+            return  # the sender is gone: nobody will read the answer
         if not piece:
             return
         bytes_left -= len(piece)

@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: the same request again gets the same answer, and does nothing again."""
+"""`Idempotency-Key`: a repeated request gets the same answer, and is not done again."""
 
 import hashlib
 import json
@@ -30,7 +30,7 @@ MAX_LENGTH = 255
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """An answer, and what is to be done once its transaction has committed."""
+    """An answer, and what to do after its transaction is committed."""
 
     body: BaseModel | None
     status: int = 200
@@ -49,10 +49,10 @@ def _json_response(body: str, status: int, headers: dict[str, Any]) -> Response:
 
 
 def answer_once(work: Callable[[Session], Reply], *, content: str | None = None) -> Response:
-    """Do `work` in a transaction and answer; or repeat the answer that its key was given before.
+    """Do `work` in a transaction and answer; or repeat the earlier answer for the same key.
 
-    `content` stands for the body where it is not JSON. Raises `Unprocessable` for a key that came
-    with another request, and `Conflict` while the first is still under way.
+    `content` represents a body that is not JSON. Raises `Unprocessable` for a key that was used
+    with another request, and `Conflict` while the first request is still running.
     """
     key = _read_key()
     with current_services().database.transaction() as session:
@@ -95,7 +95,7 @@ def _find_earlier_response(session: Session, key: str, request_hash: str) -> Res
     if row is None:
         return None
     if row.request_hash != request_hash:
-        raise Unprocessable(f"This {HEADER} came with another request", code="key_reused")
+        raise Unprocessable(f"This {HEADER} was used with another request", code="key_reused")
     headers = {**row.headers, REPLAYED: "true"}
     try:
         body = current_services().box.open(row.body)
@@ -106,7 +106,7 @@ def _find_earlier_response(session: Session, key: str, request_hash: str) -> Res
 
 
 def _lock_key(session: Session, key: str, request_hash: str) -> Response | None:
-    """Hold the key until the transaction ends; an answer that came just before is returned."""
+    """Lock the key until the transaction ends; returns an answer that was stored just before."""
     name = f"{current_caller().key_id}:{key}"
     query = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 11))")
     if not session.scalar(query, {"name": name}):

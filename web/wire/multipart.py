@@ -1,4 +1,4 @@
-"""A multipart body, each of its files streamed straight to the storage while it is hashed."""
+"""A multipart body, with each file streamed directly to the storage while it is hashed."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,16 +19,17 @@ MIMETYPE = "multipart/form-data"
 FILE_FIELD = "file"
 MAX_FILES = 1000
 _BUFFER = 1024**2
-#: The parser holds what it has read to this limit too, so it must exceed the buffer.
+#: The parser applies this limit to its buffer too, so it must be larger than the buffer.
 _MAX_FIELD_BYTES = 4 * _BUFFER
 _NAME_LENGTH = 255
 
 
 @dataclass
 class Part:
-    """One file of the body, written by the parser: received, or refused with the reason.
+    """One file of the body, written by the parser: received, or refused with a reason.
 
-    A `strict` one raises its refusal at once; another keeps it, and passes over what follows.
+    With `strict` a refusal is raised at once; otherwise it is kept, and the rest of the file is
+    skipped.
     """
 
     receiver: Receiver
@@ -43,7 +44,7 @@ class Part:
         return len(data)
 
     def seek(self, _position: int) -> None:
-        """The parser does this at the end of a part, for whoever reads it next."""
+        """The parser calls this at the end of a part, to rewind the file."""
         if self.error is None:
             with self._capture_refusal():
                 self.received = self.receiver.finish()
@@ -65,17 +66,17 @@ class Multipart:
     fields: dict[str, str]
 
     def content(self) -> str:
-        """What tells this body from another: its files' hashes, and its fields."""
+        """Identifies this body: the hashes of its files, and its fields."""
         hashes = [part.received.sha256 if part.received else "" for part in self.parts]
         return repr((hashes, sorted(self.fields.items())))
 
 
 @contextmanager
 def receive_body(storage: Storage, *, single: bool, fields: frozenset[str]) -> Iterator[Multipart]:
-    """The files and `fields` of this request; files that are not kept are gone at the end.
+    """The files and `fields` of this request; files that are not kept are deleted at the end.
 
-    Raises `InvalidRequest` for a body that is malformed, broke off or has other fields, and for a
-    `single` file its refusal; besides that, `StorageFull`.
+    Raises `InvalidRequest` for a body that is malformed, incomplete or has other fields; for a
+    `single` file its refusal; and `StorageFull`.
     """
     with ExitStack() as stack:
         parts: list[Part] = []
@@ -107,7 +108,7 @@ def _parse_body(open_part: Any) -> tuple[MultiDict[str, str], MultiDict[str, Fil
         return parser.parse(request.stream, boundary.encode("latin-1"), request.content_length)
     except (ValueError, OSError) as error:
         raise InvalidRequest(
-            "The multipart body is malformed, or broke off before its end", code="broken_body"
+            "The multipart body is malformed, or ended too early", code="broken_body"
         ) from error
 
 
@@ -121,7 +122,7 @@ def _check_fields(
         if len(form.getlist(name)) > 1:
             raise _invalid_field(name, "given more than once")
         if not is_clean(form[name]):
-            raise _invalid_field(name, "holds a NUL or half a character")
+            raise _invalid_field(name, "contains a NUL or half a character")
     if not files:
         raise _invalid_field(FILE_FIELD, "there is no file in this body")
 
@@ -132,6 +133,6 @@ def _invalid_field(name: str, message: str) -> InvalidRequest:
 
 
 def _base_name(filename: str | None) -> str | None:
-    """For people only; without the folders that some browsers send."""
+    """The file's name for people, without the folders that some browsers send."""
     name = PurePosixPath((filename or "").replace("\\", "/")).name
     return "".join(letter for letter in name if letter.isprintable())[:_NAME_LENGTH] or None

@@ -1,4 +1,4 @@
-"""Bodies that may be left out: nothing sent means every field's default."""
+"""Optional bodies: without a body, every field has its default."""
 
 from typing import Any, TypeVar
 
@@ -20,6 +20,6 @@ def body_or_defaults(model: type[Model]) -> Model:
 
 
 def optional_body(model: type[BaseModel]) -> dict[str, Any]:
-    """Documents such a body."""
+    """Documents an optional body."""
     schema = model.model_json_schema()
     return {"requestBody": {"required": False, "content": {"application/json": {"schema": schema}}}}

@@ -1,4 +1,4 @@
-"""Pages of lists: a limit, and a cursor that means nothing to its holder."""
+"""Pages of lists: a limit, and an opaque cursor."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ class Query(BaseModel):
     @classmethod
     def _refuse_unclean(cls, value: object) -> object:
         if isinstance(value, str) and not is_clean(value):
-            raise ValueError("holds a NUL or half a character")
+            raise ValueError("contains a NUL or half a character")
         return value
 
 
@@ -38,7 +38,7 @@ def encode_cursor(position: str) -> str:
 
 
 def decode_cursor(cursor: str | None) -> str | None:
-    """What `cursor_of` was given. Raises `InvalidRequest` for what it never made."""
+    """The position in a cursor. Raises `InvalidRequest` for a cursor that we did not make."""
     if cursor is None:
         return None
     try:
@@ -51,7 +51,7 @@ def decode_cursor(cursor: str | None) -> str | None:
 
 
 def decode_number(cursor: str | None) -> int | None:
-    """As `place_of`, for lists in the order of a number."""
+    """Like `decode_cursor`, for lists in the order of a number."""
     position = decode_cursor(cursor)
     if position is None:
         return None
@@ -63,7 +63,7 @@ def decode_number(cursor: str | None) -> int | None:
 def page_query(
     wanted: Select[S], number: InstrumentedAttribute[int], query: PageQuery, *, newest: bool = False
 ) -> Select[S]:
-    """The page of `wanted` that is asked for, in the order of `number`, or against it."""
+    """The requested page of `wanted`, in the order of `number`; with `newest`, in reverse."""
     position = decode_number(query.cursor)
     if position is not None:
         wanted = wanted.where(number < position if newest else number > position)
@@ -71,10 +71,10 @@ def page_query(
 
 
 def _bad_cursor() -> InvalidRequest:
-    fault = FieldError(field="cursor", message="is not one that we gave")
-    return InvalidRequest("The cursor is not one that we gave", fields=[fault])
+    fault = FieldError(field="cursor", message="is not from a reply of this list")
+    return InvalidRequest("The cursor is not from a reply of this list", fields=[fault])
 
 
 def next_cursor(rows: Sequence[T], limit: int, place: Callable[[T], object]) -> str | None:
-    """The cursor behind `rows`, None when they did not fill the page."""
+    """The cursor after `rows`, None if they did not fill the page."""
     return encode_cursor(str(place(rows[-1]))) if len(rows) == limit else None

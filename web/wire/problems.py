@@ -1,4 +1,4 @@
-"""Every error as `application/problem+json` (RFC 9457), and none with what only we should know."""
+"""Every error as `application/problem+json` (RFC 9457), without internal details."""
 
 import json
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from shared.log import get_logger
 
 log = get_logger("web")
 
-#: The most special class that fits decides.
+#: The most specific class decides.
 STATUS: dict[type[PressroomError], int] = {
     errors.InvalidRequest: 400,
     errors.NotConfigured: 400,
@@ -93,7 +93,7 @@ def problem_response(
 
 
 def refuse_invalid(error: ValidationError) -> NoReturn:
-    """What flask-openapi3 calls for a body, query or path that its model refuses."""
+    """flask-openapi3 calls it for a body, query or path that its model refuses."""
     fields = field_errors(error)
     names = ", ".join(dict.fromkeys(field.field for field in fields[:10]))
     raise errors.InvalidRequest(f"The request is malformed: {names}", fields=fields) from error

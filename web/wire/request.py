@@ -1,4 +1,4 @@
-"""A request whose JSON is an object of clean text, or else a 400 that says what is wrong."""
+"""A request whose JSON must be an object of clean text; otherwise a 400 says what is wrong."""
 
 import json
 import math
@@ -10,7 +10,7 @@ from flask import Request
 
 from shared.errors import FieldError, InvalidRequest
 
-#: Of JSON; files go by another way and have limits of their own.
+#: For JSON; files are read elsewhere, and have their own limits.
 MAX_JSON_BYTES = 64 * 1024**2
 
 
@@ -23,7 +23,7 @@ class ApiRequest(Request):
 
     @cached_property
     def _checked_body(self) -> dict[str, Any]:
-        """Read once, for a bulk is large, and asked for by more than one."""
+        """Parsed once: a bulk is large, and the body is used more than once."""
         if not self.mimetype and not self.get_data():
             return {}  # an empty body, which some requests may have
         if not self.is_json:
@@ -39,28 +39,28 @@ class ApiRequest(Request):
             raise InvalidRequest("The body must be a JSON object", code="not_json")
         if not _all_clean(body):
             raise InvalidRequest(
-                "The body holds what cannot be stored", fields=list(_unclean_values(body))
+                "The body has values that cannot be stored", fields=list(_unclean_values(body))
             )
         return body
 
 
 def read_json(text: str) -> Any:
-    """A value of its own, such as a cell of a table. Raises `ValueError`."""
+    """A single value, such as a cell of a table. Raises `ValueError`."""
     try:
         value = json.loads(text, parse_constant=_refuse_constant)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     if not _all_clean(value):
-        raise ValueError("it holds what cannot be stored")
+        raise ValueError("it has values that cannot be stored")
     return value
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _all_clean(body: Any) -> bool:
-    """The same question as `_unclean`, without asking where: nearly always all there is to do."""
+    """Whether `_unclean_values` would find nothing; faster, and nearly always enough."""
     waiting: list[Any] = [body]
     while waiting:
         value = waiting.pop()
@@ -78,12 +78,12 @@ def _all_clean(body: Any) -> bool:
 
 
 def _unclean_values(body: dict[str, Any]) -> Iterator[FieldError]:
-    """Text and numbers that PostgreSQL cannot hold, by their places."""
+    """Text and numbers that PostgreSQL cannot store, with their paths."""
     waiting: list[tuple[str, Any]] = [("", body)]
     while waiting:
         path, value = waiting.pop()
         if isinstance(value, str) and not is_clean(value):
-            yield FieldError(field=path, message="holds a NUL or half a character")
+            yield FieldError(field=path, message="contains a NUL or half a character")
         elif isinstance(value, float) and not math.isfinite(value):
             yield FieldError(field=path, message="is too large a number")
         elif isinstance(value, dict):
@@ -99,7 +99,7 @@ def _join_path(path: str, name: str) -> str:
 
 
 def is_clean(text: str) -> bool:
-    """Whether PostgreSQL can hold it: no NUL, no half of a surrogate pair."""
+    """Whether PostgreSQL can store it: no NUL, no half of a surrogate pair."""
     if "\0" in text:
         return False
     if text.isascii():

@@ -1,4 +1,4 @@
-"""What each log line of a request carries: its number, and the ids of what it is about."""
+"""What each log line of a request has: the request's id, and the ids of what it is about."""
 
 import re
 import uuid
@@ -10,10 +10,10 @@ from shared.log import get_logger
 from web.auth import PROFILE_HEADER
 
 HEADER = "X-Request-Id"
-#: Also of a caller who wants to find its own requests in our log.
+#: A caller may send its own, to find its requests in our log.
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _JOB = re.compile(r"/jobs/(\d+)$")
-#: The part of a rule that says what its id is of; `…/publish/<id>/progress` is about a job.
+#: Matches the part of a rule that says what its id is; `…/publish/<id>/progress` is about a job.
 _ABOUT = re.compile(r"/(profile|job|post|account|publish|key)s?/<")
 
 log = get_logger("web")
@@ -33,7 +33,7 @@ def _bind_request() -> None:
 
 
 def _request_ids() -> dict[str, str]:
-    """What the path and the headers name, where it looks like an id."""
+    """The ids in the path and the headers, if they look like ids."""
     match = _ABOUT.search(request.url_rule.rule) if request.url_rule else None
     ids = {"profile": request.headers.get(PROFILE_HEADER, "")}
     if match is not None:
@@ -43,12 +43,12 @@ def _request_ids() -> dict[str, str]:
 
 
 def _log_response(response: Response) -> Response:
-    """Number the answer; a line for what changed something, or was refused."""
+    """Add the request's id to the answer; log requests that change something or were refused."""
     response.headers[HEADER] = g.get("request_id", "")
     if job := _JOB.search(response.headers.get("Location", "")):
         bind_contextvars(job=job[1])
     if request.method not in {"GET", "HEAD", "OPTIONS"} or response.status_code >= 400:
-        # the rule, not the path: what a caller writes there may be anything
+        # the rule, not the path: a path may contain anything
         rule = request.url_rule.rule if request.url_rule else None
         log.info("answered", method=request.method, route=rule, status=response.status_code)
     return response

@@ -1,1 +1,1 @@
-"""What each network demands, allows and warns of, as data and as checks of one post."""
+"""What each network requires, allows and warns about, as data and as checks of one post."""

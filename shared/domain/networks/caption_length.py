@@ -1,7 +1,8 @@
-"""How long a caption is, as the network counts it.
+"""The length of a caption, as each network counts it.
 
-X's weighted length is our own code, because the Python ports of its counting are years old. Only
-X's list of top-level domains could tell which bare hosts it takes for links: these are a warning.
+X's weighted length is our own code: the Python ports of X's counting are years out of date. Whether
+X counts a bare host (`example.com`) as a link depends on X's list of top-level domains, which is
+not part of this code. So bare hosts only cause a warning.
 """
 
 import re
@@ -10,7 +11,7 @@ import re
 LINK_LENGTH = 23
 
 _LINK = re.compile(r"https?://\S+", re.IGNORECASE)
-#: What looks like a host's name, and may be one: `example.com`, `go.example.io/now`.
+#: Looks like a host name, and may be one: `example.com`, `go.example.io/now`.
 _BARE_LINK = re.compile(r"(?<![@\w.])(?:[a-z0-9-]+\.)+[a-z]{2,}(?:/\S*)?", re.IGNORECASE)
 #: Several code points that show as one emoji: flags, and parts held together by joiners.
 _JOINED_EMOJI = re.compile(
@@ -22,18 +23,18 @@ _DOUBLE = re.compile("[^\u0000-\u10ff\u2000-\u200d\u2010-\u201f\u2032-\u2037]")
 
 
 def plain_length(text: str) -> int:
-    """As Postiz counts for most networks: UTF-16 code units, the length that JavaScript knows."""
+    """UTF-16 code units: the length in JavaScript, which Postiz uses for most networks."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def weighted_length(text: str) -> int:
-    """As X counts: links 23, an emoji 2, wide characters 2, the rest 1."""
+    """The length that X counts: a link 23, an emoji 2, a wide character 2, any other 1."""
     text, links = _LINK.subn("", text)
     text, emoji = _JOINED_EMOJI.subn("", text)
     return links * LINK_LENGTH + emoji * 2 + len(text) + len(_DOUBLE.findall(text))
 
 
 def bare_links(text: str) -> int:
-    """What X may count besides: it takes some addresses without https:// for links too."""
+    """The characters to add if X counts addresses without https:// as links."""
     bare = _BARE_LINK.findall(_LINK.sub("", text)) if "." in text else []
     return sum(max(0, LINK_LENGTH - len(found)) for found in bare)

@@ -1,4 +1,4 @@
-"""A channel: an integration of Postiz, as far as rules look at it."""
+"""A channel: an integration of Postiz, with the fields that the rules need."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,7 +8,7 @@ from shared.domain.networks.network_settings import PLATFORMS
 
 @dataclass(frozen=True, kw_only=True)
 class Channel:
-    """An integration; `identifier` is None where Postiz has not told us its list yet."""
+    """An integration; `identifier` is None while Postiz's list of integrations is unknown."""
 
     id: str
     identifier: str | None = None
@@ -17,6 +17,6 @@ class Channel:
 
     @cached_property
     def keys(self) -> list[str]:
-        """By what a request may name it, the most special first."""
+        """The names that a request may use for it, the most specific first."""
         identifier = self.identifier or ""
         return [key for key in (self.id, identifier, PLATFORMS.get(identifier)) if key]

@@ -1,8 +1,8 @@
-"""Settings that a network demands and nobody gave: what is assumed, and what never is.
+"""Settings that a network requires and the request does not give: which of them get a default.
 
-A post that is published is meant to be seen, so it is public; nothing that binds its owner (music,
-paid partnership, reuse by others) is ever switched on. Where a post goes, to which board, subreddit
-or channel, is nobody's guess: those settings have no default, and their absence is an error.
+A post is published to be seen, so the default is public. A default never commits the owner to
+anything (music, paid partnership, reuse by others). Where a post goes (board, subreddit, channel)
+has no default: if it is missing, that is an error.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Any
 
 from shared.domain.networks.caption_length import plain_length
 
-#: As the examples of Postiz's documentation of its public API have them (seen on 2026-11-22).
+#: From the examples in Postiz's documentation of its public API (seen on 2026-11-22).
 _TIKTOK: Mapping[str, Any] = {
     "privacy_level": "PUBLIC_TO_EVERYONE",
     "duet": False,
@@ -33,7 +33,7 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 }
 
 _ANGLES = re.compile("[<>]")
-#: Of a YouTube title (Postiz's own check), counted as Postiz does.
+#: The length of a YouTube title, by Postiz's own check and counting.
 _TITLE_LEAST, _TITLE_MOST = 2, 100
 
 
@@ -49,9 +49,9 @@ def find_default_settings(
 
 
 def title_of(caption: str) -> str | None:
-    """The first line of a caption as a title; None where that makes none.
+    """The first line of a caption as a title; None if it is too short for one.
 
-    YouTube takes no angle brackets in titles.
+    Angle brackets are removed: YouTube does not accept them in titles.
     """
     lines = (" ".join(_ANGLES.sub(" ", line).split()) for line in caption.splitlines())
     title = _shorten_title(next(filter(None, lines), ""))
@@ -59,7 +59,7 @@ def title_of(caption: str) -> str | None:
 
 
 def _shorten_title(line: str) -> str:
-    """At the end of a word, if one ends in the second half."""
+    """Cut at the end of a word, if a word ends in the second half."""
     if plain_length(line) <= _TITLE_MOST:
         return line
     beginning = line[: _TITLE_MOST - 1]

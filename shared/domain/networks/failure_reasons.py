@@ -1,7 +1,7 @@
-"""Why Postiz failed to publish: its words, found among its notifications, and what to do.
+"""Why Postiz failed to publish: the reason from its notifications, and what to do.
 
-A notification names no post: only a channel, by its name, or no more than its network. So a reason
-is taken only from one that can be about no other channel, and that fits the time of the post.
+A notification does not name the post. It names a channel, or only the network. So a reason is used
+only if the notification can be about no other channel and fits the time of the post.
 """
 
 import re
@@ -31,7 +31,7 @@ NONE_GIVEN = Reason(
     hint="Look at the post in Postiz's calendar.",
 )
 _RECONNECT = "Reconnect this channel in Postiz, then retry the post."
-#: Part of Postiz's words (docs/POSTIZ.md, "Notifications") → code, and what to do.
+#: A part of Postiz's text (docs/POSTIZ.md, "Notifications"), the code, and what to do.
 KNOWN = (
     ("need to reconnect", "reconnect_channel", _RECONNECT),
     ("could not refresh", "reconnect_channel", _RECONNECT),
@@ -43,10 +43,10 @@ KNOWN = (
         "Look at the channel: it may be published. Retry it only if it is not.",
     ),
 )
-#: Where Postiz's sentences name the network.
+#: Finds the network in Postiz's sentences.
 _NETWORK = re.compile(r"\b(?:posting on|post to|sent to|refresh your) ([\w-]+)", re.IGNORECASE)
 
-#: And where they name the channel.
+#: Finds the name of the channel in them.
 _NAME = re.compile(r"\bfor (.+) because |\bcheck your (.+) account ")
 
 
@@ -58,7 +58,10 @@ def find_reason(
     since: datetime,
     until: datetime,
 ) -> Reason | None:
-    """The newest bad news of that time about this channel, one of the account's `channels`."""
+    """The reason in the newest failure notice about this channel, or None.
+
+    Only notices from `since` to `until` count. `channels`: all channels of the account.
+    """
     relevant = [
         notice
         for notice in notices
@@ -83,7 +86,7 @@ def _parse_reason(words: str) -> Reason:
 
 
 def _match_channels(words: str, channels: Sequence[Channel]) -> list[Channel]:
-    """The channels that the words can be about: by id, else by name, else by network alone."""
+    """The channels that the text can be about: by id, else by name, else by network."""
     if by_id := [channel for channel in channels if _is_mentioned(channel.id, words)]:
         return by_id
     network = _NETWORK.search(words)
@@ -104,7 +107,7 @@ def _channels_of_network(network: str | None, channels: Sequence[Channel]) -> It
 
 
 def _match_by_name(words: str, channels: Sequence[Channel]) -> list[Channel]:
-    """Those whose names stand in the words, unless only as a part of a longer name that does."""
+    """Channels whose name is in the text, except as a part of a longer name that is in it."""
     found = [channel for channel in channels if channel.name and _is_mentioned(channel.name, words)]
     names = {channel.name for channel in found if channel.name}
     parts = {name for name in names for other in names - {name} if _is_mentioned(name, other)}

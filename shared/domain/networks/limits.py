@@ -1,7 +1,8 @@
-"""What is known of each network's limits, as data: the value, where it is from, and how sure it is.
+"""What is known of each network's limits, as data: the value, its source, and its confidence.
 
-Postiz's own were read in its source; the networks' are documented, or only reported. An account may
-override each of them (limit_overrides.py). docs/NETWORKS.md is written from this table.
+Postiz's own limits were read in its source code. The networks' limits are documented by the
+network, or only reported by others. An account may override any of them (limit_overrides.py).
+docs/NETWORKS.md is generated from this table.
 """
 
 from collections.abc import Mapping
@@ -13,12 +14,12 @@ from enum import StrEnum
 class Confidence(StrEnum):
     CERTAIN = "certain"  # Postiz itself refuses: an error
     DOCUMENTED = "documented"  # the network says so: a warning
-    REPORTED = "reported"  # others saw it, and not all the same: a warning
+    REPORTED = "reported"  # users report it, and do not all agree: a warning
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where a value is from, and when somebody looked: None for what the account's owner says."""
+    """Where a value is from, and when that was checked; None if the account's owner set it."""
 
     name: str
     checked: date | None
@@ -27,7 +28,7 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Limit:
-    """`value` None: none. `shared`: counted over all channels of the network, not for each."""
+    """`value`: None means no limit. `shared`: counted over all channels of the network together."""
 
     value: float | None
     source: Source
@@ -36,7 +37,7 @@ class Limit:
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """What a limit is about. `window`: of a rate; `whole`: only whole numbers."""
+    """What a limit measures. `window`: the period of a rate; `whole`: whole numbers only."""
 
     words: str
     whole: bool = True
@@ -45,7 +46,7 @@ class Kind:
 
 _DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
 
-#: Every limit that there is, by its name; the names are those of `rule_overrides`.
+#: Every limit by its name, as in `rule_overrides`.
 KINDS: Mapping[str, Kind] = {
     "characters": Kind(words="characters of a caption, at most"),
     "media_least": Kind(words="media of a post, at least"),
@@ -64,7 +65,7 @@ KINDS: Mapping[str, Kind] = {
 
 Limits = Mapping[str, Limit]
 
-#: When Postiz v2.23 was read, and the networks' limits were gathered with it; no day is known.
+#: When Postiz v2.23 was read and the networks' limits were collected; the day is not known.
 _CONTRACT = date(2026, 8, 1)
 _LOOKED = date(2026, 11, 22)
 POSTIZ = Source(name="Postiz v2.23, its source", checked=_CONTRACT, confidence=Confidence.CERTAIN)
@@ -115,7 +116,7 @@ _ON_LINKEDIN = (
     | _limits_from(_SERVICES, video_seconds_least=3, video_seconds_most=1800, video_megabytes=500)
 )
 
-#: By Postiz's `identifier`; of a network that is not here nothing is known.
+#: By Postiz's `identifier`. Networks that are not listed have no known limits.
 LIMITS: Mapping[str, Limits] = {
     "x": _postiz_limits(characters=280, media_most=4)
     | _limits_from(_GATHERED, posts_per_15_minutes=100, video_seconds_most=140)
@@ -154,6 +155,6 @@ LIMITS: Mapping[str, Limits] = {
     "discord": _postiz_limits(characters=1980),
 }
 
-#: Of a file, wherever it goes; nothing overrides them. In bytes.
+#: The largest size of a file in bytes, for every network; it cannot be overridden.
 IMAGE_BYTES = 10 * 1024**2
 VIDEO_BYTES = 1024**3

@@ -1,7 +1,7 @@
-"""What a file is, by its first bytes alone: the types that Postiz takes, and advice for the rest.
+"""The type of a file by its first bytes: the types that Postiz takes, and advice for the others.
 
-Which types Postiz takes, and how large, is in docs/POSTIZ.md, "Media". What a file is called, or is
-declared to be, counts for nothing.
+Which types Postiz takes, and how large, is in docs/POSTIZ.md, "Media". The file's name and its
+declared type are ignored.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from shared.domain.networks.limits import IMAGE_BYTES, VIDEO_BYTES
 from shared.errors import UnsupportedMedia
 
-#: As many bytes from the start of a file as `sniff` looks at.
+#: How many bytes from the start of a file are needed to detect its type.
 HEAD_BYTES = 32
 
 
@@ -65,10 +65,10 @@ _REFUSED_BRANDS = (
     ("msf1", f"This is a HEIF image. {_CONVERT_IMAGE}"),
     ("crx", f"This is a camera raw image. {_CONVERT_IMAGE}"),
 )
-#: A movie without an `ftyp` box, as older QuickTime writes them, starts with one of these.
+#: Older QuickTime movies have no `ftyp` box; they start with one of these.
 _BARE_MOVIE_BOXES = (b"moov", b"mdat", b"wide", b"free", b"skip")
 _UNKNOWN = (
-    "This is no image or video that Postiz takes: JPEG, PNG, GIF, WebP (10 MiB) or MP4 (1 GiB)"
+    "This is not an image or video that Postiz takes: JPEG, PNG, GIF, WebP (10 MiB) or MP4 (1 GiB)"
 )
 
 
@@ -85,7 +85,7 @@ def detect_file_type(head: bytes) -> FileType:
 
 
 def brand_of(head: bytes) -> str | None:
-    """The brand of an MP4's container, such as `isom`; None for other files, and for rubbish."""
+    """The brand of an MP4's container, such as `isom`; None for other files, or if unreadable."""
     brand = head[8:12].decode("latin-1").strip()
     return brand if head[4:8] == b"ftyp" and brand.isascii() and brand.isprintable() else None
 
@@ -114,6 +114,6 @@ def _refusal_advice(head: bytes) -> str:
 
 
 def size_limit_message(kind: FileType) -> str:
-    """The sentence for a file that exceeds its limit."""
+    """The message for a file that exceeds its limit."""
     subject, limit = ("A video", "1 GiB") if kind.is_video else ("An image", "10 MiB")
     return f"{subject} may have at most {limit}: Postiz refuses larger ones"

@@ -1,13 +1,13 @@
-"""A medium, as far as rules look at it."""
+"""A medium, with the fields that the rules need."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
 class Medium:
-    """A stored file; `mime` is None until it has been fetched, the rest where it is not known.
+    """A stored file; `mime` is None until the file is fetched, other fields while they are unknown.
 
-    `width` and `height` as shown, `duration` in seconds, `size` in bytes.
+    `width` and `height` as shown, in pixels; `duration` in seconds; `size` in bytes.
     """
 
     id: int

@@ -1,4 +1,7 @@
-"""What each network demands, as data: docs/POSTIZ.md, "Required settings per network"."""
+"""The settings and media that each network requires, as data.
+
+See docs/POSTIZ.md, "Required settings per network".
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +10,7 @@ from typing import Any
 from shared.domain.networks.caption_length import plain_length, weighted_length
 from shared.domain.networks.medium import Medium
 
-#: Says in words what is wrong with a value, or None.
+#: Returns in words what is wrong with a value, or None.
 Check = Callable[[Any], str | None]
 
 
@@ -47,7 +50,7 @@ def check_subreddits(value: Any) -> str | None:
 
 
 Media = Sequence[Medium]
-#: Says in words what is wrong with the kinds of a post's media, or None.
+#: Returns in words what is wrong with the kinds of a post's media, or None.
 MediaRule = Callable[[Media], str | None]
 
 
@@ -75,7 +78,7 @@ def allow_any_media(_media: Media) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """What a network demands besides its limits. `media`: a rule on the kinds of media."""
+    """What a network requires besides its limits. `media`: a rule on the kinds of media."""
 
     length: Callable[[str], int] = plain_length
     required: Mapping[str, Check] = field(default_factory=dict)
@@ -103,8 +106,8 @@ _TIKTOK = Network(
     media=check_lone_video,
 )
 
-#: By Postiz's `identifier`; of a network that is not here we know no rules. From the source of
-#: Postiz v2.23 (limits.POSTIZ), as its numbers in shared/domain/networks/limits.py.
+#: By Postiz's `identifier`. Networks that are not listed have no known rules. From the source of
+#: Postiz v2.23 (limits.POSTIZ), like the numbers in shared/domain/networks/limits.py.
 NETWORKS: Mapping[str, Network] = {
     "x": Network(
         length=weighted_length,
@@ -132,5 +135,5 @@ NETWORKS: Mapping[str, Network] = {
     "bluesky": Network(media=check_lone_video),
     "discord": Network(required={"channel": text_check(hint=", the id of a channel in Postiz")}),
 }
-#: What Postiz calls two ways to the same network: words for the one serve the other too.
+#: Postiz's other identifiers of a network: what a request says for the network applies to them too.
 PLATFORMS: Mapping[str, str] = {"linkedin-page": "linkedin", "instagram-standalone": "instagram"}

@@ -1,4 +1,4 @@
-"""What Postiz or the network would refuse for certain in a post, and what to do about it."""
+"""What Postiz or the network is certain to refuse in a post, and what to do about it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -8,10 +8,10 @@ from shared.domain.networks.medium import Medium
 from shared.domain.networks.network_settings import NETWORKS, Check, Network
 from shared.errors import FieldError
 
-#: The limits that these rules look at; domain/rows/row_warnings.py warns of the others.
+#: The limits that are errors; shared/domain/rows/row_warnings.py warns of the others.
 ERRORS = frozenset({"characters", "media_least", "media_most"})
 _VERIFIED = (
-    ' A verified account takes 4,000: say so by PATCH /accounts/ID with "rule_overrides":'
+    ' A verified account takes 4,000: set this by PATCH /accounts/ID with "rule_overrides":'
     ' {"<its integration id>": {"characters": 4000}}.'
 )
 
@@ -24,7 +24,7 @@ def find_violations(
     settings: Mapping[str, Any],
     media: Sequence[Medium],
 ) -> list[FieldError]:
-    """All of them. Fields: `caption`, `media_ids`, `settings.NAME`."""
+    """All violations. Their fields: `caption`, `media_ids`, `settings.NAME`."""
     network = NETWORKS.get(identifier, Network())
     found = list(_find_empty_post(content, media))
     found += _find_long_caption(identifier, limits, network.length(content))
@@ -108,7 +108,7 @@ def _find_media_faults(
         yield _media_fault(f"{identifier} needs at least {least:.0f} image or video", _ADD)
     elif most is not None and len(media) > most:
         message = f"{identifier} takes at most {most:.0f}, this has {len(media)}"
-        remedy = f"Take away {len(media) - most:.0f}, or make them posts of their own."
+        remedy = f"Remove {len(media) - most:.0f}, or put them into posts of their own."
         yield _media_fault(message, remedy)
     elif wrong := network.media(media):
         yield _media_fault(f"{identifier}: {wrong}", _OTHER)

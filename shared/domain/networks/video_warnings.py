@@ -1,4 +1,4 @@
-"""What a network may not like in a video: its length, its weight, its shape."""
+"""Warnings about a video on a network: its length, its size, its shape."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -7,12 +7,12 @@ from shared.domain.networks.medium import Medium
 from shared.domain.networks.warning import WarningText, limit_warning
 
 _MEGABYTE = 1_000_000
-#: How far a shape may be from the advised one (a frame of 1080 x 1918 is 9:16 too).
+#: Allowed difference from the advised shape (a frame of 1080 x 1918 is 9:16 too).
 _ASPECT_SLACK = 0.02
 
 
 def find_video_warnings(medium: Medium, identifier: str, limits: Limits) -> Iterator[WarningText]:
-    """All that is worth saying of a medium on a network; of images, nothing."""
+    """All warnings about a medium on a network; none about images."""
     names = [name for name in _CHECKS if name in limits and limits[name].value is not None]
     if not names or (medium.mime is not None and not medium.is_video):
         return
@@ -87,7 +87,7 @@ def _not_fetched_warning(identifier: str) -> WarningText:
 def _unknown_facts_warning(identifier: str) -> WarningText:
     return WarningText(
         code="media_facts_unknown",
-        message=f"a video does not tell its length or its size, so {identifier}'s limits were not"
+        message=f"the length or the shape of a video is unknown, so {identifier}'s limits were not"
         " all checked",
-        remedy="Write the file anew, for example with ffmpeg -i IN -c copy out.mp4.",
+        remedy="Rewrite the file, for example with ffmpeg -i IN -c copy out.mp4.",
     )

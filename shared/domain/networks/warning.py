@@ -1,4 +1,4 @@
-"""A warning: what is said, and of which rows."""
+"""A warning: its text, and the rows that it is about."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -7,14 +7,14 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import Any
 
-#: Below the 100 kB that Postiz takes, with room for what stands around the posts (bytes of JSON).
+#: Bytes of JSON for the posts of a call: Postiz takes 100 kB, and the body has other parts.
 MAX_BYTES = 95_000
-#: More elements keep Postiz busy for longer than a call may last (seen: 300 in 3.4 s).
+#: With more elements Postiz works for longer than a call may last (seen: 300 in 3.4 s).
 MAX_ELEMENTS = 300
 
 
 def size_of(content: str, settings: Mapping[str, Any], media: int) -> int:
-    """Bytes of a post's JSON in a call, with room for what is around it and for a path each."""
+    """Bytes of a post's JSON in a call, with room for its frame and for a path per medium."""
     return len(json.dumps([content, settings], ensure_ascii=False).encode()) + 250 + 300 * media
 
 
@@ -22,8 +22,8 @@ def size_of(content: str, settings: Mapping[str, Any], media: int) -> int:
 class Candidate:
     """A post that could be staged now. `size`: bytes of its element as JSON.
 
-    `key` tells Postiz keys apart: a call is made with one, and carries posts of any profile that
-    has the same.
+    `key` identifies the Postiz key. A call uses one key, and carries posts of all profiles with
+    that key.
     """
 
     id: int
@@ -36,25 +36,25 @@ class Candidate:
 
     @property
     def dated(self) -> bool:
-        """Whether it stands in Postiz under its own date, which all posts of its call then have."""
+        """Whether it has its own date in Postiz, which all posts of its call then share."""
         return self.as_draft or self.handoff == "calendar"
 
     @property
     def group(self) -> tuple[object, ...]:
-        """What is equal within a call: whose key, and the one date that all its posts get."""
+        """What is equal within a call: the key, and the date that all its posts get."""
         return self.key, self.as_draft, self.dated, self.publish_at if self.dated else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pack:
-    """The posts of a call; `full` when another one had no room in it."""
+    """The posts of a call; `full`: another post did not fit."""
 
     posts: Sequence[Candidate]
     full: bool = False
 
 
 def fill_pack(candidates: Iterable[Candidate]) -> Pack:
-    """The first candidate and those after it that go with it, in their order."""
+    """The first candidate and those after it that fit into the same call, in their order."""
     chosen: list[Candidate] = []
     room, most = MAX_BYTES, MAX_ELEMENTS
     for candidate in candidates:
@@ -71,7 +71,7 @@ def fill_pack(candidates: Iterable[Candidate]) -> Pack:
 def interleave_candidates(
     first: Sequence[Candidate], others: Sequence[Candidate]
 ) -> Iterator[Candidate]:
-    """One of `first`, one of `others`, and so on, each post once: both get into the next call."""
+    """Alternates between `first` and `others`, each post once: both get into the next call."""
     seen: set[int] = set()
     for pair in zip_longest(first, others):
         for candidate in pair:

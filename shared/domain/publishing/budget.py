@@ -3,18 +3,17 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-#: Postiz's window. Learned from each reply; this is for a window whose end nobody told.
+#: Postiz's window, assumed until a reply says when it ends.
 WINDOW = timedelta(hours=1)
-#: A call may be counted so long after it was written down: its time-out, and what it may hang for.
+#: How long after it was recorded a call may be counted: its time-out, and a time to hang.
 LONGEST_CALL = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetState:
-    """What is known of an account's window. `limit` is None until a reply told it.
+    """What is known of an account's window. `limit` is None until a reply says it.
 
-    `own_limit` and `own_reserve`: what the account's owner wants instead, None where that is
-    nothing.
+    `own_limit` and `own_reserve`: the values of the account's owner, None if there are none.
     """
 
     limit: int | None
@@ -33,7 +32,7 @@ class BudgetState:
 
     @property
     def kept(self) -> int:
-        """Calls kept back; however many the owner wants, one is left to publish with."""
+        """Calls kept in reserve. Whatever the owner wants, at least one is left to publish with."""
         if self.most is None:
             return 0
         wanted = default_reserve(self.most) if self.own_reserve is None else self.own_reserve
@@ -41,7 +40,7 @@ class BudgetState:
 
 
 def default_reserve(limit: int) -> int:
-    """Calls kept back for parking what must be settled, unless the account's owner says."""
+    """Calls kept in reserve to park unclear releases, unless the account's owner sets a number."""
     return min(3, limit // 10)
 
 
@@ -51,7 +50,10 @@ def urgent_calls(most: int) -> int:
 
 
 def roll_window(state: BudgetState, now: datetime, *, unsettled: int) -> BudgetState:
-    """The state once a window has ended: a call whose end is unknown is charged to the next too."""
+    """The state after the window has ended, else the state unchanged.
+
+    `unsettled`: calls whose outcome is unknown. They are charged to the next window too.
+    """
     if state.window_ends_at is None or state.window_ends_at > now:
         return state
     return replace(state, used=unsettled, window_ends_at=None)
@@ -60,8 +62,8 @@ def roll_window(state: BudgetState, now: datetime, *, unsettled: int) -> BudgetS
 def free_at(state: BudgetState, now: datetime, *, due_at: datetime | None) -> datetime:
     """When a counted call may be made whose first post is due at `due_at`: `now` if at once.
 
-    None is for parking, which may use all that is left. What is due only after this window leaves
-    its last calls to what cannot wait.
+    `due_at` None is for parking, which may use all calls that are left. A post that is due only
+    after this window leaves the last calls of the window to posts that cannot wait.
     """
     if state.blocked_until is not None and state.blocked_until > now:
         return state.blocked_until
@@ -78,10 +80,10 @@ def _calls_kept(state: BudgetState, due_at: datetime | None) -> int:
 
 
 def charge_call(state: BudgetState, now: datetime) -> BudgetState:
-    """One more call, written down before it is made.
+    """One more call, recorded before it is made.
 
-    A window whose end nobody told lasts an hour at most from its first call: without an end of its
-    own, replies that are all lost would block the account for ever.
+    If Postiz has not said when the window ends, it ends an hour after its first call. Without that
+    end, an account whose replies are all lost would be blocked for ever.
     """
     return replace(state, used=state.used + 1, window_ends_at=state.window_ends_at or now + WINDOW)
 
@@ -95,11 +97,11 @@ def update_from_reply(
     resets_at: datetime,
     unsettled: int,
 ) -> BudgetState:
-    """What a reply told of the window in which Postiz counted its call.
+    """The state after a reply about the window in which Postiz counted its call.
 
-    Within a window it only ever raises what was used. A call that was written down in the window
-    before is charged to this one, and so are the others of `unsettled`, but nothing else of then.
-    Of a window that is over by now only the limit counts.
+    Within a window, `used` only rises. If the reply is about a new window, this call and the others
+    of `unsettled` are charged to the new window, and nothing else of the old one. If the window of
+    the reply is over by now, only its limit counts.
     """
     if resets_at <= now:
         return replace(state, limit=limit)
@@ -110,5 +112,5 @@ def update_from_reply(
 
 
 def refund_call(state: BudgetState) -> BudgetState:
-    """One call less: it was written down, and Postiz certainly has not counted it."""
+    """One call less: it was recorded, but Postiz certainly has not counted it."""
     return replace(state, used=max(0, state.used - 1))

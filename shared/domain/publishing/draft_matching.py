@@ -1,7 +1,7 @@
-"""Adopting: which drafts, of those that a call of unknown end created, are whose; pure.
+"""Matches drafts, created by a call whose outcome is unknown, to the posts of the call; pure.
 
-Postiz shows the content and the channel of a draft, not its media, and tells no order. So where
-several elements of a call look alike there and are not the same, nobody can tell which is which.
+Postiz shows the content and the channel of a draft, not its media, and in no known order. So posts
+of a call that look alike there but differ cannot be told apart.
 """
 
 from collections import defaultdict
@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 
 from shared.domain.publishing.restore_matching import Ours, Theirs
 
-#: A call that was given up is looked at after so long, and then half as long after as it is old.
+#: When to look first after a call was given up. Each later look waits half of the call's age.
 FIRST_LOOK = timedelta(seconds=3)
-#: What is due so soon does not wait for a request that may still be running.
+#: A post that is due this soon does not wait for a request that may still be running.
 SOON = timedelta(minutes=3)
 
 
 def find_adoptable(ours: Iterable[Ours]) -> list[str]:
-    """The looks that stand for one content, with one set of media and settings, in this call."""
+    """The `look`s that belong to one content, one set of media and settings, in this call."""
     wholes: dict[str, set[str]] = defaultdict(set)
     for post in ours:
         wholes[post.look].add(post.whole)
@@ -27,9 +27,9 @@ def find_adoptable(ours: Iterable[Ours]) -> list[str]:
 def match_drafts(
     ours: Sequence[Ours], theirs: Sequence[Theirs], adoptable: Iterable[str]
 ) -> Mapping[int, Theirs]:
-    """By the number of a post, what Postiz has of it; each of `theirs` once, in the order given.
+    """The draft of each post, by post id; each of `theirs` is used once, in the given order.
 
-    What is left over is litter: a proxy repeated the call, or nobody waits for it any more.
+    The drafts left over are orphans: a proxy repeated the call, or no post waits for them any more.
     """
     drafts: dict[str, list[Theirs]] = defaultdict(list)
     for draft in theirs:
@@ -42,10 +42,10 @@ def match_drafts(
 
 
 def may_await_draft(publish_at: datetime, now: datetime, *, may_run_until: datetime) -> bool:
-    """Whether a post that is not there yet waits for the request, rather than be staged anew."""
+    """Whether a post that has no draft yet waits for the request, instead of being staged again."""
     return now < may_run_until and publish_at > now + SOON
 
 
 def next_look_at(now: datetime, sent_at: datetime, *, may_run_until: datetime) -> datetime:
-    """The next moment at which the rest may be there, and the last one in any case."""
+    """When to look for the missing drafts again; at the latest when the request must have ended."""
     return min(now + max(FIRST_LOOK, (now - sent_at) / 2), max(now, may_run_until))

@@ -1,7 +1,7 @@
-"""When a backlog will be handed over: pure, from how much it is, the budget, and the due times.
+"""When a backlog will be handed over, from its size, the budget and the due times; pure.
 
-A lower bound of the calls is taken, as if everything were packed well; what is ahead of a job on
-its account counts, for the earliest due goes first.
+The number of calls is a lower bound: all calls are assumed to be full. Other jobs on the same
+account count if they are due before, because the earliest due goes first.
 """
 
 from collections.abc import Iterable
@@ -16,12 +16,12 @@ from shared.domain.publishing.handoff import ASSUMED_BUDGET
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """What one job has still to hand over through one account.
+    """What one job still has to hand over through one account.
 
-    `staged` and `staged_bytes`: posts of which nothing is in Postiz and that share calls; `dates`:
-    calendar times, each of which needs a call. `writes`: status changes that are still to be made.
-    `first_due` to `last_due`: when its posts are due; `ready_at`: before then the last of them is
-    not done, however quick we are.
+    `staged` and `staged_bytes`: posts that are not in Postiz yet and share calls. `dates`: calendar
+    times, each of which needs a call. `writes`: status changes that are still to be made.
+    `first_due` to `last_due`: when its posts are due. `ready_at`: the earliest end, however fast we
+    are.
     """
 
     staged: int
@@ -40,7 +40,7 @@ class Load:
 
 @dataclass(frozen=True, kw_only=True)
 class Flow:
-    """How fast an account takes posts. `pace`: writes in a second."""
+    """How fast an account takes posts. `pace`: writes per second."""
 
     now: datetime
     budget: BudgetState
@@ -60,7 +60,7 @@ def done_at(load: Load, others: Iterable[Load], flow: Flow) -> datetime:
 
 
 def drained_at(loads: Iterable[Load], flow: Flow) -> datetime | None:
-    """When all of them are done; None where there are none."""
+    """When all of them are done; None if there are none."""
     all_loads = list(loads)
     ends = [
         done_at(load, [other for other in all_loads if other is not load], flow)
@@ -70,7 +70,7 @@ def drained_at(loads: Iterable[Load], flow: Flow) -> datetime | None:
 
 
 def _share_ahead(other: Load, until: datetime) -> float:
-    """Which part of it is due by then, as if its times were spread evenly."""
+    """Which part of `other` is due by `until`, as if its times were spread evenly."""
     if other.last_due <= until:
         return 1.0
     if other.first_due > until:
@@ -79,7 +79,7 @@ def _share_ahead(other: Load, until: datetime) -> float:
 
 
 def after_calls(calls: int, flow: Flow) -> datetime:
-    """When the last of so many counted calls can be made."""
+    """When the last of this many counted calls can be made."""
     if calls <= 0:
         return flow.now
     state = roll_window(flow.budget, flow.now, unsettled=0)

@@ -1,4 +1,4 @@
-"""By what a draft of ours is known again in Postiz, which rewrites content that looks like HTML."""
+"""How a draft of ours is found again in Postiz, which rewrites content that looks like HTML."""
 
 import hashlib
 import html
@@ -8,7 +8,7 @@ _TAG = re.compile(r"<[^<>]*>")
 
 
 def normalize_content(content: str) -> str:
-    """Letters and digits alone: the same for what was sent and for what Postiz made of it.
+    """Letters and digits only: the same for what was sent and for what Postiz made of it.
 
     Postiz keeps `a & b <b>x</b>` as `a &amp; b x`, and `a & b` alone as it is (docs/POSTIZ.md,
     "Creating posts").

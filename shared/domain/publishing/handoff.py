@@ -8,9 +8,9 @@ CALENDAR = "calendar"
 STAGED = "staged"
 AUTO = "auto"
 
-#: Postiz's shipped limit on counted calls an hour, assumed until the account's own is known.
+#: Postiz's default limit on counted calls an hour, assumed until the account's own is known.
 ASSUMED_BUDGET = 30
-#: What a post needs beyond settling to be in Postiz's calendar before its time.
+#: The time that a post needs, besides settling, to be in Postiz's calendar before it is due.
 MARGIN = timedelta(minutes=5)
 
 
@@ -26,10 +26,10 @@ class Situation:
 def choose_handoff(
     times: Iterable[datetime], situation: Situation, *, wanted: str = AUTO, drafts: bool = False
 ) -> str:
-    """`calendar` or `staged`: what the user wants, else what gets every post there before its time.
+    """`calendar` or `staged`: what the user wants, else what gets every post to Postiz in time.
 
-    The calendar costs a counted call per distinct time. A user's draft keeps its true date, so it
-    goes to the calendar always.
+    The calendar costs a counted call per distinct time. A user's draft keeps its own date, so it
+    always goes to the calendar.
     """
     if drafts:
         return CALENDAR

@@ -1,16 +1,17 @@
-"""How long moves to 2099 wait for more of them: pure. One counted call takes all that are ready."""
+"""How long moves to 2099 wait for each other, to share one counted call; pure."""
 
 from datetime import timedelta
 
-#: Calls left in a window while Postiz has not told its limit: that of its shipped compose file.
+#: Calls left in a window while Postiz has not said its limit: the default of its compose file.
 UNKNOWN_LEFT = 30
 
 
 def gathering_time(left: int | None, unknown_after: timedelta) -> timedelta:
-    """With `left` calls in the window, after a release was unclear for `unknown_after`.
+    """The wait with `left` calls in the window; a release is unclear after `unknown_after`.
 
-    A thirtieth of that while calls are plenty (3 s of 90), twice as long for half as many of them,
-    and four thirds for the last (two minutes). Without any there is nothing to gather for.
+    With 40 calls or more it is a thirtieth of that time (3 s of 90). With half as many calls it is
+    twice as long, and for the last call four thirds of that time (two minutes). Without any call
+    there is no reason to wait.
     """
     calls = UNKNOWN_LEFT if left is None else left
     if calls <= 0:

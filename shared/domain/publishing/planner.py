@@ -1,7 +1,7 @@
-"""The planner: which call to make next, and what becomes of a whole bulk before any is made.
+"""The planner: which call to make next, and what to expect of a whole bulk.
 
-The worker asks `next_call` of the posts that are due, and makes that call. A dry run asks
-`forecast`, which goes through the same decisions on a clock of its own.
+The worker asks `next_call` about the due posts, and makes that call. A dry run asks
+`forecast_posts`, which makes the same decisions on a simulated clock.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,13 +15,13 @@ from shared.domain.publishing.budget import BudgetState, charge_call, free_at, r
 #: How long before its time a post is handed over.
 STAGED_AHEAD = timedelta(hours=24)
 CALENDAR_AHEAD = timedelta(days=14)
-#: A call that is not full waits for more posts until its first one is due so soon.
+#: A call that is not full waits for more posts until its first post is due within this time.
 SOON = timedelta(hours=2)
 #: A post that goes out more than this after its time is late.
 LATE = timedelta(minutes=5)
-#: So many posts are looked at to fill a call.
+#: How many posts are considered to fill a call.
 CANDIDATES = 400
-#: With fewer elements created lately Postiz has no stray work that could kill a workflow.
+#: If fewer elements were created lately, Postiz has no stray work that could kill a workflow.
 FEW_ELEMENTS = 6
 #: How long a counted call takes, in seconds: 300 elements took 3.4 (docs/POSTIZ.md, "Creating
 #: posts").
@@ -30,21 +30,22 @@ CALL_SECONDS, ELEMENT_SECONDS = 0.3, 0.0105
 
 @dataclass(frozen=True, kw_only=True)
 class Wait:
-    """No call is worth its price before then."""
+    """There is no reason to make a call before then."""
 
     until: datetime
 
 
 def handover_lead_time(candidate: Candidate) -> timedelta:
-    """How long before its time it may be handed over."""
+    """How long before its time a post may be handed over."""
     return CALENDAR_AHEAD if candidate.dated else STAGED_AHEAD
 
 
 def next_call(candidates: Iterable[Candidate], now: datetime) -> Pack | Wait | None:
-    """The next call, out of posts that may be staged now, in the order of their turn.
+    """The next call for `candidates`, which may be staged now and are in the order of their turn.
 
-    A date of its own costs a call whenever it is made. Staged posts of any time share one, so a
-    call with room left waits for others, until the first of its posts is due soon.
+    A post with its own date costs a call whenever the call is made. Staged posts of any time share
+    a call, so a call with room left waits for others, until the first of its posts is due soon.
+    None: there are no candidates.
     """
     left, waits = list(candidates), list[datetime]()
     while left:
@@ -62,7 +63,7 @@ def next_call(candidates: Iterable[Candidate], now: datetime) -> Pack | Wait | N
 class Terms:
     """What a forecast starts from. `calls_before`: counted calls of other posts that go first.
 
-    `leaves_late`: what cannot be out in time is not published at all.
+    `leaves_late`: posts that cannot be out in time are not published at all.
     """
 
     now: datetime
@@ -75,7 +76,7 @@ class Terms:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedCall:
-    """A counted call: when it is made, when its reply is there, and what it carries."""
+    """A counted call: when it is made, when its reply arrives, and its posts."""
 
     at: datetime
     replied_at: datetime
@@ -84,7 +85,7 @@ class PlannedCall:
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """What a bulk will come to. `out_at`: by post id, when it goes out to its network."""
+    """What to expect of a bulk. `out_at`: by post id, when the post goes out to its network."""
 
     calls: Sequence[PlannedCall]
     out_at: dict[int, datetime]
@@ -100,7 +101,7 @@ class Forecast:
 
 
 def forecast_posts(posts: Iterable[Candidate], terms: Terms) -> Forecast:
-    """Every call that `posts` will need and every release, from what is known now."""
+    """Every call and every release that `posts` will need, from what is known now."""
     waiting = sorted(posts, key=lambda post: (post.publish_at, post.id))
     clock = _Clock(now=terms.now, budget=terms.budget)
     for _ in range(terms.calls_before):
@@ -140,7 +141,7 @@ def forecast_posts(posts: Iterable[Candidate], terms: Terms) -> Forecast:
 
 
 def _leading_late_ids(waiting: Sequence[Candidate], now: datetime) -> list[int]:
-    """Those at the front that cannot be out in time any more."""
+    """Posts at the front that can no longer be out in time."""
     late = takewhile(
         lambda candidate: candidate.publish_at + LATE < now and not candidate.as_draft, waiting
     )
@@ -148,7 +149,7 @@ def _leading_late_ids(waiting: Sequence[Candidate], now: datetime) -> list[int]:
 
 
 def _open_candidates(waiting: Sequence[Candidate], now: datetime) -> list[Candidate]:
-    """Those that may be handed over now; of one date only, where the first has one of its own."""
+    """Posts that may be handed over now; if the first has its own date, only those of that date."""
     window = [
         candidate
         for candidate in waiting[:CANDIDATES]
@@ -160,7 +161,7 @@ def _open_candidates(waiting: Sequence[Candidate], now: datetime) -> list[Candid
 
 
 def _filled_at(waiting: Sequence[Candidate], until: datetime) -> datetime:
-    """When a call that waits for more posts is made: once it is full, and at `until` anyhow."""
+    """When a call that waits for more posts is made: once it is full, or else at `until`."""
     candidates = _open_candidates(waiting, until)
     match next_call(candidates, until):
         case Pack(posts=chosen, full=True):
@@ -172,7 +173,7 @@ def _filled_at(waiting: Sequence[Candidate], until: datetime) -> datetime:
 
 @dataclass
 class _Clock:
-    """Where a forecast stands in time and budget."""
+    """How far a forecast has come in time and budget."""
 
     now: datetime
     budget: BudgetState
@@ -181,7 +182,7 @@ class _Clock:
         self.now = max(self.now, moment)
 
     def waits(self, chosen: Sequence[Candidate]) -> bool:
-        """Wait for the budget of such a call; whether that took any time."""
+        """Wait for the budget of such a call. Returns whether that took any time."""
         before = self.now
         self._wait_for_budget(min(candidate.publish_at for candidate in chosen))
         return self.now > before

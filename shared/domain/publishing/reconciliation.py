@@ -1,4 +1,4 @@
-"""What to do about a post of which Postiz shows this: pure, from its state there and its age."""
+"""What to do about a post, from its state in Postiz and its age; pure."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ DRAFT, QUEUE, ERROR, PUBLISHED = "DRAFT", "QUEUE", "ERROR", "PUBLISHED"
 
 @dataclass(frozen=True, kw_only=True)
 class HandedOver:
-    """Postiz has it: only its state counts from here on."""
+    """Postiz has taken it over: from here on only its state there counts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,29 +20,29 @@ class LookAgain:
 
 @dataclass(frozen=True, kw_only=True)
 class Watch:
-    """It stands parked, but not as a draft: what began to send it before has a while to say so."""
+    """It is in 2099, but not as a draft: an earlier attempt to send it may still show a result."""
 
     after: timedelta
 
 
 @dataclass(frozen=True, kw_only=True)
 class Park:
-    """Move the draft to 2099, out of the reach of a status change that may still land."""
+    """Move the draft to 2099, out of reach of a status change that may still arrive."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Delete:
-    """It may go: parked, nothing can publish it any more; or a person wants it gone."""
+    """It may be deleted: nothing can publish a parked draft, or a person wants it deleted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bury:
-    """It was parked as a draft, and our delete has removed it: it may be staged anew."""
+    """It was parked as a draft, and our delete has removed it: it may be staged again."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GiveUp:
-    """Nobody can tell: a person has to look."""
+    """The outcome cannot be found out: a person has to look."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +62,9 @@ class Errored:
     after: timedelta
 
 
-#: What a handover is in, while its post is `releasing`: the status change was sent; the move to
-#: 2099 may have been; it stands there; its delete may have been sent; that was acknowledged.
+#: The states of a handover while its post is `releasing`: the status change was sent; the move to
+#: 2099 may have been sent; it is in 2099; its delete may have been sent; the delete was
+#: acknowledged.
 RELEASING, PARKING, PARKED, DELETING, DELETED = (
     "releasing",
     "parking",
@@ -77,7 +78,7 @@ SettleStep = HandedOver | LookAgain | Watch | Park | Delete | Bury | GiveUp
 
 @dataclass(frozen=True, kw_only=True)
 class UserReport:
-    """A person's, that a post was not published; `watched`: for how long it was seen parked."""
+    """A person reports that a post was not published; `watched`: how long it was seen parked."""
 
     watched: timedelta | None
 
@@ -92,12 +93,12 @@ def reconcile_step(
     give_up_after: timedelta,
     word: UserReport | None = None,
 ) -> SettleStep:
-    """Of a release that is `age` old; `state` is None where Postiz does not list the post.
+    """The next step for a release that is `age` old; `state` None: Postiz does not list the post.
 
-    Absence proves nothing by itself: a moved date or a disconnected channel look the same. After
-    the post was seen parked as a draft it does not have to: nothing but a person can publish it.
+    A missing post alone proves nothing: a moved date or a disconnected channel look the same. After
+    the post was seen parked as a draft no proof is needed: only a person can publish it.
 
-    `word`: a person has said, `age` ago, that what Postiz has waiting was not published.
+    `word`: a person reported, `age` ago, that the post which waits in Postiz was not published.
     """
     if word and state in (QUEUE, DRAFT):
         return _retract_step(state, word, in_2099=in_2099, quiet_after=unknown_after)
@@ -119,8 +120,11 @@ def reconcile_step(
 def _retract_step(
     state: str, word: UserReport, *, in_2099: bool, quiet_after: timedelta
 ) -> Park | Delete | Watch:
-    """Parked whatever it is, so that no workflow that starts from now on sends it; one that is at
-    work already has a while to show itself, and only then what still waits is deleted."""
+    """Park it whatever its state is, and delete it when nothing can send it any more.
+
+    No workflow that starts after the move sends the post. A workflow that is already at work gets
+    some time to show its result; if the post still waits after that, it is deleted.
+    """
     if not in_2099:
         return Park()
     if state == DRAFT or (word.watched is not None and word.watched >= quiet_after):
@@ -130,9 +134,9 @@ def _retract_step(
 
 @dataclass(frozen=True, kw_only=True)
 class Overdue:
-    """Its time is over, and Postiz has it waiting: it may have been sent, or may be yet.
+    """Its time is over and it still waits in Postiz: it may have been sent, or may be sent later.
 
-    `final`: for so long that its job waits for it no more.
+    `final`: it is so late that its job no longer waits for it.
     """
 
     code: str
@@ -150,15 +154,15 @@ SECOND, MINUTE, HOUR, DAY = (
     timedelta(hours=1),
     timedelta(days=1),
 )
-#: Postiz's own rescue of late posts goes back two days: what it has not sent by then it never does.
+#: Postiz itself sends late posts for up to two days; after that it never sends them.
 FOLLOW_OVERDUE = 3 * DAY
 
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
-    """How long a post may be late, or in error, before it is called so, and before that is final.
+    """How long a post may be late, or in error, before we report it, and before that is final.
 
-    `give_up`: on one that somebody has made a draft again.
+    `give_up`: the same for a post that somebody has turned into a draft again.
     """
 
     overdue: timedelta
@@ -174,9 +178,9 @@ def track_step(
     error_at: datetime | None,
     patience: Patience,
 ) -> TrackStep:
-    """Of a post that Postiz has and that was due at `due_at`; `error_at`: of the first ERROR.
+    """The next step for a post that Postiz has, and that was due at `due_at`.
 
-    Whatever Postiz goes on to show, there is an end to looking.
+    `error_at`: when ERROR was seen first. Whatever Postiz shows, the looking ends at some time.
     """
     late = now - due_at
     match state:
@@ -203,7 +207,7 @@ def _waiting_step(state: str, late: timedelta, patience: Patience) -> Overdue | 
 
 
 def _error_step(quiet: timedelta, patience: Patience) -> Failed | Errored:
-    """Looked at again after as long as it has been so: a dozen times, and once when it is final."""
+    """Look again after as long as it has been in error: a dozen times, and once at the end."""
     left = patience.error_final - quiet
     if quiet and left <= timedelta(0):
         return Failed(code="failed_in_postiz")
@@ -211,10 +215,13 @@ def _error_step(quiet: timedelta, patience: Patience) -> Failed | Errored:
 
 
 def pause_until_next_look(late: timedelta, *marks: timedelta) -> timedelta:
-    """A second for the first ten, five for a minute, then a minute, then a tenth of what is past,
-    up to an hour; and none beyond a moment at which something else is to be said of it."""
+    """The pause before the next look at a post that is `late`, negative before its time.
+
+    A second for the first ten seconds, five until a minute, then a minute, then a tenth of the
+    lateness, up to an hour. It never goes beyond one of `marks`, at which the result changes.
+    """
     if late < timedelta(0):
-        return min(SECOND - late, DAY)  # somebody may have moved it: see it at least once a day
+        return min(SECOND - late, DAY)  # somebody may have moved it: look at least once a day
     if late < 10 * SECOND:
         pause = SECOND
     else:
@@ -224,7 +231,7 @@ def pause_until_next_look(late: timedelta, *marks: timedelta) -> timedelta:
 
 @dataclass(frozen=True, kw_only=True)
 class Cancelled:
-    """Nothing of it will be published any more; `may_be_live`: it may have been before."""
+    """It will not be published any more; `may_be_live`: it may have been published before."""
 
     may_be_live: bool
 
@@ -235,7 +242,7 @@ class TooLate:
 
 
 CancelStep = Cancelled | Delete | TooLate | Failed
-#: A delete proves something only so long before the date of what Postiz has scheduled.
+#: A delete of a scheduled post proves something only this long before its date.
 CANCEL_AHEAD = timedelta(minutes=2)
 
 
@@ -247,11 +254,11 @@ def cancel_step(
     left: timedelta,
     overdue: bool,
 ) -> CancelStep:
-    """Of a post that is to be taken back; `left`: until its date, by Postiz's own clock.
+    """The next step for a post that is to be cancelled; `left`: until its date, by Postiz's clock.
 
-    What was never released cannot publish, so for that a delete needs no time, and its absence is
-    as good. What was released is gone once a delete was acknowledged and it is not listed; deleted
-    is too, though it may have been sent, what is overdue or has failed.
+    A post that was never released cannot be published: a delete is safe at any time, and if the
+    post is missing, that is as good. A released post is gone once its delete was acknowledged and
+    Postiz does not list it. An overdue or failed post is deleted too, though it may have been sent.
     """
     in_time = left >= CANCEL_AHEAD
     match state:

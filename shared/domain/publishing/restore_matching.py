@@ -1,7 +1,7 @@
-"""After a restore: which of our posts Postiz has though the database forgot it; pure.
+"""After a restore: which of our posts Postiz has although the database does not know it; pure.
 
-Postiz tells content, channel, date and state of a post, not its media. So posts that look alike
-there can only be told apart by their date, and where that is not enough nobody can tell.
+Postiz shows content, channel, date and state of a post, not its media. So posts that look alike
+there differ only by their date; if that is not enough, they cannot be told apart.
 """
 
 from collections import defaultdict
@@ -12,7 +12,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, kw_only=True)
 class Ours:
-    """A post that would be sent. `look`: what Postiz shows of it; `whole`: all that is in it."""
+    """A post that would be sent. `look`: what Postiz shows of it; `whole`: everything in it."""
 
     post_id: int
     look: str
@@ -22,7 +22,7 @@ class Ours:
 
 @dataclass(frozen=True, kw_only=True)
 class Theirs:
-    """What Postiz has and we do not know: published, to be, or failed there."""
+    """A post of Postiz that we do not know: published, scheduled, or failed there."""
 
     postiz_id: str
     look: str
@@ -31,14 +31,14 @@ class Theirs:
 
 @dataclass(frozen=True, kw_only=True)
 class FoundInPostiz:
-    """Postiz has this post of ours: it must never be sent again."""
+    """Postiz has this post of ours, so it must never be sent again."""
 
     theirs: Theirs
 
 
 @dataclass(frozen=True, kw_only=True)
 class Unclear:
-    """Postiz has one that looks like it, and like others of ours: a person has to look."""
+    """Postiz has a post that looks like it and like others of ours: a person has to look."""
 
     like: Theirs
 
@@ -46,7 +46,7 @@ class Unclear:
 def match_posts(
     ours: Iterable[Ours], theirs: Iterable[Theirs]
 ) -> Mapping[int, FoundInPostiz | Unclear]:
-    """By the number of each post that is not to be sent, what is known of it."""
+    """What was found about each post that must not be sent, by post id."""
     groups: dict[str, tuple[list[Ours], list[Theirs]]] = defaultdict(lambda: ([], []))
     for post in ours:
         groups[post.look][0].append(post)
@@ -64,7 +64,7 @@ def match_posts(
 def _match_lookalikes(
     ours: Sequence[Ours], theirs: Sequence[Theirs]
 ) -> dict[int, FoundInPostiz | Unclear]:
-    """First by date, as in Postiz's calendar; what is left one by one, if that cannot be wrong."""
+    """First by date, as in Postiz's calendar; then the rest in order, if that cannot be wrong."""
     found: dict[int, FoundInPostiz | Unclear] = {}
     left = list(theirs)
     for second in sorted({_publish_second(other) for other in theirs}):

@@ -1,4 +1,4 @@
-"""The states of a post and of a job, and which may follow which."""
+"""The states of a post and of a job, and the allowed transitions."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -8,15 +8,15 @@ from shared.errors import IllegalTransition
 
 class PostState(StrEnum):
     PENDING = "pending"  # nothing of it is in Postiz
-    HELD = "held"  # the same, and it is late: by its policy it waits for a person
+    HELD = "held"  # nothing of it is in Postiz, and it is late: by its policy it waits for a person
     STAGING = "staging"  # a call that creates its draft may be under way
     STAGED = "staged"  # a draft in Postiz, which never publishes by itself
-    RELEASING = "releasing"  # a call that schedules the draft may be under way, or its end unknown
+    RELEASING = "releasing"  # a call that schedules the draft may be under way, or is unclear
     SCHEDULED = "scheduled"  # Postiz has it and will publish it at its time
     PUBLISHED = "published"  # on the network
     FAILED = "failed"  # will not be published, for the reason given
     CANCELLING = "cancelling"  # being deleted in Postiz
-    CANCELLED = "cancelled"  # the user took it back before its release
+    CANCELLED = "cancelled"  # the user cancelled it before its release
     DRAFT = "draft"  # the user asked for a draft, and Postiz has it
 
 
@@ -24,16 +24,16 @@ S = PostState
 TRANSITIONS: Mapping[PostState, frozenset[PostState]] = {
     S.PENDING: frozenset({S.STAGING, S.HELD, S.FAILED, S.CANCELLED}),
     S.HELD: frozenset({S.PENDING, S.CANCELLED}),
-    # back to pending: the call certainly failed, or left no more than litter
+    # back to pending: the call certainly failed, or left only orphan drafts
     S.STAGING: frozenset({S.STAGED, S.DRAFT, S.PENDING, S.FAILED, S.CANCELLING}),
     # back to pending: our own acknowledged delete, or another account took over
     S.STAGED: frozenset({S.RELEASING, S.PENDING, S.HELD, S.CANCELLING, S.FAILED}),
-    # back to staged: the status change certainly never left; to pending: parked and deleted
+    # back to staged: the status change was certainly not sent; to pending: parked and deleted
     S.RELEASING: frozenset({S.SCHEDULED, S.STAGED, S.PENDING, S.FAILED}),
-    # to releasing: overdue, and on a person's word, so that it is parked, deleted and staged anew
+    # to releasing: overdue, and a person asks for it, to have it parked, deleted and staged again
     S.SCHEDULED: frozenset({S.PUBLISHED, S.FAILED, S.CANCELLING, S.RELEASING}),
     S.CANCELLING: frozenset({S.CANCELLED, S.SCHEDULED, S.FAILED}),
-    # Postiz sometimes learns late that it succeeded; a retry starts anew
+    # Postiz sometimes reports a success late; a retry starts from the beginning
     S.FAILED: frozenset({S.PUBLISHED, S.PENDING}),
     S.DRAFT: frozenset({S.CANCELLING}),
     S.PUBLISHED: frozenset(),
@@ -41,9 +41,9 @@ TRANSITIONS: Mapping[PostState, frozenset[PostState]] = {
 }
 del S
 
-#: States in which a job has nothing more to wait for. What Postiz has scheduled counts as done,
-#: unless it is in doubt: Postiz is late with it, or says that it failed so far. What is held is not
-#: done: a job waits for a person as long as its posts do.
+#: States that a job does not wait for. A post that Postiz has scheduled is done, unless it is in
+#: doubt: Postiz is late with it, or reports an error so far. A held post is not done: its job waits
+#: for a person as long as the post does.
 DONE = frozenset(
     {
         PostState.SCHEDULED,
@@ -71,12 +71,12 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
-#: Of an upload's `media` in a job: what its row in `account_media` says.
+#: The final states of an upload in a job, as in its row of `account_media`.
 UPLOAD_DONE = frozenset({"uploaded", "failed"})
 
 
 def count_done(counts: Mapping[str, int], *, in_doubt: int = 0) -> int:
-    """How many of a job's posts (or uploads) it does not wait for."""
+    """How many of a job's posts (or uploads) it no longer waits for."""
     ended = sum(n for state, n in counts.items() if state in DONE or state in UPLOAD_DONE)
     return ended - in_doubt
 
@@ -84,10 +84,10 @@ def count_done(counts: Mapping[str, int], *, in_doubt: int = 0) -> int:
 def job_state(
     counts: Mapping[str, int], *, paused: bool, in_doubt: int = 0, overdue: int = 0
 ) -> JobState:
-    """The state of a job, from how many of its posts (or uploads) are in which state.
+    """The state of a job, from the number of its posts (or uploads) in each state.
 
-    `in_doubt`, `overdue`: of the scheduled ones, those that may yet be settled, and those that
-    have been late for too long. These are an error, but no failure: they may be published.
+    `in_doubt`: scheduled posts whose outcome may still become known. `overdue`: scheduled posts
+    that have been late for too long. These are an error, but not a failure: they may be published.
     """
     total = sum(counts.values())
     done = count_done(counts, in_doubt=in_doubt)

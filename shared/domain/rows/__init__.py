@@ -1,1 +1,1 @@
-"""From the rows of a request to planned posts, with what is wrong or doubtful about each."""
+"""From the rows of a request to planned posts, with their errors and warnings."""

@@ -1,4 +1,4 @@
-"""From the rows of a request to its posts, one per row and integration, or what is wrong."""
+"""From the rows of a request to its posts, one per row and integration, or to its errors."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,9 +21,9 @@ YOUTUBE = "youtube"
 class Row:
     """One row of a request, with the request's defaults filled in.
 
-    `captions` and `settings` are by integration id or identifier; the id wins, and what stands
-    under `instagram` or `linkedin` serves `instagram-standalone` and `linkedin-page` too. `path`
-    leads to the row in the request: `items.3.`, or nothing for a request of a single row.
+    `captions` and `settings` are by integration id or identifier; the id takes precedence. Values
+    for `instagram` or `linkedin` apply to `instagram-standalone` and `linkedin-page` too. `path`:
+    where the row is in the request, such as `items.3.`; empty if the request is a single row.
     """
 
     position: int = 0
@@ -36,15 +36,15 @@ class Row:
     integration_ids: Sequence[str] = ()
     publish_at: datetime
     external_id: str | None = None
-    faults: Sequence[FieldError] = ()  # what keeps it from coming to the rules at all
+    faults: Sequence[FieldError] = ()  # a row with these is not checked by the rules
 
     @property
     def number(self) -> int | None:
-        """Its number among the rows of the request, if that has rows."""
+        """Its number among the rows of the request; None if the request is a single row."""
         return self.position if self.path else None
 
     def caption_key(self, channel: Channel) -> str | None:
-        """Under which key `captions` has something for `channel`."""
+        """The key in `captions` for `channel`, or None."""
         return next((key for key in channel.keys if key in self.captions), None)
 
     def content_for(self, channel: Channel) -> str:
@@ -52,7 +52,7 @@ class Row:
         return self.caption if key is None else self.captions[key]
 
     def settings_for(self, channel: Channel) -> dict[str, Any]:
-        """What the request says, without what is assumed where it says nothing."""
+        """The settings in the request, without the assumed ones."""
         settings: dict[str, Any] = {}
         for key in reversed(channel.keys):
             settings |= self.settings.get(key, {})
@@ -61,7 +61,7 @@ class Row:
         return settings
 
     def place_of(self, setting: str, channel: Channel) -> str:
-        """Where in the request `setting` of a channel stands, or could stand."""
+        """Where in the request `setting` of a channel is, or could be."""
         given = (key for key in channel.keys if setting in self.settings.get(key, {}))
         key = next(given, None)
         if key is None and channel.identifier == YOUTUBE and setting == "title":
@@ -71,7 +71,7 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedPost:
-    """`settings`: with those that are `assumed`, because the network demands them."""
+    """`settings`: including those that are `assumed`, because the network requires them."""
 
     row: Row
     channel: Channel
@@ -83,7 +83,7 @@ class PlannedPost:
 
 @dataclass(frozen=True, kw_only=True)
 class EarlierPost:
-    """A post that was accepted before, as far as the rates of its network are concerned."""
+    """A post that was accepted before, with what the rate limits need."""
 
     at: datetime
     has_video: bool = False
@@ -91,9 +91,9 @@ class EarlierPost:
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """What rows are checked against. `channels`: by id, None where no list is to be had.
+    """What rows are checked against. `channels`: by id, None if Postiz's list is not available.
 
-    `overrides`: the limits of the account's own; `before`: by the channel's id.
+    `overrides`: the account's own limits; `before`: earlier posts by channel id.
     """
 
     channels: Mapping[str, Channel] | None
@@ -110,13 +110,13 @@ class Known:
         return [channel.id for channel in known if channel.identifier == identifier]
 
     def media_of(self, row: Row) -> list[Medium]:
-        """Those that there are."""
+        """The row's media that exist."""
         return [self.media[media_id] for media_id in row.media_ids if media_id in self.media]
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedRow:
-    """What comes of a row: its posts, or the faults for which it has none."""
+    """The result of a row: its posts, or the faults because of which it has none."""
 
     row: Row
     posts: Sequence[PlannedPost] = ()
@@ -139,7 +139,7 @@ def _check_row(row: Row, known: Known) -> CheckedRow:
 
 
 def faults_of(post: PlannedPost, known: Known) -> list[FieldError]:
-    """What the network would refuse in this post, named by the fields of its row."""
+    """What the network would refuse in this post, by the field names of its row."""
     size = size_of(post.content, post.settings, len(post.media_ids))
     if size > MAX_BYTES:
         return [_locate_fault(post, _size_fault(size))]
@@ -152,7 +152,7 @@ def faults_of(post: PlannedPost, known: Known) -> list[FieldError]:
         settings=post.settings,
         media=known.media_of(post.row),
     )
-    if len(post.media_ids) < len(post.row.media_ids):  # of the rest nothing is known
+    if len(post.media_ids) < len(post.row.media_ids):  # some media are unknown
         found = [fault for fault in found if fault.code not in _ABOUT_MEDIA]
     return [_locate_fault(post, fault) for fault in found]
 
@@ -170,7 +170,7 @@ def _size_fault(size: int) -> FieldError:
 
 
 def _locate_fault(post: PlannedPost, fault: FieldError) -> FieldError:
-    """Where in the request what is at fault came from."""
+    """The fault with its place in the request."""
     name, key = fault.field, post.row.caption_key(post.channel)
     if name == "caption" and key is not None:
         name = f"captions_per_platform.{key}"
@@ -193,7 +193,7 @@ def plan_post(row: Row, channel: Channel, media_ids: Sequence[int]) -> PlannedPo
 
 
 def _known_channels(row: Row, known: Known) -> list[Channel]:
-    """Those that there are, each once."""
+    """The row's channels that exist, each once."""
     names = dict.fromkeys(row.integration_ids)
     if known.channels is None:
         return [Channel(id=name) for name in names]
@@ -208,7 +208,7 @@ def _media_faults(row: Row, known: Known) -> Iterator[FieldError]:
                 message=f"there is no medium {media_id!r} in this profile",
                 code="unknown_media",
                 row=row.number,
-                remedy="Upload it with this profile first, and name the id of the answer.",
+                remedy="Upload it with this profile first, and use the id from the answer.",
             )
 
 
@@ -229,7 +229,7 @@ def _channel_faults(row: Row, known: Known) -> Iterator[FieldError]:
             yield _channel_fault(row, place, message, "repeated_integration", "Name it once.")
 
 
-_NAME_ONE = "Name the id of one that GET /postiz/integrations lists."
+_NAME_ONE = "Use an id that GET /postiz/integrations lists."
 _CONNECT = "Connect it again in Postiz, or leave it out."
 
 

@@ -1,7 +1,7 @@
-"""Warnings about rows that are published all the same: guesses, and what was assumed or unchecked.
+"""Warnings about rows that are published anyway: guesses, and what was assumed or not checked.
 
-What is certain is an error (shared/domain/networks/post_rules.py). The same thing said of many
-rows is said once, with the numbers of the rows.
+What is certain is an error (shared/domain/networks/post_rules.py). A warning about many rows is
+given once, with the numbers of the rows.
 """
 
 from collections import defaultdict
@@ -23,9 +23,9 @@ from shared.domain.rows.post_rows import CheckedRow, EarlierPost, Known, Planned
 def find_warnings(
     rows: Iterable[CheckedRow], known: Known, *, now: datetime, drafts: bool = False
 ) -> list[RowWarning]:
-    """All that is worth saying of the rows that have no faults.
+    """All warnings about the rows that have no faults.
 
-    What was due before `now` goes out now; `drafts` go nowhere by themselves.
+    A post that was due before `now` goes out now; `drafts` are not published by themselves.
     """
     found = _WarningCollector()
     posts = [post for row in rows for post in row.posts]
@@ -41,7 +41,7 @@ def find_warnings(
 
 
 class _WarningCollector:
-    """What was said, in the order in which it was said first."""
+    """The warnings, in the order in which each was found first."""
 
     def __init__(self) -> None:
         self._indexes: dict[WarningText, dict[int, None]] = {}
@@ -58,7 +58,7 @@ class _WarningCollector:
 
 @dataclass(kw_only=True)
 class _Checker:
-    """Looks at posts one by one; what a medium comes to on a channel is worked out once."""
+    """Checks posts one by one; the warnings of a medium on a channel are computed once."""
 
     known: Known
     _media: dict[tuple[int, str], list[WarningText]] = field(default_factory=dict)
@@ -91,32 +91,32 @@ class _Checker:
 
 _UNCHECKED = WarningText(
     code="integrations_unknown",
-    message="Postiz has not told its integrations yet, so nothing was checked by their rules",
-    remedy="It is done before they are published; a post that breaks one then fails, and says why.",
+    message="This Postiz's integrations are not known yet, so their rules were not checked",
+    remedy="They are checked before publishing; a post that breaks one then fails, and says why.",
 )
 _HTML = WarningText(
     code="caption_is_changed",
-    message="Postiz takes a caption that holds < for HTML: what looks like a tag is cut out, and an"
+    message="Postiz treats a caption that has < as HTML: what looks like a tag is removed, and an"
     " & becomes &amp;",
     remedy="Write it without <.",
 )
 _LINKS = WarningText(
     code="caption_may_be_too_long",
-    message="X counts an address without https:// as 23 characters if it takes it for a link",
-    remedy="Shorten the caption by as much, or write the address out.",
+    message="X counts an address without https:// as 23 characters if it treats it as a link",
+    remedy="Shorten the caption, or write the address with https://.",
 )
 
 
 def _unknown_network_warning(identifier: str) -> WarningText:
     return WarningText(
         code="unknown_network",
-        message=f"no rules are known of {identifier}: Postiz decides",
+        message=f"no rules are known for {identifier}: Postiz decides",
         remedy="Try one post before a bulk.",
     )
 
 
 def _defaults_warning(identifier: str, post: PlannedPost) -> WarningText:
-    """A title is each row's own, so it is said that there is one, not which."""
+    """Says that there is a default title, but not which: it differs from row to row."""
     shown = (
         {**post.assumed, "title": "the caption's first line"}
         if _has_default_title(post)
@@ -125,8 +125,8 @@ def _defaults_warning(identifier: str, post: PlannedPost) -> WarningText:
     words = ", ".join(f"{name} {_format_value(value)}" for name, value in shown.items())
     return WarningText(
         code="default_setting_used",
-        message=f"{identifier} demands settings that were not given, so these are used: {words}",
-        remedy=f'Give them as "settings": {{"{identifier}": {{…}}}} if they are to be others.',
+        message=f"{identifier} requires settings that were not given, so these are used: {words}",
+        remedy=f'Give them as "settings": {{"{identifier}": {{…}}}} to use other values.',
     )
 
 
@@ -149,7 +149,7 @@ def _may_be_too_long(post: PlannedPost, known: Known) -> bool:
 def _find_rate_warnings(
     posts: Sequence[PlannedPost], known: Known, now: datetime
 ) -> Iterator[tuple[WarningText, int]]:
-    """Posts beyond what a network takes in a time, with those that were accepted before."""
+    """Posts beyond a network's rate limit; posts that were accepted before count too."""
     for channel, group in _by_channel(posts):
         before = known.before.get(channel.id, ())
         for name, limit in known.limits(channel).items():
@@ -188,7 +188,7 @@ def _list_dated_posts(
     known: Known,
     now: datetime,
 ) -> Dated:
-    """When each of those that the limit counts goes out, and its row."""
+    """When each post that the limit counts goes out, and its row."""
     if name == "videos_per_day":
         posts = [
             entry for entry in posts if any(medium.is_video for medium in known.media_of(entry.row))
@@ -214,7 +214,7 @@ def _rate_warning(channel: Channel, name: str, limit: Limit) -> WarningText:
         limit,
         code="too_many_posts",
         message=f"{channel.identifier} takes {limit.value:,.0f} {KINDS[name].words}"
-        f" ({scope}), and these come on top",
+        f" ({scope}), and these exceed that",
         remedy="Spread them over more time, for example with daily_cap_per_integration.",
     )
 
@@ -222,7 +222,7 @@ def _rate_warning(channel: Channel, name: str, limit: Limit) -> WarningText:
 def _find_unused_names(
     posts: Sequence[PlannedPost], known: Known
 ) -> Iterator[tuple[WarningText, int]]:
-    """Captions and settings under a name that is no integration and no network."""
+    """Captions and settings under a name that is neither an integration nor a network."""
     if known.channels is None:
         return
     names = {key for channel in known.channels.values() for key in channel.keys} | set(LIMITS)
@@ -239,7 +239,7 @@ def _platform_names(row: Row) -> Iterable[str]:
 def _unused_name_warning(name: str) -> WarningText:
     return WarningText(
         code="unknown_platform",
-        message=f"{name!r} is no integration of this profile's Postiz and no network that we know:"
-        " what stands under it is not used",
+        message=f"{name!r} is neither an integration of this profile's Postiz nor a known network:"
+        " its values are not used",
         remedy="Correct it, or leave it out; GET /postiz/integrations lists ids and identifiers.",
     )

@@ -1,4 +1,4 @@
-"""Fire times: when a cron expression is due in a time zone, over changes of the clock too."""
+"""Fire times: when a cron expression is due in a time zone, also over changes of the clock."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -7,17 +7,17 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 _HOUR = timedelta(hours=1)
-#: Leap days are at most eight years apart; what is rarer is a mistake, whenever one begins.
+#: Leap days are at most eight years apart; an expression that is due more rarely is a mistake.
 _FAR = timedelta(days=9 * 366)
 _ONCE = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def fire_times(cron: str, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
-    """Those later than `after`, in UTC, each moment once.
+    """The fire times later than `after`, in UTC, each moment once.
 
-    As cron does it: a time of the day that the clock jumps over is due at the moment after the
-    jump, and one that comes twice is due the first time only. An expression whose minute or hour
-    begins with `*` follows the hours as they pass, left out or repeated. Raises `CronSimError`.
+    As in cron: a time of day that the clock jumps over is due right after the jump, and a time that
+    comes twice is due only the first time. If the minute or hour of an expression begins with `*`,
+    it follows the hours as they pass, also if one is skipped or repeated. Raises `CronSimError`.
     """
     while found := first_after(cron, zone, after):
         yield found
@@ -25,16 +25,19 @@ def fire_times(cron: str, zone: ZoneInfo, after: datetime) -> Iterator[datetime]
 
 
 def first_after(cron: str, zone: ZoneInfo, after: datetime) -> datetime | None:
-    """None where the expression is never due again."""
+    """The first fire time later than `after`; None if the expression is never due again."""
     found = _find_first(cron, zone, after, start=after)
     if found is None or _is_whole_hour_shift(zone, after, found):
         return found
-    # the library goes by hours, and past minutes where a clock was changed by half of one
+    # the library steps by hours, and misses minutes if a clock was changed by half an hour
     return _find_first(cron, zone, after, start=max(after, found - _HOUR))
 
 
 def _find_first(cron: str, zone: ZoneInfo, after: datetime, start: datetime) -> datetime | None:
-    """Two times can fall on one jump; and from the second 2:00 the library names the first."""
+    """The first moment that is really later than `after`.
+
+    Two fire times can fall on one jump, and at the second 2:00 the library returns the first.
+    """
     moments = (wall.astimezone(UTC) for wall in CronSim(cron, start.astimezone(zone)))
     return next((moment for moment in moments if moment > after), None)
 
@@ -46,7 +49,7 @@ def _is_whole_hour_shift(zone: ZoneInfo, first: datetime, second: datetime) -> b
 
 
 def normalize_expression(cron: str) -> str:
-    """`cron` in one form. Raises `ValueError` for what is no expression, or is never due."""
+    """`cron` with single spaces. Raises `ValueError` if it is no expression or is never due."""
     fields = cron.split()
     if len(fields) != 5:
         raise ValueError("must have five fields: minute, hour, day of month, month, day of week")
@@ -54,7 +57,7 @@ def normalize_expression(cron: str) -> str:
     try:
         found = first_after(words, ZoneInfo("UTC"), _ONCE)
     except CronSimError as error:
-        raise ValueError(f"is no cron expression: {error}") from error
+        raise ValueError(f"is not a cron expression: {error}") from error
     if found is None or found > _ONCE + _FAR:
         raise ValueError("is never due")
     return words

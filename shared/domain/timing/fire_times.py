@@ -1,4 +1,4 @@
-"""What is due of a schedule: which fire times were missed, which one runs, and when the next is."""
+"""What is due of a schedule: the missed fire times, the one that runs now, and the next one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 from shared.domain.timing.cron import fire_times, first_after
 
-#: Nothing is missed while it is so little late: a clock ticks every second, and work takes time.
+#: Nothing is missed if it is no later than this: the clock ticks every second, and work takes time.
 PUNCTUAL = timedelta(seconds=10)
-#: Of one absence, so many misses are told one by one; more become one record.
+#: After one outage, up to this many misses are recorded one by one; more become one record.
 TOLD = 100
-#: Further than this they are not even counted.
+#: More misses than this are not counted.
 COUNTED = 2_000
 
 
@@ -27,7 +27,7 @@ class Missed:
 
 @dataclass(frozen=True, kw_only=True)
 class DueTimes:
-    """`fire_at`: what runs now, if anything. `next_at`: what is to be looked at after it."""
+    """`fire_at`: what runs now, None for nothing. `next_at`: the fire time to check after it."""
 
     missed: Sequence[Missed]
     fire_at: datetime | None
@@ -37,7 +37,7 @@ class DueTimes:
 def find_due_times(
     cron: str, zone: ZoneInfo, *, since: datetime, now: datetime, grace: timedelta
 ) -> DueTimes:
-    """`since`: the earliest fire time that nobody has dealt with."""
+    """`since`: the earliest fire time that was not handled yet. `grace`: how late one may run."""
     deadline = now - max(grace, PUNCTUAL)
     passed: list[datetime] = []
     for moment in chain([since], fire_times(cron, zone, since)):

@@ -1,4 +1,4 @@
-"""Clocks on walls: what their times mean in a zone, over daylight-saving changes too."""
+"""Wall-clock times: what they mean in a time zone, also over daylight-saving changes."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -7,17 +7,17 @@ _SECOND = timedelta(seconds=1)
 
 
 def in_utc(moment: datetime, zone: ZoneInfo) -> datetime:
-    """`moment` in UTC; one without a zone is a wall clock's in `zone`.
+    """`moment` in UTC; without a zone of its own it is a wall-clock time in `zone`.
 
-    A wall clock's time that a daylight-saving change skips moves forward by the change; one that it
-    repeats means the first. Raises `OverflowError` at the ends of the calendar.
+    A wall-clock time that a daylight-saving change skips moves forward by the change; if the time
+    repeats, the first is meant. Raises `OverflowError` at the ends of the calendar.
     """
     aware = moment if moment.tzinfo else moment.replace(tzinfo=zone)
     return aware.astimezone(UTC)
 
 
 def whole_second(moment: datetime) -> datetime:
-    """The milliseconds of a date in Postiz are ours to mark calls with."""
+    """Without milliseconds: in the dates of Postiz, we use them to mark calls."""
     return moment.replace(microsecond=0)
 
 
@@ -28,7 +28,7 @@ def local_day(moment: datetime, zone: ZoneInfo) -> date:
 def on_day(day: date, wall: time, zone: ZoneInfo) -> datetime:
     """When the clock shows `wall` on that day, in UTC; of two times the first.
 
-    A time that the day does not have, for the clock jumps over it, is the moment after the jump.
+    If the clock jumps over that time, it is the moment after the jump.
     """
     first = datetime.combine(day, wall, tzinfo=zone)
     before, after = first.utcoffset(), first.replace(fold=1).utcoffset()
@@ -40,7 +40,7 @@ def on_day(day: date, wall: time, zone: ZoneInfo) -> datetime:
 
 
 def _find_clock_change(low: datetime, high: datetime, zone: ZoneInfo) -> datetime:
-    """The moment of the change of offset that lies behind `low`, and at `high` at the latest."""
+    """The moment at which the offset changes: after `low`, and at `high` at the latest."""
     old = low.astimezone(zone).utcoffset()
     while high - low > _SECOND:
         middle = low + whole_seconds((high - low) / 2)

@@ -1,4 +1,4 @@
-"""Which media of a playlist are next."""
+"""Which media of a playlist come next."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """`places`: of the media to publish now. `position`: where the next turn begins."""
+    """`places`: indexes of the media to publish now. `position`: where the next run begins."""
 
     places: Sequence[int]
     position: int
@@ -14,7 +14,7 @@ class Selection:
 
 
 def select_media(position: int, length: int, *, per_run: int, loop: bool) -> Selection:
-    """None are left once a list that does not loop has ended. No medium comes twice in a turn."""
+    """Nothing is left once a list that does not loop has ended. No medium comes twice in a run."""
     if not loop:
         places = range(min(position, length), min(position + per_run, length))
         return Selection(places=places, position=places.stop, ended=places.stop == length)
@@ -24,6 +24,6 @@ def select_media(position: int, length: int, *, per_run: int, loop: bool) -> Sel
 
 
 def position_after_change(position: int, before: Sequence[str], after: Sequence[str]) -> int:
-    """Where a changed list goes on: at the same place if what was played stands as it stood."""
+    """Where a changed list continues: at the same place, or at 0 if the played part changed."""
     same = list(before[:position]) == list(after[:position])
     return position if same else 0

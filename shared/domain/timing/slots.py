@@ -1,4 +1,4 @@
-"""The slots of days: the same times on the wall each day, by their number from a start on."""
+"""The slots of days: the same wall-clock times each day, numbered from a start."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
@@ -13,8 +13,8 @@ _DAY = timedelta(days=1)
 class Slots:
     """The moments from `start` on, without end, at which the clock in `zone` shows one of `walls`.
 
-    Two that a change of the clock lays on one moment count once; a day that the zone skipped has
-    none. A day costs nothing but to be counted, so that a slot may lie years ahead.
+    If a change of the clock puts two on one moment, they count once; a day that the zone skipped
+    has none. A day is cheap to count, so a slot may be years ahead.
     """
 
     def __init__(self, start: datetime, walls: Iterable[time], zone: ZoneInfo) -> None:
@@ -22,10 +22,10 @@ class Slots:
         self._zone = zone
         self._first = local_day(start, zone)
         self._odd = {0: [moment for moment in self._moments_of_day(self._first) if moment >= start]}
-        self._before = [0, len(self._odd[0])]  # how many slots lie before each day
+        self._before = [0, len(self._odd[0])]  # how many slots there are before each day
 
     def at(self, number: int) -> datetime:
-        """The slot with that number, from 0."""
+        """The slot with that number; numbers start at 0."""
         while self._before[-1] <= number:
             self._count_another_day()
         day = bisect_right(self._before, number) - 1
@@ -35,7 +35,7 @@ class Slots:
         return on_day(self._first + day * _DAY, self._walls[place], self._zone)
 
     def first_from(self, moment: datetime) -> int:
-        """The number of the first slot at that moment or behind it."""
+        """The number of the first slot at or after that moment."""
         day = (local_day(moment, self._zone) - self._first).days
         if day < 0:
             return 0

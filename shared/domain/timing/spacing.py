@@ -1,9 +1,9 @@
-"""When each row of a bulk is due: its own time, a slot of its day, or its place behind the start.
+"""When each row of a bulk is due: at its own time, in a slot of its day, or after the start.
 
-Rows without a time of their own are placed one after another, in their order. A daily cap and a
-least gap hold for each integration: a row that would break one of them goes to the next place that
-is free for all of its integrations, and what follows on these moves along. A time that a row names
-itself is never changed, and what stands at such times, or was accepted before, counts.
+Rows without their own time are placed one after another, in their order. A daily cap and a minimum
+gap apply to each integration. If a row would break one of them, it gets the next place that is free
+for all of its integrations, and the rows that follow on these move too. A row's own time is never
+changed. Posts at such times, and posts that were accepted before, count.
 """
 
 import hashlib
@@ -18,13 +18,13 @@ from zoneinfo import ZoneInfo
 from shared.domain.timing.local_time import local_day, on_day, whole_second
 from shared.domain.timing.slots import Slots
 
-#: Where drafts are parked: a post of the user's must never lie there, and nothing is placed behind.
+#: Drafts are parked here, so a user's post must never be here, and nothing is placed after it.
 LATEST = datetime(2099, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """A row, as far as its time goes. `own`: the time that it names."""
+    """What matters of a row for its time. `own`: the time that it names."""
 
     own: datetime | None = None
     integration_ids: Sequence[str] = ()
@@ -32,10 +32,10 @@ class Wish:
 
 @dataclass(frozen=True, kw_only=True)
 class Spread:
-    """How rows without a time of their own follow each other; `jitter` goes either way.
+    """How rows without their own time follow each other; `jitter` goes both ways.
 
-    With `walls`, each takes the next of these times of the day; else each is `interval` behind the
-    one before. Days are those of `zone`.
+    With `walls`, each row takes the next of these times of the day; else each row is `interval`
+    after the one before. Days are those of `zone`.
     """
 
     start: datetime
@@ -58,7 +58,7 @@ class Spread:
 
     @property
     def matters_from(self) -> datetime:
-        """Posts before then are out of the reach of a cap or gap of ours."""
+        """Posts before then cannot affect a cap or a gap."""
         return self.start - self.jitter - self.min_gap - timedelta(days=2)
 
     def shift(self, index: int) -> timedelta:
@@ -73,10 +73,10 @@ Taken = Mapping[str, Iterable[datetime]]
 
 
 def assign_times(wishes: Sequence[Wish], spread: Spread, taken: Taken) -> list[datetime]:
-    """The time of each row, in whole seconds of UTC.
+    """The time of each row, in whole seconds, in UTC.
 
-    `taken`: when other posts of each integration are due. A time at `LATEST` or behind says that
-    there was no place left before.
+    `taken`: when other posts of each integration are due. A time at or after `LATEST` means that no
+    earlier place was free.
     """
     books = _fill_books(wishes, spread, taken)
     placer = _Slots(spread, books) if spread.walls else _Intervals(spread, books)
@@ -103,7 +103,7 @@ class _Book:
         return cap is not None and self.by_day[day] >= cap
 
     def far_enough(self, moment: datetime) -> datetime:
-        """The first moment, from this one on, that keeps the gap to every other."""
+        """The first moment, from this one on, that keeps the gap to every other post."""
         gap = self.spread.whole_gap
         while gap and (index := bisect_left(self.times, moment + gap)):
             if self.times[index - 1] <= moment - gap:
@@ -125,14 +125,14 @@ def _fill_books(wishes: Sequence[Wish], spread: Spread, taken: Taken) -> Mapping
 
 
 class _Slots:
-    """Row after row takes the next slot that is free for it."""
+    """Each row takes the next slot that is free for it."""
 
     def __init__(self, spread: Spread, books: Mapping[str, _Book]) -> None:
         self._spread = spread
         self._books = books
         self._slots = Slots(spread.start, spread.walls, spread.zone)
         self._rows = 0
-        self._behind: Counter[str] = Counter()  # by how many slots its rows have been put off
+        self._behind: Counter[str] = Counter()  # by how many slots an integration's rows are late
 
     def place(self, index: int, names: Sequence[str]) -> datetime:
         names = names if self._spread.limited else ()
@@ -151,7 +151,7 @@ class _Slots:
         return moment
 
     def _free_from(self, moment: datetime, names: Sequence[str]) -> datetime:
-        """This moment, if it is free; else one before which nothing is."""
+        """This moment if it is free; else a later one, before which nothing is free."""
         day = local_day(moment, self._spread.zone)
         books = [self._books[name] for name in names]
         if any(book.is_full(day) for book in books):
@@ -160,7 +160,7 @@ class _Slots:
 
 
 class _Intervals:
-    """Row after row an interval later; a full day is left for the start's time of the next."""
+    """Each row comes an interval later; after a full day, rows go on at the start's time of day."""
 
     def __init__(self, spread: Spread, books: Mapping[str, _Book]) -> None:
         self._spread = spread

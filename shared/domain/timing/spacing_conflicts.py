@@ -1,4 +1,4 @@
-"""Which rows break a bulk's cap or gap all the same: by times of their own, which nobody moves."""
+"""Which rows break a bulk's cap or gap by their own times, which are never moved."""
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
@@ -11,20 +11,20 @@ from shared.domain.timing.spacing import Spread, Taken, Wish
 
 OVER_CAP = WarningText(
     code="over_daily_cap",
-    message="The rows' own times fill a day beyond daily_cap_per_integration",
-    remedy="Leave their times out, and they are put where there is room.",
+    message="The rows' own times exceed daily_cap_per_integration on a day",
+    remedy="Leave their times out: these rows then get the next free times.",
 )
 UNDER_GAP = WarningText(
     code="under_min_gap",
-    message="The rows' own times lie closer to others than min_gap_minutes_per_integration",
-    remedy="Leave their times out, and they are put where there is room.",
+    message="The rows' own times are closer to other posts than min_gap_minutes_per_integration",
+    remedy="Leave their times out: these rows then get the next free times.",
 )
 
 
 def find_conflicts(
     wishes: Sequence[Wish], moments: Sequence[datetime], spread: Spread, taken: Taken
 ) -> list[RowWarning]:
-    """`moments`: where the rows were placed."""
+    """`moments`: the times that the rows got."""
     if not spread.limited:
         return []
     all_times = _collect_times(wishes, moments, taken)
@@ -83,7 +83,7 @@ def _under_gap(
 
 
 def _is_too_close(times: Sequence[datetime], moment: datetime, spread: Spread) -> bool:
-    """Whether another than the one at that moment is nearer than the gap."""
+    """Whether another post than the one at that moment is nearer than the gap."""
     place = bisect_left(times, moment)
     others = [*times[max(place - 1, 0) : place], *times[place + 1 : place + 2]]
     return any(abs(other - moment) < spread.min_gap for other in others)

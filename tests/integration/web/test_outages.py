@@ -15,7 +15,7 @@ from shared.models import Pulse
 from tests.api import FILES, Api, settings_for
 from web.health import PULSES
 
-UNASKED = "; without beat, which asks it to be seen, that may be for want of asking"
+UNASKED = "; beat, which asks for these signs, is missing too: this worker may be alive"
 PUBLISH = {"caption": "hi", "integration_ids": ["int-mastodon"]}
 
 

@@ -202,7 +202,7 @@ def test_the_last_question_is_asked_when_tunnel_and_tls_stand(
         ("refuse", "answered 403"),
         ("unreachable", "answered 502"),
         ("cut", "ended the connection"),
-        ("babble", "speaks no HTTP"),
+        ("babble", "does not speak HTTP"),
         ("hang", "no answer in time"),
     ],
 )

@@ -174,7 +174,7 @@ def test_what_is_still_coming_in_is_no_file_of_ours(storage: Storage) -> None:
 def test_a_missing_file_is_an_error_with_advice(storage: Storage) -> None:
     with pytest.raises(FileMissing, match="Upload it again"):
         storage.open("acme/ab/abcd")
-    with pytest.raises(PressroomError, match="no storage key"):
+    with pytest.raises(PressroomError, match="not a storage key"):
         storage.open("acme/../x")
 
 

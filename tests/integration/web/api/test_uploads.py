@@ -106,7 +106,7 @@ REFUSED = [
     (b"\0\0\0\x20ftypavif" + b"\0" * 99, 415, "AVIF"),
     (b"BM" + b"\0" * 99, 415, "BMP"),
     (b"II*\0" + b"\0" * 99, 415, "TIFF"),
-    (b"some text", 415, "no image or video"),
+    (b"some text", 415, "not an image or video"),
     (b"", 400, "empty"),
     (b"\x89PNG\r\n\x1a\n" + b"\0" * 10 * 1024**2, 413, "10 MiB"),
 ]

@@ -103,7 +103,7 @@ def test_unknown_columns_are_all_named_and_so_are_doubles() -> None:
 def test_a_row_with_too_many_cells_is_refused_by_its_line() -> None:
     found = faults(b"caption,external_id\na,1\nb,2,3\nc,4\nd,5,6,7\n")
     assert [field for field, _ in found] == ["items.1", "items.3"]
-    assert found[0][1] == "line 3: has 3 cells, and the header names 2 columns"
+    assert found[0][1] == "line 3: has 3 cells, but the header names 2 columns"
 
 
 @pytest.mark.parametrize(

@@ -52,9 +52,9 @@ def test_what_is_no_limit_or_has_no_such_value_is_named(
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ({"orkut": {}}, "is no integration of this account, and no network that we know: "),
-        ({"x": 5}, "must be an object of limits, or null to drop them"),
-        ({"x": {"letters": 5}}, "unknown limit; there are: "),
+        ({"orkut": {}}, "is neither an integration of this account nor a known network: "),
+        ({"x": 5}, "must be an object of limits, or null to remove them"),
+        ({"x": {"letters": 5}}, "unknown limit; known limits are: "),
         ({"x": {"characters": "5"}}, "must be a number, or null for no limit"),
         ({"x": {"characters": -1}}, "must be from 0 to 1,000,000,000"),
         ({"x": {"characters": 5.5}}, "must be a whole number"),

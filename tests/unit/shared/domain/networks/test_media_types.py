@@ -44,11 +44,11 @@ REFUSED = [
     (b"II*\0\x08\0", "TIFF"),
     (b"MM\0*\0\0", "TIFF"),
     (b"RIFF\x10\0\0\0AVI LIST", "AVI"),
-    (b"RIFF\x10\0\0\0WAVEfmt ", "no image or video"),
+    (b"RIFF\x10\0\0\0WAVEfmt ", "not an image or video"),
     (b"%PDF-1.7", "PDF"),
-    (b"hello, world", "no image or video"),
-    (b"\0\0\0\x20ftyp", "no image or video"),
-    (b"", "no image or video"),
+    (b"hello, world", "not an image or video"),
+    (b"\0\0\0\x20ftyp", "not an image or video"),
+    (b"", "not an image or video"),
 ]
 
 
