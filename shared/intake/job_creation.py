@@ -7,10 +7,8 @@ from typing import Any
 from sqlalchemy import func, insert, literal, select
 from sqlalchemy.orm import Session
 
-from shared.accounts import identity
 from shared.config import Settings
 from shared.crypto import SecretBox
-from shared.domain.networks.channel import Channel
 from shared.domain.publishing.states import JobState
 from shared.domain.rows.post_rows import PlannedPost
 from shared.errors import NotFound
@@ -41,16 +39,6 @@ def ensure_locked_account(
     if held.account_id == account.id:
         return account
     return session.get_one(Account, held.account_id)
-
-
-def known_channels(session: Session, account: Account) -> dict[str, Channel] | None:
-    """The integrations by id as Postiz listed them last, None if it never did."""
-    if account.integrations_seen_at is None:
-        return None
-    return {
-        row.id: Channel(id=row.id, identifier=row.identifier, name=row.name, disabled=row.disabled)
-        for row in identity.read_integrations(session, account.id)
-    }
 
 
 @dataclass(frozen=True, kw_only=True)

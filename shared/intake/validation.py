@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from shared.accounts import budget_queries
+from shared.accounts import budget_queries, channels
 from shared.config import Settings
 from shared.crypto import SecretBox
 from shared.domain.networks.warning import RowWarning
@@ -89,7 +89,7 @@ def check_order(session: Session, order: Order, settings: Settings, box: SecretB
     placed = order.rows(session, account)
     used = {media_id for row in placed.rows for media_id in row.media_ids}
     known = Known(
-        channels=job_creation.known_channels(session, account),
+        channels=channels.read_channels(session, account),
         media=repository.find_media(session, order.profile_id, used),
         overrides=account.rule_overrides,
     )

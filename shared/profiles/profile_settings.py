@@ -62,11 +62,22 @@ def require_kept(profile_id: str, deleting_since: datetime | None) -> None:
         raise Conflict(message, code="profile_being_deleted")
 
 
+def environment_credentials(settings: Settings) -> Credentials | None:
+    """The installation's default, for profiles that have none of their own."""
+    if not (settings.postiz_api_url and settings.postiz_api_key):
+        return None
+    return Credentials(
+        source="environment",
+        api_url=settings.postiz_api_url,
+        api_key=settings.postiz_api_key.get_secret_value(),
+    )
+
+
 def source_of(profile: Profile, settings: Settings) -> str:
     """Whose credentials are in force: "profile", "environment" or "none"; opens no secret."""
     if profile.tts_settings.get("postiz"):
         return "profile"
-    return "environment" if settings.postiz_api_url and settings.postiz_api_key else "none"
+    return "environment" if environment_credentials(settings) else "none"
 
 
 def api_url_of(profile: Profile, settings: Settings) -> str | None:
@@ -74,7 +85,8 @@ def api_url_of(profile: Profile, settings: Settings) -> str | None:
     own = profile.tts_settings.get("postiz")
     if own:
         return str(own["api_url"])
-    return settings.postiz_api_url if source_of(profile, settings) == "environment" else None
+    default = environment_credentials(settings)
+    return default.api_url if default else None
 
 
 def _opened_key(profile: Profile, box: SecretBox) -> str:
@@ -92,13 +104,7 @@ def credentials_of(profile: Profile, settings: Settings, box: SecretBox) -> Cred
         return Credentials(
             source="profile", api_url=own["api_url"], api_key=_opened_key(profile, box)
         )
-    if settings.postiz_api_url and settings.postiz_api_key:
-        return Credentials(
-            source="environment",
-            api_url=settings.postiz_api_url,
-            api_key=settings.postiz_api_key.get_secret_value(),
-        )
-    return None
+    return environment_credentials(settings)
 
 
 def require_configured(profile: Profile, settings: Settings) -> None:
