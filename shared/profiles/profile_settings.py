@@ -8,6 +8,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from shared.accounts import holds, identity
+from shared.accounts.identity import Found
 from shared.config import Settings
 from shared.crypto import SecretBox
 from shared.db import ROW_LOCK
@@ -32,6 +33,9 @@ class Credentials:
     @property
     def key_hash(self) -> str:
         return identity.key_hash(self.server, self.api_key)
+
+    def found(self, probe: Probe | None = None) -> Found:
+        return Found(server=self.server, key_hash=self.key_hash, probe=probe)
 
 
 def mask_api_key(api_key: str) -> str:
@@ -173,10 +177,7 @@ def connect_account(
     if credentials is None:
         profile.account_id, profile.key_hash = None, None
         return None
-    account = identity.find_or_create_account(
-        session,
-        identity.Found(server=credentials.server, key_hash=credentials.key_hash, probe=probe),
-    )
+    account = identity.find_or_create_account(session, credentials.found(probe))
     if profile.account_id != account.id and account.integrations_seen_at is not None:
         account_move.move_batch(session, profile.id, account.id)  # the sweep moves the rest
     profile.account_id, profile.key_hash = account.id, credentials.key_hash
@@ -192,23 +193,51 @@ def ensure_account(
 ) -> Account:
     """The account of the credentials in force, found anew when the environment's have changed.
 
-    Where they cannot be opened it is the one that they led to last: so work is accepted for it, and
-    waits. Raises `NotConfigured` with how to configure them, and `SecretUnreadable` where nothing
-    is known of them.
+    Raises what `usable_credentials` raises.
     """
-    try:
-        credentials = require_credentials(profile, settings, box)
-    except SecretUnreadable:
-        if profile.account_id is None:
-            raise
-        return session.get_one(Account, profile.account_id)
-    if profile.account_id is not None and profile.key_hash == credentials.key_hash:
-        return session.get_one(Account, profile.account_id)
+    credentials = usable_credentials(profile, settings, box)
+    own = _own_account(session, profile, credentials.found() if credentials else None)
+    if own is not None:
+        return own
     session.refresh(profile, with_for_update=ROW_LOCK)
     account = connect_account(session, profile, credentials)
     assert account is not None  # there are credentials
     bump_version(profile)
     return account
+
+
+def usable_credentials(profile: Profile, settings: Settings, box: SecretBox) -> Credentials | None:
+    """The credentials in force; None where they cannot be opened, but led to an account before: so
+    work is accepted for it, and waits.
+
+    Raises `NotConfigured` with how to configure them, and `SecretUnreadable` where nothing is known
+    of them.
+    """
+    try:
+        return require_credentials(profile, settings, box)
+    except SecretUnreadable:
+        if profile.account_id is None:
+            raise
+        return None
+
+
+def recognize_account(session: Session, profile: Profile, found: Found | None) -> Account:
+    """The account that `ensure_account` would lead the profile to, and `found`'s list; only reads.
+
+    One that is not known yet is in no session. `found`: None where nothing can be told of the key.
+    """
+    own = _own_account(session, profile, found)
+    if found is None:
+        assert own is not None  # else its key could not be used
+        return own
+    return identity.find_account(session, found, own=own) or identity.unsaved_account(found)
+
+
+def _own_account(session: Session, profile: Profile, found: Found | None) -> Account | None:
+    """The profile's account, if it is of this key (None: of whichever was its last)."""
+    if profile.account_id is None or (found and found.key_hash != profile.key_hash):
+        return None
+    return session.get_one(Account, profile.account_id)
 
 
 def version_of(session: Session, profile_id: str) -> int | None:
