@@ -99,7 +99,10 @@ def after_commit(session: Session, then: Callable[[], None]) -> None:
 
 
 class Database:
-    """One per process. `transaction()` commits at its end, or rolls back if it raises."""
+    """One per process. `transaction()` commits at its end, or rolls back if it raises.
+
+    `reading()` cannot write.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -127,6 +130,13 @@ class Database:
                 yield session
             for then in session.info.pop(_THEN, ()):
                 then()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A transaction in which PostgreSQL refuses to write."""
+        reader = self.engine.execution_options(postgresql_readonly=True)
+        with Session(reader, expire_on_commit=False) as session, session.begin():
+            yield session
 
     @contextmanager
     def statements(self) -> Iterator[Connection]:

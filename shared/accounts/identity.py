@@ -23,21 +23,37 @@ class Found:
     key_hash: str
     probe: Probe | None = None
 
+    @property
+    def listed(self) -> Sequence[RemoteIntegration] | None:
+        return self.probe.integrations if self.probe else None
+
 
 def key_hash(server: str, api_key: str) -> str:
     return hash_secret(server, api_key)
 
 
-def find_or_create_account(session: Session, found: Found) -> Account:
-    """The account of these credentials, made if there is none; with what the probe told.
+def find_account(session: Session, found: Found, *, own: Account | None = None) -> Account | None:
+    """The account of these credentials, if it is known. Only reads.
 
     By the ids of its integrations (unique in Postiz), so that a rotated key stays one account;
-    by the key's hash until any integration is known.
+    until any integration is known, `own`, else by the key's hash.
     """
+    ids = [row.id for row in found.listed or ()]
+    listing = _by_integrations(session, found.server, ids)
+    return listing or own or _by_key(session, found.server, found.key_hash)
+
+
+def unsaved_account(found: Found) -> Account:
+    """As a new one would be, in no session: nothing in the database belongs to account 0."""
+    return Account(
+        id=0, server=found.server, key_hash=found.key_hash, budget_used=0, rule_overrides={}
+    )
+
+
+def find_or_create_account(session: Session, found: Found) -> Account:
+    """The account of these credentials, made if there is none; with what the probe told."""
     _lock_server(session, found.server)
-    listed = list(found.probe.integrations or ()) if found.probe else []
-    account = _by_integrations(session, found.server, [row.id for row in listed])
-    account = account or _by_key(session, found.server, found.key_hash)
+    account = find_account(session, found)
     if account is None:
         account = Account(server=found.server, key_hash=found.key_hash)
         session.add(account)

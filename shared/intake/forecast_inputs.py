@@ -1,6 +1,6 @@
 """Planning: what a forecast of posts starts from, as the database knows it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -14,6 +14,7 @@ from shared.domain.publishing.handoff import ASSUMED_BUDGET, STAGED
 from shared.domain.publishing.planner import STAGED_AHEAD, Terms
 from shared.domain.publishing.states import PostState
 from shared.domain.rows.post_rows import PlannedPost
+from shared.media import upload_queue
 from shared.models import Account, AccountMedia, Post
 from shared.postiz.payloads import Element, RemoteMedia
 from shared.posts.late_policy import is_in_time
@@ -60,9 +61,9 @@ def planner_candidates(
     as_draft: bool,
 ) -> list[Candidate]:
     """`posts` as the planner sees them; their ids are their places."""
-    remote = _uploaded_media(
-        session, account.id, {media_id for post in posts for media_id in post.media_ids}
-    )
+    used = {media_id for post in posts for media_id in post.media_ids}
+    uploaded = AccountMedia.state == "uploaded"
+    remote = upload_queue.read_remote_media(session, account.id, used, uploaded)
     return [
         Candidate(
             id=number,
@@ -83,19 +84,3 @@ def _element_size(post: PlannedPost, remote: Mapping[int, RemoteMedia]) -> int:
         settings=post.settings,
         images=[remote.get(media_id, _NOT_YET) for media_id in post.media_ids],
     ).size
-
-
-def _uploaded_media(
-    session: Session, account_id: int, media_ids: Iterable[int]
-) -> dict[int, RemoteMedia]:
-    rows = session.execute(
-        select(AccountMedia.media_id, AccountMedia.postiz_id, AccountMedia.postiz_path).where(
-            AccountMedia.account_id == account_id,
-            AccountMedia.media_id.in_(media_ids),
-            AccountMedia.state == "uploaded",
-        )
-    )
-    return {
-        row.media_id: RemoteMedia(id=row.postiz_id or "", path=row.postiz_path or "")
-        for row in rows
-    }

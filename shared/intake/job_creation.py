@@ -7,50 +7,14 @@ from typing import Any
 from sqlalchemy import func, insert, literal, select
 from sqlalchemy.orm import Session
 
-from shared.accounts import identity
-from shared.config import Settings
-from shared.crypto import SecretBox
-from shared.domain.networks.channel import Channel
 from shared.domain.publishing.states import JobState
 from shared.domain.rows.post_rows import PlannedPost
-from shared.errors import NotFound
 from shared.intake.bulk_insert import insert_rows
 from shared.jobs import progress
 from shared.media import upload_queue
-from shared.models import Account, AccountMedia, Event, Job, JobMedia, Post, Profile
+from shared.models import Account, AccountMedia, Event, Job, JobMedia, Post
 from shared.posts.late_policy import LatePolicy
-from shared.profiles import profile_settings
 from shared.webhooks import outbox
-
-
-def ensure_locked_account(
-    session: Session, profile_id: str, settings: Settings, box: SecretBox
-) -> Account:
-    """The account that the profile's work goes to, which no PATCH moves before we commit.
-
-    Raises `NotConfigured` with how to configure it, and `Conflict` while the profile is deleted.
-    """
-    account = profile_settings.ensure_account(
-        session, profile_settings.load_profile(session, profile_id), settings, box
-    )
-    facts = select(Profile.account_id, Profile.deleting_since).where(Profile.id == profile_id)
-    held = session.execute(facts.with_for_update(read=True)).one_or_none()
-    if held is None or held.account_id is None:
-        raise NotFound(f"There is no profile {profile_id!r}")
-    profile_settings.require_kept(profile_id, held.deleting_since)
-    if held.account_id == account.id:
-        return account
-    return session.get_one(Account, held.account_id)
-
-
-def known_channels(session: Session, account: Account) -> dict[str, Channel] | None:
-    """The integrations by id as Postiz listed them last, None if it never did."""
-    if account.integrations_seen_at is None:
-        return None
-    return {
-        row.id: Channel(id=row.id, identifier=row.identifier, name=row.name, disabled=row.disabled)
-        for row in identity.read_integrations(session, account.id)
-    }
 
 
 @dataclass(frozen=True, kw_only=True)

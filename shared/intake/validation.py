@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 
 from shared.accounts import budget_queries
 from shared.config import Settings
-from shared.crypto import SecretBox
 from shared.domain.networks.warning import RowWarning
 from shared.domain.publishing.handoff import Situation, choose_handoff
 from shared.domain.rows.post_rows import CheckedRow, Known, PlannedPost, Row, check_rows
@@ -19,6 +18,7 @@ from shared.errors import FieldError, Unprocessable
 from shared.intake import deferred_rules, job_creation
 from shared.intake.job_creation import Accepted
 from shared.intake.schemas import Defaults
+from shared.intake.targets import Target
 from shared.media import repository
 from shared.models import Account, Job
 from shared.posts import occupancy
@@ -83,13 +83,16 @@ class Checked:
         return [row for row in self.rows if row.faults]
 
 
-def check_order(session: Session, order: Order, settings: Settings, box: SecretBox) -> Checked:
-    """Raises `NotConfigured` where the profile has no Postiz."""
-    account = job_creation.ensure_locked_account(session, order.profile_id, settings, box)
+def check_order(session: Session, order: Order, target: Target, settings: Settings) -> Checked:
+    """Only reads; `target` was ensured, or recognised, before.
+
+    Where the account's own posts limit the times, these are locked until the transaction ends.
+    """
+    account = target.account
     placed = order.rows(session, account)
     used = {media_id for row in placed.rows for media_id in row.media_ids}
     known = Known(
-        channels=job_creation.known_channels(session, account),
+        channels=target.channels,
         media=repository.find_media(session, order.profile_id, used),
         overrides=account.rule_overrides,
     )

@@ -1,14 +1,15 @@
 """Which media an account needs in its Postiz: each row is the job of uploading one."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.errors import Unprocessable
 from shared.models import AccountMedia, Media
+from shared.postiz.payloads import RemoteMedia
 
 
 def request_uploads(
@@ -39,6 +40,20 @@ def request_uploads(
     )
     rows = {row.media_id: row for row in found}
     return [rows[media_id] for media_id in media_ids]
+
+
+def read_remote_media(
+    session: Session, account_id: int, media_ids: Iterable[int], *conditions: ColumnElement[bool]
+) -> dict[int, RemoteMedia]:
+    """By medium, what a post names to show it; of one that is not uploaded, empty strings."""
+    columns = AccountMedia.media_id, AccountMedia.postiz_id, AccountMedia.postiz_path
+    query = select(*columns).where(
+        AccountMedia.account_id == account_id, AccountMedia.media_id.in_(media_ids), *conditions
+    )
+    return {
+        media_id: RemoteMedia(id=postiz_id or "", path=postiz_path or "")
+        for media_id, postiz_id, postiz_path in session.execute(query)
+    }
 
 
 def mark_used(session: Session, media_ids: Collection[int]) -> None:

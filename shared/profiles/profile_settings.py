@@ -8,6 +8,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from shared.accounts import holds, identity
+from shared.accounts.identity import Found
 from shared.config import Settings
 from shared.crypto import SecretBox
 from shared.db import ROW_LOCK
@@ -32,6 +33,9 @@ class Credentials:
     @property
     def key_hash(self) -> str:
         return identity.key_hash(self.server, self.api_key)
+
+    def found(self, probe: Probe | None = None) -> Found:
+        return Found(server=self.server, key_hash=self.key_hash, probe=probe)
 
 
 def mask_api_key(api_key: str) -> str:
@@ -62,11 +66,22 @@ def require_kept(profile_id: str, deleting_since: datetime | None) -> None:
         raise Conflict(message, code="profile_being_deleted")
 
 
+def environment_credentials(settings: Settings) -> Credentials | None:
+    """The installation's default, for profiles that have none of their own."""
+    if not (settings.postiz_api_url and settings.postiz_api_key):
+        return None
+    return Credentials(
+        source="environment",
+        api_url=settings.postiz_api_url,
+        api_key=settings.postiz_api_key.get_secret_value(),
+    )
+
+
 def source_of(profile: Profile, settings: Settings) -> str:
     """Whose credentials are in force: "profile", "environment" or "none"; opens no secret."""
     if profile.tts_settings.get("postiz"):
         return "profile"
-    return "environment" if settings.postiz_api_url and settings.postiz_api_key else "none"
+    return "environment" if environment_credentials(settings) else "none"
 
 
 def api_url_of(profile: Profile, settings: Settings) -> str | None:
@@ -74,7 +89,8 @@ def api_url_of(profile: Profile, settings: Settings) -> str | None:
     own = profile.tts_settings.get("postiz")
     if own:
         return str(own["api_url"])
-    return settings.postiz_api_url if source_of(profile, settings) == "environment" else None
+    default = environment_credentials(settings)
+    return default.api_url if default else None
 
 
 def _opened_key(profile: Profile, box: SecretBox) -> str:
@@ -92,13 +108,7 @@ def credentials_of(profile: Profile, settings: Settings, box: SecretBox) -> Cred
         return Credentials(
             source="profile", api_url=own["api_url"], api_key=_opened_key(profile, box)
         )
-    if settings.postiz_api_url and settings.postiz_api_key:
-        return Credentials(
-            source="environment",
-            api_url=settings.postiz_api_url,
-            api_key=settings.postiz_api_key.get_secret_value(),
-        )
-    return None
+    return environment_credentials(settings)
 
 
 def require_configured(profile: Profile, settings: Settings) -> None:
@@ -167,10 +177,7 @@ def connect_account(
     if credentials is None:
         profile.account_id, profile.key_hash = None, None
         return None
-    account = identity.find_or_create_account(
-        session,
-        identity.Found(server=credentials.server, key_hash=credentials.key_hash, probe=probe),
-    )
+    account = identity.find_or_create_account(session, credentials.found(probe))
     if profile.account_id != account.id and account.integrations_seen_at is not None:
         account_move.move_batch(session, profile.id, account.id)  # the sweep moves the rest
     profile.account_id, profile.key_hash = account.id, credentials.key_hash
@@ -186,23 +193,51 @@ def ensure_account(
 ) -> Account:
     """The account of the credentials in force, found anew when the environment's have changed.
 
-    Where they cannot be opened it is the one that they led to last: so work is accepted for it, and
-    waits. Raises `NotConfigured` with how to configure them, and `SecretUnreadable` where nothing
-    is known of them.
+    Raises what `usable_credentials` raises.
     """
-    try:
-        credentials = require_credentials(profile, settings, box)
-    except SecretUnreadable:
-        if profile.account_id is None:
-            raise
-        return session.get_one(Account, profile.account_id)
-    if profile.account_id is not None and profile.key_hash == credentials.key_hash:
-        return session.get_one(Account, profile.account_id)
+    credentials = usable_credentials(profile, settings, box)
+    own = _own_account(session, profile, credentials.found() if credentials else None)
+    if own is not None:
+        return own
     session.refresh(profile, with_for_update=ROW_LOCK)
     account = connect_account(session, profile, credentials)
     assert account is not None  # there are credentials
     bump_version(profile)
     return account
+
+
+def usable_credentials(profile: Profile, settings: Settings, box: SecretBox) -> Credentials | None:
+    """The credentials in force; None where they cannot be opened, but led to an account before: so
+    work is accepted for it, and waits.
+
+    Raises `NotConfigured` with how to configure them, and `SecretUnreadable` where nothing is known
+    of them.
+    """
+    try:
+        return require_credentials(profile, settings, box)
+    except SecretUnreadable:
+        if profile.account_id is None:
+            raise
+        return None
+
+
+def recognize_account(session: Session, profile: Profile, found: Found | None) -> Account:
+    """The account that `ensure_account` would lead the profile to, and `found`'s list; only reads.
+
+    One that is not known yet is in no session. `found`: None where nothing can be told of the key.
+    """
+    own = _own_account(session, profile, found)
+    if found is None:
+        assert own is not None  # else its key could not be used
+        return own
+    return identity.find_account(session, found, own=own) or identity.unsaved_account(found)
+
+
+def _own_account(session: Session, profile: Profile, found: Found | None) -> Account | None:
+    """The profile's account, if it is of this key (None: of whichever was its last)."""
+    if profile.account_id is None or (found and found.key_hash != profile.key_hash):
+        return None
+    return session.get_one(Account, profile.account_id)
 
 
 def version_of(session: Session, profile_id: str) -> int | None:

@@ -168,11 +168,11 @@ class PublisherFactory:
     def __call__(self, profile_id: str) -> Publisher:
         """Raises `PublisherError`s: `ProfileGone`, `SettingsUnusable`, or what looking for the base
         path came to."""
-        credentials, version, account_id, base_url = self._read_settings(profile_id)
+        credentials, version, account_id, base_url = self._prepare_settings(profile_id)
         if base_url is None:
-            with _blamed_on_settings(profile_id, version):
-                self._find_base_url(profile_id, credentials)
-            credentials, version, account_id, base_url = self._read_settings(profile_id)
+            with blamed_on_settings(profile_id, version):
+                self._connect_account(profile_id, credentials)
+            credentials, version, account_id, base_url = self._prepare_settings(profile_id)
         if base_url is None:
             raise SettingsChanged(f"{profile_id!r} was changed while its Postiz was looked for")
         check = partial(self.check, profile_id, version, base_url)
@@ -185,12 +185,13 @@ class PublisherFactory:
         )
         return Publisher(profile_id, version, account_id, postiz, check)
 
-    def _read_settings(
+    def _prepare_settings(
         self, profile_id: str
     ) -> tuple[profile_settings.Credentials, int, int, str | None]:
+        """What a publisher is built of; the profile's account is made if there is none."""
         with self.database.transaction() as session:
             profile = _require_profile(session, profile_id)
-            with _blamed_on_settings(profile_id, profile.settings_version):
+            with blamed_on_settings(profile_id, profile.settings_version):
                 credentials = profile_settings.require_credentials(profile, self.settings, self.box)
             account = profile_settings.ensure_account(session, profile, self.settings, self.box)
             return credentials, profile.settings_version, account.id, account.base_url
@@ -206,7 +207,7 @@ class PublisherFactory:
         if current != (version, base_url):
             raise SettingsChanged(f"the settings of {profile_id!r} have changed")
 
-    def _find_base_url(self, profile_id: str, credentials: profile_settings.Credentials) -> None:
+    def _connect_account(self, profile_id: str, credentials: profile_settings.Credentials) -> None:
         """Probe, holding nothing meanwhile; then keep what was found, if it is still asked for."""
         found = discovery.probe_postiz(credentials.api_url, credentials.api_key, self.settings)
         if found.integrations is None:
@@ -226,7 +227,7 @@ def _require_profile(session: Session, profile_id: str, *, lock: bool = False) -
 
 
 @contextmanager
-def _blamed_on_settings(profile_id: str, version: int) -> Iterator[None]:
+def blamed_on_settings(profile_id: str, version: int) -> Iterator[None]:
     """What its settings do not allow is a fact about this profile, and no other's trouble; so is
     what nobody foresaw."""
     why: PressroomError | None = None

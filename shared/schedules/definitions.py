@@ -15,7 +15,7 @@ from shared.crypto import SecretBox
 from shared.domain.timing import cron
 from shared.domain.timing import playlist as playing
 from shared.errors import Conflict, Unprocessable
-from shared.intake import validation
+from shared.intake import targets, validation
 from shared.intake.schemas import Playlist
 from shared.intake.validation import Checked, WakeUps
 from shared.media import upload_queue
@@ -73,7 +73,7 @@ def save_content(session: Session, schedule: Schedule, content: Content, means: 
     schedule.body = runs.saved_body(content)
     schedule.media_ids = runs.media_ids(content)
     due = next_after(schedule, db.read_clock(session))
-    checked = _check_content(session, schedule, content, range(length), due, means)
+    checked = _prepare_and_check(session, schedule, content, range(length), due, means)
     upload_queue.mark_used(session, schedule.media_ids)
     return checked
 
@@ -85,7 +85,7 @@ def _playlist_position(schedule: Schedule, playlist: Playlist) -> int:
     return playing.position_after_change(schedule.position or 0, before, playlist.media_ids)
 
 
-def _check_content(  # noqa: PLR0917
+def _prepare_and_check(  # noqa: PLR0917
     session: Session,
     schedule: Schedule,
     content: Content,
@@ -95,7 +95,8 @@ def _check_content(  # noqa: PLR0917
 ) -> Checked:
     now = db.read_clock(session)
     order = runs.build_order(schedule, content, places, fire_at or now, now)
-    checked = validation.check_order(session, order, means.settings, means.box)
+    target = targets.ensure_target(session, order.profile_id, means.settings, means.box)
+    checked = validation.check_order(session, order, target, means.settings)
     validation.require_faultless(checked)
     return checked
 
@@ -110,7 +111,7 @@ def start_run(
     turn = _playlist_turn(schedule, content) if isinstance(content, Playlist) else None
     if turn:
         places = turn.places
-    checked = _check_content(session, schedule, content, places, fire_at, means)
+    checked = _prepare_and_check(session, schedule, content, places, fire_at, means)
     if turn:
         schedule.position = turn.position
     if turn and turn.ended:

@@ -65,7 +65,7 @@ def get_status() -> Response:
 def _connection_trouble(profile_id: str) -> str | None:
     """Why Postiz cannot be used now, in words; None if it can."""
     try:
-        live_integrations.fetch_integrations(profile_id, seconds=LIVE_SECONDS)
+        live_integrations.update_integrations(profile_id, seconds=LIVE_SECONDS)
     except PublisherError as error:
         return describe_error(error)
     return None
@@ -103,7 +103,7 @@ def list_integrations() -> Response:
             current_services().box,
         )
     try:
-        live_rows = live_integrations.fetch_integrations(profile_id, seconds=LIVE_SECONDS)
+        live_rows = live_integrations.update_integrations(profile_id, seconds=LIVE_SECONDS)
     except CredentialsRejected:
         raise
     except PublisherError as error:  # also for unusable settings: show what is known

@@ -6,7 +6,7 @@ from flask import Response
 from sqlalchemy.orm import Session
 
 from shared import db
-from shared.intake import job_creation, validation
+from shared.intake import targets, validation
 from shared.intake.bulk_rows import bulk_order
 from shared.intake.request_rows import single_row
 from shared.intake.schemas import PublishRequest
@@ -52,7 +52,7 @@ def publish(body: PublishRequest) -> Response:
 
 
 def _accept_order(session: Session, order: Order) -> Reply:
-    checked = _check_order(session, order)
+    checked = _prepare_and_check(session, order)
     validation.require_faultless(checked)
     job, wake = validation.accept_order(session, checked)
     shown = JobReply(job=new_job_view(session, job), warnings=planned_posts.warning_views(checked))
@@ -75,31 +75,36 @@ def bulk_publish(query: BulkQuery) -> Response:
     JSON, or CSV with a row per item. With `dry_run`, only the plan is made.
     """
     sent = read_bulk(query)
-    order = _build_bulk_order(sent)
     if query.dry_run:
-        return _plan_response(order)
+        return _plan_response(sent)
+    now = _database_now()
+    order = _build_bulk_order(sent, _prepare_profile(), now)
     return answer_once(
         lambda session: _accept_bulk_order(session, order, skip_invalid=query.skip_invalid),
         content=sent.content,
     )
 
 
-def _build_bulk_order(sent: BulkRequest) -> Order:
-    now = _database_now()
-    return bulk_order(
-        sent.body, _prepare_profile(), now, malformed=sent.malformed, named=sent.named
-    )
+def _build_bulk_order(sent: BulkRequest, profile_id: str, now: datetime) -> Order:
+    return bulk_order(sent.body, profile_id, now, malformed=sent.malformed, named=sent.named)
 
 
-def _plan_response(order: Order) -> Response:
-    with current_services().database.transaction() as session:
-        plan = plans.plan_view(session, _check_order(session, order))
-        session.rollback()  # a dry run must not write anything
+def _plan_response(sent: BulkRequest) -> Response:
+    """Nothing is prepared: the account is recognised, and every transaction can only read."""
+    ours = current_services()
+    with ours.database.reading() as session:
+        now, profile_id = db.read_clock(session), current_profile(session)
+    found = live_integrations.look_up_integrations(profile_id)
+    order = _build_bulk_order(sent, profile_id, now)
+    with ours.database.reading() as session:
+        target = targets.recognize_target(session, profile_id, found)
+        checked = validation.check_order(session, order, target, ours.settings)
+        plan = plans.plan_view(session, checked)
     return Reply(body=PlanReply(plan=plan)).response()
 
 
 def _accept_bulk_order(session: Session, order: Order, *, skip_invalid: bool) -> Reply:
-    checked = _check_order(session, order)
+    checked = _prepare_and_check(session, order)
     validation.require_faultless(checked, skip_invalid=skip_invalid)
     job, wake = validation.accept_order(session, checked)
     shown = BulkJobReply(
@@ -123,10 +128,10 @@ def _list_skipped_rows(checked: Checked) -> list[SkippedRow]:
     ]
 
 
-def _check_order(session: Session, order: Order) -> Checked:
-    return validation.check_order(
-        session, order, current_services().settings, current_services().box
-    )
+def _prepare_and_check(session: Session, order: Order) -> Checked:
+    ours = current_services()
+    target = targets.ensure_target(session, order.profile_id, ours.settings, ours.box)
+    return validation.check_order(session, order, target, ours.settings)
 
 
 def _database_now() -> datetime:
@@ -138,7 +143,7 @@ def _prepare_profile() -> str:
     """The profile, with an account, and with its integrations as fresh as quickly possible."""
     with current_services().database.transaction() as session:
         profile_id = current_profile(session)
-        job_creation.ensure_locked_account(
+        targets.ensure_locked_account(
             session, profile_id, current_services().settings, current_services().box
         )
     live_integrations.refresh_integrations(profile_id)

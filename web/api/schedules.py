@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session, defer
 from shared import db
 from shared.db import ROW_LOCK
 from shared.errors import Conflict, FieldError, InvalidRequest, NotFound
-from shared.intake import job_creation
+from shared.intake import targets
 from shared.intake.validation import Checked
 from shared.media.repository import is_id
 from shared.models import Schedule, ScheduleRun
@@ -65,7 +65,7 @@ def _prepare_profile(named: str | None) -> str:
         if named is None:
             named = current_profile(session)
         profile_id = profile_settings.load_profile(session, require_visible_profile(named)).id
-        job_creation.ensure_locked_account(
+        targets.ensure_locked_account(
             session, profile_id, current_services().settings, current_services().box
         )
     live_integrations.refresh_integrations(profile_id)

@@ -3,7 +3,7 @@
 from shared.errors import FieldError, InvalidRequest, Transient, Unprocessable
 from shared.postiz import discovery
 from shared.postiz.discovery import Probe
-from shared.profiles.profile_settings import Credentials
+from shared.profiles.profile_settings import Credentials, environment_credentials
 from web.schemas.profiles import PostizCheck, TtsSettings
 from web.services import current_services
 
@@ -19,18 +19,7 @@ def credentials_to_check(settings: TtsSettings | None) -> Credentials | None:
     own = settings.postiz
     if own is not None:
         return Credentials(source="profile", api_url=own.api_url, api_key=own.api_key)
-    return environment_credentials()
-
-
-def environment_credentials() -> Credentials | None:
-    ours = current_services().settings
-    if not (ours.postiz_api_url and ours.postiz_api_key):
-        return None
-    return Credentials(
-        source="environment",
-        api_url=ours.postiz_api_url,
-        api_key=ours.postiz_api_key.get_secret_value(),
-    )
+    return environment_credentials(current_services().settings)
 
 
 def probe_credentials(credentials: Credentials) -> Probe:

@@ -1,14 +1,24 @@
-"""Asks Postiz for its integrations during a request, and stores its answer."""
+"""Asks Postiz for its integrations during a request, and stores its answer.
+
+For a dry run it asks in the same way, and stores nothing.
+"""
 
 from collections.abc import Sequence
+from contextlib import closing, suppress
+from functools import partial
 
 from shared.accounts import identity
+from shared.accounts.identity import Found
 from shared.db import ROW_LOCK
-from shared.errors import NotFound, PublisherError, WrongBaseUrl
-from shared.models import Account
-from shared.postiz.client import RemoteIntegration
+from shared.errors import NotFound, PublisherError, SettingsChanged, WrongBaseUrl
+from shared.models import Account, Profile
+from shared.net.outbound_route import Route
+from shared.postiz import discovery
+from shared.postiz.client import Postiz, RemoteIntegration
+from shared.postiz.discovery import Probe
 from shared.profiles import profile_settings
-from shared.profiles.publisher_cache import Publisher
+from shared.profiles.profile_settings import Credentials
+from shared.profiles.publisher_cache import Publisher, blamed_on_settings
 from web.services import Services, current_services
 
 #: The longest time that a request waits to refresh the known integrations (seconds).
@@ -18,18 +28,63 @@ REFRESH_SECONDS = 1.0
 def refresh_integrations(profile_id: str) -> None:
     """Refresh the known integrations, if this takes no longer than a request may wait."""
     try:
-        fetch_integrations(profile_id, seconds=REFRESH_SECONDS)
+        update_integrations(profile_id, seconds=REFRESH_SECONDS)
     except PublisherError:
         return  # the known list is used; if there is none, the worker checks later
 
 
-def fetch_integrations(profile_id: str, *, seconds: float) -> list[RemoteIntegration]:
+def update_integrations(profile_id: str, *, seconds: float) -> list[RemoteIntegration]:
     """The live list, which is also stored.
 
     Raises `NotConfigured`, and `PublisherError` if Postiz refuses or takes longer.
     """
     ours = current_services()  # the call runs in a thread of its own, without a request
     return ours.calls.within(seconds, lambda: _ask_postiz(ours, profile_id, seconds))
+
+
+def look_up_integrations(profile_id: str) -> Found | None:
+    """What the profile's key leads to, with the live list if it comes in time; nothing is written.
+
+    None where the key cannot be opened. Raises what `ensure_locked_account` raises.
+    """
+    ours = current_services()
+    with ours.database.reading() as session:
+        profile = profile_settings.load_profile(session, profile_id)
+        credentials = profile_settings.usable_credentials(profile, ours.settings, ours.box)
+        profile_settings.require_kept(profile_id, profile.deleting_since)
+        if credentials is None:
+            return None
+        account = profile_settings.recognize_account(session, profile, credentials.found())
+    look = partial(_look_up, ours, profile, credentials, account.base_url)
+    try:
+        with blamed_on_settings(profile_id, profile.settings_version):
+            return credentials.found(ours.calls.within(REFRESH_SECONDS, look))
+    except PublisherError:
+        return credentials.found()
+
+
+def _look_up(
+    ours: Services, profile: Profile, credentials: Credentials, base_url: str | None
+) -> Probe:
+    """By a connection of its own: building a publisher may write."""
+    if base_url is not None:
+        postiz = Postiz(
+            base_url=base_url,
+            api_key=credentials.api_key,
+            check=partial(_check_version, ours, profile.id, profile.settings_version),
+            call_seconds=ours.settings.call_timeout_seconds,
+            route=Route.from_settings(ours.settings),
+        )
+        with closing(postiz), suppress(WrongBaseUrl):  # Postiz may have moved
+            rows = postiz.integrations(seconds=REFRESH_SECONDS)
+            return Probe(code="ok", detail="", server=credentials.server, integrations=rows)
+    return discovery.probe_postiz(credentials.api_url, credentials.api_key, ours.settings)
+
+
+def _check_version(ours: Services, profile_id: str, version: int) -> None:
+    with ours.database.reading() as session:
+        if profile_settings.version_of(session, profile_id) != version:
+            raise SettingsChanged(f"the settings of {profile_id!r} have changed")
 
 
 def _ask_postiz(ours: Services, profile_id: str, seconds: float) -> list[RemoteIntegration]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from shared.errors import FieldError, InvalidRequest, RequestError
-from shared.intake import job_creation
+from shared.intake import job_creation, targets
 from shared.intake.job_creation import Upload
 from shared.media import repository
 from shared.media.ingest import Received
@@ -85,7 +85,7 @@ def accept_items(
     session: Session, profile_id: str, items: Sequence[Item], *, kind: str
 ) -> tuple[Job, list[int], list[UploadedItem]]:
     """The job of the accepted items, the uploads that wait for a worker, and each item's result."""
-    account = job_creation.ensure_locked_account(
+    account = targets.ensure_locked_account(
         session, profile_id, current_services().settings, current_services().box
     )
     added = {

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
+from shared.accounts.channels import channels_by_id
 from shared.domain.networks.channel import Channel
 from shared.domain.networks.failure_reasons import NONE_GIVEN, Notice, Reason, find_reason
 from shared.errors import PressroomError
@@ -69,8 +70,5 @@ class Words:
         )
         with self._runtime.database.transaction() as session:
             query = select(Integration).where(Integration.account_id == subject.account_id)
-            known = {row.id: row for row in session.scalars(query)}
-        listed = [
-            Channel(id=row.id, identifier=row.identifier, name=row.name) for row in known.values()
-        ]
-        return listed if own.id in known else [*listed, own]
+            known = channels_by_id(session.scalars(query))
+        return list({own.id: own, **known}.values())

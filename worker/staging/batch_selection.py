@@ -17,8 +17,9 @@ from shared.containment import contain_failures
 from shared.domain.publishing.batching import Candidate, Pack, interleave_candidates
 from shared.domain.publishing.fairness import is_backlog_turn
 from shared.domain.publishing.planner import CANDIDATES, SOON, Wait, next_call
-from shared.models import Account, AccountMedia, Post, Profile
-from shared.postiz.payloads import Element, RemoteMedia
+from shared.media import upload_queue
+from shared.models import Account, Post, Profile
+from shared.postiz.payloads import Element
 from worker.accounts import defects, leases
 from worker.accounts.eligibility import (
     could_be_staged,
@@ -204,15 +205,7 @@ def build_elements(
     """
     present = postiz_ids or {}
     wanted = {media_id for post in chosen for media_id in post.media_ids}
-    uploaded = session.scalars(
-        select(AccountMedia).where(
-            AccountMedia.account_id == account_id, AccountMedia.media_id.in_(wanted)
-        )
-    )
-    remote = {
-        row.media_id: RemoteMedia(id=row.postiz_id or "", path=row.postiz_path or "")
-        for row in uploaded
-    }
+    remote = upload_queue.read_remote_media(session, account_id, wanted)
     elements: dict[int, Element] = {}
     for post in chosen:
         with contain_failures("element", post=post.id) as fate:

@@ -8,9 +8,9 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from shared.accounts import identity as known
+from shared.accounts.channels import channel_of
 from shared.accounts.waits import is_of_other_account
 from shared.containment import contain_failures
-from shared.domain.networks.channel import Channel
 from shared.domain.publishing.planner import CALENDAR_AHEAD
 from shared.domain.publishing.states import PostState
 from shared.errors import FieldError, PressroomError
@@ -141,8 +141,7 @@ def _find_faults(session: Session, post: Post, row: Integration | None) -> list[
         return [
             _integration_fault(f"{row.name!r} is disabled in Postiz", "Connect it again in Postiz.")
         ]
-    channel = Channel(id=row.id, identifier=row.identifier, name=row.name, disabled=row.disabled)
-    return deferred_rules.resolve_post(session, post, channel)
+    return deferred_rules.resolve_post(session, post, channel_of(row))
 
 
 def _integration_fault(message: str, remedy: str) -> FieldError:
