@@ -26,7 +26,6 @@ from shared.domain.publishing.reconciliation import (
     Watch,
     reconcile_step,
 )
-from shared.domain.publishing.retry_limits import DELETES
 from shared.domain.publishing.states import PostState
 from shared.errors import ClaimLost, PressroomError
 from shared.models import Handover, Post
@@ -189,47 +188,27 @@ def _delete_parked_draft(
     runtime: Runtime, subject: remote_posts.Subject, turn: remote_delete.DeleteSlice
 ) -> None:
     """Delete a parked draft; an unclear end is looked at again."""
-    made = False
     try:
-        if not turn.is_over:
-            made = remote_delete.delete_post(
-                runtime,
-                remote_posts.build_target(subject),
-                note=lambda session: _note_delete(session, subject),
-            )
+        made = remote_delete.delete_post(
+            runtime,
+            subject.credentials,
+            subject.postiz_id,
+            turn,
+            note=lambda session: _note_delete(session, subject),
+        )
+    except ClaimLost:
+        raise
     except PressroomError as error:
-        if isinstance(error, ClaimLost):
-            raise
-        _record_failed_delete(runtime, subject, turn, error)
+        remote_delete.retry_or_give_up(runtime, turn, subject, error, _give_up_delete)
         return
     with runtime.database.transaction() as session:
         if made:
-            turn.failed = 0
             _retire_and_requeue(session, subject, "deleted by us after parking")
         else:
             remote_posts.requeue_subjects(session, [subject], timedelta(seconds=1))
     failpoints.hit("delete.after_commit")
     if made:
-        runtime.waker.stage(subject.account_id)
-
-
-def _record_failed_delete(
-    runtime: Runtime,
-    subject: remote_posts.Subject,
-    turn: remote_delete.DeleteSlice,
-    error: PressroomError,
-) -> None:
-    """Look again, and try again later and later; told once at its beginning and once at its end."""
-    with runtime.database.transaction() as session:
-        remote_delete.record_failure(session, turn, remote_posts.build_target(subject), error)
-        tries = remote_delete.correct_tries(session, subject.handover_id, error)
-        pause = DELETES.pause(tries)
-        if pause is None:
-            _give_up_delete(session, subject, error.message)
-            return
-        if tries == 1:
-            transitions.add_events(session, [subject.post_id], "delete_unknown", error.message)
-        remote_posts.requeue_subjects(session, [subject], pause)
+        runtime.waker.stage(subject.credentials.account_id)
 
 
 def _give_up_delete(session: Session, subject: remote_posts.Subject, words: str) -> None:

@@ -25,6 +25,7 @@ from shared.errors import PressroomError
 from shared.models import Account, Handover, Post, Profile, Submission
 from shared.postiz.client import RemotePost
 from shared.posts import transitions
+from shared.profiles.credential_ref import CredentialRef
 from worker.accounts import leases, postiz_call, rate_limiter
 from worker.accounts.defects import is_defect, translate_defects
 from worker.accounts.error_policy import is_about_single_id
@@ -46,10 +47,7 @@ class UnclearCall:
     """A call of unknown end, and with whose key its window is read."""
 
     submission_id: int
-    account_id: int
-    profile_id: str
-    version: int
-    key_hash: str | None
+    credentials: CredentialRef
     marker_at: datetime
 
 
@@ -104,13 +102,11 @@ def adopt_drafts(runtime: Runtime, account_id: int) -> None:
 def _read_window(runtime: Runtime, call: UnclearCall) -> None:
     rows = postiz_call.make_call(
         runtime,
-        call.profile_id,
-        call.version,
-        call.account_id,
+        call.credentials,
         lambda postiz: postiz.window(call.marker_at, call.marker_at),
     )
     with runtime.database.transaction() as session:
-        leases.record_answer(session, call.account_id)
+        leases.record_answer(session, call.credentials.account_id)
         _resolve_call(session, runtime, call, rows)
     runtime.waker.release()
 
@@ -149,10 +145,7 @@ def _claim_windows(runtime: Runtime, account_id: int) -> list[UnclearCall]:
         return [
             UnclearCall(
                 submission_id=submission.id,
-                account_id=account_id,
-                profile_id=profile.id,
-                version=profile.settings_version,
-                key_hash=profile.key_hash,
+                credentials=CredentialRef.from_profile(profile, account_id),
                 marker_at=submission.marker_at,
             )
             for submission, profile in rows
@@ -164,7 +157,7 @@ def _postpone_window(runtime: Runtime, call: UnclearCall, error: PressroomError)
     pause = LATER if is_defect(error) else AGAIN
     with runtime.database.transaction() as session:
         if not is_defect(error):
-            leases.record_failure(session, call.account_id, error, key_hash=call.key_hash)
+            leases.record_failure(session, call.credentials, error)
         row = update(Submission).where(Submission.id == call.submission_id)
         session.execute(row.values(look_at=func.now() + pause))
 
@@ -218,7 +211,7 @@ def _unknown_posts(
     """What we never had an id of, in an order that stays; what is no draft any more first."""
     ids = [row.id for row in rows]
     query = select(Handover.postiz_id).where(
-        Handover.account_id == call.account_id, Handover.postiz_id.in_(ids)
+        Handover.account_id == call.credentials.account_id, Handover.postiz_id.in_(ids)
     )
     known = set(session.scalars(query))
     return sorted(

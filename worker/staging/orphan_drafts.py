@@ -22,6 +22,7 @@ from shared.errors import PressroomError
 from shared.log import get_logger
 from shared.models import Account, Handover, Profile, Submission
 from shared.postiz.client import RemotePost
+from shared.profiles.credential_ref import CredentialRef
 from worker.accounts import leases, postiz_call, rate_limiter, remote_delete
 from worker.accounts.defects import for_account, is_defect, translate_defects
 from worker.accounts.error_policy import may_have_run
@@ -45,23 +46,11 @@ class Window:
     """An abandoned call's millisecond, and what it may have left there."""
 
     submission_id: int
-    account_id: int
-    profile_id: str
-    version: int
-    key_hash: str | None
+    credentials: CredentialRef
     marker_at: datetime
     sent_at: datetime
     sent: frozenset[str]
     tries: int
-
-    def target(self, postiz_id: str) -> remote_delete.Target:
-        return remote_delete.Target(
-            profile_id=self.profile_id,
-            version=self.version,
-            key_hash=self.key_hash,
-            account_id=self.account_id,
-            postiz_id=postiz_id,
-        )
 
 
 @for_account("clean")
@@ -78,7 +67,7 @@ def delete_orphans(runtime: Runtime, account_id: int) -> None:
             if is_defect(error):
                 _record_stuck_window(runtime, window, error)
                 continue
-            _record_failure(runtime, account_id, error, window.key_hash)
+            postiz_call.record_failure(runtime, window.credentials, error)
             _postpone_window(runtime, window)
             _requeue_windows(runtime, windows)
             return
@@ -119,10 +108,7 @@ def _claim_windows(runtime: Runtime, account_id: int) -> list[Window]:
         return [
             Window(
                 submission_id=submission.id,
-                account_id=account_id,
-                profile_id=profile.id,
-                version=profile.settings_version,
-                key_hash=profile.key_hash,
+                credentials=CredentialRef.from_profile(profile, account_id),
                 marker_at=submission.marker_at,
                 sent_at=submission.sent_at,
                 sent=frozenset(submission.sent),
@@ -195,13 +181,6 @@ def _set_due_at(session: Session, window: Window, moment: datetime | None) -> No
     session.execute(row.values(litter_at=moment))
 
 
-def _record_failure(
-    runtime: Runtime, account_id: int, error: PressroomError, key_hash: str | None
-) -> None:
-    with runtime.database.transaction() as session:
-        leases.record_failure(session, account_id, error, key_hash=key_hash)
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Leftover:
     """Something of ours is left in a window: for want of time, or because of `trouble`."""
@@ -215,25 +194,24 @@ def _clean_window(
     """Delete what we sent there; what is left, None when nothing is."""
     rows = postiz_call.make_call(
         runtime,
-        window.profile_id,
-        window.version,
-        window.account_id,
+        window.credentials,
         lambda postiz: postiz.window(window.marker_at, window.marker_at),
     )
+    credentials = window.credentials
     left: _Leftover | None = None
     for row in _own_drafts(runtime, window, rows):
-        target = window.target(row.id)
         try:
-            if delete_slice.is_over or not remote_delete.delete_post(runtime, target, stray=True):
+            if not remote_delete.delete_post(
+                runtime, credentials, row.id, delete_slice, stray=True
+            ):
                 return left or _Leftover()  # the child, or the pace, is needed for others
         except PressroomError as error:
             with runtime.database.transaction() as session:
-                remote_delete.record_failure(session, delete_slice, target, error)
+                remote_delete.record_failure(session, delete_slice, credentials, error)
             left = _Leftover(trouble=error) if may_have_run(error) else left or _Leftover()
         else:
-            delete_slice.failed = 0
             metrics.LITTER.labels("abandoned").inc()
-            log.info("litter deleted", account=window.account_id, postiz_id=row.id)
+            log.info("litter deleted", account=credentials.account_id, postiz_id=row.id)
     return left
 
 
@@ -246,7 +224,7 @@ def _own_drafts(runtime: Runtime, window: Window, rows: Iterable[RemotePost]) ->
         alive = set(
             session.scalars(
                 select(Handover.postiz_id).where(
-                    Handover.account_id == window.account_id,
+                    Handover.account_id == window.credentials.account_id,
                     Handover.postiz_id.in_([row.id for row in ours]),
                     Handover.buried_at.is_(None),
                 )
