@@ -12,6 +12,7 @@ from sqlalchemy import (
     func,
     literal_column,
     not_,
+    or_,
     select,
 )
 from sqlalchemy.orm import aliased
@@ -22,7 +23,6 @@ from shared.domain.publishing.planner import CALENDAR_AHEAD, LATE, STAGED_AHEAD
 from shared.domain.publishing.states import PostState
 from shared.models import Account, AccountMedia, Job, Post, Profile
 from shared.posts.late_policy import is_in_time
-from worker.accounts import leases
 
 
 def is_due_for_staging(account_id: int) -> ColumnElement[bool]:
@@ -80,7 +80,12 @@ def eligible_accounts_query(*due: ColumnElement[bool]) -> Select[int]:
         .where(Post.account_id == Account.id, *usable_key_conditions(), *due)
         .correlate(Account)
     )
-    return select(Account.id).where(leases.is_rested(), has_due_post)
+    return select(Account.id).where(is_rested(), has_due_post)
+
+
+def is_rested() -> ColumnElement[bool]:
+    """Whether an account may be called again after what went wrong with it."""
+    return or_(Account.retry_at.is_(None), Account.retry_at <= func.now())
 
 
 @cache

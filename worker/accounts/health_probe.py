@@ -11,7 +11,7 @@ from shared.errors import PressroomError
 from shared.models import Account, Handover, Post, Profile
 from shared.profiles.credential_ref import CredentialRef
 from worker.accounts import leases, postiz_call
-from worker.accounts.eligibility import may_go
+from worker.accounts.eligibility import is_rested, may_go
 from worker.runtime import Runtime
 
 
@@ -26,7 +26,7 @@ def confirm_healthy(runtime: Runtime, account_id: int) -> bool:
             .where(
                 Account.id == account_id,
                 Account.failures > 0,
-                leases.is_rested(),
+                is_rested(),
                 Post.state == PostState.STAGED,
                 Handover.buried_at.is_(None),
                 may_go(),

@@ -27,6 +27,7 @@ from shared.models import Account, Profile, Submission
 from shared.profiles.credential_ref import CredentialRef
 from shared.webhooks import outbox
 from worker.accounts import budget_notices, rate_limiter
+from worker.accounts.eligibility import is_rested
 from worker.accounts.error_policy import (
     Defective,
     HoldAccount,
@@ -57,11 +58,6 @@ def new_claim() -> int:
 def now_plus(seconds: float) -> ColumnElement[datetime]:
     """For a column: by the clock that it will be compared with."""
     return func.clock_timestamp() + timedelta(seconds=seconds)
-
-
-def is_rested() -> ColumnElement[bool]:
-    """Whether an account may be called again after what went wrong with it."""
-    return or_(Account.retry_at.is_(None), Account.retry_at <= func.now())
 
 
 def claim_account(

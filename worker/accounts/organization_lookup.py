@@ -14,8 +14,9 @@ from shared.domain.publishing.states import PostState
 from shared.errors import PressroomError, SettingsUnusable
 from shared.models import Account, Post, Profile
 from shared.profiles.credential_ref import CredentialRef
-from worker.accounts import leases, postiz_call
+from worker.accounts import postiz_call
 from worker.accounts.defects import for_account
+from worker.accounts.eligibility import is_rested
 from worker.runtime import Runtime
 
 AT_ONCE = 20
@@ -37,7 +38,7 @@ def _profiles_to_build() -> tuple[ColumnElement[bool], ...]:
     waits = exists().where(Post.profile_id == Profile.id, Post.state.in_(WAITING))
     unknown = and_(
         Account.integrations_seen_at.is_(None),
-        leases.is_rested(),
+        is_rested(),
         ~holds.is_held(),
         waits.correlate(Profile),
     )

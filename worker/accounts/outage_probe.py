@@ -19,6 +19,7 @@ from shared.models import Account, Profile, Server
 from shared.profiles.credential_ref import CredentialRef
 from worker.accounts import leases, postiz_call
 from worker.accounts.defects import for_account
+from worker.accounts.eligibility import is_rested
 from worker.accounts.error_policy import RetryLater, decide_action
 from worker.runtime import Runtime
 
@@ -33,7 +34,7 @@ def find_due_accounts(session: Session) -> Sequence[int]:
     query = (
         select(Account.id)
         .outerjoin(Server, Server.server == Account.server)
-        .where(Account.probe_at <= func.now(), not_(leases.is_rested()), is_time)
+        .where(Account.probe_at <= func.now(), not_(is_rested()), is_time)
         .where(with_key.correlate(Account))
         .ext(distinct_on(Account.server))
         .order_by(Account.server, Account.probe_at, Account.id)

@@ -22,7 +22,7 @@ from shared.postiz.client import Postiz, RemotePost
 from shared.profiles.credential_ref import CredentialRef
 from worker.accounts import calendar_windows, defects, leases, postiz_call
 from worker.accounts.defects import is_defect
-from worker.accounts.eligibility import may_call
+from worker.accounts.eligibility import is_rested, may_call
 from worker.runtime import Runtime
 
 AT_ONCE = 300
@@ -75,7 +75,7 @@ def claim_subjects(
         ids = session.scalars(
             select(Post.id)
             .join(Account, Account.id == Post.account_id)
-            .where(Post.account_id == account_id, leases.is_rested(), *due, may_call())
+            .where(Post.account_id == account_id, is_rested(), *due, may_call())
             .order_by(getattr(Post, lease_column), Post.id)
             .limit(AT_ONCE)
             .with_for_update(of=Post, skip_locked=True)

@@ -32,6 +32,7 @@ from shared.task_queue import UPLOAD
 from worker import heartbeats
 from worker.accounts import leases, postiz_call
 from worker.accounts.defects import translate_defects
+from worker.accounts.eligibility import is_rested
 from worker.accounts.error_policy import MAX_ATTEMPTS, backoff_seconds
 from worker.media import upload_error_policy
 from worker.media.heartbeat_file import HeartbeatFile
@@ -101,7 +102,7 @@ def may_start() -> ColumnElement[bool]:
     usable = profile.where(
         Account.id == AccountMedia.account_id,
         Profile.id == AccountMedia.profile_id,
-        leases.is_rested(),
+        is_rested(),
         Account.paused.is_(False),
         Profile.paused.is_(False),
         ~holds.is_held(),

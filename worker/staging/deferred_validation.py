@@ -19,8 +19,8 @@ from shared.models import Account, Integration, Post, Profile
 from shared.postiz.client import RemoteIntegration
 from shared.posts import transitions
 from shared.profiles.credential_ref import CredentialRef
-from worker.accounts import leases, postiz_call
-from worker.accounts.eligibility import may_go
+from worker.accounts import postiz_call
+from worker.accounts.eligibility import is_rested, may_go
 from worker.runtime import Runtime
 
 AT_ONCE = 400
@@ -33,7 +33,7 @@ def check_waiting_posts(runtime: Runtime, account_id: int) -> None:
             select(Profile)
             .join(Post, Post.profile_id == Profile.id)
             .join(Account, Account.id == Post.account_id)
-            .where(*_waiting_conditions(account_id), leases.is_rested(), may_go())
+            .where(*_waiting_conditions(account_id), is_rested(), may_go())
             .limit(1)
         )
         if profile is None:

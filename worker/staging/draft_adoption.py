@@ -28,6 +28,7 @@ from shared.posts import transitions
 from shared.profiles.credential_ref import CredentialRef
 from worker.accounts import leases, postiz_call, rate_limiter
 from worker.accounts.defects import is_defect, translate_defects
+from worker.accounts.eligibility import is_rested
 from worker.accounts.error_policy import is_about_single_id
 from worker.runtime import Runtime
 from worker.staging.adopted_drafts import adopt_matches
@@ -114,7 +115,7 @@ def _read_window(runtime: Runtime, call: UnclearCall) -> None:
 def find_due_accounts(session: Session) -> Sequence[int]:
     """The accounts with such a window to look at."""
     windows = exists().where(Submission.account_id == Account.id, *_is_due()).correlate(Account)
-    return session.scalars(select(Account.id).where(leases.is_rested(), windows)).all()
+    return session.scalars(select(Account.id).where(is_rested(), windows)).all()
 
 
 def _is_due() -> tuple[ColumnElement[bool], ...]:
@@ -135,7 +136,7 @@ def _claim_windows(runtime: Runtime, account_id: int) -> list[UnclearCall]:
         rows = session.execute(
             select(Submission, Profile)
             .join(Account, Account.id == Submission.account_id)
-            .where(Submission.account_id == account_id, leases.is_rested(), *_is_due())
+            .where(Submission.account_id == account_id, is_rested(), *_is_due())
             .order_by(Submission.look_at)
             .limit(AT_ONCE)
             .with_for_update(of=Submission, key_share=True, skip_locked=True)

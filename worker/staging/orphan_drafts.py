@@ -23,8 +23,9 @@ from shared.log import get_logger
 from shared.models import Account, Handover, Profile, Submission
 from shared.postiz.client import RemotePost
 from shared.profiles.credential_ref import CredentialRef
-from worker.accounts import leases, postiz_call, rate_limiter, remote_delete
+from worker.accounts import postiz_call, rate_limiter, remote_delete
 from worker.accounts.defects import for_account, is_defect, translate_defects
+from worker.accounts.eligibility import is_rested
 from worker.accounts.error_policy import may_have_run
 from worker.runtime import Runtime
 from worker.staging import discarded_posts
@@ -85,9 +86,7 @@ def delete_orphans(runtime: Runtime, account_id: int) -> None:
 def find_due_accounts(session: Session) -> list[int]:
     """The accounts with litter to look for."""
     windows = exists().where(Submission.account_id == Account.id, *_is_due()).correlate(Account)
-    query = select(Account.id).where(
-        leases.is_rested(), or_(windows, discarded_posts.has_due_posts())
-    )
+    query = select(Account.id).where(is_rested(), or_(windows, discarded_posts.has_due_posts()))
     return list(session.scalars(query))
 
 
