@@ -28,6 +28,7 @@ from shared.errors import PressroomError
 from shared.log import configure_logging, get_logger
 from shared.models import Account, Event, Handover, Profile, Pulse, Submission
 from shared.postiz.client import Postiz, RemotePost
+from shared.posts import handovers
 from shared.profiles.credential_ref import CredentialRef
 from shared.profiles.publisher_cache import PublisherFactory, Publishers
 from shared.storage.factory import open_storage
@@ -126,7 +127,7 @@ def _expected_markers(session: Session, account_id: int) -> Iterator[datetime]:
     """The dates under which what we know of, and what may not be final, should stand."""
     alive = select(Handover.marker_at, Handover.parked_at).where(
         Handover.account_id == account_id,
-        Handover.buried_at.is_(None),
+        handovers.is_alive(),
         or_(*restore_account.open_posts_condition(account_id)),
     )
     for marker_at, parked_at in session.execute(alive.distinct()):

@@ -131,8 +131,12 @@ def may_call() -> ColumnElement[bool]:
 
 def usable_key_conditions() -> tuple[ColumnElement[bool], ...]:
     """Joins a post with its profile, where that has a key of its account that may be used."""
-    of_post = Profile.id == Post.profile_id, Profile.account_id == Post.account_id
-    return *of_post, ~holds.is_held()
+    return Profile.id == Post.profile_id, *holds.has_usable_key(Post.account_id)
+
+
+def is_reachable() -> ColumnElement[bool]:
+    """The post's profile has a key of its account still, though it may be held there."""
+    return _of_post(Profile.id == Post.profile_id, Profile.account_id == Post.account_id)
 
 
 def _of_post(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:

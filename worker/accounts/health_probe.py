@@ -9,6 +9,7 @@ from sqlalchemy import select
 from shared.domain.publishing.states import PostState
 from shared.errors import PressroomError
 from shared.models import Account, Handover, Post, Profile
+from shared.posts import handovers
 from shared.profiles.credential_ref import CredentialRef
 from worker.accounts import leases, postiz_call
 from worker.accounts.eligibility import is_rested, may_go
@@ -20,7 +21,7 @@ def confirm_healthy(runtime: Runtime, account_id: int) -> bool:
     with runtime.database.transaction() as session:
         staged_row = session.execute(
             select(Handover.marker_at, Profile)
-            .join(Post, Post.id == Handover.post_id)
+            .join(Post, handovers.is_alive_of_post())
             .join(Profile, Profile.id == Post.profile_id)
             .join(Account, Account.id == Post.account_id)
             .where(
@@ -28,7 +29,6 @@ def confirm_healthy(runtime: Runtime, account_id: int) -> bool:
                 Account.failures > 0,
                 is_rested(),
                 Post.state == PostState.STAGED,
-                Handover.buried_at.is_(None),
                 may_go(),
             )
             .order_by(Post.release_at)

@@ -29,7 +29,7 @@ PAUSE, NEXT = leases.LOOK_WHILE_RESTING, timedelta(seconds=0.2)
 
 def find_due_accounts(session: Session) -> Sequence[int]:
     """An account of each server, the one that was read from longest ago."""
-    with_key = exists().where(Profile.account_id == Account.id, ~holds.is_held())
+    with_key = exists().where(*holds.has_usable_key(Account.id))
     is_time = or_(Server.probe_at.is_(None), Server.probe_at <= func.now())
     query = (
         select(Account.id)
@@ -50,7 +50,7 @@ def probe_account(runtime: Runtime, account_id: int) -> None:
     with runtime.database.transaction() as session:
         profile = session.scalar(
             select(Profile)
-            .where(Profile.account_id == account_id, ~holds.is_held())
+            .where(*holds.has_usable_key(account_id))
             .order_by(func.random())
             .limit(1)
         )

@@ -19,6 +19,7 @@ from shared.domain.publishing.states import PostState
 from shared.errors import ClaimLost, PressroomError, PublisherError
 from shared.models import Account, Handover, Post, Profile
 from shared.postiz.client import Postiz, RemotePost
+from shared.posts import handovers
 from shared.profiles.credential_ref import CredentialRef
 from worker.accounts import calendar_windows, defects, leases, postiz_call
 from worker.accounts.defects import is_defect
@@ -94,7 +95,7 @@ def _load_subjects(
     claimed_at = session.scalars(select(func.now())).one()
     rows = session.execute(
         select(Post, Handover, Profile)
-        .join(Handover, (Handover.post_id == Post.id) & Handover.buried_at.is_(None))
+        .join(Handover, handovers.is_alive_of_post())
         .join(Profile, Profile.id == Post.profile_id)
         .where(Post.id.in_(ids))
         .order_by(Post.publish_at, Post.id)
@@ -131,7 +132,7 @@ def _handover_fields(handover: Handover) -> dict[str, Any]:
     return {
         "handover_id": handover.id,
         "postiz_id": handover.postiz_id,
-        "markers": (handover.marker_at, *([handover.parked_at] if handover.parked_at else [])),
+        "markers": handover.markers,
         "parked": handover.parked_at is not None,
         "handover_state": handover.state,
         "tries": handover.tries,

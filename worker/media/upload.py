@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, CursorResult, and_, func, not_, or_, selec
 from sqlalchemy.orm import Session
 
 from shared import failpoints
-from shared.accounts import holds, waits
+from shared.accounts import waits
 from shared.domain.publishing.states import PostState
 from shared.errors import (
     ClaimLost,
@@ -32,7 +32,7 @@ from shared.task_queue import UPLOAD
 from worker import heartbeats
 from worker.accounts import leases, postiz_call
 from worker.accounts.defects import translate_defects
-from worker.accounts.eligibility import is_rested
+from worker.accounts.eligibility import is_rested, may_send
 from worker.accounts.error_policy import MAX_ATTEMPTS, backoff_seconds
 from worker.media import upload_error_policy
 from worker.media.heartbeat_file import HeartbeatFile
@@ -103,9 +103,7 @@ def may_start() -> ColumnElement[bool]:
         Account.id == AccountMedia.account_id,
         Profile.id == AccountMedia.profile_id,
         is_rested(),
-        Account.paused.is_(False),
-        Profile.paused.is_(False),
-        ~holds.is_held(),
+        *may_send(),
     )
     job = select(Job.id).join(JobMedia, JobMedia.job_id == Job.id)
     wanted = job.where(JobMedia.account_media_id == AccountMedia.id)

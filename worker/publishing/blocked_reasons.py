@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, func, not_, select, update
+from sqlalchemy import ColumnElement, func, not_, select, update
 from sqlalchemy.orm import Session
 
 from shared.domain.networks.failure_reasons import Reason
 from shared.domain.publishing.reconciliation import FOLLOW_OVERDUE
 from shared.domain.publishing.states import PostState
 from shared.jobs import progress
-from shared.models import Post, Profile
+from shared.models import Post
 from shared.posts import transitions
+from worker.accounts.eligibility import is_reachable
 from worker.publishing import track
 
 #: The next round goes on.
@@ -49,8 +50,7 @@ def give_up_scheduled(session: Session) -> None:
 
 
 def _is_unreachable(due_before: ColumnElement[datetime]) -> tuple[ColumnElement[bool], ...]:
-    reachable = exists().where(Profile.id == Post.profile_id, Profile.account_id == Post.account_id)
-    return Post.state == PostState.SCHEDULED, Post.track_at < due_before, not_(reachable)
+    return Post.state == PostState.SCHEDULED, Post.track_at < due_before, not_(is_reachable())
 
 
 def _record_reason(

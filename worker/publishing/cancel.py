@@ -21,7 +21,7 @@ from shared.domain.publishing.states import PostState
 from shared.errors import PressroomError
 from shared.models import Handover, Post
 from shared.postiz.client import RemotePost
-from shared.posts import transitions
+from shared.posts import handovers, transitions
 from worker.accounts import rate_limiter, remote_delete, remote_posts
 from worker.accounts.defects import for_account
 from worker.accounts.eligibility import eligible_accounts_query
@@ -62,7 +62,7 @@ def _is_due() -> tuple[ColumnElement[bool], ...]:
 
 
 def _has_no_remote_id() -> ColumnElement[bool]:
-    return ~exists().where(Handover.post_id == Post.id, Handover.buried_at.is_(None))
+    return ~exists().where(handovers.is_alive_of_post())
 
 
 def _cancel_without_remote_id(session: Session, account_id: int) -> None:

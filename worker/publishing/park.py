@@ -242,19 +242,12 @@ def _record_failed_move(runtime: Runtime, move: Move, error: PressroomError) -> 
             case Unknown():
                 submission.state = "abandoned"
                 park_retries.retry_unclear_move(session, claimed, error.message)
-            case Refused(index=index):
+            case Refused() as refusal:
                 submission.state = "rejected"
-                at_fault, batch_size = _find_refused_subject(move, index), len(move.subjects)
+                at_fault, batch_size = refusal.find_offender(move.subjects), len(move.subjects)
                 park_retries.retry_refused_move(
                     session, claimed, at_fault, error.message, of=batch_size
                 )
             case _:
                 submission.state = "rejected"
                 park_retries.retry_unsent_move(session, claimed)
-
-
-def _find_refused_subject(move: Move, index: int | None) -> Subject | None:
-    """The draft at fault: the one that Postiz named, or the only one."""
-    if len(move.subjects) == 1:
-        return move.subjects[0]
-    return move.subjects[index] if index is not None and index < len(move.subjects) else None

@@ -16,7 +16,7 @@ from shared.domain.publishing.fairness import DueProfile, is_backlog_turn
 from shared.domain.publishing.states import PostState
 from shared.errors import ClaimLost, OutcomeUnknown, Paused, PostRejected, PressroomError
 from shared.models import Handover, Post, Profile, Submission
-from shared.posts import transitions
+from shared.posts import handovers, transitions
 from shared.profiles.credential_ref import CredentialRef
 from worker.accounts import defects, health_probe, leases, postiz_call, rate_limiter, server_turns
 from worker.accounts.eligibility import is_paused, may_go, near_its_time
@@ -148,7 +148,7 @@ def _record_release(session: Session, post: Post, profile: Profile, lease: float
         update(Handover)
         .where(
             Handover.post_id == post.id,
-            Handover.buried_at.is_(None),
+            handovers.is_alive(),
             Handover.released_at.is_(None),  # once per id, ever
         )
         .values(released_at=func.clock_timestamp(), state="releasing")

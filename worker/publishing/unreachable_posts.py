@@ -7,8 +7,9 @@ from sqlalchemy.orm import Session
 
 from shared.domain.publishing.states import PostState
 from shared.models import Account, Handover, Post, Profile
-from shared.posts import transitions
+from shared.posts import handovers, transitions
 from worker.accounts import leases
+from worker.accounts.eligibility import is_reachable
 from worker.publishing.track import UNKNOWN
 
 #: Posts that a round gives up at most; the next one goes on.
@@ -22,7 +23,6 @@ def give_up(session: Session, seconds: float) -> None:
     account of which nothing is known yet may turn out to be the same.
     """
     old = func.now() - timedelta(seconds=seconds)
-    reachable = exists().where(Profile.id == Post.profile_id, Profile.account_id == Post.account_id)
     unknown = exists().where(
         Profile.id == Post.profile_id,
         Account.id == Profile.account_id,
@@ -35,7 +35,7 @@ def give_up(session: Session, seconds: float) -> None:
             Post.state == PostState.RELEASING,
             Post.lease_until < func.now(),
             Post.released_at < old,
-            ~reachable,
+            ~is_reachable(),
         )
         .limit(AT_ONCE)
         .with_for_update(key_share=True, skip_locked=True)
@@ -57,9 +57,7 @@ def give_up_old(session: Session) -> None:
     held.
     """
     day_ago, lately = func.now() - timedelta(days=1), func.now() - timedelta(hours=1)
-    word = exists().where(
-        Handover.post_id == Post.id, Handover.buried_at.is_(None), Handover.word_at >= day_ago
-    )
+    word = exists().where(handovers.is_alive_of_post(), Handover.word_at >= day_ago)
     old = select(Post.id).where(
         Post.state == PostState.RELEASING,
         Post.released_at < day_ago,

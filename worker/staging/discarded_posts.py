@@ -72,8 +72,7 @@ def _due_conditions() -> tuple[ColumnElement[bool], ...]:
         or_(Handover.next_at.is_(None), Handover.next_at <= func.now()),
         Post.id == Handover.post_id,
         Profile.id == Post.profile_id,
-        Profile.account_id == Handover.account_id,
-        ~holds.is_held(),
+        *holds.has_usable_key(Handover.account_id),
     )
 
 
@@ -96,7 +95,7 @@ def _build_discarded(handover: Handover, profile: Profile) -> Discarded:
         credentials=CredentialRef.from_profile(profile, handover.account_id),
         tries=handover.tries,
         was_released=handover.released_at is not None,
-        markers=(handover.marker_at, *([handover.parked_at] if handover.parked_at else [])),
+        markers=handover.markers,
     )
 
 

@@ -144,8 +144,8 @@ def _record_failure(runtime: Runtime, call: Call, error: PressroomError) -> None
         submission.state, submission.detail = "rejected", error.message
         rest = replace(call, post_ids=_exclude_ids(call.post_ids, _free_taken_back(session, call)))
         match decision:
-            case Refused(index=index):
-                _handle_refusal(session, rest, error, _find_offender(call, index))
+            case Refused() as refusal:
+                _handle_refusal(session, rest, error, refusal.find_offender(call.post_ids))
             case Defective():  # of whichever post: found by halving
                 _return_posts_counted(session, rest, error, DEFECTIVE, pack=len(call.post_ids))
             case _ if isinstance(error, NoFreeMoment):  # of all of them
@@ -180,14 +180,6 @@ def _return_posts_counted(
 def _lock_call_posts(session: Session, call: Call) -> Sequence[Post]:
     ours = Post.id.in_(call.post_ids), Post.claim == call.claim
     return session.scalars(select(Post).where(*ours).with_for_update(key_share=True)).all()
-
-
-def _find_offender(call: Call, index: int | None) -> int | None:
-    """The post at fault: the one that Postiz named, or the only one."""
-    if len(call.post_ids) == 1:
-        return call.post_ids[0]
-    named = index is not None and index < len(call.post_ids)
-    return call.post_ids[index] if named and index is not None else None
 
 
 def _handle_refusal(
