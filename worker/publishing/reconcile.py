@@ -31,12 +31,11 @@ from shared.errors import ClaimLost, PressroomError
 from shared.models import Handover, Post
 from shared.postiz.client import RemotePost
 from shared.posts import transitions
-from worker.accounts import leases, rate_limiter, remote_delete, remote_posts
+from worker.accounts import rate_limiter, remote_delete, remote_posts
 from worker.accounts.defects import for_account
 from worker.accounts.eligibility import eligible_accounts_query
 from worker.accounts.error_policy import MAX_ATTEMPTS
-from worker.publishing import park
-from worker.publishing.track import UNKNOWN
+from worker.publishing import park, unknown_outcomes
 from worker.publishing.track import track_post as apply_tracking
 from worker.runtime import Runtime
 
@@ -143,15 +142,8 @@ def _set_watched_from(
 
 def _mark_outcome_unknown(session: Session, subject: remote_posts.Subject, words: str) -> None:
     """It may be live, and is followed for a while."""
-    transitions.fail_posts(
-        session,
-        [subject.post_id],
-        PostState.RELEASING,
-        code="outcome_unknown",
-        message=words,
-        hint=UNKNOWN,
-        claim=subject.claim,
-        track_at=leases.now_plus(60),
+    unknown_outcomes.leave_to_person(
+        session, [subject.post_id], PostState.RELEASING, words, claim=subject.claim, follow=True
     )
 
 

@@ -17,8 +17,8 @@ from shared.domain.publishing.states import PostState
 from shared.models import Account, Handover, Post, Submission
 from shared.postiz.client import RemotePost
 from shared.posts import handovers, transitions
+from worker.publishing import unknown_outcomes
 from worker.publishing.park import is_far
-from worker.publishing.track import UNKNOWN
 from worker.staging.staged_drafts import draft_signature
 
 #: The steps by which a post comes to be held by Postiz.
@@ -201,13 +201,11 @@ class _AccountComparison:
         if post.state == PostState.PENDING and like is not None:
             self._add_handover(post, f"forgotten-{post.id}", like)
         handovers.update_alive(self._session, [post.id], released_at=self._now)
-        transitions.fail_posts(
+        unknown_outcomes.leave_to_person(
             self._session,
             [post.id],
             PostState(post.state),
-            code="outcome_unknown",
-            message="A backup was restored that is older than what became of this post.",
-            hint=UNKNOWN,
+            "A backup was restored that is older than what became of this post.",
         )
 
     def _ensure_submission(self, marker_at: datetime) -> Submission:

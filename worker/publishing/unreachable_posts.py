@@ -7,10 +7,9 @@ from sqlalchemy.orm import Session
 
 from shared.domain.publishing.states import PostState
 from shared.models import Account, Handover, Post, Profile
-from shared.posts import handovers, transitions
-from worker.accounts import leases
+from shared.posts import handovers
 from worker.accounts.eligibility import is_reachable
-from worker.publishing.track import UNKNOWN
+from worker.publishing import unknown_outcomes
 
 #: Posts that a round gives up at most; the next one goes on.
 AT_ONCE = 500
@@ -40,13 +39,11 @@ def give_up(session: Session, seconds: float) -> None:
         .limit(AT_ONCE)
         .with_for_update(key_share=True, skip_locked=True)
     ).all()
-    transitions.fail_posts(
+    unknown_outcomes.leave_to_person(
         session,
         ids,
         PostState.RELEASING,
-        code="outcome_unknown",
-        message="The profile has another Postiz account now, so its release cannot be looked at.",
-        hint=UNKNOWN,
+        "The profile has another Postiz account now, so its release cannot be looked at.",
     )
 
 
@@ -64,12 +61,10 @@ def give_up_old(session: Session) -> None:
         Post.lease_until.between(lately, func.now()),
         ~word,
     )
-    transitions.fail_posts(
+    unknown_outcomes.leave_to_person(
         session,
         session.scalars(old.limit(AT_ONCE).with_for_update(key_share=True, skip_locked=True)).all(),
         PostState.RELEASING,
-        code="outcome_unknown",
-        message="For a day Postiz could not say what became of its release.",
-        hint=UNKNOWN,
-        track_at=leases.now_plus(60),
+        "For a day Postiz could not say what became of its release.",
+        follow=True,
     )
