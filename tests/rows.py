@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from shared.db import Database
 from shared.domain.publishing.states import PostState
 from shared.models import Account, Event, Handover, Integration, Job, Post, Profile, Submission
+from shared.profiles.credential_ref import CredentialRef
 
 LONG_AGO = datetime.now(UTC) - timedelta(days=2)
 #: Of these nothing is in Postiz, or nobody knows yet what.
@@ -96,6 +97,15 @@ class Rows:
             if state not in WITHOUT_ID:
                 session.add_all(self._handover(post, call) for post in made)
             return [post.id for post in made]
+
+    @property
+    def credentials(self) -> CredentialRef:
+        return CredentialRef(
+            profile_id=self.profile_id,
+            version=1,
+            account_id=self.account_id,
+            key_hash=self.key_hash,
+        )
 
     @property
     def integration_id(self) -> str:

@@ -28,6 +28,8 @@ from shared.errors import PressroomError
 from shared.log import configure_logging, get_logger
 from shared.models import Account, Event, Handover, Profile, Pulse, Submission
 from shared.postiz.client import Postiz, RemotePost
+from shared.posts import handovers
+from shared.profiles.credential_ref import CredentialRef
 from shared.profiles.publisher_cache import PublisherFactory, Publishers
 from shared.storage.factory import open_storage
 from shared.task_queue import Waker, make_sender
@@ -100,26 +102,23 @@ def _check_account(
 ) -> restore_account.Outcome | str:
     """Compare one account with its Postiz, and let it go: in one transaction, or not at all."""
     with runtime.database.transaction() as session:
-        profiles = session.execute(
-            select(Profile.id, Profile.settings_version).where(Profile.account_id == account_id)
-        ).all()
+        profiles = session.scalars(select(Profile).where(Profile.account_id == account_id))
+        refs = [CredentialRef.from_profile(profile, account_id) for profile in profiles]
         markers = list(_expected_markers(session, account_id))
         end = db.read_clock(session) + CALENDAR_AHEAD + STEP
     reason = "no profile has a key for it"
-    for profile_id, version in profiles:
+    for credentials in refs:
         try:
             posts_in_postiz = postiz_call.make_call(
                 runtime,
-                profile_id,
-                version,
-                account_id,
+                credentials,
                 lambda postiz: _read_calendar(postiz, began_at, end, markers),
             )
         except PressroomError as error:
             reason = error.message
             continue
         return restore_account.record_findings(
-            runtime.database, account_id, profile_id, posts_in_postiz
+            runtime.database, account_id, credentials.profile_id, posts_in_postiz
         )
     return reason
 
@@ -128,7 +127,7 @@ def _expected_markers(session: Session, account_id: int) -> Iterator[datetime]:
     """The dates under which what we know of, and what may not be final, should stand."""
     alive = select(Handover.marker_at, Handover.parked_at).where(
         Handover.account_id == account_id,
-        Handover.buried_at.is_(None),
+        handovers.is_alive(),
         or_(*restore_account.open_posts_condition(account_id)),
     )
     for marker_at, parked_at in session.execute(alive.distinct()):

@@ -4,7 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, literal, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    SQLColumnExpression,
+    and_,
+    delete,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -48,6 +59,11 @@ def is_held() -> ColumnElement[bool]:
         exists().where(_settings_hold_condition()),
     )
     return or_(refused.correlate(Profile), unusable.correlate(Profile))
+
+
+def has_usable_key(account_id: SQLColumnExpression[int] | int) -> tuple[ColumnElement[bool], ...]:
+    """Of the `Profile` of the query around: its key is of that account, and may be used there."""
+    return Profile.account_id == account_id, ~is_held()
 
 
 def _key_hold_condition() -> ColumnElement[bool]:

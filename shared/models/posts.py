@@ -222,3 +222,8 @@ class Handover(Base):
     pack_limit: Mapped[int | None]  # at most so many in one move: halved to find an offender
     to_park_at: Mapped[datetime | None]  # since when it waits to be moved to 2099
     created_at: Mapped[datetime] = now_column()
+
+    @property
+    def markers(self) -> tuple[datetime, ...]:
+        """The dates under which it may stand in Postiz."""
+        return (self.marker_at,) if self.parked_at is None else (self.marker_at, self.parked_at)

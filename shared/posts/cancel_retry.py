@@ -11,7 +11,7 @@ from shared.errors import HOW_TO_CONFIGURE, Conflict, NotConfigured
 from shared.jobs import progress
 from shared.media import upload_queue
 from shared.models import AccountMedia, Handover, Job, JobMedia, Post, Profile
-from shared.posts import late_policy, transitions
+from shared.posts import handovers, late_policy, transitions
 
 #: What can be taken back at once, and what a worker has to delete in Postiz first.
 AT_ONCE = (PostState.PENDING, PostState.HELD)
@@ -93,11 +93,7 @@ def has_postiz() -> ColumnElement[bool]:
 
 def may_be_live() -> ColumnElement[bool]:
     """Handed over under an id that we did not see die ourselves, or taken back so late."""
-    handed_over = exists().where(
-        Handover.post_id == Post.id,
-        Handover.released_at.is_not(None),
-        Handover.buried_at.is_(None),
-    )
+    handed_over = exists().where(handovers.is_alive_of_post(), Handover.released_at.is_not(None))
     return or_(handed_over, Post.error_code.is_not_distinct_from(CANCELLED_LATE))
 
 
@@ -129,10 +125,7 @@ def reconcile_overdue(session: Session, ids: Sequence[int]) -> None:
             "late_policy": late_policy.after_retry(),
         },
     )
-    alive = Handover.post_id.in_(ids), Handover.buried_at.is_(None)
-    session.execute(
-        update(Handover).where(*alive).values(word_at=func.now(), state=RELEASING, tries=0)
-    )
+    handovers.update_alive(session, ids, word_at=func.now(), state=RELEASING, tries=0)
     progress.reopen_jobs(session, ids)
 
 

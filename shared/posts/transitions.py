@@ -19,7 +19,8 @@ from shared import metrics
 from shared.db import after_commit
 from shared.domain.publishing.states import PostState, check_transition
 from shared.errors import ClaimLost
-from shared.models import Event, Handover, Post
+from shared.models import Event, Post
+from shared.posts import handovers
 from shared.webhooks import outbox
 
 #: Of a post of which nothing is in Postiz any more: what said where it stood there.
@@ -127,16 +128,8 @@ def retire_handovers(
 
     With `discard` they may still stand there, and are to be deleted.
     """
-    session.execute(
-        update(Handover)
-        .where(Handover.post_id.in_(ids), Handover.buried_at.is_(None))
-        .values(
-            buried_at=func.now(),
-            buried_why=why,
-            state="discarded" if discard else "buried",
-            tries=0,
-        )
-    )
+    state = "discarded" if discard else "buried"
+    handovers.update_alive(session, ids, buried_at=func.now(), buried_why=why, state=state, tries=0)
 
 
 def locked_by_others(session: Session, *which: ColumnElement[bool]) -> set[int]:

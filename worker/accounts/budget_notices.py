@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from shared.domain.publishing.states import PostState
 from shared.models import Account, Handover, Post
-from shared.posts import transitions
+from shared.posts import handovers, transitions
 from worker.accounts.eligibility import is_due_for_staging
 
 BUDGET_EXHAUSTED = "budget_exhausted"
@@ -32,9 +32,7 @@ def write_notices(session: Session, account: Account, *, until: datetime, parkin
     _mark_waiting_posts(session, message, is_due_for_staging(account.id), Post.publish_at <= until)
     if parking:
         waits_to_park = exists().where(
-            Handover.post_id == Post.id,
-            Handover.buried_at.is_(None),
-            Handover.to_park_at.is_not(None),
+            handovers.is_alive_of_post(), Handover.to_park_at.is_not(None)
         )
         releasing = Post.account_id == account.id, Post.state == PostState.RELEASING
         _mark_waiting_posts(session, message, *releasing, waits_to_park.correlate(Post))

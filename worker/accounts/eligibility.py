@@ -12,6 +12,7 @@ from sqlalchemy import (
     func,
     literal_column,
     not_,
+    or_,
     select,
 )
 from sqlalchemy.orm import aliased
@@ -22,7 +23,6 @@ from shared.domain.publishing.planner import CALENDAR_AHEAD, LATE, STAGED_AHEAD
 from shared.domain.publishing.states import PostState
 from shared.models import Account, AccountMedia, Job, Post, Profile
 from shared.posts.late_policy import is_in_time
-from worker.accounts import leases
 
 
 def is_due_for_staging(account_id: int) -> ColumnElement[bool]:
@@ -80,7 +80,12 @@ def eligible_accounts_query(*due: ColumnElement[bool]) -> Select[int]:
         .where(Post.account_id == Account.id, *usable_key_conditions(), *due)
         .correlate(Account)
     )
-    return select(Account.id).where(leases.is_rested(), has_due_post)
+    return select(Account.id).where(is_rested(), has_due_post)
+
+
+def is_rested() -> ColumnElement[bool]:
+    """Whether an account may be called again after what went wrong with it."""
+    return or_(Account.retry_at.is_(None), Account.retry_at <= func.now())
 
 
 @cache
@@ -126,8 +131,12 @@ def may_call() -> ColumnElement[bool]:
 
 def usable_key_conditions() -> tuple[ColumnElement[bool], ...]:
     """Joins a post with its profile, where that has a key of its account that may be used."""
-    of_post = Profile.id == Post.profile_id, Profile.account_id == Post.account_id
-    return *of_post, ~holds.is_held()
+    return Profile.id == Post.profile_id, *holds.has_usable_key(Post.account_id)
+
+
+def is_reachable() -> ColumnElement[bool]:
+    """The post's profile has a key of its account still, though it may be held there."""
+    return _of_post(Profile.id == Post.profile_id, Profile.account_id == Post.account_id)
 
 
 def _of_post(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:

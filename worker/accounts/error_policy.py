@@ -1,8 +1,10 @@
 """What an error means for the work in hand: pure, from the error and what was tried before."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from shared.errors import (
     CredentialsRejected,
@@ -19,6 +21,7 @@ from shared.errors import (
     WrongBaseUrl,
 )
 
+T = TypeVar("T")
 #: A post that so many claims got nowhere is given up (an outage costs none).
 MAX_ATTEMPTS = 10
 LONGEST_PAUSE = 300.0
@@ -64,6 +67,13 @@ class Refused:
     """Postiz refused a post: the one at `index`, or one of them where that is None."""
 
     index: int | None
+
+    def find_offender(self, batch: Sequence[T]) -> T | None:
+        """Of what was sent: the one that Postiz named, or the only one."""
+        if len(batch) == 1:
+            return batch[0]
+        named = self.index is not None and self.index < len(batch)
+        return batch[self.index] if named and self.index is not None else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,10 @@ from sqlalchemy import select
 from shared.domain.publishing.states import PostState
 from shared.errors import PressroomError
 from shared.models import Account, Handover, Post, Profile
+from shared.posts import handovers
+from shared.profiles.credential_ref import CredentialRef
 from worker.accounts import leases, postiz_call
-from worker.accounts.eligibility import may_go
+from worker.accounts.eligibility import is_rested, may_go
 from worker.runtime import Runtime
 
 
@@ -18,35 +20,30 @@ def confirm_healthy(runtime: Runtime, account_id: int) -> bool:
     """Whether the account answered its last call as it should, or does so now."""
     with runtime.database.transaction() as session:
         staged_row = session.execute(
-            select(Handover.marker_at, Profile.id, Profile.settings_version, Profile.key_hash)
-            .join(Post, Post.id == Handover.post_id)
+            select(Handover.marker_at, Profile)
+            .join(Post, handovers.is_alive_of_post())
             .join(Profile, Profile.id == Post.profile_id)
             .join(Account, Account.id == Post.account_id)
             .where(
                 Account.id == account_id,
                 Account.failures > 0,
-                leases.is_rested(),
+                is_rested(),
                 Post.state == PostState.STAGED,
-                Handover.buried_at.is_(None),
                 may_go(),
             )
             .order_by(Post.release_at)
             .limit(1)
         ).first()
-    if staged_row is None:
-        return True
-    marker_at, profile_id, version, key_hash = staged_row
+        if staged_row is None:
+            return True
+        marker_at, profile = staged_row
+        credentials = CredentialRef.from_profile(profile, account_id)
     try:
         postiz_call.make_call(
-            runtime,
-            profile_id,
-            version,
-            account_id,
-            lambda postiz: postiz.window(marker_at, marker_at),
+            runtime, credentials, lambda postiz: postiz.window(marker_at, marker_at)
         )
     except PressroomError as error:
-        with runtime.database.transaction() as session:
-            leases.record_failure(session, account_id, error, key_hash=key_hash)
+        postiz_call.record_failure(runtime, credentials, error)
         return False
     with runtime.database.transaction() as session:
         leases.record_answer(session, account_id)

@@ -24,8 +24,10 @@ from shared.domain.webhook_retries import ACCOUNT_BLOCKED, CREDENTIALS_REJECTED
 from shared.errors import Budget, CredentialsRejected, PressroomError
 from shared.log import get_logger
 from shared.models import Account, Profile, Submission
+from shared.profiles.credential_ref import CredentialRef
 from shared.webhooks import outbox
 from worker.accounts import budget_notices, rate_limiter
+from worker.accounts.eligibility import is_rested
 from worker.accounts.error_policy import (
     Defective,
     HoldAccount,
@@ -56,11 +58,6 @@ def new_claim() -> int:
 def now_plus(seconds: float) -> ColumnElement[datetime]:
     """For a column: by the clock that it will be compared with."""
     return func.clock_timestamp() + timedelta(seconds=seconds)
-
-
-def is_rested() -> ColumnElement[bool]:
-    """Whether an account may be called again after what went wrong with it."""
-    return or_(Account.retry_at.is_(None), Account.retry_at <= func.now())
 
 
 def claim_account(
@@ -158,10 +155,17 @@ def record_success(session: Session, account_id: int, told: Budget | None = None
     return account
 
 
-def record_failure(
-    session: Session, account_id: int, error: PressroomError, *, key_hash: str | None
+def record_failure(session: Session, credentials: CredentialRef, error: PressroomError) -> Account:
+    """A call with these credentials came to nothing."""
+    return record_account_failure(
+        session, credentials.account_id, error, key_hash=credentials.key_hash
+    )
+
+
+def record_account_failure(
+    session: Session, account_id: int, error: PressroomError, *, key_hash: str | None = None
 ) -> Account:
-    """Let the account rest, wait or hold, as the error asks; `key_hash`: of the key used."""
+    """Let the account rest, wait or hold, as the error asks; `key_hash`: of its key, if any."""
     account = session.get_one(Account, account_id, with_for_update=ROW_LOCK, populate_existing=True)
     learn_budget(session, account, getattr(error, "budget", None))
     after_commit(session, metrics.TROUBLE.labels(error.code).inc)
@@ -186,12 +190,10 @@ def record_failure(
     return account
 
 
-def fail_call(
-    session: Session, account_id: int, error: PressroomError, *, key_hash: str | None
-) -> Account:
+def fail_call(session: Session, credentials: CredentialRef, error: PressroomError) -> Account:
     """A counted call came to nothing: the lease ends, and what it was charged is returned where
     Postiz certainly has not counted it."""
-    account = record_failure(session, account_id, error, key_hash=key_hash)
+    account = record_failure(session, credentials, error)
     if not may_be_counted(error):
         _save_budget(account, refund_call(budget_state(account)))
     end_lease(session, account)

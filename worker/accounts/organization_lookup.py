@@ -13,8 +13,10 @@ from shared.accounts import holds
 from shared.domain.publishing.states import PostState
 from shared.errors import PressroomError, SettingsUnusable
 from shared.models import Account, Post, Profile
-from worker.accounts import leases
+from shared.profiles.credential_ref import CredentialRef
+from worker.accounts import postiz_call
 from worker.accounts.defects import for_account
+from worker.accounts.eligibility import is_rested
 from worker.runtime import Runtime
 
 AT_ONCE = 20
@@ -36,7 +38,7 @@ def _profiles_to_build() -> tuple[ColumnElement[bool], ...]:
     waits = exists().where(Post.profile_id == Profile.id, Post.state.in_(WAITING))
     unknown = and_(
         Account.integrations_seen_at.is_(None),
-        leases.is_rested(),
+        is_rested(),
         ~holds.is_held(),
         waits.correlate(Profile),
     )
@@ -47,23 +49,23 @@ def _profiles_to_build() -> tuple[ColumnElement[bool], ...]:
 def look_up_organizations(runtime: Runtime, account_id: int) -> None:
     """Build publishers for the account's profiles, which looks and remembers."""
     with runtime.database.transaction() as session:
-        profiles = session.execute(
-            select(Profile.id, Profile.settings_version, Profile.key_hash)
+        profiles = session.scalars(
+            select(Profile)
             .join(Account, Account.id == account_id)
             .where(*_profiles_to_build())
             .order_by(func.random())  # one that can never answer must not stand for all
             .limit(AT_ONCE)
-        ).all()
-    for profile_id, version, key_hash in profiles:
+        )
+        refs = [CredentialRef.from_profile(profile, account_id) for profile in profiles]
+    for credentials in refs:
         try:
-            runtime.publishers.reset(profile_id)
-            runtime.publishers.get(profile_id, version)
+            runtime.publishers.reset(credentials.profile_id)
+            runtime.publishers.get(credentials.profile_id, credentials.version)
         except PressroomError as error:
-            with runtime.database.transaction() as session:
-                leases.record_failure(session, account_id, error, key_hash=key_hash)
+            postiz_call.record_failure(runtime, credentials, error)
             if isinstance(error, SettingsUnusable):
                 continue  # it says nothing of the others
             return
         with runtime.database.transaction() as session:
-            holds.lift_settings(session, profile_id)
+            holds.lift_settings(session, credentials.profile_id)
         runtime.waker.stage(account_id)

@@ -16,8 +16,10 @@ from shared.accounts import holds
 from shared.db import Database
 from shared.errors import PressroomError
 from shared.models import Account, Profile, Server
+from shared.profiles.credential_ref import CredentialRef
 from worker.accounts import leases, postiz_call
 from worker.accounts.defects import for_account
+from worker.accounts.eligibility import is_rested
 from worker.accounts.error_policy import RetryLater, decide_action
 from worker.runtime import Runtime
 
@@ -27,12 +29,12 @@ PAUSE, NEXT = leases.LOOK_WHILE_RESTING, timedelta(seconds=0.2)
 
 def find_due_accounts(session: Session) -> Sequence[int]:
     """An account of each server, the one that was read from longest ago."""
-    with_key = exists().where(Profile.account_id == Account.id, ~holds.is_held())
+    with_key = exists().where(*holds.has_usable_key(Account.id))
     is_time = or_(Server.probe_at.is_(None), Server.probe_at <= func.now())
     query = (
         select(Account.id)
         .outerjoin(Server, Server.server == Account.server)
-        .where(Account.probe_at <= func.now(), not_(leases.is_rested()), is_time)
+        .where(Account.probe_at <= func.now(), not_(is_rested()), is_time)
         .where(with_key.correlate(Account))
         .ext(distinct_on(Account.server))
         .order_by(Account.server, Account.probe_at, Account.id)
@@ -46,23 +48,20 @@ def probe_account(runtime: Runtime, account_id: int) -> None:
     if not _claim_probe(runtime.database, account_id):
         return
     with runtime.database.transaction() as session:
-        profile_row = session.execute(
-            select(Profile.id, Profile.settings_version, Profile.key_hash)
-            .where(Profile.account_id == account_id, ~holds.is_held())
+        profile = session.scalar(
+            select(Profile)
+            .where(*holds.has_usable_key(account_id))
             .order_by(func.random())
             .limit(1)
-        ).first()
-    if profile_row is None:
-        return
-    profile_id, version, key_hash = profile_row
-    try:
-        postiz_call.make_call(
-            runtime, profile_id, version, account_id, lambda postiz: postiz.connected()
         )
+        if profile is None:
+            return
+        credentials = CredentialRef.from_profile(profile, account_id)
+    try:
+        postiz_call.make_call(runtime, credentials, lambda postiz: postiz.connected())
     except PressroomError as error:
         if not isinstance(decide_action(error), RetryLater):  # it is refused, or held: that is news
-            with runtime.database.transaction() as session:
-                leases.record_failure(session, account_id, error, key_hash=key_hash)
+            postiz_call.record_failure(runtime, credentials, error)
         return
     _end_rest(runtime.database, account_id)
 

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from shared.errors import SettingsChanged
+from shared.errors import PressroomError, SettingsChanged
 from shared.postiz.client import Postiz
 from shared.profiles import profile_settings
+from shared.profiles.credential_ref import CredentialRef
+from worker.accounts import leases
 from worker.accounts.defects import translate_defects
 from worker.runtime import Runtime
 
@@ -16,20 +18,19 @@ TRIES = 20
 
 def make_call(
     runtime: Runtime,
-    profile_id: str,
-    version: int,
-    account_id: int,
+    credentials: CredentialRef,
     make: Callable[[Postiz], T],
 ) -> T:
-    """`make(postiz)`, with settings of `version` or newer.
+    """`make(postiz)`, with settings of the version that was claimed, or newer.
 
     When they change before anything was sent, it is made anew with the newer ones, unless these
     lead to another account: then `SettingsChanged` is raised, and the rows are claimed anew.
     """
+    profile_id, version = credentials.profile_id, credentials.version
     for _ in range(TRIES):
         with translate_defects("publisher", sent=False):
             publisher = runtime.publishers.get(profile_id, version)
-        if publisher.account_id != account_id:
+        if publisher.account_id != credentials.account_id:
             raise SettingsChanged(f"{profile_id!r} has another account now")
         try:
             with translate_defects("call", sent=True):
@@ -38,3 +39,8 @@ def make_call(
             with runtime.database.transaction() as session:
                 version = profile_settings.version_of(session, profile_id) or version
     raise SettingsChanged(f"the settings of {profile_id!r} keep changing")
+
+
+def record_failure(runtime: Runtime, credentials: CredentialRef, error: PressroomError) -> None:
+    with runtime.database.transaction() as session:
+        leases.record_failure(session, credentials, error)

@@ -11,25 +11,18 @@ from sqlalchemy.orm import Session
 
 from shared import failpoints
 from shared.domain.publishing.reconciliation import DELETED, DELETING
+from shared.domain.publishing.retry_limits import DELETES
 from shared.errors import PressroomError
 from shared.models import Account, Handover
+from shared.posts import transitions
+from shared.profiles.credential_ref import CredentialRef
 from worker.accounts import leases, postiz_call, rate_limiter, server_turns
 from worker.accounts.error_policy import is_about_single_id, may_have_run
+from worker.accounts.remote_posts import Subject, requeue_subjects
 from worker.runtime import Runtime
 
 #: When the deletes of so many ids come to nothing in a row, it is the server.
 MANY = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class Target:
-    """What is to be deleted, and with whose key."""
-
-    profile_id: str
-    version: int
-    key_hash: str | None
-    account_id: int
-    postiz_id: str
 
 
 @dataclass
@@ -46,20 +39,25 @@ class DeleteSlice:
 
 def delete_post(
     runtime: Runtime,
-    target: Target,
+    credentials: CredentialRef,
+    postiz_id: str,
+    delete_slice: DeleteSlice,
     *,
     note: Callable[[Session], None] = lambda _: None,
     stray: bool = False,
 ) -> bool:
-    """Whether the delete was made and acknowledged; False where the pace left no room for it.
+    """Whether the delete was made and acknowledged; False where the time is over, or the
+    pace left no room for it.
 
     `note` writes down that it will be made, and is committed before. A draft that is only in a
     person's way, a `stray`, never takes the place of a release. Raises what the call raises.
     """
+    if delete_slice.is_over:
+        return False
     with runtime.database.transaction() as session:
-        if stray and server_turns.is_release_due(session, target.account_id):
+        if stray and server_turns.is_release_due(session, credentials.account_id):
             return False
-        server = session.get_one(Account, target.account_id).server
+        server = session.get_one(Account, credentials.account_id).server
     per_second = runtime.settings.writes_per_second
     slot = rate_limiter.take_slot(runtime.database, server, per_second=per_second)
     if slot is None:
@@ -69,9 +67,9 @@ def delete_post(
         note(session)
     rate_limiter.wait_for(asked_at, slot)
     failpoints.hit("delete.before_call")
-    make = methodcaller("delete", target.postiz_id)
-    postiz_call.make_call(runtime, target.profile_id, target.version, target.account_id, make)
+    postiz_call.make_call(runtime, credentials, methodcaller("delete", postiz_id))
     failpoints.hit("delete.after_call")
+    delete_slice.failed = 0
     return True
 
 
@@ -82,19 +80,39 @@ def note_try(session: Session, handover_id: int) -> None:
     session.execute(noted.values(state=DELETING, tries=tries))
 
 
-def correct_tries(session: Session, handover_id: int, error: PressroomError) -> int:
-    """How many deletes of this id came to nothing; one that never left is no try."""
-    never_left = 0 if may_have_run(error) else 1
-    counted = update(Handover).where(Handover.id == handover_id)
-    counted = counted.values(tries=Handover.tries - never_left).returning(Handover.tries)
-    return session.scalars(counted).one()
-
-
 def record_failure(
-    session: Session, delete_slice: DeleteSlice, target: Target, error: PressroomError
+    session: Session, delete_slice: DeleteSlice, credentials: CredentialRef, error: PressroomError
 ) -> None:
     """One more id was not deleted. The account rests where that is more than this id's trouble."""
     delete_slice.failed += 1
     if delete_slice.failed >= MANY or not is_about_single_id(error):
         delete_slice.failed = MANY
-        leases.record_failure(session, target.account_id, error, key_hash=target.key_hash)
+        leases.record_failure(session, credentials, error)
+
+
+def retry_or_give_up(
+    runtime: Runtime,
+    delete_slice: DeleteSlice,
+    subject: Subject,
+    error: PressroomError,
+    give_up: Callable[[Session, Subject, str], None],
+) -> None:
+    """Look again, and try again later and later; told once at its beginning and once at its end."""
+    with runtime.database.transaction() as session:
+        record_failure(session, delete_slice, subject.credentials, error)
+        tries = _correct_tries(session, subject.handover_id, error)
+        pause = DELETES.pause(tries)
+        if pause is None:
+            give_up(session, subject, error.message)
+            return
+        if tries == 1:
+            transitions.add_events(session, [subject.post_id], "delete_unknown", error.message)
+        requeue_subjects(session, [subject], pause)
+
+
+def _correct_tries(session: Session, handover_id: int, error: PressroomError) -> int:
+    """How many deletes of this id came to nothing; one that never left is no try."""
+    never_left = 0 if may_have_run(error) else 1
+    counted = update(Handover).where(Handover.id == handover_id)
+    counted = counted.values(tries=Handover.tries - never_left).returning(Handover.tries)
+    return session.scalars(counted).one()

@@ -19,10 +19,11 @@ from shared.domain.publishing.states import PostState
 from shared.errors import ClaimLost, PressroomError, PublisherError
 from shared.models import Account, Handover, Post, Profile
 from shared.postiz.client import Postiz, RemotePost
+from shared.posts import handovers
+from shared.profiles.credential_ref import CredentialRef
 from worker.accounts import calendar_windows, defects, leases, postiz_call
 from worker.accounts.defects import is_defect
-from worker.accounts.eligibility import may_call
-from worker.accounts.remote_delete import Target
+from worker.accounts.eligibility import is_rested, may_call
 from worker.runtime import Runtime
 
 AT_ONCE = 300
@@ -35,12 +36,9 @@ class Subject:
     """A post to look at, as it was claimed."""
 
     post_id: int
-    account_id: int
+    credentials: CredentialRef
     claim: int
     lease_column: str
-    profile_id: str
-    version: int
-    key_hash: str | None
     handover_id: int
     postiz_id: str
     markers: tuple[datetime, ...]  # the dates under which it may stand in Postiz
@@ -78,7 +76,7 @@ def claim_subjects(
         ids = session.scalars(
             select(Post.id)
             .join(Account, Account.id == Post.account_id)
-            .where(Post.account_id == account_id, leases.is_rested(), *due, may_call())
+            .where(Post.account_id == account_id, is_rested(), *due, may_call())
             .order_by(getattr(Post, lease_column), Post.id)
             .limit(AT_ONCE)
             .with_for_update(of=Post, skip_locked=True)
@@ -97,7 +95,7 @@ def _load_subjects(
     claimed_at = session.scalars(select(func.now())).one()
     rows = session.execute(
         select(Post, Handover, Profile)
-        .join(Handover, (Handover.post_id == Post.id) & Handover.buried_at.is_(None))
+        .join(Handover, handovers.is_alive_of_post())
         .join(Profile, Profile.id == Post.profile_id)
         .where(Post.id.in_(ids))
         .order_by(Post.publish_at, Post.id)
@@ -107,9 +105,7 @@ def _load_subjects(
             claim=token,
             lease_column=lease_column,
             claimed_at=claimed_at,
-            profile_id=profile.id,
-            version=profile.settings_version,
-            key_hash=profile.key_hash,
+            credentials=CredentialRef.from_profile(profile, post.account_id),
             **_post_fields(post),
             **_handover_fields(handover),
         )
@@ -120,7 +116,6 @@ def _load_subjects(
 def _post_fields(post: Post) -> dict[str, Any]:
     return {
         "post_id": post.id,
-        "account_id": post.account_id,
         "integration_id": post.integration_id,
         "integration_identifier": post.integration_identifier,
         "integration_name": post.integration_name,
@@ -137,7 +132,7 @@ def _handover_fields(handover: Handover) -> dict[str, Any]:
     return {
         "handover_id": handover.id,
         "postiz_id": handover.postiz_id,
-        "markers": (handover.marker_at, *([handover.parked_at] if handover.parked_at else [])),
+        "markers": handover.markers,
         "parked": handover.parked_at is not None,
         "handover_state": handover.state,
         "tries": handover.tries,
@@ -168,12 +163,10 @@ def read_posts(
     left = _group_by_markers(subjects)
     answered, unreadable = False, list[Subject]()
     while left and time.monotonic() < ends:
-        profile_id, version, markers = next(iter(left))
-        group = left.pop((profile_id, version, markers))
+        credentials, markers = next(iter(left))
+        group = left.pop((credentials, markers))
         try:
-            seen = postiz_call.make_call(
-                runtime, profile_id, version, account_id, _build_search(markers, group)
-            )
+            seen = postiz_call.make_call(runtime, credentials, _build_search(markers, group))
         except PressroomError as error:
             if is_defect(error):  # it says nothing of the account, nor of what is elsewhere
                 _blame_posts(runtime, group, error)
@@ -183,8 +176,8 @@ def read_posts(
                 continue
             if answered:
                 _record_answer(runtime, account_id)
-            _record_failure(runtime, account_id, error, group[0])
-            left[profile_id, version, markers] = group
+            postiz_call.record_failure(runtime, credentials, error)
+            left[credentials, markers] = group
             break
         answered = True
         for subject in group:
@@ -210,7 +203,7 @@ def isolate_post(runtime: Runtime, where: str, subject: Subject) -> Iterator[Non
     """
     try:
         with (
-            bound_contextvars(profile=subject.profile_id, post=subject.post_id),
+            bound_contextvars(profile=subject.credentials.profile_id, post=subject.post_id),
             defects.for_post(runtime, where, subject.post_id, claim=subject.claim),
         ):
             yield
@@ -252,10 +245,10 @@ def _build_search(
 
 def _group_by_markers(
     subjects: Iterable[Subject],
-) -> dict[tuple[str, int, tuple[datetime, ...]], list[Subject]]:
-    groups: dict[tuple[str, int, tuple[datetime, ...]], list[Subject]] = defaultdict(list)
+) -> dict[tuple[CredentialRef, tuple[datetime, ...]], list[Subject]]:
+    groups: dict[tuple[CredentialRef, tuple[datetime, ...]], list[Subject]] = defaultdict(list)
     for subject in subjects:
-        groups[subject.profile_id, subject.version, subject.markers].append(subject)
+        groups[subject.credentials, subject.markers].append(subject)
     return groups
 
 
@@ -263,16 +256,6 @@ def due_at(subject: Subject, remote: RemotePost | None) -> datetime:
     """By Postiz's date, which somebody may have moved; a staged draft's lies before its release."""
     date = remote.publish_at if remote else subject.markers[0]
     return max(date, subject.released_at) if subject.was_released else date
-
-
-def build_target(subject: Subject) -> Target:
-    return Target(
-        profile_id=subject.profile_id,
-        version=subject.version,
-        key_hash=subject.key_hash,
-        account_id=subject.account_id,
-        postiz_id=subject.postiz_id,
-    )
 
 
 def requeue_subjects(session: Session, subjects: Sequence[Subject], pause: timedelta) -> None:
@@ -287,12 +270,6 @@ def requeue_subjects(session: Session, subjects: Sequence[Subject], pause: timed
 
 def clock_error(runtime: Runtime, subject: Subject) -> timedelta:
     """How far Postiz's clock is ahead of ours, by the `Date` of its last reply."""
-    postiz = runtime.publishers.get(subject.profile_id, subject.version).postiz
+    credentials = subject.credentials
+    postiz = runtime.publishers.get(credentials.profile_id, credentials.version).postiz
     return postiz.clock_error
-
-
-def _record_failure(
-    runtime: Runtime, account_id: int, error: PressroomError, subject: Subject
-) -> None:
-    with runtime.database.transaction() as session:
-        leases.record_failure(session, account_id, error, key_hash=subject.key_hash)

@@ -11,8 +11,7 @@ from shared.domain.publishing.fairness import DueProfile, order_fairly
 from shared.domain.publishing.states import PostState
 from shared.models import Account, Post, Profile, Server
 from shared.posts.late_policy import is_in_time
-from worker.accounts import leases
-from worker.accounts.eligibility import may_send
+from worker.accounts.eligibility import is_rested, may_send
 from worker.bulkhead import suspect_servers
 from worker.runtime import Runtime
 
@@ -77,7 +76,7 @@ def _releasable_query() -> Select[Any]:
         .join(Account, Account.id == Profile.account_id)
         .outerjoin(Server, Server.server == Account.server)
         .join(first, true())
-        .where(leases.is_rested(), *may_send())
+        .where(is_rested(), *may_send())
     )
 
 

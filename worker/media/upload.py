@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, CursorResult, and_, func, not_, or_, selec
 from sqlalchemy.orm import Session
 
 from shared import failpoints
-from shared.accounts import holds, waits
+from shared.accounts import waits
 from shared.domain.publishing.states import PostState
 from shared.errors import (
     ClaimLost,
@@ -27,10 +27,12 @@ from shared.net.outbound_route import Route
 from shared.postiz.client import Postiz
 from shared.postiz.payloads import RemoteMedia
 from shared.posts import transitions
+from shared.profiles.credential_ref import CredentialRef
 from shared.task_queue import UPLOAD
 from worker import heartbeats
 from worker.accounts import leases, postiz_call
 from worker.accounts.defects import translate_defects
+from worker.accounts.eligibility import is_rested, may_send
 from worker.accounts.error_policy import MAX_ATTEMPTS, backoff_seconds
 from worker.media import upload_error_policy
 from worker.media.heartbeat_file import HeartbeatFile
@@ -48,10 +50,7 @@ class Upload:
     id: int
     claim: int
     media_id: int
-    account_id: int
-    profile_id: str
-    version: int
-    key_hash: str | None
+    credentials: CredentialRef
     attempts: int
 
 
@@ -103,10 +102,8 @@ def may_start() -> ColumnElement[bool]:
     usable = profile.where(
         Account.id == AccountMedia.account_id,
         Profile.id == AccountMedia.profile_id,
-        leases.is_rested(),
-        Account.paused.is_(False),
-        Profile.paused.is_(False),
-        ~holds.is_held(),
+        is_rested(),
+        *may_send(),
     )
     job = select(Job.id).join(JobMedia, JobMedia.job_id == Job.id)
     wanted = job.where(JobMedia.account_media_id == AccountMedia.id)
@@ -129,10 +126,7 @@ def _upload_of(session: Session, row: AccountMedia, claim: int) -> Upload:
         id=row.id,
         claim=claim,
         media_id=row.media_id,
-        account_id=row.account_id,
-        profile_id=profile.id,
-        version=profile.settings_version,
-        key_hash=profile.key_hash,
+        credentials=CredentialRef.from_profile(profile, row.account_id),
         attempts=row.attempts,
     )
 
@@ -190,12 +184,11 @@ def _transfer_medium(runtime: Runtime, upload: Upload, beat: Heartbeat) -> None:
             return postiz.upload(name, mime, HeartbeatFile(file, size, beat), check=check)
 
     failpoints.hit("upload.before_call")
-    remote = postiz_call.make_call(
-        runtime, upload.profile_id, upload.version, upload.account_id, send_file
-    )
+    remote = postiz_call.make_call(runtime, upload.credentials, send_file)
     failpoints.hit("upload.after_call")
+    account_id = upload.credentials.account_id
     with runtime.database.transaction() as session:
-        leases.record_success(session, upload.account_id)
+        leases.record_success(session, account_id)
         _update_claimed_upload(
             session,
             upload,
@@ -207,9 +200,9 @@ def _transfer_medium(runtime: Runtime, upload: Upload, beat: Heartbeat) -> None:
             error_code=None,
             error_message=None,
         )
-        waits.end_wait(session, waits.for_medium(upload.account_id, upload.media_id))
+        waits.end_wait(session, waits.for_medium(account_id, upload.media_id))
     failpoints.hit("upload.after_commit")
-    runtime.waker.stage(upload.account_id)
+    runtime.waker.stage(account_id)
 
 
 def _validate_stored_medium(runtime: Runtime, upload: Upload) -> tuple[str, str]:
@@ -219,7 +212,8 @@ def _validate_stored_medium(runtime: Runtime, upload: Upload) -> tuple[str, str]
         if medium.storage_key is None or medium.mime is None:
             raise Unavailable("the medium is not in the storage yet")
         if medium.source_url is not None:
-            deferred_validation.check_posts_with_medium(session, upload.account_id, upload.media_id)
+            account_id = upload.credentials.account_id
+            deferred_validation.check_posts_with_medium(session, account_id, upload.media_id)
         return medium.storage_key, medium.mime
 
 
@@ -230,7 +224,7 @@ def _record_failed_upload(runtime: Runtime, upload: Upload, error: PressroomErro
             if upload_error_policy.is_account_error(error):
                 # an upload that may have happened is only litter: as good as one that did not
                 kind = Transient(error.message) if upload_error_policy.is_harmless(error) else error
-                leases.record_failure(session, upload.account_id, kind, key_hash=upload.key_hash)
+                leases.record_failure(session, upload.credentials, kind)
             spent = upload.attempts >= MAX_ATTEMPTS and not upload_error_policy.is_outage(error)
             if upload_error_policy.is_final(error) or spent:
                 _give_up_upload(session, upload, error)
@@ -265,7 +259,7 @@ def _give_up_upload(session: Session, upload: Upload, error: PressroomError) -> 
         error_code=error.code,
         error_message=error.message,
     )
-    fail_waiting_posts(session, upload.account_id, upload.media_id, error.message)
+    fail_waiting_posts(session, upload.credentials.account_id, upload.media_id, error.message)
 
 
 def waiting_posts_condition(account_id: int, media_id: int) -> Sequence[ColumnElement[bool]]:

@@ -12,7 +12,7 @@ from structlog.contextvars import bound_contextvars
 
 from shared.containment import contain_failures
 from shared.models import Account, AccountMedia, Profile
-from worker.accounts import leases
+from worker.accounts.eligibility import is_rested
 from worker.bulkhead import Bulkhead, suspect_servers
 from worker.media import upload
 from worker.runtime import Runtime
@@ -119,5 +119,5 @@ def _first_uploads_query() -> Select[Any]:
         )
         .join(Account, Account.id == Profile.account_id)
         .join(first, true())
-        .where(leases.is_rested(), Account.paused.is_(False), Profile.paused.is_(False))
+        .where(is_rested(), Account.paused.is_(False), Profile.paused.is_(False))
     )

@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, func, not_, select, update
+from sqlalchemy import ColumnElement, func, not_, select, update
 from sqlalchemy.orm import Session
 
 from shared.domain.networks.failure_reasons import Reason
 from shared.domain.publishing.reconciliation import FOLLOW_OVERDUE
 from shared.domain.publishing.states import PostState
 from shared.jobs import progress
-from shared.models import Post, Profile
-from shared.posts import transitions
-from worker.publishing import track
+from shared.models import Post
+from worker.accounts.eligibility import is_reachable
+from worker.publishing import track, unknown_outcomes
 
 #: The next round goes on.
 AT_ONCE = 1000
@@ -38,19 +38,12 @@ def record_for_scheduled(session: Session) -> None:
 def give_up_scheduled(session: Session) -> None:
     """What could not be looked at for so long is left to a person."""
     query = select(Post.id).where(*_is_unreachable(func.now() - FOLLOW_OVERDUE)).limit(AT_ONCE)
-    transitions.fail_posts(
-        session,
-        session.scalars(query.with_for_update(of=Post, key_share=True, skip_locked=True)).all(),
-        PostState.SCHEDULED,
-        code="outcome_unknown",
-        message=CANNOT_BE_FOLLOWED.message,
-        hint=track.UNKNOWN,
-    )
+    ids = session.scalars(query.with_for_update(of=Post, key_share=True, skip_locked=True)).all()
+    unknown_outcomes.leave_to_person(session, ids, PostState.SCHEDULED, CANNOT_BE_FOLLOWED.message)
 
 
 def _is_unreachable(due_before: ColumnElement[datetime]) -> tuple[ColumnElement[bool], ...]:
-    reachable = exists().where(Profile.id == Post.profile_id, Profile.account_id == Post.account_id)
-    return Post.state == PostState.SCHEDULED, Post.track_at < due_before, not_(reachable)
+    return Post.state == PostState.SCHEDULED, Post.track_at < due_before, not_(is_reachable())
 
 
 def _record_reason(

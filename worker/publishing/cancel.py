@@ -21,7 +21,7 @@ from shared.domain.publishing.states import PostState
 from shared.errors import PressroomError
 from shared.models import Handover, Post
 from shared.postiz.client import RemotePost
-from shared.posts import transitions
+from shared.posts import handovers, transitions
 from worker.accounts import rate_limiter, remote_delete, remote_posts
 from worker.accounts.defects import for_account
 from worker.accounts.eligibility import eligible_accounts_query
@@ -62,7 +62,7 @@ def _is_due() -> tuple[ColumnElement[bool], ...]:
 
 
 def _has_no_remote_id() -> ColumnElement[bool]:
-    return ~exists().where(Handover.post_id == Post.id, Handover.buried_at.is_(None))
+    return ~exists().where(handovers.is_alive_of_post())
 
 
 def _cancel_without_remote_id(session: Session, account_id: int) -> None:
@@ -161,47 +161,27 @@ def _delete_remote_post(
         with runtime.database.transaction() as session:
             _give_up_delete(session, subject, "it is still there after each delete")
         return
-    made = False
     try:
-        if not turn.is_over:
-            made = remote_delete.delete_post(
-                runtime,
-                remote_posts.build_target(subject),
-                note=lambda session: remote_delete.note_try(session, subject.handover_id),
-            )
+        made = remote_delete.delete_post(
+            runtime,
+            subject.credentials,
+            subject.postiz_id,
+            turn,
+            note=lambda session: remote_delete.note_try(session, subject.handover_id),
+        )
     except PressroomError as error:
         if listed or not is_about_single_id(error):
-            _record_failed_delete(runtime, subject, turn, error)
+            remote_delete.retry_or_give_up(runtime, turn, subject, error, _give_up_delete)
             return
-        made = True
+        made, turn.failed = True, 0
     next_pause = began and DELETES.pause(subject.tries + 1)
     with runtime.database.transaction() as session:
         if made:
-            turn.failed = 0
             handover_update = update(Handover).where(Handover.id == subject.handover_id)
             session.execute(handover_update.values(state=DELETED))
             remote_posts.requeue_subjects(session, [subject], next_pause or timedelta(0))
         else:
             remote_posts.requeue_subjects(session, [subject], timedelta(seconds=1))
-
-
-def _record_failed_delete(
-    runtime: Runtime,
-    subject: remote_posts.Subject,
-    turn: remote_delete.DeleteSlice,
-    error: PressroomError,
-) -> None:
-    """Look again, and try again later and later; told once at its beginning and once at its end."""
-    with runtime.database.transaction() as session:
-        remote_delete.record_failure(session, turn, remote_posts.build_target(subject), error)
-        tries = remote_delete.correct_tries(session, subject.handover_id, error)
-        pause = DELETES.pause(tries)
-        if pause is None:
-            _give_up_delete(session, subject, error.message)
-            return
-        if tries == 1:
-            transitions.add_events(session, [subject.post_id], "delete_unknown", error.message)
-        remote_posts.requeue_subjects(session, [subject], pause)
 
 
 def _give_up_delete(session: Session, subject: remote_posts.Subject, words: str) -> None:

@@ -9,6 +9,7 @@ from shared.domain.networks.channel import Channel
 from shared.domain.networks.failure_reasons import NONE_GIVEN, Notice, Reason, find_reason
 from shared.errors import PressroomError
 from shared.models import Integration
+from shared.profiles.credential_ref import CredentialRef
 from worker.accounts import postiz_call, remote_posts
 from worker.runtime import Runtime
 
@@ -18,11 +19,11 @@ BEFORE, AFTER = timedelta(minutes=1), timedelta(minutes=5)
 
 
 class Words:
-    """Postiz's notifications, by the profile whose key they are read with."""
+    """Postiz's notifications, by the credentials that they are read with."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._notices: dict[tuple[str, int], list[Notice]] = {}
+        self._notices: dict[CredentialRef, list[Notice]] = {}
 
     def find(self, subject: remote_posts.Subject, *, due_at: datetime, seen_at: datetime) -> Reason:
         """Of a post that was due then and seen in error first then; what was found once is kept."""
@@ -42,20 +43,16 @@ class Words:
         return found or NONE_GIVEN
 
     def _notices_for(self, subject: remote_posts.Subject) -> list[Notice]:
-        key = subject.profile_id, subject.account_id
-        if key not in self._notices:
-            self._notices[key] = self.read(subject)
-        return self._notices[key]
+        credentials = subject.credentials
+        if credentials not in self._notices:
+            self._notices[credentials] = self.read(subject)
+        return self._notices[credentials]
 
     def read(self, subject: remote_posts.Subject) -> list[Notice]:
         """None where Postiz cannot be asked now."""
         try:
             rows = postiz_call.make_call(
-                self._runtime,
-                subject.profile_id,
-                subject.version,
-                subject.account_id,
-                lambda postiz: postiz.notifications(),
+                self._runtime, subject.credentials, lambda postiz: postiz.notifications()
             )
         except PressroomError:
             return []  # the reason is worth a look, not the post's end
@@ -69,6 +66,7 @@ class Words:
             name=subject.integration_name,
         )
         with self._runtime.database.transaction() as session:
-            query = select(Integration).where(Integration.account_id == subject.account_id)
+            account_id = subject.credentials.account_id
+            query = select(Integration).where(Integration.account_id == account_id)
             known = channels_by_id(session.scalars(query))
         return list({own.id: own, **known}.values())

@@ -25,6 +25,7 @@ from shared.models import Account, Handover, Post, Submission
 from shared.postiz.client import Created
 from shared.postiz.payloads import Element
 from shared.posts import transitions
+from shared.profiles.credential_ref import CredentialRef
 from worker.accounts import budget_notices, leases, postiz_call
 from worker.accounts.error_policy import Refused, Unknown, decide_action
 from worker.accounts.remote_posts import Subject, requeue_subjects
@@ -50,8 +51,7 @@ class Move:
     """A counted call that is written down and may be made."""
 
     submission_id: int
-    account_id: int
-    claim: int
+    credentials: CredentialRef  # of the first draft: all of them go out with that key
     marker_at: datetime
     subjects: Sequence[Subject]
     elements: Sequence[Element]
@@ -135,7 +135,7 @@ def _pack_elements(
     candidates = [
         Candidate(
             id=subject.post_id,
-            key=subject.key_hash,
+            key=subject.credentials.key_hash,
             handoff="staged",
             as_draft=False,
             publish_at=subject.publish_at,
@@ -155,7 +155,7 @@ def _record_submission(
     submission = Submission(
         kind="park",
         account_id=account.id,
-        profile_id=chosen[0].profile_id,
+        profile_id=chosen[0].credentials.profile_id,
         server=account.server,
         marker_at=free_marker(session, account.id, marker_second),
         elements=len(chosen),
@@ -173,8 +173,7 @@ def _record_submission(
     budget_notices.clear_notices(session, [draft.post_id for draft in chosen])
     return Move(
         submission_id=submission.id,
-        account_id=account.id,
-        claim=account.claim,
+        credentials=chosen[0].credentials,
         marker_at=submission.marker_at,
         subjects=chosen,
         elements=[element for _, element in packed],
@@ -182,14 +181,11 @@ def _record_submission(
 
 
 def _send_move(runtime: Runtime, move: Move) -> None:
-    first = move.subjects[0]
     failpoints.hit("park.before_call")
     try:
         created = postiz_call.make_call(
             runtime,
-            first.profile_id,
-            first.version,
-            move.account_id,
+            move.credentials,
             lambda postiz: postiz.move(move.marker_at, move.elements),
         )
     except PressroomError as error:
@@ -206,7 +202,7 @@ def _record_parked(runtime: Runtime, move: Move, created: Created) -> None:
     parked = [subject for postiz_id, subject in answered if postiz_id == subject.postiz_id]
     unclear = [subject for postiz_id, subject in answered if postiz_id != subject.postiz_id]
     with runtime.database.transaction() as session:
-        account = leases.record_success(session, move.account_id, created.budget)
+        account = leases.record_success(session, move.credentials.account_id, created.budget)
         leases.end_lease(session, account)
         submission = session.get_one(Submission, move.submission_id)
         submission.state, submission.replied_at = "staged", func.clock_timestamp()
@@ -228,20 +224,17 @@ def _record_parked(runtime: Runtime, move: Move, created: Created) -> None:
 
 
 def _delete_orphan_drafts(runtime: Runtime, move: Move, orphan_ids: Sequence[str]) -> None:
-    first = move.subjects[0]
     for postiz_id in orphan_ids:
-        delete = methodcaller("delete", postiz_id)
         try:
-            postiz_call.make_call(runtime, first.profile_id, first.version, move.account_id, delete)
+            postiz_call.make_call(runtime, move.credentials, methodcaller("delete", postiz_id))
         except PressroomError as error:  # dated 2099: nothing comes of it, and a person can see it
             log.warning("litter left in 2099", postiz_id=postiz_id, reason=error.message)
 
 
 def _record_failed_move(runtime: Runtime, move: Move, error: PressroomError) -> None:
     """Moving again is harmless, so an unclear end is as good as none."""
-    first = move.subjects[0]
     with runtime.database.transaction() as session:
-        leases.fail_call(session, move.account_id, error, key_hash=first.key_hash)
+        leases.fail_call(session, move.credentials, error)
         submission = session.get_one(Submission, move.submission_id)
         submission.detail = error.message
         claimed = _lock_claimed_subjects(session, move.subjects)
@@ -249,19 +242,12 @@ def _record_failed_move(runtime: Runtime, move: Move, error: PressroomError) -> 
             case Unknown():
                 submission.state = "abandoned"
                 park_retries.retry_unclear_move(session, claimed, error.message)
-            case Refused(index=index):
+            case Refused() as refusal:
                 submission.state = "rejected"
-                at_fault, batch_size = _find_refused_subject(move, index), len(move.subjects)
+                at_fault, batch_size = refusal.find_offender(move.subjects), len(move.subjects)
                 park_retries.retry_refused_move(
                     session, claimed, at_fault, error.message, of=batch_size
                 )
             case _:
                 submission.state = "rejected"
                 park_retries.retry_unsent_move(session, claimed)
-
-
-def _find_refused_subject(move: Move, index: int | None) -> Subject | None:
-    """The draft at fault: the one that Postiz named, or the only one."""
-    if len(move.subjects) == 1:
-        return move.subjects[0]
-    return move.subjects[index] if index is not None and index < len(move.subjects) else None

@@ -10,6 +10,7 @@ from shared.accounts.budget_queries import budget_remaining
 from shared.domain.publishing.park_gathering import gathering_time
 from shared.domain.publishing.states import PostState
 from shared.models import Account, Handover, Post
+from shared.posts import handovers
 from worker.accounts import rate_limiter, remote_posts
 from worker.runtime import Runtime
 
@@ -48,7 +49,7 @@ def _summarize_ready_drafts(session: Session, account_id: int) -> tuple[datetime
         .where(
             Post.account_id == account_id,
             Post.state == PostState.RELEASING,
-            Handover.buried_at.is_(None),
+            handovers.is_alive(),
             Handover.to_park_at.is_not(None),
         )
     )

@@ -15,9 +15,8 @@ from shared.domain.publishing.retry_limits import REFUSED_MOVES, UNCLEAR_MOVES, 
 from shared.domain.publishing.states import PostState
 from shared.models import Handover
 from shared.posts import transitions
-from worker.accounts import leases
 from worker.accounts.remote_posts import Subject, requeue_subjects
-from worker.publishing.track import UNKNOWN
+from worker.publishing import unknown_outcomes
 
 #: What is not at fault itself is moved again so soon.
 SOON = timedelta(seconds=2)
@@ -79,14 +78,12 @@ def _retry_or_give_up(session: Session, subject: Subject, allowed: Tries, words:
 
 
 def _give_up_parking(session: Session, subject: Subject, words: str) -> None:
-    transitions.fail_posts(
+    unknown_outcomes.leave_to_person(
         session,
         [subject.post_id],
         PostState.RELEASING,
-        code="outcome_unknown",
-        message="Postiz never said what became of the release, and the draft could not be moved "
+        "Postiz never said what became of the release, and the draft could not be moved "
         f"out of its reach: {words}",
-        hint=UNKNOWN,
         claim=subject.claim,
-        track_at=leases.now_plus(60),
+        follow=True,
     )

@@ -26,18 +26,16 @@ from shared.domain.publishing.reconciliation import (
     Watch,
     reconcile_step,
 )
-from shared.domain.publishing.retry_limits import DELETES
 from shared.domain.publishing.states import PostState
 from shared.errors import ClaimLost, PressroomError
 from shared.models import Handover, Post
 from shared.postiz.client import RemotePost
 from shared.posts import transitions
-from worker.accounts import leases, rate_limiter, remote_delete, remote_posts
+from worker.accounts import rate_limiter, remote_delete, remote_posts
 from worker.accounts.defects import for_account
 from worker.accounts.eligibility import eligible_accounts_query
 from worker.accounts.error_policy import MAX_ATTEMPTS
-from worker.publishing import park
-from worker.publishing.track import UNKNOWN
+from worker.publishing import park, unknown_outcomes
 from worker.publishing.track import track_post as apply_tracking
 from worker.runtime import Runtime
 
@@ -144,15 +142,8 @@ def _set_watched_from(
 
 def _mark_outcome_unknown(session: Session, subject: remote_posts.Subject, words: str) -> None:
     """It may be live, and is followed for a while."""
-    transitions.fail_posts(
-        session,
-        [subject.post_id],
-        PostState.RELEASING,
-        code="outcome_unknown",
-        message=words,
-        hint=UNKNOWN,
-        claim=subject.claim,
-        track_at=leases.now_plus(60),
+    unknown_outcomes.leave_to_person(
+        session, [subject.post_id], PostState.RELEASING, words, claim=subject.claim, follow=True
     )
 
 
@@ -189,47 +180,27 @@ def _delete_parked_draft(
     runtime: Runtime, subject: remote_posts.Subject, turn: remote_delete.DeleteSlice
 ) -> None:
     """Delete a parked draft; an unclear end is looked at again."""
-    made = False
     try:
-        if not turn.is_over:
-            made = remote_delete.delete_post(
-                runtime,
-                remote_posts.build_target(subject),
-                note=lambda session: _note_delete(session, subject),
-            )
+        made = remote_delete.delete_post(
+            runtime,
+            subject.credentials,
+            subject.postiz_id,
+            turn,
+            note=lambda session: _note_delete(session, subject),
+        )
+    except ClaimLost:
+        raise
     except PressroomError as error:
-        if isinstance(error, ClaimLost):
-            raise
-        _record_failed_delete(runtime, subject, turn, error)
+        remote_delete.retry_or_give_up(runtime, turn, subject, error, _give_up_delete)
         return
     with runtime.database.transaction() as session:
         if made:
-            turn.failed = 0
             _retire_and_requeue(session, subject, "deleted by us after parking")
         else:
             remote_posts.requeue_subjects(session, [subject], timedelta(seconds=1))
     failpoints.hit("delete.after_commit")
     if made:
-        runtime.waker.stage(subject.account_id)
-
-
-def _record_failed_delete(
-    runtime: Runtime,
-    subject: remote_posts.Subject,
-    turn: remote_delete.DeleteSlice,
-    error: PressroomError,
-) -> None:
-    """Look again, and try again later and later; told once at its beginning and once at its end."""
-    with runtime.database.transaction() as session:
-        remote_delete.record_failure(session, turn, remote_posts.build_target(subject), error)
-        tries = remote_delete.correct_tries(session, subject.handover_id, error)
-        pause = DELETES.pause(tries)
-        if pause is None:
-            _give_up_delete(session, subject, error.message)
-            return
-        if tries == 1:
-            transitions.add_events(session, [subject.post_id], "delete_unknown", error.message)
-        remote_posts.requeue_subjects(session, [subject], pause)
+        runtime.waker.stage(subject.credentials.account_id)
 
 
 def _give_up_delete(session: Session, subject: remote_posts.Subject, words: str) -> None:

@@ -16,7 +16,8 @@ from shared.domain.publishing.fairness import DueProfile, is_backlog_turn
 from shared.domain.publishing.states import PostState
 from shared.errors import ClaimLost, OutcomeUnknown, Paused, PostRejected, PressroomError
 from shared.models import Handover, Post, Profile, Submission
-from shared.posts import transitions
+from shared.posts import handovers, transitions
+from shared.profiles.credential_ref import CredentialRef
 from worker.accounts import defects, health_probe, leases, postiz_call, rate_limiter, server_turns
 from worker.accounts.eligibility import is_paused, may_go, near_its_time
 from worker.accounts.set_aside import set_aside_for_jobs
@@ -34,13 +35,10 @@ class Release:
     """One status change that may be made at once."""
 
     post_id: int
-    account_id: int
     handover_id: int
     postiz_id: str
     claim: int
-    profile_id: str
-    version: int
-    key_hash: str | None
+    credentials: CredentialRef
 
 
 class ReleaseOutcome(Enum):
@@ -150,7 +148,7 @@ def _record_release(session: Session, post: Post, profile: Profile, lease: float
         update(Handover)
         .where(
             Handover.post_id == post.id,
-            Handover.buried_at.is_(None),
+            handovers.is_alive(),
             Handover.released_at.is_(None),  # once per id, ever
         )
         .values(released_at=func.clock_timestamp(), state="releasing")
@@ -173,19 +171,17 @@ def _record_release(session: Session, post: Post, profile: Profile, lease: float
     )
     return Release(
         post_id=post.id,
-        account_id=post.account_id,
         handover_id=handover.id,
         postiz_id=handover.postiz_id,
         claim=claim,
-        profile_id=profile.id,
-        version=profile.settings_version,
-        key_hash=profile.key_hash,
+        credentials=CredentialRef.from_profile(profile, post.account_id),
     )
 
 
 def _send_release(runtime: Runtime, release: Release) -> None:
+    credentials = release.credentials
     with bound_contextvars(
-        account=release.account_id, profile=release.profile_id, post=release.post_id
+        account=credentials.account_id, profile=credentials.profile_id, post=release.post_id
     ):
         _send_status_change(runtime, release)
 
@@ -195,9 +191,7 @@ def _send_status_change(runtime: Runtime, release: Release) -> None:
     try:
         postiz_call.make_call(
             runtime,
-            release.profile_id,
-            release.version,
-            release.account_id,
+            release.credentials,
             lambda postiz: postiz.release(
                 release.postiz_id, check=lambda: _check_before_send(runtime, release)
             ),
@@ -213,7 +207,7 @@ def _send_status_change(runtime: Runtime, release: Release) -> None:
     else:
         failpoints.hit("release.after_call")
         with runtime.database.transaction() as session:
-            leases.record_answer(session, release.account_id)
+            leases.record_answer(session, release.credentials.account_id)
             _record_reply(session, release, 200)
         failpoints.hit("release.after_commit")
 
@@ -249,7 +243,7 @@ def _record_reply(session: Session, release: Release, status: int) -> None:
 def _record_unclear_release(runtime: Runtime, release: Release, error: PressroomError) -> None:
     """It may have been scheduled, or Postiz does not know the post: only a look can tell."""
     with runtime.database.transaction() as session:
-        leases.record_failure(session, release.account_id, error, key_hash=release.key_hash)
+        leases.record_failure(session, release.credentials, error)
         transitions.add_events(session, [release.post_id], "release_unknown", error.message)
         _record_reply(session, release, 0)
 
@@ -257,7 +251,7 @@ def _record_unclear_release(runtime: Runtime, release: Release, error: Pressroom
 def _undo_unsent_release(runtime: Runtime, release: Release, error: PressroomError) -> None:
     """The status change certainly never left: the draft is as it was, and may be released later."""
     with runtime.database.transaction() as session:
-        leases.record_failure(session, release.account_id, error, key_hash=release.key_hash)
+        leases.record_failure(session, release.credentials, error)
         session.execute(
             update(Handover)
             .where(Handover.id == release.handover_id)

@@ -16,9 +16,9 @@ from shared.domain.publishing.restore_matching import FoundInPostiz, Theirs, mat
 from shared.domain.publishing.states import PostState
 from shared.models import Account, Handover, Post, Submission
 from shared.postiz.client import RemotePost
-from shared.posts import transitions
+from shared.posts import handovers, transitions
+from worker.publishing import unknown_outcomes
 from worker.publishing.park import is_far
-from worker.publishing.track import UNKNOWN
 from worker.staging.staged_drafts import draft_signature
 
 #: The steps by which a post comes to be held by Postiz.
@@ -111,7 +111,7 @@ class _AccountComparison:
     def _posts_with_handover(self, states: Sequence[PostState]) -> list[tuple[Post, Handover]]:
         query = (
             select(Post, Handover)
-            .join(Handover, (Handover.post_id == Post.id) & Handover.buried_at.is_(None))
+            .join(Handover, handovers.is_alive_of_post())
             .where(Post.account_id == self._account.id, Post.state.in_(states))
         )
         return [(post, handover) for post, handover in self._session.execute(query)]
@@ -200,18 +200,12 @@ class _AccountComparison:
         """Left to a person; a retry of it asks for their word that it was not published."""
         if post.state == PostState.PENDING and like is not None:
             self._add_handover(post, f"forgotten-{post.id}", like)
-        self._session.execute(
-            update(Handover)
-            .where(Handover.post_id == post.id, Handover.buried_at.is_(None))
-            .values(released_at=self._now)
-        )
-        transitions.fail_posts(
+        handovers.update_alive(self._session, [post.id], released_at=self._now)
+        unknown_outcomes.leave_to_person(
             self._session,
             [post.id],
             PostState(post.state),
-            code="outcome_unknown",
-            message="A backup was restored that is older than what became of this post.",
-            hint=UNKNOWN,
+            "A backup was restored that is older than what became of this post.",
         )
 
     def _ensure_submission(self, marker_at: datetime) -> Submission:

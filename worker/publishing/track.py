@@ -30,6 +30,7 @@ from shared.posts import transitions
 from worker.accounts import leases, rate_limiter, remote_posts
 from worker.accounts.defects import for_account
 from worker.accounts.eligibility import eligible_accounts_query
+from worker.publishing import unknown_outcomes
 from worker.publishing.failure_words import Words
 from worker.runtime import Runtime
 
@@ -42,7 +43,6 @@ FAILED_PAUSE = timedelta(minutes=10)
 CANNOT_BE_FOLLOWED = "cannot_be_followed"
 #: What was said of a scheduled post, and is over once Postiz is seen to be about to publish it.
 NO_LONGER_SO = (OVERDUE, UNSCHEDULED, CANNOT_BE_FOLLOWED, Defect.code)
-UNKNOWN = "It may have been published. Look at the channel, and retry it only if it was not."
 #: What is said of a post without asking Postiz for its words.
 WORDS = {
     "removed_in_postiz": Reason(
@@ -68,7 +68,7 @@ WORDS = {
         code="outcome_unknown",
         message="Postiz had it in its queue for three days after its time, and never said what "
         "became of it.",
-        hint=UNKNOWN,
+        hint=unknown_outcomes.HINT,
     ),
 }
 

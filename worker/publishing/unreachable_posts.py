@@ -7,9 +7,9 @@ from sqlalchemy.orm import Session
 
 from shared.domain.publishing.states import PostState
 from shared.models import Account, Handover, Post, Profile
-from shared.posts import transitions
-from worker.accounts import leases
-from worker.publishing.track import UNKNOWN
+from shared.posts import handovers
+from worker.accounts.eligibility import is_reachable
+from worker.publishing import unknown_outcomes
 
 #: Posts that a round gives up at most; the next one goes on.
 AT_ONCE = 500
@@ -22,7 +22,6 @@ def give_up(session: Session, seconds: float) -> None:
     account of which nothing is known yet may turn out to be the same.
     """
     old = func.now() - timedelta(seconds=seconds)
-    reachable = exists().where(Profile.id == Post.profile_id, Profile.account_id == Post.account_id)
     unknown = exists().where(
         Profile.id == Post.profile_id,
         Account.id == Profile.account_id,
@@ -35,18 +34,16 @@ def give_up(session: Session, seconds: float) -> None:
             Post.state == PostState.RELEASING,
             Post.lease_until < func.now(),
             Post.released_at < old,
-            ~reachable,
+            ~is_reachable(),
         )
         .limit(AT_ONCE)
         .with_for_update(key_share=True, skip_locked=True)
     ).all()
-    transitions.fail_posts(
+    unknown_outcomes.leave_to_person(
         session,
         ids,
         PostState.RELEASING,
-        code="outcome_unknown",
-        message="The profile has another Postiz account now, so its release cannot be looked at.",
-        hint=UNKNOWN,
+        "The profile has another Postiz account now, so its release cannot be looked at.",
     )
 
 
@@ -57,21 +54,17 @@ def give_up_old(session: Session) -> None:
     held.
     """
     day_ago, lately = func.now() - timedelta(days=1), func.now() - timedelta(hours=1)
-    word = exists().where(
-        Handover.post_id == Post.id, Handover.buried_at.is_(None), Handover.word_at >= day_ago
-    )
+    word = exists().where(handovers.is_alive_of_post(), Handover.word_at >= day_ago)
     old = select(Post.id).where(
         Post.state == PostState.RELEASING,
         Post.released_at < day_ago,
         Post.lease_until.between(lately, func.now()),
         ~word,
     )
-    transitions.fail_posts(
+    unknown_outcomes.leave_to_person(
         session,
         session.scalars(old.limit(AT_ONCE).with_for_update(key_share=True, skip_locked=True)).all(),
         PostState.RELEASING,
-        code="outcome_unknown",
-        message="For a day Postiz could not say what became of its release.",
-        hint=UNKNOWN,
-        track_at=leases.now_plus(60),
+        "For a day Postiz could not say what became of its release.",
+        follow=True,
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, update
+from sqlalchemy import func
 from sqlalchemy.orm import Session
 
 from shared.db import ROW_LOCK
@@ -11,9 +11,9 @@ from shared.domain.publishing.fingerprint import compute_fingerprint
 from shared.domain.publishing.reconciliation import DRAFT
 from shared.domain.publishing.restore_matching import Theirs
 from shared.domain.publishing.states import PostState
-from shared.models import Account, Handover, Post, Submission
+from shared.models import Account, Post, Submission
 from shared.postiz.client import RemotePost
-from shared.posts import transitions
+from shared.posts import handovers, transitions
 from worker.runtime import Runtime
 from worker.staging.staged_drafts import draft_signature, keep_drafts
 
@@ -69,8 +69,7 @@ def _remote_signature(row: RemotePost) -> Theirs:
 def _follow_released(session: Session, ids: Sequence[int]) -> None:
     """Somebody has released these in Postiz already: we never do, and only follow them."""
     released = {"released_at": func.clock_timestamp()}
-    alive = Handover.post_id.in_(ids), Handover.buried_at.is_(None)
-    session.execute(update(Handover).where(*alive).values(state="releasing", **released))
+    handovers.update_alive(session, ids, state="releasing", **released)
     transitions.move_posts(
         session,
         ids,

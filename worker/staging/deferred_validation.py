@@ -18,8 +18,9 @@ from shared.intake import deferred_rules
 from shared.models import Account, Integration, Post, Profile
 from shared.postiz.client import RemoteIntegration
 from shared.posts import transitions
-from worker.accounts import leases, postiz_call
-from worker.accounts.eligibility import may_go
+from shared.profiles.credential_ref import CredentialRef
+from worker.accounts import postiz_call
+from worker.accounts.eligibility import is_rested, may_go
 from worker.runtime import Runtime
 
 AT_ONCE = 400
@@ -28,23 +29,20 @@ AT_ONCE = 400
 def check_waiting_posts(runtime: Runtime, account_id: int) -> None:
     """Ask Postiz for the account's integrations, if posts wait for it, and check those posts."""
     with runtime.database.transaction() as session:
-        profile_row = session.execute(
-            select(Post.profile_id, Profile.settings_version, Profile.key_hash)
-            .join(Profile, Profile.id == Post.profile_id)
+        profile = session.scalar(
+            select(Profile)
+            .join(Post, Post.profile_id == Profile.id)
             .join(Account, Account.id == Post.account_id)
-            .where(*_waiting_conditions(account_id), leases.is_rested(), may_go())
+            .where(*_waiting_conditions(account_id), is_rested(), may_go())
             .limit(1)
-        ).first()
-    if profile_row is None:
-        return
-    profile_id, version, key_hash = profile_row
-    try:
-        rows = postiz_call.make_call(
-            runtime, profile_id, version, account_id, lambda postiz: postiz.integrations()
         )
+        if profile is None:
+            return
+        credentials = CredentialRef.from_profile(profile, account_id)
+    try:
+        rows = postiz_call.make_call(runtime, credentials, lambda postiz: postiz.integrations())
     except PressroomError as error:
-        with runtime.database.transaction() as session:
-            leases.record_failure(session, account_id, error, key_hash=key_hash)
+        postiz_call.record_failure(runtime, credentials, error)
         return
     with runtime.database.transaction() as session:
         _check_account_posts(session, account_id, rows)

@@ -14,6 +14,7 @@ from shared.log import get_logger
 from shared.models import Account, Handover, Post, Profile
 from shared.postiz.client import Postiz
 from shared.posts import transitions
+from shared.profiles.credential_ref import CredentialRef
 from worker.accounts import postiz_call, remote_delete
 from worker.accounts.defects import translate_defects
 from worker.accounts.error_policy import may_have_run
@@ -30,7 +31,8 @@ class Discarded:
 
     handover_id: int
     post_id: int
-    target: remote_delete.Target
+    postiz_id: str
+    credentials: CredentialRef
     tries: int
     was_released: bool  # a status change was sent for it: Postiz may yet try it
     markers: tuple[datetime, ...]  # the dates under which it may stand in Postiz
@@ -47,12 +49,11 @@ def delete_due_posts(
             continue
         try:
             with translate_defects("discarded", sent=True):
-                if delete_slice.is_over or not _delete_discarded(runtime, discarded):
+                if not _delete_discarded(runtime, discarded, delete_slice):
                     return
         except PressroomError as error:
             _record_failure(runtime, discarded, delete_slice, error)
             continue
-        delete_slice.failed = 0
         with runtime.database.transaction() as session:
             row = update(Handover).where(Handover.id == discarded.handover_id)
             session.execute(row.values(state="buried"))
@@ -71,8 +72,7 @@ def _due_conditions() -> tuple[ColumnElement[bool], ...]:
         or_(Handover.next_at.is_(None), Handover.next_at <= func.now()),
         Post.id == Handover.post_id,
         Profile.id == Post.profile_id,
-        Profile.account_id == Handover.account_id,
-        ~holds.is_held(),
+        *holds.has_usable_key(Handover.account_id),
     )
 
 
@@ -91,20 +91,17 @@ def _build_discarded(handover: Handover, profile: Profile) -> Discarded:
     return Discarded(
         handover_id=handover.id,
         post_id=handover.post_id,
-        target=remote_delete.Target(
-            profile_id=profile.id,
-            version=profile.settings_version,
-            key_hash=profile.key_hash,
-            account_id=handover.account_id,
-            postiz_id=handover.postiz_id,
-        ),
+        postiz_id=handover.postiz_id,
+        credentials=CredentialRef.from_profile(profile, handover.account_id),
         tries=handover.tries,
         was_released=handover.released_at is not None,
-        markers=(handover.marker_at, *([handover.parked_at] if handover.parked_at else [])),
+        markers=handover.markers,
     )
 
 
-def _delete_discarded(runtime: Runtime, discarded: Discarded) -> bool:
+def _delete_discarded(
+    runtime: Runtime, discarded: Discarded, delete_slice: remote_delete.DeleteSlice
+) -> bool:
     """Delete it. Postiz answers alike for an unknown id and for trouble: only a look can tell.
 
     That it will be tried is noted before, and when it may be tried again.
@@ -117,23 +114,27 @@ def _delete_discarded(runtime: Runtime, discarded: Discarded) -> bool:
         session.execute(row.values(tries=discarded.tries + 1, next_at=next_at))
 
     try:
-        stray = not discarded.was_released
-        return remote_delete.delete_post(runtime, discarded.target, note=record_try, stray=stray)
+        return remote_delete.delete_post(
+            runtime,
+            discarded.credentials,
+            discarded.postiz_id,
+            delete_slice,
+            note=record_try,
+            stray=not discarded.was_released,
+        )
     except (OutcomeUnknown, PostRejected):
         if _is_listed(runtime, discarded):
             raise
+        delete_slice.failed = 0
         return True
 
 
 def _is_listed(runtime: Runtime, discarded: Discarded) -> bool:
     def has_post(postiz: Postiz) -> bool:
         windows = (postiz.window(marker, marker) for marker in discarded.markers)
-        return any(row.id == discarded.target.postiz_id for window in windows for row in window)
+        return any(row.id == discarded.postiz_id for window in windows for row in window)
 
-    target = discarded.target
-    return postiz_call.make_call(
-        runtime, target.profile_id, target.version, target.account_id, has_post
-    )
+    return postiz_call.make_call(runtime, discarded.credentials, has_post)
 
 
 def _record_failure(
@@ -143,9 +144,9 @@ def _record_failure(
     error: PressroomError,
 ) -> None:
     """It is tried later and later, and at last left where it is: told in the post's timeline."""
-    log.warning("discarded post not deleted", post=discarded.target.postiz_id, why=error.message)
+    log.warning("discarded post not deleted", post=discarded.postiz_id, why=error.message)
     with runtime.database.transaction() as session:
-        remote_delete.record_failure(session, delete_slice, discarded.target, error)
+        remote_delete.record_failure(session, delete_slice, discarded.credentials, error)
         if not may_have_run(error):
             row = update(Handover).where(Handover.id == discarded.handover_id)
             session.execute(row.values(tries=discarded.tries))

@@ -10,47 +10,35 @@ posts"): a draft that is there is whole.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
-from shared.accounts import holds
 from shared.domain.publishing import draft_matching
 from shared.domain.publishing.reconciliation import DRAFT
 from shared.domain.publishing.staging_attempts import UNCLEAR
 from shared.domain.publishing.states import PostState
 from shared.errors import PressroomError
-from shared.models import Account, Handover, Post, Profile, Submission
+from shared.models import Account, Handover, Post, Submission
 from shared.postiz.client import RemotePost
 from shared.posts import transitions
-from worker.accounts import leases, postiz_call, rate_limiter
+from worker.accounts import leases, rate_limiter
 from worker.accounts.defects import is_defect, translate_defects
+from worker.accounts.eligibility import is_rested
 from worker.accounts.error_policy import is_about_single_id
 from worker.runtime import Runtime
+from worker.staging import call_windows
 from worker.staging.adopted_drafts import adopt_matches
+from worker.staging.call_windows import CallWindow
 from worker.staging.staged_drafts import put_back_counted
 
-AT_ONCE = 20
 #: A look that came to nothing is made again after so long, and the account's rest.
 AGAIN = timedelta(seconds=5)
 #: One that failed as nobody foresaw.
 LATER = timedelta(minutes=5)
 #: A window that cannot be looked at is tried for so long; nothing can be staged then either.
 TRY_FOR = timedelta(hours=24)
-
-
-@dataclass(frozen=True, kw_only=True)
-class UnclearCall:
-    """A call of unknown end, and with whose key its window is read."""
-
-    submission_id: int
-    account_id: int
-    profile_id: str
-    version: int
-    key_hash: str | None
-    marker_at: datetime
 
 
 def mark_failed_call(
@@ -91,97 +79,58 @@ def mark_unclear(
 
 def adopt_drafts(runtime: Runtime, account_id: int) -> None:
     """Look at the account's windows that are due."""
-    for call in _claim_windows(runtime, account_id):
+    due = (*_is_due(), is_rested())
+    for window in call_windows.claim_windows(runtime, account_id, due, due_column="look_at"):
         try:
             with translate_defects("adopt", sent=False):
-                _read_window(runtime, call)
+                _adopt_from_window(runtime, window)
         except PressroomError as error:
-            _postpone_window(runtime, call, error)
+            _postpone_window(runtime, window, error)
             if not is_defect(error):
                 return
 
 
-def _read_window(runtime: Runtime, call: UnclearCall) -> None:
-    rows = postiz_call.make_call(
-        runtime,
-        call.profile_id,
-        call.version,
-        call.account_id,
-        lambda postiz: postiz.window(call.marker_at, call.marker_at),
-    )
+def _adopt_from_window(runtime: Runtime, window: CallWindow) -> None:
+    rows = call_windows.read_window(runtime, window)
     with runtime.database.transaction() as session:
-        leases.record_answer(session, call.account_id)
-        _resolve_call(session, runtime, call, rows)
+        leases.record_answer(session, window.credentials.account_id)
+        _resolve_call(session, runtime, window, rows)
     runtime.waker.release()
 
 
 def find_due_accounts(session: Session) -> Sequence[int]:
     """The accounts with such a window to look at."""
-    windows = exists().where(Submission.account_id == Account.id, *_is_due()).correlate(Account)
-    return session.scalars(select(Account.id).where(leases.is_rested(), windows)).all()
+    due = is_rested(), call_windows.has_due_windows(_is_due())
+    return session.scalars(select(Account.id).where(*due)).all()
 
 
 def _is_due() -> tuple[ColumnElement[bool], ...]:
-    """Windows to look at, joined with the profile that made the call, whose key may be used."""
-    return (
-        Submission.state == "unclear",
-        Submission.look_at <= func.now(),
-        Profile.id == Submission.profile_id,
-        Profile.account_id == Submission.account_id,
-        ~holds.is_held(),
-    )
+    return Submission.state == "unclear", Submission.look_at <= func.now()
 
 
-def _claim_windows(runtime: Runtime, account_id: int) -> list[UnclearCall]:
-    """Left to us for a lease: a look that nobody ends is made anew."""
-    lease = timedelta(seconds=runtime.settings.lease_seconds)
-    with runtime.database.transaction() as session:
-        rows = session.execute(
-            select(Submission, Profile)
-            .join(Account, Account.id == Submission.account_id)
-            .where(Submission.account_id == account_id, leases.is_rested(), *_is_due())
-            .order_by(Submission.look_at)
-            .limit(AT_ONCE)
-            .with_for_update(of=Submission, key_share=True, skip_locked=True)
-        ).all()
-        for submission, _ in rows:
-            submission.look_at = rate_limiter.clock(session) + lease
-        return [
-            UnclearCall(
-                submission_id=submission.id,
-                account_id=account_id,
-                profile_id=profile.id,
-                version=profile.settings_version,
-                key_hash=profile.key_hash,
-                marker_at=submission.marker_at,
-            )
-            for submission, profile in rows
-        ]
-
-
-def _postpone_window(runtime: Runtime, call: UnclearCall, error: PressroomError) -> None:
+def _postpone_window(runtime: Runtime, window: CallWindow, error: PressroomError) -> None:
     """It is looked at again; what is wrong with this window alone rests nobody."""
     pause = LATER if is_defect(error) else AGAIN
     with runtime.database.transaction() as session:
         if not is_defect(error):
-            leases.record_failure(session, call.account_id, error, key_hash=call.key_hash)
-        row = update(Submission).where(Submission.id == call.submission_id)
+            leases.record_failure(session, window.credentials, error)
+        row = update(Submission).where(Submission.id == window.submission_id)
         session.execute(row.values(look_at=func.now() + pause))
 
 
 def _resolve_call(
-    session: Session, runtime: Runtime, call: UnclearCall, rows: Sequence[RemotePost]
+    session: Session, runtime: Runtime, window: CallWindow, rows: Sequence[RemotePost]
 ) -> None:
     """Adopt what is there, put back what is not and cannot wait, and look again for the rest."""
     query = select(Submission).where(
-        Submission.id == call.submission_id, Submission.state == "unclear"
+        Submission.id == window.submission_id, Submission.state == "unclear"
     )
     submission = session.scalars(query.with_for_update(key_share=True)).one_or_none()
     if submission is None:
         return  # somebody else has ended it
     waiting = lock_waiting(session, submission.id)
     found = adopt_matches(
-        session, runtime, submission, waiting, _unknown_posts(session, call, rows)
+        session, runtime, submission, waiting, _unknown_posts(session, window, rows)
     )
     now, until = rate_limiter.clock(session), submission.may_run_until
     missing = [post for post in waiting if post.id not in found]
@@ -213,12 +162,12 @@ def lock_waiting(session: Session, submission_id: int) -> Sequence[Post]:
 
 
 def _unknown_posts(
-    session: Session, call: UnclearCall, rows: Sequence[RemotePost]
+    session: Session, window: CallWindow, rows: Sequence[RemotePost]
 ) -> list[RemotePost]:
     """What we never had an id of, in an order that stays; what is no draft any more first."""
     ids = [row.id for row in rows]
     query = select(Handover.postiz_id).where(
-        Handover.account_id == call.account_id, Handover.postiz_id.in_(ids)
+        Handover.account_id == window.credentials.account_id, Handover.postiz_id.in_(ids)
     )
     known = set(session.scalars(query))
     return sorted(

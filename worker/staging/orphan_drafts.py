@@ -10,25 +10,26 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from shared import metrics
-from shared.accounts import holds
 from shared.domain.publishing.fingerprint import compute_fingerprint
 from shared.domain.publishing.reconciliation import DRAFT
 from shared.domain.publishing.retry_limits import LITTER
 from shared.errors import PressroomError
 from shared.log import get_logger
-from shared.models import Account, Handover, Profile, Submission
+from shared.models import Account, Handover, Submission
 from shared.postiz.client import RemotePost
-from worker.accounts import leases, postiz_call, rate_limiter, remote_delete
+from shared.posts import handovers
+from worker.accounts import postiz_call, rate_limiter, remote_delete
 from worker.accounts.defects import for_account, is_defect, translate_defects
+from worker.accounts.eligibility import is_rested
 from worker.accounts.error_policy import may_have_run
 from worker.runtime import Runtime
-from worker.staging import discarded_posts
+from worker.staging import call_windows, discarded_posts
+from worker.staging.call_windows import CallWindow
 
-AT_ONCE = 20
 #: One child serves one account for so long at a time (seconds).
 TURN = 1.0
 #: An abandoned request may still run inside Postiz: its window is looked at again for so long.
@@ -40,35 +41,13 @@ TRY_FOR = timedelta(days=7)
 log = get_logger("litter")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Window:
-    """An abandoned call's millisecond, and what it may have left there."""
-
-    submission_id: int
-    account_id: int
-    profile_id: str
-    version: int
-    key_hash: str | None
-    marker_at: datetime
-    sent_at: datetime
-    sent: frozenset[str]
-    tries: int
-
-    def target(self, postiz_id: str) -> remote_delete.Target:
-        return remote_delete.Target(
-            profile_id=self.profile_id,
-            version=self.version,
-            key_hash=self.key_hash,
-            account_id=self.account_id,
-            postiz_id=postiz_id,
-        )
-
-
 @for_account("clean")
 def delete_orphans(runtime: Runtime, account_id: int) -> None:
     """Look at the account's abandoned windows that are due, and delete what we left there."""
     delete_slice = remote_delete.DeleteSlice(ends=time.monotonic() + TURN)
-    windows = deque(_claim_windows(runtime, account_id))
+    windows = deque(
+        call_windows.claim_windows(runtime, account_id, _is_due(), due_column="litter_at")
+    )
     while windows and not delete_slice.is_over:
         window = windows.popleft()
         try:
@@ -78,7 +57,7 @@ def delete_orphans(runtime: Runtime, account_id: int) -> None:
             if is_defect(error):
                 _record_stuck_window(runtime, window, error)
                 continue
-            _record_failure(runtime, account_id, error, window.key_hash)
+            postiz_call.record_failure(runtime, window.credentials, error)
             _postpone_window(runtime, window)
             _requeue_windows(runtime, windows)
             return
@@ -95,53 +74,13 @@ def delete_orphans(runtime: Runtime, account_id: int) -> None:
 
 def find_due_accounts(session: Session) -> list[int]:
     """The accounts with litter to look for."""
-    windows = exists().where(Submission.account_id == Account.id, *_is_due()).correlate(Account)
-    query = select(Account.id).where(
-        leases.is_rested(), or_(windows, discarded_posts.has_due_posts())
-    )
+    windows = call_windows.has_due_windows(_is_due())
+    query = select(Account.id).where(is_rested(), or_(windows, discarded_posts.has_due_posts()))
     return list(session.scalars(query))
 
 
-def _claim_windows(runtime: Runtime, account_id: int) -> list[Window]:
-    """Windows that are due, left to us for a lease: a look that nobody ends is made anew."""
-    lease = timedelta(seconds=runtime.settings.lease_seconds)
-    with runtime.database.transaction() as session:
-        rows = session.execute(
-            select(Submission, Profile)
-            .where(Submission.account_id == account_id, *_is_due())
-            .order_by(Submission.litter_at)
-            .limit(AT_ONCE)
-            .with_for_update(of=Submission, key_share=True, skip_locked=True)
-        ).all()
-        now = rate_limiter.clock(session)
-        for submission, _ in rows:
-            submission.litter_at = now + lease
-        return [
-            Window(
-                submission_id=submission.id,
-                account_id=account_id,
-                profile_id=profile.id,
-                version=profile.settings_version,
-                key_hash=profile.key_hash,
-                marker_at=submission.marker_at,
-                sent_at=submission.sent_at,
-                sent=frozenset(submission.sent),
-                tries=submission.litter_tries,
-            )
-            for submission, profile in rows
-        ]
-
-
 def _is_due() -> tuple[ColumnElement[bool], ...]:
-    """Windows to look at, joined with the profile that made the call: its key is still of that
-    account, and not held there."""
-    return (
-        Submission.kind == "stage",
-        Submission.litter_at <= func.now(),
-        Profile.id == Submission.profile_id,
-        Profile.account_id == Submission.account_id,
-        ~holds.is_held(),
-    )
+    return Submission.kind == "stage", Submission.litter_at <= func.now()
 
 
 def _next_read_at(now: datetime, sent_at: datetime) -> datetime | None:
@@ -152,17 +91,17 @@ def _next_read_at(now: datetime, sent_at: datetime) -> datetime | None:
     return now + min(max(age, SOON), LONGEST_PAUSE)
 
 
-def _schedule_next_read(runtime: Runtime, window: Window) -> None:
+def _schedule_next_read(runtime: Runtime, window: CallWindow) -> None:
     """Nothing of ours is there now: look again when something may have come late."""
     with runtime.database.transaction() as session:
         _set_due_at(session, window, _next_read_at(rate_limiter.clock(session), window.sent_at))
 
 
-def _record_stuck_window(runtime: Runtime, window: Window, trouble: PressroomError) -> None:
+def _record_stuck_window(runtime: Runtime, window: CallWindow, trouble: PressroomError) -> None:
     """What comes to nothing with this window alone, drafts that Postiz does not delete above all:
     tried later and later, and at last left to a person."""
     with runtime.database.transaction() as session:
-        tries = window.tries + 1
+        tries = window.litter_tries + 1
         pause = LITTER.pause(tries)
         words = f"what is left of it could not be deleted: {trouble.message}"
         row = update(Submission).where(Submission.id == window.submission_id)
@@ -172,7 +111,7 @@ def _record_stuck_window(runtime: Runtime, window: Window, trouble: PressroomErr
         log.error("litter is left", submission=window.submission_id, reason=trouble.message)
 
 
-def _postpone_window(runtime: Runtime, window: Window) -> None:
+def _postpone_window(runtime: Runtime, window: CallWindow) -> None:
     """Its look came to nothing: due soon, behind the others; given up when that went on for days.
 
     How long it waits is otherwise the account's rest.
@@ -183,23 +122,16 @@ def _postpone_window(runtime: Runtime, window: Window) -> None:
         _set_due_at(session, window, None if given_up else now + SOON)
 
 
-def _requeue_windows(runtime: Runtime, windows: Iterable[Window]) -> None:
+def _requeue_windows(runtime: Runtime, windows: Iterable[CallWindow]) -> None:
     """What was not looked at, or not to its end, is due at once."""
     with runtime.database.transaction() as session:
         for window in windows:
             _set_due_at(session, window, rate_limiter.clock(session))
 
 
-def _set_due_at(session: Session, window: Window, moment: datetime | None) -> None:
+def _set_due_at(session: Session, window: CallWindow, moment: datetime | None) -> None:
     row = update(Submission).where(Submission.id == window.submission_id)
     session.execute(row.values(litter_at=moment))
-
-
-def _record_failure(
-    runtime: Runtime, account_id: int, error: PressroomError, key_hash: str | None
-) -> None:
-    with runtime.database.transaction() as session:
-        leases.record_failure(session, account_id, error, key_hash=key_hash)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,34 +142,31 @@ class _Leftover:
 
 
 def _clean_window(
-    runtime: Runtime, window: Window, delete_slice: remote_delete.DeleteSlice
+    runtime: Runtime, window: CallWindow, delete_slice: remote_delete.DeleteSlice
 ) -> _Leftover | None:
     """Delete what we sent there; what is left, None when nothing is."""
-    rows = postiz_call.make_call(
-        runtime,
-        window.profile_id,
-        window.version,
-        window.account_id,
-        lambda postiz: postiz.window(window.marker_at, window.marker_at),
-    )
+    rows = call_windows.read_window(runtime, window)
+    credentials = window.credentials
     left: _Leftover | None = None
     for row in _own_drafts(runtime, window, rows):
-        target = window.target(row.id)
         try:
-            if delete_slice.is_over or not remote_delete.delete_post(runtime, target, stray=True):
+            if not remote_delete.delete_post(
+                runtime, credentials, row.id, delete_slice, stray=True
+            ):
                 return left or _Leftover()  # the child, or the pace, is needed for others
         except PressroomError as error:
             with runtime.database.transaction() as session:
-                remote_delete.record_failure(session, delete_slice, target, error)
+                remote_delete.record_failure(session, delete_slice, credentials, error)
             left = _Leftover(trouble=error) if may_have_run(error) else left or _Leftover()
         else:
-            delete_slice.failed = 0
             metrics.LITTER.labels("abandoned").inc()
-            log.info("litter deleted", account=window.account_id, postiz_id=row.id)
+            log.info("litter deleted", account=credentials.account_id, postiz_id=row.id)
     return left
 
 
-def _own_drafts(runtime: Runtime, window: Window, rows: Iterable[RemotePost]) -> list[RemotePost]:
+def _own_drafts(
+    runtime: Runtime, window: CallWindow, rows: Iterable[RemotePost]
+) -> list[RemotePost]:
     drafts = [row for row in rows if row.state == DRAFT]
     ours = [
         row for row in drafts if compute_fingerprint(row.integration_id, row.content) in window.sent
@@ -246,9 +175,9 @@ def _own_drafts(runtime: Runtime, window: Window, rows: Iterable[RemotePost]) ->
         alive = set(
             session.scalars(
                 select(Handover.postiz_id).where(
-                    Handover.account_id == window.account_id,
+                    Handover.account_id == window.credentials.account_id,
                     Handover.postiz_id.in_([row.id for row in ours]),
-                    Handover.buried_at.is_(None),
+                    handovers.is_alive(),
                 )
             )
         )

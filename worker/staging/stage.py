@@ -45,7 +45,8 @@ def stage_posts(runtime: Runtime, account_id: int) -> None:
 
 
 def _run_call(runtime: Runtime, call: Call) -> None:
-    with bound_contextvars(profile=call.profile_id, submission=call.submission_id):
+    profile_id = call.credentials.profile_id
+    with bound_contextvars(profile=profile_id, submission=call.submission_id):
         _send_call(runtime, call)
 
 
@@ -54,9 +55,7 @@ def _send_call(runtime: Runtime, call: Call) -> None:
     try:
         created = postiz_call.make_call(
             runtime,
-            call.profile_id,
-            call.version,
-            call.account_id,
+            call.credentials,
             lambda postiz: postiz.stage(
                 _find_empty_marker(runtime, call, postiz),
                 call.elements,
@@ -81,7 +80,8 @@ def _find_empty_marker(runtime: Runtime, call: Call, postiz: Postiz) -> datetime
             return marker_at
         with runtime.database.transaction() as session:
             submission = session.get_one(Submission, call.submission_id)
-            marker_at = free_marker(session, call.account_id, marker_at.replace(microsecond=0))
+            second = marker_at.replace(microsecond=0)
+            marker_at = free_marker(session, call.credentials.account_id, second)
             submission.marker_at = marker_at
     raise NoFreeMoment("no free millisecond was found in Postiz's calendar")
 
@@ -91,7 +91,7 @@ def _record_drafts(runtime: Runtime, call: Call, created: Created) -> None:
     ids = dict(zip(call.post_ids, created.ids, strict=True))
     with runtime.database.transaction() as session:
         submission = _lock_open_submission(session, call)
-        account = leases.record_success(session, call.account_id, created.budget)
+        account = leases.record_success(session, call.credentials.account_id, created.budget)
         leases.end_lease(session, account)
         submission.state, submission.status = "staged", created.status
         submission.replied_at = func.clock_timestamp()
@@ -140,12 +140,12 @@ def _record_failure(runtime: Runtime, call: Call, error: PressroomError) -> None
     decision = decide_action(error)
     with runtime.database.transaction() as session:
         submission = _lock_open_submission(session, call)
-        leases.fail_call(session, call.account_id, error, key_hash=call.key_hash)
+        leases.fail_call(session, call.credentials, error)
         submission.state, submission.detail = "rejected", error.message
         rest = replace(call, post_ids=_exclude_ids(call.post_ids, _free_taken_back(session, call)))
         match decision:
-            case Refused(index=index):
-                _handle_refusal(session, rest, error, _find_offender(call, index))
+            case Refused() as refusal:
+                _handle_refusal(session, rest, error, refusal.find_offender(call.post_ids))
             case Defective():  # of whichever post: found by halving
                 _return_posts_counted(session, rest, error, DEFECTIVE, pack=len(call.post_ids))
             case _ if isinstance(error, NoFreeMoment):  # of all of them
@@ -180,14 +180,6 @@ def _return_posts_counted(
 def _lock_call_posts(session: Session, call: Call) -> Sequence[Post]:
     ours = Post.id.in_(call.post_ids), Post.claim == call.claim
     return session.scalars(select(Post).where(*ours).with_for_update(key_share=True)).all()
-
-
-def _find_offender(call: Call, index: int | None) -> int | None:
-    """The post at fault: the one that Postiz named, or the only one."""
-    if len(call.post_ids) == 1:
-        return call.post_ids[0]
-    named = index is not None and index < len(call.post_ids)
-    return call.post_ids[index] if named and index is not None else None
 
 
 def _handle_refusal(

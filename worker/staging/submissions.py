@@ -15,6 +15,7 @@ from shared.errors import NoFreeMoment, Paused
 from shared.models import Account, Post, Profile, Submission
 from shared.postiz.payloads import Element
 from shared.posts import transitions
+from shared.profiles.credential_ref import CredentialRef
 from worker.accounts import leases
 from worker.accounts.eligibility import eligible_accounts_query, may_go, waits_for_staging
 from worker.runtime import Runtime
@@ -30,11 +31,8 @@ class Call:
     """A counted call that is written down and may be made."""
 
     submission_id: int
-    account_id: int
     claim: int
-    profile_id: str
-    version: int
-    key_hash: str | None
+    credentials: CredentialRef
     marker_at: datetime
     post_ids: Sequence[int]
     elements: Sequence[Element]
@@ -55,7 +53,7 @@ def prepare_call(runtime: Runtime, account_id: int) -> Call | None:
         return _claim_next_call(runtime, account_id)
     except NoFreeMoment as error:
         with runtime.database.transaction() as session:
-            leases.record_failure(session, account_id, error, key_hash=None)
+            leases.record_account_failure(session, account_id, error)
         return None
 
 
@@ -83,7 +81,8 @@ def check_before_send(runtime: Runtime, call: Call) -> None:
     """
     with runtime.database.transaction() as session:
         same_key = exists().where(
-            Profile.id == Post.profile_id, Profile.key_hash.is_not_distinct_from(call.key_hash)
+            Profile.id == Post.profile_id,
+            Profile.key_hash.is_not_distinct_from(call.credentials.key_hash),
         )
         ready = select(func.count()).where(
             Post.id.in_(call.post_ids),
@@ -129,11 +128,8 @@ def _record_call(session: Session, account: Account, choices: list[Chosen], leas
     transitions.move_posts(session, ids, PostState.PENDING, staging, event="staging", values=values)
     return Call(
         submission_id=submission.id,
-        account_id=account.id,
         claim=account.claim,
-        profile_id=profile.id,
-        version=profile.settings_version,
-        key_hash=profile.key_hash,
+        credentials=CredentialRef.from_profile(profile, account.id),
         marker_at=submission.marker_at,
         post_ids=ids,
         elements=elements,

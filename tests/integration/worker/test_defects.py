@@ -13,6 +13,7 @@ from shared.metrics import CONTAINED
 from shared.models import AccountMedia, Handover, Media, Post, Submission
 from shared.postiz.client import Postiz, RemotePost
 from shared.posts import cancel_retry
+from shared.profiles.credential_ref import CredentialRef
 from shared.profiles.publisher_cache import Publisher, Publishers
 from tests.world import KEY, World
 from worker.accounts import postiz_call
@@ -250,9 +251,11 @@ def test_an_error_within_a_call_is_an_unknown_outcome(world: World) -> None:
     """Nobody knows whether it left: never charged as not sent, never repeated."""
 
     def call(make: object) -> PressroomError:
-        version = 1
+        credentials = CredentialRef(
+            profile_id="acme", version=1, account_id=world.account().id, key_hash=None
+        )
         with pytest.raises(PressroomError) as caught:
-            postiz_call.make_call(world.runtime, "acme", version, world.account().id, make)  # type: ignore[arg-type]
+            postiz_call.make_call(world.runtime, credentials, make)  # type: ignore[arg-type]
         return caught.value
 
     error = call(lambda _: {}["missing"])

@@ -192,7 +192,7 @@ def fail_call(rows: Rows, error: Transient | OutcomeUnknown | PostRejected) -> N
         assert account is not None
         assert leases.reserve_call(session, account, due_at=None)
     with rows.database.transaction() as session:
-        leases.fail_call(session, rows.account_id, error, key_hash=rows.key_hash)
+        leases.fail_call(session, rows.credentials, error)
 
 
 @pytest.mark.parametrize(

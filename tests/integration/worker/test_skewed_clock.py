@@ -47,7 +47,7 @@ def test_an_account_rests_and_is_blocked_for_as_long_as_it_is_told(
     until = datetime.now(UTC) + AHEAD + SOON  # as a reply is read on this machine
     for error in (Transient("away"), RateLimited("too many", until=until)):
         with world.database.transaction() as session:
-            leases.record_failure(session, account_id, error, key_hash=None)
+            leases.record_account_failure(session, account_id, error)
     account, now = world.account(), datetime.now(UTC)
     assert account.retry_at is not None and account.retry_at < now + SOON
     assert account.blocked_until is not None

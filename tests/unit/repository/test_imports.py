@@ -6,8 +6,10 @@ Within them the rules of shared/domain import each other, the errors, and no lib
 import ast
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).parents[3]
@@ -65,6 +67,12 @@ def may_domain_import(module: str) -> bool:
 
 #: Of the standard library, what reads a clock, a file, the network or chance is not pure either.
 REACHING_OUT = {"os", "io", "pathlib", "socket", "ssl", "http", "urllib", "subprocess", "threading"}
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = grimp.build_graph(*MAY_IMPORT)
+    imports = {name: graph.find_modules_directly_imported_by(name) for name in graph.modules}
+    TopologicalSorter(imports).prepare()  # raises `CycleError` with the circle
 
 
 @pytest.mark.parametrize("package", MAY_IMPORT)

@@ -16,6 +16,7 @@ from shared.migrate import alembic_config, migrate_database
 from shared.models import Account, Hold
 from shared.postiz.client import Postiz
 from shared.profiles import deletion
+from shared.profiles.credential_ref import CredentialRef
 from tests.api import Api
 from tests.world import KEY, World
 from worker.accounts import leases, postiz_call
@@ -62,6 +63,9 @@ def test_a_profile_that_is_deleted_in_the_middle_of_its_call_holds_nobody(world:
     world.profile("acme", key=KEY)
     world.profile("beta", key=KEY)
     account = world.account("beta")
+    credentials = CredentialRef(
+        profile_id="acme", version=1, account_id=account.id, key_hash=account.key_hash
+    )
 
     def delete_and_call(postiz: Postiz) -> None:
         with world.database.transaction() as session:
@@ -71,9 +75,9 @@ def test_a_profile_that_is_deleted_in_the_middle_of_its_call_holds_nobody(world:
         postiz.connected()
 
     with pytest.raises(ProfileGone) as caught:
-        postiz_call.make_call(world.runtime, "acme", 1, account.id, delete_and_call)
+        postiz_call.make_call(world.runtime, credentials, delete_and_call)
     with world.database.transaction() as session:
-        leases.record_failure(session, account.id, caught.value, key_hash=account.key_hash)
+        leases.record_failure(session, credentials, caught.value)
     assert (world.holds("beta"), world.account("beta").failures) == ([], 0)
     world.until_all(PostState.PUBLISHED, world.job("beta", ["goes on"]))
 

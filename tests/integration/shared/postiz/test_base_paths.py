@@ -10,6 +10,7 @@ from shared.crypto import SecretBox, hash_secret
 from shared.domain.publishing.states import PostState
 from shared.errors import SettingsChanged, WrongBaseUrl
 from shared.models import Account, Profile, Submission
+from shared.profiles.credential_ref import CredentialRef
 from shared.profiles.publisher_cache import PublisherFactory, Publishers
 from tests.world import CHANNELS, KEY, World
 from worker.accounts import leases, postiz_call
@@ -35,16 +36,17 @@ def moved(world: World) -> Callable[[], None]:
 
     def find_out() -> None:
         account = world.account()
+        credentials = CredentialRef(
+            profile_id="acme", version=version(world), account_id=account.id, key_hash=None
+        )
         with pytest.raises(WrongBaseUrl) as caught:
             postiz_call.make_call(
                 world.runtime,
-                "acme",
-                version(world),
-                account.id,
+                credentials,
                 lambda postiz: postiz.integrations(),
             )
         with world.database.transaction() as session:
-            leases.record_failure(session, account.id, caught.value, key_hash=None)
+            leases.record_failure(session, credentials, caught.value)
 
     return find_out
 

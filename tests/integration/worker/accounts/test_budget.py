@@ -7,6 +7,7 @@ from sqlalchemy import func, update
 
 from shared.errors import Budget, CredentialsRejected
 from shared.models import Account
+from shared.profiles.credential_ref import CredentialRef
 from tests.world import KEY, World
 from worker.accounts import leases
 from worker.staging import stage, submissions
@@ -66,6 +67,9 @@ def test_a_refusal_that_tells_the_budget_leaves_it_as_told(world: World) -> None
     refusal = CredentialsRejected("the plan's limit is reached", code="plan_limit")
     ends_at = datetime.now(UTC) + timedelta(minutes=30)
     refusal.budget = Budget(limit=90, remaining=80, resets_at=ends_at)
+    credentials = CredentialRef(
+        profile_id="acme", version=1, account_id=world.account().id, key_hash="another"
+    )
     with world.database.transaction() as session:
-        leases.fail_call(session, world.account().id, refusal, key_hash="another")
+        leases.fail_call(session, credentials, refusal)
     assert world.account().budget_used == 10

@@ -12,7 +12,7 @@ from shared.models import Account, Handover, Submission
 from shared.net.outbound_route import Route
 from shared.postiz.client import Created, Postiz
 from tests.world import KEY, World
-from worker.staging import draft_adoption, lost_calls, stage, submissions
+from worker.staging import call_windows, draft_adoption, lost_calls, stage, submissions
 
 
 @pytest.fixture(autouse=True)
@@ -208,7 +208,9 @@ def test_a_look_that_comes_back_when_its_post_is_staged_anew_changes_nothing(wor
     take_for_dead(world)
     with world.database.transaction() as session:
         session.execute(update(Submission).values(look_at=func.now()))
-    [late] = draft_adoption._claim_windows(world.runtime, world.account().id)
+    [late] = call_windows.claim_windows(
+        world.runtime, world.account().id, draft_adoption._is_due(), due_column="look_at"
+    )
     look(world)
     assert world.states(ids) == [PostState.PENDING]
     with world.database.transaction() as session:
@@ -216,7 +218,7 @@ def test_a_look_that_comes_back_when_its_post_is_staged_anew_changes_nothing(wor
     end_lease(world)
     prepared(world)
     create(world, first)
-    draft_adoption._read_window(world.runtime, late)
+    draft_adoption._adopt_from_window(world.runtime, late)
     assert alive(world) == {}
     assert world.states(ids) == [PostState.STAGING]
     assert call_of(world).litter_at is None
