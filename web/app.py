@@ -23,12 +23,12 @@ from web.api import (
     webhooks,
 )
 from web.api.resource import SECURITY_SCHEME
+from web.http_layer import body_drain, problems, request_logging
+from web.http_layer.request import ApiRequest
 from web.metrics import endpoint
 from web.openapi import description
 from web.paths import PREFIX
 from web.services import Services
-from web.wire import body_drain, problems, request_logging
-from web.wire.request import ApiRequest
 
 RESOURCES = (
     profiles,

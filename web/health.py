@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 from shared.migrate import alembic_config
 from shared.models import Pulse
 from shared.task_queue import QUEUE_NAMES
+from web.http_layer.idempotency import Reply
 from web.services import current_services
-from web.wire.idempotency import Reply
 
 #: A process that was not seen for longer than this counts as gone (seconds).
 FRESH = 30

@@ -20,12 +20,12 @@ from shared.models import Account, Integration
 from web.api.postiz import budget_of
 from web.api.resource import create_blueprint
 from web.auth import current_caller, visible_profile_ids
+from web.http_layer.idempotency import Reply
+from web.http_layer.pagination import PageQuery, decode_number, next_cursor
 from web.schemas.accounts import AccountHoldView, AccountView, PatchAccount
 from web.schemas.common import IdPath, Page
 from web.schemas.profiles import IntegrationView
 from web.services import current_services
-from web.wire.idempotency import Reply
-from web.wire.pagination import PageQuery, decode_number, next_cursor
 
 api = create_blueprint("accounts", "Postiz organizations", write="settings")
 

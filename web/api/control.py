@@ -12,12 +12,12 @@ from shared.profiles import profile_settings
 from web.api.accounts import require_changeable_account
 from web.api.resource import create_blueprint
 from web.auth import require_visible_profile, visible_profile_ids
+from web.http_layer.idempotency import Reply
+from web.http_layer.optional_body import body_or_defaults, optional_body
 from web.schemas.common import IdPath
 from web.schemas.control import ChangedView, RefusedView, WhichPosts, WhichToRetry
 from web.schemas.jobs import RetryRequest
 from web.services import current_services
-from web.wire.idempotency import Reply
-from web.wire.optional_body import body_or_defaults, optional_body
 
 api = create_blueprint("control", "Second thoughts about many posts", write="publish")
 

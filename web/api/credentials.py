@@ -7,6 +7,8 @@ from shared.profiles import profile_settings
 from shared.profiles.profile_settings import Credentials
 from web.api.resource import create_blueprint
 from web.auth import require_visible_profile
+from web.http_layer.idempotency import Reply
+from web.http_layer.problems import describe_error
 from web.parsing import credential_check
 from web.schemas.common import IdPath
 from web.schemas.profiles import (
@@ -17,8 +19,6 @@ from web.schemas.profiles import (
     ValidationView,
 )
 from web.services import current_services
-from web.wire.idempotency import Reply
-from web.wire.problems import describe_error
 
 api = create_blueprint("credentials", "Where a profile's posts go", write="settings")
 

@@ -19,13 +19,13 @@ from shared.posts.post_queries import PostFilter
 from web.api import control
 from web.api.resource import create_blueprint, problem_responses
 from web.auth import current_caller, visible_profile_ids
+from web.http_layer.idempotency import Reply
+from web.http_layer.optional_body import body_or_defaults, optional_body
+from web.http_layer.pagination import decode_number, next_cursor
 from web.schemas.common import IdPath, Page
 from web.schemas.jobs import JobPostsQuery, JobsQuery, JobView, PostView, ProgressView, RetryRequest
 from web.serializers.rows import job_view, location_header, post_list, read_job_view
 from web.services import current_services
-from web.wire.idempotency import Reply
-from web.wire.optional_body import body_or_defaults, optional_body
-from web.wire.pagination import decode_number, next_cursor
 
 api = create_blueprint("jobs", "Accepted requests", write="publish")
 

@@ -12,11 +12,11 @@ from shared.media.repository import is_id
 from shared.models import ApiKey, Profile
 from web.api.resource import create_blueprint, problem_responses
 from web.auth import PROFILE_ID, current_caller
+from web.http_layer.idempotency import Reply, answer_once
+from web.http_layer.pagination import PageQuery, next_cursor, page_query
 from web.schemas.common import IdPath, Page
 from web.schemas.keys import CreatedKey, KeyView, NewKey
 from web.services import current_services
-from web.wire.idempotency import Reply, answer_once
-from web.wire.pagination import PageQuery, next_cursor, page_query
 
 api = create_blueprint("keys", "Keys of this API", read="admin", write="admin")
 

@@ -19,12 +19,12 @@ from shared.models import Account
 from shared.profiles import profile_settings
 from web.api.resource import create_blueprint
 from web.auth import current_profile
+from web.http_layer.idempotency import Reply
+from web.http_layer.problems import describe_error
 from web.parsing import live_integrations
 from web.schemas.accounts import Budget, StatusView
 from web.schemas.profiles import IntegrationView
 from web.services import current_services
-from web.wire.idempotency import Reply
-from web.wire.problems import describe_error
 
 #: The longest time that a request waits for Postiz (seconds).
 LIVE_SECONDS = 5.0

@@ -11,13 +11,13 @@ from shared.models import Post
 from shared.posts import cancel_retry, post_queries
 from web.api.resource import create_blueprint, problem_responses
 from web.auth import current_caller, visible_profile_ids
+from web.http_layer.idempotency import Reply
+from web.http_layer.optional_body import body_or_defaults, optional_body
+from web.http_layer.pagination import decode_number, next_cursor
 from web.schemas.common import IdPath, Page
 from web.schemas.jobs import PostsQuery, PostView, RetryRequest
 from web.serializers.rows import post_list
 from web.services import current_services
-from web.wire.idempotency import Reply
-from web.wire.optional_body import body_or_defaults, optional_body
-from web.wire.pagination import decode_number, next_cursor
 
 api = create_blueprint("posts", "What is, was or will be published", write="publish")
 

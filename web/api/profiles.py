@@ -18,6 +18,8 @@ from shared.postiz.discovery import Probe
 from shared.profiles import deletion, profile_settings
 from web.api.resource import create_blueprint, problem_responses
 from web.auth import current_caller, require_visible_profile
+from web.http_layer.idempotency import Reply, answer_once
+from web.http_layer.pagination import PageQuery, Query, decode_cursor, next_cursor
 from web.parsing import credential_check
 from web.paths import PREFIX
 from web.schemas.common import IdPath, Page
@@ -30,8 +32,6 @@ from web.schemas.profiles import (
     TtsSettings,
 )
 from web.services import current_services
-from web.wire.idempotency import Reply, answer_once
-from web.wire.pagination import PageQuery, Query, decode_cursor, next_cursor
 
 #: A deletion that takes longer is left to the workers.
 DELETING_SECONDS = 5.0

@@ -13,6 +13,7 @@ from shared.intake.schemas import PublishRequest
 from shared.intake.validation import Checked, Order, Placed
 from web.api.resource import create_blueprint, problem_responses
 from web.auth import current_profile
+from web.http_layer.idempotency import Reply, answer_once
 from web.openapi.bulk_body import ROWS
 from web.parsing import live_integrations
 from web.parsing.bulk_request import BulkRequest, read_bulk
@@ -26,7 +27,6 @@ from web.schemas.publishing import (
 from web.serializers import planned_posts, plans
 from web.serializers.rows import location_header, new_job_view
 from web.services import current_services
-from web.wire.idempotency import Reply, answer_once
 
 #: At most this many skipped rows, and warnings, are listed; a dry run lists all.
 TOLD = 100

@@ -23,6 +23,8 @@ from web.auth import (
     require_visible_profile,
     visible_profile_ids,
 )
+from web.http_layer.idempotency import Reply, answer_once
+from web.http_layer.pagination import next_cursor, page_query
 from web.parsing import live_integrations
 from web.paths import PREFIX
 from web.schemas.common import IdPath, Page
@@ -40,8 +42,6 @@ from web.schemas.schedules import (
 from web.serializers.rows import location_header, new_job_view
 from web.serializers.schedule_views import run_view, saved_schedule, schedule_summary, schedule_view
 from web.services import current_services
-from web.wire.idempotency import Reply, answer_once
-from web.wire.pagination import next_cursor, page_query
 
 api = create_blueprint(
     "schedules", "Bulks and playlists, published again and again", write="publish"

@@ -13,6 +13,9 @@ from shared.errors import FieldError, InvalidRequest, TooLarge, Unprocessable
 from shared.profiles import profile_settings
 from web.api.resource import create_blueprint, problem_responses
 from web.auth import current_profile
+from web.http_layer import multipart
+from web.http_layer.idempotency import Reply, answer_once
+from web.http_layer.problems import refuse_invalid
 from web.openapi.upload_body import FILES_OR_URLS, ONE_FILE_OR_URL
 from web.parsing import upload_items
 from web.parsing.upload_items import Item
@@ -24,9 +27,6 @@ from web.schemas.uploads import (
 )
 from web.serializers.rows import location_header, new_job_view
 from web.services import current_services
-from web.wire import multipart
-from web.wire.idempotency import Reply, answer_once
-from web.wire.problems import refuse_invalid
 
 #: Bytes of a multipart body besides its file.
 _OVERHEAD = 1024**2

@@ -19,6 +19,8 @@ from shared.webhooks import outbox, subscriptions
 from web.api.keys import check_profiles
 from web.api.resource import create_blueprint, problem_responses
 from web.auth import current_caller, visible_profile_ids
+from web.http_layer.idempotency import Reply, answer_once
+from web.http_layer.pagination import PageQuery, next_cursor, page_query
 from web.paths import PREFIX
 from web.schemas.common import IdPath, Page
 from web.schemas.webhooks import (
@@ -31,8 +33,6 @@ from web.schemas.webhooks import (
     WholeDelivery,
 )
 from web.services import current_services
-from web.wire.idempotency import Reply, answer_once
-from web.wire.pagination import PageQuery, next_cursor, page_query
 
 api = create_blueprint("webhooks", "Being told of what happens", read="settings", write="settings")
 

@@ -8,7 +8,7 @@ from flask_openapi3_swagger.plugins import RegisterPlugin  # type: ignore[import
 from werkzeug.wrappers import Response as AnyResponse
 
 from web import auth
-from web.wire import idempotency
+from web.http_layer import idempotency
 
 #: Resources that are not about one profile, or name it in their path.
 _WITHOUT_PROFILE = frozenset({"profiles", "credentials", "keys"})

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from shared.errors import FieldError, InvalidRequest
 from shared.intake.schemas import BulkPublishRequest
 from shared.intake.validation import as_they_are
+from web.http_layer.problems import field_errors, refuse_invalid
 from web.parsing import csv_rows
 from web.schemas.publishing import BulkQuery
-from web.wire.problems import field_errors, refuse_invalid
 
 UNKNOWN = "unknown_field"
 Faults = Mapping[int, Sequence[FieldError]]

@@ -10,7 +10,7 @@ from typing import Any
 
 from shared.errors import FieldError, InvalidRequest
 from shared.intake.schemas import MAX_ITEMS, BulkItem, BulkPublishRequest
-from web.wire.request import is_clean, read_json
+from web.http_layer.request import is_clean, read_json
 
 MIMETYPE = "text/csv"
 #: `caption_x`: the caption for the network x, or for the integration of that id.

@@ -13,10 +13,10 @@ from shared.media.ingest import Received
 from shared.models import AccountMedia, Job, Media
 from shared.net import outbound_route
 from shared.net.outbound_route import Route
+from web.http_layer.multipart import Part
 from web.schemas.uploads import ItemError, UploadByUrl, UploadedItem
 from web.serializers.rows import media_view
 from web.services import current_services
-from web.wire.multipart import Part
 
 
 @dataclass(frozen=True, kw_only=True)

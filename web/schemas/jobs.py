@@ -6,8 +6,8 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from shared.domain.publishing.states import JobState, PostState
+from web.http_layer.pagination import PageQuery
 from web.schemas.common import Body, IsoTime
-from web.wire.pagination import PageQuery
 
 
 class JobView(BaseModel):

@@ -7,10 +7,10 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from shared.domain.timing.cron import normalize_expression
 from shared.intake.schemas import BulkPublishRequest, Playlist
+from web.http_layer.pagination import PageQuery
 from web.schemas.common import Flag, Name, NullIsAbsent, Whole, Zone
 from web.schemas.jobs import JobView
 from web.schemas.publishing import PlanWarning
-from web.wire.pagination import PageQuery
 
 Cron = Annotated[
     str,

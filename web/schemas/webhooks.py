@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from web.http_layer.pagination import PageQuery
 from web.schemas.common import Body, Flag, Url
-from web.wire.pagination import PageQuery
 
 EventName = Literal[
     "post.scheduled",

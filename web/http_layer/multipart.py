@@ -13,7 +13,7 @@ from werkzeug.formparser import MultiPartParser
 from shared.errors import FieldError, InvalidRequest, RequestError
 from shared.media.ingest import Received, Receiver
 from shared.storage.base import Storage
-from web.wire.request import is_clean
+from web.http_layer.request import is_clean
 
 MIMETYPE = "multipart/form-data"
 FILE_FIELD = "file"

@@ -9,7 +9,7 @@ from sqlalchemy import Select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from shared.errors import FieldError, InvalidRequest
-from web.wire.request import is_clean
+from web.http_layer.request import is_clean
 
 T = TypeVar("T")
 S = TypeVar("S")

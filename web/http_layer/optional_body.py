@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 from flask import request
 from pydantic import BaseModel, ValidationError
 
-from web.wire import problems
+from web.http_layer import problems
 
 Model = TypeVar("Model", bound=BaseModel)
 
