@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 
 import pytest
 from sqlalchemy import func, select, update
@@ -249,13 +250,16 @@ def test_an_account_whose_work_fails_rests_and_the_next_is_served(world: World) 
 def test_an_error_within_a_call_is_an_unknown_outcome(world: World) -> None:
     """Nobody knows whether it left: never charged as not sent, never repeated."""
 
+    def fails(_: object) -> NoReturn:
+        raise KeyError("missing")
+
     def call(make: object) -> PressroomError:
         version = 1
         with pytest.raises(PressroomError) as caught:
             postiz_call.make_call(world.runtime, "acme", version, world.account().id, make)  # type: ignore[arg-type]
         return caught.value
 
-    error = call(lambda _: {}["missing"])
+    error = call(fails)
     assert isinstance(error, OutcomeUnknown)
     assert error.code == "internal_error"
     assert isinstance(error.__cause__, KeyError)

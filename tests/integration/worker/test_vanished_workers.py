@@ -165,7 +165,7 @@ def test_a_step_of_the_sweep_that_fails_costs_no_other(
     before = {name: contained(name) for name in failing}
     for table in (sweep.RESCUES, sweep.WAITING):
         for name in failing & set(table):
-            monkeypatch.setitem(table, name, fails)  # type: ignore[arg-type]
+            monkeypatch.setitem(table, name, fails)
     sweep.run_sweep(world.runtime)
     assert calls(world, [lost]) == ["unclear"]
     accounts = {world.account(profile_id).id for profile_id in ("acme", "other")}
@@ -184,7 +184,7 @@ def test_a_step_of_the_tick_that_fails_costs_no_other(
     with world.database.transaction() as session:
         for post_id, state in zip(ids, states, strict=True):
             session.execute(update(Post).where(Post.id == post_id).values(due | {"state": state}))
-    monkeypatch.setitem(sweep.DUE_TO_THE_SECOND, name, fails)  # type: ignore[arg-type]
+    monkeypatch.setitem(sweep.DUE_TO_THE_SECOND, name, fails)
     sweep.run_tick(world.runtime)
     names = {task for task, _ in woken(world)}
     assert names == {*sweep.DUE_TO_THE_SECOND, "pressroom.release"} - {name}

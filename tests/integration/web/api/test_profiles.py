@@ -147,7 +147,7 @@ def test_a_patch_is_in_force_here_before_it_answers_and_is_heard_elsewhere(
     api: Api, postiz: SandboxProcess
 ) -> None:
     heard: list[dict[str, object]] = []
-    channel = api.services.broker.pubsub()
+    channel = api.services.broker.pubsub()  # type: ignore[no-untyped-call]
     channel.subscribe("pressroom.invalidate")
     api.get("/postiz/integrations", profile="acme")
     assert "acme" in api.services.publishers
