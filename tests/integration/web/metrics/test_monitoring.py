@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import requests
 import yaml
+from prometheus_client.metrics import MetricWrapperBase
 
 from local.child import ROOT
 from local.ports import free_port
@@ -39,7 +40,8 @@ def known(api: Api) -> dict[str, set[str]]:
     """Each figure's name as Prometheus stores it, with its labels."""
     found: dict[str, set[str]] = {}
     for figure in metrics.COUNTED._collector_to_names:
-        labels = set(figure._labelnames)  # type: ignore[attr-defined]
+        assert isinstance(figure, MetricWrapperBase)
+        labels = set(figure._labelnames)
         for name in metrics.COUNTED._collector_to_names[figure]:
             found[name] = labels | ({"le"} if name.endswith("_bucket") else set())
     text = api.get("/metrics", key=None).text
@@ -66,7 +68,7 @@ def test_a_machine_of_workers_alone_is_asked_by_its_exporter(tmp_path: Path) -> 
     command = [sys.executable, "-m", "shared.exporter", "--port", str(port)]
     exporter = subprocess.Popen(command, cwd=ROOT, env=environ)
     count = "from pathlib import Path; from shared import metrics as m; "
-    count += f"m.begin(Path({str(tmp_path)!r})); m.LITTER.labels('abandoned').inc(7)"
+    count += f"m.use_folder(Path({str(tmp_path)!r})); m.LITTER.labels('abandoned').inc(7)"
     try:
         subprocess.run([sys.executable, "-c", count], cwd=ROOT, check=True)
         eventually(lambda: "removed_total" in _shown(port))
