@@ -1,5 +1,6 @@
 """A row that no step can work with waits and ends with words, and never stops what is behind it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn
@@ -253,10 +254,10 @@ def test_an_error_within_a_call_is_an_unknown_outcome(world: World) -> None:
     def fails(_: object) -> NoReturn:
         raise KeyError("missing")
 
-    def call(make: object) -> PressroomError:
+    def call(make: Callable[[Postiz], object]) -> PressroomError:
         version = 1
         with pytest.raises(PressroomError) as caught:
-            postiz_call.make_call(world.runtime, "acme", version, world.account().id, make)  # type: ignore[arg-type]
+            postiz_call.make_call(world.runtime, "acme", version, world.account().id, make)
         return caught.value
 
     error = call(fails)

@@ -14,7 +14,7 @@ from shared import db, metrics
 from shared.db import Database
 from shared.domain.publishing.states import PostState
 from shared.models import Account, AccountMedia, Base, Job, Post, Submission
-from tests.world import KEY, InlineWaker, World
+from tests.world import KEY, World, waiting_tasks
 from worker import round_steps, sweep
 from worker.accounts import server_turns
 from worker.accounts.error_policy import MAX_ATTEMPTS
@@ -46,9 +46,7 @@ def vanished(world: World, table: type[Base], *ids: int) -> Iterator[None]:
 
 
 def woken(world: World) -> set[tuple[str, int]]:
-    waker = world.runtime.waker
-    assert isinstance(waker, InlineWaker)
-    return set(waker.waiting)
+    return set(waiting_tasks(world.runtime))
 
 
 def lost_call(world: World, profile_id: str, integration: str = "int-mastodon") -> tuple[int, int]:
