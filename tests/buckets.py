@@ -33,7 +33,8 @@ class Bucket:
         return [found["Key"] for page in pages for found in page.get("Contents", [])]
 
     def read(self, name: str) -> bytes:
-        return self._client.get_object(Bucket=BUCKET, Key=name)["Body"].read()
+        content: bytes = self._client.get_object(Bucket=BUCKET, Key=name)["Body"].read()
+        return content
 
     def put(self, name: str, content: bytes) -> None:
         self._client.put_object(Bucket=BUCKET, Key=name, Body=content)

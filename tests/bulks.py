@@ -98,18 +98,14 @@ def spread(count: int, *, first_in: float, seconds: float) -> list[datetime]:
 
 
 @contextmanager
-def press(
-    folder: Path, profiles: Sequence[str], *, limit: int = 90, **settings: str
-) -> Iterator[Press]:
+def press(folder: Path, profiles: Sequence[str], **settings: str) -> Iterator[Press]:
     """A stack with a profile and a Postiz for each of `profiles`."""
     with ExitStack() as open_ones:
         sandboxes = {}
         for name in profiles:
             started = start_sandbox(folder / name, timing=UNTHROTTLED, seed=[])
             sandboxes[name] = open_ones.enter_context(started)
-            sandboxes[name].admin.create_org(
-                "org", keys=[f"key-{name}"], integrations=CHANNELS, limit=limit
-            )
+            sandboxes[name].admin.create_org("org", keys=[f"key-{name}"], integrations=CHANNELS)
         environ = {"PRESSROOM_CALL_TIMEOUT_SECONDS": CALL_TIMEOUT, **settings}
         stack = RunningStack(folder / "home", PRESSROOM_SANDBOX="0", **environ)
         one = Press(stack=open_ones.enter_context(stack), sandboxes=sandboxes)

@@ -25,7 +25,7 @@ class NoWaker(Waker):
 
 
 def main() -> None:
-    runtime.Publishers = Telling  # type: ignore[misc,attr-defined]
+    runtime.Publishers = Telling  # type: ignore[attr-defined]
     built = runtime.build_runtime(NoWaker())
     assert built.listener is not None
     built.listener.listening.wait(30)

@@ -38,8 +38,8 @@ def pytest_configure() -> None:
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     """A server for the session, with one empty database, migrated, as the template of the rest."""
     if RUNNING_POSTGRES in os.environ:
-        folder, _, port = os.environ[RUNNING_POSTGRES].rpartition(":")
-        yield Postgres(folder=Path(folder), port=int(port), durable=False)
+        home, _, port = os.environ[RUNNING_POSTGRES].rpartition(":")
+        yield Postgres(folder=Path(home), port=int(port), durable=False)
         return
     folder = tmp_path_factory.mktemp("postgres")
     server = Postgres(folder=folder, port=free_port(), durable=False)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from shared.db import Database
 from shared.domain.publishing.fairness import DueProfile
+from shared.models import Account
 from worker import sweep
 from worker.accounts import server_turns
 from worker.publishing import release
@@ -127,7 +128,7 @@ def looks(runtime: Runtime, account_id: int) -> dict[str, Callable[[], Any]]:
 
 def _choose(runtime: Runtime, account_id: int) -> int:
     with runtime.database.transaction() as session:
-        account = session.get_one(batch_selection.Account, account_id)
+        account = session.get_one(Account, account_id)
         chosen = batch_selection.choose_posts(session, account, {}, Counter())
         session.rollback()
         return len(chosen)
@@ -143,7 +144,7 @@ def set_aside(runtime: Runtime, account_id: int) -> None:
     )
     with runtime.database.transaction() as session:
         release._find_next_post(session, due, 0)
-        account = session.get_one(batch_selection.Account, account_id)
+        account = session.get_one(Account, account_id)
         batch_selection.choose_posts(session, account, {}, Counter())
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -27,11 +28,11 @@ class Server:
     media: Path
     process: "subprocess.Popen[bytes]"
 
-    def post(self, path: str, **more: object) -> requests.Response:
-        return requests.post(self.url + path, headers=HEADERS, timeout=PATIENCE, **more)  # type: ignore[arg-type]
+    def post(self, path: str, **more: Any) -> requests.Response:
+        return requests.post(self.url + path, headers=HEADERS, timeout=PATIENCE, **more)
 
-    def get(self, path: str, **more: object) -> requests.Response:
-        return requests.get(self.url + path, headers=HEADERS, timeout=PATIENCE, **more)  # type: ignore[arg-type]
+    def get(self, path: str, **more: Any) -> requests.Response:
+        return requests.get(self.url + path, headers=HEADERS, timeout=PATIENCE, **more)
 
     def files(self) -> list[Path]:
         return [path for path in self.media.rglob("*") if path.is_file()]

@@ -11,13 +11,13 @@ import time
 from shared import db
 from shared.profiles import publisher_cache
 from shared.profiles.invalidation import Listener
-from tests.world import STEPS, InlineWaker
+from tests.world import STEPS, InlineWaker, waiting_tasks
 from worker import runtime, sweep
 
 
 def carelessly() -> None:
     """Take the version check out of the cache and of every call."""
-    publisher_cache.PublisherFactory.check = lambda *_: None  # type: ignore[method-assign,assignment]
+    publisher_cache.PublisherFactory.check = lambda *_: None  # type: ignore[method-assign]
     kept = publisher_cache.Publishers._find_fresh
     publisher_cache.Publishers._find_fresh = lambda self, profile_id, version: kept(  # type: ignore[method-assign]
         self, profile_id, 0
@@ -32,14 +32,13 @@ def main(words: list[str]) -> None:
     if "brief" in words:
         db.IDLE_IN_TRANSACTION_MS = 1000
     built = runtime.build_runtime(InlineWaker())
-    waker = built.waker
-    assert isinstance(waker, InlineWaker)
+    waiting = waiting_tasks(built)
     print("working", flush=True)
     while True:
         sweep.run_sweep(built)
         sweep.run_tick(built)
-        while waker.waiting:
-            task, argument = waker.waiting.popleft()
+        while waiting:
+            task, argument = waiting.popleft()
             STEPS[task](built, argument)
         time.sleep(0.01)
 

@@ -102,6 +102,12 @@ class InlineWaker(Waker):
         return True
 
 
+def waiting_tasks(runtime: Runtime) -> deque[tuple[str, int]]:
+    """The wake-ups that nobody has followed yet."""
+    assert isinstance(runtime.waker, InlineWaker)
+    return runtime.waker.waiting
+
+
 def runtime_for(database_url: str, home: Path, **settings: Any) -> Runtime:
     """A worker's runtime with the short times of a test; `settings` by their environment names."""
     values = {
@@ -320,10 +326,9 @@ class World:
 
     def work(self) -> None:
         """Run all wake-ups that are waiting, and those that they cause."""
-        waker = self.runtime.waker
-        assert isinstance(waker, InlineWaker)
-        while waker.waiting:
-            task, argument = waker.waiting.popleft()
+        waiting = waiting_tasks(self.runtime)
+        while waiting:
+            task, argument = waiting.popleft()
             self.work_log.append((task, argument))
             STEPS[task](self.runtime, argument)
 

@@ -22,7 +22,8 @@ def wait_for_text(browser: webdriver.Chrome, text: str) -> None:
 
 
 def complaints(browser: webdriver.Chrome) -> list[Any]:
-    return [row for row in browser.get_log("browser") if row["level"] == "SEVERE"]
+    rows = browser.get_log("browser")  # type: ignore[no-untyped-call]
+    return [row for row in rows if row["level"] == "SEVERE"]
 
 
 def call(stack: RunningStack, method: str, path: str, body: Any = None) -> Any:

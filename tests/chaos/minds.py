@@ -23,7 +23,10 @@ PAUSED, RESUMED = "pause", "resume"
 ELSEWHERE = "pointed elsewhere"
 OPEN = [*(state for state in PostState if state not in DONE), PostState.SCHEDULED]
 #: How an answer to a cancel is noted, by the state that it told.
-_CANCELS = {PostState.CANCELLED: TAKEN_BACK, PostState.CANCELLING: "cancelling"}
+_CANCELS: dict[str | None, str] = {
+    PostState.CANCELLED: TAKEN_BACK,
+    PostState.CANCELLING: "cancelling",
+}
 
 
 class Minds:

@@ -6,10 +6,12 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import requests
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import InstrumentedAttribute
 
 from shared.accounts import holds
 from shared.domain.publishing.states import PostState
@@ -24,6 +26,7 @@ from tests.chaos.diary import Diary
 EDITED = " (edited)"
 #: How the content of what schedules publish begins: it says the same each time.
 TIMETABLE = "schedule"
+TimeColumn = InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None]
 
 
 class People:
@@ -85,13 +88,15 @@ class People:
     def move_scheduled(self, rng: random.Random) -> None:
         self._edit(rng, "moved", Post.state == PostState.SCHEDULED, Post.publish_at)
 
-    def _edit(self, rng: random.Random, what: str, state: object, time_column: object) -> None:
+    def _edit(
+        self, rng: random.Random, what: str, state: ColumnElement[bool], time_column: TimeColumn
+    ) -> None:
         """Of a post that is some seconds away from its time, in an organization without limit."""
         soon = func.now() + timedelta(seconds=4)
         with suppress(SQLAlchemyError, requests.RequestException):
             with self._arena.database.transaction() as session:
                 ours = Post.content.not_like(f"{TIMETABLE}%")
-                query = select(Post).where(state, time_column > soon, ours)  # type: ignore[arg-type,operator]
+                query = select(Post).where(state, time_column > soon, ours)
                 posts = [
                     post
                     for post in session.scalars(query.limit(200))
@@ -108,7 +113,7 @@ class People:
             requests.delete(f"{url}/{post.postiz_post_id}", headers=key, timeout=20)
         else:
             content = post.content + (EDITED if what == "edited" else "")
-            value = {"id": post.postiz_post_id, "content": content, "image": []}
+            value: dict[str, Any] = {"id": post.postiz_post_id, "content": content, "image": []}
             element = {
                 "integration": {"id": post.integration_id},
                 "settings": {},

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from cryptography.fernet import Fernet
-from sqlalchemy import func, update
+from sqlalchemy import Update, func, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.crypto import SecretBox
@@ -76,10 +76,10 @@ class Poison:
         self._until_written(update(Schedule).where(Schedule.id == schedule_id).values(gone))
         self._diary.note(ZONE_GONE)
 
-    def _until_written(self, statement: object) -> None:
+    def _until_written(self, statement: Update) -> None:
         for _ in range(30):
             with suppress(SQLAlchemyError), self._arena.database.transaction() as session:
-                session.execute(statement)  # type: ignore[call-overload]
+                session.execute(statement)
                 return
             time.sleep(1)
 

@@ -102,8 +102,9 @@ class _Run:
 
     def _feeder(self) -> Feeder:
         if self._options.careless:  # what a worker that does not park must stumble over
-            late = {"route": "PUT /posts/:id/status", "times": 3, "seconds": LATE}
-            self._arena.sandbox.add_fault("hang_then_do", **late)
+            self._arena.sandbox.add_fault(
+                "hang_then_do", route="PUT /posts/:id/status", times=3, seconds=LATE
+            )
         return Feeder(
             self._arena.sandbox,
             random.Random(f"faults {self._options.seed}"),

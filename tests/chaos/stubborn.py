@@ -4,6 +4,7 @@ import random
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -83,5 +84,5 @@ class Stubborn:
         self, kind: str, route: str, post: Post, *, times: int | None = None, **more: str
     ) -> None:
         org = self._cast[post.profile_id].org
-        args = {"contains": post.content, **more}
+        args: dict[str, Any] = {"contains": post.content, **more}
         self._arena.sandbox.add_fault(kind, route=route, times=times, org=org, **args)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from local.sandbox.timing import Span
 from shared.domain.publishing.states import DONE, PostState
 from shared.models import Post
 from tests.chaos import bounds
@@ -77,10 +78,10 @@ def _rows(
     yield "**calls with a replaced key**", verdict.count("stale key")
     yield "**pauses that were not heeded**", verdict.count("paused")
     yield "**drafts left as litter**", verdict.count("litter")
-    others = evidence.neighbour
+    neighbour = evidence.neighbour
     yield (
         "of another installation, left alone",
-        f"{len(others.drafts)} drafts, {len(others.scheduled)} posts",
+        f"{len(neighbour.drafts)} drafts, {len(neighbour.scheduled)} posts",
     )
     yield "**of another installation, touched**", verdict.count("neighbour")
     again = more_than_once(evidence.heard)
@@ -103,9 +104,13 @@ def _rows(
 
 
 def _sandbox() -> str:
-    (soonest, latest), (quickest, slowest) = TIMING.send_delay, TIMING.queue_to_start
-    changes = f"{quickest:g}-{slowest:g} s for a status change, {soonest:g}-{latest:g} s to a send"
-    return f"{changes}, {SEARCHES_PER_SECOND:g} searches/s"
+    change, send = _format_span(TIMING.queue_to_start), _format_span(TIMING.send_delay)
+    delays = f"{change} s for a status change, {send} s to a send"
+    return f"{delays}, {SEARCHES_PER_SECOND:g} searches/s"
+
+
+def _format_span(span: Span) -> str:
+    return "-".join(f"{end:g}" for end in (span if isinstance(span, tuple) else (span,)))
 
 
 def _listed(counts: Counter[str]) -> str:

@@ -1,5 +1,6 @@
 """A short chaos run with a fixed seed, and the control arm that its audit must condemn."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from tests.chaos.options import Options
 from tests.chaos.run import Outcome, run
 
-SHORT = {"patience": 150.0, "outcome_unknown": 45.0}
+short_run = partial(Options, patience=150.0, outcome_unknown=45.0)
 #: These take a minute or two to their end: see test_each_fault.py.
 SLOW = frozenset({"undeletable", "undeletable when cancelled", "unmovable"})
 
@@ -20,7 +21,7 @@ def counts(outcome: Outcome) -> list[str]:
 def test_whatever_dies_hangs_or_repeats_nothing_is_lost_and_nothing_is_sent_twice(
     tmp_path: Path,
 ) -> None:
-    options = Options(
+    options = short_run(
         seed=41,
         posts=100,
         accounts=4,
@@ -30,7 +31,6 @@ def test_whatever_dies_hangs_or_repeats_nothing_is_lost_and_nothing_is_sent_twic
         failpoints=0.003,
         schedules=2,
         without=SLOW,
-        **SHORT,
     )
     outcome = run(options, tmp_path)
     print(outcome.report)
@@ -40,7 +40,7 @@ def test_whatever_dies_hangs_or_repeats_nothing_is_lost_and_nothing_is_sent_twic
 
 @pytest.mark.timeout(600)
 def test_the_audit_condemns_workers_that_stage_anew_without_parking(tmp_path: Path) -> None:
-    options = Options(
+    options = short_run(
         seed=42,
         posts=12,
         accounts=1,
@@ -49,7 +49,6 @@ def test_the_audit_condemns_workers_that_stage_anew_without_parking(tmp_path: Pa
         minutes=0.2,
         failpoints=0,
         careless=True,
-        **SHORT,
     )
     outcome = run(options, tmp_path)
     print(outcome.report)

@@ -33,8 +33,9 @@ class Timetable:
 
     def _create(self, rng: random.Random, member: Member, number: int) -> int:
         contents = [f"{NAME} {number:02d} clip {index}" for index in range(rng.randint(1, 4))]
+        name = f"{NAME} {number:02d}"
         body = {
-            "name": f"{NAME} {number:02d}",
+            "name": name,
             "cron": "* * * * *",
             "profile_id": member.profile,
             "bulk": {
@@ -44,7 +45,7 @@ class Timetable:
                 "handoff": rng.choice(("staged", "auto")),
             },
         }
-        made = self.client.insist("POST", "/schedules", once=body["name"], json=body)
+        made = self.client.insist("POST", "/schedules", once=name, json=body)
         return int(made["id"])
 
     def run_by_hand(self, rng: random.Random) -> None:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from functools import partial
 
 from tests.chaos import script
 from tests.chaos.arena import Arena
@@ -44,10 +45,7 @@ class Troupe:
         return {**self._kills(), **self._of_people(), **self._of_nature()}
 
     def _kills(self) -> dict[str, Act]:
-        return {
-            f"{script.KILL} {role}": lambda rng, role=role: self._harm.kill(role, rng)  # type: ignore[misc]
-            for role in VICTIMS
-        }
+        return {f"{script.KILL} {role}": partial(self._harm.kill, role) for role in VICTIMS}
 
     def _of_people(self) -> dict[str, Act]:
         people, minds = self.people, self._minds

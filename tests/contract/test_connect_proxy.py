@@ -1,9 +1,11 @@
 """The proxy and the TLS front that tests put before the sandbox do what they say."""
 
+from collections.abc import Iterator
+
 import pytest
 import requests
 
-from local.sandbox.process import start_sandbox
+from local.sandbox.process import SandboxProcess, start_sandbox
 from tests.certificates import Authority
 from tests.connect_proxy import ConnectProxy, TlsFront
 
@@ -11,26 +13,26 @@ KEY = {"Authorization": "sandbox-demo-key"}
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory):
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority.create(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(scope="module")
-def sandbox(tmp_path_factory):
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
     with start_sandbox(tmp_path_factory.mktemp("sandbox")) as running:
         yield running
 
 
 @pytest.fixture
-def front(sandbox, authority):
+def front(sandbox: SandboxProcess, authority: Authority) -> Iterator[TlsFront]:
     with TlsFront(sandbox.url, authority) as front:
         yield front
     sandbox.admin.reset()
 
 
-def create(front, proxy, authority):
-    post = {"integration": {"id": "int-mastodon"}, "settings": {}, "value": [{"content": "hello"}]}
-    post["value"][0]["image"] = []
+def create(front: TlsFront, proxy: ConnectProxy, authority: Authority) -> requests.Response:
+    value = [{"content": "hello", "image": []}]
+    post = {"integration": {"id": "int-mastodon"}, "settings": {}, "value": value}
     body = {"type": "draft", "date": "2026-11-01T10:00:00.417Z", "shortLink": False, "tags": []}
     return requests.post(
         f"{front.url}/public/v1/posts",
@@ -43,14 +45,18 @@ def create(front, proxy, authority):
 
 
 @pytest.mark.parametrize("credentials", [None, "user:pass-word"])
-def test_a_request_goes_through_both(sandbox, front, authority, credentials):
+def test_a_request_goes_through_both(
+    sandbox: SandboxProcess, front: TlsFront, authority: Authority, credentials: str | None
+) -> None:
     with ConnectProxy(credentials=credentials) as proxy:
         assert create(front, proxy, authority).status_code == 201
     assert proxy.tunnels == [f"localhost:{front.port}"]
     assert len(sandbox.admin.posts()) == 1
 
 
-def test_a_lost_reply_is_of_a_request_that_was_done(sandbox, front, authority):
+def test_a_lost_reply_is_of_a_request_that_was_done(
+    sandbox: SandboxProcess, front: TlsFront, authority: Authority
+) -> None:
     with ConnectProxy() as proxy:
         proxy.fault("lose_reply")
         with pytest.raises(requests.ConnectionError):
@@ -60,7 +66,9 @@ def test_a_lost_reply_is_of_a_request_that_was_done(sandbox, front, authority):
 
 
 @pytest.mark.parametrize("kind", ["refuse", "unreachable", "cut", "babble"])
-def test_a_tunnel_that_does_not_open_carries_nothing(sandbox, front, authority, kind):
+def test_a_tunnel_that_does_not_open_carries_nothing(
+    sandbox: SandboxProcess, front: TlsFront, authority: Authority, kind: str
+) -> None:
     with ConnectProxy() as proxy:
         proxy.fault(kind)
         with pytest.raises(requests.exceptions.RequestException):

@@ -2,29 +2,33 @@
 
 import json
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 import requests
 
-from local.sandbox.process import start_sandbox
+from local.sandbox.process import SandboxProcess, start_sandbox
 from tests.timings import steady_timing
 
-EXCHANGES = json.loads(Path(__file__).with_name("exchanges.json").read_text())
+Exchange = dict[str, Any]
+EXCHANGES: list[Exchange] = json.loads(Path(__file__).with_name("exchanges.json").read_text())
 NAMES = [exchange["name"] for exchange in EXCHANGES]
 NEVER_SENDS = steady_timing(send_delay=3600, search_rate=1000, search_burst=1000)
 KEYS = {key: f"key-{key}" for key in ("main", "other", "limited", "limited-other")}
 
 
-def integration(name, identifier, title, profile, **more):
+def integration(
+    name: str, identifier: str, title: str, profile: str, **more: Any
+) -> dict[str, Any]:
     ident = {"id": name, "identifier": identifier, "name": title, "profile": profile}
     return {**ident, **more}
 
 
-ORGS = [
+ORGS: list[dict[str, Any]] = [
     {
         "id": "main",
         "keys": [KEYS["main"]],
@@ -70,7 +74,7 @@ class FileHandler(BaseHTTPRequestHandler):
 
     files: ClassVar[dict[str, bytes]] = {}
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         name = self.path.partition("?")[0].strip("/")
         if name == "redir.mp4":
             self.send_response(302)
@@ -82,12 +86,12 @@ class FileHandler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content or b"")
 
-    def log_message(self, *_args):
+    def log_message(self, *_args: object) -> None:
         pass
 
 
 @pytest.fixture(scope="module")
-def file_server(files):
+def file_server(files: dict[str, bytes]) -> Iterator[str]:
     FileHandler.files = {
         "ok.mp4": files["small.mp4"],
         "ok.png": files["small.png"],
@@ -104,7 +108,9 @@ def file_server(files):
 class Replay:
     """Sends the exchanges in their order and remembers what came back."""
 
-    def __init__(self, servers, files, file_server):
+    def __init__(
+        self, servers: dict[str, SandboxProcess], files: dict[str, bytes], file_server: str
+    ) -> None:
         self.servers = servers
         self.files = files
         today = datetime.now(UTC).date()
@@ -114,15 +120,15 @@ class Replay:
             "today": today.isoformat(),
             "tomorrow": (today + timedelta(days=1)).isoformat(),
         }
-        self.answers = {}
+        self.answers: dict[str, requests.Response] = {}
 
-    def fill(self, value):
+    def fill(self, value: Any) -> Any:
         text = json.dumps(value, ensure_ascii=False)
         for word, meaning in self.words.items():
             text = text.replace("{" + word + "}", meaning)
         return json.loads(text)
 
-    def send(self, exchange):
+    def send(self, exchange: Exchange) -> None:
         asked = self.fill({key: exchange[key] for key in exchange if key not in ("reply", "name")})
         headers = dict(asked.get("headers", {}))
         if "authorization" in asked:
@@ -135,7 +141,7 @@ class Replay:
         if answer.status_code < 300:
             self.learn(exchange["name"], answer.json())
 
-    def body(self, asked, headers):
+    def body(self, asked: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
         if "json" in asked:
             return {"json": asked["json"]}
         if "parts" in asked:
@@ -148,13 +154,13 @@ class Replay:
             return {"data": asked.get("raw") or '{"x":"' + "a" * asked["json_size"] + '"}'}
         return {}
 
-    def part(self, part):
+    def part(self, part: dict[str, Any]) -> tuple[str, tuple[Any, ...]]:
         if "text" in part:
             return part["field"], (None, part["text"])
         content = self.files[part["file"]]
         return part["field"], (part.get("filename", part["file"]), content, part.get("type"))
 
-    def learn(self, name, reply):
+    def learn(self, name: str, reply: Any) -> None:
         """Later exchanges name what earlier replies held."""
         if isinstance(reply, list):
             for index, element in enumerate(reply):
@@ -167,7 +173,9 @@ class Replay:
 
 
 @pytest.fixture(scope="module")
-def replay(tmp_path_factory, files, file_server):
+def replay(
+    tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes], file_server: str
+) -> Iterator[Replay]:
     folder = tmp_path_factory.mktemp("sandbox")
     usual = start_sandbox(folder / "usual", timing=NEVER_SENDS, seed=ORGS)
     private = start_sandbox(folder / "private", seed=ORGS, allow_private_urls=True)
@@ -178,7 +186,7 @@ def replay(tmp_path_factory, files, file_server):
         yield replayed
 
 
-def shape(value):
+def shape(value: object) -> object:
     """Keys and types, without the values."""
     if isinstance(value, dict):
         return {key: shape(inner) for key, inner in value.items()}
@@ -187,7 +195,7 @@ def shape(value):
     return type(value).__name__
 
 
-def comparable(posts, dated):
+def comparable(posts: list[dict[str, Any]], dated: bool) -> list[dict[str, Any]]:
     """Posts without what the server chose, in an order of their own."""
     chosen = ("id", "group") if dated else ("id", "group", "publishDate")
     kept = [{key: post[key] for key in post if key not in chosen} for post in posts]
@@ -195,7 +203,7 @@ def comparable(posts, dated):
 
 
 @pytest.mark.parametrize("exchange", EXCHANGES, ids=NAMES)
-def test_status(replay, exchange):
+def test_status(replay: Replay, exchange: Exchange) -> None:
     answer = replay.answers[exchange["name"]]
     assert answer.status_code == exchange["status"], answer.text
     assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
@@ -203,7 +211,7 @@ def test_status(replay, exchange):
 
 
 @pytest.mark.parametrize("exchange", EXCHANGES, ids=NAMES)
-def test_body(replay, exchange):
+def test_body(replay: Replay, exchange: Exchange) -> None:
     reply, expected = replay.answers[exchange["name"]].json(), replay.fill(exchange["reply"])
     match exchange["match"]:
         case "exact":
@@ -229,7 +237,7 @@ def test_body(replay, exchange):
 
 
 @pytest.mark.parametrize("exchange", EXCHANGES, ids=NAMES)
-def test_budget_headers(replay, exchange):
+def test_budget_headers(replay: Replay, exchange: Exchange) -> None:
     """Limit and what remains are exact; seconds may have passed."""
     answer, expected = replay.answers[exchange["name"]], exchange["reply_headers"]
     names = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After")
@@ -241,7 +249,7 @@ def test_budget_headers(replay, exchange):
         assert 3600 - 120 <= sent.get(name, 3600) <= 3600
 
 
-def test_unknown_slot_is_never_answered(replay):
+def test_unknown_slot_is_never_answered(replay: Replay) -> None:
     server = replay.servers["usual"]
     with pytest.raises(requests.ReadTimeout):
         requests.get(
@@ -251,20 +259,20 @@ def test_unknown_slot_is_never_answered(replay):
         )
 
 
-def test_html_is_stored_as_text(replay):
+def test_html_is_stored_as_text(replay: Replay) -> None:
     posts = replay.servers["usual"].admin.posts()
     (stored,) = [post["content"] for post in posts if "lines" in post["content"]]
     assert stored == "a &lt; b &amp; c &gt; d  bold  two\nlines é 😀"
 
 
-def test_dates_are_kept_to_the_millisecond_and_read_in_their_zone(replay):
+def test_dates_are_kept_to_the_millisecond_and_read_in_their_zone(replay: Replay) -> None:
     posts = {post["content"]: post for post in replay.servers["usual"].admin.posts()}
     assert posts["same text"]["publish_date"] == "2026-12-25T08:15:30.123Z"
     assert posts["tz+3"]["publish_date"] == "2026-12-26T05:15:30.000Z"
     assert posts["no tz"]["publish_date"] == "2026-12-26T08:15:30.000Z"
 
 
-def test_nothing_makes_two_calls_one(replay):
+def test_nothing_makes_two_calls_one(replay: Replay) -> None:
     contents = [post["content"] for post in replay.servers["usual"].admin.posts()]
     for content in ("same text", "idem", "with id", "with group", "twin"):
         assert contents.count(content) == 2

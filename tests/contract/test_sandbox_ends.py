@@ -1,11 +1,13 @@
 """What becomes of a released post goes, ends and is told of as it was on a real Postiz."""
 
+from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
 import requests
 
-from local.sandbox.process import start_sandbox, wait_for
+from local.sandbox.process import SandboxProcess, start_sandbox, wait_for
+from tests.contract.conftest import AddFault, Caller
 from tests.timings import steady_timing
 
 PAST = "2026-11-01T10:00:00.417Z"
@@ -17,62 +19,66 @@ CLIP = {"image": [{"id": "clip", "path": "https://a.example/clip.mp4"}]}
 
 
 @pytest.fixture(scope="module")
-def sandbox(tmp_path_factory):
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
     with start_sandbox(tmp_path_factory.mktemp("sandbox"), timing=QUICK) as running:
         yield running
 
 
 @pytest.fixture
-def who(sandbox, caller):
-    yield caller(sandbox, "sandbox-demo-key")
+def who(sandbox: SandboxProcess) -> Iterator[Caller]:
+    yield Caller(sandbox, "sandbox-demo-key")
     sandbox.admin.clear_faults()
     sandbox.admin.reset()
 
 
 @pytest.fixture
-def fault(sandbox):
+def fault(sandbox: SandboxProcess) -> AddFault:
     return sandbox.admin.add_fault
 
 
-def release(who, **draft):
+def release(who: Caller, **draft: str) -> str:
     post = who.draft(date=PAST, **draft)
     assert who.release(post).status_code == 200
     return post
 
 
-def state(who):
+def state(who: Caller) -> str:
     (post,) = who.sandbox.admin.posts()
-    return post["state"]
+    return str(post["state"])
 
 
-def states(who, *, by):
+def states(who: Caller, *, by: str) -> dict[str, str]:
     return {post[by]: post["state"] for post in who.sandbox.admin.posts()}
 
 
-def hide(who, *, deleted):
+def hide(who: Caller, *, deleted: bool) -> None:
     changes = {"int-mastodon": {"deleted": deleted}}
     who.sandbox.admin.patch_org("demo", integrations=changes)
 
 
-def wait_for_state(who, wanted):
+def wait_for_state(who: Caller, wanted: str) -> None:
     wait_for(lambda: state(who) == wanted)
 
 
-def wait_until_ended(who):
+def wait_for_errors(who: Caller, count: int) -> None:
+    wait_for(lambda: len(who.sandbox.admin.ledger(kind="publish_error")) == count)
+
+
+def wait_until_ended(who: Caller) -> None:
     wait_for(lambda: who.sandbox.admin.stats()["workflows"]["running"] == 0)
 
 
-def told_at(who):
+def told_at(who: Caller) -> float:
     (notice,) = who.call("GET", "/notifications").json()["notifications"]
     return datetime.fromisoformat(notice["createdAt"]).timestamp()
 
 
-def failed_at(who):
+def failed_at(who: Caller) -> float:
     (failure,) = who.sandbox.admin.ledger(kind="publish_error")
-    return failure["time"]
+    return float(failure["time"])
 
 
-def test_release_whose_backend_is_slow_is_queued_before_it_is_answered(who):
+def test_release_whose_backend_is_slow_is_queued_before_it_is_answered(who: Caller) -> None:
     who.sandbox.admin.change_timing(queue_to_start=LONG)
     post = who.draft(date=PAST)
     with pytest.raises(requests.ReadTimeout):
@@ -81,7 +87,7 @@ def test_release_whose_backend_is_slow_is_queued_before_it_is_answered(who):
     assert who.sandbox.admin.stats()["workflows"]["running"] == 0
 
 
-def test_error_comes_before_its_notification(who, fault):
+def test_error_comes_before_its_notification(who: Caller, fault: AddFault) -> None:
     who.sandbox.admin.change_timing(notice_delay=0.4)
     fault("publish_error", message="The caption is odd")
     release(who)
@@ -89,16 +95,18 @@ def test_error_comes_before_its_notification(who, fault):
     assert told_at(who) - failed_at(who) >= 0.399
 
 
-def test_notification_can_come_much_later_or_never(who, fault):
+def test_notification_can_come_much_later_or_never(who: Caller, fault: AddFault) -> None:
     fault("publish_error", contains="late", notify_after=LONG)
     fault("publish_error", contains="silent", notify_after=None)
     for content in ("late", "silent"):
         release(who, content=content)
-    wait_for(lambda: len(who.sandbox.admin.ledger(kind="publish_error")) == 2)
+    wait_for_errors(who, 2)
     assert who.notifications() == []
 
 
-def test_notification_of_a_channel_that_is_off_comes_before_the_error(who, fault):
+def test_notification_of_a_channel_that_is_off_comes_before_the_error(
+    who: Caller, fault: AddFault
+) -> None:
     integrations = [{"id": "int-off", "identifier": "x", "name": "Off", "disabled": True}]
     who.sandbox.admin.patch_org("demo", add_integrations=integrations)
     settings = {"who_can_reply_post": "everyone"}
@@ -111,7 +119,7 @@ def test_notification_of_a_channel_that_is_off_comes_before_the_error(who, fault
     assert told_at(who) <= failed_at(who) + 0.001, "notifications are told to the millisecond"
 
 
-def test_unknown_error_is_tried_again_and_told_to_nobody(who, fault):
+def test_unknown_error_is_tried_again_and_told_to_nobody(who: Caller, fault: AddFault) -> None:
     fault("unknown_error", times=2)
     release(who)
     wait_for_state(who, "PUBLISHED")
@@ -122,7 +130,7 @@ def test_unknown_error_is_tried_again_and_told_to_nobody(who, fault):
     ]
 
 
-def test_unknown_error_is_final_at_the_fifth_attempt(who, fault):
+def test_unknown_error_is_final_at_the_fifth_attempt(who: Caller, fault: AddFault) -> None:
     fault("unknown_error")
     release(who)
     wait_for_state(who, "ERROR")
@@ -131,7 +139,7 @@ def test_unknown_error_is_final_at_the_fifth_attempt(who, fault):
     assert (state(who), who.notifications()) == ("ERROR", [])
 
 
-def test_refusal_is_final_at_once(who, fault):
+def test_refusal_is_final_at_once(who: Caller, fault: AddFault) -> None:
     fault("publish_error", times=1)
     release(who)
     wait_for_state(who, "ERROR")
@@ -139,17 +147,17 @@ def test_refusal_is_final_at_once(who, fault):
     assert (state(who), who.sandbox.admin.sends()) == ("ERROR", [])
 
 
-def test_lost_token_is_told_of_its_network_alone_and_takes_the_channel_away(who, fault, caller):
+def test_lost_token_is_told_of_its_network_alone_and_takes_the_channel_away(
+    who: Caller, fault: AddFault
+) -> None:
     channel = {"id": "int-tired", "identifier": "mastodon", "name": "Tired"}
     who.sandbox.admin.create_org("tired", keys=["tired-key"], integrations=[channel])
-    tired = caller(who.sandbox, "tired-key")
+    tired = Caller(who.sandbox, "tired-key")
     fault("token_failure", times=1)
     for number in (1, 2):
         [created] = tired.create(date=PAST, integration="int-tired").json()
         tired.release(created["postId"])
-        wait_for(
-            lambda number=number: len(who.sandbox.admin.ledger(kind="publish_error")) == number
-        )
+        wait_for_errors(who, number)
     told = tired.notifications()
     who.sandbox.admin.delete_org("tired")
     lost = (
@@ -166,7 +174,9 @@ def test_lost_token_is_told_of_its_network_alone_and_takes_the_channel_away(who,
 
 
 @pytest.mark.parametrize("reached", [True, False])
-def test_activity_that_hangs_ends_as_an_error_that_may_have_been_sent(who, fault, reached):
+def test_activity_that_hangs_ends_as_an_error_that_may_have_been_sent(
+    who: Caller, fault: AddFault, reached: bool
+) -> None:
     fault("unconfirmed", seconds=0.2, sent=reached)
     release(who)
     wait_for_state(who, "ERROR")
@@ -177,7 +187,7 @@ def test_activity_that_hangs_ends_as_an_error_that_may_have_been_sent(who, fault
     ]
 
 
-def test_hanging_activity_takes_half_an_hour_by_itself(who, fault):
+def test_hanging_activity_takes_half_an_hour_by_itself(who: Caller, fault: AddFault) -> None:
     fault("unconfirmed")
     release(who)
     wait_for(lambda: len(who.sandbox.admin.sends()) == 1)
@@ -186,7 +196,9 @@ def test_hanging_activity_takes_half_an_hour_by_itself(who, fault):
 
 
 @pytest.mark.parametrize(("confirmed", "end"), [(True, "PUBLISHED"), (False, "ERROR")])
-def test_pending_post_is_with_its_network_and_still_queued(who, fault, confirmed, end):
+def test_pending_post_is_with_its_network_and_still_queued(
+    who: Caller, fault: AddFault, confirmed: bool, end: str
+) -> None:
     fault("pending", contains="slow", checks=90)
     fault("pending", checks=2, every=0.1, confirmed=confirmed)
     slow, quick = release(who, content="slow"), release(who, content="quick")
@@ -194,7 +206,7 @@ def test_pending_post_is_with_its_network_and_still_queued(who, fault, confirmed
     wait_for(lambda: states(who, by="id") == {slow: "QUEUE", quick: end})
 
 
-def test_video_is_pending_where_the_server_is_slow_with_them(who):
+def test_video_is_pending_where_the_server_is_slow_with_them(who: Caller) -> None:
     who.sandbox.admin.change_timing(pending_checks=90)
     for value in ({}, CLIP):
         created = who.create(date=PAST, contents=(f"with {len(value)}",), value=value).json()
@@ -204,14 +216,14 @@ def test_video_is_pending_where_the_server_is_slow_with_them(who):
     wait_for(lambda: states(who, by="content") == wanted)
 
 
-def test_network_can_be_slow_to_take_a_post(who, fault):
+def test_network_can_be_slow_to_take_a_post(who: Caller, fault: AddFault) -> None:
     fault("slow_publishing", seconds=LONG, contains="slow")
     release(who, content="slow")
     quick = release(who, content="quick")
     wait_for(lambda: [send["post"] for send in who.sandbox.admin.sends()] == [quick])
 
 
-def test_deleted_channel_is_hidden_and_published_to(who):
+def test_deleted_channel_is_hidden_and_published_to(who: Caller) -> None:
     post = who.draft(date=PAST)
     hide(who, deleted=True)
     assert who.window(PAST) == []
@@ -223,7 +235,7 @@ def test_deleted_channel_is_hidden_and_published_to(who):
     assert [(each["id"], each["state"]) for each in who.window(PAST)] == [(post, "PUBLISHED")]
 
 
-def test_network_without_comments_gets_the_first_part_alone(who):
+def test_network_without_comments_gets_the_first_part_alone(who: Caller) -> None:
     parts = [{"content": text, "image": CLIP["image"]} for text in ("first", "second")]
     settings = {"title": "A title", "type": "public"}
     sent = {}
@@ -238,12 +250,12 @@ def test_network_without_comments_gets_the_first_part_alone(who):
     assert replies == {sent["int-youtube"]: [], sent["int-mastodon"]: ["second"]}
 
 
-def test_network_without_settings_says_so_in_words(who):
+def test_network_without_settings_says_so_in_words(who: Caller) -> None:
     told = who.call("GET", "/integration-settings/int-mastodon").json()["output"]
     assert (told["settings"], told["rules"]) == ("No additional settings required", "")
 
 
-def test_settings_of_an_unknown_post_are_not_found(who):
+def test_settings_of_an_unknown_post_are_not_found(who: Caller) -> None:
     answer = who.call("PUT", "/posts/nope/settings", json={"settings": {}})
     assert (answer.status_code, answer.json()) == (
         404,
@@ -251,12 +263,12 @@ def test_settings_of_an_unknown_post_are_not_found(who):
     )
 
 
-def test_channels_come_in_no_stable_order(who):
+def test_channels_come_in_no_stable_order(who: Caller) -> None:
     orders = {
         tuple(each["id"] for each in who.call("GET", "/integrations").json()) for _ in range(8)
     }
     assert len(orders) > 1
 
 
-def test_limit_is_that_of_the_compose_file(who):
+def test_limit_is_that_of_the_compose_file(who: Caller) -> None:
     assert who.create(date=PAST).headers["X-RateLimit-Limit"] == "30"

@@ -2,12 +2,17 @@
 
 import threading
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 import requests
 
-from local.sandbox.process import SandboxFailed, start_sandbox, wait_for
+from local.sandbox.process import SandboxFailed, SandboxProcess, start_sandbox, wait_for
+from local.sandbox.timing import Timing
+from tests.contract.conftest import Caller
 from tests.timings import steady_timing
 
 QUICK = steady_timing(
@@ -22,13 +27,19 @@ QUICK = steady_timing(
 PAST = "2026-11-01T10:00:00.417Z"
 PARKED = "2099-01-01T00:00:07.431Z"
 
+Start = Callable[[Timing], SandboxProcess]
+
+
+class Demo(Protocol):
+    def __call__(self, timing: Timing | None = None) -> Caller: ...
+
 
 @pytest.fixture
-def start(tmp_path):
+def start(tmp_path: Path) -> Iterator[Start]:
     """Starts a sandbox with the given timing; each test has its own."""
-    started = []
+    started: list[SandboxProcess] = []
 
-    def run(timing):
+    def run(timing: Timing) -> SandboxProcess:
         started.append(start_sandbox(tmp_path / str(len(started)), timing=timing, random_seed=1))
         return started[-1]
 
@@ -38,38 +49,42 @@ def start(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory):
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
     with start_sandbox(tmp_path_factory.mktemp("shared"), timing=QUICK) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
-def demo(start, shared, caller):
+def demo(start: Start, shared: SandboxProcess) -> Demo:
     """A caller of the shared sandbox, emptied; or of its own one, where a timing is given."""
     shared.admin.reset()
-    return lambda timing=None: caller(start(timing) if timing else shared, "sandbox-demo-key")
+    return lambda timing=None: Caller(start(timing) if timing else shared, "sandbox-demo-key")
 
 
-def row(who, post):
+def row(who: Caller, post: str) -> dict[str, Any]:
     (found,) = [each for each in who.sandbox.admin.posts() if each["id"] == post]
     return found
 
 
-def sends(who, post):
+def sends(who: Caller, post: str) -> list[dict[str, Any]]:
     return [send for send in who.sandbox.admin.sends() if send["post"] == post]
 
 
-def wait_for_state(who, post, state):
+def wait_for_sends(who: Caller, post: str, count: int) -> None:
+    wait_for(lambda: len(sends(who, post)) == count)
+
+
+def wait_for_state(who: Caller, post: str, state: str) -> None:
     wait_for(lambda: row(who, post)["state"] == state)
 
 
-def settled(who):
+def settled(who: Caller) -> bool:
     """Nothing runs any more inside the sandbox."""
-    workflows = who.sandbox.admin.stats()["workflows"]
+    workflows: dict[str, int] = who.sandbox.admin.stats()["workflows"]
     return workflows == {"running": 0, "stray_passes_pending": 0}
 
 
-def test_draft_dated_in_the_past_is_published_at_once_by_its_release(demo):
+def test_draft_dated_in_the_past_is_published_at_once_by_its_release(demo: Demo) -> None:
     who = demo()
     post = who.draft(date=PAST, content="fence test & <b>x</b>")
     assert [each["state"] for each in who.window(PAST)] == ["DRAFT"]
@@ -86,14 +101,14 @@ def test_draft_dated_in_the_past_is_published_at_once_by_its_release(demo):
     ]
 
 
-def test_draft_is_never_published_by_itself(demo):
+def test_draft_is_never_published_by_itself(demo: Demo) -> None:
     who = demo()
     post = who.draft(date=PAST)
     time.sleep(0.6)
     assert row(who, post)["state"] == "DRAFT"
 
 
-def test_scheduled_post_waits_for_its_date(demo):
+def test_scheduled_post_waits_for_its_date(demo: Demo) -> None:
     who = demo()
     soon = time.strftime("%Y-%m-%dT%H:%M:%S.500Z", time.gmtime(time.time() + 2))
     (created,) = who.create(kind="schedule", date=soon).json()
@@ -104,7 +119,7 @@ def test_scheduled_post_waits_for_its_date(demo):
     assert send["time"] - entry["time"] > 1
 
 
-def test_deleted_draft_is_not_published_by_a_release_that_lands_late(demo):
+def test_deleted_draft_is_not_published_by_a_release_that_lands_late(demo: Demo) -> None:
     who = demo()
     post = who.draft(date=PAST)
     assert who.delete(post).json() == {"error": True}
@@ -115,7 +130,7 @@ def test_deleted_draft_is_not_published_by_a_release_that_lands_late(demo):
     assert who.window(PAST) == []
 
 
-def test_parked_draft_publishes_nothing_when_a_release_lands_late(demo):
+def test_parked_draft_publishes_nothing_when_a_release_lands_late(demo: Demo) -> None:
     who = demo()
     post = who.draft(date=PAST)
     parked = who.create(kind="update", date=PARKED, value={"id": post})
@@ -131,7 +146,7 @@ def test_parked_draft_publishes_nothing_when_a_release_lands_late(demo):
     assert sends(who, post) == []
 
 
-def test_parking_a_deleted_post_leaves_it_deleted(demo):
+def test_parking_a_deleted_post_leaves_it_deleted(demo: Demo) -> None:
     who = demo()
     post = who.draft(date=PAST)
     who.delete(post)
@@ -140,7 +155,7 @@ def test_parking_a_deleted_post_leaves_it_deleted(demo):
     assert row(who, post)["deleted"]
 
 
-def test_parking_an_unknown_id_creates_a_queued_post(demo):
+def test_parking_an_unknown_id_creates_a_queued_post(demo: Demo) -> None:
     who = demo()
     (created,) = who.create(kind="update", date=PARKED, value={"id": "nobody"}).json()
     assert created["postId"] != "nobody"
@@ -148,7 +163,7 @@ def test_parking_an_unknown_id_creates_a_queued_post(demo):
     assert settled(who)
 
 
-def test_draft_with_a_known_id_changes_that_post(demo):
+def test_draft_with_a_known_id_changes_that_post(demo: Demo) -> None:
     who = demo()
     post = who.draft(date=PAST, content="before")
     (changed,) = who.create(date=PARKED, contents=("after",), value={"id": post}).json()
@@ -156,7 +171,7 @@ def test_draft_with_a_known_id_changes_that_post(demo):
     assert [each["content"] for each in who.window(PARKED)] == ["after"]
 
 
-def test_schedule_over_a_published_id_is_refused(demo):
+def test_schedule_over_a_published_id_is_refused(demo: Demo) -> None:
     who = demo()
     post = who.draft(date=PAST)
     who.release(post)
@@ -165,25 +180,25 @@ def test_schedule_over_a_published_id_is_refused(demo):
     assert answer.status_code == 400
 
 
-def test_released_again_after_publishing_it_publishes_again(demo):
+def test_released_again_after_publishing_it_publishes_again(demo: Demo) -> None:
     who = demo()
     post = who.draft(date=PAST)
     for expected in (1, 2):
         who.release(post)
-        wait_for(lambda expected=expected: len(sends(who, post)) == expected)
+        wait_for_sends(who, post, expected)
         wait_for_state(who, post, "PUBLISHED")
 
 
-def test_released_again_while_being_sent_it_publishes_twice(demo):
+def test_released_again_while_being_sent_it_publishes_twice(demo: Demo) -> None:
     who = demo(steady_timing(queue_to_start=0, send_delay=0, network_delay=1.5, publish_delay=0.1))
     post = who.draft(date=PAST)
     who.release(post)
     time.sleep(0.3)
     who.release(post)
-    wait_for(lambda: len(sends(who, post)) == 2)
+    wait_for_sends(who, post, 2)
 
 
-def test_two_releases_at_once_publish_once(demo):
+def test_two_releases_at_once_publish_once(demo: Demo) -> None:
     who = demo(steady_timing(send_delay=1.5, publish_delay=0.1))
     post = who.draft(date=PAST)
     with ThreadPoolExecutor(2) as both:
@@ -193,7 +208,7 @@ def test_two_releases_at_once_publish_once(demo):
     assert len(sends(who, post)) == 1
 
 
-def test_deletion_before_the_last_read_stops_a_release(demo):
+def test_deletion_before_the_last_read_stops_a_release(demo: Demo) -> None:
     who = demo(steady_timing(send_delay=2, publish_delay=0.1))
     post = who.draft(date=PAST)
     who.release(post)
@@ -204,18 +219,18 @@ def test_deletion_before_the_last_read_stops_a_release(demo):
     assert row(who, post)["state"] == "QUEUE"
 
 
-def test_deletion_after_the_last_read_stops_nothing(demo):
+def test_deletion_after_the_last_read_stops_nothing(demo: Demo) -> None:
     who = demo(steady_timing(queue_to_start=0, send_delay=0, network_delay=1.5, publish_delay=0.1))
     post = who.draft(date=PAST)
     who.release(post)
     time.sleep(0.3)
     assert who.delete(post).json() == {"error": True}
-    wait_for(lambda: len(sends(who, post)) == 1)
+    wait_for_sends(who, post, 1)
     assert who.window(PAST) == []
     assert row(who, post)["deleted"]
 
 
-def test_release_taken_back_to_draft_is_not_published(demo):
+def test_release_taken_back_to_draft_is_not_published(demo: Demo) -> None:
     who = demo(steady_timing(send_delay=1.5))
     post = who.draft(date=PAST)
     who.release(post)
@@ -225,7 +240,7 @@ def test_release_taken_back_to_draft_is_not_published(demo):
     assert sends(who, post) == []
 
 
-def test_posts_released_too_early_stay_queued_for_ever(demo):
+def test_posts_released_too_early_stay_queued_for_ever(demo: Demo) -> None:
     who = demo(
         steady_timing(
             element_delay=0,
@@ -251,7 +266,7 @@ def test_posts_released_too_early_stay_queued_for_ever(demo):
     assert {each["why"] for each in killed} == {"stray pass"}
 
 
-def test_posts_released_after_settling_are_all_published(demo):
+def test_posts_released_after_settling_are_all_published(demo: Demo) -> None:
     who = demo(
         steady_timing(send_delay=0.2, publish_delay=0.1, search_rate=50, search_retry_first=0.1)
     )
@@ -263,18 +278,18 @@ def test_posts_released_after_settling_are_all_published(demo):
     wait_for(lambda: {each["state"] for each in who.window(PAST)} == {"PUBLISHED"})
 
 
-def test_sweep_for_missing_posts_rescues_and_repeats(demo):
+def test_sweep_for_missing_posts_rescues_and_repeats(demo: Demo) -> None:
     who = demo(steady_timing(send_delay=0.1, publish_delay=0.1, missing_sweep_every=0.5))
     (created,) = who.create(kind="update", date=recent(), value={"id": "nobody"}).json()
     wait_for_state(who, created["postId"], "PUBLISHED")
     assert len(sends(who, created["postId"])) == 1
 
 
-def recent():
+def recent() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S.123Z", time.gmtime(time.time() - 60))
 
 
-def test_reply_lists_the_ids_in_order_and_the_window_in_none(demo):
+def test_reply_lists_the_ids_in_order_and_the_window_in_none(demo: Demo) -> None:
     who = demo()
     contents = [f"number {number}" for number in range(30)]
     created = who.create(date=PAST, contents=contents).json()
@@ -284,7 +299,7 @@ def test_reply_lists_the_ids_in_order_and_the_window_in_none(demo):
     assert len(orders) > 1
 
 
-def test_rules_of_the_network_are_met_only_when_a_draft_is_released(demo):
+def test_rules_of_the_network_are_met_only_when_a_draft_is_released(demo: Demo) -> None:
     who = demo()
     post = who.draft(date=PAST, content="long " * 200)
     who.release(post)
@@ -294,7 +309,7 @@ def test_rules_of_the_network_are_met_only_when_a_draft_is_released(demo):
     ]
 
 
-def test_channel_that_needs_reconnecting_fails_in_postiz_words(demo):
+def test_channel_that_needs_reconnecting_fails_in_postiz_words(demo: Demo) -> None:
     who = demo(QUICK)
     who.sandbox.admin.patch_org("demo", integrations={"int-mastodon": {"refresh_needed": True}})
     post = who.draft(date=PAST)
@@ -306,32 +321,32 @@ def test_channel_that_needs_reconnecting_fails_in_postiz_words(demo):
     ]
 
 
-def test_other_organization_sees_and_touches_nothing(demo, caller):
+def test_other_organization_sees_and_touches_nothing(demo: Demo) -> None:
     who = demo()
     post = who.draft(date=PAST)
-    stranger = caller(who.sandbox, "sandbox-other-key")
+    stranger = Caller(who.sandbox, "sandbox-other-key")
     assert stranger.window(PAST) == []
     assert stranger.release(post).status_code == 400
     assert stranger.delete(post).status_code == 500
     assert row(who, post)["state"] == "DRAFT"
 
 
-def test_revoked_key_is_refused_and_a_new_one_works(demo, caller):
+def test_revoked_key_is_refused_and_a_new_one_works(demo: Demo) -> None:
     who = demo(QUICK)
     who.sandbox.admin.patch_org(
         "demo", revoke_keys=["sandbox-demo-key"], add_keys=[{"key": "fresh", "label": "second"}]
     )
     assert who.call("GET", "/is-connected").json() == {"msg": "Invalid API key"}
-    assert caller(who.sandbox, "fresh").call("GET", "/is-connected").json() == {"connected": True}
+    assert Caller(who.sandbox, "fresh").call("GET", "/is-connected").json() == {"connected": True}
     labels = [each.get("key_label") for each in who.sandbox.admin.ledger(kind="request")]
     assert labels == ["demo-1", "second"]
 
 
-def test_organizations_come_and_go(demo, caller):
+def test_organizations_come_and_go(demo: Demo) -> None:
     who = demo(QUICK)
     mastodon = {"id": "int-third", "identifier": "mastodon", "name": "Third on Mastodon"}
     who.sandbox.admin.create_org("third", keys=["third-key"], limit=5, integrations=[mastodon])
-    third = caller(who.sandbox, "third-key")
+    third = Caller(who.sandbox, "third-key")
     assert [each["id"] for each in third.call("GET", "/integrations").json()] == ["int-third"]
     with pytest.raises(SandboxFailed, match="exists already"):
         who.sandbox.admin.create_org("third", keys=[])
@@ -341,7 +356,7 @@ def test_organizations_come_and_go(demo, caller):
     assert third.call("GET", "/integrations").status_code == 401
 
 
-def test_budget_trips_blocks_and_counts_what_was_sent_into_the_block(demo):
+def test_budget_trips_blocks_and_counts_what_was_sent_into_the_block(demo: Demo) -> None:
     who = demo(QUICK)
     who.sandbox.admin.patch_org("demo", limit=2, window_seconds=100)
     statuses = [who.create(date=PAST).status_code for _ in range(4)]
@@ -351,9 +366,9 @@ def test_budget_trips_blocks_and_counts_what_was_sent_into_the_block(demo):
     assert 90 < stats["blocked_for"] <= 100
 
 
-def test_image_layout_hides_the_api_behind_a_login_page(tmp_path, caller):
+def test_image_layout_hides_the_api_behind_a_login_page(tmp_path: Path) -> None:
     with start_sandbox(tmp_path, layout="image") as sandbox:
-        who = caller(sandbox, "sandbox-demo-key")
+        who = Caller(sandbox, "sandbox-demo-key")
         assert sandbox.api_url.endswith("/api/public/v1")
         assert who.call("GET", "/is-connected").json() == {"connected": True}
         assert who.call("GET", "/nope").json()["message"] == "Cannot GET /public/v1/nope"
@@ -365,11 +380,11 @@ def test_image_layout_hides_the_api_behind_a_login_page(tmp_path, caller):
         assert page.headers["Content-Type"].startswith("text/html")
 
 
-def test_hundreds_of_connections_at_once(demo):
+def test_hundreds_of_connections_at_once(demo: Demo) -> None:
     who = demo()
     ready = threading.Barrier(200)
 
-    def ask(_):
+    def ask(_: int) -> int:
         ready.wait()
         return who.call("GET", "/integrations").status_code
 

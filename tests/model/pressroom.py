@@ -1,6 +1,7 @@
 """What our workers may do next: each step one commit or one call, as in worker/*.py."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from shared.domain.publishing.reconciliation import (
     DELETED,
@@ -69,8 +70,9 @@ def _claims(world: World, index: int, protocol: Protocol) -> Steps:
             words = f"a worker commits `releasing` of draft {row.draft + 1}"
             yield Step(words, world.claimed(index, worker, releasing))
         case PostState.RELEASING | PostState.CANCELLING if not row.leased:
-            known = {"known": row.handover, "watched": row.watched}
-            worker = Worker(doing=rows.LOOKS, draft=row.draft, **known)  # type: ignore[arg-type]
+            worker = Worker(
+                doing=rows.LOOKS, draft=row.draft, known=row.handover, watched=row.watched
+            )
             yield Step("a worker claims the post for a look", world.claimed(index, worker, row))
 
 
@@ -315,12 +317,12 @@ def _carry_out(world: World, index: int, decision: Decision, protocol: Protocol)
     return _ours_to_look_at(world, index)
 
 
-def _goes_on(world: World, index: int, doing: str, handover: str, **values: object) -> World:
+def _goes_on(world: World, index: int, doing: str, handover: str, **values: Any) -> World:
     """The next step is committed before it is made."""
     worker = world.workers[index]
     known = worker.known if doing == rows.MOVES else ""
     worker = worker._replace(doing=doing, known=known, watched=-1, seen=ABSENT)
-    row = world.row._replace(handover=handover, **values)  # type: ignore[arg-type]
+    row = world.row._replace(handover=handover, **values)
     return world._replace(row=row).with_worker(index, worker)
 
 

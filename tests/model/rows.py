@@ -1,7 +1,7 @@
 """A model of what we know: the committed rows of one post, and what each worker remembers."""
 
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from shared.domain.publishing.states import PostState, check_transition
 from tests.model.postiz import NO_CALL, Request
@@ -34,10 +34,10 @@ class Row(NamedTuple):
     warned: bool = False  # it was cancelled, and may have been sent before
     tries: int = 0  # of what the handover says: moves, or deletes, that came to nothing
 
-    def moved(self, target: PostState, **values: object) -> "Row":
+    def moved(self, target: PostState, **values: Any) -> "Row":
         check_transition(self.state, target)
         off = {"leased": False, "overdue": False}
-        return self._replace(**{"state": target, **off, **values})  # type: ignore[arg-type]
+        return self._replace(**{"state": target, **off, **values})
 
 
 #: What a worker is at; the words complete "the worker that …".

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import permutations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from shared.domain.publishing.draft_matching import find_adoptable, match_drafts
 from shared.domain.publishing.restore_matching import Ours, Theirs
@@ -74,8 +74,8 @@ class World(NamedTuple):
         others = self.workers[:index] + self.workers[index + 1 :]
         return self._replace(workers=tuple(sorted((*others, worker))))
 
-    def with_call(self, number: int, **values: object) -> "World":
-        changed = self.calls[number]._replace(**values)  # type: ignore[arg-type]
+    def with_call(self, number: int, **values: Any) -> "World":
+        changed = self.calls[number]._replace(**values)
         return self._replace(calls=(*self.calls[:number], changed, *self.calls[number + 1 :]))
 
     def with_row(self, number: int, row: Row) -> "World":

@@ -29,7 +29,7 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Press]:
 def test_bulks_go_out_as_planned(one: Press) -> None:
     """500 posts at once with a budget of 90, and 500 times with a budget of 3, side by side."""
     at_once = [datetime.now(UTC).replace(microsecond=0)] * 250
-    both = {"integration_ids": ["int-one", "int-two"]}
+    both: dict[str, Any] = {"integration_ids": ["int-one", "int-two"]}
     planned = {
         "plenty": one.bulk("plenty", at_once, query="?dry_run=true", **both)["plan"],
         "scarce": one.bulk(

@@ -16,6 +16,8 @@ import redis
 import requests
 import yaml
 from cryptography.fernet import Fernet
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from local import compose_secrets, guard, valkey
 from local.child import ROOT
@@ -182,7 +184,7 @@ def test_the_broker_is_configured_as_ours(tmp_path: Path) -> None:
     path = os.pathsep.join([str(tmp_path), os.defpath])
     server = subprocess.Popen(["sh", "-c", script], env={"PATH": path}, stdout=subprocess.DEVNULL)
     try:
-        with redis.Redis(port=port, password="of-the-test", retry=None) as client:
+        with redis.Redis(port=port, password="of-the-test", retry=Retry(NoBackoff(), 0)) as client:
             settings = settings_of(client)
     finally:
         server.terminate()
@@ -195,7 +197,7 @@ def test_the_broker_is_configured_as_ours(tmp_path: Path) -> None:
     }
 
 
-def settings_of(client: "redis.Redis") -> dict[str, str]:
+def settings_of(client: "redis.Redis") -> dict[str | None, str | None]:
     deadline = time.monotonic() + PATIENCE
     while True:
         try:

@@ -6,19 +6,18 @@ Python imports this at its start where the folder is on PYTHONPATH. The audit mu
 """
 
 import sys
+from typing import Any
 
 if "celery" in sys.orig_argv and "worker" in sys.orig_argv:
     from shared.domain.publishing import reconciliation
     from worker.publishing import reconcile
     from worker.staging import orphan_drafts
 
-    careful = reconcile.reconcile_step
-
-    def careless(state: str | None, **facts: object) -> reconciliation.SettleStep:
+    def careless(state: str | None, **facts: Any) -> reconciliation.SettleStep:
         """A draft that still stands when it is first looked at is taken for never released."""
         if state == reconciliation.DRAFT:
             return reconciliation.Bury()
-        return careful(state, **facts)  # type: ignore[arg-type]
+        return reconciliation.reconcile_step(state, **facts)
 
-    reconcile.reconcile_step = careless
-    orphan_drafts.delete_orphans = lambda *_: None  # type: ignore[assignment]
+    reconcile.reconcile_step = careless  # type: ignore[attr-defined]
+    orphan_drafts.delete_orphans = lambda *_: None

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.crowd import fill, hold_back, looks, pages_read, plans, set_aside, tidy
-from tests.world import InlineWaker, runtime_for
+from tests.world import runtime_for, waiting_tasks
 from worker.runtime import Runtime
 
 ACCOUNTS, POSTS = 100, 50_000
@@ -28,12 +28,11 @@ def test_no_look_for_work_reads_all_posts(crowded: Runtime, name: str) -> None:
 
 
 def test_what_is_due_is_found_among_many(crowded: Runtime) -> None:
-    waker = crowded.waker
-    assert isinstance(waker, InlineWaker)
-    waker.waiting.clear()
+    waiting = waiting_tasks(crowded)
+    waiting.clear()
     look = looks(crowded, 1)
     look["sweep"]()
-    assert len([each for each in waker.waiting if each[0] == "pressroom.stage"]) == ACCOUNTS
+    assert len([each for each in waiting if each[0] == "pressroom.stage"]) == ACCOUNTS
     due, _ = look["whose turn"]()
     assert len(due) == ACCOUNTS  # the first of each is due since a moment, on a server of its own
     assert look["next call"]() == POSTS // ACCOUNTS // 2  # all that is due within a day

@@ -1,7 +1,9 @@
 """A row that no step can work with waits and ends with words, and never stops what is behind it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 
 import pytest
 from sqlalchemy import func, select, update
@@ -250,15 +252,18 @@ def test_an_account_whose_work_fails_rests_and_the_next_is_served(world: World) 
 def test_an_error_within_a_call_is_an_unknown_outcome(world: World) -> None:
     """Nobody knows whether it left: never charged as not sent, never repeated."""
 
-    def call(make: object) -> PressroomError:
+    def fails(_: object) -> NoReturn:
+        raise KeyError("missing")
+
+    def call(make: Callable[[Postiz], object]) -> PressroomError:
         credentials = CredentialRef(
             profile_id="acme", version=1, account_id=world.account().id, key_hash=None
         )
         with pytest.raises(PressroomError) as caught:
-            postiz_call.make_call(world.runtime, credentials, make)  # type: ignore[arg-type]
+            postiz_call.make_call(world.runtime, credentials, make)
         return caught.value
 
-    error = call(lambda _: {}["missing"])
+    error = call(fails)
     assert isinstance(error, OutcomeUnknown)
     assert error.code == "internal_error"
     assert isinstance(error.__cause__, KeyError)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from shared.errors import (
     RateLimited,
     Transient,
 )
+from shared.models import Post
 from shared.postiz.client import RemotePost
 from shared.posts import transitions
 from tests.rows import Rows
@@ -97,11 +99,13 @@ def test_a_move_that_the_table_forbids_is_refused_before_anything_is_written(row
 
 def test_a_failure_says_why_and_what_to_do(rows: Rows) -> None:
     [post] = rows.posts(S.RELEASING, claim=MINE)
-    reason = {"code": "outcome_unknown", "message": "Nobody knows.", "hint": "Look."}
+    fail_posts = partial(
+        transitions.fail_posts, code="outcome_unknown", message="Nobody knows.", hint="Look."
+    )
     with pytest.raises(ClaimLost), rows.database.transaction() as session:
-        transitions.fail_posts(session, [post], S.RELEASING, claim=ANOTHERS, **reason)
+        fail_posts(session, [post], S.RELEASING, claim=ANOTHERS)
     with rows.database.transaction() as session:
-        transitions.fail_posts(session, [post], S.RELEASING, claim=MINE, track_at=SOON, **reason)
+        fail_posts(session, [post], S.RELEASING, claim=MINE, track_at=SOON)
     failed = rows.post(post)
     assert (failed.state, failed.track_at) == (S.FAILED, SOON)
     told = (failed.error_code, failed.error_message, failed.error_hint)
@@ -337,7 +341,7 @@ def test_an_unclear_release_is_looked_at_by_whoever_has_the_claim(
 
 
 def looked_at(runtime: Runtime, rows: Rows) -> remote_posts.Subject:
-    due = [reconcile.Post.state == S.RELEASING]
+    due = [Post.state == S.RELEASING]
     [subject] = remote_posts.claim_subjects(
         runtime, rows.account_id, due, lease_column="lease_until"
     )
@@ -359,7 +363,7 @@ def test_a_look_keeps_the_others_away(runtime: Runtime, rows: Rows) -> None:
     [post] = rows.posts(S.RELEASING, lease_until=LAPSED)
     subject = looked_at(runtime, rows)
     assert rows.post(post).claim == subject.claim
-    due = [reconcile.Post.state == S.RELEASING, reconcile.Post.lease_until <= LAPSED]
+    due = [Post.state == S.RELEASING, Post.lease_until <= LAPSED]
     assert (
         remote_posts.claim_subjects(runtime, rows.account_id, due, lease_column="lease_until") == []
     )

@@ -1,6 +1,6 @@
 """One row that cannot be worked with, before good ones, in each loop that serves everybody."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from shared.models import (
     ScheduleRun,
     Webhook,
 )
+from shared.schedules.definitions import Means
 from shared.webhooks import subscriptions
 from tests.api import SECRET_KEY, Api
 from tests.receiver import Receiver, receiving
@@ -257,7 +258,7 @@ def test_a_schedule_that_needs_a_row_that_is_held_keeps_no_other_waiting(
     api.post("/profiles", {"id": "other", "name": "Other"})
     with api.services.database.transaction() as session:
         session.execute(update(Schedule).where(Schedule.id == good).values(profile_id="other"))
-    means = fire.Means(settings=runtime.settings, box=SecretBox([SECRET_KEY]))
+    means = Means(settings=runtime.settings, box=SecretBox([SECRET_KEY]))
     with api.services.database.transaction() as holder:
         holder.execute(select(Profile).where(Profile.id == "acme").with_for_update())
         fired = fire.fire_next(runtime.database, means)
@@ -295,11 +296,15 @@ def test_a_step_of_the_clean_up_that_fails_costs_no_other(
     def fails(*_: object) -> int:
         raise RuntimeError("nothing can be pruned")
 
-    steps = dict.fromkeys(prune.STEPS, fails)
     done: list[str] = []
-    last = {"the last": lambda *_: done.append("pruned") or 0}
-    monkeypatch.setattr(prune, "STEPS", steps | last)
-    monkeypatch.setattr(clean, "report_missing_files", lambda _: done.append("looked") or 0)
+
+    def noted(what: str) -> int:
+        done.append(what)
+        return 0
+
+    last: dict[str, Callable[..., int]] = {"the last": lambda *_: noted("pruned")}
+    monkeypatch.setattr(prune, "STEPS", dict.fromkeys(prune.STEPS, fails) | last)
+    monkeypatch.setattr(clean, "report_missing_files", lambda _: noted("looked"))
     clean.run_cleanup_if_due(world.runtime)
     assert done == ["pruned", "looked"]
 

@@ -12,7 +12,7 @@ from shared.db import sqlalchemy_url
 from shared.domain.publishing.states import PostState
 from shared.models import Account, Handover, Post, Schedule, ScheduleRun, Submission
 from shared.posts import cancel_retry, late_policy
-from tests.world import KEY, World
+from tests.world import KEY, World, waiting_tasks
 from worker import settle
 from worker.publishing import restore_account
 
@@ -34,7 +34,7 @@ def backup(world: World, postgres: Postgres, database_url: str) -> Callable[[], 
             postgres.create_database(name, template=f"{name}_backup")
             postgres.drop_database(f"{name}_backup")
             world.runtime.publishers.reset()
-            world.runtime.waker.waiting.clear()  # type: ignore[attr-defined]
+            waiting_tasks(world.runtime).clear()
 
         return restore
 

@@ -14,7 +14,7 @@ from shared import db, metrics
 from shared.db import Database
 from shared.domain.publishing.states import PostState
 from shared.models import Account, AccountMedia, Base, Job, Post, Submission
-from tests.world import KEY, InlineWaker, World
+from tests.world import KEY, World, waiting_tasks
 from worker import round_steps, sweep
 from worker.accounts import server_turns
 from worker.accounts.error_policy import MAX_ATTEMPTS
@@ -46,9 +46,7 @@ def vanished(world: World, table: type[Base], *ids: int) -> Iterator[None]:
 
 
 def woken(world: World) -> set[tuple[str, int]]:
-    waker = world.runtime.waker
-    assert isinstance(waker, InlineWaker)
-    return set(waker.waiting)
+    return set(waiting_tasks(world.runtime))
 
 
 def lost_call(world: World, profile_id: str, integration: str = "int-mastodon") -> tuple[int, int]:
@@ -165,7 +163,7 @@ def test_a_step_of_the_sweep_that_fails_costs_no_other(
     before = {name: contained(name) for name in failing}
     for table in (sweep.RESCUES, sweep.WAITING):
         for name in failing & set(table):
-            monkeypatch.setitem(table, name, fails)  # type: ignore[arg-type]
+            monkeypatch.setitem(table, name, fails)
     sweep.run_sweep(world.runtime)
     assert calls(world, [lost]) == ["unclear"]
     accounts = {world.account(profile_id).id for profile_id in ("acme", "other")}
@@ -184,7 +182,7 @@ def test_a_step_of_the_tick_that_fails_costs_no_other(
     with world.database.transaction() as session:
         for post_id, state in zip(ids, states, strict=True):
             session.execute(update(Post).where(Post.id == post_id).values(due | {"state": state}))
-    monkeypatch.setitem(sweep.DUE_TO_THE_SECOND, name, fails)  # type: ignore[arg-type]
+    monkeypatch.setitem(sweep.DUE_TO_THE_SECOND, name, fails)
     sweep.run_tick(world.runtime)
     names = {task for task, _ in woken(world)}
     assert names == {*sweep.DUE_TO_THE_SECOND, "pressroom.release"} - {name}

@@ -9,7 +9,7 @@ from shared.accounts import holds
 from shared.domain.publishing.states import PostState
 from shared.models import Account, AccountMedia, Hold, Post, Profile, Submission
 from shared.posts import cancel_retry, transitions
-from tests.world import KEY, InlineWaker, World
+from tests.world import KEY, World, waiting_tasks
 from worker import sweep
 
 
@@ -20,13 +20,12 @@ def a_profile(world: World) -> None:
 
 def woken(world: World) -> set[tuple[str, int]]:
     """What a sweep and a tick ask for; nobody does it."""
-    waker = world.runtime.waker
-    assert isinstance(waker, InlineWaker)
-    waker.waiting.clear()
+    waiting = waiting_tasks(world.runtime)
+    waiting.clear()
     sweep.run_sweep(world.runtime)
     sweep.run_tick(world.runtime)
-    found = set(waker.waiting)
-    waker.waiting.clear()
+    found = set(waiting)
+    waiting.clear()
     return found
 
 

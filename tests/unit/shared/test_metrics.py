@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from prometheus_client.metrics import MetricWrapperBase
 
 from local.child import ROOT
 from shared import metrics
@@ -87,5 +88,5 @@ def test_a_folder_that_cannot_be_written_is_no_reason_to_stop(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("metric", list(metrics.COUNTED._collector_to_names))
-def test_every_figure_has_labels_so_that_importing_holds_no_file(metric: object) -> None:
-    assert metric._labelnames  # type: ignore[attr-defined]
+def test_every_figure_has_labels_so_that_importing_holds_no_file(metric: MetricWrapperBase) -> None:
+    assert metric._labelnames

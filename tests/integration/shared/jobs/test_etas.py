@@ -17,7 +17,7 @@ def at(value: str) -> datetime:
 
 def account(api: Api) -> dict[str, Any]:
     [row] = api.get("/accounts").json["items"]
-    return row
+    return dict(row)
 
 
 def change(api: Api, model: type[Account] | type[Post], **values: Any) -> None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -57,8 +58,8 @@ def through(proxy_url: str, authority: Authority, *, allow_private: bool = True)
     return Route(allow_private=allow_private, proxy=Proxy.parse(proxy_url), ca=ca)
 
 
-def postiz_at(url: str, route: Route, **more: object) -> Postiz:
-    return Postiz(f"{url}/public/v1", KEY, route=route, **more)  # type: ignore[arg-type]
+def postiz_at(url: str, route: Route, **more: Any) -> Postiz:
+    return Postiz(f"{url}/public/v1", KEY, route=route, **more)
 
 
 @pytest.fixture

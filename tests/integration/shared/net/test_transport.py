@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -86,9 +87,9 @@ def cut(connection: socket.socket) -> None:
     connection.recv(65536)
 
 
-def put(transport: Transport, url: str, **more: object) -> None:
-    values = {"total": 5.0, "stall": 5.0, **more}
-    transport.request("PUT", url, **values)  # type: ignore[arg-type]
+def put(transport: Transport, url: str, **more: Any) -> None:
+    values: dict[str, Any] = {"total": 5.0, "stall": 5.0, **more}
+    transport.request("PUT", url, **values)
 
 
 def test_a_refused_connection_has_sent_nothing() -> None:

@@ -1,7 +1,10 @@
 """What was never released follows its profile to another account, in batches of its own."""
 
+from collections.abc import Collection
+
 import pytest
 from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
 
 from shared.domain.publishing.states import PostState
 from shared.media import upload_queue
@@ -87,8 +90,10 @@ def test_a_profile_that_cannot_be_moved_keeps_no_other(
         session.execute(both.values(account_id=new))
     want = upload_queue.request_uploads
 
-    def fails_for_one(session: object, media: object, profile_id: str, account: int) -> object:
-        return 1 / 0 if profile_id == "bad" else want(session, media, profile_id, account)  # type: ignore[arg-type]
+    def fails_for_one(
+        session: Session, media: Collection[int], profile_id: str, account: int
+    ) -> object:
+        return 1 / 0 if profile_id == "bad" else want(session, media, profile_id, account)
 
     monkeypatch.setattr(upload_queue, "request_uploads", fails_for_one)
     account_moves.follow_accounts(world.runtime)

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, event, func, select, text, update
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from shared.domain.publishing.states import PostState
 from shared.errors import Conflict
 from shared.models import Account, Delivery, Post, Profile, Submission, Webhook
 from shared.profiles import deletion
 from tests.api import FILES, Api
-from tests.world import KEY, InlineWaker, World, runtime_for
+from tests.world import KEY, World, runtime_for, waiting_tasks
 from web.api import profiles as profiles_api
 from worker import sweep
 from worker.runtime import Runtime
@@ -66,9 +67,9 @@ def noting_deletes(world: World) -> Iterator[list[int]]:
     """How many rows each statement deletes."""
     numbers: list[int] = []
 
-    def note(_: Connection, cursor: object, statement: str, *__: object) -> None:
+    def note(_: Connection, cursor: DBAPICursor, statement: str, *__: object) -> None:
         if statement.startswith("DELETE"):
-            numbers.append(cursor.rowcount)  # type: ignore[attr-defined]
+            numbers.append(cursor.rowcount)
 
     event.listen(world.database.engine, "after_cursor_execute", note)
     yield numbers
@@ -134,10 +135,8 @@ def test_what_is_too_much_for_the_request_is_gone_on_with_by_the_workers(world: 
     filled(world, "acme")
     begun(world, "acme")
     world.until(lambda: gone(world, "acme"))
-    waker = world.runtime.waker
-    assert isinstance(waker, InlineWaker)
     sweep.run_sweep(world.runtime)
-    assert ("pressroom.remove", 0) not in waker.waiting
+    assert ("pressroom.remove", 0) not in waiting_tasks(world.runtime)
 
 
 def gone(world: World, profile_id: str) -> bool:

@@ -47,7 +47,7 @@ def listener(redis_url: str, heard: Heard) -> Iterator[Listener]:
 
 def listeners(url: str) -> int:
     with redis.Redis.from_url(url) as client:
-        return int(client.pubsub_numsub(invalidation.CHANNEL)[0][1])  # type: ignore[no-untyped-call]
+        return int(client.pubsub_numsub(invalidation.CHANNEL)[0][1])
 
 
 def test_a_broadcast_resets_that_profile(redis_url: str, listener: Listener, heard: Heard) -> None:
@@ -63,7 +63,7 @@ def test_a_cut_connection_is_made_anew_and_clears_everything(
     redis_url: str, listener: Listener, heard: Heard
 ) -> None:
     with redis.Redis.from_url(redis_url) as client:
-        client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")  # type: ignore[no-untyped-call]
+        client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
     wait_for(lambda: heard.resets.count(None) == 2)
     broadcast_invalidation(invalidation.connect_broker(redis_url), "acme", 2)
     wait_for(lambda: "acme" in heard.resets)

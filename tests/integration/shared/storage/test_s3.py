@@ -4,6 +4,7 @@ import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -19,6 +20,7 @@ from shared.media.ingest import Receiver
 from shared.models import Profile
 from shared.storage.base import Storage, key_of
 from shared.storage.factory import open_storage
+from shared.storage.s3 import BucketStorage
 from shared.storage.s3_multipart import PART
 from tests.api import FILES, Api, settings_for
 from tests.api import SECRET_KEY as API_SECRET
@@ -209,7 +211,9 @@ def test_a_bucket_needs_no_prefix(bucket: Bucket) -> None:
 
 def test_the_bucket_is_opened_without_a_word_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
-    assert open_storage(f"s3://{BUCKET}/deep/er").root == "deep/er/"  # type: ignore[attr-defined]
+    storage = open_storage(f"s3://{BUCKET}/deep/er")
+    assert isinstance(storage, BucketStorage)
+    assert storage.root == "deep/er/"
 
 
 @pytest.fixture
@@ -252,10 +256,12 @@ OPEN = text(
 def test_no_transaction_waits_while_the_bucket_copies_a_file(
     bucket_api: Api, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = bucket_api.services.storage.client  # type: ignore[attr-defined]
+    storage = bucket_api.services.storage
+    assert isinstance(storage, BucketStorage)
+    client = storage.client
     copy, waiting = client.copy, []
 
-    def noting(*args: object, **more: object) -> None:
+    def noting(*args: Any, **more: Any) -> None:
         with bucket_api.services.database.engine.connect() as connection:
             waiting.append(connection.scalar(OPEN))
         copy(*args, **more)

@@ -8,20 +8,17 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, text, update
-from werkzeug.test import TestResponse
 
 from shared.domain.publishing.states import PostState
 from shared.models import Account, Job, Post
 from shared.posts import late_policy
-from tests.api import Api
+from tests.api import Api, Reply
 
 START = "2031-08-01T07:00:00Z"
 DAY = timedelta(days=1)
 
 
-def bulk(
-    api: Api, items: list[dict[str, Any]] | int, *, query: str = "", **body: Any
-) -> TestResponse:
+def bulk(api: Api, items: list[dict[str, Any]] | int, *, query: str = "", **body: Any) -> Reply:
     if isinstance(items, int):
         items = [{"caption": f"clip {number}"} for number in range(items)]
     body = {"items": items, "integration_ids": ["int-mastodon"], "schedule_date": START, **body}
@@ -36,7 +33,7 @@ def dry(api: Api, items: list[dict[str, Any]] | int, **body: Any) -> dict[str, A
     return plan
 
 
-def table(api: Api, text: str | bytes, query: str = "", **more: Any) -> TestResponse:
+def table(api: Api, text: str | bytes, query: str = "", **more: Any) -> Reply:
     raw = text.encode() if isinstance(text, str) else text
     path = f"/postiz/bulk-publish?integration_ids=int-mastodon&schedule_date={START}{query}"
     return api.call(
@@ -66,7 +63,7 @@ def test_slots_are_times_of_the_day_in_the_zone_over_a_change_of_the_clock(api: 
 
 
 def test_a_daily_cap_and_a_least_gap_reckon_with_what_was_accepted_before(api: Api) -> None:
-    limits = {"daily_cap_per_integration": 3, "min_gap_minutes_per_integration": 45}
+    limits: dict[str, Any] = {"daily_cap_per_integration": 3, "min_gap_minutes_per_integration": 45}
     for _ in range(3):
         assert bulk(api, 3, schedule_interval_minutes=10, **limits).status_code == 202
     made = sorted(post.publish_at for post in posts(api))
@@ -117,7 +114,7 @@ def test_a_cap_is_each_integrations_own(api: Api) -> None:
 
 @pytest.mark.parametrize("form", ["json", "csv"])
 def test_a_dry_run_and_the_real_run_of_the_same_request_agree(api: Api, form: str) -> None:
-    spread = {"schedule_jitter_minutes": 20, "daily_cap_per_integration": 5}
+    spread: dict[str, Any] = {"schedule_jitter_minutes": 20, "daily_cap_per_integration": 5}
     query = "".join(f"&{name}={value}" for name, value in spread.items())
     rows = "caption\n" + "hello\n" * 12
     before = api.rows()
@@ -137,7 +134,7 @@ def test_a_dry_run_and_the_real_run_of_the_same_request_agree(api: Api, form: st
 
 
 def test_a_plan_has_its_shape_and_counts_posts_and_calls(api: Api) -> None:
-    items = [
+    items: list[dict[str, Any]] = [
         {"caption": "a", "integration_ids": ["int-mastodon", "int-linkedin"]},
         {"caption": "b"},
     ]
@@ -160,7 +157,7 @@ def test_a_plan_has_its_shape_and_counts_posts_and_calls(api: Api) -> None:
 
 
 def test_a_plan_tells_every_fault_of_every_row_and_what_is_left(api: Api) -> None:
-    items = [
+    items: list[dict[str, Any]] = [
         {"caption": "fine"},
         {"caption": "a" * 600, "media_ids": ["9"]},
         {"caption": "late", "schedule_date": "2099-06-01T00:00:00Z"},
@@ -203,7 +200,7 @@ def test_what_is_held_takes_no_place_before_others_in_a_plan(api: Api) -> None:
 
 def test_own_times_that_break_the_limits_are_warned_of(api: Api) -> None:
     items = [{"caption": "a", "schedule_date": START}, {"caption": "b"}] * 2
-    limits = {"daily_cap_per_integration": 1, "min_gap_minutes_per_integration": 5}
+    limits: dict[str, Any] = {"daily_cap_per_integration": 1, "min_gap_minutes_per_integration": 5}
     warnings = {each["code"]: each["indexes"] for each in dry(api, items, **limits)["warnings"]}
     assert warnings == {"over_daily_cap": [0, 2], "under_min_gap": [0, 2]}
     told = bulk(api, items, **limits).json["warnings"]
@@ -367,7 +364,7 @@ def test_a_table_that_cannot_be_read_is_a_400(api: Api) -> None:
 
 
 def test_a_repeated_table_is_accepted_once(api: Api) -> None:
-    once = {"headers": {"Idempotency-Key": "table"}}
+    once: dict[str, Any] = {"headers": {"Idempotency-Key": "table"}}
     first, again = (table(api, "caption\na\n", **once) for _ in range(2))
     assert (first.status_code, again.status_code) == (202, 202)
     assert again.json == first.json

@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
-from werkzeug.test import TestResponse
 
 from local.sandbox.process import SandboxProcess
 from shared.domain.networks.default_settings import DEFAULTS
 from shared.models import Media, Post
-from tests.api import FILES, Api
+from tests.api import FILES, Api, Reply
 
 START = "2031-08-01T07:00:00Z"
 
@@ -21,7 +20,7 @@ def media(api: Api) -> str:
     return str(api.upload(FILES.mp4(), profile="acme").json["media"]["id"])
 
 
-def bulk(api: Api, items: list[dict[str, Any]], query: str = "", **body: Any) -> TestResponse:
+def bulk(api: Api, items: list[dict[str, Any]], query: str = "", **body: Any) -> Reply:
     body = {"items": items, "schedule_date": START, **body}
     return api.post(f"/postiz/bulk-publish{query}", body, profile="acme")
 
@@ -48,7 +47,7 @@ def override(api: Api, **rules: Any) -> None:
 
 
 def test_a_plan_shows_each_post_with_the_settings_that_it_will_have(api: Api, media: str) -> None:
-    items = [
+    items: list[dict[str, Any]] = [
         {"caption": "A day out"},
         {"caption": "Two", "captions_per_platform": {"youtube": "Three"}},
     ]
@@ -74,7 +73,7 @@ PRIVATE = {"int-tiktok": {"privacy_level": "SELF_ONLY"}}
 
 def test_a_plan_and_the_answer_warn_of_the_same_by_rows(api: Api, media: str) -> None:
     items = [{"caption": f"Clip {n}"} for n in range(17)]
-    body = {
+    body: dict[str, Any] = {
         "integration_ids": ["int-tiktok"],
         "media_ids": [media],
         "schedule_interval_minutes": 10,

@@ -3,6 +3,7 @@
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -146,8 +147,8 @@ def test_a_patch_moves_what_was_never_released_to_the_new_account(
 def test_a_patch_is_in_force_here_before_it_answers_and_is_heard_elsewhere(
     api: Api, postiz: SandboxProcess
 ) -> None:
-    heard: list[dict[str, object]] = []
-    channel = api.services.broker.pubsub()
+    heard: list[dict[str, Any]] = []
+    channel = api.services.broker.pubsub()  # type: ignore[no-untyped-call]
     channel.subscribe("pressroom.invalidate")
     api.get("/postiz/integrations", profile="acme")
     assert "acme" in api.services.publishers
@@ -159,7 +160,7 @@ def test_a_patch_is_in_force_here_before_it_answers_and_is_heard_elsewhere(
     while not heard and time.monotonic() < deadline:
         message = channel.get_message(timeout=0.1)
         heard += [message] if message and message["type"] == "message" else []
-    assert b"acme" in heard[0]["data"]  # type: ignore[operator]
+    assert b"acme" in heard[0]["data"]
     channel.close()
 
 

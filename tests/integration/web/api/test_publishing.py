@@ -1,18 +1,16 @@
 """Publish and bulk-publish: every row a post, or a fault at its place and nothing written."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
-from werkzeug.test import TestResponse
 
 from local.sandbox.process import SandboxProcess
 from shared.domain.networks.channel import Channel
 from shared.intake import deferred_rules
 from shared.models import Account, AccountMedia, Event, Integration, Job, Post
-from tests.api import FILES, Api
+from tests.api import FILES, Api, Reply
 
 X = {"x": {"who_can_reply_post": "everyone"}}
 START = "2031-08-01T09:00:00Z"
@@ -23,12 +21,12 @@ def media(api: Api) -> str:
     return str(api.upload(FILES.mp4(), profile="acme").json["media"]["id"])
 
 
-def publish(api: Api, **body: Any) -> TestResponse:
+def publish(api: Api, **body: Any) -> Reply:
     body = {"caption": "hello", "integration_ids": ["int-mastodon"], **body}
     return api.post("/postiz/publish", body, profile="acme")
 
 
-def bulk(api: Api, items: list[dict[str, Any]], **body: Any) -> TestResponse:
+def bulk(api: Api, items: list[dict[str, Any]], **body: Any) -> Reply:
     body = {"items": items, "integration_ids": ["int-mastodon"], **body}
     return api.post("/postiz/bulk-publish", body, profile="acme")
 
@@ -38,7 +36,7 @@ def posts(api: Api) -> list[Post]:
         return list(session.scalars(select(Post).order_by(Post.id)))
 
 
-def faults(reply: TestResponse) -> list[tuple[str, str]]:
+def faults(reply: Reply) -> list[tuple[str, str]]:
     assert reply.status_code == 422, reply.text
     return [(fault["field"], fault["code"]) for fault in reply.json["errors"]]
 
@@ -278,7 +276,7 @@ def test_the_list_is_refreshed_before_rows_are_checked(api: Api, postiz: Sandbox
 
 
 @pytest.fixture
-def strange(api: Api) -> Iterator[Api]:
+def strange(api: Api) -> Api:
     """Its Postiz has never answered."""
     away = {"postiz": {"api_url": "http://127.0.0.1:9", "api_key": "a-long-enough-key"}}
     assert api.call("PATCH", "/profiles/acme", json={"tts_settings": away}).status_code == 200

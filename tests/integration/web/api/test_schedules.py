@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, update
-from werkzeug.test import TestResponse
 
 from shared.models import Job, Media, Post, Schedule, ScheduleRun
-from tests.api import FILES, Api
+from tests.api import FILES, Api, Reply
 
 NETWORK = "int-mastodon"
 BULK = {"items": [{"caption": "one"}, {"caption": "two"}], "integration_ids": [NETWORK]}
@@ -21,7 +20,7 @@ def media(api: Api) -> list[str]:
     return [str(reply.json["media"]["id"]) for reply in made]
 
 
-def create(api: Api, **body: Any) -> TestResponse:
+def create(api: Api, **body: Any) -> Reply:
     default = {} if "playlist" in body else {"bulk": BULK}
     body = {"name": "daily", "cron": "0 9 * * *", "timezone": "Europe/Berlin", **default, **body}
     return api.post("/schedules", body, profile="acme")
@@ -37,11 +36,11 @@ def playlist(media: list[str], **more: Any) -> dict[str, Any]:
     return {"media_ids": media, "integration_ids": [NETWORK], "caption": "A clip", **more}
 
 
-def patch(api: Api, schedule: dict[str, Any], **body: Any) -> TestResponse:
+def patch(api: Api, schedule: dict[str, Any], **body: Any) -> Reply:
     return api.call("PATCH", f"/schedules/{schedule['id']}", json=body)
 
 
-def run(api: Api, schedule: dict[str, Any], **more: Any) -> TestResponse:
+def run(api: Api, schedule: dict[str, Any], **more: Any) -> Reply:
     return api.post(f"/schedules/{schedule['id']}/run", **more)
 
 
@@ -54,7 +53,7 @@ def posts(api: Api) -> list[Post]:
         return list(session.scalars(select(Post).order_by(Post.id)))
 
 
-def fields(reply: TestResponse, status: int) -> list[str]:
+def fields(reply: Reply, status: int) -> list[str]:
     assert reply.status_code == status, reply.text
     return [error["field"] for error in reply.json["errors"]]
 
@@ -282,7 +281,7 @@ def test_runs_are_listed_newest_first_by_state_and_page(api: Api) -> None:
     ],
 )
 def test_a_key_of_another_profile_finds_no_schedule(
-    api: Api, ask: Callable[[Api, str, str], TestResponse]
+    api: Api, ask: Callable[[Api, str, str], Reply]
 ) -> None:
     schedule = created(api)
     assert api.post("/profiles", {"id": "other", "name": "Other"}).status_code == 201

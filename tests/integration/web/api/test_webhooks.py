@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
-from werkzeug.test import TestResponse
 
 from shared.models import Webhook
-from tests.api import Api, settings_for
+from tests.api import Api, Reply, settings_for
 
 NEW = {"url": "https://hooks.example.com/pressroom?token=1", "events": ["post.failed"]}
 PRIVATE = ("127.0.0.1:80", "10.0.0.8", "169.254.169.254", "[::1]", "localhost", "192.168.1.1:8080")
@@ -18,7 +17,7 @@ def profiles(api: Api, *names: str) -> None:
         assert api.post("/profiles", {"id": name, "name": name}).status_code == 201
 
 
-def ids(reply: TestResponse) -> list[str]:
+def ids(reply: Reply) -> list[str]:
     assert reply.status_code == 200, reply.text
     return [item["id"] for item in reply.json["items"]]
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.api import Api, settings_for
 
-JSON = {"content_type": "application/json"}
+JSON: dict[str, Any] = {"content_type": "application/json"}
 #: Each endpoint that takes JSON, with a body that it would accept.
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/profiles"): {"name": "New"},

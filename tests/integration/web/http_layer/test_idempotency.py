@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select, text, update
-from werkzeug.test import TestResponse
 
 from shared.models import ApiKey, IdempotencyKey
-from tests.api import FILES, Api
+from tests.api import FILES, Api, Reply
 from worker.retention import prune
 
 ONCE = {"Idempotency-Key": "once"}
@@ -62,7 +61,7 @@ def test_another_request_under_the_same_key_is_refused(api: Api) -> None:
     assert api.rows() == before
 
 
-def upload(api: Api, content: bytes, **fields: str) -> TestResponse:
+def upload(api: Api, content: bytes, **fields: str) -> Reply:
     return api.upload(content, profile="acme", headers=ONCE, fields=fields)
 
 
@@ -104,7 +103,7 @@ def test_a_first_request_still_under_way_is_a_409_to_try_again(api: Api) -> None
 
 
 def test_many_at_once_do_it_once(api: Api) -> None:
-    replies: list[TestResponse] = []
+    replies: list[Reply] = []
 
     def send() -> None:
         replies.append(api.post("/postiz/bulk-publish", BULK, profile="acme", headers=ONCE))

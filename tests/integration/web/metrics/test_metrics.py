@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import select, text, update
+from sqlalchemy.orm import Session
 
 from local.postgres import Postgres
 from local.valkey import Valkey
@@ -156,9 +158,12 @@ def test_a_database_that_is_away_is_a_figure(own_api: Api, postgres: Postgres) -
 def test_many_who_ask_cost_one_look(own_api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     looks = []
     read = database_metrics.read_metrics
-    monkeypatch.setattr(
-        database_metrics, "read_metrics", lambda session: looks.append(1) or read(session)
-    )
+
+    def counted(session: Session) -> Iterator[Metric]:
+        looks.append(1)
+        return read(session)
+
+    monkeypatch.setattr(database_metrics, "read_metrics", counted)
     for _ in range(20):
         figures(own_api)
     assert len(looks) == 1

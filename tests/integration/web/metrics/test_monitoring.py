@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import requests
 import yaml
+from prometheus_client.metrics import MetricWrapperBase
 
 from local.child import ROOT
 from local.ports import free_port
@@ -39,7 +40,8 @@ def known(api: Api) -> dict[str, set[str]]:
     """Each figure's name as Prometheus stores it, with its labels."""
     found: dict[str, set[str]] = {}
     for figure in metrics.COUNTED._collector_to_names:
-        labels = set(figure._labelnames)  # type: ignore[attr-defined]
+        assert isinstance(figure, MetricWrapperBase)
+        labels = set(figure._labelnames)
         for name in metrics.COUNTED._collector_to_names[figure]:
             found[name] = labels | ({"le"} if name.endswith("_bucket") else set())
     text = api.get("/metrics", key=None).text

@@ -1,7 +1,7 @@
 """An outage is over for its accounts within seconds, and nobody hammers a Postiz that is away."""
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import Interval, func, select, type_coerce, update
 
 from shared.domain.publishing.states import PostState
 from shared.models import Account, Server
@@ -91,7 +91,8 @@ def test_a_server_is_read_from_by_one_of_its_accounts_at_a_time(world: World) ->
     outage_probe.probe_account(world.runtime, asked)
     with world.database.transaction() as session:
         session.execute(update(Account).values(probe_at=func.now()))
-        soon = session.scalars(select(Server.probe_at - func.now())).one()
+        until_probe = type_coerce(Server.probe_at - func.now(), Interval)
+        soon = session.scalars(select(until_probe)).one()
     assert soon <= outage_probe.NEXT
 
 

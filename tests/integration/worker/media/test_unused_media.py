@@ -13,6 +13,7 @@ from shared.media import repository, upload_queue
 from shared.media.ingest import Receiver
 from shared.models import AccountMedia, Job, JobMedia, Media, Post
 from shared.storage import file_lock
+from shared.storage.filesystem import FolderStorage
 from tests.api import FILES
 from tests.world import KEY, World, a_schedule
 from worker.media import unused_media
@@ -311,7 +312,9 @@ def set_age(world: World) -> Callable[[str, float], None]:
     import time
 
     def change(key: str, hours: float) -> None:
-        path = world.runtime.storage._path_of(key)  # type: ignore[attr-defined]
+        storage = world.runtime.storage
+        assert isinstance(storage, FolderStorage)
+        path = storage._path_of(key)
         os.utime(path, (time.time() - hours * 3600,) * 2)
 
     return change

@@ -15,6 +15,7 @@ from tests.patience import PATIENCE
 from tests.world import KEY, World, runtime_for
 from worker.bulkhead import Bulkhead
 from worker.media import upload, upload_turns
+from worker.runtime import Runtime
 
 OTHER = "key-of-other"
 FORK = multiprocessing.get_context("fork")
@@ -129,10 +130,10 @@ def test_an_upload_that_meets_a_fault_of_ours_costs_no_other(
     bad, good = world.medium("acme", FILES.png()), world.medium("other", FILES.png(1))
     bring = upload._transfer_medium
 
-    def fails_for_one(runtime: object, one: upload.Upload, *rest: object) -> None:
+    def fails_for_one(runtime: Runtime, one: upload.Upload, beat: upload.Heartbeat) -> None:
         if one.media_id == bad:
             raise RuntimeError("a fault of ours")
-        bring(runtime, one, *rest)  # type: ignore[arg-type]
+        bring(runtime, one, beat)
 
     monkeypatch.setattr(upload, "_transfer_medium", fails_for_one)
     monkeypatch.setattr(upload_turns, "TURN", 60.0)

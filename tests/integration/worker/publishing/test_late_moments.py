@@ -14,7 +14,7 @@ from local.sandbox.process import SandboxProcess
 from shared import failpoints
 from shared.domain.publishing.states import PostState
 from shared.errors import ClaimLost
-from tests.world import KEY, World, runtime_for
+from tests.world import KEY, World, runtime_for, waiting_tasks
 
 CHANGE, CREATE, DELETE = "PUT /posts/:id/status", "POST /posts", "DELETE /posts/:id"
 CALL_SECONDS, UNKNOWN_SECONDS, GIVE_UP_SECONDS = 1.0, 1.0, 4.0
@@ -168,7 +168,7 @@ def test_a_worker_that_wakes_after_others_did_its_work_undoes_nothing(
     others: list[int] = []
     met = at(moment, sleep_long, monkeypatch)
     lost = until_ended(world, ids)
-    world.until(lambda: not world.runtime.waker.waiting)  # type: ignore[attr-defined]
+    world.until(lambda: not waiting_tasks(world.runtime))
     assert moment in met
     assert others == [0], "nobody stood in the way of those who did its work"
     assert lost == moment.startswith("stage."), "elsewhere it looks before it writes"

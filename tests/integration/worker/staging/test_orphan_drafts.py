@@ -9,7 +9,8 @@ from sqlalchemy import select, update
 from shared.domain.publishing.states import PostState
 from shared.models import Submission
 from shared.net.outbound_route import Route
-from shared.postiz.client import Element, Postiz
+from shared.postiz.client import Postiz
+from shared.postiz.payloads import Element
 from shared.posts import transitions
 from tests.world import KEY, World, release_due
 from worker.staging import orphan_drafts

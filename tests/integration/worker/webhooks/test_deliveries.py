@@ -29,7 +29,7 @@ from shared.webhooks import subscriptions
 from tests import patience
 from tests.api import SECRET_KEY, Api
 from tests.receiver import Receiver, Say, receiving
-from tests.world import runtime_for
+from tests.world import runtime_for, waiting_tasks
 from web.metrics import collector as web_figures
 from worker import sweep
 from worker.runtime import Runtime
@@ -551,7 +551,7 @@ def test_a_tick_wakes_the_courier_only_for_what_is_due(
         assert not deliver.has_due_deliveries(session)
     scheduled(runtime.database)
     sweep.run_tick(runtime)
-    assert ("pressroom.deliver", 0) in runtime.waker.waiting  # type: ignore[attr-defined]
+    assert ("pressroom.deliver", 0) in waiting_tasks(runtime)
     deliver.send_due_deliveries(runtime)
     with runtime.database.transaction() as session:
         assert not deliver.has_due_deliveries(session)

@@ -25,8 +25,16 @@ def claimed(world: World) -> Parcel:
         row = Delivery(webhook_id=hook.id, claim=claim, attempts=1, **event)
         session.add(row)
         session.flush()
-        told = {"message_id": "m", "url": hook.url, "sealed": [], "body": "{}"}
-        return Parcel(id=row.id, claim=claim, webhook_id=hook.id, attempt=1, **told)
+        return Parcel(
+            id=row.id,
+            claim=claim,
+            webhook_id=hook.id,
+            attempt=1,
+            message_id="m",
+            url=hook.url,
+            sealed=[],
+            body="{}",
+        )
 
 
 def note(world: World, parcel: Parcel, answer: Answer) -> Delivery:

@@ -7,7 +7,7 @@ import pytest
 from local.sandbox import content, dates, networks, routes, sniffing, timing, urls
 
 
-def box(brand):
+def box(brand: bytes) -> bytes:
     return b"\x00\x00\x00\x18ftyp" + brand + b"\x00" * 20
 
 
@@ -34,12 +34,12 @@ def box(brand):
         (b"", None),
     ],
 )
-def test_sniffing(head, extension):
+def test_sniffing(head: bytes, extension: str | None) -> None:
     kind = sniffing.sniff(head)
     assert (kind.extension if kind else None) == extension
 
 
-def test_sizes():
+def test_sizes() -> None:
     assert sniffing.Kind("png", "image/png").limit == 10_485_760
     assert sniffing.Kind("mp4", "video/mp4").limit == 1_073_741_824
 
@@ -57,7 +57,7 @@ def test_sizes():
         ("two\nlines <br>é 😀", "two\nlines é 😀"),
     ],
 )
-def test_content_with_a_tag_is_sanitized_and_escaped(sent, stored):
+def test_content_with_a_tag_is_sanitized_and_escaped(sent: str, stored: str) -> None:
     assert content.stored(sent) == stored
 
 
@@ -65,7 +65,7 @@ def test_content_with_a_tag_is_sanitized_and_escaped(sent, stored):
     ("text", "length"),
     [("abc", 3), ("日本", 4), ("😀", 2), ("see https://example.com/" + "a" * 90, 27)],
 )
-def test_x_counts_weights(text, length):
+def test_x_counts_weights(text: str, length: int) -> None:
     assert content.weighted_length(text) == length
 
 
@@ -85,22 +85,28 @@ def test_x_counts_weights(text, length):
         (1790000000000, None),
     ],
 )
-def test_dates(text, iso):
+def test_dates(text: object, iso: str | None) -> None:
     ms = dates.to_ms(text)
     assert (None if ms is None else dates.iso(ms)) == iso
 
 
-def test_minute_and_second_of_a_date():
-    ms = dates.to_ms("2026-12-20T10:11:12.345Z")
+def ms_of(text: str) -> int:
+    ms = dates.to_ms(text)
+    assert ms is not None
+    return ms
+
+
+def test_minute_and_second_of_a_date() -> None:
+    ms = ms_of("2026-12-20T10:11:12.345Z")
     assert dates.iso(dates.this_minute(ms)) == "2026-12-20T10:11:00.000Z"
     assert dates.iso(dates.without_milliseconds(ms)) == "2026-12-20T10:11:12.000Z"
     assert dates.iso_seconds(ms) == "2026-12-20T10:11:12"
 
 
-def test_next_slot_is_the_first_free_posting_time():
-    now = dates.to_ms("2026-11-22T10:20:00Z")
+def test_next_slot_is_the_first_free_posting_time() -> None:
+    now = ms_of("2026-11-22T10:20:00Z")
     assert dates.next_slot(now, []) == "2026-11-22T11:40:00"
-    taken = {dates.to_ms("2026-11-22T11:40:00Z")}
+    taken = {ms_of("2026-11-22T11:40:00Z")}
     assert dates.next_slot(now, taken) == "2026-11-23T02:00:00"
 
 
@@ -122,17 +128,17 @@ def test_next_slot_is_the_first_free_posting_time():
         (None, False),
     ],
 )
-def test_public_addresses(url, public):
+def test_public_addresses(url: object, public: bool) -> None:
     assert urls.is_public(url) is public
 
 
-def test_extension_is_that_of_the_path_in_lower_case():
+def test_extension_is_that_of_the_path_in_lower_case() -> None:
     assert urls.has_valid_extension("https://a.example/x.mp4?sig=a.b%2Fc")
     assert not urls.has_valid_extension("https://a.example/x.MP4")
     assert not urls.has_valid_extension("https://a.example/x.bmp")
 
 
-def test_private_addresses_can_be_allowed():
+def test_private_addresses_can_be_allowed() -> None:
     assert urls.problems({"url": "http://127.0.0.1:9/a.mp4"}, allow_private=True) == []
     assert urls.problems({"url": "not a url.mp4"}, allow_private=True) == [urls.NOT_PUBLIC]
 
@@ -146,14 +152,14 @@ def test_private_addresses_can_be_allowed():
         ("GET", "/posts", "GET /posts", {}),
     ],
 )
-def test_routes(method, path, label, params):
+def test_routes(method: str, path: str, label: str, params: dict[str, str]) -> None:
     assert routes.match(method, path) == routes.Match(label, params)
 
 
 @pytest.mark.parametrize(
     ("method", "path"), [("DELETE", "/posts"), ("GET", "/posts/abc"), ("GET", "/nope")]
 )
-def test_no_route(method, path):
+def test_no_route(method: str, path: str) -> None:
     assert routes.match(method, path) is None
 
 
@@ -185,17 +191,17 @@ VIDEO, IMAGE = "https://a.example/a.mp4", "https://a.example/a.png"
         ("telegram", "a" * 4096, [], True),
     ],
 )
-def test_rules_of_the_networks(identifier, text, media, fits):
+def test_rules_of_the_networks(identifier: str, text: str, media: list[str], fits: bool) -> None:
     assert (networks.rule_problem(identifier, [(text, media)], {}) is None) is fits
 
 
-def test_facebook_story_needs_media():
+def test_facebook_story_needs_media() -> None:
     story = {"post_type": "story"}
     assert networks.rule_problem("facebook", [("a", [])], story)
     assert networks.rule_problem("facebook", [("a", [IMAGE])], story) is None
 
 
-def test_optional_setting_is_checked_only_where_given():
+def test_optional_setting_is_checked_only_where_given() -> None:
     given = {
         "privacy_level": "SELF_ONLY",
         "autoAddMusic": "no",
@@ -210,28 +216,28 @@ def test_optional_setting_is_checked_only_where_given():
     ]
 
 
-def drawn(span):
+def drawn(span: timing.Span) -> list[float]:
     chance = random.Random(1)
     return sorted(timing.drawn(span, chance) for _ in range(1001))
 
 
-def test_span_of_one_number_is_that_number():
+def test_span_of_one_number_is_that_number() -> None:
     assert set(drawn(1.5)) == {1.5}
 
 
-def test_loaded_server_is_as_slow_as_a_real_one_was_seen():
+def test_loaded_server_is_as_slow_as_a_real_one_was_seen() -> None:
     put, network = drawn(timing.LOADED.queue_to_start), drawn(timing.LOADED.send_delay)
     assert (put[0] >= 0.1, put[-1] <= 9, 1.8 < put[500] < 3.2) == (True, True, True)
     assert (network[0] >= 2.6, 12 < network[500] < 18) == (True, True)
 
 
-def test_timing_is_read_by_name_and_as_json():
+def test_timing_is_read_by_name_and_as_json() -> None:
     assert timing.from_json("loaded") == timing.LOADED
     read = timing.from_json('{"send_delay": [1, 2.5], "search_rate": 7}')
     assert read == timing.Timing(send_delay=(1, 2.5), search_rate=7)
 
 
-def test_timing_names_what_it_does_not_know():
+def test_timing_names_what_it_does_not_know() -> None:
     assert timing.from_json('{"send_delay": 2}') == timing.Timing(send_delay=2)
     with pytest.raises(ValueError, match="unknown timing: sleep"):
         timing.from_json('{"sleep": 2}')

@@ -43,11 +43,13 @@ CHANNEL = Integration(id="int-mastodon", org="demo", name="Masto", identifier="m
         (replace(POST, state=ERROR), Stop()),
     ],
 )
-def test_only_a_queued_post_that_is_there_goes_on(post, step):
+def test_only_a_queued_post_that_is_there_goes_on(
+    post: Post | None, step: Proceed | Stop | Fail
+) -> None:
     assert on_read(post) == step
 
 
-def test_healthy_channel_is_sent_to():
+def test_healthy_channel_is_sent_to() -> None:
     assert on_send(POST, [], CHANNEL) == Proceed()
 
 
@@ -55,28 +57,28 @@ def test_healthy_channel_is_sent_to():
     "channel",
     [None, replace(CHANNEL, disabled=True), replace(CHANNEL, refresh_needed=True)],
 )
-def test_missing_disabled_and_unlinked_channels_fail(channel):
+def test_missing_disabled_and_unlinked_channels_fail(channel: Integration | None) -> None:
     assert isinstance(on_send(POST, [], channel), Fail)
 
 
-def test_reply_that_is_too_long_fails_the_post():
+def test_reply_that_is_too_long_fails_the_post() -> None:
     verdict = on_send(POST, [replace(POST, content="a" * 501)], CHANNEL)
     assert isinstance(verdict, Fail)
     assert verdict.notification is not None
 
 
 @pytest.fixture
-def book():
+def book() -> FaultBook:
     return FaultBook(Database(":memory:"), random.Random(1))
 
 
-def test_fault_is_used_up(book):
+def test_fault_is_used_up(book: FaultBook) -> None:
     book.add(Fault(kind="slow", times=2))
     met = [book.for_request(Asked(label="GET /posts", org="demo")) is not None for _ in range(3)]
     assert met == [True, True, False]
 
 
-def test_fault_keeps_to_its_route_and_organization(book):
+def test_fault_keeps_to_its_route_and_organization(book: FaultBook) -> None:
     book.add(Fault(kind="slow", route="PUT *", org="demo"))
     assert book.for_request(Asked(label="PUT /posts/:id/status", org="demo"))
     assert book.for_request(Asked(label="POST /posts", org="demo")) is None
@@ -84,7 +86,7 @@ def test_fault_keeps_to_its_route_and_organization(book):
     assert book.for_publishing(POST) is None
 
 
-def test_fault_keeps_to_the_posts_that_a_request_is_about(book):
+def test_fault_keeps_to_the_posts_that_a_request_is_about(book: FaultBook) -> None:
     book.add(Fault(kind="error_500_before", route="DELETE *", args={"contains": "stuck"}))
     stuck = Subject(id="post", integration="int-mastodon", content="this is stuck")
     asked = Asked(label="DELETE /posts/:id", org="demo", subjects=(stuck,))
@@ -93,7 +95,7 @@ def test_fault_keeps_to_the_posts_that_a_request_is_about(book):
     assert book.for_request(replace(asked, subjects=())) is None
 
 
-def test_fault_inside_of_an_endpoint_keeps_to_its_route_and_type(book):
+def test_fault_inside_of_an_endpoint_keeps_to_its_route_and_type(book: FaultBook) -> None:
     book.add(Fault(kind="refused_by_network", args={"type": "update"}))
     asked = Asked(label="POST /posts", org="demo", type="update")
     assert book.for_request(asked)
@@ -101,14 +103,14 @@ def test_fault_inside_of_an_endpoint_keeps_to_its_route_and_type(book):
     assert book.for_request(replace(asked, label="POST /upload")) is None
 
 
-def test_publishing_fault_keeps_to_its_posts(book):
+def test_publishing_fault_keeps_to_its_posts(book: FaultBook) -> None:
     book.add(Fault(kind="never_publish", args={"contains": "ell", "integration": "int-mastodon"}))
     assert book.for_publishing(POST)
     assert book.for_publishing(replace(POST, content="other")) is None
     assert book.for_publishing(replace(POST, integration="int-x")) is None
 
 
-def test_fault_of_some_probability_is_met_sometimes(book):
+def test_fault_of_some_probability_is_met_sometimes(book: FaultBook) -> None:
     book.add(Fault(kind="slow", probability=0.5))
     met = sum(book.for_request(Asked(label="GET /posts", org=None)) is not None for _ in range(200))
     assert 50 < met < 150
@@ -118,6 +120,6 @@ def test_fault_of_some_probability_is_met_sometimes(book):
     "spec",
     [{"kind": "explode"}, {"kind": "slow", "route": "GET /no"}, {"kind": "slow", "often": 1}],
 )
-def test_fault_that_makes_no_sense_is_refused(spec):
+def test_fault_that_makes_no_sense_is_refused(spec: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"must be one of|must be \*|unknown field"):
         read_fault(spec)

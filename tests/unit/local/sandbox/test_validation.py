@@ -1,6 +1,7 @@
 """The sandbox reads a POST /posts as Postiz does, and refuses in the same order."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -21,20 +22,20 @@ CHANNELS = {
 }
 
 
-def call(integration="int-m", content="hello", **changes):
+def call(integration: str = "int-m", content: str = "hello", **changes: Any) -> dict[str, Any]:
     value = [{"content": content, "image": []}]
     post = {"integration": {"id": integration}, "settings": {}, "value": value}
     body = {"type": "draft", "date": "2026-12-20T10:00:00.123Z", "shortLink": False, "tags": []}
     return {**body, "posts": [post], **changes}
 
 
-def refusal(body):
+def refusal(body: object) -> dict[str, Any]:
     with pytest.raises(Refused) as caught:
         read_post_call(body, CHANNELS)
-    return caught.value.reply.body
+    return dict(caught.value.reply.body)
 
 
-def test_call_is_read():
+def test_call_is_read() -> None:
     read = read_post_call(call(), CHANNELS)
     (element,) = read.elements
     assert (read.type, read.date_ms % 1000) == ("draft", 123)
@@ -42,7 +43,7 @@ def test_call_is_read():
     assert [value.content for value in element.values] == ["hello"]
 
 
-def test_type_of_the_settings_is_overwritten_in_its_place():
+def test_type_of_the_settings_is_overwritten_in_its_place() -> None:
     body = call()
     body["posts"][0]["settings"] = {"__type": "tiktok", "client_ref": "job-42"}
     (element,) = read_post_call(body, CHANNELS).elements
@@ -50,17 +51,17 @@ def test_type_of_the_settings_is_overwritten_in_its_place():
 
 
 @pytest.mark.parametrize("body", [{}, [], {"posts": None}, {"posts": [{}]}, {"posts": ["x"]}])
-def test_missing_integrations_come_before_everything(body):
+def test_missing_integrations_come_before_everything(body: object) -> None:
     assert refusal(body)["message"] == "All posts must have an integration id"
 
 
-def test_unknown_integration_comes_before_the_fields():
+def test_unknown_integration_comes_before_the_fields() -> None:
     assert refusal({"posts": [{"integration": {"id": "nope"}}]})["message"] == (
         "Integration with id nope not found"
     )
 
 
-def test_every_wrong_field_is_named():
+def test_every_wrong_field_is_named() -> None:
     body = call(shortLink=None, date="tomorrow", tags=None)
     assert refusal(body)["message"] == [
         "shortLink should not be null or undefined",
@@ -71,7 +72,7 @@ def test_every_wrong_field_is_named():
     ]
 
 
-def test_draft_may_break_the_rules_of_its_network_but_not_of_its_settings():
+def test_draft_may_break_the_rules_of_its_network_but_not_of_its_settings() -> None:
     assert read_post_call(call(content="a" * 501), CHANNELS).type == "draft"
     assert refusal(call(type="schedule", content="a" * 501)) == {
         "statusCode": 400,
@@ -83,13 +84,13 @@ def test_draft_may_break_the_rules_of_its_network_but_not_of_its_settings():
 
 
 @pytest.mark.parametrize("status", [None, "now", 1])
-def test_status_is_draft_or_schedule(status):
+def test_status_is_draft_or_schedule(status: object) -> None:
     with pytest.raises(Refused):
         read_status({"status": status})
     assert read_status({"status": "schedule"}) == "schedule"
 
 
-def test_window_needs_both_ends():
+def test_window_needs_both_ends() -> None:
     start = "2026-12-20T10:00:00.123Z"
     first, last = read_window({"startDate": start, "endDate": start})
     assert first == last

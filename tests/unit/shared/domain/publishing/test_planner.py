@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -24,8 +25,8 @@ MINUTE = timedelta(minutes=1)
 SETTLE = timedelta(seconds=60)
 
 
-def post(number: int = 0, *, at: datetime = NOON, **changes: object) -> Candidate:
-    values: dict[str, object] = {
+def post(number: int = 0, *, at: datetime = NOON, **changes: Any) -> Candidate:
+    values: dict[str, Any] = {
         "id": number,
         "key": "key",
         "handoff": "staged",
@@ -33,13 +34,13 @@ def post(number: int = 0, *, at: datetime = NOON, **changes: object) -> Candidat
         "publish_at": at,
         "size": 400,
     }
-    return Candidate(**{**values, **changes})  # type: ignore[arg-type]
+    return Candidate(**{**values, **changes})
 
 
-def terms(limit: int = 90, **changes: object) -> Terms:
+def terms(limit: int = 90, **changes: Any) -> Terms:
     budget = BudgetState(limit=limit, used=0, window_ends_at=None, blocked_until=None)
-    values: dict[str, object] = {"budget": budget, "settle": SETTLE, "writes_per_second": 5.0}
-    return Terms(now=NOON, **{**values, **changes})  # type: ignore[arg-type]
+    values: dict[str, Any] = {"budget": budget, "settle": SETTLE, "writes_per_second": 5.0}
+    return Terms(now=NOON, **{**values, **changes})
 
 
 def test_what_is_due_soon_is_called_for_though_the_call_is_not_full() -> None:
@@ -176,9 +177,9 @@ posts_of_any_kind = st.lists(
 @settings(max_examples=60)
 @given(posts_of_any_kind, st.integers(1, 40))
 def test_every_plan_carries_each_post_once_within_the_budget(
-    values: list[dict[str, object]], limit: int
+    values: list[dict[str, Any]], limit: int
 ) -> None:
-    rows = [post(n, **each) for n, each in enumerate(values)]  # type: ignore[arg-type]
+    rows = [post(n, **each) for n, each in enumerate(values)]
     plan = forecast_posts(rows, terms(limit=limit))
     carried = [one for call in plan.calls for one in call.posts]
     assert sorted(one.id for one in carried) == [row.id for row in rows]
@@ -200,9 +201,9 @@ def test_every_plan_carries_each_post_once_within_the_budget(
 @settings(max_examples=30)
 @given(posts_of_any_kind)
 def test_a_plan_is_the_same_whatever_order_the_posts_come_in(
-    values: list[dict[str, object]],
+    values: list[dict[str, Any]],
 ) -> None:
-    rows = [post(n, **each) for n, each in enumerate(values)]  # type: ignore[arg-type]
+    rows = [post(n, **each) for n, each in enumerate(values)]
     assert forecast_posts(rows, terms()) == forecast_posts(reversed(rows), terms())
 
 

@@ -28,9 +28,8 @@ def theirs(name: str, look: str = "a", minutes: float = -300.5) -> Theirs:
     return Theirs(postiz_id=name, look=look, publish_at=at)
 
 
-def told(*found: object) -> dict[int, str]:
-    mine, there = found
-    verdicts = match_posts(mine, there)  # type: ignore[arg-type]
+def told(mine: list[Ours], there: list[Theirs]) -> dict[int, str]:
+    verdicts = match_posts(mine, there)
     return {
         number: one.theirs.postiz_id if isinstance(one, FoundInPostiz) else "unclear"
         for number, one in verdicts.items()

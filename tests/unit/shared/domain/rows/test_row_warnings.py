@@ -42,7 +42,8 @@ Found = list[tuple[str, list[int]]]
 
 
 def row(index: int = 0, **more: Any) -> Row:
-    values = {"caption": "hello", "media_ids": ["1"], "settings": GIVEN, "publish_at": NOON} | more
+    good: dict[str, Any] = {"caption": "hello", "media_ids": ["1"], "settings": GIVEN}
+    values = good | {"publish_at": NOON} | more
     return Row(position=index, path=f"items.{index}.", **values)
 
 
