@@ -9,7 +9,7 @@ from web.api.resource import create_blueprint
 from web.auth import require_visible_profile
 from web.http_layer.idempotency import Reply
 from web.http_layer.problems import describe_error
-from web.parsing import credential_check
+from web.request_parsing import credential_check
 from web.schemas.common import IdPath
 from web.schemas.profiles import (
     CredentialsView,

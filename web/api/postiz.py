@@ -21,7 +21,7 @@ from web.api.resource import create_blueprint
 from web.auth import current_profile
 from web.http_layer.idempotency import Reply
 from web.http_layer.problems import describe_error
-from web.parsing import live_integrations
+from web.request_parsing import live_integrations
 from web.schemas.accounts import Budget, StatusView
 from web.schemas.profiles import IntegrationView
 from web.services import current_services

@@ -20,8 +20,8 @@ from web.api.resource import create_blueprint, problem_responses
 from web.auth import current_caller, require_visible_profile
 from web.http_layer.idempotency import Reply, answer_once
 from web.http_layer.pagination import PageQuery, Query, decode_cursor, next_cursor
-from web.parsing import credential_check
 from web.paths import PREFIX
+from web.request_parsing import credential_check
 from web.schemas.common import IdPath, Page
 from web.schemas.profiles import (
     HoldView,

@@ -15,8 +15,8 @@ from web.api.resource import create_blueprint, problem_responses
 from web.auth import current_profile
 from web.http_layer.idempotency import Reply, answer_once
 from web.openapi.bulk_body import ROWS
-from web.parsing import live_integrations
-from web.parsing.bulk_request import BulkRequest, read_bulk
+from web.request_parsing import live_integrations
+from web.request_parsing.bulk_request import BulkRequest, read_bulk
 from web.schemas.publishing import (
     BulkJobReply,
     BulkQuery,

@@ -25,8 +25,8 @@ from web.auth import (
 )
 from web.http_layer.idempotency import Reply, answer_once
 from web.http_layer.pagination import next_cursor, page_query
-from web.parsing import live_integrations
 from web.paths import PREFIX
+from web.request_parsing import live_integrations
 from web.schemas.common import IdPath, Page
 from web.schemas.schedules import (
     NewSchedule,

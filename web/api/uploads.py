@@ -17,8 +17,8 @@ from web.http_layer import multipart
 from web.http_layer.idempotency import Reply, answer_once
 from web.http_layer.problems import refuse_invalid
 from web.openapi.upload_body import FILES_OR_URLS, ONE_FILE_OR_URL
-from web.parsing import upload_items
-from web.parsing.upload_items import Item
+from web.request_parsing import upload_items
+from web.request_parsing.upload_items import Item
 from web.schemas.uploads import (
     BulkUploadByUrl,
     BulkUploadReply,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.errors import FieldError, InvalidRequest
 from shared.intake.schemas import MAX_ITEMS
-from web.parsing.csv_rows import job_fields, read_table
+from web.request_parsing.csv_rows import job_fields, read_table
 
 HEADER = "media_ids,caption,integration_ids,schedule_date,caption_x,external_id"
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)

@@ -13,7 +13,7 @@ from shared.errors import FieldError, InvalidRequest
 from shared.intake.schemas import BulkPublishRequest
 from shared.intake.validation import as_they_are
 from web.http_layer.problems import field_errors, refuse_invalid
-from web.parsing import csv_rows
+from web.request_parsing import csv_rows
 from web.schemas.publishing import BulkQuery
 
 UNKNOWN = "unknown_field"
