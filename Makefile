@@ -38,7 +38,7 @@ test: $(DEVELOPS) ## The whole test suite, with real Valkey and PostgreSQL (T=pa
 	@echo "all tests, with embedded servers: first what is judged to the millisecond, with nothing beside"
 	@$(PY) -m pytest -m alone
 	@echo "then the others, three files at a time; the slowest are listed at the end"
-	@$(PY) -m pytest -n 3 --dist loadfile -m "not alone" --durations=15
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not alone" --durations=15
 endif
 
 test-unit: $(DEVELOPS) ## Only the tests that open no socket

@@ -27,7 +27,8 @@ from tests.chaos.refusals import refused_calls
 from tests.chaos.vanish import Vanish
 from tests.timings import QUICK
 from tests.world import SECRET_KEY, World, runtime_for
-from worker.publishing import cancel, reconcile
+from worker.accounts import remote_delete
+from worker.publishing import cancel
 
 KEY, OTHER_KEY = "key-of-acme", "other-key-of-acme"
 CHANNELS: list[dict[str, Any]] = [{"id": "int-mastodon", "identifier": "mastodon"}]
@@ -236,7 +237,7 @@ def test_a_worker_that_vanishes_inside_a_transaction_holds_up_nobody_for_long(
 @pytest.fixture
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between tries that come to nothing; their numbers stay."""
-    for module in (cancel, reconcile):
+    for module in (cancel, remote_delete):
         brief = replace(retry_limits.DELETES, first=timedelta(0), longest=timedelta(0))
         monkeypatch.setattr(module, "DELETES", brief)
 
