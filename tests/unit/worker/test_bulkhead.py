@@ -108,8 +108,8 @@ def test_who_only_asks_is_asked_about_again_and_who_serves_is_not(
     tmp_path: Path, script: list[list[Served]], admitted: bool, left: int
 ) -> None:
     bulkhead = Scripted(2, tmp_path)
-    bulkhead.script = script
+    bulkhead.script = list(script)
     with bulkhead.place(NO_DATABASE, 3, suspect=True) as may:
         assert may is admitted
-    assert len(script) == left
+    assert len(bulkhead.script) == left
     assert list(tmp_path.iterdir()) == []
