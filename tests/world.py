@@ -134,6 +134,7 @@ def runtime_for(database_url: str, home: Path, **settings: Any) -> Runtime:
 
 
 KEY = "key-of-acme"
+OTHER = "key-of-other"  #: of another organization
 CHANNELS: list[dict[str, Any]] = [
     {"id": "int-mastodon", "name": "Masto Chan", "identifier": "mastodon"},
     {"id": "int-x", "name": "X Chan", "identifier": "x"},

@@ -11,9 +11,10 @@ from local.valkey import Valkey
 from tests.api import Api, settings_for
 from tests.conftest import migrated_copy
 from tests.patience import PATIENCE
+from tests.receiver import Receiver, receiving
 from tests.timings import QUICK, steady_timing
 from tests.web_server import Server, serving
-from tests.world import CHANNELS, KEY, World, runtime_for
+from tests.world import CHANNELS, KEY, OTHER, World, runtime_for
 from web.api import profiles as profiles_api
 
 DEMO_KEY = "sandbox-demo-key"
@@ -83,6 +84,13 @@ def only_acme(quick_sandbox: SandboxProcess) -> SandboxProcess:
 
 
 @pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Of webhooks."""
+    with receiving() as started:
+        yield started
+
+
+@pytest.fixture
 def world(
     only_acme: SandboxProcess, database_url: str, tmp_path: Path, short_rests: None
 ) -> Iterator[World]:
@@ -90,6 +98,16 @@ def world(
     runtime = runtime_for(database_url, tmp_path)
     yield World(runtime=runtime, sandbox=only_acme.admin, api_url=only_acme.api_url)
     runtime.close()
+
+
+@pytest.fixture
+def two_profiles(world: World) -> World:
+    """`acme` and `other`, each with an organization and a key of its own."""
+    channel = {"id": "int-o", "name": "O", "identifier": "mastodon"}
+    world.sandbox.create_org("other", keys=[OTHER], integrations=[channel])
+    world.profile("acme", key=KEY)
+    world.profile("other", key=OTHER)
+    return world
 
 
 @pytest.fixture

@@ -1,17 +1,14 @@
 """The version check is what keeps replaced keys from being used: without it, they are."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from local.child import ROOT
 from local.sandbox.process import SandboxProcess, start_sandbox
 from tests import delays, rotation
 from tests.timings import steady_timing
+from tests.worker_children import children
 from tests.world import SECRET_KEY, World, runtime_for
 
 pytestmark = pytest.mark.alone
@@ -22,28 +19,6 @@ POSTS = 150
 QUICK = steady_timing(
     send_delay=0.1, queue_to_start=0.01, publish_delay=0.05, search_rate=1000, element_delay=0.001
 )
-
-
-@contextmanager
-def children(word: str, environ: dict[str, str]) -> Iterator[None]:
-    """Worker children that are `word`; ended by the pids that were started."""
-    command = [sys.executable, "-m", "tests.worker_child", word]
-    started = [
-        subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True)
-        for _ in range(CHILDREN)
-    ]
-    try:
-        for child in started:
-            assert child.stdout is not None
-            assert child.stdout.readline() == "working\n"
-        yield
-    finally:
-        for child in started:
-            child.kill()
-        for child in started:
-            child.wait()
-            assert child.stdout is not None
-            child.stdout.close()
 
 
 @pytest.fixture
@@ -75,7 +50,7 @@ def test_only_processes_that_compare_versions_keep_the_promise(
         "PRESSROOM_SETTLE_SECONDS": "0.2",
         "PRESSROOM_WRITES_PER_SECOND": "20",
     }
-    with children(word, environ):
+    with children(CHILDREN, environ, word):
         world.until(lambda: bool(rotation.keys_used(world.sandbox)))
         with delays.measured(world.sandbox, world.api_url) as delay:
             saved = rotation.rotate(

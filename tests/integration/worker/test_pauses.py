@@ -1,7 +1,5 @@
 """A pause is in force once it is answered: the sandbox's ledger shows no new call after it."""
 
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +9,6 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from local.child import ROOT
 from local.sandbox.process import SandboxProcess, start_sandbox
 from shared.domain.publishing.states import PostState
 from shared.errors import Paused
@@ -21,6 +18,7 @@ from tests import world as worlds
 from tests.api import FILES, Api, settings_for
 from tests.patience import PATIENCE
 from tests.timings import QUICK
+from tests.worker_children import children
 from tests.world import KEY, World, release_due, runtime_for
 from worker import sweep
 from worker.media import upload
@@ -99,18 +97,8 @@ def workers(control: Control, database_url: str, redis_url: str, tmp_path: Path)
         "PRESSROOM_MEDIA_URL": f"file://{tmp_path}/media",
         "PRESSROOM_ALLOW_PRIVATE_URLS": "1",
     }
-    command = [sys.executable, "-m", "tests.worker_child"]
-    started = [
-        subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True)
-        for _ in range(CHILDREN)
-    ]
-    yield
-    for child in started:
-        child.kill()
-    for child in started:
-        child.wait()
-        assert child.stdout is not None
-        child.stdout.close()
+    with children(CHILDREN, environ):
+        yield
 
 
 def load(world: World) -> list[int]:

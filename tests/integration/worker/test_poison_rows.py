@@ -29,8 +29,9 @@ from shared.models import (
 from shared.schedules.definitions import Means
 from shared.webhooks import subscriptions
 from tests.api import SECRET_KEY, Api
-from tests.receiver import Receiver, receiving
-from tests.world import KEY, World, runtime_for
+from tests.receiver import Receiver
+from tests.worker_beside import worker_beside
+from tests.world import KEY, World
 from web.metrics import database_metrics
 from worker.accounts import organization_lookup
 from worker.retention import clean, prune
@@ -46,16 +47,7 @@ AGO = timedelta(minutes=3)
 
 @pytest.fixture
 def runtime(api: Api, tmp_path: Path) -> Iterator[Runtime]:
-    """A worker beside the API, on the same database."""
-    url = api.services.settings.database_url.get_secret_value()
-    made = runtime_for(url, tmp_path, PRESSROOM_SECRET_KEYS=SECRET_KEY)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as started:
+    with worker_beside(api, tmp_path) as started:
         yield started
 
 

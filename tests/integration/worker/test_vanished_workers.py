@@ -24,17 +24,7 @@ from worker.media import lost_uploads
 from worker.publishing import release
 from worker.staging import submissions
 
-OTHER = "key-of-other"
 LONG_AGO = func.now() - timedelta(hours=1)
-
-
-@pytest.fixture
-def two_profiles(world: World) -> World:
-    channel = {"id": "int-o", "name": "O", "identifier": "mastodon"}
-    world.sandbox.create_org("other", keys=[OTHER], integrations=[channel])
-    world.profile("acme", key=KEY)
-    world.profile("other", key=OTHER)
-    return world
 
 
 @contextmanager

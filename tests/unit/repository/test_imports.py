@@ -12,6 +12,8 @@ from pathlib import Path
 import grimp
 import pytest
 
+from tests.house.figures import length_of, read_modules
+
 ROOT = Path(__file__).parents[3]
 MAY_IMPORT = {
     "shared": {"shared"},
@@ -88,18 +90,13 @@ def test_every_module_says_in_one_sentence_what_it_is_for(package: str) -> None:
 @pytest.mark.parametrize("package", MAY_IMPORT)
 def test_functions_and_files_stay_small(package: str) -> None:
     too_long = []
-    for path in (ROOT / package).rglob("*.py"):
-        name = str(path.relative_to(ROOT))
-        if name.startswith("local/sandbox/") or "versions" in path.parts:
+    for module in read_modules([package]):
+        name = str(module.path.relative_to(ROOT))
+        if name.startswith("local/sandbox/"):
             continue
-        text = path.read_text(encoding="utf-8")
-        if text.count("\n") > 300:
+        if module.text.count("\n") > 300:
             too_long.append(name)
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                assert node.end_lineno is not None
-                if node.end_lineno - node.lineno + 1 > 40:
-                    too_long.append(f"{name}:{node.name}")
+        too_long += [f"{name}:{each.name}" for each in module.functions if length_of(each) > 40]
     assert too_long == []
 
 

@@ -11,22 +11,17 @@ from shared.media import upload_queue
 from shared.models import AccountMedia, Post, Profile
 from shared.profiles import account_move
 from tests.api import FILES
-from tests.world import KEY, World
+from tests.world import KEY, OTHER, World
 from worker import sweep
 from worker.profiles import account_moves
 
-OTHER = "key-of-other"
 MANY = 25
 
 
 @pytest.fixture
-def two_organizations(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
-    channel = {"id": "int-o", "name": "O", "identifier": "mastodon"}
-    world.sandbox.create_org("other", keys=[OTHER], integrations=[channel])
-    world.profile("acme", key=KEY)
-    world.profile("other", key=OTHER)
+def two_organizations(two_profiles: World, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(account_move, "BATCH", 10)
-    return world
+    return two_profiles
 
 
 def by_account(world: World, profile_id: str) -> dict[int, int]:

@@ -13,7 +13,8 @@ from shared.errors import Conflict
 from shared.models import Account, Delivery, Post, Profile, Submission, Webhook
 from shared.profiles import deletion
 from tests.api import FILES, Api
-from tests.world import KEY, World, runtime_for, waiting_tasks
+from tests.worker_beside import worker_beside
+from tests.world import KEY, World, waiting_tasks
 from web.api import profiles as profiles_api
 from worker import sweep
 from worker.runtime import Runtime
@@ -30,10 +31,8 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def runtime(api: Api, tmp_path: Path) -> Iterator[Runtime]:
-    """A worker beside the API, on the same database."""
-    made = runtime_for(api.services.settings.database_url.get_secret_value(), tmp_path)
-    yield made
-    made.close()
+    with worker_beside(api, tmp_path) as started:
+        yield started
 
 
 def filled(world: World, *names: str) -> None:

@@ -17,19 +17,14 @@ from worker.bulkhead import Bulkhead
 from worker.media import upload, upload_turns
 from worker.runtime import Runtime
 
-OTHER = "key-of-other"
 FORK = multiprocessing.get_context("fork")
 
 
 @pytest.fixture
-def two_accounts(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+def two_accounts(two_profiles: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """Of which each child begins one upload at a time."""
-    channel = {"id": "int-o", "name": "O", "identifier": "mastodon"}
-    world.sandbox.create_org("other", keys=[OTHER], integrations=[channel])
-    world.profile("acme", key=KEY)
-    world.profile("other", key=OTHER)
     monkeypatch.setattr(upload_turns, "TURN", 0.0)
-    return world
+    return two_profiles
 
 
 def many_of(world: World, profile_id: str, number: int) -> None:

@@ -24,7 +24,8 @@ from shared.models import Job, Post, Profile, Schedule, ScheduleRun
 from shared.schedules.definitions import Means
 from tests.api import FILES, SECRET_KEY, Api
 from tests.patience import PATIENCE
-from tests.world import InlineWaker, runtime_for
+from tests.worker_beside import worker_beside
+from tests.world import InlineWaker
 from worker.runtime import Runtime
 from worker.schedules import fire
 
@@ -34,11 +35,8 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture
 def runtime(api: Api, tmp_path: Path) -> Iterator[Runtime]:
-    """A worker beside the API, on the same database."""
-    url = api.services.settings.database_url.get_secret_value()
-    made = runtime_for(url, tmp_path, PRESSROOM_SECRET_KEYS=SECRET_KEY)
-    yield made
-    made.close()
+    with worker_beside(api, tmp_path) as started:
+        yield started
 
 
 def means(runtime: Runtime) -> Means:

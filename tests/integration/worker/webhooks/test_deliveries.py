@@ -29,6 +29,7 @@ from shared.webhooks import subscriptions
 from tests import patience
 from tests.api import SECRET_KEY, Api
 from tests.receiver import Receiver, Say, receiving
+from tests.worker_beside import worker_beside
 from tests.world import runtime_for, waiting_tasks
 from web.metrics import collector as web_figures
 from worker import sweep
@@ -41,16 +42,7 @@ POST_EVENTS = [POST_SCHEDULED, POST_PUBLISHED, "post.failed"]
 
 @pytest.fixture
 def runtime(bare_api: Api, tmp_path: Path) -> Iterator[Runtime]:
-    """A worker beside the API, on the same database."""
-    url = bare_api.services.settings.database_url.get_secret_value()
-    made = runtime_for(url, tmp_path, PRESSROOM_SECRET_KEYS=SECRET_KEY)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as started:
+    with worker_beside(bare_api, tmp_path) as started:
         yield started
 
 

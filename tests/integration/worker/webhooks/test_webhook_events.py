@@ -1,9 +1,7 @@
 """What happens on the way of a post is told as it happens, by the worker's own steps."""
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from sqlalchemy import select
 
 from shared.crypto import SecretBox
@@ -13,15 +11,9 @@ from shared.intake import job_creation
 from shared.models import Account, Delivery, Webhook
 from shared.profiles import deletion
 from shared.webhooks import subscriptions
-from tests.receiver import Receiver, receiving
+from tests.receiver import Receiver
 from tests.world import KEY, World
 from worker import sweep
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as started:
-        yield started
 
 
 def listen(world: World, url: str, *profiles: str) -> str:
