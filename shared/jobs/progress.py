@@ -15,8 +15,6 @@ from shared.errors import Conflict
 from shared.models import AccountMedia, Job, JobMedia, Post
 
 UPLOADS = ("upload", "bulk_upload")
-PUBLISHES = ("publish", "bulk_publish")
-KINDS = (*UPLOADS, *PUBLISHES)
 #: The state of a job is known only after its posts are counted, so a filter reads in batches.
 _BATCH = 500
 #: Values for a job that has something to wait for again.

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shared.accounts import holds, identity
@@ -252,7 +252,3 @@ def version_and_base_url(session: Session, profile_id: str) -> tuple[int, str | 
         .where(Profile.id == profile_id)
     ).first()
     return (row.settings_version, row.base_url) if row else None
-
-
-def set_paused(session: Session, profile_id: str, *, paused: bool) -> None:
-    session.execute(update(Profile).where(Profile.id == profile_id).values(paused=paused))

@@ -13,7 +13,7 @@ from shared import db
 from shared.config import Settings
 from shared.crypto import SecretBox
 from shared.domain.timing import cron
-from shared.domain.timing import playlist as playing
+from shared.domain.timing.playlist import Selection, position_after_change, select_media
 from shared.errors import Conflict, Unprocessable
 from shared.intake import targets, validation
 from shared.intake.schemas import Playlist
@@ -82,7 +82,7 @@ def _playlist_position(schedule: Schedule, playlist: Playlist) -> int:
     if playlist.position is not None:
         return playlist.position
     before = schedule.body["media_ids"] if schedule.kind == runs.PLAYLIST else []
-    return playing.position_after_change(schedule.position or 0, before, playlist.media_ids)
+    return position_after_change(schedule.position or 0, before, playlist.media_ids)
 
 
 def _prepare_and_check(  # noqa: PLR0917
@@ -119,11 +119,9 @@ def start_run(
     return validation.accept_order(session, checked)
 
 
-def _playlist_turn(schedule: Schedule, playlist: Playlist) -> playing.Selection:
+def _playlist_turn(schedule: Schedule, playlist: Playlist) -> Selection:
     length = len(playlist.media_ids)
-    found = playing.select_media(
-        schedule.position, length, per_run=playlist.per_run, loop=playlist.loop
-    )
+    found = select_media(schedule.position, length, per_run=playlist.per_run, loop=playlist.loop)
     if not found.places:
         raise Conflict(
             "The playlist has been played to its end: add media, or set its position",

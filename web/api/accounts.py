@@ -8,8 +8,7 @@ from flask import Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shared.accounts import budget_queries
-from shared.accounts import identity as known
+from shared.accounts import budget_queries, identity
 from shared.accounts.budget_queries import AccountRead
 from shared.db import ROW_LOCK
 from shared.domain.networks import limit_overrides
@@ -84,7 +83,7 @@ def patch_account(path: IdPath, body: PatchAccount) -> Response:
     with current_services().database.transaction() as session:
         account = require_changeable_account(session, path.id)
         if "budget_limit" in body.model_fields_set:
-            known.limit_calls(account, body.budget_limit)
+            identity.limit_calls(account, body.budget_limit)
         if "budget_reserve" in body.model_fields_set:
             account.budget_reserve = body.budget_reserve
         if "rule_overrides" in body.model_fields_set:

@@ -36,7 +36,7 @@ from worker.accounts.defects import for_account
 from worker.accounts.eligibility import eligible_accounts_query
 from worker.accounts.error_policy import MAX_ATTEMPTS
 from worker.publishing import park, unknown_outcomes
-from worker.publishing.track import track_post as apply_tracking
+from worker.publishing.track import track_post
 from worker.runtime import Runtime
 
 TURN = 1.0
@@ -85,7 +85,7 @@ def _perform_next_step(
         return None
     metrics.SETTLE_STEPS.labels(type(step).__name__).inc()
     if isinstance(step, HandedOver) and remote is not None:
-        apply_tracking(runtime, replace(subject, state=PostState.SCHEDULED), remote)
+        track_post(runtime, replace(subject, state=PostState.SCHEDULED), remote)
     return step
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, func, not_, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from shared.accounts import identity as known
+from shared.accounts import identity
 from shared.accounts.channels import channel_of
 from shared.accounts.waits import is_of_other_account
 from shared.containment import contain_failures
@@ -62,8 +62,8 @@ def _check_account_posts(
     session: Session, account_id: int, rows: Sequence[RemoteIntegration]
 ) -> None:
     account = session.get_one(Account, account_id)
-    known.remember_integrations(session, account, rows)
-    listed = {row.id: row for row in known.read_integrations(session, account_id)}
+    identity.remember_integrations(session, account, rows)
+    listed = {row.id: row for row in identity.read_integrations(session, account_id)}
     waiting = session.scalars(
         select(Post)
         .where(*_waiting_conditions(account_id))
