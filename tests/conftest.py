@@ -14,8 +14,8 @@ from local import guard
 from local.ports import free_port
 from local.postgres import Postgres
 from local.valkey import Valkey
-from tests.servers import migrate, running
-from tests.stacks import RunningStack
+from tests.servers.embedded import migrate, running
+from tests.servers.stacks import RunningStack
 from worker.accounts import leases
 from worker.accounts.error_policy import backoff_seconds
 from worker.media import upload

@@ -14,7 +14,7 @@ import requests
 from sqlalchemy import create_engine, text
 
 from shared.db import sqlalchemy_url
-from tests.stacks import RunningStack
+from tests.servers.stacks import RunningStack
 
 FEW, MANY = 1_000, 10_000
 ROUNDS = 3

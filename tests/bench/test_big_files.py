@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.big_files import MIB, measure
-from tests.stacks import RunningStack
+from tests.scenarios.big_files import MIB, measure
+from tests.servers.stacks import RunningStack
 
 #: What is promised: memory stays flat, and neither leg is much slower than going there directly.
 MEMORY = 64 * MIB

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bulks import percentile, press, spread
+from tests.scenarios.bulks import percentile, press, spread
 
 POSTS = 10_000
 #: Two hours of times in 20 minutes: everything else runs at its true speed.

@@ -9,8 +9,8 @@ import pytest
 
 from local.postgres import Postgres
 from tests.conftest import MIGRATED
-from tests.crowd import fill, looks
-from tests.world import InlineWaker, runtime_for
+from tests.scenarios.crowd import fill, looks
+from tests.workers.world import InlineWaker, runtime_for
 
 ACCOUNTS, FEW, MANY = 1_000, 10_000, 1_000_000
 ROUNDS = 15

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.config import read_settings
-from tests.bulks import percentile, press, spread
+from tests.scenarios.bulks import percentile, press, spread
 
 SECONDS = 600
 LEASE = read_settings({"DATABASE_URL": "postgresql://"}).lease_seconds

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bulks import percentile, press, spread
+from tests.scenarios.bulks import percentile, press, spread
 
 REAL_PACE = {"PRESSROOM_WRITES_PER_SECOND": "5", "PRESSROOM_SETTLE_SECONDS": "10"}
 #: Promised for two cores that do nothing else (issue: p99 under 2 s).

@@ -13,8 +13,8 @@ import pytest
 from local.child import ROOT
 from local.sandbox.process import SandboxProcess, start_sandbox
 from shared.profiles import invalidation, profile_settings
-from tests.timings import steady_timing
-from tests.world import SECRET_KEY, World, runtime_for
+from tests.timing.sandbox_timings import steady_timing
+from tests.workers.world import SECRET_KEY, World, runtime_for
 
 KEY = "key-of-acme"
 CHANGES = 40
@@ -26,7 +26,7 @@ class Child:
 
     def __init__(self, environ: dict[str, str]) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.cache_child"],
+            [sys.executable, "-m", "tests.workers.cache_child"],
             cwd=ROOT,
             env=environ,
             stdin=subprocess.PIPE,

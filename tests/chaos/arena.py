@@ -16,10 +16,10 @@ from local.child import ROOT
 from local.sandbox.process import Admin, start_sandbox
 from shared.config import read_settings
 from shared.db import Database
-from tests.certificates import Authority
 from tests.chaos.options import TIMING, Options
-from tests.connect_proxy import ConnectProxy, TlsFront
-from tests.stacks import RunningStack
+from tests.servers.certificates import Authority
+from tests.servers.connect_proxy import ConnectProxy, TlsFront
+from tests.servers.stacks import RunningStack
 
 #: Where Python finds the control arm's mutation of the workers, and the short pauses of the others.
 CARELESS, BRIEF = Path(__file__).parent / "careless", Path(__file__).parent / "brief"

@@ -10,7 +10,7 @@ from shared.domain.publishing.states import PostState
 from shared.domain.webhook_retries import JOB_COMPLETED, POST_FAILED, POST_PUBLISHED
 from shared.models import Job, Post
 from tests.chaos.client import Client
-from tests.receiver import Heard, Receiver, Say
+from tests.servers.receiver import Heard, Receiver, Say
 
 #: One event in so many is refused when it comes for the first time.
 REFUSED = 10

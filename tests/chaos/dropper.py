@@ -4,7 +4,7 @@ import random
 import threading
 from collections import Counter
 
-from tests.connect_proxy import FAULTS, ConnectProxy
+from tests.servers.connect_proxy import FAULTS, ConnectProxy
 
 
 class Dropper(threading.Thread):

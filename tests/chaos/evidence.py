@@ -33,7 +33,7 @@ from tests.chaos.neighbour import NAME, Created
 from tests.chaos.people import EDITED
 from tests.chaos.stubborn import KILLED, stubborn
 from tests.chaos.timetable import Timetable
-from tests.receiver import Heard
+from tests.servers.receiver import Heard
 
 State = PostState
 #: States of which nothing more is to come.

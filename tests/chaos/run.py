@@ -21,7 +21,7 @@ from tests.chaos.options import Options
 from tests.chaos.people import Mender
 from tests.chaos.troupe import Troupe
 from tests.chaos.wire_faults import Feeder
-from tests.receiver import listening, receiving
+from tests.servers.receiver import listening, receiving
 
 Say = Callable[[str], None]
 #: A status change that lands so long after it was sent (seconds): its worker has given it up.

@@ -25,8 +25,8 @@ from tests.chaos.diary import Diary
 from tests.chaos.poison import make_unreadable
 from tests.chaos.refusals import refused_calls
 from tests.chaos.vanish import Vanish
-from tests.timings import QUICK
-from tests.world import SECRET_KEY, World, runtime_for
+from tests.timing.sandbox_timings import QUICK
+from tests.workers.world import SECRET_KEY, World, runtime_for
 from worker.accounts import remote_delete
 from worker.publishing import cancel
 
@@ -83,7 +83,7 @@ def worker(world: World, database_url: str, home: Path) -> Iterator[int]:
         "PRESSROOM_SECRET_KEYS": SECRET_KEY,
         "PRESSROOM_MEDIA_URL": world.settings.media_url,
     }
-    command = [sys.executable, "-m", "tests.worker_child", "deaf", "brief"]
+    command = [sys.executable, "-m", "tests.workers.child", "deaf", "brief"]
     child = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True)
     try:
         assert child.stdout is not None

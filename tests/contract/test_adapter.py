@@ -21,9 +21,9 @@ from shared.errors import (
 from shared.net.outbound_route import Proxy, Route
 from shared.postiz.client import Postiz
 from shared.postiz.payloads import Element
-from tests.certificates import Authority
-from tests.connect_proxy import ConnectProxy, TlsFront
 from tests.contract.conftest import AddFault
+from tests.servers.certificates import Authority
+from tests.servers.connect_proxy import ConnectProxy, TlsFront
 
 KEY = "sandbox-demo-key"
 NOW = datetime.now(UTC).replace(microsecond=417000)

@@ -6,8 +6,8 @@ import pytest
 import requests
 
 from local.sandbox.process import SandboxProcess, start_sandbox
-from tests.certificates import Authority
-from tests.connect_proxy import ConnectProxy, TlsFront
+from tests.servers.certificates import Authority
+from tests.servers.connect_proxy import ConnectProxy, TlsFront
 
 KEY = {"Authorization": "sandbox-demo-key"}
 

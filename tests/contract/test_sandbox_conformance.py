@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from local.sandbox.process import SandboxProcess, start_sandbox
-from tests.timings import steady_timing
+from tests.timing.sandbox_timings import steady_timing
 
 Exchange = dict[str, Any]
 EXCHANGES: list[Exchange] = json.loads(Path(__file__).with_name("exchanges.json").read_text())

@@ -10,7 +10,7 @@ import requests
 
 from local.sandbox.process import SandboxFailed, SandboxProcess, start_sandbox, wait_for
 from tests.contract.conftest import AddFault, Caller
-from tests.timings import steady_timing
+from tests.timing.sandbox_timings import steady_timing
 
 PAST = "2026-11-01T10:00:00.417Z"
 QUICK = steady_timing(element_delay=0, send_delay=0.1, publish_delay=0.05, search_rate=1000)

@@ -8,7 +8,7 @@ import requests
 
 from local.sandbox.process import SandboxProcess, start_sandbox, wait_for
 from tests.contract.conftest import Caller
-from tests.timings import steady_timing
+from tests.timing.sandbox_timings import steady_timing
 
 PAST = "2026-11-01T10:00:00.417Z"
 

@@ -13,7 +13,7 @@ import requests
 from local.sandbox.process import SandboxFailed, SandboxProcess, start_sandbox, wait_for
 from local.sandbox.timing import Timing
 from tests.contract.conftest import Caller
-from tests.timings import steady_timing
+from tests.timing.sandbox_timings import steady_timing
 
 QUICK = steady_timing(
     element_delay=0,

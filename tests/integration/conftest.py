@@ -8,13 +8,13 @@ import pytest
 from local.postgres import Postgres
 from local.sandbox.process import SandboxProcess, start_sandbox
 from local.valkey import Valkey
-from tests.api import Api, settings_for
 from tests.conftest import migrated_copy
-from tests.patience import PATIENCE
-from tests.receiver import Receiver, receiving
-from tests.timings import QUICK, steady_timing
-from tests.web_server import Server, serving
-from tests.world import CHANNELS, KEY, OTHER, World, runtime_for
+from tests.servers.api import Api, settings_for
+from tests.servers.receiver import Receiver, receiving
+from tests.servers.web_server import Server, serving
+from tests.timing.patience import PATIENCE
+from tests.timing.sandbox_timings import QUICK, steady_timing
+from tests.workers.world import CHANNELS, KEY, OTHER, World, runtime_for
 from web.api import profiles as profiles_api
 
 DEMO_KEY = "sandbox-demo-key"

@@ -21,7 +21,7 @@ from rich.table import Table
 from local.ports import free_port
 from local.postgres import Postgres
 from tests.conftest import MIGRATED, RUNNING_POSTGRES
-from tests.servers import migrate, running
+from tests.servers.embedded import migrate, running
 
 WANTED = 85.0
 RESULTS = Path("mutants")

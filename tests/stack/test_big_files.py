@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tests.big_files import MIB, measure
-from tests.stacks import RunningStack
+from tests.scenarios.big_files import MIB, measure
+from tests.servers.stacks import RunningStack
 
 SIZE = 128 * MIB
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.bulks import Press, percentile, press, spread
+from tests.scenarios.bulks import Press, percentile, press, spread
 
 PACE = {"PRESSROOM_WRITES_PER_SECOND": "10", "PRESSROOM_SETTLE_SECONDS": "5"}
 #: Tell working from broken on a machine with nothing else to do; `make bench` holds the promise.

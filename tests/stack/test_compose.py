@@ -23,9 +23,9 @@ from local import compose_secrets, guard, valkey
 from local.child import ROOT
 from local.ports import free_port
 from local.postgres import Postgres
-from tests.api import FILES
-from tests.buckets import Bucket, running_bucket
-from tests.patience import PATIENCE
+from tests.servers.api import FILES
+from tests.servers.buckets import Bucket, running_bucket
+from tests.timing.patience import PATIENCE
 
 TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", TEXT))

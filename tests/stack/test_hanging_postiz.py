@@ -8,8 +8,8 @@ import pytest
 import requests
 
 from local.sandbox.process import SandboxProcess, start_sandbox
-from tests.stacks import RunningStack, wait_until
-from tests.timings import QUICK
+from tests.servers.stacks import RunningStack, wait_until
+from tests.timing.sandbox_timings import QUICK
 
 CALL_SECONDS = 5
 LEASE_SECONDS = 2 * CALL_SECONDS

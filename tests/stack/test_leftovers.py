@@ -12,15 +12,15 @@ import psutil
 import pytest
 
 from local.child import ROOT
-from tests.patience import PATIENCE
-from tests.stacks import still_running, wait_until
+from tests.servers.stacks import still_running, wait_until
+from tests.timing.patience import PATIENCE
 
 #: A test that starts servers, says which process it runs in, and hangs.
 HANGING = """
 import os, pathlib, time
 from local.ports import free_port
 from local.postgres import Postgres
-from tests.servers import running
+from tests.servers.embedded import running
 
 def test_hanging(valkey_server, tmp_path):
     server = Postgres(folder=tmp_path / "postgres", port=free_port(), durable=False)

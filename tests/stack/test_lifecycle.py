@@ -12,8 +12,8 @@ import psycopg2
 import redis
 
 from local.ports import free_port
-from tests.patience import PATIENCE
-from tests.stacks import RunningStack, still_running, wait_until
+from tests.servers.stacks import RunningStack, still_running, wait_until
+from tests.timing.patience import PATIENCE
 
 Start = Callable[..., RunningStack]
 

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from local.child import ROOT
-from tests.stacks import RunningStack, wait_until
+from tests.servers.stacks import RunningStack, wait_until
 
 ROLES = ["web", "worker", "beat", "flower", "valkey", "postgres", "sandbox"]
 POOLS = {"publish": 3, "upload": 3, "webhooks": 1}

@@ -17,8 +17,8 @@ import requests
 
 from local.child import ROOT
 from local.sandbox.process import start_sandbox
-from tests.stacks import RunningStack, wait_until
-from tests.timings import steady_timing
+from tests.servers.stacks import RunningStack, wait_until
+from tests.timing.sandbox_timings import steady_timing
 
 SCHEDULES = 200
 #: The minute of a schedule, scaled down: cron with seconds, which the API does not take.

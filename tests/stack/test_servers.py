@@ -14,7 +14,7 @@ from local.ports import free_port
 from local.postgres import Postgres
 from local.service import Service
 from local.valkey import Valkey
-from tests.servers import running, wait_until_healthy
+from tests.servers.embedded import running, wait_until_healthy
 
 
 def ask(url: str, statement: str) -> object:

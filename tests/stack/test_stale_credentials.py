@@ -12,9 +12,10 @@ import requests
 
 from local.sandbox.process import SandboxProcess, start_sandbox
 from shared.profiles.invalidation import LISTENER
-from tests import delays, rotation
-from tests.stacks import RunningStack, wait_until
-from tests.timings import steady_timing
+from tests.scenarios import rotation
+from tests.servers.stacks import RunningStack, wait_until
+from tests.timing import delays
+from tests.timing.sandbox_timings import steady_timing
 
 pytestmark = pytest.mark.alone
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.crowd import fill, hold_back, looks, pages_read, plans, set_aside, tidy
-from tests.world import runtime_for, waiting_tasks
+from tests.scenarios.crowd import fill, hold_back, looks, pages_read, plans, set_aside, tidy
+from tests.workers.world import runtime_for, waiting_tasks
 from worker.runtime import Runtime
 
 ACCOUNTS, POSTS = 100, 50_000

@@ -12,7 +12,7 @@ from local.ports import free_port
 from local.postgres import Postgres
 from local.valkey import Valkey
 from shared.models import Pulse
-from tests.api import FILES, Api, settings_for
+from tests.servers.api import FILES, Api, settings_for
 from web.health import PULSES
 
 UNASKED = "; beat, which asks for these signs, is missing too: this worker may be alive"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import requests
 
-from tests.api import ADMIN_KEY, FILES, PREFIX
-from tests.patience import PATIENCE
-from tests.web_server import Server, eventually
+from tests.servers.api import ADMIN_KEY, FILES, PREFIX
+from tests.servers.web_server import Server, eventually
+from tests.timing.patience import PATIENCE
 
 HEAD = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n\x89PNG\r\n\x1a\n'
 

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from local.sandbox.process import SandboxProcess, start_sandbox
-from tests import delays, rotation
-from tests.timings import steady_timing
-from tests.worker_children import children
-from tests.world import SECRET_KEY, World, runtime_for
+from tests.scenarios import rotation
+from tests.timing import delays
+from tests.timing.sandbox_timings import steady_timing
+from tests.workers.children import children
+from tests.workers.world import SECRET_KEY, World, runtime_for
 
 pytestmark = pytest.mark.alone
 

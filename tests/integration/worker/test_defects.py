@@ -17,7 +17,7 @@ from shared.postiz.client import Postiz, RemotePost
 from shared.posts import cancel_retry
 from shared.profiles.credential_ref import CredentialRef
 from shared.profiles.publisher_cache import Publisher, Publishers
-from tests.world import KEY, World
+from tests.workers.world import KEY, World
 from worker.accounts import postiz_call
 from worker.accounts.defects import blame_post, for_account
 

@@ -7,7 +7,7 @@ from sqlalchemy import func, select, update
 
 from shared.domain.publishing.states import PostState
 from shared.models import Account, Post, Submission
-from tests.world import KEY, World
+from tests.workers.world import KEY, World
 from worker.staging import submissions
 
 BACKLOG = 40

@@ -23,8 +23,8 @@ from shared.errors import (
 from shared.models import Post
 from shared.postiz.client import RemotePost
 from shared.posts import transitions
-from tests.rows import Rows
-from tests.world import runtime_for
+from tests.factories.rows import Rows
+from tests.workers.world import runtime_for
 from worker.accounts import leases, remote_posts, server_turns
 from worker.publishing import reconcile, release
 from worker.runtime import Runtime

@@ -13,13 +13,13 @@ from local.sandbox.process import SandboxProcess, start_sandbox
 from shared.domain.publishing.states import PostState
 from shared.errors import Paused
 from shared.models import AccountMedia, Post
-from tests import delays
-from tests import world as worlds
-from tests.api import FILES, Api, settings_for
-from tests.patience import PATIENCE
-from tests.timings import QUICK
-from tests.worker_children import children
-from tests.world import KEY, World, release_due, runtime_for
+from tests.servers.api import FILES, Api, settings_for
+from tests.timing import delays
+from tests.timing.patience import PATIENCE
+from tests.timing.sandbox_timings import QUICK
+from tests.workers import world as worlds
+from tests.workers.children import children
+from tests.workers.world import KEY, World, release_due, runtime_for
 from worker import sweep
 from worker.media import upload
 from worker.staging import stage, submissions

@@ -28,10 +28,10 @@ from shared.models import (
 )
 from shared.schedules.definitions import Means
 from shared.webhooks import subscriptions
-from tests.api import SECRET_KEY, Api
-from tests.receiver import Receiver
-from tests.worker_beside import worker_beside
-from tests.world import KEY, World
+from tests.servers.api import SECRET_KEY, Api
+from tests.servers.receiver import Receiver
+from tests.workers.beside import worker_beside
+from tests.workers.world import KEY, World
 from web.metrics import database_metrics
 from worker.accounts import organization_lookup
 from worker.retention import clean, prune

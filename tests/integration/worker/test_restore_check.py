@@ -12,7 +12,7 @@ from shared.db import sqlalchemy_url
 from shared.domain.publishing.states import PostState
 from shared.models import Account, Handover, Post, Schedule, ScheduleRun, Submission
 from shared.posts import cancel_retry, late_policy
-from tests.world import KEY, World, waiting_tasks
+from tests.workers.world import KEY, World, waiting_tasks
 from worker import settle
 from worker.publishing import restore_account
 

@@ -9,8 +9,8 @@ from sqlalchemy import func, select
 from shared.domain.publishing.states import PostState
 from shared.errors import RateLimited, Transient
 from shared.models import AccountMedia, Post
-from tests.api import FILES, Api
-from tests.world import KEY, World
+from tests.servers.api import FILES, Api
+from tests.workers.world import KEY, World
 from worker.accounts import leases
 from worker.media import upload
 

@@ -15,8 +15,8 @@ from shared import db, metrics
 from shared.db import Database
 from shared.domain.publishing.states import PostState
 from shared.models import Account, AccountMedia, Base, Job, Post, Submission
-from tests.patience import PATIENCE
-from tests.world import KEY, World, waiting_tasks
+from tests.timing.patience import PATIENCE
+from tests.workers.world import KEY, World, waiting_tasks
 from worker import round_steps, sweep
 from worker.accounts import server_turns
 from worker.accounts.error_policy import MAX_ATTEMPTS

@@ -15,8 +15,8 @@ from local.child import ROOT
 from local.ports import free_port
 from shared.models import Pulse
 from shared.task_queue import PUBLISH, RELEASE, RELEASES_WAITING, Waker, make_sender
-from tests.api import FILES, SECRET_KEY
-from tests.world import KEY, World
+from tests.servers.api import FILES, SECRET_KEY
+from tests.workers.world import KEY, World
 from worker import heartbeats
 from worker.media import upload
 

@@ -9,7 +9,7 @@ from shared.accounts import holds
 from shared.domain.publishing.states import PostState
 from shared.models import Account, AccountMedia, Hold, Post, Profile, Submission
 from shared.posts import cancel_retry, transitions
-from tests.world import KEY, World, waiting_tasks
+from tests.workers.world import KEY, World, waiting_tasks
 from worker import sweep
 
 

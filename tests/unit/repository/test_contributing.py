@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.hygiene import find_faults
+from tests.house.hygiene import find_faults
 
 ROOT = Path(__file__).parents[3]
 RECORDS = sorted((ROOT / "docs" / "adr").glob("0*.md"))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from shared.models import Job, Post
 from tests.chaos.audience import more_than_once, untold
-from tests.receiver import Heard
+from tests.servers.receiver import Heard
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 

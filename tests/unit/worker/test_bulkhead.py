@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from shared.db import Database
-from tests.patience import PATIENCE
+from tests.timing.patience import PATIENCE
 from worker.bulkhead import Bulkhead, Served, may_serve
 
 HEALTHY, HANGS, HANGS_TOO = (

@@ -9,7 +9,7 @@ from local.sandbox.process import Admin
 from shared.accounts.merging import merge_accounts
 from shared.domain.publishing.states import PostState
 from shared.models import Account, AccountMedia, Integration, Job, Post
-from tests.world import KEY, World
+from tests.workers.world import KEY, World
 from worker import sweep
 from worker.publishing import release
 from worker.staging import submissions

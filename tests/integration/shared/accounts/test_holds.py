@@ -17,8 +17,8 @@ from shared.models import Account, Hold
 from shared.postiz.client import Postiz
 from shared.profiles import deletion
 from shared.profiles.credential_ref import CredentialRef
-from tests.api import Api
-from tests.world import KEY, World
+from tests.servers.api import Api
+from tests.workers.world import KEY, World
 from worker.accounts import leases, postiz_call
 from worker.retention import prune
 from worker.staging import stage

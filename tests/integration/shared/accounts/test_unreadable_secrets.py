@@ -20,9 +20,9 @@ from shared.models import (
 )
 from shared.posts import cancel_retry
 from shared.profiles import profile_settings
-from tests.api import Api, Files
 from tests.integration.conftest import DEMO_KEY
-from tests.world import KEY, SECRET_KEY, World, runtime_for
+from tests.servers.api import Api, Files
+from tests.workers.world import KEY, SECRET_KEY, World, runtime_for
 from worker.accounts import organization_lookup
 
 UNREADABLE = "secret_unreadable"

@@ -15,8 +15,8 @@ from shared.jobs import progress
 from shared.models import Account, AccountMedia, Integration, Job, Media, Profile
 from shared.postiz.client import RemoteIntegration
 from shared.posts import transitions
-from tests.rows import Rows
-from tests.world import runtime_for
+from tests.factories.rows import Rows
+from tests.workers.world import runtime_for
 from worker.accounts import server_turns
 from worker.accounts.set_aside import set_aside_for_media
 from worker.publishing import release

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import text, update
 
 from shared.models import Account, Post
-from tests.api import Api
 from tests.integration.web.api.test_jobs import accept, set_states
+from tests.servers.api import Api
 
 
 def at(value: str) -> datetime:

@@ -10,8 +10,8 @@ from shared.domain.publishing.states import PostState
 from shared.intake import job_creation
 from shared.media import repository
 from shared.models import Account
-from tests.api import FILES
-from tests.world import KEY, World
+from tests.servers.api import FILES
+from tests.workers.world import KEY, World
 
 X = {"who_can_reply_post": "everyone"}
 

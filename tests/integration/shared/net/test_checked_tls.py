@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from shared.net.outbound_route import Route
-from tests.certificates import Authority
-from tests.connect_proxy import TlsFront
-from tests.receiver import attempted, receiving
+from tests.servers.certificates import Authority
+from tests.servers.connect_proxy import TlsFront
+from tests.servers.receiver import attempted, receiving
 
 NAME = "hooks.example"
 

@@ -21,10 +21,10 @@ from shared.net.guarded_connections import Call, pool_to, under_way
 from shared.net.outbound_route import PROXY_NEEDS_HTTPS, Proxy, Route
 from shared.net.transport import Broken, NotSent, Transport
 from shared.postiz.client import KeyAuth, Postiz
-from tests.certificates import Authority
-from tests.connect_proxy import ConnectProxy, Listener, TlsFront
-from tests.receiver import attempted, receiving
-from tests.world import KEY, World, runtime_for
+from tests.servers.certificates import Authority
+from tests.servers.connect_proxy import ConnectProxy, Listener, TlsFront
+from tests.servers.receiver import attempted, receiving
+from tests.workers.world import KEY, World, runtime_for
 
 VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 

@@ -22,7 +22,7 @@ from shared.net.outbound_route import Route
 from shared.net.transport import IDLE_SECONDS, Broken, NotSent, Transport
 from shared.postiz.client import KeyAuth, Postiz
 from shared.postiz.payloads import Element
-from tests.patience import PATIENCE
+from tests.timing.patience import PATIENCE
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 OPEN = Route(allow_private=True)

@@ -12,7 +12,7 @@ from shared.errors import SettingsChanged, WrongBaseUrl
 from shared.models import Account, Profile, Submission
 from shared.profiles.credential_ref import CredentialRef
 from shared.profiles.publisher_cache import PublisherFactory, Publishers
-from tests.world import CHANNELS, KEY, World
+from tests.workers.world import CHANNELS, KEY, World
 from worker.accounts import leases, postiz_call
 
 BETA = "key-of-beta"

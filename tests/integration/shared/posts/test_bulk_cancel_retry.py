@@ -9,10 +9,10 @@ from shared.domain.publishing.states import PostState
 from shared.models import Post
 from shared.posts import bulk_cancel_retry
 from shared.posts.post_queries import PostFilter
-from tests.api import Api
 from tests.integration.web.api.test_jobs import accept, set_states
-from tests.patience import PATIENCE
-from tests.world import KEY, World
+from tests.servers.api import Api
+from tests.timing.patience import PATIENCE
+from tests.workers.world import KEY, World
 from worker.publishing import release
 from worker.staging import stage, submissions
 

@@ -10,7 +10,7 @@ from shared.errors import Conflict
 from shared.models import Post
 from shared.posts import bulk_cancel_retry, cancel_retry
 from shared.posts.post_queries import PostFilter
-from tests.world import KEY, World
+from tests.workers.world import KEY, World
 from worker.staging import stage, submissions
 
 

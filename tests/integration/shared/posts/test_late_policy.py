@@ -12,7 +12,7 @@ from shared.jobs import progress
 from shared.models import Handover, Job, Post
 from shared.posts import bulk_cancel_retry, cancel_retry, late_policy
 from shared.posts.post_queries import PostFilter
-from tests.world import KEY, World, release_due
+from tests.workers.world import KEY, World, release_due
 from worker import sweep
 from worker.publishing import late_posts
 from worker.staging import submissions

@@ -10,8 +10,8 @@ from shared.domain.publishing.states import PostState
 from shared.media import upload_queue
 from shared.models import AccountMedia, Post, Profile
 from shared.profiles import account_move
-from tests.api import FILES
-from tests.world import KEY, OTHER, World
+from tests.servers.api import FILES
+from tests.workers.world import KEY, OTHER, World
 from worker import sweep
 from worker.profiles import account_moves
 

@@ -12,9 +12,9 @@ from shared.domain.publishing.states import PostState
 from shared.errors import Conflict
 from shared.models import Account, Delivery, Post, Profile, Submission, Webhook
 from shared.profiles import deletion
-from tests.api import FILES, Api
-from tests.worker_beside import worker_beside
-from tests.world import KEY, World, waiting_tasks
+from tests.servers.api import FILES, Api
+from tests.workers.beside import worker_beside
+from tests.workers.world import KEY, World, waiting_tasks
 from web.api import profiles as profiles_api
 from worker import sweep
 from worker.runtime import Runtime

@@ -11,8 +11,8 @@ from local.ports import free_port
 from local.valkey import Valkey
 from shared.profiles import invalidation
 from shared.profiles.invalidation import Listener, broadcast_invalidation
-from tests.patience import PATIENCE
-from tests.servers import running
+from tests.servers.embedded import running
+from tests.timing.patience import PATIENCE
 
 
 class Heard:

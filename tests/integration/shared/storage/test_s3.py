@@ -22,11 +22,11 @@ from shared.storage.base import Storage, key_of
 from shared.storage.factory import open_storage
 from shared.storage.s3 import BucketStorage
 from shared.storage.s3_multipart import PART
-from tests.api import FILES, Api, settings_for
-from tests.api import SECRET_KEY as API_SECRET
-from tests.buckets import BUCKET, Bucket, running_bucket
 from tests.integration.conftest import DEMO_KEY
-from tests.world import runtime_for
+from tests.servers.api import FILES, Api, settings_for
+from tests.servers.api import SECRET_KEY as API_SECRET
+from tests.servers.buckets import BUCKET, Bucket, running_bucket
+from tests.workers.world import runtime_for
 from worker.media import upload
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40

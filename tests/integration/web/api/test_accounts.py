@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import select, update
 
 from shared.models import Account
-from tests.api import Api
-from tests.world import KEY, World
+from tests.servers.api import Api
+from tests.workers.world import KEY, World
 from worker.accounts import leases
 
 

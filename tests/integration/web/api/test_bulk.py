@@ -12,7 +12,7 @@ from sqlalchemy import select, text, update
 from shared.domain.publishing.states import PostState
 from shared.models import Account, Job, Post
 from shared.posts import late_policy
-from tests.api import Api, Reply
+from tests.servers.api import Api, Reply
 
 START = "2031-08-01T07:00:00Z"
 DAY = timedelta(days=1)

@@ -4,8 +4,8 @@ import pytest
 from sqlalchemy import select
 
 from shared.models import Account, Handover, Post, Submission
-from tests.api import Api
 from tests.integration.web.api.test_jobs import accept, set_states
+from tests.servers.api import Api
 
 
 def first_post(api: Api, job_id: str) -> str:

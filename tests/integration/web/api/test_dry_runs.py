@@ -15,8 +15,8 @@ from shared.intake.bulk_rows import bulk_order
 from shared.intake.schemas import BulkPublishRequest
 from shared.models import Account, Base, Profile
 from shared.profiles import profile_settings
-from tests.api import Api
 from tests.integration.conftest import DEMO_KEY
+from tests.servers.api import Api
 
 START = "2031-08-01T07:00:00Z"
 BODY = {

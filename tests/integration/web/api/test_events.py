@@ -20,9 +20,9 @@ from shared.jobs import event_feed
 from shared.jobs.event_feed import Place
 from shared.models import Account, Event, Job, Post, Profile
 from shared.posts import transitions
-from tests.api import FILES
-from tests.patience import PATIENCE
-from tests.web_server import HEADERS, Server, eventually
+from tests.servers.api import FILES
+from tests.servers.web_server import HEADERS, Server, eventually
+from tests.timing.patience import PATIENCE
 from web.concurrency_limits import STREAMS, UPLOADS
 
 

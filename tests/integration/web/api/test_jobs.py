@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select, update
 
 from shared.models import AccountMedia, Post
-from tests.api import FILES, Api
+from tests.servers.api import FILES, Api
 
 
 def accept(api: Api, number: int = 1, **more: Any) -> str:

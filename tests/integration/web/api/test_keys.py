@@ -6,7 +6,7 @@ import pytest
 
 from shared import api_keys
 from shared.models import ApiKey
-from tests.api import ADMIN_KEY, FILES, Api
+from tests.servers.api import ADMIN_KEY, FILES, Api
 
 PUBLISH = {"caption": "hi", "integration_ids": ["int-mastodon"]}
 

@@ -11,9 +11,9 @@ from sqlalchemy import select
 from local.sandbox.process import SandboxProcess
 from shared.models import Account, Post, Profile
 from shared.profiles.publisher_cache import Publisher
-from tests.api import FILES, Api, settings_for
 from tests.integration.conftest import DEMO_KEY
-from tests.patience import PATIENCE
+from tests.servers.api import FILES, Api, settings_for
+from tests.timing.patience import PATIENCE
 
 OTHER_KEY = "sandbox-other-key"
 

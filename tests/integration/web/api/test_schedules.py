@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from shared.models import Job, Media, Post, Schedule, ScheduleRun
-from tests.api import FILES, Api, Reply
+from tests.servers.api import FILES, Api, Reply
 
 NETWORK = "int-mastodon"
 BULK = {"items": [{"caption": "one"}, {"caption": "two"}], "integration_ids": [NETWORK]}

@@ -14,7 +14,7 @@ from shared.errors import InvalidRequest, Transient, UnsupportedMedia
 from shared.media import repository
 from shared.models import AccountMedia, Job, Media
 from shared.net.outbound_route import Route
-from tests.api import FILES, Api, settings_for
+from tests.servers.api import FILES, Api, settings_for
 
 MOV = b"\0\0\0\x20ftypqt  " + b"\0" * 100
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 
 from shared.models import Webhook
-from tests.api import Api, Reply, settings_for
+from tests.servers.api import Api, Reply, settings_for
 
 NEW = {"url": "https://hooks.example.com/pressroom?token=1", "events": ["post.failed"]}
 PRIVATE = ("127.0.0.1:80", "10.0.0.8", "169.254.169.254", "[::1]", "localhost", "192.168.1.1:8080")

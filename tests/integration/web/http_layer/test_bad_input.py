@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.api import Api, settings_for
+from tests.servers.api import Api, settings_for
 
 JSON: dict[str, Any] = {"content_type": "application/json"}
 #: Each endpoint that takes JSON, with a body that it would accept.

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select, text, update
 
 from shared.models import ApiKey, IdempotencyKey
-from tests.api import FILES, Api, Reply
+from tests.servers.api import FILES, Api, Reply
 from worker.retention import prune
 
 ONCE = {"Idempotency-Key": "once"}

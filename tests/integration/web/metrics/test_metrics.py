@@ -14,8 +14,8 @@ from local.postgres import Postgres
 from local.valkey import Valkey
 from shared.accounts import holds
 from shared.models import Account, Job, Post, Profile, Pulse
-from tests.api import Api, settings_for
-from tests.patience import PATIENCE
+from tests.servers.api import Api, settings_for
+from tests.timing.patience import PATIENCE
 from web.metrics import database_metrics
 
 #: What a label may hold: our own few words and routes, and numbers of accounts.

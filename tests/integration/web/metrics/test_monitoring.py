@@ -16,8 +16,8 @@ from prometheus_client.metrics import MetricWrapperBase
 from local.child import ROOT
 from local.ports import free_port
 from shared import metrics
-from tests.api import Api
-from tests.web_server import eventually
+from tests.servers.api import Api
+from tests.servers.web_server import eventually
 
 FOLDER = ROOT / "docs" / "monitoring"
 RULES: list[dict[str, Any]] = [

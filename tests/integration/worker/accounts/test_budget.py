@@ -8,7 +8,7 @@ from sqlalchemy import func, update
 from shared.errors import Budget, CredentialsRejected
 from shared.models import Account
 from shared.profiles.credential_ref import CredentialRef
-from tests.world import KEY, World
+from tests.workers.world import KEY, World
 from worker.accounts import leases
 from worker.staging import stage, submissions
 

@@ -10,7 +10,7 @@ from shared.errors import ClaimLost
 from shared.models import Post
 from shared.postiz.client import RemotePost
 from shared.posts import cancel_retry, transitions
-from tests.world import KEY, World
+from tests.workers.world import KEY, World
 from worker.accounts import remote_posts
 from worker.publishing import track
 

@@ -5,7 +5,7 @@ from sqlalchemy import Interval, func, select, type_coerce, update
 
 from shared.domain.publishing.states import PostState
 from shared.models import Account, Server
-from tests.world import KEY, World
+from tests.workers.world import KEY, World
 from worker.accounts import leases, outage_probe
 from worker.staging import stage
 

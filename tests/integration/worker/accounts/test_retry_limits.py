@@ -17,7 +17,7 @@ from shared.net.outbound_route import Route
 from shared.postiz.client import Postiz
 from shared.postiz.payloads import Element
 from shared.posts import cancel_retry, transitions
-from tests.world import KEY, World
+from tests.workers.world import KEY, World
 from worker import sweep
 from worker.accounts import remote_delete
 from worker.publishing import track

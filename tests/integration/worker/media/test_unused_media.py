@@ -14,8 +14,8 @@ from shared.media.ingest import Receiver
 from shared.models import AccountMedia, Job, JobMedia, Media, Post
 from shared.storage import file_lock
 from shared.storage.filesystem import FolderStorage
-from tests.api import FILES
-from tests.world import KEY, World, a_schedule
+from tests.servers.api import FILES
+from tests.workers.world import KEY, World, a_schedule
 from worker.media import unused_media
 from worker.retention import clean
 

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import func, select, update
 
 from shared.models import AccountMedia, Media
-from tests.api import FILES
-from tests.patience import PATIENCE
-from tests.world import KEY, World, runtime_for
+from tests.servers.api import FILES
+from tests.timing.patience import PATIENCE
+from tests.workers.world import KEY, World, runtime_for
 from worker.bulkhead import Bulkhead
 from worker.media import upload, upload_turns
 from worker.runtime import Runtime

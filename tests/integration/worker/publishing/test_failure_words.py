@@ -9,7 +9,7 @@ from shared.domain.networks.failure_reasons import NONE_GIVEN, Notice
 from shared.domain.publishing.states import PostState
 from shared.models import Integration, Post
 from shared.postiz.client import RemotePost
-from tests.world import KEY, World
+from tests.workers.world import KEY, World
 from worker.accounts import remote_posts
 from worker.publishing import track
 from worker.publishing.failure_words import Words

@@ -14,7 +14,7 @@ from local.sandbox.process import SandboxProcess
 from shared import failpoints
 from shared.domain.publishing.states import PostState
 from shared.errors import ClaimLost
-from tests.world import KEY, World, runtime_for, waiting_tasks
+from tests.workers.world import KEY, World, runtime_for, waiting_tasks
 
 CHANGE, CREATE, DELETE = "PUT /posts/:id/status", "POST /posts", "DELETE /posts/:id"
 CALL_SECONDS, UNKNOWN_SECONDS, GIVE_UP_SECONDS = 1.0, 1.0, 4.0

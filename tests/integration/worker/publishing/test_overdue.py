@@ -18,7 +18,7 @@ from shared.models import Handover, Job, Post
 from shared.postiz.client import RemotePost
 from shared.posts import bulk_cancel_retry, cancel_retry
 from shared.posts.post_queries import PostFilter
-from tests.world import KEY, World, runtime_for
+from tests.workers.world import KEY, World, runtime_for
 from worker import sweep
 from worker.accounts import remote_posts
 from worker.publishing import track

@@ -13,7 +13,7 @@ from shared.models import Account, Handover, Post, Submission
 from shared.net.outbound_route import Route
 from shared.postiz.client import Postiz
 from shared.posts import cancel_retry
-from tests.world import KEY, World
+from tests.workers.world import KEY, World
 from worker import sweep
 
 PUT = "PUT /posts/:id/status"

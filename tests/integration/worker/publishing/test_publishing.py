@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from shared.domain.publishing.staging_attempts import UNCLEAR
 from shared.domain.publishing.states import PostState
 from shared.models import Account, Handover, Post, Submission
-from tests.world import KEY, World, waiting_tasks
+from tests.workers.world import KEY, World, waiting_tasks
 from worker import sweep
 from worker.staging import draft_adoption, submissions
 

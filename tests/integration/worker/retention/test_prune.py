@@ -25,8 +25,8 @@ from shared.models import (
     Webhook,
 )
 from shared.posts import cancel_retry
-from tests.api import FILES
-from tests.world import KEY, World, a_schedule
+from tests.servers.api import FILES
+from tests.workers.world import KEY, World, a_schedule
 from worker.retention import prune
 
 YEAR_AGO = timedelta(days=366)

@@ -22,10 +22,10 @@ from shared.crypto import SecretBox
 from shared.db import ROW_LOCK
 from shared.models import Job, Post, Profile, Schedule, ScheduleRun
 from shared.schedules.definitions import Means
-from tests.api import FILES, SECRET_KEY, Api
-from tests.patience import PATIENCE
-from tests.worker_beside import worker_beside
-from tests.world import InlineWaker
+from tests.servers.api import FILES, SECRET_KEY, Api
+from tests.timing.patience import PATIENCE
+from tests.workers.beside import worker_beside
+from tests.workers.world import InlineWaker
 from worker.runtime import Runtime
 from worker.schedules import fire
 
@@ -296,7 +296,7 @@ def many(api: Api) -> Sequence[int]:
 def clocks(api: Api, home: Path, failpoints: str) -> Iterator[Sequence["subprocess.Popen[str]"]]:
     """Two, at work."""
     url = api.services.settings.database_url.get_secret_value()
-    command = [sys.executable, "-m", "tests.clock_child", url, str(home), SECRET_KEY]
+    command = [sys.executable, "-m", "tests.workers.clock_child", url, str(home), SECRET_KEY]
     environ = {**os.environ, "PRESSROOM_FAILPOINTS": failpoints}
     pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
     both = [

@@ -11,7 +11,7 @@ from shared.errors import ClaimLost, OutcomeUnknown, Paused
 from shared.models import Account, Handover, Submission
 from shared.net.outbound_route import Route
 from shared.postiz.client import Created, Postiz
-from tests.world import KEY, World
+from tests.workers.world import KEY, World
 from worker.staging import call_windows, draft_adoption, lost_calls, stage, submissions
 
 

@@ -12,7 +12,7 @@ from shared.net.outbound_route import Route
 from shared.postiz.client import Postiz
 from shared.postiz.payloads import Element
 from shared.posts import transitions
-from tests.world import KEY, World, release_due
+from tests.workers.world import KEY, World, release_due
 from worker.staging import orphan_drafts
 
 

@@ -26,11 +26,11 @@ from shared.errors import ClaimLost
 from shared.models import Account, Delivery, Job, Post, Profile, Webhook
 from shared.posts import transitions
 from shared.webhooks import subscriptions
-from tests import patience
-from tests.api import SECRET_KEY, Api
-from tests.receiver import Receiver, Say, receiving
-from tests.worker_beside import worker_beside
-from tests.world import runtime_for, waiting_tasks
+from tests.servers.api import SECRET_KEY, Api
+from tests.servers.receiver import Receiver, Say, receiving
+from tests.timing import patience
+from tests.workers.beside import worker_beside
+from tests.workers.world import runtime_for, waiting_tasks
 from web.metrics import collector as web_figures
 from worker import sweep
 from worker.runtime import Runtime
@@ -519,7 +519,7 @@ def test_a_worker_killed_in_mid_delivery_costs_a_repetition_and_no_loss(
         "PRESSROOM_ALLOW_PRIVATE_URLS": "1",
         "PRESSROOM_FAILPOINTS": "deliver.after_answer=1",
     }
-    child = subprocess.Popen([sys.executable, "-m", "tests.worker_child"], cwd=ROOT, env=environ)
+    child = subprocess.Popen([sys.executable, "-m", "tests.workers.child"], cwd=ROOT, env=environ)
     try:
         assert child.wait(timeout=patience.PATIENCE) == -signal.SIGKILL
     finally:

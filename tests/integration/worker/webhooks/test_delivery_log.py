@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from shared.domain.webhook_retries import Answer
 from shared.models import Delivery, Webhook
-from tests.world import World
+from tests.workers.world import World
 from worker.accounts import leases
 from worker.webhooks import delivery_log
 from worker.webhooks.delivery_attempt import Parcel, Tried

@@ -11,8 +11,8 @@ from shared.intake import job_creation
 from shared.models import Account, Delivery, Webhook
 from shared.profiles import deletion
 from shared.webhooks import subscriptions
-from tests.receiver import Receiver
-from tests.world import KEY, World
+from tests.servers.receiver import Receiver
+from tests.workers.world import KEY, World
 from worker import sweep
 
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from shared.config import read_settings
 from shared.log import redact_event
 from shared.net.outbound_route import Proxy, Route
-from tests.certificates import Authority
+from tests.servers.certificates import Authority
 
 NO_PROXIES = [
     "proxy.example:3128",

@@ -10,7 +10,7 @@ from shared.errors import SettingsChanged, Transient
 from shared.net.outbound_route import Route
 from shared.postiz.client import Postiz
 from shared.profiles.publisher_cache import Publisher, Publishers
-from tests.patience import PATIENCE
+from tests.timing.patience import PATIENCE
 
 
 class Builder:

@@ -15,8 +15,8 @@ import requests
 
 from local.child import ROOT
 from local.ports import free_port
-from tests.api import ADMIN_KEY, PREFIX, SECRET_KEY
-from tests.patience import PATIENCE
+from tests.servers.api import ADMIN_KEY, PREFIX, SECRET_KEY
+from tests.timing.patience import PATIENCE
 
 HEADERS = {"Authorization": f"Bearer {ADMIN_KEY}", "X-Profile-Id": "acme"}
 

@@ -1,4 +1,4 @@
-"""`python -m tests.hygiene [FILE …]`: what no file should have; without FILE, of all."""
+"""`python -m tests.house.hygiene [FILE …]`: what no file should have; without FILE, of all."""
 
 import re
 import subprocess

@@ -4,7 +4,7 @@ The sandbox speaks plain HTTP; a proxy is used for https alone. So the way is
 
     Pressroom ── CONNECT ──▶ ConnectProxy ──▶ TlsFront (TLS ends here) ──▶ sandbox
 
-    authority = Authority.create(folder)                       # tests/certificates.py
+    authority = Authority.create(folder)                       # tests/servers/certificates.py
     with TlsFront(sandbox.url, authority) as front, ConnectProxy() as proxy:
         api_url = front.url + "/public/v1"                     # https://localhost:PORT/public/v1
         environ = {
@@ -32,7 +32,7 @@ from contextlib import closing, suppress
 from typing import Self
 from urllib.parse import urlsplit
 
-from tests.certificates import Authority
+from tests.servers.certificates import Authority
 
 #: refuse, unreachable: answers 403, 502. hang: never answers. cut: ends without an answer.
 #: babble: answers something that is no HTTP. lose_reply: see above.

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import requests
 
 from local.sandbox.process import Admin
-from tests.patience import PATIENCE
+from tests.timing.patience import PATIENCE
 
 _PAUSE = 0.02
 _NAME = "sent="

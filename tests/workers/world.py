@@ -44,7 +44,7 @@ from shared.profiles.publisher_cache import PublisherFactory, Publishers
 from shared.storage.base import key_of
 from shared.storage.factory import open_storage
 from shared.task_queue import PUBLISH, Waker
-from tests.patience import PATIENCE
+from tests.timing.patience import PATIENCE
 from worker import sweep
 from worker.accounts import organization_lookup, outage_probe, server_turns
 from worker.bulkhead import Bulkhead

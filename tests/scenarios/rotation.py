@@ -45,7 +45,8 @@ def rotate(patch: Callable[[str], None], made: Sequence[str], *, pause: float) -
 def stale_calls(sandbox: Admin, saved: Sequence[Saved], *, delay: float) -> list[dict[str, Any]]:
     """Calls that began more than the grace after their key had been replaced, and how late.
 
-    `delay` is the machine's own (tests/delays.py): a call is noted that much later than it began.
+    `delay` is the machine's own (tests/timing/delays.py): a call is noted that much later
+    than it began.
     """
     replaced = {old.key: new.at for old, new in itertools.pairwise(saved)}
     rows = sandbox.ledger(kind="request")

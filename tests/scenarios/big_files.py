@@ -16,8 +16,8 @@ import requests
 from requests_toolbelt import MultipartEncoder
 
 from local.sandbox.process import Admin
-from tests.api import FILES, PREFIX
-from tests.stacks import RunningStack, wait_until
+from tests.servers.api import FILES, PREFIX
+from tests.servers.stacks import RunningStack, wait_until
 
 MIB = 1024**2
 KEY = "sandbox-demo-key"

@@ -1,4 +1,4 @@
-"""A worker child as a process of its own, without Celery: `python -m tests.worker_child WHAT…`.
+"""A worker child as a process of its own, without Celery: `python -m tests.workers.child WHAT…`.
 
 It looks for due work again and again until it is killed. `deaf`: it hears no invalidation, as if
 every message were lost. `careless`: besides, nothing of it compares versions, which must be caught.
@@ -11,7 +11,7 @@ import time
 from shared import db
 from shared.profiles import publisher_cache
 from shared.profiles.invalidation import Listener
-from tests.world import STEPS, InlineWaker, waiting_tasks
+from tests.workers.world import STEPS, InlineWaker, waiting_tasks
 from worker import runtime, sweep
 
 

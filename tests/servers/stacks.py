@@ -16,8 +16,8 @@ import psycopg2
 import requests
 
 from local.child import ROOT
-from tests.patience import PATIENCE
-from tests.timings import steady_timing
+from tests.timing.patience import PATIENCE
+from tests.timing.sandbox_timings import steady_timing
 
 _SETTINGS = {
     "PRESSROOM_PORT": "0",

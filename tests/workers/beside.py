@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.api import Api
-from tests.world import runtime_for
+from tests.servers.api import Api
+from tests.workers.world import runtime_for
 from worker.runtime import Runtime
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from shared.crypto import SecretBox
 from shared.log import configure_logging
 from shared.schedules.definitions import Means
-from tests.world import runtime_for
+from tests.workers.world import runtime_for
 from worker.schedules import fire
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from local.child import ROOT, Child, stop
 from local.logs import last_lines
 from local.service import Service
-from tests.patience import PATIENCE
+from tests.timing.patience import PATIENCE
 
 
 @contextmanager

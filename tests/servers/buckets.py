@@ -15,7 +15,7 @@ import requests
 
 from local.child import ROOT
 from local.ports import free_port
-from tests.patience import PATIENCE
+from tests.timing.patience import PATIENCE
 
 BUCKET = "clips"
 

@@ -1,4 +1,4 @@
-"""Worker children as processes of their own (tests/worker_child.py), ended by their pids."""
+"""Worker children as processes of their own (tests/workers/child.py), ended by their pids."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from local.child import ROOT
 @contextmanager
 def children(number: int, environ: Mapping[str, str], *words: str) -> Iterator[None]:
     """So many children that are what `words` say, once each of them works."""
-    command = [sys.executable, "-m", "tests.worker_child", *words]
+    command = [sys.executable, "-m", "tests.workers.child", *words]
     started = [
         subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True)
         for _ in range(number)

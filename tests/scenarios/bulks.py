@@ -11,8 +11,8 @@ from typing import Any
 import requests
 
 from local.sandbox.process import SandboxProcess, start_sandbox
-from tests.stacks import RunningStack
-from tests.timings import steady_timing
+from tests.servers.stacks import RunningStack
+from tests.timing.sandbox_timings import steady_timing
 
 #: A real server's delays, without Temporal's limit on searches: what is measured is ours.
 UNTHROTTLED = steady_timing(search_rate=1000, search_burst=1000)

@@ -1,0 +1,1 @@
+"""What a test runs or calls: the API, real servers, and stand-ins for those of others."""
