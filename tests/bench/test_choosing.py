@@ -10,7 +10,8 @@ import pytest
 from local.postgres import Postgres
 from tests.conftest import MIGRATED
 from tests.scenarios.crowd import fill, looks
-from tests.workers.world import InlineWaker, runtime_for
+from tests.workers.inline_tasks import InlineWaker
+from tests.workers.runtimes import make_runtime
 
 ACCOUNTS, FEW, MANY = 1_000, 10_000, 1_000_000
 ROUNDS = 15
@@ -38,7 +39,7 @@ def seconds(postgres: Postgres, folder: Path, posts: int) -> dict[str, float]:
     """The median of each look for work, in a database with so many posts."""
     name = f"crowd_{posts}"
     postgres.create_database(name, template=MIGRATED)
-    runtime = runtime_for(postgres.url(name), folder)
+    runtime = make_runtime(postgres.url(name), folder)
     assert isinstance(runtime.waker, InlineWaker)
     fill(runtime.database, accounts=ACCOUNTS, posts=posts, apart=APART)
     medians = {}

@@ -13,8 +13,11 @@ import pytest
 from local.child import ROOT
 from local.sandbox.process import SandboxProcess, start_sandbox
 from shared.profiles import invalidation, profile_settings
+from tests.factories.profiles import make_profile
+from tests.servers.settings import SECRET_KEY
 from tests.timing.sandbox_timings import steady_timing
-from tests.workers.world import SECRET_KEY, World, runtime_for
+from tests.workers.runtimes import make_runtime
+from tests.workers.world import World
 
 KEY = "key-of-acme"
 CHANGES = 40
@@ -59,9 +62,9 @@ def sandbox(tmp_path: Path) -> Iterator[SandboxProcess]:
 
 @pytest.fixture
 def world(sandbox: SandboxProcess, database_url: str, tmp_path: Path) -> Iterator[World]:
-    runtime = runtime_for(database_url, tmp_path)
+    runtime = make_runtime(database_url, tmp_path)
     world = World(runtime=runtime, sandbox=sandbox.admin, api_url=sandbox.api_url)
-    world.profile("acme", key=KEY)
+    make_profile(world, "acme", key=KEY)
     yield world
     runtime.close()
 

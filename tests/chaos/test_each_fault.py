@@ -25,8 +25,12 @@ from tests.chaos.diary import Diary
 from tests.chaos.poison import make_unreadable
 from tests.chaos.refusals import refused_calls
 from tests.chaos.vanish import Vanish
+from tests.factories.posts import make_posts
+from tests.factories.profiles import make_profile, save_key
+from tests.servers.settings import SECRET_KEY
 from tests.timing.sandbox_timings import QUICK
-from tests.workers.world import SECRET_KEY, World, runtime_for
+from tests.workers.runtimes import make_runtime
+from tests.workers.world import World
 from worker.accounts import remote_delete
 from worker.publishing import cancel
 
@@ -104,11 +108,11 @@ def world(
         admin.delete_org(org["id"])
     admin.reset()
     admin.create_org("acme", keys=[KEY, OTHER_KEY], integrations=CHANNELS)
-    runtime = runtime_for(
+    runtime = make_runtime(
         database_url, tmp_path, PRESSROOM_CALL_TIMEOUT_SECONDS=1, PRESSROOM_OVERDUE_SECONDS=1
     )
     world = World(runtime=runtime, sandbox=admin, api_url=sandbox.api_url)
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
     yield world
     runtime.close()
 
@@ -126,7 +130,7 @@ def test_a_fault_alone_ends_with_each_post_published_once(
     world: World, kind: str, route: str, times: int, args: dict[str, Any]
 ) -> None:
     world.sandbox.add_fault(kind, route=route, times=times, **args)
-    ids = world.job("acme", ["one", "two", "three"])
+    ids = make_posts(world, "acme", ["one", "two", "three"])
     world.until_all(PostState.PUBLISHED, ids)
     assert sent(world) == ["one", "three", "two"]
 
@@ -136,16 +140,16 @@ def test_a_plan_that_is_used_up_holds_the_posts_until_other_credentials_are_save
     world: World, route: str
 ) -> None:
     world.sandbox.add_fault("error_402", route=route, times=1)
-    ids = world.job("acme", ["one", "two", "three"])
+    ids = make_posts(world, "acme", ["one", "two", "three"])
     world.until(lambda: world.holds() == ["plan_limit"])
-    world.save_key("acme", key=OTHER_KEY)
+    save_key(world, "acme", key=OTHER_KEY)
     world.until_all(PostState.PUBLISHED, ids)
     assert sent(world) == ["one", "three", "two"]
 
 
 def test_a_post_that_the_network_refuses_and_then_takes_ends_as_published(world: World) -> None:
     world.sandbox.add_fault("publish_error", times=1, recover=1)
-    ids = world.job("acme", ["one", "two", "three"])
+    ids = make_posts(world, "acme", ["one", "two", "three"])
     world.until_all(PostState.PUBLISHED, ids)
     assert sent(world) == ["one", "three", "two"]
 
@@ -154,7 +158,7 @@ def test_a_post_that_postiz_never_publishes_stays_scheduled_and_is_sent_no_secon
     world: World,
 ) -> None:
     world.sandbox.add_fault("never_publish", times=1)
-    [post_id] = world.job("acme", ["forgotten"])
+    [post_id] = make_posts(world, "acme", ["forgotten"])
     world.until(lambda: bool(world.sandbox.ledger(kind="never_published")))
     ends = time.monotonic() + world.settings.unknown_release_seconds + 1
     world.until(lambda: time.monotonic() > ends)
@@ -163,17 +167,17 @@ def test_a_post_that_postiz_never_publishes_stays_scheduled_and_is_sent_no_secon
 
 
 def test_a_key_that_is_rotated_while_postiz_is_away_strands_no_post(world: World) -> None:
-    ids = world.job("acme", ["one", "two"])
+    ids = make_posts(world, "acme", ["one", "two"])
     world.sandbox.add_fault("error_500_before", route="GET /is-connected", times=2)
-    world.save_key("acme", key=OTHER_KEY)  # nobody can tell yet whose key it is
+    save_key(world, "acme", key=OTHER_KEY)  # nobody can tell yet whose key it is
     world.until_all(PostState.PUBLISHED, ids)
     assert sent(world) == ["one", "two"]
 
 
 def test_what_is_accepted_before_a_rotated_key_is_known_again_is_published(world: World) -> None:
     world.sandbox.add_fault("error_500_before", route="GET /is-connected", times=2)
-    world.save_key("acme", key=OTHER_KEY)
-    ids = world.job("acme", ["one", "two"])
+    save_key(world, "acme", key=OTHER_KEY)
+    ids = make_posts(world, "acme", ["one", "two"])
     world.until_all(PostState.PUBLISHED, ids)
     assert sent(world) == ["one", "two"]
 
@@ -184,7 +188,7 @@ def test_what_is_accepted_before_a_rotated_key_is_known_again_is_published(world
 def another_organization(world: World) -> None:
     channels = [{"id": "int-other", "identifier": "mastodon"}]
     world.sandbox.create_org("other", keys=["key-of-other"], integrations=channels)
-    world.profile("other", key="key-of-other")
+    make_profile(world, "other", key="key-of-other")
 
 
 def test_a_secret_that_no_key_opens_holds_the_posts_of_its_profile_alone_until_it_is_saved_again(
@@ -192,11 +196,11 @@ def test_a_secret_that_no_key_opens_holds_the_posts_of_its_profile_alone_until_i
 ) -> None:
     another_organization(world)
     make_unreadable(world.database, "acme")
-    waiting = world.job("acme", ["one", "two"])
-    others = world.job("other", ["three"], integration="int-other")
+    waiting = make_posts(world, "acme", ["one", "two"])
+    others = make_posts(world, "other", ["three"], integration="int-other")
     world.until_all(PostState.PUBLISHED, others)
     assert world.states(waiting) == [PostState.PENDING, PostState.PENDING]
-    world.save_key("acme", key=OTHER_KEY)
+    save_key(world, "acme", key=OTHER_KEY)
     world.until_all(PostState.PUBLISHED, waiting)
     assert sent(world) == ["one", "three", "two"]
 
@@ -204,16 +208,16 @@ def test_a_secret_that_no_key_opens_holds_the_posts_of_its_profile_alone_until_i
 def test_two_keys_of_one_organization_that_are_revoked_are_each_asked_once_or_twice(
     world: World,
 ) -> None:
-    world.profile("twin", key=OTHER_KEY)
+    make_profile(world, "twin", key=OTHER_KEY)
     world.sandbox.patch_org("acme", revoke_keys=[KEY, OTHER_KEY])
-    ids = [*world.job("acme", ["one", "two"]), *world.job("twin", ["three"])]
+    ids = [*make_posts(world, "acme", ["one", "two"]), *make_posts(world, "twin", ["three"])]
     world.until(lambda: all(map(world.holds, ("acme", "twin"))))
     ends = time.monotonic() + 2
     world.until(lambda: time.monotonic() > ends)
     assert max(refused_calls(world.sandbox.ledger(kind="request")).values()) <= 2
     world.sandbox.patch_org("acme", add_keys=[KEY, OTHER_KEY])
-    world.save_key("acme", key=KEY)
-    world.save_key("twin", key=OTHER_KEY)
+    save_key(world, "acme", key=KEY)
+    save_key(world, "twin", key=OTHER_KEY)
     world.until_all(PostState.PUBLISHED, ids)
     assert sent(world) == ["one", "three", "two"]
 
@@ -223,7 +227,7 @@ def test_a_worker_that_vanishes_inside_a_transaction_holds_up_nobody_for_long(
 ) -> None:
     with worker(world, database_url, tmp_path) as child:
         vanish = Vanish(database_url, lambda: [child], Diary())
-        ids = world.job("acme", [f"clip {number}" for number in range(40)])
+        ids = make_posts(world, "acme", [f"clip {number}" for number in range(40)])
         vanish.vanish(random.Random(1))
         assert vanish.still_there() == 1
         world.until_all(PostState.PUBLISHED, ids)
@@ -252,7 +256,7 @@ def test_a_draft_that_is_never_deleted_ends_its_post_alone_after_a_number_of_del
 ) -> None:
     world.sandbox.add_fault("error_500_before", route=DELETE, contains="one")
     world.sandbox.add_fault("reply_lost_before", route=RELEASE, contains="one", times=1)
-    stuck, *others = world.job("acme", ["one", "two", "three"])
+    stuck, *others = make_posts(world, "acme", ["one", "two", "three"])
     world.until_all(PostState.PUBLISHED, others)
     world.until_all(PostState.FAILED, [stuck])
     assert world.post(stuck).error_code == "draft_left_in_postiz"
@@ -264,7 +268,7 @@ def test_a_post_in_postizs_queue_for_ever_is_published_once_on_a_persons_word(
     world: World,
 ) -> None:
     world.sandbox.add_fault("killed_in_release", contains="one", times=1)
-    [post_id] = world.job("acme", ["one"])
+    [post_id] = make_posts(world, "acme", ["one"])
     world.until(lambda: world.post(post_id).error_code == OVERDUE)
     with world.database.transaction() as session:
         post = session.get_one(Post, post_id)

@@ -10,8 +10,9 @@ from sqlalchemy import select, update
 
 from shared.db import Database
 from shared.domain.publishing.states import PostState
-from shared.models import Account, Event, Handover, Integration, Job, Post, Profile, Submission
+from shared.models import Account, Event, Handover, Integration, Post, Profile, Submission
 from shared.profiles.credential_ref import CredentialRef
+from tests.factories.posts import add_posts
 
 LONG_AGO = datetime.now(UTC) - timedelta(days=2)
 #: Of these nothing is in Postiz, or nobody knows yet what.
@@ -65,7 +66,6 @@ class Rows:
         """Posts in `state` with the rows that belong to it; their ids. Due since a minute."""
         due = datetime.now(UTC) - timedelta(minutes=1)
         with self.database.transaction() as session:
-            job = Job(kind="publish", profile_id=self.profile_id, handoff="staged", total=count)
             call = Submission(
                 account_id=self.account_id,
                 profile_id=self.profile_id,
@@ -76,24 +76,19 @@ class Rows:
                 sent_at=LONG_AGO,
                 replied_at=LONG_AGO,
             )
-            session.add_all([job, call])
+            session.add(call)
             session.flush()
             known = {
-                "job_id": job.id,
-                "profile_id": self.profile_id,
-                "account_id": self.account_id,
                 "integration_id": self.integration_id,
                 "integration_identifier": "mastodon",
-                "content": "text",
                 "publish_at": due,
-                "handoff": "staged",
                 "state": state,
                 "submission_id": None if state is PostState.PENDING else call.id,
                 "release_at": due if state is PostState.STAGED else None,
             }
-            made = [Post(**{**known, "position": n, **values}) for n in range(count)]
-            session.add_all(made)
-            session.flush()
+            made = add_posts(
+                session, self.profile_id, ["text"] * count, handoff="staged", **{**known, **values}
+            )
             if state not in WITHOUT_ID:
                 session.add_all(self._handover(post, call) for post in made)
             return [post.id for post in made]

@@ -9,12 +9,15 @@ from local.postgres import Postgres
 from local.sandbox.process import SandboxProcess, start_sandbox
 from local.valkey import Valkey
 from tests.conftest import migrated_copy
-from tests.servers.api import Api, settings_for
+from tests.factories.profiles import CHANNELS, KEY, OTHER, make_profile
+from tests.servers.api import Api
 from tests.servers.receiver import Receiver, receiving
+from tests.servers.settings import make_settings
 from tests.servers.web_server import Server, serving
 from tests.timing.patience import PATIENCE
 from tests.timing.sandbox_timings import QUICK, steady_timing
-from tests.workers.world import CHANNELS, KEY, OTHER, World, runtime_for
+from tests.workers.runtimes import make_runtime
+from tests.workers.world import World
 from web.api import profiles as profiles_api
 
 DEMO_KEY = "sandbox-demo-key"
@@ -42,7 +45,7 @@ def one_api(
     """One application for all tests: starting and ending it takes longer than most of them."""
     home = tmp_path_factory.mktemp("api")
     database = migrated_copy(postgres, "api")
-    made = Api(settings_for(postgres.url(database), valkey_server.url(), home))
+    made = Api(make_settings(postgres.url(database), home, REDIS_URL=valkey_server.url()))
     yield made
     made.close()
 
@@ -95,7 +98,7 @@ def world(
     only_acme: SandboxProcess, database_url: str, tmp_path: Path, short_rests: None
 ) -> Iterator[World]:
     """A worker in this process, for the organization `acme`."""
-    runtime = runtime_for(database_url, tmp_path)
+    runtime = make_runtime(database_url, tmp_path)
     yield World(runtime=runtime, sandbox=only_acme.admin, api_url=only_acme.api_url)
     runtime.close()
 
@@ -105,8 +108,8 @@ def two_profiles(world: World) -> World:
     """`acme` and `other`, each with an organization and a key of its own."""
     channel = {"id": "int-o", "name": "O", "identifier": "mastodon"}
     world.sandbox.create_org("other", keys=[OTHER], integrations=[channel])
-    world.profile("acme", key=KEY)
-    world.profile("other", key=OTHER)
+    make_profile(world, "acme", key=KEY)
+    make_profile(world, "other", key=OTHER)
     return world
 
 

@@ -16,7 +16,8 @@ import requests
 from requests_toolbelt import MultipartEncoder
 
 from local.sandbox.process import Admin
-from tests.servers.api import FILES, PREFIX
+from tests.factories.files import FILES
+from tests.servers.api import PREFIX
 from tests.servers.stacks import RunningStack, wait_until
 
 MIB = 1024**2

@@ -3,38 +3,20 @@
 import io
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
 
-import av
-from cryptography.fernet import Fernet
 from sqlalchemy import func, select, text
 from werkzeug.test import TestResponse
 
 from shared import api_keys
-from shared.config import Settings, read_settings
+from shared.config import Settings
 from shared.models import Base
 from web.app import create_app
 from web.services import Services
 
 PREFIX = "/api/v1"
-SECRET_KEY = Fernet.generate_key().decode()
 ADMIN_KEY = "pk_the-admin-key-of-the-tests"
-
-
-def settings_for(database_url: str, redis_url: str, home: Path, **more: str) -> Settings:
-    return read_settings(
-        {
-            "DATABASE_URL": database_url,
-            "REDIS_URL": redis_url,
-            "PRESSROOM_SECRET_KEYS": SECRET_KEY,
-            "PRESSROOM_MEDIA_URL": f"file://{home}/media",
-            "PRESSROOM_ALLOW_PRIVATE_URLS": "1",
-            **more,
-        }
-    )
 
 
 class Reply(TestResponse):
@@ -112,43 +94,3 @@ class Api:
     def files(self) -> list[Path]:
         """Every file below the storage's folder."""
         return sorted(path for path in self.home.rglob("*") if path.is_file())
-
-
-@dataclass
-class Files:
-    """Real files, made on the spot."""
-
-    made: dict[str, bytes] = field(default_factory=dict)
-
-    def mp4(self, shade: int = 0) -> bytes:
-        return self.made.setdefault(f"mp4-{shade}", _mp4(shade))
-
-    def png(self, shade: int = 0) -> bytes:
-        return self.made.setdefault(f"png-{shade}", _png(shade))
-
-
-def _mp4(shade: int) -> bytes:
-    target = io.BytesIO()
-    with av.open(target, mode="w", format="mp4") as container:
-        stream = container.add_stream("mpeg4", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 64, 96, "yuv420p"
-        for number in range(20):
-            frame = av.VideoFrame(64, 96, "rgb24")
-            for plane in frame.planes:
-                plane.update(bytes([(shade + number) % 256]) * plane.buffer_size)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return target.getvalue()
-
-
-def _png(shade: int) -> bytes:
-    frame = av.VideoFrame(8, 6, "rgb24")
-    for plane in frame.planes:
-        plane.update(bytes([shade % 256]) * plane.buffer_size)
-    codec = av.CodecContext.create("png", "w")
-    codec.width, codec.height, codec.pix_fmt = 8, 6, "rgb24"
-    codec.time_base = Fraction(1)
-    return b"".join(bytes(packet) for packet in [*codec.encode(frame), *codec.encode(None)])
-
-
-FILES = Files()

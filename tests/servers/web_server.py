@@ -15,7 +15,8 @@ import requests
 
 from local.child import ROOT
 from local.ports import free_port
-from tests.servers.api import ADMIN_KEY, PREFIX, SECRET_KEY
+from tests.servers.api import ADMIN_KEY, PREFIX
+from tests.servers.settings import SECRET_KEY
 from tests.timing.patience import PATIENCE
 
 HEADERS = {"Authorization": f"Bearer {ADMIN_KEY}", "X-Profile-Id": "acme"}

@@ -23,7 +23,7 @@ from local import compose_secrets, guard, valkey
 from local.child import ROOT
 from local.ports import free_port
 from local.postgres import Postgres
-from tests.servers.api import FILES
+from tests.factories.files import FILES
 from tests.servers.buckets import Bucket, running_bucket
 from tests.timing.patience import PATIENCE
 

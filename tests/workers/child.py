@@ -11,7 +11,7 @@ import time
 from shared import db
 from shared.profiles import publisher_cache
 from shared.profiles.invalidation import Listener
-from tests.workers.world import STEPS, InlineWaker, waiting_tasks
+from tests.workers.inline_tasks import STEPS, InlineWaker, waiting_tasks
 from worker import runtime, sweep
 
 

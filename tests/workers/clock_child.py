@@ -7,14 +7,14 @@ from pathlib import Path
 from shared.crypto import SecretBox
 from shared.log import configure_logging
 from shared.schedules.definitions import Means
-from tests.workers.world import runtime_for
+from tests.workers.runtimes import make_runtime
 from worker.schedules import fire
 
 
 def main(database_url: str, home: str, secret_key: str) -> None:
     """Fires what is due until it is killed; says so once it is at work."""
     configure_logging("text")
-    runtime = runtime_for(database_url, Path(home), PRESSROOM_SECRET_KEYS=secret_key)
+    runtime = make_runtime(database_url, Path(home), PRESSROOM_SECRET_KEYS=secret_key)
     means = Means(settings=runtime.settings, box=SecretBox.from_settings(runtime.settings))
     print("working", flush=True)
     while True:

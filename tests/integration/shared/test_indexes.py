@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.scenarios.crowd import fill, hold_back, looks, pages_read, plans, set_aside, tidy
-from tests.workers.world import runtime_for, waiting_tasks
+from tests.workers.inline_tasks import waiting_tasks
+from tests.workers.runtimes import make_runtime
 from worker.runtime import Runtime
 
 ACCOUNTS, POSTS = 100, 50_000
@@ -15,7 +16,7 @@ ACCOUNTS, POSTS = 100, 50_000
 def crowded(
     tmp_path_factory: pytest.TempPathFactory, module_database_url: str
 ) -> Iterator[Runtime]:
-    runtime = runtime_for(module_database_url, tmp_path_factory.mktemp("crowd"))
+    runtime = make_runtime(module_database_url, tmp_path_factory.mktemp("crowd"))
     fill(runtime.database, accounts=ACCOUNTS, posts=POSTS)
     yield runtime
     runtime.close()

@@ -12,7 +12,9 @@ from local.ports import free_port
 from local.postgres import Postgres
 from local.valkey import Valkey
 from shared.models import Pulse
-from tests.servers.api import FILES, Api, settings_for
+from tests.factories.files import FILES
+from tests.servers.api import Api
+from tests.servers.settings import make_settings
 from web.health import PULSES
 
 UNASKED = "; beat, which asks for these signs, is missing too: this worker may be alive"
@@ -23,7 +25,7 @@ def test_a_database_that_goes_away_is_a_503_and_all_is_well_when_it_is_back(
     postgres: Postgres, valkey_server: Valkey, tmp_path: Path
 ) -> None:
     postgres.create_database("outage", template="migrated")
-    api = Api(settings_for(postgres.url("outage"), valkey_server.url(), tmp_path))
+    api = Api(make_settings(postgres.url("outage"), tmp_path, REDIS_URL=valkey_server.url()))
     try:
         assert api.get("/profiles").status_code == 200
         postgres.drop_database("outage")
@@ -120,7 +122,7 @@ def test_readiness_names_tables_of_another_version(bare_api: Api) -> None:
 def test_readiness_names_a_broker_that_is_away(
     postgres_url: str, tmp_path: Path, bare_api: Api
 ) -> None:
-    api = Api(settings_for(postgres_url, f"redis://127.0.0.1:{free_port()}/0", tmp_path))
+    api = Api(make_settings(postgres_url, tmp_path, REDIS_URL=f"redis://127.0.0.1:{free_port()}/0"))
     try:
         with api.services.database.transaction() as session:
             session.add_all(Pulse(name=name) for name in PULSES)

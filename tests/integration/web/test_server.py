@@ -8,7 +8,8 @@ from pathlib import Path
 
 import requests
 
-from tests.servers.api import ADMIN_KEY, FILES, PREFIX
+from tests.factories.files import FILES
+from tests.servers.api import ADMIN_KEY, PREFIX
 from tests.servers.web_server import Server, eventually
 from tests.timing.patience import PATIENCE
 

@@ -6,11 +6,15 @@ from pathlib import Path
 import pytest
 
 from local.sandbox.process import SandboxProcess, start_sandbox
+from tests.factories.posts import make_posts
+from tests.factories.profiles import make_profile, save_key
 from tests.scenarios import rotation
+from tests.servers.settings import SECRET_KEY
 from tests.timing import delays
 from tests.timing.sandbox_timings import steady_timing
 from tests.workers.children import children
-from tests.workers.world import SECRET_KEY, World, runtime_for
+from tests.workers.runtimes import make_runtime
+from tests.workers.world import World
 
 pytestmark = pytest.mark.alone
 
@@ -30,7 +34,7 @@ def sandbox(tmp_path: Path) -> Iterator[SandboxProcess]:
 
 @pytest.fixture
 def world(sandbox: SandboxProcess, database_url: str, tmp_path: Path) -> Iterator[World]:
-    runtime = runtime_for(database_url, tmp_path, PRESSROOM_SETTLE_SECONDS=0.2)
+    runtime = make_runtime(database_url, tmp_path, PRESSROOM_SETTLE_SECONDS=0.2)
     yield World(runtime=runtime, sandbox=sandbox.admin, api_url=sandbox.api_url)
     runtime.close()
 
@@ -40,8 +44,10 @@ def test_only_processes_that_compare_versions_keep_the_promise(
     world: World, word: str, database_url: str, redis_url: str, tmp_path: Path
 ) -> None:
     made = rotation.open_org(world.sandbox, ROTATIONS)
-    world.profile("rotating", key=made[0])
-    world.job("rotating", [f"clip {number}" for number in range(POSTS)], integration="int-rotating")
+    make_profile(world, "rotating", key=made[0])
+    make_posts(
+        world, "rotating", [f"clip {number}" for number in range(POSTS)], integration="int-rotating"
+    )
     environ = {
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
@@ -55,7 +61,7 @@ def test_only_processes_that_compare_versions_keep_the_promise(
         world.until(lambda: bool(rotation.keys_used(world.sandbox)))
         with delays.measured(world.sandbox, world.api_url) as delay:
             saved = rotation.rotate(
-                lambda key: world.save_key("rotating", key=key), made, pause=0.15
+                lambda key: save_key(world, "rotating", key=key), made, pause=0.15
             )
     stale = rotation.stale_calls(world.sandbox, saved, delay=delay())
     if word == "careless":

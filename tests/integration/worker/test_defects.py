@@ -17,7 +17,11 @@ from shared.postiz.client import Postiz, RemotePost
 from shared.posts import cancel_retry
 from shared.profiles.credential_ref import CredentialRef
 from shared.profiles.publisher_cache import Publisher, Publishers
-from tests.workers.world import KEY, World
+from tests.factories.drafts import make_stray_draft
+from tests.factories.media import make_medium
+from tests.factories.posts import make_due, make_posts
+from tests.factories.profiles import KEY, make_profile
+from tests.workers.world import World
 from worker.accounts import postiz_call
 from worker.accounts.defects import blame_post, for_account
 
@@ -27,7 +31,7 @@ END_OF_TIME = datetime(9999, 12, 31, 23, 59, 59, 7000, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def a_profile(world: World) -> None:
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
 
 
 def contained(where: str) -> float:
@@ -61,16 +65,16 @@ def has_waited(world: World, post_id: int) -> None:
 
 def two(world: World, state: PostState = PostState.STAGED) -> tuple[int, int]:
     """A post that will be spoilt, and one behind it."""
-    bad = world.job("acme", ["bad"], in_seconds=600)
-    good = world.job("acme", ["good"], in_seconds=900)
+    bad = make_posts(world, "acme", ["bad"], in_seconds=600)
+    good = make_posts(world, "acme", ["good"], in_seconds=900)
     world.until_all(state, [*bad, *good])
     return bad[0], good[0]
 
 
 def test_staging_goes_on_behind_a_post_that_cannot_be_put_into_words(world: World) -> None:
     before = contained("element")
-    bad = world.job("acme", ["bad"])
-    good = world.job("acme", ["good"])
+    bad = make_posts(world, "acme", ["bad"])
+    good = make_posts(world, "acme", ["good"])
     with world.database.transaction() as session:
         session.execute(update(Post).where(Post.id == bad[0]).values(settings=["no object"]))
     world.until_all(PostState.PUBLISHED, good)
@@ -81,7 +85,7 @@ def test_staging_goes_on_behind_a_post_that_cannot_be_put_into_words(world: Worl
 
 def test_a_release_goes_on_behind_a_draft_that_has_no_id(world: World) -> None:
     bad, good = two(world)
-    world.due_now([bad, good])
+    make_due(world, [bad, good])
     spoil(world, bad, released_at=func.now())
     world.until_all(PostState.PUBLISHED, [good])
     has_waited(world, bad)
@@ -92,7 +96,7 @@ def test_a_release_goes_on_behind_a_draft_that_has_no_id(world: World) -> None:
 def test_unclear_releases_are_settled_behind_one_that_cannot_be_looked_at(world: World) -> None:
     bad, good = two(world)
     for post_id in (bad, good):
-        world.due_now([post_id])
+        make_due(world, [post_id])
         world.claim_release()
     spoil(world, bad, marker_at=END_OF_TIME)
     with world.database.transaction() as session:
@@ -105,7 +109,7 @@ def test_unclear_releases_are_settled_behind_one_that_cannot_be_looked_at(world:
 def test_releases_are_parked_behind_one_that_cannot_be_put_into_words(world: World) -> None:
     bad, good = two(world)
     for post_id in (bad, good):
-        world.due_now([post_id])
+        make_due(world, [post_id])
         world.claim_release()
     spoil(world, bad)
     with world.database.transaction() as session:
@@ -118,8 +122,8 @@ def test_releases_are_parked_behind_one_that_cannot_be_put_into_words(world: Wor
 
 
 def test_posts_are_followed_behind_one_that_cannot_be_looked_at(world: World) -> None:
-    bad = world.job("acme", ["bad"], handoff="calendar", in_seconds=3600)
-    good = world.job("acme", ["good"], handoff="calendar", in_seconds=3700)
+    bad = make_posts(world, "acme", ["bad"], handoff="calendar", in_seconds=3600)
+    good = make_posts(world, "acme", ["good"], handoff="calendar", in_seconds=3700)
     world.until_all(PostState.SCHEDULED, [*bad, *good])
     spoil(world, bad[0], marker_at=END_OF_TIME)
     with world.database.transaction() as session:
@@ -143,7 +147,7 @@ def test_posts_are_taken_back_behind_one_that_cannot_be_looked_at(world: World) 
 def test_a_post_that_has_no_id_in_postiz_says_so(world: World) -> None:
     """It would be claimed again and again, without a word."""
     bad, _ = two(world)
-    world.due_now([bad])
+    make_due(world, [bad])
     world.claim_release()
     spoil(world, bad, buried_at=func.now())
     world.until(lambda: world.post(bad).error_code == "internal_error")
@@ -151,8 +155,8 @@ def test_a_post_that_has_no_id_in_postiz_says_so(world: World) -> None:
 
 
 def test_litter_is_deleted_behind_a_window_that_cannot_be_looked_at(world: World) -> None:
-    bad = world.stray_draft("bad")
-    world.stray_draft("good")
+    bad = make_stray_draft(world, "bad")
+    make_stray_draft(world, "good")
     break_window(world, bad)
     world.until(lambda: dates(world) == {bad})
     with world.database.transaction() as session:
@@ -195,7 +199,7 @@ def standing(world: World, content: str) -> int:
 
 def test_an_upload_that_cannot_be_made_ends_with_words_and_stops_no_other(world: World) -> None:
     picture = b"\x89PNG\r\n\x1a\n" + bytes(2000)
-    bad, good = world.medium("acme", picture), world.medium("acme", picture + b"more")
+    bad, good = make_medium(world, "acme", picture), make_medium(world, "acme", picture + b"more")
     with world.database.transaction() as session:
         session.execute(update(Media).where(Media.id == bad).values(mime="nonsense"))
     world.until(lambda: world.upload_state(good) == "uploaded")
@@ -225,7 +229,7 @@ def attempts_of(world: World, media_id: int) -> int:
 )
 def test_after_so_many_tries_it_ends_with_words(world: World, state: PostState, code: str) -> None:
     """What may be on the network is left to a person, and never sent again."""
-    ids = world.job("acme", ["bad"], in_seconds=600)
+    ids = make_posts(world, "acme", ["bad"], in_seconds=600)
     with world.database.transaction() as session:
         session.execute(update(Post).values(state=state, claim=7))
         for _ in range(UNFORESEEN.most):

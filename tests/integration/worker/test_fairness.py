@@ -7,7 +7,9 @@ from sqlalchemy import func, select, update
 
 from shared.domain.publishing.states import PostState
 from shared.models import Account, Post, Submission
-from tests.workers.world import KEY, World
+from tests.factories.posts import make_due, make_posts
+from tests.factories.profiles import KEY, make_profile
+from tests.workers.world import World
 from worker.staging import submissions
 
 BACKLOG = 40
@@ -24,7 +26,7 @@ def staged_for_later(
     world: World, profile: str, contents: list[str], integration: str = "int-mastodon"
 ) -> list[int]:
     """Staged, and Postiz at rest after it."""
-    ids = world.job(profile, contents, in_seconds=600, integration=integration)
+    ids = make_posts(world, profile, contents, in_seconds=600, integration=integration)
     world.until_all(PostState.STAGED, ids)
     time.sleep(world.settings.settle_seconds)
     return ids
@@ -32,13 +34,13 @@ def staged_for_later(
 
 def test_a_single_post_is_released_among_the_first_of_a_backlog(world: World) -> None:
     """Two profiles of one organization, and so of one account."""
-    world.profile("acme", key=KEY)
-    world.profile("small", key=KEY)
+    make_profile(world, "acme", key=KEY)
+    make_profile(world, "small", key=KEY)
     assert world.account("acme").id == world.account("small").id
     many = staged_for_later(world, "acme", [f"many {n}" for n in range(BACKLOG)])
     single = staged_for_later(world, "small", ["single"])
-    world.due_now(many)
-    world.due_now(single)  # after all of them
+    make_due(world, many)
+    make_due(world, single)  # after all of them
     world.until_all(PostState.PUBLISHED, many + single)
     assert released(world).index("single") <= 2
 
@@ -49,12 +51,12 @@ def test_another_account_on_the_same_server_has_every_second_turn(world: World) 
         keys=["key-of-other"],
         integrations=[{"id": "int-other", "name": "Other", "identifier": "mastodon"}],
     )
-    world.profile("acme", key=KEY)
-    world.profile("other", key="key-of-other")
+    make_profile(world, "acme", key=KEY)
+    make_profile(world, "other", key="key-of-other")
     many = staged_for_later(world, "acme", [f"many {n}" for n in range(BACKLOG)])
     few = staged_for_later(world, "other", ["few 1", "few 2"], "int-other")
-    world.due_now(many)
-    world.due_now(few)
+    make_due(world, many)
+    make_due(world, few)
     world.until_all(PostState.PUBLISHED, many + few)
     order = released(world)
     assert max(order.index("few 1"), order.index("few 2")) <= 4
@@ -62,10 +64,10 @@ def test_another_account_on_the_same_server_has_every_second_turn(world: World) 
 
 def test_a_single_post_is_staged_with_the_next_call_of_a_backlog(world: World) -> None:
     """Of one key: the call carries posts of both profiles, and needs no budget of its own."""
-    world.profile("acme", key=KEY)
-    world.profile("small", key=KEY)
-    world.job("acme", [f"many {n} " + "x" * 2000 for n in range(100)], in_seconds=-60)
-    single = world.job("small", ["single"])
+    make_profile(world, "acme", key=KEY)
+    make_profile(world, "small", key=KEY)
+    make_posts(world, "acme", [f"many {n} " + "x" * 2000 for n in range(100)], in_seconds=-60)
+    single = make_posts(world, "small", ["single"])
     world.until(lambda: world.states(single) != [PostState.PENDING])
     world.until(lambda: world.states(single)[0] not in {PostState.PENDING, PostState.STAGING})
     with world.database.transaction() as session:
@@ -86,12 +88,12 @@ def test_a_timed_post_is_released_before_a_bulk_of_its_profile_that_has_no_times
     world: World,
 ) -> None:
     """Which has been due for longer, and keeps every fourth turn."""
-    world.profile("acme", key=KEY)
+    make_profile(world, "acme", key=KEY)
     bulk = staged_for_later(world, "acme", [f"bulk {n}" for n in range(8)])
     timed = staged_for_later(world, "acme", [f"timed {n}" for n in range(6)])
     with_a_time_of_their_own(world, timed)
-    world.due_now(bulk)
-    world.due_now(timed)
+    make_due(world, bulk)
+    make_due(world, timed)
     world.until(lambda: len(released(world)) >= 8)
     order = [content.split()[0] for content in released(world)]
     assert order[:8].count("timed") == 6
@@ -101,9 +103,9 @@ def test_a_timed_post_is_released_before_a_bulk_of_its_profile_that_has_no_times
 def test_a_timed_post_is_staged_with_the_next_call_of_a_bulk_that_has_no_times(
     world: World,
 ) -> None:
-    world.profile("acme", key=KEY)
-    world.job("acme", [f"bulk {n} " + "x" * 2000 for n in range(100)], in_seconds=-60)
-    timed = world.job("acme", ["timed"], in_seconds=600)
+    make_profile(world, "acme", key=KEY)
+    make_posts(world, "acme", [f"bulk {n} " + "x" * 2000 for n in range(100)], in_seconds=-60)
+    timed = make_posts(world, "acme", ["timed"], in_seconds=600)
     call = submissions.prepare_call(world.runtime, world.account().id)
     assert call is not None
     assert call.post_ids[0] == timed[0]
@@ -112,9 +114,9 @@ def test_a_timed_post_is_staged_with_the_next_call_of_a_bulk_that_has_no_times(
 
 def test_the_bulk_has_every_fourth_call(world: World) -> None:
     """Though so many posts with times of their own wait that they would fill all of them."""
-    world.profile("acme", key=KEY)
-    bulk = world.job("acme", [f"bulk {n} " + "x" * 9000 for n in range(10)], in_seconds=-60)
-    world.job("acme", [f"timed {n} " + "x" * 9000 for n in range(40)], in_seconds=600)
+    make_profile(world, "acme", key=KEY)
+    bulk = make_posts(world, "acme", [f"bulk {n} " + "x" * 9000 for n in range(10)], in_seconds=-60)
+    make_posts(world, "acme", [f"timed {n} " + "x" * 9000 for n in range(40)], in_seconds=600)
     firsts = []
     for _ in range(4):
         with world.database.transaction() as session:

@@ -24,7 +24,7 @@ from shared.models import Post
 from shared.postiz.client import RemotePost
 from shared.posts import transitions
 from tests.factories.rows import Rows
-from tests.workers.world import runtime_for
+from tests.workers.runtimes import make_runtime
 from worker.accounts import leases, remote_posts, server_turns
 from worker.publishing import reconcile, release
 from worker.runtime import Runtime
@@ -39,7 +39,7 @@ def runtime(
     module_database_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Runtime]:
     home: Path = tmp_path_factory.mktemp("home")
-    made = runtime_for(module_database_url, home)
+    made = make_runtime(module_database_url, home)
     yield made
     made.close()
 

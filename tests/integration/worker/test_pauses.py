@@ -13,13 +13,19 @@ from local.sandbox.process import SandboxProcess, start_sandbox
 from shared.domain.publishing.states import PostState
 from shared.errors import Paused
 from shared.models import AccountMedia, Post
-from tests.servers.api import FILES, Api, settings_for
+from tests.factories.files import FILES
+from tests.factories.media import make_medium
+from tests.factories.posts import make_due, make_posts
+from tests.factories.profiles import KEY, make_profile
+from tests.servers.api import Api
+from tests.servers.settings import SECRET_KEY, make_settings
 from tests.timing import delays
 from tests.timing.patience import PATIENCE
 from tests.timing.sandbox_timings import QUICK
-from tests.workers import world as worlds
 from tests.workers.children import children
-from tests.workers.world import KEY, World, release_due, runtime_for
+from tests.workers.inline_tasks import release_due
+from tests.workers.runtimes import make_runtime
+from tests.workers.world import World
 from worker import sweep
 from worker.media import upload
 from worker.staging import stage, submissions
@@ -30,7 +36,7 @@ ROUNDS = 4
 #: From a call's last question to its first byte at the sandbox, besides the machine's own delay.
 GRACE = 0.1
 SETTINGS = {
-    "PRESSROOM_SECRET_KEYS": worlds.SECRET_KEY,
+    "PRESSROOM_SECRET_KEYS": SECRET_KEY,
     "PRESSROOM_SETTLE_SECONDS": "0.2",
     "PRESSROOM_WRITES_PER_SECOND": "15",
 }
@@ -81,8 +87,8 @@ def control(
 ) -> Iterator[Control]:
     channel = {"id": "int-mastodon", "name": "Masto", "identifier": "mastodon"}
     sandbox.admin.create_org("acme", keys=[KEY], integrations=[channel], limit=100_000)
-    api = Api(settings_for(database_url, redis_url, tmp_path, **SETTINGS))
-    runtime = runtime_for(database_url, tmp_path, **SETTINGS)
+    api = Api(make_settings(database_url, tmp_path, REDIS_URL=redis_url, **SETTINGS))
+    runtime = make_runtime(database_url, tmp_path, **SETTINGS)
     yield Control(api, World(runtime=runtime, sandbox=sandbox.admin, api_url=sandbox.api_url))
     runtime.close()
     api.close()
@@ -103,9 +109,9 @@ def workers(control: Control, database_url: str, redis_url: str, tmp_path: Path)
 
 def load(world: World) -> list[int]:
     """A job whose posts need many small calls of every kind."""
-    world.profile(key=KEY)
-    media = [world.medium("acme", FILES.png(number)) for number in range(20)]
-    ids = world.job("acme", [f"clip {number}" for number in range(POSTS)])
+    make_profile(world, key=KEY)
+    media = [make_medium(world, "acme", FILES.png(number)) for number in range(20)]
+    ids = make_posts(world, "acme", [f"clip {number}" for number in range(POSTS)])
     with world.database.transaction() as session:
         for number, post_id in enumerate(ids):
             wanted = {"pack_limit": 3, "media_ids": [media[number % len(media)]]}
@@ -147,8 +153,8 @@ def is_of(level: str, row: dict[str, Any]) -> bool:
 def test_a_pause_while_a_pack_is_being_made_holds_it_back(control: Control) -> None:
     """Between the claim and the first byte; and what the pack was charged is given back."""
     world = control.world
-    world.profile(key=KEY)
-    ids = world.job("acme", ["one", "two", "three"])
+    make_profile(world, key=KEY)
+    ids = make_posts(world, "acme", ["one", "two", "three"])
     call = submissions.prepare_call(world.runtime, world.account().id)
     assert call is not None
     control.set("/profiles/acme", "pause")
@@ -163,8 +169,8 @@ def test_a_pause_while_a_pack_is_being_made_holds_it_back(control: Control) -> N
 
 def test_a_pause_while_an_upload_is_being_prepared_holds_it_back(control: Control) -> None:
     world = control.world
-    world.profile(key=KEY)
-    medium = world.medium("acme", FILES.png())
+    make_profile(world, key=KEY)
+    medium = make_medium(world, "acme", FILES.png())
     with world.database.transaction() as session:
         number = session.scalar(select(AccountMedia.id).where(AccountMedia.media_id == medium))
         assert number is not None
@@ -178,8 +184,8 @@ def test_a_pause_while_an_upload_is_being_prepared_holds_it_back(control: Contro
 
 def test_what_a_paused_upload_job_brings_waits(control: Control) -> None:
     world = control.world
-    world.profile(key=KEY)
-    medium = world.medium("acme", FILES.png())
+    make_profile(world, key=KEY)
+    medium = make_medium(world, "acme", FILES.png())
     [job] = control.api.get("/jobs?kind=upload").json["items"]
     control.set(f"/jobs/{job['id']}", "pause")
     for _ in range(3):
@@ -197,11 +203,11 @@ def beat(world: World) -> None:
 def test_a_paused_account_still_settles_what_is_unclear(control: Control) -> None:
     """A release whose answer is lost is looked at, parked and undone; nothing new is sent."""
     world = control.world
-    world.profile(key=KEY)
-    ids = world.job("acme", ["unclear"], in_seconds=600)
+    make_profile(world, key=KEY)
+    ids = make_posts(world, "acme", ["unclear"], in_seconds=600)
     world.until_all(PostState.STAGED, ids)
     world.sandbox.add_fault("reply_lost_before", route="PUT /posts/:id/status", times=1)
-    world.due_now(ids)
+    make_due(world, ids)
     release_due(world.runtime)
     assert world.states(ids) == [PostState.RELEASING]
     control.set(control.paths()["account"], "pause")

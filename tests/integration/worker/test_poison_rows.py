@@ -28,10 +28,14 @@ from shared.models import (
 )
 from shared.schedules.definitions import Means
 from shared.webhooks import subscriptions
-from tests.servers.api import SECRET_KEY, Api
+from tests.factories.media import make_medium
+from tests.factories.posts import make_posts
+from tests.factories.profiles import KEY, make_profile
+from tests.servers.api import Api
 from tests.servers.receiver import Receiver
-from tests.workers.beside import worker_beside
-from tests.workers.world import KEY, World
+from tests.servers.settings import SECRET_KEY
+from tests.workers.runtimes import worker_beside
+from tests.workers.world import World
 from web.metrics import database_metrics
 from worker.accounts import organization_lookup
 from worker.retention import clean, prune
@@ -302,8 +306,10 @@ def test_a_step_of_the_clean_up_that_fails_costs_no_other(
 
 
 def test_a_file_that_cannot_be_removed_keeps_no_other(world: World) -> None:
-    world.profile(key=KEY)
-    media = [world.medium("acme", b"\x89PNG\r\n\x1a\n" + bytes([number])) for number in range(2)]
+    make_profile(world, key=KEY)
+    media = [
+        make_medium(world, "acme", b"\x89PNG\r\n\x1a\n" + bytes([number])) for number in range(2)
+    ]
     with world.database.transaction() as session:
         session.execute(update(Media).values(removed_at=func.now() - AGO))
         bad = {"storage_key": "../outside", "removed_at": func.now() - 2 * AGO}
@@ -320,8 +326,8 @@ def test_a_file_that_cannot_be_removed_keeps_no_other(world: World) -> None:
 def test_a_post_that_cannot_be_checked_ends_alone(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.profile(key=KEY)
-    [bad, good] = world.job("acme", ["bad", "good"], identifier=None)
+    make_profile(world, key=KEY)
+    [bad, good] = make_posts(world, "acme", ["bad", "good"], identifier=None)
     resolve = deferred_rules.resolve_post
 
     def fails_for_one(session: Session, post: Post, *rest: Any) -> Any:
@@ -336,8 +342,8 @@ def test_a_post_that_cannot_be_checked_ends_alone(
 
 def test_an_organization_is_met_by_those_of_its_profiles_that_can_ask(world: World) -> None:
     for name in ("held", "good"):
-        world.profile(name, key=KEY)
-        world.job(name, ["a"])
+        make_profile(world, name, key=KEY)
+        make_posts(world, name, ["a"])
     with world.database.transaction() as session:
         session.execute(update(Account).values(integrations_seen_at=None))
         held = {"reason": "credentials_rejected", "message": "no"}

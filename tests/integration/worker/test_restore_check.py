@@ -12,7 +12,11 @@ from shared.db import sqlalchemy_url
 from shared.domain.publishing.states import PostState
 from shared.models import Account, Handover, Post, Schedule, ScheduleRun, Submission
 from shared.posts import cancel_retry, late_policy
-from tests.workers.world import KEY, World, waiting_tasks
+from tests.factories.media import make_medium
+from tests.factories.posts import make_posts
+from tests.factories.profiles import KEY, make_profile
+from tests.workers.inline_tasks import waiting_tasks
+from tests.workers.world import World
 from worker import settle
 from worker.publishing import restore_account
 
@@ -66,13 +70,15 @@ def come(world: World, ids: Sequence[int]) -> None:
 @pytest.fixture
 def story(world: World, backup: Callable[[], Restore]) -> list[int]:
     """Posts of which the backup knows this or that; all were published before it was restored."""
-    world.profile(key=KEY)
-    published = world.job("acme", ["published before"])
+    make_profile(world, key=KEY)
+    published = make_posts(world, "acme", ["published before"])
     world.until_all(PostState.PUBLISHED, published)
-    staged = world.job("acme", ["staged a", "staged b"], in_seconds=3600)
+    staged = make_posts(world, "acme", ["staged a", "staged b"], in_seconds=3600)
     world.until_all(PostState.STAGED, staged)
-    pending = world.job("acme", ["pending a", "pending b <b>&</b>"])
-    calendar = world.job("acme", ["same words", "same words"], handoff="calendar", in_seconds=6)
+    pending = make_posts(world, "acme", ["pending a", "pending b <b>&</b>"])
+    calendar = make_posts(
+        world, "acme", ["same words", "same words"], handoff="calendar", in_seconds=6
+    )
     restore = backup()
     ids = [*published, *staged, *pending, *calendar]
     come(world, staged)
@@ -101,8 +107,8 @@ def test_what_was_published_since_is_not_sent_again(world: World, story: list[in
 
 
 def test_without_settling_it_would_be(world: World, backup: Callable[[], Restore]) -> None:
-    world.profile(key=KEY)
-    ids = world.job("acme", ["one"])
+    make_profile(world, key=KEY)
+    ids = make_posts(world, "acme", ["one"])
     restore = backup()
     world.until_all(PostState.PUBLISHED, ids)
     restore()
@@ -113,8 +119,8 @@ def test_without_settling_it_would_be(world: World, backup: Callable[[], Restore
 def test_what_was_let_go_since_is_not_let_go_again(
     world: World, backup: Callable[[], Restore]
 ) -> None:
-    world.profile(key=KEY)
-    ids = world.job("acme", ["late"])
+    make_profile(world, key=KEY)
+    ids = make_posts(world, "acme", ["late"])
     with world.database.transaction() as session:
         late_policy.hold_late_posts(session, ids, PostState.PENDING)
     restore = backup()
@@ -132,11 +138,11 @@ def test_posts_that_look_alike_are_left_to_a_person(
     world: World, backup: Callable[[], Restore]
 ) -> None:
     """Two clips under one caption; Postiz has one of them and does not say which."""
-    world.profile(key=KEY)
-    clips = [world.medium("acme", b"\x89PNG\r\n\x1a\n" + bytes([n]) * 50) for n in range(2)]
+    make_profile(world, key=KEY)
+    clips = [make_medium(world, "acme", b"\x89PNG\r\n\x1a\n" + bytes([n]) * 50) for n in range(2)]
     world.until(lambda: all(world.upload_state(clip) == "uploaded" for clip in clips))
-    first = world.job("acme", ["#shorts"], media_ids=[clips[0]])
-    second = world.job("acme", ["#shorts"], media_ids=[clips[1]], in_seconds=20 * 3600)
+    first = make_posts(world, "acme", ["#shorts"], media_ids=[clips[0]])
+    second = make_posts(world, "acme", ["#shorts"], media_ids=[clips[1]], in_seconds=20 * 3600)
     with world.database.transaction() as session:  # so that only the first is staged
         session.execute(update(Post).where(Post.id.in_(second)).values(handoff="calendar"))
         day = text("publish_at + interval '20 days'")
@@ -158,8 +164,8 @@ def test_posts_that_look_alike_are_left_to_a_person(
 def test_drafts_that_nobody_remembers_are_removed_and_staged_once_more(
     world: World, backup: Callable[[], Restore]
 ) -> None:
-    world.profile(key=KEY)
-    ids = world.job("acme", ["one", "two"], in_seconds=3600)
+    make_profile(world, key=KEY)
+    ids = make_posts(world, "acme", ["one", "two"], in_seconds=3600)
     restore = backup()
     world.until_all(PostState.STAGED, ids)
     restore()
@@ -176,8 +182,8 @@ def test_drafts_that_nobody_remembers_are_removed_and_staged_once_more(
 
 
 def test_calls_that_were_forgotten_are_charged(world: World, backup: Callable[[], Restore]) -> None:
-    world.profile(key=KEY)
-    ids = world.job("acme", ["one"])
+    make_profile(world, key=KEY)
+    ids = make_posts(world, "acme", ["one"])
     restore = backup()
     world.until_all(PostState.PUBLISHED, ids)
     restore()
@@ -189,7 +195,7 @@ def test_calls_that_were_forgotten_are_charged(world: World, backup: Callable[[]
 
 
 def test_fire_times_that_may_have_run_do_not_run_again(world: World) -> None:
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
     with world.database.transaction() as session:
         session.add(
             Schedule(
@@ -216,7 +222,7 @@ def test_fire_times_that_may_have_run_do_not_run_again(world: World) -> None:
 
 
 def test_a_pause_of_the_users_own_outlives_it(world: World) -> None:
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
     with world.database.transaction() as session:
         session.execute(update(Account).values(paused=True))
     settle.set_restore_lock(world.database)  # and died
@@ -226,8 +232,8 @@ def test_a_pause_of_the_users_own_outlives_it(world: World) -> None:
 
 def test_a_call_that_was_under_way_is_given_up(world: World, backup: Callable[[], Restore]) -> None:
     """The backup was made while drafts were created: they are litter, the posts staged anew."""
-    world.profile(key=KEY)
-    ids = world.job("acme", ["in the middle"], in_seconds=3600)
+    make_profile(world, key=KEY)
+    ids = make_posts(world, "acme", ["in the middle"], in_seconds=3600)
     world.until_all(PostState.STAGED, ids)
     with world.database.transaction() as session:
         session.execute(text("DELETE FROM handovers"))
@@ -242,7 +248,7 @@ def test_a_call_that_was_under_way_is_given_up(world: World, backup: Callable[[]
 def test_it_refuses_to_run_beside_others(
     world: World, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
     for name, value in {
         "DATABASE_URL": sqlalchemy_url(database_url).replace("+psycopg2", ""),
         "PRESSROOM_SECRET_KEYS": world.settings.secret_keys[0].get_secret_value(),

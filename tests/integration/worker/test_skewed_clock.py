@@ -9,8 +9,12 @@ from sqlalchemy import func, select
 from shared.domain.publishing.states import PostState
 from shared.errors import RateLimited, Transient
 from shared.models import AccountMedia, Post
-from tests.servers.api import FILES, Api
-from tests.workers.world import KEY, World
+from tests.factories.files import FILES
+from tests.factories.media import make_medium
+from tests.factories.posts import make_posts
+from tests.factories.profiles import KEY, make_profile
+from tests.servers.api import Api
+from tests.workers.world import World
 from worker.accounts import leases
 from worker.media import upload
 
@@ -42,7 +46,7 @@ def ahead(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_account_rests_and_is_blocked_for_as_long_as_it_is_told(
     world: World, ahead: None
 ) -> None:
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
     account_id = world.account().id
     until = datetime.now(UTC) + AHEAD + SOON  # as a reply is read on this machine
     for error in (Transient("away"), RateLimited("too many", until=until)):
@@ -57,8 +61,8 @@ def test_an_account_rests_and_is_blocked_for_as_long_as_it_is_told(
 def test_an_upload_that_failed_is_tried_again_as_soon_as_elsewhere(
     world: World, ahead: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.profile(key=KEY)
-    world.medium("acme", FILES.png())
+    make_profile(world, key=KEY)
+    make_medium(world, "acme", FILES.png())
 
     def fails(*_: object) -> None:
         raise Transient("away")
@@ -83,7 +87,7 @@ def test_what_is_published_at_once_is_not_due_in_an_hour(api: Api, ahead: None) 
 
 
 def test_posts_go_out_from_such_a_machine_as_from_any(world: World, ahead: None) -> None:
-    world.profile(key=KEY)
-    ids = world.job("acme", ["a", "b"])
+    make_profile(world, key=KEY)
+    ids = make_posts(world, "acme", ["a", "b"])
     world.until_all(PostState.PUBLISHED, ids)
     assert [world.timeline(each)[-1] for each in ids] == ["published", "published"]

@@ -15,8 +15,12 @@ from shared import db, metrics
 from shared.db import Database
 from shared.domain.publishing.states import PostState
 from shared.models import Account, AccountMedia, Base, Job, Post, Submission
+from tests.factories.media import make_medium
+from tests.factories.posts import make_due, make_posts
+from tests.factories.profiles import KEY, make_profile
 from tests.timing.patience import PATIENCE
-from tests.workers.world import KEY, World, waiting_tasks
+from tests.workers.inline_tasks import waiting_tasks
+from tests.workers.world import World
 from worker import round_steps, sweep
 from worker.accounts import server_turns
 from worker.accounts.error_policy import MAX_ATTEMPTS
@@ -43,7 +47,7 @@ def woken(world: World) -> set[tuple[str, int]]:
 
 def lost_call(world: World, profile_id: str, integration: str = "int-mastodon") -> tuple[int, int]:
     """A call whose worker is gone since long, by its submission and its post."""
-    [post_id] = world.job(profile_id, ["lost"], integration=integration)
+    [post_id] = make_posts(world, profile_id, ["lost"], integration=integration)
     call = submissions.prepare_call(world.runtime, world.account(profile_id).id)
     assert call is not None
     with world.database.transaction() as session:
@@ -74,7 +78,7 @@ def test_a_call_that_a_vanished_worker_holds_is_passed_over(
 
 def test_an_upload_that_a_vanished_worker_holds_is_passed_over(two_profiles: World) -> None:
     world = two_profiles
-    media = [world.medium("acme", b"\x89PNG\r\n\x1a\n" + bytes([n])) for n in range(2)]
+    media = [make_medium(world, "acme", b"\x89PNG\r\n\x1a\n" + bytes([n])) for n in range(2)]
     with world.database.transaction() as session:
         session.execute(update(AccountMedia).values(state="uploading", lease_until=LONG_AGO))
         held = session.scalars(
@@ -87,8 +91,8 @@ def test_an_upload_that_a_vanished_worker_holds_is_passed_over(two_profiles: Wor
 
 def test_an_upload_is_given_up_only_with_all_posts_that_wait_for_it(two_profiles: World) -> None:
     world = two_profiles
-    media = [world.medium("acme", b"\x89PNG\r\n\x1a\n" + bytes([n])) for n in range(2)]
-    ids = [world.job("acme", ["a"], media_ids=[each])[0] for each in media]
+    media = [make_medium(world, "acme", b"\x89PNG\r\n\x1a\n" + bytes([n])) for n in range(2)]
+    ids = [make_posts(world, "acme", ["a"], media_ids=[each])[0] for each in media]
     with world.database.transaction() as session:
         session.execute(update(AccountMedia).values(attempts=MAX_ATTEMPTS + 1))
     with vanished(world, Post, ids[0]):
@@ -106,10 +110,10 @@ def test_a_release_whose_worker_vanishes_before_its_commit_keeps_no_other_from_i
 ) -> None:
     """They are made on one server, whose pace all of them go by."""
     world = two_profiles
-    ids = world.job("acme", ["ours"], in_seconds=3600)
-    ids += world.job("other", ["theirs"], integration="int-o", in_seconds=3600)
+    ids = make_posts(world, "acme", ["ours"], in_seconds=3600)
+    ids += make_posts(world, "other", ["theirs"], integration="int-o", in_seconds=3600)
     world.until_all(PostState.STAGED, ids)
-    world.due_now(ids)
+    make_due(world, ids)
     due = {each.profile_id: each for each in server_turns.find_releasable(world.runtime)[0]}
     with world.database.transaction() as session:
         found = release._find_next_post(session, due["other"], 0)
@@ -135,7 +139,7 @@ def in_a_free_moment(
 
 def test_a_post_to_be_explained_that_is_held_stops_no_sweep(two_profiles: World) -> None:
     world = two_profiles
-    ids = world.job("acme", ["a", "b"])
+    ids = make_posts(world, "acme", ["a", "b"])
     with world.database.transaction() as session:
         values = {
             "state": "scheduled",
@@ -164,7 +168,7 @@ def test_a_step_of_the_sweep_that_fails_costs_no_other(
     """However many of them fail, those between them do their work."""
     world = two_profiles
     lost, _ = lost_call(world, "acme")
-    world.job("other", ["waits"], integration="int-o")
+    make_posts(world, "other", ["waits"], integration="int-o")
     failing = {*sweep.RESCUES, *sweep.WAITING} - {"rescue_calls", "pressroom.stage"}
     before = {name: contained(name) for name in failing}
     for table in (sweep.RESCUES, sweep.WAITING):
@@ -182,7 +186,7 @@ def test_a_step_of_the_tick_that_fails_costs_no_other(
     two_profiles: World, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     world = two_profiles
-    ids = world.job("acme", ["a", "b", "c"])
+    ids = make_posts(world, "acme", ["a", "b", "c"])
     due = {"lease_until": LONG_AGO, "track_at": LONG_AGO}
     states = (PostState.RELEASING, PostState.SCHEDULED, PostState.CANCELLING)
     with world.database.transaction() as session:
@@ -196,7 +200,7 @@ def test_a_step_of_the_tick_that_fails_costs_no_other(
 
 def test_a_step_that_meets_a_lock_is_given_up_within_a_moment(two_profiles: World) -> None:
     world = two_profiles
-    [post_id] = world.job("acme", ["a"])
+    [post_id] = make_posts(world, "acme", ["a"])
 
     def wait_for(_: object, session: Session) -> bool:
         session.execute(update(Post).values(content="b"))
@@ -223,7 +227,7 @@ def test_without_a_database_the_round_is_over_at_once(world: World) -> None:
 def test_postgresql_ends_a_transaction_in_which_nothing_happens(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    [post_id] = world.job(world.profile(key=KEY), ["a"])
+    [post_id] = make_posts(world, make_profile(world, key=KEY), ["a"])
     monkeypatch.setattr(db, "IDLE_IN_TRANSACTION_MS", 300)
     gone = Database.connect(world.settings)
     with pytest.raises(OperationalError), gone.transaction() as session:
@@ -246,7 +250,7 @@ def test_every_connection_lets_go_of_what_is_gone(world: World) -> None:
 
 def test_a_job_whose_row_is_held_keeps_no_other_from_its_end(two_profiles: World) -> None:
     world = two_profiles
-    ids = [world.job("acme", ["a"])[0], world.job("acme", ["b"])[0]]
+    ids = [make_posts(world, "acme", ["a"])[0], make_posts(world, "acme", ["b"])[0]]
     with world.database.transaction() as session:
         session.execute(update(Post).values(state=PostState.PUBLISHED))
     jobs = [world.post(each).job_id for each in ids]

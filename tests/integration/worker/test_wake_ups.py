@@ -15,8 +15,11 @@ from local.child import ROOT
 from local.ports import free_port
 from shared.models import Pulse
 from shared.task_queue import PUBLISH, RELEASE, RELEASES_WAITING, Waker, make_sender
-from tests.servers.api import FILES, SECRET_KEY
-from tests.workers.world import KEY, World
+from tests.factories.files import FILES
+from tests.factories.media import make_medium
+from tests.factories.profiles import KEY, make_profile
+from tests.servers.settings import SECRET_KEY
+from tests.workers.world import World
 from worker import heartbeats
 from worker.media import upload
 
@@ -89,8 +92,8 @@ def test_a_long_upload_shows_that_uploads_are_worked_on(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(upload, "HEARTBEAT", 0.0)
-    world.profile(key=KEY)
-    media_id = world.medium("acme", FILES.mp4())
+    make_profile(world, key=KEY)
+    media_id = make_medium(world, "acme", FILES.mp4())
     assert "worker:upload" not in seen(world)
     world.until(lambda: world.upload_state(media_id) == "uploaded")
     assert "worker:upload" in seen(world)

@@ -9,13 +9,18 @@ from shared.accounts import holds
 from shared.domain.publishing.states import PostState
 from shared.models import Account, AccountMedia, Hold, Post, Profile, Submission
 from shared.posts import cancel_retry, transitions
-from tests.workers.world import KEY, World, waiting_tasks
+from tests.factories.drafts import make_stray_draft
+from tests.factories.media import make_medium
+from tests.factories.posts import make_due, make_posts
+from tests.factories.profiles import KEY, lose_secret_key, make_profile
+from tests.workers.inline_tasks import waiting_tasks
+from tests.workers.world import World
 from worker import sweep
 
 
 @pytest.fixture(autouse=True)
 def a_profile(world: World) -> None:
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
 
 
 def woken(world: World) -> set[tuple[str, int]]:
@@ -45,28 +50,28 @@ def now_due(world: World) -> None:
 
 
 def pending(world: World) -> Callable[[], bool]:
-    ids = world.job("acme", ["x"], in_seconds=600)
+    ids = make_posts(world, "acme", ["x"], in_seconds=600)
     return lambda: world.states(ids) == [PostState.STAGED]
 
 
 def releasing(world: World) -> Callable[[], bool]:
     """By a worker that is gone."""
-    ids = world.job("acme", ["x"], in_seconds=600)
+    ids = make_posts(world, "acme", ["x"], in_seconds=600)
     world.until_all(PostState.STAGED, ids)
-    world.due_now(ids)
+    make_due(world, ids)
     world.claim_release()
     return lambda: world.states(ids) != [PostState.RELEASING]
 
 
 def scheduled(world: World) -> Callable[[], bool]:
-    ids = world.job("acme", ["x"], handoff="calendar", in_seconds=3600)
+    ids = make_posts(world, "acme", ["x"], handoff="calendar", in_seconds=3600)
     world.until_all(PostState.SCHEDULED, ids)
     seen_last = world.post(ids[0]).claim
     return lambda: world.post(ids[0]).claim != seen_last
 
 
 def cancelling(world: World) -> Callable[[], bool]:
-    ids = world.job("acme", ["x"], in_seconds=600)
+    ids = make_posts(world, "acme", ["x"], in_seconds=600)
     world.until_all(PostState.STAGED, ids)
     with world.database.transaction() as session:
         cancel_retry.cancel_posts(session, ids)
@@ -74,12 +79,12 @@ def cancelling(world: World) -> Callable[[], bool]:
 
 
 def abandoned(world: World) -> Callable[[], bool]:
-    world.stray_draft()
+    make_stray_draft(world)
     return lambda: drafts(world) == []
 
 
 def discarded(world: World) -> Callable[[], bool]:
-    ids = world.job("acme", ["x"], in_seconds=600)
+    ids = make_posts(world, "acme", ["x"], in_seconds=600)
     world.until_all(PostState.STAGED, ids)
     with world.database.transaction() as session:
         transitions.retire_handovers(session, ids, "of the test", discard=True)
@@ -92,7 +97,7 @@ def drafts(world: World) -> list[str]:
 
 
 def uploading(world: World) -> Callable[[], bool]:
-    medium = world.medium("acme", b"\x89PNG\r\n\x1a\n" + bytes(2000))
+    medium = make_medium(world, "acme", b"\x89PNG\r\n\x1a\n" + bytes(2000))
     return lambda: world.upload_state(medium) == "uploaded"
 
 
@@ -105,7 +110,7 @@ def upload(world: World) -> int | None:
 
 def unknown(world: World) -> Callable[[], bool]:
     """An account of which nothing is known yet."""
-    world.job("acme", ["x"], in_seconds=600)
+    make_posts(world, "acme", ["x"], in_seconds=600)
     with world.database.transaction() as session:
         session.execute(update(Account).values(integrations_seen_at=None, base_url=None))
     return lambda: world.account().integrations_seen_at is not None
@@ -131,7 +136,7 @@ def refused(world: World) -> None:
 
 
 def unreadable(world: World) -> None:
-    world.lose_secret_key("acme")
+    lose_secret_key(world, "acme")
     with world.database.transaction() as session:
         version = session.scalars(select(Profile.settings_version)).one()
         words = {"reason": "secret_unreadable", "message": "cannot be opened"}

@@ -9,7 +9,10 @@ from local.sandbox.process import Admin
 from shared.accounts.merging import merge_accounts
 from shared.domain.publishing.states import PostState
 from shared.models import Account, AccountMedia, Integration, Job, Post
-from tests.workers.world import KEY, World
+from tests.factories.media import make_medium
+from tests.factories.posts import make_due, make_posts
+from tests.factories.profiles import KEY, make_profile, save_key
+from tests.workers.world import World
 from worker import sweep
 from worker.publishing import release
 from worker.staging import submissions
@@ -29,33 +32,33 @@ def counted(world: World) -> int:
 
 
 def test_posts_that_were_in_a_call_follow_their_profile_to_its_new_account(world: World) -> None:
-    world.profile(key=KEY)
-    ids = world.job("acme", ["in mid-call"])
+    make_profile(world, key=KEY)
+    ids = make_posts(world, "acme", ["in mid-call"])
     call = submissions.prepare_call(world.runtime, world.account().id)
     assert call is not None
     world.sandbox.patch_org("acme", integrations={}, add_keys=["another key"])
     other_org(world.sandbox, MASTODON)
-    world.save_key("acme", key=OTHER)  # another organization, while the call is under way
+    save_key(world, "acme", key=OTHER)  # another organization, while the call is under way
     make_call(world.runtime, call)
-    world.save_key("acme", key="another key")  # and back, by another key
+    save_key(world, "acme", key="another key")  # and back, by another key
     world.until_all(PostState.PUBLISHED, ids)
     assert [send["content"] for send in world.sandbox.sends()] == ["in mid-call"]
 
 
 def test_another_organizations_key_burns_no_budget_and_a_way_back_is_left(world: World) -> None:
-    world.profile(key=KEY)
-    ids = world.job("acme", [f"clip {n}" for n in range(8)], in_seconds=3600)
+    make_profile(world, key=KEY)
+    ids = make_posts(world, "acme", [f"clip {n}" for n in range(8)], in_seconds=3600)
     world.until_all(PostState.STAGED, ids)
     other_org(world.sandbox, MASTODON)
     before = counted(world)
-    world.save_key("acme", key=OTHER)
+    save_key(world, "acme", key=OTHER)
     world.until(lambda: world.post(ids[0]).error_code == "other_account")
     for _ in range(5):
         sweep.run_sweep(world.runtime)
         world.work()
     assert counted(world) == before
     assert set(world.states(ids)) == {PostState.PENDING}
-    world.save_key("acme", key=KEY)
+    save_key(world, "acme", key=KEY)
     world.until_all(PostState.STAGED, ids)
     assert world.post(ids[0]).error_code is None
     world.until(lambda: len(alive_drafts(world)) == len(ids))  # the first drafts are deleted
@@ -63,12 +66,12 @@ def test_another_organizations_key_burns_no_budget_and_a_way_back_is_left(world:
 
 def test_why_a_post_waits_is_taken_off_when_it_is_no_longer_so(world: World) -> None:
     """Though it goes on waiting, for its time."""
-    world.profile(key=KEY)
-    ids = world.job("acme", ["next week"], in_seconds=7 * 86_400)
+    make_profile(world, key=KEY)
+    ids = make_posts(world, "acme", ["next week"], in_seconds=7 * 86_400)
     other_org(world.sandbox, MASTODON)
-    world.save_key("acme", key=OTHER)
+    save_key(world, "acme", key=OTHER)
     world.until(lambda: world.post(ids[0]).error_code == "other_account")
-    world.save_key("acme", key=KEY)
+    save_key(world, "acme", key=KEY)
     world.until(lambda: world.post(ids[0]).error_code is None)
     assert world.states(ids) == [PostState.PENDING]
 
@@ -79,14 +82,14 @@ def alive_drafts(world: World) -> list[dict[str, Any]]:
 
 def test_two_accounts_that_turn_out_to_be_one_organization_become_one(world: World) -> None:
     other_org(world.sandbox)  # no channel yet: nothing tells that both keys are of one
-    world.profile("one", key=OTHER)
-    world.profile("two", key="second")
+    make_profile(world, "one", key=OTHER)
+    make_profile(world, "two", key="second")
     assert world.account("one").id != world.account("two").id
     world.sandbox.patch_org("other", add_integrations=[MASTODON])
-    ids = world.job("one", ["from one"], integration="int-other")
-    ids += world.job("two", ["from two"], integration="int-other")
-    world.save_key("one", key=OTHER)
-    world.save_key("two", key="second")
+    ids = make_posts(world, "one", ["from one"], integration="int-other")
+    ids += make_posts(world, "two", ["from two"], integration="int-other")
+    save_key(world, "one", key=OTHER)
+    save_key(world, "two", key="second")
     assert world.account("one").id == world.account("two").id
     world.until_all(PostState.PUBLISHED, ids)
     with world.database.transaction() as session:
@@ -118,26 +121,26 @@ def test_of_two_accounts_that_become_one_the_more_careful_wishes_stay(world: Wor
 
 def test_a_key_rotated_while_postiz_is_away_moves_nothing(world: World) -> None:
     """Nobody could say whose key it is: the drafts wait where they are, and are released later."""
-    world.profile(key=KEY)
-    ids = world.job("acme", ["staged before"], in_seconds=600)
+    make_profile(world, key=KEY)
+    ids = make_posts(world, "acme", ["staged before"], in_seconds=600)
     world.until_all(PostState.STAGED, ids)
     account_id, before = world.account().id, counted(world)
     world.sandbox.patch_org("acme", add_keys=["rotated"])
     world.sandbox.add_fault("empty_401", times=3)
-    world.save_key("acme", key="rotated")
+    save_key(world, "acme", key="rotated")
     assert world.account().id != account_id
     assert world.states(ids) == [PostState.STAGED]
-    world.due_now(ids)
+    make_due(world, ids)
     world.until_all(PostState.PUBLISHED, ids)
     assert world.account().id == account_id
     assert counted(world) == before
 
 
 def test_a_pause_at_the_last_moment_holds_a_post_back(world: World) -> None:
-    world.profile(key=KEY)
-    ids = world.job("acme", ["wait"], in_seconds=600)
+    make_profile(world, key=KEY)
+    ids = make_posts(world, "acme", ["wait"], in_seconds=600)
     world.until_all(PostState.STAGED, ids)
-    world.due_now(ids)
+    make_due(world, ids)
     one = world.claim_release()
     pause(world, one.post_id, paused=True)  # between the claim and the call
     release._send_release(world.runtime, one)
@@ -155,13 +158,13 @@ def pause(world: World, post_id: int, *, paused: bool) -> None:
 
 def test_an_upload_that_was_under_way_follows_its_profile(world: World) -> None:
     """Its worker is gone, and its profile elsewhere by the time that anybody notices."""
-    world.profile(key=KEY)
-    medium = world.medium("acme", b"\x89PNG\r\n\x1a\n" + bytes(2000))
+    make_profile(world, key=KEY)
+    medium = make_medium(world, "acme", b"\x89PNG\r\n\x1a\n" + bytes(2000))
     with world.database.transaction() as session:
         gone = {"state": "uploading", "lease_until": func.now() - timedelta(seconds=1)}
         other_org(world.sandbox, MASTODON)
         session.execute(update(AccountMedia).values({**gone, "lease_until": None}))
-    world.save_key("acme", key=OTHER)
+    save_key(world, "acme", key=OTHER)
     with world.database.transaction() as session:
         session.execute(update(AccountMedia).values(gone))
     world.until(lambda: world.upload_state(medium) == "uploaded")

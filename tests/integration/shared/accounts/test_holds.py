@@ -17,8 +17,10 @@ from shared.models import Account, Hold
 from shared.postiz.client import Postiz
 from shared.profiles import deletion
 from shared.profiles.credential_ref import CredentialRef
+from tests.factories.posts import make_posts
+from tests.factories.profiles import KEY, make_profile, save_key
 from tests.servers.api import Api
-from tests.workers.world import KEY, World
+from tests.workers.world import World
 from worker.accounts import leases, postiz_call
 from worker.retention import prune
 from worker.staging import stage
@@ -29,21 +31,21 @@ SECOND, THIRD = "second-key-of-acme", "third-key-of-acme"
 def two_profiles(world: World) -> None:
     """`acme` and `beta`, with two keys of one organization."""
     world.sandbox.patch_org("acme", add_keys=[SECOND])
-    world.profile("acme", key=KEY)
-    world.profile("beta", key=SECOND)
+    make_profile(world, "acme", key=KEY)
+    make_profile(world, "beta", key=SECOND)
     assert world.account("acme").id == world.account("beta").id
 
 
 def test_two_refused_keys_of_one_account_do_not_free_each_other(world: World) -> None:
     two_profiles(world)
     world.sandbox.patch_org("acme", add_keys=[THIRD], revoke_keys=[KEY, SECOND])
-    mine, theirs = world.job("acme", ["a"]), world.job("beta", ["b"])
+    mine, theirs = make_posts(world, "acme", ["a"]), make_posts(world, "beta", ["b"])
     before = len(world.sandbox.ledger(kind="request"))
     for _ in range(3):
         stage.stage_posts(world.runtime, world.account().id)
     assert len(world.sandbox.ledger(kind="request")) - before <= 2  # each was refused once
     assert world.holds("acme") == world.holds("beta") == ["credentials_rejected"]
-    world.save_key("beta", key=THIRD)
+    save_key(world, "beta", key=THIRD)
     world.until_all(PostState.PUBLISHED, theirs)
     assert world.states(mine) == [PostState.PENDING]  # a key that is good lifts no other's hold
     assert world.holds("acme") == ["credentials_rejected"]
@@ -53,15 +55,15 @@ def test_two_refused_keys_of_one_account_do_not_free_each_other(world: World) ->
 def test_a_refused_key_holds_no_post_of_another_key(world: World) -> None:
     two_profiles(world)
     world.sandbox.patch_org("acme", revoke_keys=[KEY])
-    mine, theirs = world.job("acme", ["a"]), world.job("beta", ["b"])
+    mine, theirs = make_posts(world, "acme", ["a"]), make_posts(world, "beta", ["b"])
     world.until_all(PostState.PUBLISHED, theirs)
     world.until(lambda: world.holds() == ["credentials_rejected"])
     assert world.states(mine) == [PostState.PENDING]
 
 
 def test_a_profile_that_is_deleted_in_the_middle_of_its_call_holds_nobody(world: World) -> None:
-    world.profile("acme", key=KEY)
-    world.profile("beta", key=KEY)
+    make_profile(world, "acme", key=KEY)
+    make_profile(world, "beta", key=KEY)
     account = world.account("beta")
     credentials = CredentialRef(
         profile_id="acme", version=1, account_id=account.id, key_hash=account.key_hash
@@ -79,7 +81,7 @@ def test_a_profile_that_is_deleted_in_the_middle_of_its_call_holds_nobody(world:
     with world.database.transaction() as session:
         leases.record_failure(session, credentials, caught.value)
     assert (world.holds("beta"), world.account("beta").failures) == ([], 0)
-    world.until_all(PostState.PUBLISHED, world.job("beta", ["goes on"]))
+    world.until_all(PostState.PUBLISHED, make_posts(world, "beta", ["goes on"]))
 
 
 def test_holds_move_with_the_account_and_go_with_the_last_profile_of_their_key(

@@ -20,9 +20,16 @@ from shared.models import (
 )
 from shared.posts import cancel_retry
 from shared.profiles import profile_settings
+from tests.factories.drafts import make_stray_draft
+from tests.factories.files import Files
+from tests.factories.media import make_medium
+from tests.factories.posts import make_due, make_posts
+from tests.factories.profiles import KEY, lose_secret_key, make_profile, save_key
 from tests.integration.conftest import DEMO_KEY
-from tests.servers.api import Api, Files
-from tests.workers.world import KEY, SECRET_KEY, World, runtime_for
+from tests.servers.api import Api
+from tests.servers.settings import SECRET_KEY
+from tests.workers.runtimes import make_runtime
+from tests.workers.world import World
 from worker.accounts import organization_lookup
 
 UNREADABLE = "secret_unreadable"
@@ -31,8 +38,8 @@ UNREADABLE = "secret_unreadable"
 @pytest.fixture
 def both(world: World) -> World:
     """`acme`, whose key is about to be lost, and `zeta`, with the same key of the same account."""
-    world.profile("acme", key=KEY)
-    world.profile("zeta", key=KEY)
+    make_profile(world, "acme", key=KEY)
+    make_profile(world, "zeta", key=KEY)
     return world
 
 
@@ -43,7 +50,7 @@ def settings_held(world: World) -> SettingsHold:
 
 def lose_key(world: World) -> None:
     """Of `acme`; and whatever posts are in, they are due for a look."""
-    world.lose_secret_key("acme")
+    lose_secret_key(world, "acme")
     world.runtime.publishers.reset()
     with world.database.transaction() as session:
         now = {"track_at": func.now(), "lease_until": func.now()}
@@ -64,7 +71,7 @@ def goes_on_alone(world: World, poisoned: list[int], good: list[int], end: PostS
 
 
 def test_staging_goes_on_for_the_others_and_costs_no_budget(both: World) -> None:
-    poisoned, good = both.job("acme", ["a"]), both.job("zeta", ["z"])
+    poisoned, good = make_posts(both, "acme", ["a"]), make_posts(both, "zeta", ["z"])
     goes_on_alone(both, poisoned, good, PostState.PUBLISHED)
     rows = both.sandbox.ledger(kind="request")
     counted = sum(row["method"] == "POST" and row["path"].endswith("/posts") for row in rows)
@@ -72,11 +79,11 @@ def test_staging_goes_on_for_the_others_and_costs_no_budget(both: World) -> None
 
 
 def test_releases_go_on_for_the_others(both: World) -> None:
-    poisoned = both.job("acme", ["a"], in_seconds=600)
+    poisoned = make_posts(both, "acme", ["a"], in_seconds=600)
     both.until_all(PostState.STAGED, poisoned)
-    good = both.job("zeta", ["z"], in_seconds=600)
+    good = make_posts(both, "zeta", ["z"], in_seconds=600)
     both.until_all(PostState.STAGED, good)
-    both.due_now([*poisoned, *good])
+    make_due(both, [*poisoned, *good])
     goes_on_alone(both, poisoned, good, PostState.PUBLISHED)
 
 
@@ -87,16 +94,16 @@ def test_unclear_releases_of_the_others_are_settled(both: World) -> None:
 
 
 def releasing(world: World, profile_id: str) -> list[int]:
-    ids = world.job(profile_id, ["x"], in_seconds=600)
+    ids = make_posts(world, profile_id, ["x"], in_seconds=600)
     world.until_all(PostState.STAGED, ids)
-    world.due_now(ids)
+    make_due(world, ids)
     world.claim_release()
     return ids
 
 
 def test_posts_of_the_others_are_followed(both: World) -> None:
-    poisoned = both.job("acme", ["a"], handoff="calendar", in_seconds=3600)
-    good = both.job("zeta", ["z"], handoff="calendar", in_seconds=3600)
+    poisoned = make_posts(both, "acme", ["a"], handoff="calendar", in_seconds=3600)
+    good = make_posts(both, "zeta", ["z"], handoff="calendar", in_seconds=3600)
     both.until_all(PostState.SCHEDULED, [*poisoned, *good])
     lose_key(both)
     asked_at = both.post(poisoned[0]).track_at
@@ -107,7 +114,9 @@ def test_posts_of_the_others_are_followed(both: World) -> None:
 
 
 def test_posts_of_the_others_are_taken_back(both: World) -> None:
-    poisoned, good = (both.job(profile, ["x"], in_seconds=600) for profile in ("acme", "zeta"))
+    poisoned, good = (
+        make_posts(both, profile, ["x"], in_seconds=600) for profile in ("acme", "zeta")
+    )
     both.until_all(PostState.STAGED, [*poisoned, *good])
     with both.database.transaction() as session:
         cancel_retry.cancel_posts(session, [*poisoned, *good])
@@ -115,9 +124,9 @@ def test_posts_of_the_others_are_taken_back(both: World) -> None:
 
 
 def test_litter_of_the_others_is_deleted(both: World) -> None:
-    both.stray_draft("a", "acme")
-    both.stray_draft("z", "zeta")
-    both.lose_secret_key("acme")
+    make_stray_draft(both, "a", "acme")
+    make_stray_draft(both, "z", "zeta")
+    lose_secret_key(both, "acme")
     both.until(lambda: both.holds("acme") == [UNREADABLE])
     both.until(lambda: left_there(both) == ["a"])
 
@@ -128,8 +137,8 @@ def left_there(world: World) -> list[str]:
 
 def test_uploads_of_the_others_go_on(both: World) -> None:
     picture = b"\x89PNG\r\n\x1a\n" + bytes(2000)
-    poisoned, good = (both.medium(profile, picture) for profile in ("acme", "zeta"))
-    both.lose_secret_key("acme")
+    poisoned, good = (make_medium(both, profile, picture) for profile in ("acme", "zeta"))
+    lose_secret_key(both, "acme")
     both.until(lambda: both.upload_state(good) == "uploaded")
     both.until(lambda: both.holds("acme") == [UNREADABLE])
     assert both.upload_state(poisoned) == "pending"
@@ -139,8 +148,8 @@ def test_it_is_told_once_and_shown_with_what_to_do(both: World) -> None:
     secret = SecretBox.from_settings(both.settings).seal("whsec_c2VjcmV0")
     with both.database.transaction() as session:
         session.add(Webhook(url="http://127.0.0.1:1/", events=["account.blocked"], secret=secret))
-    both.job("acme", ["a"])
-    both.lose_secret_key("acme")
+    make_posts(both, "acme", ["a"])
+    lose_secret_key(both, "acme")
     both.until(lambda: both.holds("acme") == [UNREADABLE])
     look_again(both)
     assert settings_held(both).look_at > settings_held(both).since
@@ -160,15 +169,15 @@ def look_again(world: World) -> None:
 def test_a_process_with_the_key_that_was_missing_frees_it(
     both: World, database_url: str, tmp_path: Path
 ) -> None:
-    posts = both.job("acme", ["a"])
-    lost = both.lose_secret_key("acme")
+    posts = make_posts(both, "acme", ["a"])
+    lost = lose_secret_key(both, "acme")
     both.until(lambda: both.holds("acme") == [UNREADABLE])
     look_again(both)
     assert both.holds("acme") == [UNREADABLE]
     with both.database.transaction() as session:
         session.execute(update(SettingsHold).values(look_at=func.now()))
     keys = f"{SECRET_KEY},{lost}"
-    runtime = runtime_for(database_url, tmp_path, PRESSROOM_SECRET_KEYS=keys)
+    runtime = make_runtime(database_url, tmp_path, PRESSROOM_SECRET_KEYS=keys)
     started = World(runtime=runtime, sandbox=both.sandbox, api_url=both.api_url)
     started.until_all(PostState.PUBLISHED, posts)
     assert started.holds("acme") == []
@@ -176,10 +185,10 @@ def test_a_process_with_the_key_that_was_missing_frees_it(
 
 
 def test_a_key_that_is_saved_again_frees_it(both: World) -> None:
-    posts = both.job("acme", ["a"])
-    both.lose_secret_key("acme")
+    posts = make_posts(both, "acme", ["a"])
+    lose_secret_key(both, "acme")
     both.until(lambda: both.holds("acme") == [UNREADABLE])
-    both.save_key("acme", key=KEY)
+    save_key(both, "acme", key=KEY)
     assert both.holds("acme") == []
     both.until_all(PostState.PUBLISHED, posts)
 
@@ -189,14 +198,14 @@ def test_a_profile_that_the_environment_configures_no_more_is_held_by_itself(
 ) -> None:
     """And goes on once the environment has its Postiz again."""
     named = {"POSTIZ_API_URL": world.api_url, "POSTIZ_API_KEY": KEY}
-    first = runtime_for(database_url, tmp_path, **named)
+    first = make_runtime(database_url, tmp_path, **named)
     with world.database.transaction() as session:
         session.add(Profile(id="acme", name="acme", tts_settings={}))
         session.flush()
         box = SecretBox.from_settings(first.settings)
         profile = profile_settings.load_profile(session, "acme")
         profile_settings.ensure_account(session, profile, first.settings, box)
-    posts = world.job("acme", ["a"])
+    posts = make_posts(world, "acme", ["a"])
     without = World(runtime=world.runtime, sandbox=world.sandbox, api_url=world.api_url)
     without.until(lambda: without.holds("acme") == ["not_configured"])
     with_it = World(runtime=first, sandbox=world.sandbox, api_url=world.api_url)

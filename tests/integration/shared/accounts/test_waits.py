@@ -16,7 +16,7 @@ from shared.models import Account, AccountMedia, Integration, Job, Media, Profil
 from shared.postiz.client import RemoteIntegration
 from shared.posts import transitions
 from tests.factories.rows import Rows
-from tests.workers.world import runtime_for
+from tests.workers.runtimes import make_runtime
 from worker.accounts import server_turns
 from worker.accounts.set_aside import set_aside_for_media
 from worker.publishing import release
@@ -30,7 +30,7 @@ S = PostState
 def runtime(
     module_database_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Runtime]:
-    made = runtime_for(module_database_url, tmp_path_factory.mktemp("home"))
+    made = make_runtime(module_database_url, tmp_path_factory.mktemp("home"))
     yield made
     made.close()
 

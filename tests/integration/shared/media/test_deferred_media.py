@@ -10,8 +10,11 @@ from shared.domain.publishing.states import PostState
 from shared.intake import job_creation
 from shared.media import repository
 from shared.models import Account
-from tests.servers.api import FILES
-from tests.workers.world import KEY, World
+from tests.factories.files import FILES
+from tests.factories.media import make_medium
+from tests.factories.posts import make_posts
+from tests.factories.profiles import KEY, make_profile
+from tests.workers.world import World
 
 X = {"who_can_reply_post": "everyone"}
 
@@ -51,12 +54,13 @@ def address(world: World, url: str) -> int:
 def test_a_post_whose_medium_turns_out_to_be_of_the_wrong_kind_fails_before_it_is_handed_over(
     world: World, source: str
 ) -> None:
-    world.profile(key=KEY)
-    cover = world.medium("acme", FILES.png())
+    make_profile(world, key=KEY)
+    cover = make_medium(world, "acme", FILES.png())
     film, picture = (address(world, f"{source}/a.{ending}") for ending in ("mp4", "png"))
 
     def post(content: str, *media_ids: int) -> list[int]:
-        return world.job(
+        return make_posts(
+            world,
             "acme",
             [content],
             integration="int-x",

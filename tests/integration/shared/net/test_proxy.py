@@ -21,10 +21,13 @@ from shared.net.guarded_connections import Call, pool_to, under_way
 from shared.net.outbound_route import PROXY_NEEDS_HTTPS, Proxy, Route
 from shared.net.transport import Broken, NotSent, Transport
 from shared.postiz.client import KeyAuth, Postiz
+from tests.factories.posts import make_due, make_posts
+from tests.factories.profiles import KEY, make_profile
 from tests.servers.certificates import Authority
 from tests.servers.connect_proxy import ConnectProxy, Listener, TlsFront
 from tests.servers.receiver import attempted, receiving
-from tests.workers.world import KEY, World, runtime_for
+from tests.workers.runtimes import make_runtime
+from tests.workers.world import World
 
 VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 
@@ -295,7 +298,7 @@ def proxied_world(
     short_rests: None,
 ) -> Iterator[World]:
     more = {"PRESSROOM_PROXY_URL": proxy.url, "PRESSROOM_CA": authority.file.read_text()}
-    runtime = runtime_for(database_url, tmp_path, **more)
+    runtime = make_runtime(database_url, tmp_path, **more)
     yield World(runtime=runtime, sandbox=only_acme.admin, api_url=f"{front.url}/public/v1")
     runtime.close()
 
@@ -304,12 +307,12 @@ def test_a_post_whose_release_loses_its_reply_goes_out_once(
     proxied_world: World, proxy: ConnectProxy
 ) -> None:
     world = proxied_world
-    world.profile(key=KEY)
-    [post] = world.job("acme", ["once only"], in_seconds=600)
+    make_profile(world, key=KEY)
+    [post] = make_posts(world, "acme", ["once only"], in_seconds=600)
     world.until_all(PostState.STAGED, [post])
     world.runtime.publishers.reset()  # so that the release opens the next tunnel
     proxy.fault("lose_reply")
-    world.due_now([post])
+    make_due(world, [post])
     world.until_all(PostState.PUBLISHED, [post])
     assert proxy.lost == 1
     assert [send["content"] for send in world.sandbox.sends()] == ["once only"]
@@ -318,11 +321,11 @@ def test_a_post_whose_release_loses_its_reply_goes_out_once(
 def test_posts_wait_while_a_proxy_stands_before_plain_http_and_go_on_without_it(
     world: World, proxy: ConnectProxy, tmp_path: Path
 ) -> None:
-    world.profile(key=KEY)
-    [post] = world.job("acme", ["later"])
+    make_profile(world, key=KEY)
+    [post] = make_posts(world, "acme", ["later"])
     direct = world.runtime
     url = direct.settings.database_url.get_secret_value()
-    world.runtime = runtime_for(url, tmp_path, PRESSROOM_PROXY_URL=proxy.url)
+    world.runtime = make_runtime(url, tmp_path, PRESSROOM_PROXY_URL=proxy.url)
     world.until(lambda: world.account().failures >= 3)
     assert world.states([post]) == [PostState.PENDING]
     world.runtime.close()
@@ -334,8 +337,8 @@ def test_posts_wait_while_a_proxy_stands_before_plain_http_and_go_on_without_it(
 def test_a_post_goes_out_once_past_whatever_proxy_the_environment_names(
     world: World, environment_proxy: ConnectProxy
 ) -> None:
-    world.profile(key=KEY)
-    [post] = world.job("acme", ["once only"])
+    make_profile(world, key=KEY)
+    [post] = make_posts(world, "acme", ["once only"])
     world.sandbox.add_fault("reply_lost_after", route="PUT /posts/:id/status", times=1)
     world.until_all(PostState.PUBLISHED, [post])
     assert [send["content"] for send in world.sandbox.sends()] == ["once only"]

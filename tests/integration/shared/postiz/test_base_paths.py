@@ -12,7 +12,9 @@ from shared.errors import SettingsChanged, WrongBaseUrl
 from shared.models import Account, Profile, Submission
 from shared.profiles.credential_ref import CredentialRef
 from shared.profiles.publisher_cache import PublisherFactory, Publishers
-from tests.workers.world import CHANNELS, KEY, World
+from tests.factories.posts import make_posts
+from tests.factories.profiles import CHANNELS, KEY, make_profile
+from tests.workers.world import World
 from worker.accounts import leases, postiz_call
 
 BETA = "key-of-beta"
@@ -31,7 +33,7 @@ def believe_in(world: World, base_url: str) -> None:
 @pytest.fixture
 def moved(world: World) -> Callable[[], None]:
     """All processes believe in a path where Postiz is no longer; calling it makes one find out."""
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
     believe_in(world, world.api_url.replace("/public", "/api/public"))
 
     def find_out() -> None:
@@ -81,10 +83,13 @@ def test_forms_of_one_address_share_pace_and_settle_time(world: World) -> None:
     """Two organizations of one Postiz, whose profiles name it differently."""
     world.sandbox.create_org("beta", keys=[BETA], integrations=[{**CHANNELS[0], "id": "int-beta"}])
     bare = world.api_url.removesuffix("/public/v1")
-    world.profile(key=KEY, api_url=bare)
-    world.profile("beta", key=BETA, api_url=f"{bare}/api")
+    make_profile(world, key=KEY, api_url=bare)
+    make_profile(world, "beta", key=BETA, api_url=f"{bare}/api")
     assert world.account("beta").server == world.account().server == bare
-    posts = [*world.job("acme", ["a"]), *world.job("beta", ["b"], integration="int-beta")]
+    posts = [
+        *make_posts(world, "acme", ["a"]),
+        *make_posts(world, "beta", ["b"], integration="int-beta"),
+    ]
     world.until_all(PostState.PUBLISHED, posts)
     with world.database.transaction() as session:
         assert set(session.scalars(select(Submission.server))) == {bare}
@@ -93,7 +98,7 @@ def test_forms_of_one_address_share_pace_and_settle_time(world: World) -> None:
 def test_one_organization_is_one_account_however_its_address_is_given(world: World) -> None:
     bare = world.api_url.removesuffix("/public/v1")
     for number, form in enumerate((bare, f"{bare}/api", f"{bare}/api/public/v1")):
-        world.profile(f"profile-{number}", key=KEY, api_url=form)
+        make_profile(world, f"profile-{number}", key=KEY, api_url=form)
     assert len({world.account(f"profile-{number}").id for number in range(3)}) == 1
 
 
@@ -102,9 +107,9 @@ def test_a_profile_that_was_known_under_another_name_of_its_server_stays_where_i
 ) -> None:
     """As an update finds it: the hash of its key names a server that is no longer called so."""
     bare = world.api_url.removesuffix("/public/v1")
-    world.profile(key=KEY, api_url=f"{bare}/api")
+    make_profile(world, key=KEY, api_url=f"{bare}/api")
     before = world.account().id
-    [post] = world.job("acme", ["a"])
+    [post] = make_posts(world, "acme", ["a"])
     with world.database.transaction() as session:
         old = hash_secret(f"{bare}/api", KEY)
         session.execute(update(Profile).values(key_hash=old))

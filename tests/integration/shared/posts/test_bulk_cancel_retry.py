@@ -9,10 +9,12 @@ from shared.domain.publishing.states import PostState
 from shared.models import Post
 from shared.posts import bulk_cancel_retry
 from shared.posts.post_queries import PostFilter
+from tests.factories.posts import make_due, make_posts
+from tests.factories.profiles import KEY, make_profile
 from tests.integration.web.api.test_jobs import accept, set_states
 from tests.servers.api import Api
 from tests.timing.patience import PATIENCE
-from tests.workers.world import KEY, World
+from tests.workers.world import World
 from worker.publishing import release
 from worker.staging import stage, submissions
 
@@ -21,7 +23,7 @@ EVERYTHING = PostFilter(profile_ids=["acme"])
 
 def many(world: World, number: int) -> int:
     """As many pending posts of one job, due tomorrow; the job's id."""
-    [first] = world.job("acme", ["first"], in_seconds=86_400)
+    [first] = make_posts(world, "acme", ["first"], in_seconds=86_400)
     with world.database.transaction() as session:
         row = session.get_one(Post, first)
         names = ("job_id", "profile_id", "account_id", "integration_id", "publish_at", "handoff")
@@ -38,7 +40,7 @@ def states(world: World) -> set[str]:
 
 def test_ten_thousand_posts_are_cancelled_while_a_worker_holds_one(world: World) -> None:
     """The others do not wait for it; it is taken back once it is free."""
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
     job_id = many(world, 10_000)
     wanted = PostFilter(profile_ids=None, job_id=job_id)
     held, let_go = threading.Event(), threading.Event()
@@ -74,10 +76,10 @@ def cancelled(world: World) -> int:
 
 
 def test_what_is_being_released_is_taken_back_when_that_came_to_nothing(world: World) -> None:
-    world.profile(key=KEY)
-    ids = world.job("acme", ["on its way"], in_seconds=600)
+    make_profile(world, key=KEY)
+    ids = make_posts(world, "acme", ["on its way"], in_seconds=600)
     world.until_all(PostState.STAGED, ids)
-    world.due_now(ids)
+    make_due(world, ids)
     one = world.claim_release()
     changed = bulk_cancel_retry.cancel_matching_posts(world.database, EVERYTHING)
     assert changed.posts == 1
@@ -89,8 +91,8 @@ def test_what_is_being_released_is_taken_back_when_that_came_to_nothing(world: W
 
 
 def test_what_is_being_released_into_the_calendar_is_taken_back_there(world: World) -> None:
-    world.profile(key=KEY)
-    ids = world.job("acme", ["next week"], handoff="calendar", in_seconds=7 * 86_400)
+    make_profile(world, key=KEY)
+    ids = make_posts(world, "acme", ["next week"], handoff="calendar", in_seconds=7 * 86_400)
     call = submissions.prepare_call(world.runtime, world.account().id)
     assert call is not None
     stage._run_call(world.runtime, call)
@@ -102,8 +104,8 @@ def test_what_is_being_released_into_the_calendar_is_taken_back_there(world: Wor
 
 
 def test_a_pack_whose_posts_were_taken_back_is_not_sent(world: World) -> None:
-    world.profile(key=KEY)
-    world.job("acme", ["one", "two"])
+    make_profile(world, key=KEY)
+    make_posts(world, "acme", ["one", "two"])
     call = submissions.prepare_call(world.runtime, world.account().id)
     assert call is not None
     bulk_cancel_retry.cancel_matching_posts(world.database, EVERYTHING)
@@ -113,9 +115,9 @@ def test_a_pack_whose_posts_were_taken_back_is_not_sent(world: World) -> None:
 
 
 def test_retry_takes_what_failed_before_and_leaves_what_may_be_live(world: World) -> None:
-    world.profile(key=KEY)
-    tired = world.job("acme", ["tired"], integration="int-tired")
-    gone = world.job("acme", ["nowhere"], integration="int-gone")
+    make_profile(world, key=KEY)
+    tired = make_posts(world, "acme", ["tired"], integration="int-tired")
+    gone = make_posts(world, "acme", ["nowhere"], integration="int-gone")
     world.until_all(PostState.FAILED, tired + gone)
     changed = bulk_cancel_retry.retry_matching_posts(world.database, EVERYTHING, confirmed=False)
     assert (changed.posts, changed.count_refused("may_be_live")) == (1, 1)

@@ -10,13 +10,15 @@ from shared.errors import Conflict
 from shared.models import Post
 from shared.posts import bulk_cancel_retry, cancel_retry
 from shared.posts.post_queries import PostFilter
-from tests.workers.world import KEY, World
+from tests.factories.posts import make_posts
+from tests.factories.profiles import KEY, make_profile
+from tests.workers.world import World
 from worker.staging import stage, submissions
 
 
 @pytest.fixture(autouse=True)
 def a_profile(world: World) -> None:
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
 
 
 def cancel(world: World, post_id: int) -> None:
@@ -34,14 +36,14 @@ def alive(world: World) -> list[dict[str, Any]]:
 
 
 def test_what_is_not_in_postiz_is_cancelled_at_once(world: World) -> None:
-    [post_id] = world.job("acme", ["never mind"])
+    [post_id] = make_posts(world, "acme", ["never mind"])
     cancel(world, post_id)
     assert world.states([post_id]) == [PostState.CANCELLED]
     assert world.sandbox.posts() == []
 
 
 def test_a_draft_is_deleted_in_postiz_before_it_counts_as_cancelled(world: World) -> None:
-    [post_id] = world.job("acme", ["never mind"], in_seconds=600)
+    [post_id] = make_posts(world, "acme", ["never mind"], in_seconds=600)
     world.until_all(PostState.STAGED, [post_id])
     cancel(world, post_id)
     assert world.states([post_id]) == [PostState.CANCELLING]
@@ -51,7 +53,7 @@ def test_a_draft_is_deleted_in_postiz_before_it_counts_as_cancelled(world: World
 
 
 def test_a_post_in_the_calendar_is_deleted_there_in_time(world: World) -> None:
-    [post_id] = world.job("acme", ["never mind"], handoff="calendar", in_seconds=3600)
+    [post_id] = make_posts(world, "acme", ["never mind"], handoff="calendar", in_seconds=3600)
     world.until_all(PostState.SCHEDULED, [post_id])
     cancel(world, post_id)
     world.until_all(PostState.CANCELLED, [post_id])
@@ -60,7 +62,7 @@ def test_a_post_in_the_calendar_is_deleted_there_in_time(world: World) -> None:
 
 def test_a_post_whose_time_is_near_goes_on(world: World) -> None:
     """Within two minutes of its date a delete proves nothing."""
-    [post_id] = world.job("acme", ["too late"], handoff="calendar", in_seconds=12)
+    [post_id] = make_posts(world, "acme", ["too late"], handoff="calendar", in_seconds=12)
     world.until_all(PostState.SCHEDULED, [post_id])
     cancel(world, post_id)
     world.until_all(PostState.PUBLISHED, [post_id])
@@ -69,7 +71,7 @@ def test_a_post_whose_time_is_near_goes_on(world: World) -> None:
 
 def test_what_is_too_late_to_be_taken_back_is_not_yet_published(world: World) -> None:
     """Postiz still has it waiting: it is followed like any other."""
-    [post_id] = world.job("acme", ["too late"], handoff="calendar", in_seconds=90)
+    [post_id] = make_posts(world, "acme", ["too late"], handoff="calendar", in_seconds=90)
     world.until_all(PostState.SCHEDULED, [post_id])
     cancel(world, post_id)
     world.until(lambda: "too_late_to_cancel" in world.timeline(post_id))
@@ -80,7 +82,7 @@ def test_what_is_too_late_to_be_taken_back_is_not_yet_published(world: World) ->
 
 def test_a_post_that_is_being_staged_is_deleted_once_its_id_is_known(world: World) -> None:
     world.sandbox.add_fault("slow", route="POST /posts", times=1, seconds=1)
-    ids = world.job("acme", ["taken back", "not taken back"], in_seconds=2)
+    ids = make_posts(world, "acme", ["taken back", "not taken back"], in_seconds=2)
     call = submissions.prepare_call(world.runtime, world.account().id)
     assert call is not None
     cancel(world, ids[0])
@@ -92,7 +94,7 @@ def test_a_post_that_is_being_staged_is_deleted_once_its_id_is_known(world: Worl
 
 
 def test_a_user_draft_is_deleted_in_postiz(world: World) -> None:
-    ids = world.job("acme", ["a draft"], as_draft=True)
+    ids = make_posts(world, "acme", ["a draft"], as_draft=True)
     world.until_all(PostState.DRAFT, ids)
     cancel(world, ids[0])
     world.until_all(PostState.CANCELLED, ids)
@@ -101,7 +103,7 @@ def test_a_user_draft_is_deleted_in_postiz(world: World) -> None:
 
 @pytest.mark.parametrize("kind", ["reply_lost_after", "reply_lost_before", "error_500_after"])
 def test_an_unclear_delete_is_looked_at_again(world: World, kind: str) -> None:
-    ids = world.job("acme", ["never mind"], in_seconds=600)
+    ids = make_posts(world, "acme", ["never mind"], in_seconds=600)
     world.until_all(PostState.STAGED, ids)
     world.sandbox.add_fault(kind, route="DELETE /posts/:id", times=1)
     cancel(world, ids[0])
@@ -110,14 +112,14 @@ def test_an_unclear_delete_is_looked_at_again(world: World, kind: str) -> None:
 
 
 def test_a_published_post_cannot_be_taken_back(world: World) -> None:
-    ids = world.job("acme", ["out"])
+    ids = make_posts(world, "acme", ["out"])
     world.until_all(PostState.PUBLISHED, ids)
     with pytest.raises(Conflict, match="published"):
         cancel(world, ids[0])
 
 
 def test_what_was_never_released_is_retried_freely(world: World) -> None:
-    ids = world.job("acme", ["nowhere"], integration="int-gone")
+    ids = make_posts(world, "acme", ["nowhere"], integration="int-gone")
     world.until_all(PostState.FAILED, ids)
     world.sandbox.patch_org(
         "acme", add_integrations=[{"id": "int-gone", "name": "Back", "identifier": "mastodon"}]
@@ -128,7 +130,7 @@ def test_what_was_never_released_is_retried_freely(world: World) -> None:
 
 
 def test_what_may_be_live_is_retried_only_on_the_users_word(world: World) -> None:
-    ids = world.job("acme", ["tired"], integration="int-tired")
+    ids = make_posts(world, "acme", ["tired"], integration="int-tired")
     world.until_all(PostState.FAILED, ids)
     with pytest.raises(Conflict, match="may be on the network"):
         retry(world, ids[0])
@@ -140,7 +142,7 @@ def test_what_may_be_live_is_retried_only_on_the_users_word(world: World) -> Non
 
 
 def test_a_jobs_retry_leaves_alone_what_may_be_live(world: World) -> None:
-    ids = world.job("acme", ["tired"], integration="int-tired")
+    ids = make_posts(world, "acme", ["tired"], integration="int-tired")
     world.until_all(PostState.FAILED, ids)
     of_job = PostFilter(profile_ids=None, job_id=world.post(ids[0]).job_id)
     left = bulk_cancel_retry.retry_matching_posts(world.database, of_job, confirmed=False)
@@ -169,7 +171,7 @@ def test_the_drafts_of_unclear_calls_are_adopted_and_nobody_elses(world: World) 
     draft_of_a_teammate(world)
     world.sandbox.add_fault("reply_lost_after", route="POST /posts", times=2)
     contents = ["a & b <b>bold</b>", "plain"]
-    ids = world.job("acme", contents)
+    ids = make_posts(world, "acme", contents)
     world.until_all(PostState.PUBLISHED, ids)
     world.until(lambda: sum(post["state"] == "DRAFT" for post in alive(world)) == 1)
     assert len(world.sandbox.sends()) == len(contents)
@@ -180,6 +182,6 @@ def test_a_postiz_that_fails_and_later_succeeds_is_believed(world: World) -> Non
     world.sandbox.add_fault(
         "publish_error", times=1, message="Unknown Error", recover=True, seconds=1
     )
-    ids = world.job("acme", ["in the end"])
+    ids = make_posts(world, "acme", ["in the end"])
     world.until(lambda: world.states(ids)[0] in {PostState.FAILED, PostState.PUBLISHED})
     world.until_all(PostState.PUBLISHED, ids)

@@ -12,7 +12,11 @@ from shared.jobs import progress
 from shared.models import Handover, Job, Post
 from shared.posts import bulk_cancel_retry, cancel_retry, late_policy
 from shared.posts.post_queries import PostFilter
-from tests.workers.world import KEY, World, release_due
+from tests.factories.media import make_medium
+from tests.factories.posts import make_posts
+from tests.factories.profiles import KEY, make_profile, save_key
+from tests.workers.inline_tasks import release_due
+from tests.workers.world import World
 from worker import sweep
 from worker.publishing import late_posts
 from worker.staging import submissions
@@ -20,7 +24,7 @@ from worker.staging import submissions
 
 @pytest.fixture(autouse=True)
 def a_profile(world: World) -> None:
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
 
 
 def late_by(world: World, ids: Sequence[int], seconds: float, **values: Any) -> None:
@@ -32,7 +36,7 @@ def late_by(world: World, ids: Sequence[int], seconds: float, **values: Any) -> 
 
 
 def job(world: World, policy: str, *contents: str, ago: float = 0, **more: Any) -> list[int]:
-    ids = world.job("acme", contents, **more)
+    ids = make_posts(world, "acme", contents, **more)
     late_by(world, ids, ago, late_policy=policy)
     return ids
 
@@ -147,13 +151,13 @@ def test_a_job_waits_for_a_person_as_long_as_its_posts_are_held(world: World) ->
 def test_what_is_let_go_is_published_through_the_postiz_that_its_profile_has_by_then(
     world: World,
 ) -> None:
-    medium = world.medium("acme", b"\x89PNG\r\n\x1a\n" + bytes(300))
+    medium = make_medium(world, "acme", b"\x89PNG\r\n\x1a\n" + bytes(300))
     world.until(lambda: world.upload_state(medium) == "uploaded")
     [post_id] = job(world, "hold", "moved", ago=400, media_ids=[medium], integration="int-new")
     world.until_all(PostState.HELD, [post_id])
     channel = {"id": "int-new", "name": "New Chan", "identifier": "mastodon"}
     world.sandbox.create_org("other", keys=["key-of-other"], integrations=[channel])
-    world.save_key("acme", key="key-of-other")
+    save_key(world, "acme", key="key-of-other")
     retry(world, post_id)
     world.until_all(PostState.PUBLISHED, [post_id])
     [send] = world.sandbox.sends()

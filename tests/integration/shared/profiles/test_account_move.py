@@ -10,8 +10,11 @@ from shared.domain.publishing.states import PostState
 from shared.media import upload_queue
 from shared.models import AccountMedia, Post, Profile
 from shared.profiles import account_move
-from tests.servers.api import FILES
-from tests.workers.world import KEY, OTHER, World
+from tests.factories.files import FILES
+from tests.factories.media import make_medium
+from tests.factories.posts import make_posts
+from tests.factories.profiles import KEY, OTHER, make_profile, save_key
+from tests.workers.world import World
 from worker import sweep
 from worker.profiles import account_moves
 
@@ -33,8 +36,8 @@ def by_account(world: World, profile_id: str) -> dict[int, int]:
 def test_a_change_of_keys_moves_a_batch_and_the_sweep_the_rest(two_organizations: World) -> None:
     world = two_organizations
     old, new = world.account("acme").id, world.account("other").id
-    world.job("acme", [f"{n}" for n in range(MANY)], in_seconds=600)
-    world.save_key("acme", key=OTHER)
+    make_posts(world, "acme", [f"{n}" for n in range(MANY)], in_seconds=600)
+    save_key(world, "acme", key=OTHER)
     assert by_account(world, "acme") == {new: 10, old: MANY - 10}
     sweep.run_sweep(world.runtime)
     assert by_account(world, "acme") == {new: MANY}
@@ -44,12 +47,12 @@ def test_what_is_due_first_goes_first_and_staged_posts_are_staged_anew(
     two_organizations: World,
 ) -> None:
     world = two_organizations
-    late = world.job("acme", [f"late {n}" for n in range(10)], in_seconds=900)
-    soon = world.job("acme", ["soon"], in_seconds=300)
-    staged = world.job("acme", ["staged"], in_seconds=200)
+    late = make_posts(world, "acme", [f"late {n}" for n in range(10)], in_seconds=900)
+    soon = make_posts(world, "acme", ["soon"], in_seconds=300)
+    staged = make_posts(world, "acme", ["staged"], in_seconds=200)
     with world.database.transaction() as session:
         session.execute(update(Post).where(Post.id.in_(staged)).values(state=PostState.STAGED))
-    world.save_key("acme", key=OTHER)
+    save_key(world, "acme", key=OTHER)
     new = world.account("other").id
     assert [world.post(each).account_id for each in (*soon, *staged)] == [new, new]
     assert world.states(staged) == [PostState.PENDING]
@@ -60,11 +63,11 @@ def test_what_is_due_first_goes_first_and_staged_posts_are_staged_anew(
 
 def test_a_post_that_somebody_holds_is_come_back_for(two_organizations: World) -> None:
     world = two_organizations
-    ids = world.job("acme", ["held", "free"], in_seconds=600)
+    ids = make_posts(world, "acme", ["held", "free"], in_seconds=600)
     new = world.account("other").id
     with world.database.transaction() as holder:
         holder.scalars(select(Post).where(Post.id == ids[0]).with_for_update()).one()
-        world.save_key("acme", key=OTHER)
+        save_key(world, "acme", key=OTHER)
         assert [world.post(each).account_id == new for each in ids] == [False, True]
         sweep.run_sweep(world.runtime)
         assert [world.post(each).account_id == new for each in ids] == [False, True]
@@ -76,9 +79,9 @@ def test_a_profile_that_cannot_be_moved_keeps_no_other(
     two_organizations: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = two_organizations
-    world.profile("bad", key=KEY)
+    make_profile(world, "bad", key=KEY)
     for name in ("bad", "acme"):
-        world.job(name, ["a"], in_seconds=600)
+        make_posts(world, name, ["a"], in_seconds=600)
     new = world.account("other").id
     with world.database.transaction() as session:
         both = update(Profile).where(Profile.id.in_(("bad", "acme")))
@@ -98,8 +101,8 @@ def test_a_profile_that_cannot_be_moved_keeps_no_other(
 
 def test_uploads_that_wait_go_along(two_organizations: World) -> None:
     world = two_organizations
-    media = [world.medium("acme", FILES.png(number)) for number in range(12)]
-    world.save_key("acme", key=OTHER)
+    media = [make_medium(world, "acme", FILES.png(number)) for number in range(12)]
+    save_key(world, "acme", key=OTHER)
     sweep.run_sweep(world.runtime)
     with world.database.transaction() as session:
         rows = session.execute(select(AccountMedia.media_id, AccountMedia.account_id)).all()

@@ -12,9 +12,14 @@ from shared.domain.publishing.states import PostState
 from shared.errors import Conflict
 from shared.models import Account, Delivery, Post, Profile, Submission, Webhook
 from shared.profiles import deletion
-from tests.servers.api import FILES, Api
-from tests.workers.beside import worker_beside
-from tests.workers.world import KEY, World, waiting_tasks
+from tests.factories.files import FILES
+from tests.factories.media import make_medium
+from tests.factories.posts import make_posts
+from tests.factories.profiles import KEY, make_profile
+from tests.servers.api import Api
+from tests.workers.inline_tasks import waiting_tasks
+from tests.workers.runtimes import worker_beside
+from tests.workers.world import World
 from web.api import profiles as profiles_api
 from worker import sweep
 from worker.runtime import Runtime
@@ -38,10 +43,10 @@ def runtime(api: Api, tmp_path: Path) -> Iterator[Runtime]:
 def filled(world: World, *names: str) -> None:
     """Profiles with posts that ended, with what belongs to them, and files."""
     for name in names:
-        world.profile(name, key=KEY)
+        make_profile(world, name, key=KEY)
         for number in range(3):
-            world.medium(name, FILES.png(number))
-        ids = world.job(name, [f"{name} {number}" for number in range(MANY)])
+            make_medium(world, name, FILES.png(number))
+        ids = make_posts(world, name, [f"{name} {number}" for number in range(MANY)])
         call = submissions.prepare_call(world.runtime, world.account(name).id)
         assert call is not None
         with world.database.transaction() as session:
@@ -145,8 +150,8 @@ def gone(world: World, profile_id: str) -> bool:
 
 def test_a_draft_that_was_just_made_in_postiz_is_deleted_there_first(world: World) -> None:
     """The call had been chosen before the profile was marked."""
-    world.profile("acme", key=KEY)
-    ids = world.job("acme", ["on its way"], in_seconds=600)
+    make_profile(world, "acme", key=KEY)
+    ids = make_posts(world, "acme", ["on its way"], in_seconds=600)
     world.until_all(PostState.STAGED, ids)
     with world.database.transaction() as session:
         session.execute(update(Post).values(state=PostState.PENDING))
@@ -184,8 +189,8 @@ def test_deliveries_about_nobody_else_go_too(world: World) -> None:
 
 
 def test_nothing_begins_while_posts_wait_or_are_in_postiz(world: World) -> None:
-    world.profile("acme", key=KEY)
-    world.job("acme", ["waits"])
+    make_profile(world, "acme", key=KEY)
+    make_posts(world, "acme", ["waits"])
     for state, code in (("pending", "posts_pending"), ("scheduled", "posts_in_postiz")):
         with pytest.raises(Conflict) as caught, world.database.transaction() as session:
             session.execute(text("UPDATE posts SET state = :state"), {"state": state})

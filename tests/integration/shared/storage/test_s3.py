@@ -22,11 +22,12 @@ from shared.storage.base import Storage, key_of
 from shared.storage.factory import open_storage
 from shared.storage.s3 import BucketStorage
 from shared.storage.s3_multipart import PART
+from tests.factories.files import FILES
 from tests.integration.conftest import DEMO_KEY
-from tests.servers.api import FILES, Api, settings_for
-from tests.servers.api import SECRET_KEY as API_SECRET
+from tests.servers.api import Api
 from tests.servers.buckets import BUCKET, Bucket, running_bucket
-from tests.workers.world import runtime_for
+from tests.servers.settings import make_settings
+from tests.workers.runtimes import make_runtime
 from worker.media import upload
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
@@ -220,7 +221,9 @@ def test_the_bucket_is_opened_without_a_word_to_it(monkeypatch: pytest.MonkeyPat
 def bucket_api(
     bucket: Bucket, postiz: SandboxProcess, database_url: str, redis_url: str, tmp_path: Path
 ) -> Iterator[Api]:
-    made = Api(settings_for(database_url, redis_url, tmp_path, PRESSROOM_MEDIA_URL=bucket.url))
+    made = Api(
+        make_settings(database_url, tmp_path, REDIS_URL=redis_url, PRESSROOM_MEDIA_URL=bucket.url)
+    )
     credentials = {"api_url": postiz.api_url, "api_key": DEMO_KEY}
     body = {"id": "acme", "name": "Acme", "tts_settings": {"postiz": credentials}}
     assert made.post("/profiles", body).status_code == 201
@@ -236,9 +239,7 @@ def test_an_upload_goes_through_the_bucket_to_postiz(
     assert reply.status_code == 202, reply.text
     [name] = bucket.names()
     assert name.endswith(reply.json["media"]["sha256"])
-    runtime = runtime_for(
-        database_url, tmp_path, PRESSROOM_MEDIA_URL=bucket.url, PRESSROOM_SECRET_KEYS=API_SECRET
-    )
+    runtime = make_runtime(database_url, tmp_path, PRESSROOM_MEDIA_URL=bucket.url)
     try:
         upload.upload_medium(runtime, 1)
     finally:

@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import select, update
 
 from shared.models import Account
+from tests.factories.profiles import KEY, make_profile
 from tests.servers.api import Api
-from tests.workers.world import KEY, World
+from tests.workers.world import World
 from worker.accounts import leases
 
 
@@ -114,7 +115,7 @@ def test_only_a_key_that_may_change_settings_of_all_its_profiles_may(api: Api) -
 
 
 def test_the_worker_spends_no_more_than_the_owner_allows(world: World) -> None:
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
     with world.database.transaction() as session:
         one = session.scalars(select(Account)).one()
         one.limit_override, one.budget_reserve = 5, 2

@@ -20,7 +20,7 @@ from shared.jobs import event_feed
 from shared.jobs.event_feed import Place
 from shared.models import Account, Event, Job, Post, Profile
 from shared.posts import transitions
-from tests.servers.api import FILES
+from tests.factories.files import FILES
 from tests.servers.web_server import HEADERS, Server, eventually
 from tests.timing.patience import PATIENCE
 from web.concurrency_limits import STREAMS, UPLOADS

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import select, update
 
 from shared.models import AccountMedia, Post
-from tests.servers.api import FILES, Api
+from tests.factories.files import FILES
+from tests.servers.api import Api
 
 
 def accept(api: Api, number: int = 1, **more: Any) -> str:

@@ -6,7 +6,8 @@ import pytest
 
 from shared import api_keys
 from shared.models import ApiKey
-from tests.servers.api import ADMIN_KEY, FILES, Api
+from tests.factories.files import FILES
+from tests.servers.api import ADMIN_KEY, Api
 
 PUBLISH = {"caption": "hi", "integration_ids": ["int-mastodon"]}
 

@@ -10,7 +10,8 @@ from sqlalchemy import select
 from local.sandbox.process import SandboxProcess
 from shared.domain.networks.default_settings import DEFAULTS
 from shared.models import Media, Post
-from tests.servers.api import FILES, Api, Reply
+from tests.factories.files import FILES
+from tests.servers.api import Api, Reply
 
 START = "2031-08-01T07:00:00Z"
 

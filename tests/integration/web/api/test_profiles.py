@@ -11,8 +11,10 @@ from sqlalchemy import select
 from local.sandbox.process import SandboxProcess
 from shared.models import Account, Post, Profile
 from shared.profiles.publisher_cache import Publisher
+from tests.factories.files import FILES
 from tests.integration.conftest import DEMO_KEY
-from tests.servers.api import FILES, Api, settings_for
+from tests.servers.api import Api
+from tests.servers.settings import make_settings
 from tests.timing.patience import PATIENCE
 
 OTHER_KEY = "sandbox-other-key"
@@ -121,7 +123,7 @@ def test_the_environment_serves_profiles_without_their_own(
     database_url: str, redis_url: str, postiz: SandboxProcess, tmp_path: Path
 ) -> None:
     environ = {"POSTIZ_API_URL": postiz.api_url, "POSTIZ_API_KEY": DEMO_KEY}
-    api = Api(settings_for(database_url, redis_url, tmp_path, **environ))
+    api = Api(make_settings(database_url, tmp_path, REDIS_URL=redis_url, **environ))
     try:
         api.post("/profiles", {"id": "plain", "name": "P"})
         assert api.get("/profiles/plain/credentials").json["source"] == "environment"
@@ -167,7 +169,7 @@ def test_a_patch_is_in_force_here_before_it_answers_and_is_heard_elsewhere(
 def test_a_broker_that_is_down_fails_no_patch(
     database_url: str, postiz: SandboxProcess, tmp_path: Path
 ) -> None:
-    api = Api(settings_for(database_url, "redis://127.0.0.1:9/0", tmp_path))
+    api = Api(make_settings(database_url, tmp_path, REDIS_URL="redis://127.0.0.1:9/0"))
     try:
         api.post("/profiles", {"id": "acme", "name": "A"})
         assert api.call("PATCH", "/profiles/acme", json=credentials(postiz)).status_code == 200
@@ -219,7 +221,9 @@ def test_a_saved_key_is_never_sent_to_another_address(api: Api) -> None:
 def test_a_private_address_is_refused_unless_allowed(
     database_url: str, redis_url: str, tmp_path: Path
 ) -> None:
-    settings = settings_for(database_url, redis_url, tmp_path, PRESSROOM_ALLOW_PRIVATE_URLS="0")
+    settings = make_settings(
+        database_url, tmp_path, REDIS_URL=redis_url, PRESSROOM_ALLOW_PRIVATE_URLS="0"
+    )
     api = Api(settings)
     try:
         postiz = {"api_url": "http://127.0.0.1:5000", "api_key": "a-long-enough-key"}

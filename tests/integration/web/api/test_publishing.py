@@ -10,7 +10,8 @@ from local.sandbox.process import SandboxProcess
 from shared.domain.networks.channel import Channel
 from shared.intake import deferred_rules
 from shared.models import Account, AccountMedia, Event, Integration, Job, Post
-from tests.servers.api import FILES, Api, Reply
+from tests.factories.files import FILES
+from tests.servers.api import Api, Reply
 
 X = {"x": {"who_can_reply_post": "everyone"}}
 START = "2031-08-01T09:00:00Z"

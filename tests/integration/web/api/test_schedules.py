@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import select, update
 
 from shared.models import Job, Media, Post, Schedule, ScheduleRun
-from tests.servers.api import FILES, Api, Reply
+from tests.factories.files import FILES
+from tests.servers.api import Api, Reply
 
 NETWORK = "int-mastodon"
 BULK = {"items": [{"caption": "one"}, {"caption": "two"}], "integration_ids": [NETWORK]}

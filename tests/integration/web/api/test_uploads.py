@@ -14,7 +14,9 @@ from shared.errors import InvalidRequest, Transient, UnsupportedMedia
 from shared.media import repository
 from shared.models import AccountMedia, Job, Media
 from shared.net.outbound_route import Route
-from tests.servers.api import FILES, Api, settings_for
+from tests.factories.files import FILES
+from tests.servers.api import Api
+from tests.servers.settings import make_settings
 
 MOV = b"\0\0\0\x20ftypqt  " + b"\0" * 100
 
@@ -321,7 +323,9 @@ def test_private_addresses_are_a_400_where_they_are_not_allowed(
 ) -> None:
     environ = {"POSTIZ_API_URL": "http://203.0.113.1", "POSTIZ_API_KEY": "k"}
     strict = Api(
-        settings_for(database_url, redis_url, tmp_path, PRESSROOM_ALLOW_PRIVATE_URLS="0", **environ)
+        make_settings(
+            database_url, tmp_path, REDIS_URL=redis_url, PRESSROOM_ALLOW_PRIVATE_URLS="0", **environ
+        )
     )
     try:
         strict.post("/profiles", {"id": "acme", "name": "A"})

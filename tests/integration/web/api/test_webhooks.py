@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import select
 
 from shared.models import Webhook
-from tests.servers.api import Api, Reply, settings_for
+from tests.servers.api import Api, Reply
+from tests.servers.settings import make_settings
 
 NEW = {"url": "https://hooks.example.com/pressroom?token=1", "events": ["post.failed"]}
 PRIVATE = ("127.0.0.1:80", "10.0.0.8", "169.254.169.254", "[::1]", "localhost", "192.168.1.1:8080")
@@ -72,7 +73,9 @@ def test_what_is_wrong_with_a_webhook_is_named(bare_api: Api) -> None:
 def test_private_addresses_are_refused_where_they_are_not_allowed(
     database_url: str, redis_url: str, tmp_path: Path
 ) -> None:
-    strict = Api(settings_for(database_url, redis_url, tmp_path, PRESSROOM_ALLOW_PRIVATE_URLS="0"))
+    strict = Api(
+        make_settings(database_url, tmp_path, REDIS_URL=redis_url, PRESSROOM_ALLOW_PRIVATE_URLS="0")
+    )
     try:
         made = strict.post("/webhooks", {**NEW, "url": "https://93.184.216.34/"})
         assert made.status_code == 201, made.text

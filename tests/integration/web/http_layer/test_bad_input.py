@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.servers.api import Api, settings_for
+from tests.servers.api import Api
+from tests.servers.settings import make_settings
 
 JSON: dict[str, Any] = {"content_type": "application/json"}
 #: Each endpoint that takes JSON, with a body that it would accept.
@@ -259,8 +260,8 @@ def test_plain_http_is_refused_where_a_proxy_is_set(
     database_url: str, redis_url: str, tmp_path: Path
 ) -> None:
     proxied = {"PRESSROOM_PROXY_URL": "http://proxy.example:3128", "POSTIZ_API_KEY": "k"}
-    settings = settings_for(
-        database_url, redis_url, tmp_path, POSTIZ_API_URL="http://203.0.113.1", **proxied
+    settings = make_settings(
+        database_url, tmp_path, REDIS_URL=redis_url, POSTIZ_API_URL="http://203.0.113.1", **proxied
     )
     api = Api(settings)
     try:

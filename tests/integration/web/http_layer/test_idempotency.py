@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import func, select, text, update
 
 from shared.models import ApiKey, IdempotencyKey
-from tests.servers.api import FILES, Api, Reply
+from tests.factories.files import FILES
+from tests.servers.api import Api, Reply
 from worker.retention import prune
 
 ONCE = {"Idempotency-Key": "once"}

@@ -14,7 +14,8 @@ from local.postgres import Postgres
 from local.valkey import Valkey
 from shared.accounts import holds
 from shared.models import Account, Job, Post, Profile, Pulse
-from tests.servers.api import Api, settings_for
+from tests.servers.api import Api
+from tests.servers.settings import make_settings
 from tests.timing.patience import PATIENCE
 from web.metrics import database_metrics
 
@@ -31,7 +32,9 @@ def own_api(
     """Of an application that was asked for no figures yet."""
     postgres.create_database("figures", template="migrated")
     more: dict[str, str] = getattr(request, "param", {})
-    api = Api(settings_for(postgres.url("figures"), valkey_server.url(), tmp_path, **more))
+    api = Api(
+        make_settings(postgres.url("figures"), tmp_path, REDIS_URL=valkey_server.url(), **more)
+    )
     yield api
     api.close()
     postgres.drop_database("figures")

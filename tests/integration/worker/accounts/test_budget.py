@@ -8,14 +8,16 @@ from sqlalchemy import func, update
 from shared.errors import Budget, CredentialsRejected
 from shared.models import Account
 from shared.profiles.credential_ref import CredentialRef
-from tests.workers.world import KEY, World
+from tests.factories.posts import make_posts
+from tests.factories.profiles import KEY, make_profile
+from tests.workers.world import World
 from worker.accounts import leases
 from worker.staging import stage, submissions
 
 
 @pytest.fixture(autouse=True)
 def a_profile(world: World) -> None:
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
 
 
 def used_up_to(world: World, used: int, *, ends_in: float) -> None:
@@ -34,7 +36,7 @@ def make_one_call(world: World) -> None:
 def test_a_call_across_the_end_of_a_window_is_charged_to_the_new_one_alone(world: World) -> None:
     """Postiz begins an hour with it; what was used of the one before is over."""
     used_up_to(world, 85, ends_in=30)
-    world.job("acme", ["across"])
+    make_posts(world, "acme", ["across"])
     make_one_call(world)
     account = world.account()
     assert account.budget_used == 1
@@ -56,7 +58,7 @@ def test_only_what_postiz_certainly_did_not_count_is_returned(
     world: World, fault: str, charged: int
 ) -> None:
     world.sandbox.add_fault(fault, route="POST /posts", times=1)
-    world.job("acme", ["once"])
+    make_posts(world, "acme", ["once"])
     make_one_call(world)
     assert world.account().budget_used == charged
 

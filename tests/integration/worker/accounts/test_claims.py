@@ -10,7 +10,9 @@ from shared.errors import ClaimLost
 from shared.models import Post
 from shared.postiz.client import RemotePost
 from shared.posts import cancel_retry, transitions
-from tests.workers.world import KEY, World
+from tests.factories.posts import make_posts
+from tests.factories.profiles import KEY, make_profile
+from tests.workers.world import World
 from worker.accounts import remote_posts
 from worker.publishing import track
 
@@ -18,8 +20,8 @@ from worker.publishing import track
 @pytest.fixture
 def post_id(world: World) -> int:
     """Of a post that stands in Postiz's calendar, and is due for a look."""
-    world.profile(key=KEY)
-    [post_id] = world.job("acme", ["next week"], handoff="calendar", in_seconds=7 * 86_400)
+    make_profile(world, key=KEY)
+    [post_id] = make_posts(world, "acme", ["next week"], handoff="calendar", in_seconds=7 * 86_400)
     world.until_all(PostState.SCHEDULED, [post_id])
     with world.database.transaction() as session:
         session.execute(update(Post).values(track_at=func.now()))

@@ -5,7 +5,9 @@ from sqlalchemy import Interval, func, select, type_coerce, update
 
 from shared.domain.publishing.states import PostState
 from shared.models import Account, Server
-from tests.workers.world import KEY, World
+from tests.factories.posts import make_posts
+from tests.factories.profiles import KEY, make_profile
+from tests.workers.world import World
 from worker.accounts import leases, outage_probe
 from worker.staging import stage
 
@@ -45,9 +47,9 @@ def requests(world: World) -> list[str]:
 
 
 def test_what_waited_goes_on_soon_after_the_outage_though_the_rest_is_long(world: World) -> None:
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
     away(world)
-    ids = world.job("acme", ["patience"])
+    ids = make_posts(world, "acme", ["patience"])
     account_id = rest(world)
     assert due(world) == []  # not at once
     seconds_pass(world)
@@ -67,16 +69,16 @@ def test_what_waited_goes_on_soon_after_the_outage_though_the_rest_is_long(world
 
 def test_a_server_is_read_from_by_one_of_its_accounts_at_a_time(world: World) -> None:
     """And by the next one soon after an answer."""
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
     resting = []
     for name in ("beta", "gamma"):
         listed = [{"id": f"int-{name}", "name": name, "identifier": "mastodon"}]
         world.sandbox.create_org(name, keys=[f"key-of-{name}"], integrations=listed)
-        world.profile(name, key=f"key-of-{name}")
+        make_profile(world, name, key=f"key-of-{name}")
     away(world)
     for name in ("acme", "beta", "gamma"):
         channel = "int-mastodon" if name == "acme" else f"int-{name}"
-        world.job(name, ["x"], integration=channel, in_seconds=600)
+        make_posts(world, name, ["x"], integration=channel, in_seconds=600)
         resting.append(rest(world, name))
     seconds_pass(world)
     for _ in range(3):
@@ -98,9 +100,9 @@ def test_a_server_is_read_from_by_one_of_its_accounts_at_a_time(world: World) ->
 
 def test_a_write_that_fails_while_reads_are_answered_rests_for_long(world: World) -> None:
     """Each would cost an attempt, and a counted call."""
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
     world.sandbox.add_fault("error_500_before", route="POST /posts")
-    world.job("acme", ["x"])
+    make_posts(world, "acme", ["x"])
     rest(world)
     assert world.account().probe_at is None
     seconds_pass(world)

@@ -17,7 +17,9 @@ from shared.net.outbound_route import Route
 from shared.postiz.client import Postiz
 from shared.postiz.payloads import Element
 from shared.posts import cancel_retry, transitions
-from tests.workers.world import KEY, World
+from tests.factories.posts import make_posts
+from tests.factories.profiles import KEY, make_profile
+from tests.workers.world import World
 from worker import sweep
 from worker.accounts import remote_delete
 from worker.publishing import track
@@ -36,7 +38,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def a_profile(world: World) -> None:
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
 
 
 def calls(world: World, method: str, *, path: str = "") -> int:
@@ -51,7 +53,7 @@ def handovers(world: World, post_id: int) -> list[Handover]:
 
 
 def staged(world: World, content: str, **how: Any) -> int:
-    [post] = world.job("acme", [content], in_seconds=600, **how)
+    [post] = make_posts(world, "acme", [content], in_seconds=600, **how)
     world.until_all(PostState.STAGED, [post])
     return post
 
@@ -67,8 +69,8 @@ def discarded(world: World, ids: Sequence[int]) -> None:
 def test_a_parked_draft_that_cannot_be_deleted_ends_and_may_be_tried_again(world: World) -> None:
     world.sandbox.add_fault("error_500_before", route=DELETE, contains="stays")
     world.sandbox.add_fault("reply_lost_before", route=PUT, times=1, contains="stays")
-    [post] = world.job("acme", ["stays"])
-    [neighbour] = world.job("acme", ["goes"])
+    [post] = make_posts(world, "acme", ["stays"])
+    [neighbour] = make_posts(world, "acme", ["goes"])
     world.until_all(PostState.FAILED, [post])
     world.until_all(PostState.PUBLISHED, [neighbour])
     ended = world.post(post)
@@ -107,7 +109,7 @@ def test_a_discarded_draft_that_cannot_be_deleted_rests_nobody_and_is_left(world
 @pytest.mark.parametrize("kind", ["error_500_before", "hang"])
 def test_a_server_that_deletes_nothing_lets_its_account_rest(world: World, kind: str) -> None:
     object.__setattr__(world.settings, "call_timeout_seconds", 0.3)
-    ids = world.job("acme", ["a", "b", "c", "d"], in_seconds=600)
+    ids = make_posts(world, "acme", ["a", "b", "c", "d"], in_seconds=600)
     world.until_all(PostState.STAGED, ids)
     discarded(world, ids)
     world.sandbox.add_fault(kind, route=DELETE)
@@ -120,7 +122,7 @@ def test_drafts_of_an_unclear_call_that_cannot_be_deleted_are_left(world: World)
     world.sandbox.add_fault("reply_lost_before", route="POST /posts", times=1)
     world.sandbox.add_fault("error_500_before", route=DELETE, contains="stays")
     contents = ["stays", "goes"]
-    ids = world.job("acme", contents, in_seconds=600)
+    ids = make_posts(world, "acme", contents, in_seconds=600)
     world.until_all(PostState.STAGED, ids)
 
     def call() -> Submission:
@@ -180,7 +182,7 @@ def test_a_draft_that_cannot_be_deleted_is_cancelled_all_the_same(world: World) 
 
 
 def test_a_scheduled_post_that_cannot_be_deleted_goes_on_and_says_so(world: World) -> None:
-    [post] = world.job("acme", ["stays"], in_seconds=3600, handoff="calendar")
+    [post] = make_posts(world, "acme", ["stays"], in_seconds=3600, handoff="calendar")
     world.until_all(PostState.SCHEDULED, [post])
     world.sandbox.add_fault("error_500_before", route=DELETE, contains="stays")
     cancel(world, post)
@@ -195,8 +197,8 @@ def test_a_scheduled_post_that_cannot_be_deleted_goes_on_and_says_so(world: Worl
 def test_a_window_that_cannot_be_read_keeps_no_other_from_being_looked_at(world: World) -> None:
     """As long as another one can: else it is the server that fails."""
     ids = [
-        *world.job("acme", ["a"], in_seconds=3600, handoff="calendar"),
-        *world.job("acme", ["b"], in_seconds=7200, handoff="calendar"),
+        *make_posts(world, "acme", ["a"], in_seconds=3600, handoff="calendar"),
+        *make_posts(world, "acme", ["b"], in_seconds=7200, handoff="calendar"),
     ]
     world.until_all(PostState.SCHEDULED, ids)
     with world.database.transaction() as session:
@@ -216,7 +218,7 @@ def test_a_window_that_cannot_be_read_keeps_no_other_from_being_looked_at(world:
 
 def test_a_release_that_cannot_be_looked_at_for_a_day_is_left_to_a_person(world: World) -> None:
     world.sandbox.add_fault("reply_lost_before", route=PUT, times=1)
-    [post] = world.job("acme", ["a"])
+    [post] = make_posts(world, "acme", ["a"])
     world.until_all(PostState.RELEASING, [post])
     world.sandbox.add_fault("error_500_before", route="GET /posts")
     with world.database.transaction() as session:
@@ -240,7 +242,7 @@ def test_posts_for_which_no_millisecond_is_free_end(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In Postiz's calendar, or among our own calls: neither is looked through for ever."""
-    [post] = world.job("acme", ["a"])
+    [post] = make_posts(world, "acme", ["a"])
     for _ in range(NO_MOMENT.most):
         call = submissions.prepare_call(world.runtime, world.account().id)
         assert call is not None
@@ -250,6 +252,6 @@ def test_posts_for_which_no_millisecond_is_free_end(
     assert world.post(post).error_code == "too_many_attempts"
     assert "none is free" in (world.post(post).error_message or "")
     monkeypatch.setattr(submissions, "SECONDS_TRIED", 0)
-    world.job("acme", ["b"])
+    make_posts(world, "acme", ["b"])
     assert submissions.prepare_call(world.runtime, world.account().id) is None
     assert world.account().failures > 0, "it rests"

@@ -14,8 +14,12 @@ from shared.media.ingest import Receiver
 from shared.models import AccountMedia, Job, JobMedia, Media, Post
 from shared.storage import file_lock
 from shared.storage.filesystem import FolderStorage
-from tests.servers.api import FILES
-from tests.workers.world import KEY, World, a_schedule
+from tests.factories.files import FILES
+from tests.factories.media import make_medium
+from tests.factories.posts import make_posts
+from tests.factories.profiles import KEY, make_profile
+from tests.factories.schedules import build_schedule
+from tests.workers.world import World
 from worker.media import unused_media
 from worker.retention import clean
 
@@ -25,7 +29,7 @@ DAYS = 90.0
 
 def stored(world: World, content: bytes = b"", *, used: timedelta = OLD) -> int:
     """A medium that was uploaded and used last so long ago, and is in Postiz."""
-    medium = world.medium("acme", content or FILES.png())
+    medium = make_medium(world, "acme", content or FILES.png())
     with world.database.transaction() as session:
         session.execute(update(Media).values(used_at=func.now() - used))
         session.execute(update(AccountMedia).values(state="uploaded"))
@@ -59,7 +63,7 @@ def bring(world: World, content: bytes) -> tuple[int, bool]:
 
 @pytest.fixture(autouse=True)
 def acme(world: World) -> None:
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
 
 
 def test_an_unused_file_goes_and_its_row_stays_while_a_job_shows_it(world: World) -> None:
@@ -104,7 +108,7 @@ def test_what_a_post_needs_stays_and_is_looked_at_again_later(
     world: World, state: PostState
 ) -> None:
     medium = stored(world)
-    [post] = world.job("acme", ["x"], media_ids=[medium])
+    [post] = make_posts(world, "acme", ["x"], media_ids=[medium])
     tracked = func.now() + timedelta(days=200) if state is PostState.SCHEDULED else None
     with world.database.transaction() as session:
         session.execute(update(Post).where(Post.id == post).values(state=state, track_at=tracked))
@@ -118,7 +122,7 @@ def test_what_a_post_needs_stays_and_is_looked_at_again_later(
 @pytest.mark.parametrize("state", [PostState.PUBLISHED, PostState.CANCELLED, PostState.DRAFT])
 def test_what_only_ended_posts_used_goes(world: World, state: PostState) -> None:
     medium = stored(world)
-    world.job("acme", ["x"], media_ids=[medium])
+    make_posts(world, "acme", ["x"], media_ids=[medium])
     with world.database.transaction() as session:
         session.execute(update(Post).values(state=state))
     sweep(world)
@@ -128,7 +132,7 @@ def test_what_only_ended_posts_used_goes(world: World, state: PostState) -> None
 def test_what_a_playlist_needs_stays(world: World) -> None:
     medium = stored(world)
     with world.database.transaction() as session:
-        session.add(a_schedule([medium]))
+        session.add(build_schedule([medium]))
     sweep(world)
     assert exists(world, medium)
 
@@ -146,7 +150,7 @@ def test_more_media_that_are_needed_than_fit_a_batch_hide_none_that_is_not(
 ) -> None:
     monkeypatch.setattr(unused_media, "AT_ONCE", 2)
     needed = [stored(world, FILES.png(shade)) for shade in range(3)]
-    world.job("acme", ["x"], media_ids=needed)
+    make_posts(world, "acme", ["x"], media_ids=needed)
     unused = stored(world, FILES.png(9))
     sweep(world)
     assert [exists(world, each) for each in (*needed, unused)] == [True, True, True, False]

@@ -10,9 +10,12 @@ import pytest
 from sqlalchemy import func, select, update
 
 from shared.models import AccountMedia, Media
-from tests.servers.api import FILES
+from tests.factories.files import FILES
+from tests.factories.media import make_medium
+from tests.factories.profiles import KEY, make_profile
 from tests.timing.patience import PATIENCE
-from tests.workers.world import KEY, World, runtime_for
+from tests.workers.runtimes import make_runtime
+from tests.workers.world import World
 from worker.bulkhead import Bulkhead
 from worker.media import upload, upload_turns
 from worker.runtime import Runtime
@@ -29,7 +32,7 @@ def two_accounts(two_profiles: World, monkeypatch: pytest.MonkeyPatch) -> World:
 
 def many_of(world: World, profile_id: str, number: int) -> None:
     """So many files to upload, which have waited for long."""
-    first = world.medium(profile_id, FILES.png())
+    first = make_medium(world, profile_id, FILES.png())
     with world.database.transaction() as session:
         account_id = world.account(profile_id).id
         key = session.get_one(Media, first).storage_key
@@ -55,7 +58,7 @@ def uploaded(world: World, profile_id: str) -> int:
 def test_a_single_file_goes_among_the_first_of_many(two_accounts: World, tmp_path: Path) -> None:
     world = two_accounts
     many_of(world, "acme", 150)
-    world.medium("other", FILES.png(1))
+    make_medium(world, "other", FILES.png(1))
     for _ in range(3):
         upload_turns.upload_in_turn(world.runtime, Bulkhead(1, tmp_path / "pool"))
     assert uploaded(world, "other") == 1
@@ -64,9 +67,9 @@ def test_a_single_file_goes_among_the_first_of_many(two_accounts: World, tmp_pat
 
 def test_profiles_of_one_account_take_turns(two_accounts: World, tmp_path: Path) -> None:
     world = two_accounts
-    world.profile("small", key=KEY)
+    make_profile(world, "small", key=KEY)
     many_of(world, "acme", 20)
-    world.medium("small", FILES.png(1))
+    make_medium(world, "small", FILES.png(1))
     for _ in range(2):
         upload_turns.upload_in_turn(world.runtime, Bulkhead(1, tmp_path / "pool"))
     assert uploaded(world, "small") == 1
@@ -81,7 +84,7 @@ def holds_a_child(folder: Path, account_id: int, begun: "Queue[bool]", over: Eve
 
 
 def uploads(folder: Path, database_url: str, home: Path) -> None:
-    runtime = runtime_for(database_url, home)
+    runtime = make_runtime(database_url, home)
     upload_turns.upload_in_turn(runtime, Bulkhead(3, folder))
     runtime.close()
 
@@ -107,7 +110,7 @@ def test_slow_files_of_one_account_leave_a_child_to_the_others(
 ) -> None:
     world = two_accounts
     many_of(world, "acme", 5)
-    world.medium("other", FILES.png(1))
+    make_medium(world, "other", FILES.png(1))
     url = world.settings.database_url.get_secret_value()
     for _ in range(2):
         child = FORK.Process(target=uploads, args=(two_children_are_held, url, tmp_path))
@@ -122,7 +125,7 @@ def test_an_upload_that_meets_a_fault_of_ours_costs_no_other(
     two_accounts: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = two_accounts
-    bad, good = world.medium("acme", FILES.png()), world.medium("other", FILES.png(1))
+    bad, good = make_medium(world, "acme", FILES.png()), make_medium(world, "other", FILES.png(1))
     bring = upload._transfer_medium
 
     def fails_for_one(runtime: Runtime, one: upload.Upload, beat: upload.Heartbeat) -> None:

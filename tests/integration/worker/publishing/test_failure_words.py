@@ -9,7 +9,9 @@ from shared.domain.networks.failure_reasons import NONE_GIVEN, Notice
 from shared.domain.publishing.states import PostState
 from shared.models import Integration, Post
 from shared.postiz.client import RemotePost
-from tests.workers.world import KEY, World
+from tests.factories.posts import make_posts
+from tests.factories.profiles import KEY, make_profile
+from tests.workers.world import World
 from worker.accounts import remote_posts
 from worker.publishing import track
 from worker.publishing.failure_words import Words
@@ -21,8 +23,8 @@ REFUSED = "An error occurred while posting on mastodon: too long"
 @pytest.fixture
 def post_id(world: World) -> int:
     """Of a post that stands in Postiz's calendar, in an account with one Mastodon channel."""
-    world.profile(key=KEY)
-    [post_id] = world.job("acme", ["to fail"], handoff="calendar", in_seconds=7 * 86_400)
+    make_profile(world, key=KEY)
+    [post_id] = make_posts(world, "acme", ["to fail"], handoff="calendar", in_seconds=7 * 86_400)
     world.until_all(PostState.SCHEDULED, [post_id])
     with world.database.transaction() as session:
         twin = update(Integration).where(Integration.id == "int-tired")

@@ -14,7 +14,11 @@ from local.sandbox.process import SandboxProcess
 from shared import failpoints
 from shared.domain.publishing.states import PostState
 from shared.errors import ClaimLost
-from tests.workers.world import KEY, World, runtime_for, waiting_tasks
+from tests.factories.posts import make_due, make_posts
+from tests.factories.profiles import KEY, make_profile
+from tests.workers.inline_tasks import waiting_tasks
+from tests.workers.runtimes import make_runtime
+from tests.workers.world import World
 
 CHANGE, CREATE, DELETE = "PUT /posts/:id/status", "POST /posts", "DELETE /posts/:id"
 CALL_SECONDS, UNKNOWN_SECONDS, GIVE_UP_SECONDS = 1.0, 1.0, 4.0
@@ -25,7 +29,7 @@ ENDED = {PostState.PUBLISHED, PostState.FAILED}
 def world(
     only_acme: SandboxProcess, database_url: str, tmp_path: Path, short_rests: None
 ) -> Iterator[World]:
-    runtime = runtime_for(
+    runtime = make_runtime(
         database_url,
         tmp_path,
         PRESSROOM_CALL_TIMEOUT_SECONDS=CALL_SECONDS,
@@ -33,7 +37,7 @@ def world(
         PRESSROOM_OUTCOME_UNKNOWN_SECONDS=GIVE_UP_SECONDS,
     )
     world = World(runtime=runtime, sandbox=only_acme.admin, api_url=only_acme.api_url)
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
     yield world
     runtime.close()
 
@@ -64,9 +68,9 @@ def until_ended(world: World, ids: list[int]) -> int:
 
 def staged(world: World) -> list[int]:
     """A draft that is due as soon as anybody looks, and no sooner."""
-    ids = world.job("acme", ["once"], in_seconds=600)
+    ids = make_posts(world, "acme", ["once"], in_seconds=600)
     world.until_all(PostState.STAGED, ids)
-    world.due_now(ids)
+    make_due(world, ids)
     return ids
 
 
@@ -152,7 +156,7 @@ def test_a_worker_that_wakes_after_others_did_its_work_undoes_nothing(
 ) -> None:
     """Stopped beyond its lease just before, or after, a call; then it goes on where it was."""
     world.sandbox.add_fault("reply_lost_before", route=CHANGE, times=1)
-    ids = world.job("acme", ["once"])
+    ids = make_posts(world, "acme", ["once"])
 
     def sleep_long() -> None:
         with world.database.transaction() as session:

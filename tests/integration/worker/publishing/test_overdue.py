@@ -18,7 +18,10 @@ from shared.models import Handover, Job, Post
 from shared.postiz.client import RemotePost
 from shared.posts import bulk_cancel_retry, cancel_retry
 from shared.posts.post_queries import PostFilter
-from tests.workers.world import KEY, World, runtime_for
+from tests.factories.posts import make_posts
+from tests.factories.profiles import KEY, make_profile, save_key
+from tests.workers.runtimes import make_runtime
+from tests.workers.world import World
 from worker import sweep
 from worker.accounts import remote_posts
 from worker.publishing import track
@@ -32,9 +35,9 @@ def world(
 ) -> Iterator[World]:
     """Where a post is overdue after a second, and what is overdue or failed is so for minutes."""
     times = {"PRESSROOM_OVERDUE_SECONDS": 1, "PRESSROOM_ERROR_FINAL_SECONDS": 300}
-    runtime = runtime_for(database_url, tmp_path, **times)
+    runtime = make_runtime(database_url, tmp_path, **times)
     made = World(runtime=runtime, sandbox=only_acme.admin, api_url=only_acme.api_url)
-    made.profile(key=KEY)
+    make_profile(made, key=KEY)
     yield made
     runtime.close()
 
@@ -43,7 +46,7 @@ def world(
 def overdue(world: World) -> int:
     """A post whose release died in Postiz between its two steps: nothing there ever sends it."""
     world.sandbox.add_fault("killed_in_release", times=1)
-    [post_id] = world.job("acme", ["stuck"])
+    [post_id] = make_posts(world, "acme", ["stuck"])
     world.until(lambda: world.post(post_id).error_code == "overdue_in_postiz")
     return post_id
 
@@ -100,7 +103,7 @@ def test_its_job_waits_for_it_and_then_ends_with_an_error(world: World, overdue:
 
 def test_a_job_that_was_over_waits_again_for_what_turns_out_overdue(world: World) -> None:
     world.sandbox.add_fault("never_publish", times=1)
-    [post_id] = world.job("acme", ["in the calendar"], handoff="calendar", in_seconds=4)
+    [post_id] = make_posts(world, "acme", ["in the calendar"], handoff="calendar", in_seconds=4)
     world.until(lambda: outcome(world, post_id).job.finished_at is not None)
     assert outcome(world, post_id).state is JobState.COMPLETED
     world.until(lambda: world.post(post_id).in_doubt)
@@ -212,7 +215,7 @@ def test_a_cancel_deletes_it_and_says_that_it_may_have_been_sent(
 
 
 def test_what_was_cancelled_in_time_says_nothing_of_the_kind(world: World) -> None:
-    [post_id] = world.job("acme", ["never mind"], handoff="calendar", in_seconds=3600)
+    [post_id] = make_posts(world, "acme", ["never mind"], handoff="calendar", in_seconds=3600)
     world.until_all(PostState.SCHEDULED, [post_id])
     cancel(world, post_id)
     world.until_all(PostState.CANCELLED, [post_id])
@@ -222,7 +225,7 @@ def test_what_was_cancelled_in_time_says_nothing_of_the_kind(world: World) -> No
 
 
 def test_a_post_in_error_is_not_done_for_its_job_until_that_is_final(world: World) -> None:
-    [post_id] = world.job("acme", ["tired"], integration="int-tired")
+    [post_id] = make_posts(world, "acme", ["tired"], integration="int-tired")
     world.until(lambda: world.post(post_id).error_at is not None)
     found = outcome(world, post_id)
     assert (found.state, found.counts, found.in_doubt) == (JobState.RUNNING, {"scheduled": 1}, 1)
@@ -234,7 +237,7 @@ def test_a_post_in_error_is_not_done_for_its_job_until_that_is_final(world: Worl
 
 def test_a_failed_post_can_be_taken_out_of_postiz_before_that_is_final(world: World) -> None:
     """Postiz may try it again, up to five times."""
-    [post_id] = world.job("acme", ["tired"], integration="int-tired")
+    [post_id] = make_posts(world, "acme", ["tired"], integration="int-tired")
     world.until(lambda: world.post(post_id).error_at is not None)
     cancel(world, post_id)
     world.until_all(PostState.CANCELLED, [post_id])
@@ -246,7 +249,7 @@ def test_a_post_that_cannot_be_followed_ends_its_job_with_that_error(
     world: World, overdue: int
 ) -> None:
     world.sandbox.create_org("other", keys=["other-key"], integrations=[])
-    world.save_key("acme", key="other-key")
+    save_key(world, "acme", key="other-key")
     with world.database.transaction() as session:
         session.execute(update(Post).values(track_at=func.now() - timedelta(minutes=6)))
     world.until(lambda: world.post(overdue).error_code == "cannot_be_followed")

@@ -13,7 +13,9 @@ from shared.models import Account, Handover, Post, Submission
 from shared.net.outbound_route import Route
 from shared.postiz.client import Postiz
 from shared.posts import cancel_retry
-from tests.workers.world import KEY, World
+from tests.factories.posts import make_posts
+from tests.factories.profiles import KEY, make_profile
+from tests.workers.world import World
 from worker import sweep
 
 PUT = "PUT /posts/:id/status"
@@ -28,7 +30,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def a_profile(world: World) -> None:
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
 
 
 def unclear(world: World, *jobs: Sequence[int]) -> list[int]:
@@ -68,7 +70,7 @@ def counted_limit(world: World, **values: object) -> None:
 def test_a_draft_that_cannot_be_moved_is_found_by_halving_and_ends_alone(world: World) -> None:
     contents = ["stays", *(f"goes {number}" for number in range(4))]
     world.sandbox.add_fault("refused_by_network", type="update", contains="stays")
-    bad, *good = ready(world, unclear(world, world.job("acme", contents)))
+    bad, *good = ready(world, unclear(world, make_posts(world, "acme", contents)))
     world.until_all(PostState.PUBLISHED, good)
     world.until_all(PostState.FAILED, [bad])
     ended = world.post(bad)
@@ -91,8 +93,8 @@ def test_a_draft_that_cannot_be_moved_is_found_by_halving_and_ends_alone(world: 
 @pytest.mark.parametrize("kind", ["error_500_before", "reply_lost_before"])
 def test_a_move_that_never_gets_clear_ends(world: World, kind: str) -> None:
     world.sandbox.add_fault(kind, route="POST /posts", type="update", contains="stays")
-    [bad] = ready(world, unclear(world, world.job("acme", ["stays"])))
-    [good] = world.job("acme", ["goes"])
+    [bad] = ready(world, unclear(world, make_posts(world, "acme", ["stays"])))
+    [good] = make_posts(world, "acme", ["goes"])
     world.until_all(PostState.FAILED, [bad])
     world.until_all(PostState.PUBLISHED, [good])
     assert world.post(bad).error_code == "outcome_unknown"
@@ -103,7 +105,7 @@ def test_a_move_that_never_gets_clear_ends(world: World, kind: str) -> None:
 def test_what_lands_after_a_refused_move_is_a_handover(world: World) -> None:
     """No move is under way: QUEUE at the old date is what was asked for."""
     world.sandbox.add_fault("refused_by_network", type="update", times=1)
-    calendar = world.job("acme", ["late"], in_seconds=3600, handoff="calendar")
+    calendar = make_posts(world, "acme", ["late"], in_seconds=3600, handoff="calendar")
     [post] = ready(world, unclear(world, calendar))
     world.until(lambda: moves(world) == [1])
     postiz_id = world.post(post).postiz_post_id
@@ -115,7 +117,7 @@ def test_what_lands_after_a_refused_move_is_a_handover(world: World) -> None:
 
 
 def test_drafts_that_get_unclear_one_after_another_share_one_move(world: World) -> None:
-    ids = unclear(world, world.job("acme", ["a", "b", "c"]))
+    ids = unclear(world, make_posts(world, "acme", ["a", "b", "c"]))
     counted_limit(
         world, budget_limit=9, budget_used=8, window_ends_at=func.now() + timedelta(hours=1)
     )
@@ -128,27 +130,27 @@ def test_drafts_that_get_unclear_one_after_another_share_one_move(world: World) 
 
 
 def test_the_posts_of_all_profiles_with_one_key_share_a_move(world: World) -> None:
-    world.profile("beta", key=KEY)
-    ids = unclear(world, world.job("acme", ["a"]), world.job("beta", ["b"]))
+    make_profile(world, "beta", key=KEY)
+    ids = unclear(world, make_posts(world, "acme", ["a"]), make_posts(world, "beta", ["b"]))
     ready(world, ids)
     world.until(lambda: moves(world) == [2])
 
 
 def test_another_key_of_the_account_has_a_move_of_its_own(world: World) -> None:
     world.sandbox.patch_org("acme", add_keys=["second-key"])
-    world.profile("beta", key="second-key")
-    ids = unclear(world, world.job("acme", ["a"]), world.job("beta", ["b"]))
+    make_profile(world, "beta", key="second-key")
+    ids = unclear(world, make_posts(world, "acme", ["a"]), make_posts(world, "beta", ["b"]))
     ready(world, ids)
     world.until(lambda: moves(world) == [1, 1])
     world.until_all(PostState.PUBLISHED, ids)
 
 
 def test_who_waits_for_the_budget_is_told_until_when(world: World) -> None:
-    [releasing] = ready(world, unclear(world, world.job("acme", ["a"])))
+    [releasing] = ready(world, unclear(world, make_posts(world, "acme", ["a"])))
     none_left = {"budget_limit": 5, "budget_used": 5}
     counted_limit(world, **none_left, window_ends_at=func.now() + timedelta(minutes=20))
-    [pending] = world.job("acme", ["b"])
-    [later] = world.job("acme", ["c"], in_seconds=7200)
+    [pending] = make_posts(world, "acme", ["b"])
+    [later] = make_posts(world, "acme", ["c"], in_seconds=7200)
 
     def told() -> list[str | None]:
         return [world.post(post).error_code for post in (releasing, pending)]
@@ -171,7 +173,7 @@ def test_who_waits_for_the_budget_is_told_until_when(world: World) -> None:
 
 
 def test_a_raised_limit_that_a_move_is_told_serves_staging_at_once(world: World) -> None:
-    ids = unclear(world, world.job("acme", ["a"]))
+    ids = unclear(world, make_posts(world, "acme", ["a"]))
     told = world.account().budget_limit
     assert told is not None
     counted_limit(
@@ -181,7 +183,7 @@ def test_a_raised_limit_that_a_move_is_told_serves_staging_at_once(world: World)
         budget_reserve=3,
         window_ends_at=func.now() + timedelta(hours=1),
     )
-    [waiting] = world.job("acme", ["b"])
+    [waiting] = make_posts(world, "acme", ["b"])
     world.until(lambda: world.post(waiting).error_code == "budget_exhausted")
     ready(world, ids)
     world.until(lambda: world.account().budget_limit == told)

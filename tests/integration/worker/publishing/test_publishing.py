@@ -10,7 +10,11 @@ from sqlalchemy.exc import IntegrityError
 from shared.domain.publishing.staging_attempts import UNCLEAR
 from shared.domain.publishing.states import PostState
 from shared.models import Account, Handover, Post, Submission
-from tests.workers.world import KEY, World, waiting_tasks
+from tests.factories.media import make_medium
+from tests.factories.posts import make_due, make_posts
+from tests.factories.profiles import KEY, make_profile, save_key
+from tests.workers.inline_tasks import waiting_tasks
+from tests.workers.world import World
 from worker import sweep
 from worker.staging import draft_adoption, submissions
 
@@ -30,8 +34,8 @@ def counted_calls(world: World) -> int:
 
 
 def test_a_post_is_staged_released_and_followed_until_it_is_published(world: World) -> None:
-    world.profile(key=KEY)
-    [post_id] = world.job("acme", ["hello"])
+    make_profile(world, key=KEY)
+    [post_id] = make_posts(world, "acme", ["hello"])
     world.until_all(PostState.PUBLISHED, [post_id])
     assert sent_contents(world) == ["hello"]
     assert world.post(post_id).release_url
@@ -39,18 +43,18 @@ def test_a_post_is_staged_released_and_followed_until_it_is_published(world: Wor
 
 
 def test_many_posts_share_one_counted_call_and_each_is_sent_once(world: World) -> None:
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
     contents = [f"clip {n}" for n in range(40)]
-    ids = world.job("acme", contents)
+    ids = make_posts(world, "acme", contents)
     world.until_all(PostState.PUBLISHED, ids)
     assert sent_contents(world) == sorted(contents)
     assert counted_calls(world) == 1
 
 
 def test_a_draft_carries_a_millisecond_that_is_ours_alone(world: World) -> None:
-    world.profile(key=KEY)
-    calendar = world.job("acme", ["in the calendar"], handoff="calendar", in_seconds=4)
-    staged = world.job("acme", ["staged"], in_seconds=1)
+    make_profile(world, key=KEY)
+    calendar = make_posts(world, "acme", ["in the calendar"], handoff="calendar", in_seconds=4)
+    staged = make_posts(world, "acme", ["staged"], in_seconds=1)
     world.until_all(PostState.PUBLISHED, calendar + staged)
     dates = {post["content"]: post["publish_date"] for post in world.sandbox.posts()}
     due = world.post(calendar[0]).publish_at
@@ -59,8 +63,8 @@ def test_a_draft_carries_a_millisecond_that_is_ours_alone(world: World) -> None:
 
 
 def test_a_draft_that_the_user_asked_for_is_never_released(world: World) -> None:
-    world.profile(key=KEY)
-    ids = world.job("acme", ["only a draft"], as_draft=True)
+    make_profile(world, key=KEY)
+    ids = make_posts(world, "acme", ["only a draft"], as_draft=True)
     world.until_all(PostState.DRAFT, ids)
     world.until(lambda: not waiting_tasks(world.runtime))
     assert [post["state"] for post in world.sandbox.posts()] == ["DRAFT"]
@@ -68,9 +72,9 @@ def test_a_draft_that_the_user_asked_for_is_never_released(world: World) -> None
 
 
 def test_a_medium_is_uploaded_once_however_many_posts_use_it(world: World) -> None:
-    world.profile(key=KEY)
-    medium = world.medium("acme", b"\x89PNG\r\n\x1a\n" + bytes(200_000))
-    ids = world.job("acme", ["one", "two"], media_ids=[medium])
+    make_profile(world, key=KEY)
+    medium = make_medium(world, "acme", b"\x89PNG\r\n\x1a\n" + bytes(200_000))
+    ids = make_posts(world, "acme", ["one", "two"], media_ids=[medium])
     world.until_all(PostState.PUBLISHED, ids)
     uploads = [
         row for row in world.sandbox.ledger(kind="request") if row["path"].endswith("/upload")
@@ -81,9 +85,11 @@ def test_a_medium_is_uploaded_once_however_many_posts_use_it(world: World) -> No
 
 def test_a_refused_post_fails_alone(world: World) -> None:
     """The sandbox names the offender: its neighbours go on."""
-    world.profile(key=KEY)
-    good = world.job("acme", ["a", "b"], integration="int-x", identifier="x", settings=X)
-    bad = world.job("acme", ["no settings"], integration="int-x", identifier="x", settings={})
+    make_profile(world, key=KEY)
+    good = make_posts(world, "acme", ["a", "b"], integration="int-x", identifier="x", settings=X)
+    bad = make_posts(
+        world, "acme", ["no settings"], integration="int-x", identifier="x", settings={}
+    )
     world.until_all(PostState.PUBLISHED, good)
     world.until_all(PostState.FAILED, bad)
     assert "who_can_reply_post" in (world.post(bad[0]).error_message or "")
@@ -91,18 +97,18 @@ def test_a_refused_post_fails_alone(world: World) -> None:
 
 
 def test_an_offender_that_nobody_names_is_found_by_halving(world: World) -> None:
-    world.profile(key=KEY)
-    good = world.job("acme", [f"good {n}" for n in range(5)])
-    bad = world.job("acme", ["nowhere to go"], integration="int-gone")
+    make_profile(world, key=KEY)
+    good = make_posts(world, "acme", [f"good {n}" for n in range(5)])
+    bad = make_posts(world, "acme", ["nowhere to go"], integration="int-gone")
     world.until_all(PostState.FAILED, bad)
     world.until_all(PostState.PUBLISHED, good)
     assert "int-gone" in (world.post(bad[0]).error_message or "")
 
 
 def test_refused_credentials_hold_the_posts_until_they_are_mended(world: World) -> None:
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
     world.sandbox.patch_org("acme", add_keys=["rotated"], revoke_keys=[KEY])
-    ids = world.job("acme", ["patience"])
+    ids = make_posts(world, "acme", ["patience"])
     world.until(lambda: world.holds() == ["credentials_rejected"])
     assert world.states(ids) == [PostState.PENDING]
     refused = len(world.sandbox.ledger(kind="request"))
@@ -112,34 +118,34 @@ def test_refused_credentials_hold_the_posts_until_they_are_mended(world: World) 
         world.work()
     assert len(world.sandbox.ledger(kind="request")) == refused  # nothing is hammered
     account_id = world.account().id
-    world.save_key("acme", key="rotated")
+    save_key(world, "acme", key="rotated")
     world.until_all(PostState.PUBLISHED, ids)
     assert world.account().id == account_id  # a rotated key stays one account
     assert world.post(ids[0]).attempts == 0
 
 
 def test_an_outage_costs_no_attempt_and_the_work_goes_on_by_itself(world: World) -> None:
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
     world.sandbox.add_fault("empty_401", route="*", times=3)
-    ids = world.job("acme", ["after the outage"])
+    ids = make_posts(world, "acme", ["after the outage"])
     world.until_all(PostState.PUBLISHED, ids)
     assert world.post(ids[0]).attempts == 0
     assert sent_contents(world) == ["after the outage"]
 
 
 def test_a_lost_reply_to_a_release_is_read_and_not_repeated(world: World) -> None:
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
     world.sandbox.add_fault("reply_lost_after", route="PUT /posts/:id/status", times=1)
-    ids = world.job("acme", ["once only"])
+    ids = make_posts(world, "acme", ["once only"])
     world.until_all(PostState.PUBLISHED, ids)
     assert sent_contents(world) == ["once only"]
     assert "release_unknown" in world.timeline(ids[0])
 
 
 def test_a_spontaneous_429_is_waited_out(world: World) -> None:
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
     world.sandbox.add_fault("spontaneous_429", route="POST /posts", times=1)
-    ids = world.job("acme", ["later"])
+    ids = make_posts(world, "acme", ["later"])
     world.until(lambda: world.account().blocked_until is not None)
     world.work()
     assert world.states(ids) == [PostState.PENDING]
@@ -148,8 +154,8 @@ def test_a_spontaneous_429_is_waited_out(world: World) -> None:
 
 
 def test_an_error_in_postiz_ends_with_its_words_and_what_to_do(world: World) -> None:
-    world.profile(key=KEY)
-    ids = world.job("acme", ["tired"], integration="int-tired")
+    make_profile(world, key=KEY)
+    ids = make_posts(world, "acme", ["tired"], integration="int-tired")
     world.until_all(PostState.FAILED, ids)
     post = world.post(ids[0])
     assert post.error_code == "reconnect_channel"
@@ -158,8 +164,8 @@ def test_an_error_in_postiz_ends_with_its_words_and_what_to_do(world: World) -> 
 
 
 def test_a_post_that_somebody_deletes_in_postiz_is_reported(world: World) -> None:
-    world.profile(key=KEY)
-    ids = world.job("acme", ["deleted there"], handoff="calendar", in_seconds=12)
+    make_profile(world, key=KEY)
+    ids = make_posts(world, "acme", ["deleted there"], handoff="calendar", in_seconds=12)
     world.until_all(PostState.SCHEDULED, ids)
     world.sandbox.clear_faults()
     gone = world.post(ids[0]).postiz_post_id
@@ -169,8 +175,8 @@ def test_a_post_that_somebody_deletes_in_postiz_is_reported(world: World) -> Non
 
 
 def test_staging_that_lost_its_worker_is_staged_anew(world: World) -> None:
-    world.profile(key=KEY)
-    ids = world.job("acme", ["orphan"])
+    make_profile(world, key=KEY)
+    ids = make_posts(world, "acme", ["orphan"])
     assert submissions.prepare_call(world.runtime, world.account().id) is not None
     assert world.states(ids) == [PostState.STAGING]
     forget_owners(world)
@@ -179,8 +185,8 @@ def test_staging_that_lost_its_worker_is_staged_anew(world: World) -> None:
 
 
 def test_settling_keeps_a_large_staging_from_being_released_too_early(world: World) -> None:
-    world.profile(key=KEY)
-    ids = world.job("acme", [f"c{n}" for n in range(8)])
+    make_profile(world, key=KEY)
+    ids = make_posts(world, "acme", [f"c{n}" for n in range(8)])
     world.until_all(PostState.PUBLISHED, ids)
     with world.database.transaction() as session:
         rows = session.execute(
@@ -194,9 +200,9 @@ def test_settling_keeps_a_large_staging_from_being_released_too_early(world: Wor
 
 
 def test_a_draft_whose_release_was_lost_is_parked_deleted_and_staged_anew(world: World) -> None:
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
     world.sandbox.add_fault("reply_lost_before", route="PUT /posts/:id/status", times=1)
-    ids = world.job("acme", ["in the end once"])
+    ids = make_posts(world, "acme", ["in the end once"])
     world.until_all(PostState.PUBLISHED, ids)
     assert sent_contents(world) == ["in the end once"]
     assert [event for event in world.timeline(ids[0]) if "park" in event or "undone" in event] == [
@@ -213,11 +219,11 @@ def test_a_status_change_that_lands_late_publishes_at_most_once(
     world: World, lands_after: float
 ) -> None:
     """The worker gives up after its time-out; the request goes on inside Postiz."""
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
     late = world.settings.call_timeout_seconds + lands_after
     world.sandbox.add_fault("hang_then_do", route="PUT /posts/:id/status", times=1, seconds=late)
     object.__setattr__(world.settings, "outcome_unknown_seconds", 20.0)
-    ids = world.job("acme", ["once"])
+    ids = make_posts(world, "acme", ["once"])
     world.until(lambda: world.states(ids)[0] in {PostState.PUBLISHED, PostState.FAILED})
     # where it landed right behind the move to 2099, it sleeps until then
     published = world.states(ids) == [PostState.PUBLISHED]
@@ -227,12 +233,12 @@ def test_a_status_change_that_lands_late_publishes_at_most_once(
 @pytest.mark.parametrize("kind", ["reply_lost_after", "reply_lost_before", "error_500_after"])
 @pytest.mark.parametrize("route", ["POST /posts", "DELETE /posts/:id"])
 def test_the_settling_itself_may_meet_faults(world: World, kind: str, route: str) -> None:
-    world.profile(key=KEY)
-    ids = world.job("acme", ["once"], in_seconds=600)
+    make_profile(world, key=KEY)
+    ids = make_posts(world, "acme", ["once"], in_seconds=600)
     world.until_all(PostState.STAGED, ids)
     world.sandbox.add_fault("reply_lost_before", route="PUT /posts/:id/status", times=1)
     world.sandbox.add_fault(kind, route=route, times=1)
-    world.due_now(ids)
+    make_due(world, ids)
     world.until_all(PostState.PUBLISHED, ids)
     assert sent_contents(world) == ["once"]
 
@@ -240,11 +246,11 @@ def test_the_settling_itself_may_meet_faults(world: World, kind: str, route: str
 def test_a_post_accepted_before_the_integrations_were_known_is_checked_before_it_goes(
     world: World,
 ) -> None:
-    world.profile(key=KEY)
-    good = world.job("acme", ["fine"], integration="int-mastodon", identifier=None)
-    bad = world.job("acme", ["a" * 300], integration="int-x", identifier=None)
-    assumed = world.job("acme", ["no settings"], integration="int-x", identifier=None)
-    gone = world.job("acme", ["nowhere"], integration="int-gone", identifier=None)
+    make_profile(world, key=KEY)
+    good = make_posts(world, "acme", ["fine"], integration="int-mastodon", identifier=None)
+    bad = make_posts(world, "acme", ["a" * 300], integration="int-x", identifier=None)
+    assumed = make_posts(world, "acme", ["no settings"], integration="int-x", identifier=None)
+    gone = make_posts(world, "acme", ["nowhere"], integration="int-gone", identifier=None)
     world.until_all(PostState.PUBLISHED, good + assumed)
     world.until_all(PostState.FAILED, bad + gone)
     assert "caption: x takes 280 characters" in (world.post(bad[0]).error_message or "")
@@ -256,10 +262,10 @@ def test_a_post_accepted_before_the_integrations_were_known_is_checked_before_it
 
 
 def test_a_late_check_knows_the_accounts_own_limits(world: World) -> None:
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
     with world.database.transaction() as session:
         session.execute(update(Account).values(rule_overrides={"x": {"characters": 10}}))
-    ids = world.job("acme", ["of 11 chars"], integration="int-x", identifier=None)
+    ids = make_posts(world, "acme", ["of 11 chars"], integration="int-x", identifier=None)
     world.until_all(PostState.FAILED, ids)
     assert "x takes 10 characters" in (world.post(ids[0]).error_message or "")
 
@@ -271,8 +277,8 @@ def test_a_post_that_kills_its_worker_every_time_is_given_up_and_a_deploy_fails_
     world: World, deaths: int, state: PostState
 ) -> None:
     """A poison: the claim counts, so that the end comes though nobody lives to report it."""
-    world.profile(key=KEY)
-    ids = world.job("acme", ["poison"])
+    make_profile(world, key=KEY)
+    ids = make_posts(world, "acme", ["poison"])
     with world.database.transaction() as session:
         session.execute(update(Post).values(unclear_calls=deaths - 1))
     assert submissions.prepare_call(world.runtime, world.account().id) is not None
@@ -295,7 +301,7 @@ def forget_owners(world: World) -> None:
 
 def test_no_two_calls_of_an_account_share_a_millisecond(world: World) -> None:
     """By its millisecond a lost call is known again: the last free one is found, then the next."""
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
     second = datetime(2026, 11, 22, 12, tzinfo=UTC)
     account_id = world.account().id
     last = second + timedelta(milliseconds=617)
@@ -324,21 +330,21 @@ def test_no_two_calls_of_an_account_share_a_millisecond(world: World) -> None:
 
 def test_an_upload_that_did_not_arrive_whole_is_made_again(world: World) -> None:
     """Postiz answers 400 for it, as for a file that it does not take."""
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
     world.sandbox.add_fault("cut_short", route="POST /upload", times=2)
-    medium = world.medium("acme", b"\x89PNG\r\n\x1a\n" + bytes(2000))
-    ids = world.job("acme", ["with a medium"], media_ids=[medium])
+    medium = make_medium(world, "acme", b"\x89PNG\r\n\x1a\n" + bytes(2000))
+    ids = make_posts(world, "acme", ["with a medium"], media_ids=[medium])
     world.until_all(PostState.PUBLISHED, ids)
     assert world.account().failures == 0
 
 
 def test_after_an_outage_postiz_is_read_before_anything_is_released(world: World) -> None:
     """Else each look whether it is over would cost a draft that has to be parked."""
-    world.profile(key=KEY)
-    ids = world.job("acme", [f"clip {n}" for n in range(4)], in_seconds=600)
+    make_profile(world, key=KEY)
+    ids = make_posts(world, "acme", [f"clip {n}" for n in range(4)], in_seconds=600)
     world.until_all(PostState.STAGED, ids)
     world.sandbox.add_fault("html_502", route="*", times=5)
-    world.due_now(ids)
+    make_due(world, ids)
     world.until_all(PostState.PUBLISHED, ids)  # it rests for ever longer
     changes = [row for row in world.sandbox.ledger(kind="request") if row["method"] == "PUT"]
     probes = [row for row in changes if "pressroom-probe" not in row["path"]]

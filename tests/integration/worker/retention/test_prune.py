@@ -25,8 +25,12 @@ from shared.models import (
     Webhook,
 )
 from shared.posts import cancel_retry
-from tests.servers.api import FILES
-from tests.workers.world import KEY, World, a_schedule
+from tests.factories.files import FILES
+from tests.factories.media import make_medium
+from tests.factories.posts import make_posts
+from tests.factories.profiles import KEY, make_profile
+from tests.factories.schedules import build_schedule
+from tests.workers.world import World
 from worker.retention import prune
 
 YEAR_AGO = timedelta(days=366)
@@ -34,13 +38,13 @@ YEAR_AGO = timedelta(days=366)
 
 @pytest.fixture
 def acme(world: World) -> World:
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
     return world
 
 
 def ended(world: World, *, ago: timedelta = YEAR_AGO, posts: int = 2) -> list[int]:
     """A job that was published so long ago, with all that publishing leaves behind."""
-    ids = world.job("acme", ["x"] * posts)
+    ids = make_posts(world, "acme", ["x"] * posts)
     moment = datetime.now(UTC) - ago
     with world.database.transaction() as session:
         rows = session.scalars(select(Post).where(Post.id.in_(ids))).all()
@@ -152,7 +156,7 @@ def test_a_draft_that_is_still_to_be_deleted_in_postiz_keeps_its_job(acme: World
 
 
 def test_an_upload_that_waits_keeps_its_job_and_one_that_is_done_does_not(acme: World) -> None:
-    acme.medium("acme", FILES.png())
+    make_medium(acme, "acme", FILES.png())
     old = func.now() - YEAR_AGO
     with acme.database.transaction() as session:
         session.execute(update(Job).values(finished_at=old))
@@ -245,7 +249,7 @@ def test_answers_that_are_kept_for_repeated_requests_go(acme: World) -> None:
 
 def test_what_became_of_old_fire_times_goes(acme: World) -> None:
     with acme.database.transaction() as session:
-        schedule = a_schedule([])
+        schedule = build_schedule([])
         session.add(schedule)
         session.flush()
         for number, ago in enumerate((364, 366)):

@@ -22,10 +22,12 @@ from shared.crypto import SecretBox
 from shared.db import ROW_LOCK
 from shared.models import Job, Post, Profile, Schedule, ScheduleRun
 from shared.schedules.definitions import Means
-from tests.servers.api import FILES, SECRET_KEY, Api
+from tests.factories.files import FILES
+from tests.servers.api import Api
+from tests.servers.settings import SECRET_KEY
 from tests.timing.patience import PATIENCE
-from tests.workers.beside import worker_beside
-from tests.workers.world import InlineWaker
+from tests.workers.inline_tasks import InlineWaker
+from tests.workers.runtimes import worker_beside
 from worker.runtime import Runtime
 from worker.schedules import fire
 

@@ -11,13 +11,16 @@ from shared.errors import ClaimLost, OutcomeUnknown, Paused
 from shared.models import Account, Handover, Submission
 from shared.net.outbound_route import Route
 from shared.postiz.client import Created, Postiz
-from tests.workers.world import KEY, World
+from tests.factories.media import make_medium
+from tests.factories.posts import make_due, make_posts, request_cancel
+from tests.factories.profiles import KEY, make_profile, save_key
+from tests.workers.world import World
 from worker.staging import call_windows, draft_adoption, lost_calls, stage, submissions
 
 
 @pytest.fixture(autouse=True)
 def a_profile(world: World) -> None:
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
 
 
 def creations(world: World) -> int:
@@ -81,20 +84,20 @@ def look(world: World) -> None:
 @pytest.mark.parametrize("fault", ["reply_lost_after", "error_500_after", "truncated_reply"])
 def test_a_lost_reply_costs_no_second_call_and_leaves_no_litter(world: World, fault: str) -> None:
     world.sandbox.add_fault(fault, route="POST /posts", times=1)
-    ids = world.job("acme", ["one", "two <b>&</b> three", "four"], in_seconds=600)
+    ids = make_posts(world, "acme", ["one", "two <b>&</b> three", "four"], in_seconds=600)
     world.until_all(PostState.STAGED, ids)
     assert creations(world) == 1
     assert len(drafts(world)) == 3
     assert sorted(alive(world).values()) == sorted(by_content(world).values())
     assert world.post(ids[0]).postiz_post_id == by_content(world)["one"]
-    world.due_now(ids)
+    make_due(world, ids)
     world.until_all(PostState.PUBLISHED, ids)
     assert len(world.sandbox.sends()) == 3
 
 
 def test_only_what_is_missing_is_staged_anew(world: World) -> None:
     world.sandbox.add_fault("stop_midway", route="POST /posts", times=1, elements=2)
-    ids = world.job("acme", ["one", "two", "three", "four"], in_seconds=600)
+    ids = make_posts(world, "acme", ["one", "two", "three", "four"], in_seconds=600)
     world.until_all(PostState.STAGED, ids)
     with world.database.transaction() as session:
         calls = session.scalars(select(Submission.elements).order_by(Submission.id)).all()
@@ -107,10 +110,12 @@ def test_one_caption_for_two_clips_is_staged_anew_since_nobody_can_tell_which_is
     world: World,
 ) -> None:
     """Postiz shows no media. What the first call left is deleted, once nothing else is due."""
-    media = [world.medium("acme", b"\x89PNG\r\n\x1a\n" + bytes([n]) * 100) for n in (1, 2)]
+    media = [make_medium(world, "acme", b"\x89PNG\r\n\x1a\n" + bytes([n]) * 100) for n in (1, 2)]
     world.until(lambda: [world.upload_state(each) for each in media] == ["uploaded"] * 2)
     world.sandbox.add_fault("reply_lost_after", route="POST /posts", times=1)
-    ids = [world.job("acme", ["new!"], in_seconds=600, media_ids=[each])[0] for each in media]
+    ids = [
+        make_posts(world, "acme", ["new!"], in_seconds=600, media_ids=[each])[0] for each in media
+    ]
     world.until_all(PostState.STAGED, ids)
     assert creations(world) == 2
     with world.database.transaction() as session:
@@ -124,7 +129,7 @@ def test_what_is_created_after_the_last_look_is_litter_and_what_was_adopted_is_n
     world: World,
 ) -> None:
     """A proxy repeated the call, or it ran in Postiz long after it was given up."""
-    ids = world.job("acme", ["one", "two"], in_seconds=600)
+    ids = make_posts(world, "acme", ["one", "two"], in_seconds=600)
     call = prepared(world)
     create(world, call)
     take_for_dead(world)
@@ -142,8 +147,8 @@ def test_what_is_created_after_the_last_look_is_litter_and_what_was_adopted_is_n
 def test_a_post_that_has_time_waits_for_the_request_and_one_that_is_due_does_not(
     world: World,
 ) -> None:
-    [later] = world.job("acme", ["later"], in_seconds=3600)
-    [soon] = world.job("acme", ["soon"], in_seconds=60)
+    [later] = make_posts(world, "acme", ["later"], in_seconds=3600)
+    [soon] = make_posts(world, "acme", ["soon"], in_seconds=60)
     call = prepared(world)
     with world.database.transaction() as session:
         lost_calls.rescue_calls(session, -1, wait_seconds=90)
@@ -159,7 +164,7 @@ def test_a_worker_that_was_taken_for_dead_can_neither_make_its_call_nor_note_its
     world: World,
 ) -> None:
     """It was frozen for longer than its lease; the others have adopted what it created."""
-    ids = world.job("acme", ["one", "two"], in_seconds=600)
+    ids = make_posts(world, "acme", ["one", "two"], in_seconds=600)
     call = prepared(world)
     take_for_dead(world)
     with pytest.raises(Paused):
@@ -176,10 +181,10 @@ def test_a_worker_that_was_taken_for_dead_can_neither_make_its_call_nor_note_its
 def test_what_a_worker_that_was_taken_for_dead_created_for_a_cancelled_post_is_litter(
     world: World,
 ) -> None:
-    ids = world.job("acme", ["once"], in_seconds=600)
+    ids = make_posts(world, "acme", ["once"], in_seconds=600)
     call = prepared(world)
     take_for_dead(world)
-    world.cancel(ids)
+    request_cancel(world, ids)
     world.until_all(PostState.CANCELLED, ids)
     created = create(world, call)
     with pytest.raises(ClaimLost):
@@ -191,7 +196,7 @@ def test_a_worker_that_was_taken_for_dead_does_not_open_again_what_others_have_e
     world: World,
 ) -> None:
     """Nothing may be adopted of a call whose litter is being deleted."""
-    world.job("acme", ["once"], in_seconds=60)
+    make_posts(world, "acme", ["once"], in_seconds=60)
     call = prepared(world)
     take_for_dead(world)
     look(world)
@@ -203,7 +208,7 @@ def test_a_worker_that_was_taken_for_dead_does_not_open_again_what_others_have_e
 
 def test_a_look_that_comes_back_when_its_post_is_staged_anew_changes_nothing(world: World) -> None:
     """Its worker was frozen; the others saw no draft then, and have ended the call."""
-    ids = world.job("acme", ["once"], in_seconds=60)
+    ids = make_posts(world, "acme", ["once"], in_seconds=60)
     first = prepared(world)
     take_for_dead(world)
     with world.database.transaction() as session:
@@ -225,11 +230,11 @@ def test_a_look_that_comes_back_when_its_post_is_staged_anew_changes_nothing(wor
 
 
 def test_nothing_is_adopted_for_a_post_that_was_taken_back_meanwhile(world: World) -> None:
-    ids = world.job("acme", ["one", "two"], in_seconds=600)
+    ids = make_posts(world, "acme", ["one", "two"], in_seconds=600)
     call = prepared(world)
     create(world, call)
     take_for_dead(world)
-    world.cancel(ids[:1])
+    request_cancel(world, ids[:1])
     look(world)
     assert list(alive(world)) == ids[1:]
     world.until_all(PostState.CANCELLED, ids[:1])
@@ -239,7 +244,7 @@ def test_nothing_is_adopted_for_a_post_that_was_taken_back_meanwhile(world: Worl
 def test_what_somebody_has_released_in_postiz_is_followed_and_not_released_again(
     world: World,
 ) -> None:
-    ids = world.job("acme", ["once"])
+    ids = make_posts(world, "acme", ["once"])
     call = prepared(world)
     [postiz_id] = create(world, call).ids
     postiz(world).release(postiz_id)
@@ -256,10 +261,10 @@ def test_a_call_whose_profile_has_another_account_by_now_is_not_waited_for(world
         keys=["key-of-other"],
         integrations=[{"id": "int-other", "name": "Other", "identifier": "mastodon"}],
     )
-    ids = world.job("acme", ["one"], in_seconds=600)
+    ids = make_posts(world, "acme", ["one"], in_seconds=600)
     prepared(world)
     take_for_dead(world)
-    world.save_key("acme", key="key-of-other")
+    save_key(world, "acme", key="key-of-other")
     with world.database.transaction() as session:
         assert lost_calls.give_up_calls(session) == 1
     assert world.states(ids) == [PostState.PENDING]

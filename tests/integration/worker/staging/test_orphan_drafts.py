@@ -12,13 +12,16 @@ from shared.net.outbound_route import Route
 from shared.postiz.client import Postiz
 from shared.postiz.payloads import Element
 from shared.posts import transitions
-from tests.workers.world import KEY, World, release_due
+from tests.factories.posts import make_due, make_posts
+from tests.factories.profiles import KEY, make_profile
+from tests.workers.inline_tasks import release_due
+from tests.workers.world import World
 from worker.staging import orphan_drafts
 
 
 @pytest.fixture(autouse=True)
 def a_profile(world: World) -> None:
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
 
 
 def drafts(world: World) -> list[dict[str, Any]]:
@@ -28,7 +31,7 @@ def drafts(world: World) -> list[dict[str, Any]]:
 
 
 def staged(world: World) -> list[int]:
-    ids = world.job("acme", ["once"], in_seconds=600)
+    ids = make_posts(world, "acme", ["once"], in_seconds=600)
     world.until_all(PostState.STAGED, ids)
     return ids
 
@@ -101,7 +104,7 @@ def test_a_stray_draft_is_not_deleted_while_a_release_is_due_on_its_server(world
     world.sandbox.add_fault("reply_lost_before", route="POST /posts", times=1)
     ids = staged(world)
     land_late(world)
-    world.due_now(ids)
+    make_due(world, ids)
     orphan_drafts.delete_orphans(world.runtime, world.account().id)
     assert len(drafts(world)) == 2
     release_due(world.runtime)

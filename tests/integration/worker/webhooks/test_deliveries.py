@@ -26,11 +26,12 @@ from shared.errors import ClaimLost
 from shared.models import Account, Delivery, Job, Post, Profile, Webhook
 from shared.posts import transitions
 from shared.webhooks import subscriptions
-from tests.servers.api import SECRET_KEY, Api
+from tests.servers.api import Api
 from tests.servers.receiver import Receiver, Say, receiving
+from tests.servers.settings import SECRET_KEY
 from tests.timing import patience
-from tests.workers.beside import worker_beside
-from tests.workers.world import runtime_for, waiting_tasks
+from tests.workers.inline_tasks import waiting_tasks
+from tests.workers.runtimes import make_runtime, worker_beside
 from web.metrics import collector as web_figures
 from worker import sweep
 from worker.runtime import Runtime
@@ -365,10 +366,9 @@ def test_a_name_that_leads_elsewhere_at_the_second_look_is_not_connected_to(
 ) -> None:
     """It was public when the webhook was made; now it is this machine."""
     port = int(receiver.url.split(":")[2].split("/")[0])
-    strict = runtime_for(
+    strict = make_runtime(
         runtime.settings.database_url.get_secret_value(),
         Path("/nonexistent"),
-        PRESSROOM_SECRET_KEYS=SECRET_KEY,
         PRESSROOM_ALLOW_PRIVATE_URLS="0",
     )
     real = socket.getaddrinfo

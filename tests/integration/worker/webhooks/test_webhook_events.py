@@ -11,8 +11,11 @@ from shared.intake import job_creation
 from shared.models import Account, Delivery, Webhook
 from shared.profiles import deletion
 from shared.webhooks import subscriptions
+from tests.factories.media import make_medium
+from tests.factories.posts import make_posts
+from tests.factories.profiles import KEY, make_profile
 from tests.servers.receiver import Receiver
-from tests.workers.world import KEY, World
+from tests.workers.world import World
 from worker import sweep
 
 
@@ -46,9 +49,9 @@ def noted(world: World, event: str) -> list[dict[str, Any]]:
 
 def test_a_post_is_told_from_its_schedule_to_its_end(world: World, receiver: Receiver) -> None:
     secret = listen(world, receiver.url)
-    world.profile(key=KEY)
-    good = world.job("acme", ["hello"])
-    bad = world.job("acme", ["tired"], integration="int-tired")
+    make_profile(world, key=KEY)
+    good = make_posts(world, "acme", ["hello"])
+    bad = make_posts(world, "acme", ["tired"], integration="int-tired")
     world.until_all(PostState.PUBLISHED, good)
     world.until_all(PostState.FAILED, bad)
     world.until(lambda: told_of_jobs(receiver) == {"completed", "failed"})
@@ -75,8 +78,8 @@ def test_a_post_is_told_from_its_schedule_to_its_end(world: World, receiver: Rec
 
 def test_an_upload_that_is_there_already_is_a_finished_job_at_once(world: World) -> None:
     listen(world, "http://127.0.0.1:1/")
-    world.profile(key=KEY)
-    medium = world.medium("acme", b"\x89PNG\r\n\x1a\n" + bytes(2000))
+    make_profile(world, key=KEY)
+    medium = make_medium(world, "acme", b"\x89PNG\r\n\x1a\n" + bytes(2000))
     world.until(lambda: len(noted(world, "job.completed")) == 1)
     with world.database.transaction() as session:
         account = session.get_one(Account, world.account().id)
@@ -89,9 +92,9 @@ def test_an_upload_that_is_there_already_is_a_finished_job_at_once(world: World)
 
 def test_a_block_is_told_once_however_often_it_is_met(world: World) -> None:
     listen(world, "http://127.0.0.1:1/")
-    world.profile(key=KEY)
+    make_profile(world, key=KEY)
     world.sandbox.add_fault("spontaneous_429", route="POST /posts", times=1)
-    world.job("acme", ["later"])
+    make_posts(world, "acme", ["later"])
     world.until(lambda: world.account().blocked_until is not None)
     [told] = noted(world, "account.blocked")
     assert told["blocked_until"]
@@ -107,11 +110,11 @@ def test_a_refused_key_is_told_once_until_the_settings_change(world: World) -> N
     listen(world, "http://127.0.0.1:1/", "acme")
     listen(world, "http://127.0.0.1:1/", "beta")
     listen(world, "http://127.0.0.1:1/")
-    world.profile("beta", key=KEY)
-    world.profile("acme", key=KEY)
+    make_profile(world, "beta", key=KEY)
+    make_profile(world, "acme", key=KEY)
 
     def refused(times: int) -> list[dict[str, Any]]:
-        world.job("acme", ["with a refused key"])
+        make_posts(world, "acme", ["with a refused key"])
         world.until(lambda: len(noted(world, "credentials.rejected")) == 3 * times)
         return noted(world, "credentials.rejected")[-3:]
 
@@ -119,15 +122,15 @@ def test_a_refused_key_is_told_once_until_the_settings_change(world: World) -> N
     told = refused(1)
     assert [one["profile_ids"] for one in told] == [["acme"], ["beta"], ["acme", "beta"]]
     assert {one["held"] for one in told} == {"credentials_rejected"}
-    world.job("acme", ["another"])
+    make_posts(world, "acme", ["another"])
     for _ in range(3):
         sweep.run_sweep(world.runtime)
         world.work()
     assert len(noted(world, "credentials.rejected")) == 3
 
     world.sandbox.patch_org("acme", add_keys=["second"])
-    world.profile("beta", key="second")
-    world.profile("acme", key="second")
+    make_profile(world, "beta", key="second")
+    make_profile(world, "acme", key="second")
     world.sandbox.patch_org("acme", revoke_keys=["second"])
     refused(2)
 
@@ -136,9 +139,9 @@ def test_a_deleted_profile_leaves_nothing_with_webhooks(world: World) -> None:
     listen(world, "http://127.0.0.1:1/", "acme")
     listen(world, "http://127.0.0.1:1/", "acme", "beta")
     listen(world, "http://127.0.0.1:1/")
-    world.profile("beta", key=KEY)
-    world.profile("acme", key=KEY)
-    world.until_all(PostState.PUBLISHED, world.job("acme", ["gone soon"]))
+    make_profile(world, "beta", key=KEY)
+    make_profile(world, "acme", key=KEY)
+    world.until_all(PostState.PUBLISHED, make_posts(world, "acme", ["gone soon"]))
     with world.database.transaction() as session:
         deletion.begin_removal(session, "acme", force=True)
     storage = world.runtime.storage

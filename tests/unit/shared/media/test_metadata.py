@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared.domain.networks.media_types import brand_of
 from shared.media.metadata import Facts, read_facts
-from tests.servers.api import FILES
+from tests.factories.files import FILES
 
 MP4, PNG = "video/mp4", "image/png"
 
