@@ -9,8 +9,8 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.servers.stacks import RunningStack, wait_until
-from tests.timing.patience import PATIENCE
+from tests.servers.stacks import RunningStack
+from tests.timing.patience import PATIENCE, wait_until
 
 
 def text_of(browser: webdriver.Chrome) -> str:

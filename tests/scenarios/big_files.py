@@ -18,7 +18,8 @@ from requests_toolbelt import MultipartEncoder
 from local.sandbox.process import Admin
 from tests.factories.files import FILES
 from tests.servers.api import PREFIX
-from tests.servers.stacks import RunningStack, wait_until
+from tests.servers.stacks import RunningStack
+from tests.timing.patience import wait_until
 
 MIB = 1024**2
 KEY = "sandbox-demo-key"

@@ -4,8 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +14,7 @@ import psycopg2
 import requests
 
 from local.child import ROOT
-from tests.timing.patience import PATIENCE
+from tests.timing.patience import PATIENCE, wait_until
 from tests.timing.sandbox_timings import steady_timing
 
 _SETTINGS = {
@@ -116,13 +114,6 @@ class RunningStack:
         """The supervisor and everything below it, listed in stack.json or not."""
         parent = psutil.Process(self.supervisor.pid)
         return [parent, *parent.children(recursive=True)]
-
-
-def wait_until(met: Callable[[], bool], why: Callable[[], str] = str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not met():
-        assert time.monotonic() < deadline, why()
-        time.sleep(0.2)
 
 
 def still_running(processes: list[psutil.Process]) -> list[psutil.Process]:

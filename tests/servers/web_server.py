@@ -4,8 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from local.child import ROOT
 from local.ports import free_port
 from tests.servers.api import ADMIN_KEY, PREFIX
 from tests.servers.settings import SECRET_KEY
-from tests.timing.patience import PATIENCE
+from tests.timing.patience import PATIENCE, wait_until
 
 HEADERS = {"Authorization": f"Bearer {ADMIN_KEY}", "X-Profile-Id": "acme"}
 
@@ -37,13 +36,6 @@ class Server:
 
     def files(self) -> list[Path]:
         return [path for path in self.media.rglob("*") if path.is_file()]
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.05)
 
 
 @contextmanager
@@ -68,7 +60,7 @@ def serving(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Serve
         process = subprocess.Popen(gunicorn, cwd=ROOT, env=environ, stdout=log, stderr=log)
     found = Server(f"http://{bind}{PREFIX}", port, tmp_path / "media", process)
     try:
-        eventually(lambda: _answers(f"http://{bind}/health/live"))
+        wait_until(lambda: _answers(f"http://{bind}/health/live"))
         assert found.post("/profiles", json={"id": "acme", "name": "A"}).status_code == 201
         yield found
     finally:

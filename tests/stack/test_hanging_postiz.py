@@ -8,7 +8,8 @@ import pytest
 import requests
 
 from local.sandbox.process import SandboxProcess, start_sandbox
-from tests.servers.stacks import RunningStack, wait_until
+from tests.servers.stacks import RunningStack
+from tests.timing.patience import wait_until
 from tests.timing.sandbox_timings import QUICK
 
 CALL_SECONDS = 5

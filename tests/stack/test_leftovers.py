@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from local.child import ROOT
-from tests.servers.stacks import still_running, wait_until
-from tests.timing.patience import PATIENCE
+from tests.servers.stacks import still_running
+from tests.timing.patience import PATIENCE, wait_until
 
 #: A test that starts servers, says which process it runs in, and hangs.
 HANGING = """

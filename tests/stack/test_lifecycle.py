@@ -12,8 +12,8 @@ import psycopg2
 import redis
 
 from local.ports import free_port
-from tests.servers.stacks import RunningStack, still_running, wait_until
-from tests.timing.patience import PATIENCE
+from tests.servers.stacks import RunningStack, still_running
+from tests.timing.patience import PATIENCE, wait_until
 
 Start = Callable[..., RunningStack]
 

@@ -13,7 +13,8 @@ import pytest
 import requests
 
 from local.child import ROOT
-from tests.servers.stacks import RunningStack, wait_until
+from tests.servers.stacks import RunningStack
+from tests.timing.patience import wait_until
 
 ROLES = ["web", "worker", "beat", "flower", "valkey", "postgres", "sandbox"]
 POOLS = {"publish": 3, "upload": 3, "webhooks": 1}

@@ -17,7 +17,8 @@ import requests
 
 from local.child import ROOT
 from local.sandbox.process import start_sandbox
-from tests.servers.stacks import RunningStack, wait_until
+from tests.servers.stacks import RunningStack
+from tests.timing.patience import wait_until
 from tests.timing.sandbox_timings import steady_timing
 
 SCHEDULES = 200

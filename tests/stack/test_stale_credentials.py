@@ -13,8 +13,9 @@ import requests
 from local.sandbox.process import SandboxProcess, start_sandbox
 from shared.profiles.invalidation import LISTENER
 from tests.scenarios import rotation
-from tests.servers.stacks import RunningStack, wait_until
+from tests.servers.stacks import RunningStack
 from tests.timing import delays
+from tests.timing.patience import wait_until
 from tests.timing.sandbox_timings import steady_timing
 
 pytestmark = pytest.mark.alone

@@ -10,8 +10,8 @@ import requests
 
 from tests.factories.files import FILES
 from tests.servers.api import ADMIN_KEY, PREFIX
-from tests.servers.web_server import Server, eventually
-from tests.timing.patience import PATIENCE
+from tests.servers.web_server import Server
+from tests.timing.patience import PATIENCE, wait_until
 
 HEAD = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n\x89PNG\r\n\x1a\n'
 
@@ -24,8 +24,8 @@ def test_a_connection_that_breaks_off_leaves_no_half_file(server: Server) -> Non
     )
     with socket.create_connection(("127.0.0.1", server.port)) as sender:
         sender.sendall(head.encode() + HEAD + b"\0" * 3_000_000)
-        eventually(lambda: any(path.stat().st_size for path in server.files()))
-    eventually(lambda: server.files() == [])
+        wait_until(lambda: any(path.stat().st_size for path in server.files()))
+    wait_until(lambda: server.files() == [])
 
 
 def test_a_refusal_is_read_even_by_a_sender_that_sends_all_first(server: Server) -> None:

@@ -21,8 +21,8 @@ from shared.jobs.event_feed import Place
 from shared.models import Account, Event, Job, Post, Profile
 from shared.posts import transitions
 from tests.factories.files import FILES
-from tests.servers.web_server import HEADERS, Server, eventually
-from tests.timing.patience import PATIENCE
+from tests.servers.web_server import HEADERS, Server
+from tests.timing.patience import PATIENCE, wait_until
 from web.concurrency_limits import STREAMS, UPLOADS
 
 
@@ -235,7 +235,7 @@ def test_slow_uploads_leave_threads_for_everybody_else(server: Server) -> None:
             answered.update(select.select(senders, [], [], 0)[0])
             return len(answered)
 
-        eventually(lambda: refused() >= 40 - 2 * UPLOADS)
+        wait_until(lambda: refused() >= 40 - 2 * UPLOADS)
         for sender in answered:
             reply = sender.recv(10_000)
             assert reply.startswith(b"HTTP/1.1 503 ")
@@ -246,4 +246,4 @@ def test_slow_uploads_leave_threads_for_everybody_else(server: Server) -> None:
             assert server.get("/jobs").ok
         assert len(answered) < 40
     upload = {"file": ("a.png", FILES.png())}
-    eventually(lambda: server.post("/postiz/upload", files=upload).status_code == 202)
+    wait_until(lambda: server.post("/postiz/upload", files=upload).status_code == 202)

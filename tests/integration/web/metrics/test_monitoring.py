@@ -17,7 +17,7 @@ from local.child import ROOT
 from local.ports import free_port
 from shared import metrics
 from tests.servers.api import Api
-from tests.servers.web_server import eventually
+from tests.timing.patience import wait_until
 
 FOLDER = ROOT / "docs" / "monitoring"
 RULES: list[dict[str, Any]] = [
@@ -71,7 +71,7 @@ def test_a_machine_of_workers_alone_is_asked_by_its_exporter(tmp_path: Path) -> 
     count += f"m.use_folder(Path({str(tmp_path)!r})); m.LITTER.labels('abandoned').inc(7)"
     try:
         subprocess.run([sys.executable, "-c", count], cwd=ROOT, check=True)
-        eventually(lambda: "removed_total" in _shown(port))
+        wait_until(lambda: "removed_total" in _shown(port))
         assert 'pressroom_litter_removed_total{kind="abandoned"} 7.0' in _shown(port)
     finally:
         exporter.terminate()
