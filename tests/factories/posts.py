@@ -76,3 +76,8 @@ def make_due(world: World, ids: Sequence[int]) -> None:
 def request_cancel(world: World, ids: Sequence[int]) -> None:
     with world.database.transaction() as session:
         cancel_retry.cancel_posts(session, ids)
+
+
+def request_retry(world: World, post_id: int, *, confirmed: bool = False) -> None:
+    with world.database.transaction() as session:
+        cancel_retry.retry_post(session, session.get_one(Post, post_id), confirmed=confirmed)

@@ -104,6 +104,12 @@ def world(
 
 
 @pytest.fixture
+def a_profile(world: World) -> None:
+    """`acme`, with the key of its organization."""
+    make_profile(world, key=KEY)
+
+
+@pytest.fixture
 def two_profiles(world: World) -> World:
     """`acme` and `other`, each with an organization and a key of its own."""
     channel = {"id": "int-o", "name": "O", "identifier": "mastodon"}

@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from shared import api_keys
 from shared.config import Settings
-from shared.models import Base
+from shared.models import Base, Post
 from web.app import create_app
 from web.services import Services
 
@@ -90,6 +90,10 @@ class Api:
                 table.name: session.scalar(select(func.count()).select_from(table)) or 0
                 for table in Base.metadata.sorted_tables
             }
+
+    def posts(self) -> list[Post]:
+        with self.services.database.transaction() as session:
+            return list(session.scalars(select(Post).order_by(Post.id)))
 
     def files(self) -> list[Path]:
         """Every file below the storage's folder."""

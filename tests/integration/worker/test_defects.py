@@ -20,7 +20,6 @@ from shared.profiles.publisher_cache import Publisher, Publishers
 from tests.factories.drafts import make_stray_draft
 from tests.factories.media import make_medium
 from tests.factories.posts import make_due, make_posts
-from tests.factories.profiles import KEY, make_profile
 from tests.workers.world import World
 from worker.accounts import postiz_call
 from worker.accounts.defects import blame_post, for_account
@@ -29,9 +28,7 @@ from worker.accounts.defects import blame_post, for_account
 END_OF_TIME = datetime(9999, 12, 31, 23, 59, 59, 7000, tzinfo=UTC)
 
 
-@pytest.fixture(autouse=True)
-def a_profile(world: World) -> None:
-    make_profile(world, key=KEY)
+pytestmark = pytest.mark.usefixtures("a_profile")
 
 
 def contained(where: str) -> float:

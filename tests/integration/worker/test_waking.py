@@ -12,15 +12,12 @@ from shared.posts import cancel_retry, transitions
 from tests.factories.drafts import make_stray_draft
 from tests.factories.media import make_medium
 from tests.factories.posts import make_due, make_posts
-from tests.factories.profiles import KEY, lose_secret_key, make_profile
+from tests.factories.profiles import lose_secret_key
 from tests.workers.inline_tasks import waiting_tasks
 from tests.workers.world import World
 from worker import sweep
 
-
-@pytest.fixture(autouse=True)
-def a_profile(world: World) -> None:
-    make_profile(world, key=KEY)
+pytestmark = pytest.mark.usefixtures("a_profile")
 
 
 def woken(world: World) -> set[tuple[str, int]]:

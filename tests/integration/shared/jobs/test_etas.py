@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text, update
 
 from shared.models import Account, Post
-from tests.integration.web.api.test_jobs import accept, set_states
+from tests.factories.jobs import make_job, set_states
 from tests.servers.api import Api
 
 
@@ -26,7 +26,7 @@ def change(api: Api, model: type[Account] | type[Post], **values: Any) -> None:
 
 
 def test_a_job_ends_with_the_last_due_post_or_when_the_budget_allows(api: Api) -> None:
-    job = accept(api, 3)
+    job = make_job(api, 3)
     due = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=2)
     change(api, Post, publish_at=due, handoff="staged")
     assert at(api.get(f"/jobs/{job}").json["eta"]) == due
@@ -41,7 +41,7 @@ def test_a_job_ends_with_the_last_due_post_or_when_the_budget_allows(api: Api) -
 
 
 def test_a_job_in_the_calendar_ends_when_postiz_has_it(api: Api) -> None:
-    job = accept(api, 2)
+    job = make_job(api, 2)
     due = datetime.now(UTC).replace(microsecond=0) + timedelta(days=3)
     change(api, Post, publish_at=due, handoff="calendar")
     assert at(api.get(f"/jobs/{job}").json["eta"]) < due - timedelta(days=2)
@@ -51,7 +51,7 @@ def test_a_job_in_the_calendar_ends_when_postiz_has_it(api: Api) -> None:
 
 @pytest.mark.parametrize("level", ["jobs", "profiles", "accounts"])
 def test_there_is_no_end_while_it_is_paused(api: Api, level: str) -> None:
-    job = accept(api, 2)
+    job = make_job(api, 2)
     paths = {
         "jobs": f"/jobs/{job}",
         "profiles": "/profiles/acme",
@@ -67,7 +67,7 @@ def test_there_is_no_end_while_it_is_paused(api: Api, level: str) -> None:
 
 
 def test_a_job_that_is_over_has_no_end_to_come(api: Api) -> None:
-    job = accept(api, 2)
+    job = make_job(api, 2)
     set_states(api, "published", "failed")
     shown = api.get(f"/jobs/{job}").json
     assert (shown["eta"], shown["percentage"]) == (None, 100)
@@ -82,7 +82,7 @@ MANY_DONE = """INSERT INTO posts (job_id, position, profile_id, account_id, inte
 
 def test_what_is_left_is_counted_by_the_indexes(api: Api) -> None:
     """Many posts that are done are not read for the few that are not."""
-    accept(api, 2)
+    make_job(api, 2)
     with api.services.database.transaction() as session:
         session.execute(text(MANY_DONE))
         session.execute(text("ANALYZE posts"))

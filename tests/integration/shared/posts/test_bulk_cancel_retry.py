@@ -9,9 +9,9 @@ from shared.domain.publishing.states import PostState
 from shared.models import Post
 from shared.posts import bulk_cancel_retry
 from shared.posts.post_queries import PostFilter
+from tests.factories.jobs import make_job, set_states
 from tests.factories.posts import make_due, make_posts
 from tests.factories.profiles import KEY, make_profile
-from tests.integration.web.api.test_jobs import accept, set_states
 from tests.servers.api import Api
 from tests.timing.patience import PATIENCE
 from tests.workers.world import World
@@ -125,7 +125,7 @@ def test_retry_takes_what_failed_before_and_leaves_what_may_be_live(world: World
 
 
 def test_posts_are_chosen_by_what_they_are(api: Api) -> None:
-    job = accept(api, 4)
+    job = make_job(api, 4)
     set_states(api, "failed", "failed", "published", "pending", error_code="media_refused")
     ids = [row["id"] for row in api.get(f"/jobs/{job}/posts").json["items"]]
     listed = api.get("/posts?state=failed&error_code=media_refused").json["items"]
@@ -150,7 +150,7 @@ def test_a_choice_that_says_nothing_is_refused(api: Api, body: object) -> None:
 
 
 def test_a_profile_and_an_account_are_cancelled_and_retried_as_a_whole(api: Api) -> None:
-    accept(api, 2)
+    make_job(api, 2)
     set_states(api, "failed", "pending")
     [account] = api.get("/accounts").json["items"]
     whole = ("/profiles/acme", f"/accounts/{account['id']}")
@@ -165,7 +165,7 @@ def test_a_profile_and_an_account_are_cancelled_and_retried_as_a_whole(api: Api)
 
 
 def test_a_key_changes_only_what_it_may_see(api: Api) -> None:
-    job = accept(api, 1)
+    job = make_job(api, 1)
     assert api.post("/profiles", {"id": "other", "name": "Other"}).status_code == 201
     key = api.key("publish", profiles=["other"])
     assert api.post("/posts/cancel", {"job_id": job}, key=key).json["changed"] == 0

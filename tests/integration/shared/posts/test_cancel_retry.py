@@ -10,25 +10,17 @@ from shared.errors import Conflict
 from shared.models import Post
 from shared.posts import bulk_cancel_retry, cancel_retry
 from shared.posts.post_queries import PostFilter
-from tests.factories.posts import make_posts
-from tests.factories.profiles import KEY, make_profile
+from tests.factories.posts import make_posts, request_retry
+from tests.factories.profiles import KEY
 from tests.workers.world import World
 from worker.staging import stage, submissions
 
-
-@pytest.fixture(autouse=True)
-def a_profile(world: World) -> None:
-    make_profile(world, key=KEY)
+pytestmark = pytest.mark.usefixtures("a_profile")
 
 
 def cancel(world: World, post_id: int) -> None:
     with world.database.transaction() as session:
         cancel_retry.cancel_post(session, session.get_one(Post, post_id))
-
-
-def retry(world: World, post_id: int, *, confirmed: bool = False) -> None:
-    with world.database.transaction() as session:
-        cancel_retry.retry_post(session, session.get_one(Post, post_id), confirmed=confirmed)
 
 
 def alive(world: World) -> list[dict[str, Any]]:
@@ -124,7 +116,7 @@ def test_what_was_never_released_is_retried_freely(world: World) -> None:
     world.sandbox.patch_org(
         "acme", add_integrations=[{"id": "int-gone", "name": "Back", "identifier": "mastodon"}]
     )
-    retry(world, ids[0])
+    request_retry(world, ids[0])
     world.until_all(PostState.PUBLISHED, ids)
     assert world.post(ids[0]).error_code is None
 
@@ -133,9 +125,9 @@ def test_what_may_be_live_is_retried_only_on_the_users_word(world: World) -> Non
     ids = make_posts(world, "acme", ["tired"], integration="int-tired")
     world.until_all(PostState.FAILED, ids)
     with pytest.raises(Conflict, match="may be on the network"):
-        retry(world, ids[0])
+        request_retry(world, ids[0])
     world.sandbox.patch_org("acme", integrations={"int-tired": {"refresh_needed": False}})
-    retry(world, ids[0], confirmed=True)
+    request_retry(world, ids[0], confirmed=True)
     world.until_all(PostState.PUBLISHED, ids)
     assert [send["content"] for send in world.sandbox.sends()] == ["tired"]
     world.until(lambda: len(alive(world)) == 1)  # the one that was given up is deleted

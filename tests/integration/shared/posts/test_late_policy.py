@@ -13,18 +13,15 @@ from shared.models import Handover, Job, Post
 from shared.posts import bulk_cancel_retry, cancel_retry, late_policy
 from shared.posts.post_queries import PostFilter
 from tests.factories.media import make_medium
-from tests.factories.posts import make_posts
-from tests.factories.profiles import KEY, make_profile, save_key
+from tests.factories.posts import make_posts, request_retry
+from tests.factories.profiles import save_key
 from tests.workers.inline_tasks import release_due
 from tests.workers.world import World
 from worker import sweep
 from worker.publishing import late_posts
 from worker.staging import submissions
 
-
-@pytest.fixture(autouse=True)
-def a_profile(world: World) -> None:
-    make_profile(world, key=KEY)
+pytestmark = pytest.mark.usefixtures("a_profile")
 
 
 def late_by(world: World, ids: Sequence[int], seconds: float, **values: Any) -> None:
@@ -43,11 +40,6 @@ def job(world: World, policy: str, *contents: str, ago: float = 0, **more: Any) 
 
 def sent(world: World) -> list[str]:
     return sorted(send["content"] for send in world.sandbox.sends())
-
-
-def retry(world: World, post_id: int) -> None:
-    with world.database.transaction() as session:
-        cancel_retry.retry_post(session, session.get_one(Post, post_id), confirmed=False)
 
 
 def test_each_policy_does_with_a_late_post_what_it_says(world: World) -> None:
@@ -70,7 +62,7 @@ def test_each_policy_does_with_a_late_post_what_it_says(world: World) -> None:
 def test_what_became_late_goes_out_on_a_persons_word(world: World, policy: str) -> None:
     [post_id] = job(world, policy, "now", ago=400)
     world.until(lambda: world.post(post_id).error_code is not None)
-    retry(world, post_id)
+    request_retry(world, post_id)
     assert world.post(post_id).error_code is None
     world.until_all(PostState.PUBLISHED, [post_id])
     assert sent(world) == ["now"]
@@ -105,7 +97,7 @@ def test_a_draft_that_has_become_too_late_is_taken_back(
     assert sent(world) == []
     with world.database.transaction() as session:
         assert session.scalars(select(Handover.released_at)).all() == [None]
-    retry(world, ids[0])
+    request_retry(world, ids[0])
     world.until_all(PostState.PUBLISHED, ids)
 
 
@@ -158,7 +150,7 @@ def test_what_is_let_go_is_published_through_the_postiz_that_its_profile_has_by_
     channel = {"id": "int-new", "name": "New Chan", "identifier": "mastodon"}
     world.sandbox.create_org("other", keys=["key-of-other"], integrations=[channel])
     save_key(world, "acme", key="key-of-other")
-    retry(world, post_id)
+    request_retry(world, post_id)
     world.until_all(PostState.PUBLISHED, [post_id])
     [send] = world.sandbox.sends()
     assert (send["org"], send["content"]) == ("other", "moved")
@@ -168,7 +160,7 @@ def test_a_retry_before_its_time_keeps_the_policy(world: World) -> None:
     [post_id] = job(world, "skip", "later", ago=-3600)
     with world.database.transaction() as session:
         session.execute(update(Post).values(state=PostState.FAILED))
-    retry(world, post_id)
+    request_retry(world, post_id)
     assert world.post(post_id).late_policy == "skip"
 
 

@@ -41,13 +41,8 @@ def table(api: Api, text: str | bytes, query: str = "", **more: Any) -> Reply:
     )
 
 
-def posts(api: Api) -> list[Post]:
-    with api.services.database.transaction() as session:
-        return list(session.scalars(select(Post).order_by(Post.id)))
-
-
 def times(api: Api) -> list[str]:
-    return [f"{post.publish_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for post in posts(api)]
+    return [f"{post.publish_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for post in api.posts()]
 
 
 def test_slots_are_times_of_the_day_in_the_zone_over_a_change_of_the_clock(api: Api) -> None:
@@ -66,20 +61,20 @@ def test_a_daily_cap_and_a_least_gap_reckon_with_what_was_accepted_before(api: A
     limits: dict[str, Any] = {"daily_cap_per_integration": 3, "min_gap_minutes_per_integration": 45}
     for _ in range(3):
         assert bulk(api, 3, schedule_interval_minutes=10, **limits).status_code == 202
-    made = sorted(post.publish_at for post in posts(api))
+    made = sorted(post.publish_at for post in api.posts())
     assert set(Counter(moment.date() for moment in made).values()) == {3}
     assert min(b - a for a, b in itertools.pairwise(made)) == timedelta(minutes=45)
     with api.services.database.transaction() as session:
         session.execute(update(Post).values(state="cancelled"))
     assert bulk(api, 1, **limits).status_code == 202
-    assert posts(api)[-1].publish_at == datetime.fromisoformat(START)
+    assert api.posts()[-1].publish_at == datetime.fromisoformat(START)
 
 
 def test_bulks_that_come_at_once_share_a_cap(api: Api) -> None:
     with ThreadPoolExecutor(4) as threads:
         replies = list(threads.map(lambda _: bulk(api, 5, daily_cap_per_integration=2), range(4)))
     assert {reply.status_code for reply in replies} == {202}
-    days = Counter(post.publish_at.date() for post in posts(api))
+    days = Counter(post.publish_at.date() for post in api.posts())
     assert set(days.values()) == {2}
     assert len(days) == 10
 
@@ -103,7 +98,7 @@ def test_a_cap_is_each_integrations_own(api: Api) -> None:
         {"caption": "a", "integration_ids": [name]} for name in ("int-mastodon", "int-linkedin")
     ]
     assert bulk(api, items * 2, daily_cap_per_integration=1).status_code == 202
-    days = [(post.integration_id, post.publish_at.day) for post in posts(api)]
+    days = [(post.integration_id, post.publish_at.day) for post in api.posts()]
     assert days == [
         ("int-mastodon", 1),
         ("int-linkedin", 1),
@@ -226,7 +221,7 @@ def test_rows_at_fault_are_left_out_on_request_and_the_others_keep_their_places(
     assert (reply.json["job"]["total"], reply.json["skipped"]) == (2, 1)
     [row] = reply.json["skipped_rows"]
     assert (row["index"], row["errors"][0]["code"]) == (1, "caption_too_long")
-    assert [(post.position, post.content) for post in posts(api)] == [(0, "0"), (2, "2")]
+    assert [(post.position, post.content) for post in api.posts()] == [(0, "0"), (2, "2")]
     assert times(api)[1] == "2031-08-01T08:00:00Z"
     nothing_left = bulk(api, items[1:2], query="?skip_invalid=true")
     assert nothing_left.status_code == 422
@@ -236,12 +231,12 @@ def test_rows_at_fault_are_left_out_on_request_and_the_others_keep_their_places(
 def test_the_late_policy_is_kept_with_each_post(api: Api) -> None:
     assert bulk(api, 2, late_policy="hold").status_code == 202
     assert bulk(api, 1).status_code == 202
-    assert [post.late_policy for post in posts(api)] == ["hold", "hold", "publish"]
+    assert [post.late_policy for post in api.posts()] == ["hold", "hold", "publish"]
 
 
 def test_a_post_that_is_held_says_so_and_goes_on_with_a_retry(api: Api) -> None:
     assert bulk(api, 1, schedule_date="2020-01-01T00:00:00Z", late_policy="hold").status_code == 202
-    [post] = posts(api)
+    [post] = api.posts()
     with api.services.database.transaction() as session:
         late_policy.hold_late_posts(session, [post.id], PostState.PENDING)
     shown = api.get(f"/posts/{post.id}").json
@@ -278,7 +273,7 @@ def test_a_query_that_means_nothing_is_refused_before_anything_is_published(
     reply = bulk(api, 1, query=query)
     assert reply.status_code == 400
     assert reply.json["errors"][0]["field"] in query
-    assert posts(api) == []
+    assert api.posts() == []
 
 
 def test_a_table_becomes_posts_with_the_queries_fields_as_defaults(api: Api) -> None:
@@ -289,13 +284,13 @@ def test_a_table_becomes_posts_with_the_queries_fields_as_defaults(api: Api) -> 
     )
     query = "&caption=default&timezone=Europe/Berlin&schedule_interval_minutes=1"
     assert table(api, rows, query).status_code == 202
-    assert [(post.integration_id, post.content, post.settings) for post in posts(api)] == [
+    assert [(post.integration_id, post.content, post.settings) for post in api.posts()] == [
         ("int-mastodon", "short", {}),
         ("int-linkedin", "one, two", {}),
         ("int-mastodon", "default", {"a": 1}),
     ]
     assert times(api) == [START, START, "2031-09-01T07:00:00Z"]
-    assert [post.external_id for post in posts(api)] == ["e1", "e1", None]
+    assert [post.external_id for post in api.posts()] == ["e1", "e1", None]
 
 
 def test_the_faults_of_a_table_name_the_item_and_the_line(api: Api) -> None:
@@ -326,7 +321,7 @@ def test_malformed_rows_are_told_apart_where_others_may_go_on(api: Api, query: s
     told = reply.json["plan"]["rows"] if "plan" in reply.json else reply.json["skipped_rows"]
     wrong = {row["index"]: row["errors"][0]["message"][:8] for row in told if row["errors"]}
     assert wrong == {1: "line 3: ", 2: "line 4: ", 3: "line 5: "}
-    assert len(posts(api)) == (2 if "skip" in query else 0)
+    assert len(api.posts()) == (2 if "skip" in query else 0)
     whole = table(api, rows)
     assert whole.status_code == 400
     assert len(whole.json["errors"]) == 3
@@ -360,7 +355,7 @@ def test_a_table_that_cannot_be_read_is_a_400(api: Api) -> None:
         assert word in reply.json["detail"]
     unknown = table(api, "caption\na\n", "&surprise=1")
     assert [one["field"] for one in unknown.json["errors"]] == ["surprise"]
-    assert posts(api) == []
+    assert api.posts() == []
 
 
 def test_a_repeated_table_is_accepted_once(api: Api) -> None:
@@ -368,7 +363,7 @@ def test_a_repeated_table_is_accepted_once(api: Api) -> None:
     first, again = (table(api, "caption\na\n", **once) for _ in range(2))
     assert (first.status_code, again.status_code) == (202, 202)
     assert again.json == first.json
-    assert len(posts(api)) == 1
+    assert len(api.posts()) == 1
     assert table(api, "caption\nb\n", **once).status_code == 422
     assert table(api, "caption\na\n", "&handoff=staged", **once).status_code == 422
 

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from shared.models import Account, Handover, Post, Submission
-from tests.integration.web.api.test_jobs import accept, set_states
+from tests.factories.jobs import make_job, set_states
 from tests.servers.api import Api
 
 
@@ -41,7 +41,7 @@ def was_released(api: Api) -> None:
 
 
 def test_a_pending_post_is_cancelled_at_once(api: Api) -> None:
-    post = first_post(api, accept(api))
+    post = first_post(api, make_job(api))
     reply = api.post(f"/posts/{post}/cancel", None)
     assert (reply.status_code, reply.json["state"]) == (202, "cancelled")
     assert reply.json["timeline"][-1]["event"] == "cancelled"
@@ -52,7 +52,7 @@ def test_a_pending_post_is_cancelled_at_once(api: Api) -> None:
 def test_what_postiz_holds_is_being_cancelled_until_it_is_deleted_there(
     api: Api, state: str
 ) -> None:
-    post = first_post(api, accept(api))
+    post = first_post(api, make_job(api))
     set_states(api, state)
     reply = api.post(f"/posts/{post}/cancel", None)
     assert (reply.status_code, reply.json["state"]) == (202, "cancelling")
@@ -60,7 +60,7 @@ def test_what_postiz_holds_is_being_cancelled_until_it_is_deleted_there(
 
 @pytest.mark.parametrize("state", ["releasing", "published", "failed"])
 def test_what_can_no_longer_be_taken_back_is_a_conflict(api: Api, state: str) -> None:
-    post = first_post(api, accept(api))
+    post = first_post(api, make_job(api))
     set_states(api, state)
     reply = api.post(f"/posts/{post}/cancel", None)
     assert (reply.status_code, reply.content_type) == (409, "application/problem+json")
@@ -68,7 +68,7 @@ def test_what_can_no_longer_be_taken_back_is_a_conflict(api: Api, state: str) ->
 
 
 def test_a_job_is_cancelled_with_all_that_can_still_be_taken_back(api: Api) -> None:
-    job = accept(api, 3)
+    job = make_job(api, 3)
     set_states(api, "published", "pending", "staged")
     reply = api.post(f"/jobs/{job}/cancel", None)
     assert reply.status_code == 202
@@ -80,14 +80,14 @@ def test_a_job_is_cancelled_with_all_that_can_still_be_taken_back(api: Api) -> N
 
 
 def test_a_failed_post_that_was_never_released_is_retried_freely(api: Api) -> None:
-    job = accept(api)
+    job = make_job(api)
     set_states(api, "failed", error_code="rejected_by_postiz", error_message="no")
     reply = api.post(f"/posts/{first_post(api, job)}/retry", None)
     assert (reply.status_code, reply.json["state"], reply.json["error"]) == (202, "pending", None)
 
 
 def test_what_may_be_live_needs_the_callers_word(api: Api) -> None:
-    job = accept(api)
+    job = make_job(api)
     set_states(api, "failed", error_code="outcome_unknown", error_message="nobody knows")
     was_released(api)
     post = first_post(api, job)
@@ -100,7 +100,7 @@ def test_what_may_be_live_needs_the_callers_word(api: Api) -> None:
 
 
 def test_an_overdue_post_is_named_by_its_job_and_tried_again_on_the_callers_word(api: Api) -> None:
-    job = accept(api)
+    job = make_job(api)
     late = {"error_code": "overdue_in_postiz", "error_message": "Its time is over"}
     set_states(api, "scheduled", **late, in_doubt=True)
     was_released(api)
@@ -123,7 +123,7 @@ def test_an_overdue_post_is_named_by_its_job_and_tried_again_on_the_callers_word
 
 def test_a_retry_without_a_postiz_says_how_to_configure_one(api: Api) -> None:
     """One post and one job are refused; among many they are counted, and the others go on."""
-    job = accept(api)
+    job = make_job(api)
     set_states(api, "failed", error_code="rejected_by_postiz", error_message="no")
     api.call("PATCH", "/profiles/acme", json={"tts_settings": {"postiz": None}})
     post = first_post(api, job)
@@ -139,7 +139,7 @@ def test_a_retry_without_a_postiz_says_how_to_configure_one(api: Api) -> None:
 
 
 def test_a_job_is_retried_with_its_failed_posts_only(api: Api) -> None:
-    job = accept(api, 2)
+    job = make_job(api, 2)
     set_states(api, "published", "failed")
     reply = api.post(f"/jobs/{job}/retry", None)
     assert (reply.status_code, reply.json["counts"]) == (202, {"published": 1, "pending": 1})
@@ -150,7 +150,7 @@ def test_a_job_is_retried_with_its_failed_posts_only(api: Api) -> None:
     "body", [{"confirm": True}, {"confirm_not_published": "perhaps"}, [], "yes"]
 )
 def test_a_malformed_word_is_refused(api: Api, body: object) -> None:
-    job = accept(api)
+    job = make_job(api)
     set_states(api, "failed")
     assert api.post(f"/jobs/{job}/retry", body).status_code == 400
 

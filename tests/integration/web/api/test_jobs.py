@@ -1,35 +1,14 @@
 """Jobs and posts as their owners read them: counts, progress, timelines, pages."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import update
 
-from shared.models import AccountMedia, Post
+from shared.models import AccountMedia
 from tests.factories.files import FILES
+from tests.factories.jobs import make_job, set_states
 from tests.servers.api import Api
-
-
-def accept(api: Api, number: int = 1, **more: Any) -> str:
-    body = {
-        "items": [{"caption": f"clip {n}"} for n in range(number)],
-        "integration_ids": ["int-mastodon"],
-        "schedule_date": "2031-08-01T00:00:00Z",
-        **more,
-    }
-    reply = api.post("/postiz/bulk-publish", body, profile="acme")
-    assert reply.status_code == 202, reply.text
-    return str(reply.json["job"]["id"])
-
-
-def set_states(api: Api, *states: str, **values: Any) -> None:
-    with api.services.database.transaction() as session:
-        rows = session.scalars(select(Post).order_by(Post.id).limit(len(states))).all()
-        for post, state in zip(rows, states, strict=True):
-            post.state = state
-            for name, value in values.items():
-                setattr(post, name, value)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +27,7 @@ def set_states(api: Api, *states: str, **values: Any) -> None:
 def test_a_job_is_what_its_posts_have_come_to(
     api: Api, states: tuple[str, str], state: str, percentage: int, status: str
 ) -> None:
-    job_id = accept(api, 2)
+    job_id = make_job(api, 2)
     wrong = {"error_message": "Postiz said no", "error_code": "rejected_by_postiz"}
     set_states(api, *states, **(wrong if "failed" in states else {}))
     job = api.get(f"/jobs/{job_id}").json
@@ -87,7 +66,7 @@ def test_an_upload_job_follows_its_file(api: Api) -> None:
 
 
 def test_a_post_explains_itself(api: Api) -> None:
-    accept(api)
+    make_job(api)
     set_states(
         api,
         "failed",
@@ -117,8 +96,8 @@ def test_a_post_explains_itself(api: Api) -> None:
 
 
 def test_posts_are_found_by_what_is_asked_for(api: Api) -> None:
-    job_id = accept(api, 3, integration_ids=["int-mastodon", "int-linkedin"])
-    accept(api)
+    job_id = make_job(api, 3, integration_ids=["int-mastodon", "int-linkedin"])
+    make_job(api)
     set_states(api, "published")
     count = {
         query: len(api.get(f"/posts{query}").json["items"])
@@ -141,9 +120,9 @@ def test_pages_follow_each_other_until_the_end(api: Api, path: str) -> None:
     for n in range(4):
         api.post("/profiles", {"id": f"p{n}", "name": "P"})
         api.key("read")
-    accept(api, 5)
+    make_job(api, 5)
     for _ in range(4):
-        accept(api)
+        make_job(api)
     whole = [row["id"] for row in api.get(path).json["items"]]
     assert len(whole) == len(set(whole)) >= 5
     found, cursor = [], ""
@@ -156,7 +135,7 @@ def test_pages_follow_each_other_until_the_end(api: Api, path: str) -> None:
 
 
 def test_jobs_are_listed_the_newest_first_and_by_kind(api: Api) -> None:
-    first, second = accept(api), accept(api)
+    first, second = make_job(api), make_job(api)
     upload = api.upload(FILES.png(), profile="acme").json["job"]["id"]
     assert [job["id"] for job in api.get("/jobs").json["items"]] == [upload, second, first]
     kinds = api.get("/jobs?kind=bulk_publish").json["items"]
@@ -164,7 +143,7 @@ def test_jobs_are_listed_the_newest_first_and_by_kind(api: Api) -> None:
 
 
 def test_a_job_is_paused_and_resumed_until_it_is_over(api: Api) -> None:
-    job_id = accept(api)
+    job_id = make_job(api)
     paused = api.post(f"/jobs/{job_id}/pause")
     assert (paused.status_code, paused.json["state"]) == (202, "paused")
     assert api.get(f"/postiz/publish/{job_id}/progress").json["step"] == "paused"
@@ -175,7 +154,7 @@ def test_a_job_is_paused_and_resumed_until_it_is_over(api: Api) -> None:
 
 
 def test_lists_span_the_profiles_unless_one_is_named(api: Api) -> None:
-    accept(api)
+    make_job(api)
     api.post("/profiles", {"id": "empty", "name": "E"})
     for path in ("/jobs", "/posts", "/accounts"):
         assert len(api.get(path).json["items"]) == 1

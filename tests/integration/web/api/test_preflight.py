@@ -5,11 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 
 from local.sandbox.process import SandboxProcess
 from shared.domain.networks.default_settings import DEFAULTS
-from shared.models import Media, Post
+from shared.models import Media
 from tests.factories.files import FILES
 from tests.servers.api import Api, Reply
 
@@ -34,11 +33,6 @@ def plan(api: Api, items: list[dict[str, Any]], **body: Any) -> dict[str, Any]:
 
 def told(shown: dict[str, Any]) -> dict[str, list[int]]:
     return {warning["code"]: warning["indexes"] for warning in shown["warnings"]}
-
-
-def posts(api: Api) -> list[Post]:
-    with api.services.database.transaction() as session:
-        return list(session.scalars(select(Post).order_by(Post.id)))
 
 
 def override(api: Api, **rules: Any) -> None:
@@ -66,7 +60,7 @@ def test_a_plan_shows_each_post_with_the_settings_that_it_will_have(api: Api, me
     assert (second[1]["settings"]["title"], second[1]["content"]) == ("Three", "Three")
     assert bulk(api, items, media_ids=[media], integration_ids=networks, settings=PRIVATE)
     planned = [post["settings"] for row in shown["rows"] for post in row["posts"]]
-    assert [post.settings for post in posts(api)] == planned
+    assert [post.settings for post in api.posts()] == planned
 
 
 PRIVATE = {"int-tiktok": {"privacy_level": "SELF_ONLY"}}
@@ -129,7 +123,7 @@ def test_a_single_publish_is_warned_too(api: Api) -> None:
     assert reply.status_code == 202
     [warning] = reply.json["warnings"]
     assert (warning["code"], warning["indexes"]) == ("default_setting_used", [0])
-    assert posts(api)[0].settings == {"who_can_reply_post": "everyone"}
+    assert api.posts()[0].settings == {"who_can_reply_post": "everyone"}
     plain = {"caption": "hello", "integration_ids": ["int-mastodon"]}
     assert api.post("/postiz/publish", plain, profile="acme").json["warnings"] == []
 

@@ -32,11 +32,6 @@ def bulk(api: Api, items: list[dict[str, Any]], **body: Any) -> Reply:
     return api.post("/postiz/bulk-publish", body, profile="acme")
 
 
-def posts(api: Api) -> list[Post]:
-    with api.services.database.transaction() as session:
-        return list(session.scalars(select(Post).order_by(Post.id)))
-
-
 def faults(reply: Reply) -> list[tuple[str, str]]:
     assert reply.status_code == 422, reply.text
     return [(fault["field"], fault["code"]) for fault in reply.json["errors"]]
@@ -62,7 +57,7 @@ def test_a_publish_becomes_a_post_per_integration_with_all_that_it_needs(
         {"pending": 2},
         "e1",
     )
-    first, second = posts(api)
+    first, second = api.posts()
     assert (first.integration_id, first.content, first.settings) == ("int-x", "short", X["x"])
     assert (second.integration_identifier, second.content) == ("mastodon", "hello")
     assert first.media_ids == [int(media)]
@@ -80,14 +75,14 @@ def test_times_are_in_the_zone_that_is_named_and_else_in_utc(api: Api) -> None:
         {"schedule_date": "2031-08-01T09:00:00+02:00", "timezone": "Asia/Tokyo"},
     ):
         assert publish(api, **body).status_code == 202
-    hours = [post.publish_at.astimezone(UTC).hour for post in posts(api)]
+    hours = [post.publish_at.astimezone(UTC).hour for post in api.posts()]
     assert hours == [7, 9, 7]
 
 
 def test_a_time_in_the_past_is_taken_and_a_null_means_now(api: Api) -> None:
     assert publish(api, schedule_date="2020-01-01T00:00:00Z").status_code == 202
     assert publish(api, schedule_date=None, timezone=None, youtube_title=None).status_code == 202
-    assert posts(api)[0].publish_at.year == 2020
+    assert api.posts()[0].publish_at.year == 2020
 
 
 @pytest.mark.parametrize(
@@ -104,7 +99,7 @@ def test_the_handoff_is_planned_unless_the_user_says(
     api: Api, body: dict[str, Any], chosen: str
 ) -> None:
     assert publish(api, **body).status_code == 202
-    [post] = posts(api)
+    [post] = api.posts()
     assert post.handoff == chosen
     assert post.as_draft is body.get("save_as_draft", False)
 
@@ -136,7 +131,7 @@ def test_a_bulk_spreads_its_rows_and_keeps_the_times_of_those_that_have_one(
     assert (reply.status_code, reply.json["job"]["total"]) == (202, 3)
     start = datetime.fromisoformat(START)
     own = datetime(2031, 9, 1, tzinfo=UTC)
-    made = posts(api)
+    made = api.posts()
     assert [post.publish_at for post in made] == [start, own, start + timedelta(minutes=90)]
     assert [post.position for post in made] == [0, 1, 2]
     assert [post.external_id for post in made] == [None, "e1", None]
@@ -148,7 +143,7 @@ def test_jitter_is_told_again_by_its_seed(api: Api) -> None:
     spread = {"schedule_date": START, "schedule_jitter_minutes": 20}
     for seed in ({"jitter_seed": 7}, {"jitter_seed": 7}, {}):
         assert bulk(api, items, **spread, **seed).status_code == 202
-    times = [post.publish_at for post in posts(api)]
+    times = [post.publish_at for post in api.posts()]
     assert times[:8] == times[8:16]
     assert times[8:16] != times[16:]
     start = datetime.fromisoformat(START)
@@ -171,7 +166,7 @@ def test_a_row_takes_from_the_defaults_what_it_does_not_name(api: Api) -> None:
         "integration_ids": ["int-mastodon", "int-linkedin"],
     }
     assert bulk(api, items, **defaults).status_code == 202
-    made = [(post.integration_id, post.content, post.settings) for post in posts(api)]
+    made = [(post.integration_id, post.content, post.settings) for post in api.posts()]
     assert made == [
         ("int-mastodon", "default", {"a": 1, "b": 2}),
         ("int-linkedin", "default", {}),
@@ -190,7 +185,7 @@ def test_the_youtube_title_fills_the_settings(api: Api, media: str) -> None:
         settings={"youtube": {"type": "public"}},
     )
     assert reply.status_code == 202
-    assert posts(api)[0].settings == {"type": "public", "title": "My clip"}
+    assert api.posts()[0].settings == {"type": "public", "title": "My clip"}
 
 
 @pytest.mark.parametrize(
@@ -260,7 +255,7 @@ def test_ten_thousand_rows_are_accepted_in_one_go(api: Api, media: str) -> None:
     assert reply.json["job"]["counts"] == {"pending": 10_000}
     rows = api.rows()
     assert (rows["posts"], rows["events"], rows["account_media"]) == (10_000, 10_000, 1)
-    assert [post.content for post in posts(api)[:3]] == ["clip 0", "clip 1", "clip 2"]
+    assert [post.content for post in api.posts()[:3]] == ["clip 0", "clip 1", "clip 2"]
 
 
 def test_a_postiz_that_hangs_delays_no_publish_for_long(api: Api, postiz: SandboxProcess) -> None:

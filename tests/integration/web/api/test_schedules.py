@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from shared.models import Job, Media, Post, Schedule, ScheduleRun
+from shared.models import Job, Media, Schedule, ScheduleRun
 from tests.factories.files import FILES
 from tests.servers.api import Api, Reply
 
@@ -47,11 +47,6 @@ def run(api: Api, schedule: dict[str, Any], **more: Any) -> Reply:
 
 def runs(api: Api, schedule: dict[str, Any], query: str = "") -> list[dict[str, Any]]:
     return list(api.get(f"/schedules/{schedule['id']}/runs{query}").json["items"])
-
-
-def posts(api: Api) -> list[Post]:
-    with api.services.database.transaction() as session:
-        return list(session.scalars(select(Post).order_by(Post.id)))
 
 
 def fields(reply: Reply, status: int) -> list[str]:
@@ -164,7 +159,7 @@ def test_a_run_by_hand_is_a_job_that_starts_now(api: Api) -> None:
     [shown] = runs(api, schedule)
     assert shown == reply.json["run"]
     assert (shown["state"], shown["by_hand"], shown["job_id"]) == ("started", True, job["id"])
-    one, other = posts(api)
+    one, other = api.posts()
     assert other.publish_at - one.publish_at == timedelta(minutes=30)
     assert abs(one.publish_at - datetime.now(UTC)) < timedelta(minutes=1)
 
@@ -172,13 +167,13 @@ def test_a_run_by_hand_is_a_job_that_starts_now(api: Api) -> None:
 def test_slots_of_a_bulk_are_in_the_zone_of_its_schedule(api: Api) -> None:
     schedule = created(api, timezone="Asia/Kolkata", bulk={**BULK, "slots": ["09:00"]})
     assert run(api, schedule).status_code == 202
-    assert {post.publish_at.astimezone(UTC).strftime("%H:%M") for post in posts(api)} == {"03:30"}
+    assert {post.publish_at.astimezone(UTC).strftime("%H:%M") for post in api.posts()} == {"03:30"}
 
 
 def test_jitter_differs_from_run_to_run(api: Api) -> None:
     schedule = created(api, bulk={**BULK, "schedule_jitter_minutes": 600})
     assert [run(api, schedule).status_code for _ in "12"] == [202, 202]
-    times = [post.publish_at for post in posts(api)]
+    times = [post.publish_at for post in api.posts()]
     assert times[1] - times[0] != times[3] - times[2]
 
 
@@ -188,10 +183,10 @@ def test_a_playlist_goes_on_from_run_to_run_and_ends(api: Api, media: list[str])
     )
     assert (schedule["items"], schedule["position"]) == (3, 0)
     run(api, schedule)
-    assert [post.content for post in posts(api)] == ["A clip", "The second"]
-    assert len({post.publish_at for post in posts(api)}) == 1
+    assert [post.content for post in api.posts()] == ["A clip", "The second"]
+    assert len({post.publish_at for post in api.posts()}) == 1
     run(api, schedule)
-    assert [str(post.media_ids[0]) for post in posts(api)] == media
+    assert [str(post.media_ids[0]) for post in api.posts()] == media
     shown = api.get(f"/schedules/{schedule['id']}").json
     assert (shown["position"], shown["ended"], shown["enabled"]) == (3, True, False)
     refused = run(api, schedule)
@@ -203,7 +198,7 @@ def test_a_loop_begins_again(api: Api, media: list[str]) -> None:
     schedule = created(api, playlist=playlist(media, per_run=2, loop=True))
     for _ in "123":
         assert run(api, schedule).status_code == 202
-    assert [str(post.media_ids[0]) for post in posts(api)] == media * 2
+    assert [str(post.media_ids[0]) for post in api.posts()] == media * 2
     assert api.get(f"/schedules/{schedule['id']}").json["position"] == 0
 
 

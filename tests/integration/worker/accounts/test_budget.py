@@ -9,15 +9,11 @@ from shared.errors import Budget, CredentialsRejected
 from shared.models import Account
 from shared.profiles.credential_ref import CredentialRef
 from tests.factories.posts import make_posts
-from tests.factories.profiles import KEY, make_profile
 from tests.workers.world import World
 from worker.accounts import leases
 from worker.staging import stage, submissions
 
-
-@pytest.fixture(autouse=True)
-def a_profile(world: World) -> None:
-    make_profile(world, key=KEY)
+pytestmark = pytest.mark.usefixtures("a_profile")
 
 
 def used_up_to(world: World, used: int, *, ends_in: float) -> None:

@@ -18,7 +18,7 @@ from shared.postiz.client import Postiz
 from shared.postiz.payloads import Element
 from shared.posts import cancel_retry, transitions
 from tests.factories.posts import make_posts
-from tests.factories.profiles import KEY, make_profile
+from tests.factories.profiles import KEY
 from tests.workers.world import World
 from worker import sweep
 from worker.accounts import remote_delete
@@ -36,9 +36,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Tries, "pause", lambda _, n: timedelta(0) if n < FEW else None)
 
 
-@pytest.fixture(autouse=True)
-def a_profile(world: World) -> None:
-    make_profile(world, key=KEY)
+pytestmark = pytest.mark.usefixtures("a_profile")
 
 
 def calls(world: World, method: str, *, path: str = "") -> int:

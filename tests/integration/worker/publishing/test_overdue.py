@@ -18,7 +18,7 @@ from shared.models import Handover, Job, Post
 from shared.postiz.client import RemotePost
 from shared.posts import bulk_cancel_retry, cancel_retry
 from shared.posts.post_queries import PostFilter
-from tests.factories.posts import make_posts
+from tests.factories.posts import make_posts, request_retry
 from tests.factories.profiles import KEY, make_profile, save_key
 from tests.workers.runtimes import make_runtime
 from tests.workers.world import World
@@ -66,11 +66,6 @@ def let_pass(world: World, seconds: float) -> None:
             change = {moment.key: moment - earlier}
             session.execute(update(moment.class_).where(moment.is_not(None)).values(change))
         session.execute(update(Post).where(Post.track_at.is_not(None)).values(track_at=func.now()))
-
-
-def retry(world: World, post_id: int, *, confirmed: bool) -> None:
-    with world.database.transaction() as session:
-        cancel_retry.retry_post(session, session.get_one(Post, post_id), confirmed=confirmed)
 
 
 def cancel(world: World, post_id: int) -> None:
@@ -153,7 +148,7 @@ def test_there_is_an_end_to_following_it(world: World, overdue: int) -> None:
 
 def test_it_is_tried_again_only_on_a_persons_word(world: World, overdue: int) -> None:
     with pytest.raises(Conflict, match="still be processing") as refused:
-        retry(world, overdue, confirmed=False)
+        request_retry(world, overdue, confirmed=False)
     assert refused.value.code == "may_be_live"
     left = bulk_cancel_retry.retry_matching_posts(world.database, EVERYTHING, confirmed=False)
     assert (left.posts, left.count_refused("may_be_live")) == (0, 1)
@@ -176,7 +171,7 @@ def test_on_that_word_it_is_parked_seen_there_deleted_and_staged_anew(
     world: World, overdue: int
 ) -> None:
     [stuck] = in_postiz(world)
-    retry(world, overdue, confirmed=True)
+    request_retry(world, overdue, confirmed=True)
     world.until_all(PostState.PUBLISHED, [overdue])
     assert sent(world) == ["stuck"]
     steps = ["overdue_in_postiz", "retried", "parking", "parked", "release_undone", "staging"]
@@ -193,7 +188,7 @@ def test_on_that_word_it_is_parked_seen_there_deleted_and_staged_anew(
 
 def test_a_word_that_turns_out_mistaken_publishes_nothing_twice(world: World, overdue: int) -> None:
     """It comes to life in Postiz after all, before it is moved away there."""
-    retry(world, overdue, confirmed=True)
+    request_retry(world, overdue, confirmed=True)
     put_status(world, overdue)
     world.until_all(PostState.PUBLISHED, [overdue])
     assert sent(world) == ["stuck"]

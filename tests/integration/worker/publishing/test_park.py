@@ -28,9 +28,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Tries, "pause", lambda _, n: timedelta(0) if n < FEW else None)
 
 
-@pytest.fixture(autouse=True)
-def a_profile(world: World) -> None:
-    make_profile(world, key=KEY)
+pytestmark = pytest.mark.usefixtures("a_profile")
 
 
 def unclear(world: World, *jobs: Sequence[int]) -> list[int]:

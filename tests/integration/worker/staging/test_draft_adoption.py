@@ -13,14 +13,11 @@ from shared.net.outbound_route import Route
 from shared.postiz.client import Created, Postiz
 from tests.factories.media import make_medium
 from tests.factories.posts import make_due, make_posts, request_cancel
-from tests.factories.profiles import KEY, make_profile, save_key
+from tests.factories.profiles import KEY, save_key
 from tests.workers.world import World
 from worker.staging import call_windows, draft_adoption, lost_calls, stage, submissions
 
-
-@pytest.fixture(autouse=True)
-def a_profile(world: World) -> None:
-    make_profile(world, key=KEY)
+pytestmark = pytest.mark.usefixtures("a_profile")
 
 
 def creations(world: World) -> int:

@@ -13,15 +13,12 @@ from shared.postiz.client import Postiz
 from shared.postiz.payloads import Element
 from shared.posts import transitions
 from tests.factories.posts import make_due, make_posts
-from tests.factories.profiles import KEY, make_profile
+from tests.factories.profiles import KEY
 from tests.workers.inline_tasks import release_due
 from tests.workers.world import World
 from worker.staging import orphan_drafts
 
-
-@pytest.fixture(autouse=True)
-def a_profile(world: World) -> None:
-    make_profile(world, key=KEY)
+pytestmark = pytest.mark.usefixtures("a_profile")
 
 
 def drafts(world: World) -> list[dict[str, Any]]:
