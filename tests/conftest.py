@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,16 @@ from local import guard
 from local.ports import free_port
 from local.postgres import Postgres
 from local.valkey import Valkey
+from shared.accounts import holds
 from tests.servers.embedded import migrate, running
 from tests.servers.stacks import RunningStack
 from worker.accounts import leases
 from worker.accounts.error_policy import backoff_seconds
 from worker.media import upload
+from worker.staging import batch_selection
 
 MIGRATED = "migrated"
+AT_ONCE = timedelta(seconds=0.2)
 #: Names `FOLDER:PORT` of a server that is up, with that database: for runs of single tests.
 RUNNING_POSTGRES = "PRESSROOM_TEST_POSTGRES"
 
@@ -117,8 +121,14 @@ def start_stack() -> Iterator[Callable[..., RunningStack]]:
 
 @pytest.fixture
 def short_rests(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What failed rests a tenth as long: how long it should, test_error_policy.py says."""
+    """What failed rests a tenth as long: how long it should, test_error_policy.py says.
+
+    And what found nothing to stage or to free looks again at once: there is no API here whose
+    wake-up comes before that.
+    """
     for module in (leases, upload):
         monkeypatch.setattr(
             module, "backoff_seconds", lambda failures: backoff_seconds(failures) / 10
         )
+    for module in (batch_selection, holds):
+        monkeypatch.setattr(module, "LOOK_AGAIN", AT_ONCE)
