@@ -1,4 +1,4 @@
-"""The order that a bulk-publish body comes to, with times for all its rows."""
+"""Turns a bulk-publish body into an order, with a time for each row."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ from shared.intake.validation import Naming, Order, Placed, as_they_are
 from shared.models import Account
 from shared.posts import occupancy
 
-#: Of a bulk's own fields, what its job keeps.
+#: The fields of a bulk that are stored in its job's options.
 _KEPT = {
     "schedule_date",
     "schedule_interval_minutes",
@@ -35,7 +35,7 @@ def bulk_order(
     malformed: Mapping[int, Sequence[FieldError]] | None = None,
     named: Naming = as_they_are,
 ) -> Order:
-    """`malformed`: the faults of rows that are empty in `body`."""
+    """`malformed`: the faults of malformed rows, by index; these rows are empty in `body`."""
     body = ensure_seed(body)
     spread = spread_of(body, now)
 

@@ -1,4 +1,4 @@
-"""What is asked to be published, by a request or a schedule: checked, and then accepted."""
+"""Checks what a request or a schedule wants to publish, and then accepts it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,7 +25,7 @@ from shared.posts import occupancy
 from shared.posts.late_policy import LatePolicy
 from shared.task_queue import Waker
 
-#: Puts faults into the words of the request's own form.
+#: Renames the fields of faults to those of the request's own format.
 Naming = Callable[[Sequence[FieldError]], Sequence[FieldError]]
 
 
@@ -35,7 +35,7 @@ def as_they_are(faults: Sequence[FieldError]) -> Sequence[FieldError]:
 
 @dataclass(frozen=True, kw_only=True)
 class Placed:
-    """Rows with their times, and what is to be said of these."""
+    """Rows with their times, and warnings about these times."""
 
     rows: Sequence[Row]
     advice: Sequence[RowWarning] = ()
@@ -43,7 +43,8 @@ class Placed:
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """`rows` are made once the account is known, for what it has accepted before may move them."""
+    """A request to publish. `rows` is called when the account is known, because posts that were
+    accepted before may change the times of the rows."""
 
     kind: str
     profile_id: str
@@ -58,7 +59,7 @@ class Order:
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """An order whose rows have met the rules."""
+    """An order after its rows were checked."""
 
     order: Order
     account: Account
@@ -84,9 +85,10 @@ class Checked:
 
 
 def check_order(session: Session, order: Order, target: Target, settings: Settings) -> Checked:
-    """Only reads; `target` was ensured, or recognised, before.
+    """Only reads; `target` is prepared before.
 
-    Where the account's own posts limit the times, these are locked until the transaction ends.
+    If caps or gaps limit the times, no other request can choose times for this account until the
+    transaction ends.
     """
     account = target.account
     placed = order.rows(session, account)
@@ -98,7 +100,7 @@ def check_order(session: Session, order: Order, target: Target, settings: Settin
     )
     checked = check_rows(placed.rows, known)
     posts = [post for row in checked for post in row.posts]
-    going_out = () if order.body.save_as_draft else posts  # a draft meets no network's rates
+    going_out = () if order.body.save_as_draft else posts  # drafts have no rate limits
     return Checked(
         order=order,
         account=account,
@@ -130,7 +132,7 @@ def _order_handoff(
 
 
 def require_faultless(checked: Checked, *, skip_invalid: bool = False) -> None:
-    """Raises `Unprocessable` with every fault; with `skip_invalid`, where no row is left."""
+    """Raises `Unprocessable` with all faults; with `skip_invalid` only if no valid row is left."""
     if checked.faults and not (skip_invalid and checked.posts):
         number = "1 fault" if len(checked.faults) == 1 else f"{len(checked.faults)} faults"
         message = f"{number} in the request: nothing was accepted"
@@ -139,7 +141,7 @@ def require_faultless(checked: Checked, *, skip_invalid: bool = False) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class WakeUps:
-    """What the workers are to look at once a job is committed."""
+    """What to wake the workers for when a job is committed."""
 
     account_id: int
     uploads: Sequence[int]
