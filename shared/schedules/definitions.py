@@ -1,4 +1,4 @@
-"""Schedules: what they publish is checked when they are saved, and accepted as a job when due."""
+"""Schedules: their content is checked when they are saved, and becomes a job at each fire time."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,14 +28,14 @@ STARTED, MISSED, FAILED = "started", "missed", "failed"
 
 @dataclass(frozen=True, kw_only=True)
 class Means:
-    """What it takes to accept a job."""
+    """What is needed to accept a job."""
 
     settings: Settings
     box: SecretBox
 
 
 def zone_of(schedule: Schedule) -> ZoneInfo:
-    """Raises `Unprocessable` for a zone that is not known, or no more: what is known changes."""
+    """Raises `Unprocessable` for an unknown time zone; the list of known zones may change."""
     try:
         return ZoneInfo(schedule.timezone)
     except (KeyError, ValueError, OSError) as error:
@@ -45,7 +45,7 @@ def zone_of(schedule: Schedule) -> ZoneInfo:
 
 @contextmanager
 def usable_cron(schedule: Schedule) -> Iterator[None]:
-    """Turns what the expression raises into words."""
+    """Turns errors of the cron expression into `Unprocessable`."""
     try:
         yield
     except CronSimError as error:
@@ -54,13 +54,13 @@ def usable_cron(schedule: Schedule) -> Iterator[None]:
 
 
 def next_after(schedule: Schedule, moment: datetime) -> datetime | None:
-    """Raises `Unprocessable` for what an earlier version took, and this one does not."""
+    """Raises `Unprocessable` for an expression that only an earlier version accepted."""
     with usable_cron(schedule):
         return cron.first_after(schedule.cron, zone_of(schedule), moment)
 
 
 def save_content(session: Session, schedule: Schedule, content: Content, means: Means) -> Checked:
-    """Have `schedule` publish `content` from now on. Raises what bulk-publish would raise of it."""
+    """Let `schedule` publish `content` from now on. Raises what bulk-publish would raise for it."""
     runs.refuse_dates(content)
     position, length = 0, len(runs.rows_of(content))
     if isinstance(content, Playlist):
@@ -104,7 +104,7 @@ def _prepare_and_check(  # noqa: PLR0917
 def start_run(
     session: Session, schedule: Schedule, fire_at: datetime, means: Means
 ) -> tuple[Job, WakeUps]:
-    """Accept what is published at `fire_at`; a playlist goes on, and rests once it has ended."""
+    """Accept the posts of `fire_at`; moves a playlist's position, and stops it at its end."""
     content = runs.content_of(schedule)
     zone_of(schedule)
     places: Sequence[int] = range(schedule.items)
@@ -133,7 +133,7 @@ def _playlist_turn(schedule: Schedule, playlist: Playlist) -> Selection:
 def run_by_hand(
     session: Session, schedule: Schedule, means: Means
 ) -> tuple[ScheduleRun, Job, WakeUps]:
-    """As at a fire time, now. What goes wrong is raised, and not recorded."""
+    """Run now, as at a fire time. Errors are raised and not recorded."""
     now = db.read_clock(session)
     job, wake = start_run(session, schedule, now, means)
     run = ScheduleRun(schedule_id=schedule.id, fire_at=now, state=STARTED, by_hand=True)
