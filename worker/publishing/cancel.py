@@ -1,4 +1,4 @@
-"""Cancel: delete in Postiz what the user took back, and make sure that it is gone."""
+"""Cancel: deletes cancelled posts in Postiz, and checks that they are gone."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -39,7 +39,7 @@ _LATE = {
 
 @for_account("cancel")
 def cancel(runtime: Runtime, account_id: int) -> None:
-    """Look at every post of this account that is being taken back, and do the next step."""
+    """Do the next step for each post of this account that is being cancelled."""
     with runtime.database.transaction() as session:
         _cancel_without_remote_id(session, account_id)
     subjects = remote_posts.claim_subjects(
@@ -52,7 +52,7 @@ def cancel(runtime: Runtime, account_id: int) -> None:
 
 
 def find_due_accounts(session: Session) -> set[int]:
-    """The accounts with posts to take back; what has no id in Postiz needs no key."""
+    """Accounts with posts to cancel; a post without an id in Postiz needs no key."""
     no_id = select(Post.account_id).where(*_is_due(), _has_no_remote_id()).distinct()
     return {*session.scalars(eligible_accounts_query(*_is_due())), *session.scalars(no_id)}
 
@@ -66,7 +66,7 @@ def _has_no_remote_id() -> ColumnElement[bool]:
 
 
 def _cancel_without_remote_id(session: Session, account_id: int) -> None:
-    """Posts without an id in Postiz: what an unclear call may have left are drafts, and litter."""
+    """Posts without an id in Postiz; drafts of calls of unknown outcome are deleted as orphans."""
     ids = session.scalars(
         select(Post.id)
         .where(Post.account_id == account_id, *_is_due(), _has_no_remote_id())
@@ -85,7 +85,7 @@ def _perform_next_step(
 ) -> None:
     due_at = remote_posts.due_at(subject, remote)
     with runtime.database.transaction() as session:
-        late = rate_limiter.clock(session) - due_at  # by the clock that calls posts overdue
+        late = rate_limiter.clock(session) - due_at  # the database's clock, as for overdue posts
     step = cancel_step(
         remote.state if remote else None,
         released=subject.was_released,
@@ -115,7 +115,7 @@ def _perform_next_step(
 
 
 def _mark_cancelled(runtime: Runtime, subject: remote_posts.Subject, *, may_be_live: bool) -> None:
-    """It is gone from Postiz; what was deleted after its time says so."""
+    """The post is gone from Postiz; one that was deleted after its time gets an error text."""
     with runtime.database.transaction() as session:
         transitions.retire_handovers(session, [subject.post_id], "cancelled")
         transitions.move_posts(
@@ -131,7 +131,7 @@ def _mark_cancelled(runtime: Runtime, subject: remote_posts.Subject, *, may_be_l
 
 
 def _return_to_scheduled(runtime: Runtime, subject: remote_posts.Subject) -> None:
-    """It goes on to be published, and is followed."""
+    """The post will be published, and is tracked."""
     with runtime.database.transaction() as session:
         transitions.move_posts(
             session,
@@ -151,10 +151,10 @@ def _delete_remote_post(
     *,
     listed: bool,
 ) -> None:
-    """Send the delete, noted before; the next look says whether it is gone.
+    """Record and send the delete; the next read shows whether the post is gone.
 
-    Postiz answers a second delete like that of an unknown id. So where it does not list the post
-    either, the one before has deleted it.
+    Postiz answers a second delete as it answers one of an unknown id. So if it does not list the
+    post either, an earlier delete has succeeded.
     """
     began = subject.handover_state in (DELETING, DELETED)
     if began and DELETES.pause(subject.tries) is None:
@@ -185,7 +185,7 @@ def _delete_remote_post(
 
 
 def _give_up_delete(session: Session, subject: remote_posts.Subject, words: str) -> None:
-    """What was never released stays a draft, and never publishes; what was goes on."""
+    """A post that was never released stays a draft; a released one will be published."""
     if subject.was_released:
         values = {
             "track_at": func.now(),

@@ -1,8 +1,7 @@
-"""Reconcile: find out what became of a release, by looking; nothing is ever sent a second time.
+"""Reconcile: finds the outcome of a release by reading Postiz; a release is never sent twice.
 
-A draft that still stands as one when a status change must long have landed is parked, deleted, and
-staged anew. Each step is committed before the next one, so that any of them may be the last that a
-worker makes.
+If a post is still a draft long after its status change must have arrived, it is parked, deleted and
+staged again. Each step is committed before the next one, so that a worker may die after any step.
 """
 
 import time
@@ -44,7 +43,7 @@ TURN = 1.0
 
 @for_account("settle")
 def settle(runtime: Runtime, account_id: int) -> None:
-    """Look at every release of this account whose end is not known yet, and settle what can be."""
+    """Read each release of this account with an unknown outcome, and do its next step."""
     subjects = remote_posts.claim_subjects(
         runtime, account_id, _is_due(), lease_column="lease_until"
     )
@@ -58,7 +57,7 @@ def settle(runtime: Runtime, account_id: int) -> None:
 
 
 def find_due_accounts(session: Session) -> Sequence[int]:
-    """The accounts with releases to look at."""
+    """Accounts with releases to reconcile."""
     return session.scalars(eligible_accounts_query(*_is_due())).all()
 
 
@@ -72,7 +71,7 @@ def _perform_next_step(
     remote: RemotePost | None,
     turn: remote_delete.DeleteSlice,
 ) -> SettleStep | None:
-    """Do what is to be done; None when somebody else has claimed the post in the meantime."""
+    """Do the next step and return it; None if another worker has claimed the post."""
     try:
         with runtime.database.transaction() as session:
             now = rate_limiter.clock(session)
@@ -104,7 +103,7 @@ def _choose_step(
 
 
 def _word_of(subject: remote_posts.Subject) -> UserReport | None:
-    """By when the look began: what showed itself after it was not seen."""
+    """The person's report; the watched time ends when the read began: nothing later was seen."""
     if subject.word_at is None:
         return None
     since = subject.watched_from
@@ -129,7 +128,7 @@ def _record_step(
         case Park():
             _set_watched_from(session, subject, None)
         case Delete():
-            pass  # one by one, as parking is by one call for all: outside of this transaction
+            pass  # done later, outside of this transaction: each delete is a call
 
 
 def _set_watched_from(
@@ -141,7 +140,7 @@ def _set_watched_from(
 
 
 def _mark_outcome_unknown(session: Session, subject: remote_posts.Subject, words: str) -> None:
-    """It may be live, and is followed for a while."""
+    """The post may be live, and is tracked for a while."""
     unknown_outcomes.leave_to_person(
         session, [subject.post_id], PostState.RELEASING, words, claim=subject.claim, follow=True
     )
@@ -164,7 +163,7 @@ def _mark_scheduled(session: Session, subject: remote_posts.Subject, now: dateti
 
 
 def _note_delete(session: Session, subject: remote_posts.Subject) -> None:
-    """Note that the delete will be sent, if the claim is still ours."""
+    """Record that the delete will be sent. Raises `ClaimLost` if the claim is no longer ours."""
     ours = (
         Post.id == subject.post_id,
         Post.claim == subject.claim,
@@ -179,7 +178,7 @@ def _note_delete(session: Session, subject: remote_posts.Subject) -> None:
 def _delete_parked_draft(
     runtime: Runtime, subject: remote_posts.Subject, turn: remote_delete.DeleteSlice
 ) -> None:
-    """Delete a parked draft; an unclear end is looked at again."""
+    """Delete a parked draft; if the outcome is unknown, the draft is read again later."""
     try:
         made = remote_delete.delete_post(
             runtime,
@@ -204,10 +203,11 @@ def _delete_parked_draft(
 
 
 def _give_up_delete(session: Session, subject: remote_posts.Subject, words: str) -> None:
-    """It was seen there as a draft, so it is not published; its id is dead, and left to litter.
+    """The post was seen as a draft, so it is not published; its id is retired and deleted later.
 
-    It is not staged anew by itself: a person who finds the draft might publish it by hand. A retry
-    needs no word that it is not live, unless it was only on somebody's word that it was parked.
+    It is not staged again automatically: a person who finds the draft might publish it by hand. A
+    retry needs no confirmation that it is not live, unless it was parked only because a person said
+    that it was not published.
     """
     if subject.word_at is not None:
         _mark_outcome_unknown(session, subject, f"Postiz does not delete it ({words}).")
@@ -230,7 +230,7 @@ def _give_up_delete(session: Session, subject: remote_posts.Subject, words: str)
 def _retire_and_requeue(
     session: Session, subject: remote_posts.Subject, why: str, *, discard: bool = False
 ) -> None:
-    """The id is dead, and the post free to be staged anew: one transaction."""
+    """Retire the id and make the post pending again, or fail it after too many attempts."""
     transitions.retire_handovers(session, [subject.post_id], why, discard=discard)
     if subject.attempts >= MAX_ATTEMPTS:
         transitions.fail_posts(

@@ -1,4 +1,4 @@
-"""Watch: release what is due at its second, by a round through all servers with a free moment."""
+"""Release loop: releases posts at their second, in rounds over all servers that allow a write."""
 
 import time
 from collections import defaultdict
@@ -12,19 +12,19 @@ from worker.bulkhead import Bulkhead
 from worker.publishing.release import ReleaseOutcome, release_next_post
 from worker.runtime import Runtime
 
-#: One child releases for so long at a time (seconds).
+#: How long a child releases posts in one run (seconds).
 TURN = 1.0
-#: What is due since so long shows that whoever keeps the watch does not keep up (seconds).
+#: A post that is overdue for longer shows that the leader is behind (seconds).
 BEHIND = 0.3
-#: About as long as it takes to go through all servers (seconds): so much of a pace is one's turn.
+#: Expected duration of a round over all servers (seconds): sets the writes per server in a round.
 PASS = 0.2
 
 
 def release_due_posts(runtime: Runtime, bulkhead: Bulkhead) -> None:
-    """Release what is due, and have what became of it read.
+    """Release due posts, then wake the workers that reconcile them.
 
-    One child of the pool keeps the watch for a turn: it waits for what is due next. The others only
-    help where it falls behind, or hangs, and go on to other work.
+    One child of the pool is the leader: it also waits for posts that are due next. The others only
+    help if the leader is behind or hangs, and then continue with other work.
     """
     with bulkhead.leader_lock() as is_leader:
         touched = (
@@ -35,12 +35,12 @@ def release_due_posts(runtime: Runtime, bulkhead: Bulkhead) -> None:
 
 
 def _run_as_leader(runtime: Runtime, bulkhead: Bulkhead) -> set[int]:
-    """The accounts of which posts were released in this turn."""
+    """Returns the accounts whose posts were released."""
     ends = time.monotonic() + TURN
     touched: set[int] = set()
     due, pause = server_turns.find_releasable(runtime)
     for _ in _profiles_behind(due)[1 : bulkhead.children]:
-        runtime.waker.release()  # one for each that can help
+        runtime.waker.release()  # one for each child that can help
     while True:
         released = _run_release_round(runtime, bulkhead, due, ends)
         touched |= released
@@ -55,7 +55,7 @@ def _run_as_leader(runtime: Runtime, bulkhead: Bulkhead) -> set[int]:
 
 
 def _run_as_helper(runtime: Runtime, bulkhead: Bulkhead) -> set[int]:
-    """The same, as long as anything is due that should be out already."""
+    """Release posts only as long as some are overdue; returns their accounts."""
     ends = time.monotonic() + TURN
     touched: set[int] = set()
     while time.monotonic() < ends:
@@ -74,7 +74,7 @@ def _profiles_behind(due: Sequence[DueProfile]) -> list[DueProfile]:
 def _run_release_round(
     runtime: Runtime, bulkhead: Bulkhead, due: Sequence[DueProfile], ends: float
 ) -> set[int]:
-    """Give each its turn, as far as its server bears it, and return the accounts that had one."""
+    """Serve each profile at its server's pace; returns the accounts that released a post."""
     writes_per_server = max(1, int(runtime.settings.writes_per_second * PASS))
     room: dict[str, int] = defaultdict(lambda: writes_per_server)
     touched: set[int] = set()
@@ -91,7 +91,7 @@ def _run_release_round(
 
 
 def _serve_profile(runtime: Runtime, bulkhead: Bulkhead, due: DueProfile) -> ReleaseOutcome:
-    """What it meets that nobody foresaw rests its account: the round serves everybody."""
+    """Release a post of the profile; an unexpected error makes only its account wait."""
     runtime.served[due.profile_id] = time.monotonic()
     try:
         with (
@@ -100,6 +100,6 @@ def _serve_profile(runtime: Runtime, bulkhead: Bulkhead, due: DueProfile) -> Rel
         ):
             return release_next_post(runtime, due) if admitted else ReleaseOutcome.PASSED
     except ClaimLost:
-        return ReleaseOutcome.TAKEN  # whoever has it now goes on with it
+        return ReleaseOutcome.TAKEN  # another worker continues with it
     defects.rest_account(runtime, due.account_id)
     return ReleaseOutcome.PASSED

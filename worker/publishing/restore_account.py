@@ -1,4 +1,4 @@
-"""Restored: writes down, for one account, what its Postiz has and the database had forgotten."""
+"""Restore check of one account: records posts that are in Postiz but not in the older backup."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -21,7 +21,7 @@ from worker.publishing import unknown_outcomes
 from worker.publishing.park import is_far
 from worker.staging.staged_drafts import draft_signature
 
-#: The steps by which a post comes to be held by Postiz.
+#: The states through which a post becomes scheduled, in order.
 WAY = (
     PostState.PENDING,
     PostState.STAGING,
@@ -35,7 +35,7 @@ WINDOW = timedelta(hours=1)
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """`found` in Postiz, `unclear`, and drafts that are `litter` to be deleted."""
+    """Numbers of posts `found` in Postiz, of `unclear` ones, and of orphan drafts (`litter`)."""
 
     found: int
     unclear: int
@@ -43,7 +43,7 @@ class Outcome:
 
 
 def open_posts_condition(account_id: int) -> list[ColumnElement[bool]]:
-    """What would be sent, or sent again by a retry."""
+    """Handovers of posts that would be sent, or sent again by a retry."""
     states = (PostState.PENDING, PostState.STAGED, PostState.RELEASING, PostState.FAILED)
     own = Post.account_id == account_id, Post.state.in_(states)
     return [Handover.post_id.in_(select(Post.id).where(*own))]
@@ -52,7 +52,7 @@ def open_posts_condition(account_id: int) -> list[ColumnElement[bool]]:
 def record_findings(
     database: Database, account_id: int, profile_id: str, there: Mapping[str, RemotePost]
 ) -> Outcome:
-    """Write down all that was found, and let the account go: in one transaction."""
+    """Record all findings and end the account's pause, in one transaction."""
     with database.transaction() as session:
         account = session.get_one(Account, account_id, with_for_update=True)
         comparison = _AccountComparison(session, account, profile_id, there)
@@ -62,7 +62,7 @@ def record_findings(
 
 
 class _AccountComparison:
-    """One account, while it is compared."""
+    """Compares one account with its Postiz."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class _AccountComparison:
         for post in sendable:
             verdict = verdicts.get(post.id)
             if verdict is not None and post.state == PostState.HELD:
-                self._move_post(post, PostState.PENDING, {})  # a person has let it go since
+                self._move_post(post, PostState.PENDING, {})  # a person has released it since
             if isinstance(verdict, FoundInPostiz) and not is_far(verdict.theirs.publish_at):
                 self._adopt_remote_post(post, verdict.theirs)
                 found += 1
@@ -117,7 +117,7 @@ class _AccountComparison:
         return [(post, handover) for post, handover in self._session.execute(query)]
 
     def _record_released(self) -> int:
-        """Drafts that we know of and that were released since: how many; parked ones start anew."""
+        """Drafts released after the backup; returns how many. Parked ones start again."""
         count = 0
         for post, handover in self._posts_with_handover([PostState.STAGED]):
             row = self._there.get(handover.postiz_id)
@@ -133,12 +133,12 @@ class _AccountComparison:
         return count
 
     def _vanished_posts(self) -> list[Post]:
-        """Whose known id Postiz does not list any more: staged anew since, or deleted."""
+        """Posts whose id Postiz no longer lists: staged again after the backup, or deleted."""
         alive = self._posts_with_handover([PostState.STAGED, PostState.RELEASING])
         return [post for post, handover in alive if handover.postiz_id not in self._there]
 
     def _guard_failed_posts(self) -> None:
-        """A retry of what failed asks for a person's word, where it may have been retried since."""
+        """Failed posts may have been retried since: a retry then requires a confirmation."""
         released = {
             post.id
             for post, handover in self._posts_with_handover([PostState.FAILED])
@@ -171,7 +171,7 @@ class _AccountComparison:
         ]
 
     def _adopt_remote_post(self, post: Post, theirs: Theirs) -> None:
-        """Postiz has it under an id that we forgot."""
+        """Postiz has the post under an id that is not in the backup."""
         values = self._add_handover(post, theirs.postiz_id, theirs.publish_at)
         self._advance_to_scheduled(post, values)
 
@@ -197,7 +197,7 @@ class _AccountComparison:
         }
 
     def _mark_unclear(self, post: Post, like: datetime | None) -> None:
-        """Left to a person; a retry of it asks for their word that it was not published."""
+        """Leave the post to a person; a retry requires a confirmation that it was not published."""
         if post.state == PostState.PENDING and like is not None:
             self._add_handover(post, f"forgotten-{post.id}", like)
         handovers.update_alive(self._session, [post.id], released_at=self._now)
@@ -209,7 +209,7 @@ class _AccountComparison:
         )
 
     def _ensure_submission(self, marker_at: datetime) -> Submission:
-        """The call that made what stands under this date, written down anew where it is lost."""
+        """The call with this marker; recorded again if it is not in the backup."""
         query = select(Submission).where(
             Submission.account_id == self._account.id, Submission.marker_at == marker_at
         )
@@ -230,7 +230,7 @@ class _AccountComparison:
         return found
 
     def _advance_to_scheduled(self, post: Post, values: Mapping[str, object]) -> None:
-        """By each step of the way, as if it had been seen to go it."""
+        """Move the post through all states up to scheduled."""
         for state in WAY[WAY.index(PostState(post.state)) + 1 :]:
             last = state is PostState.SCHEDULED
             self._move_post(post, state, {**values, "track_at": self._now} if last else {})
@@ -253,7 +253,7 @@ class _AccountComparison:
         return {compute_fingerprint(*row) for row in self._session.execute(query)}
 
     def _mark_orphan_drafts(self) -> int:
-        """Drafts of ours that nobody remembers: left to the sweep, which deletes them."""
+        """Mark our drafts that are not in the backup for deletion; returns how many."""
         ours = self._own_fingerprints()
         drafts = [
             row
@@ -269,7 +269,7 @@ class _AccountComparison:
         return len(drafts)
 
     def _charge_budget(self) -> None:
-        """Calls that the database forgot may be of this hour: Postiz has counted them."""
+        """Charge calls that are not in the backup to this hour: Postiz may have counted them."""
         calls = Counter(row.publish_at for row in self._strangers if row.publish_at.microsecond)
         if not calls:
             return

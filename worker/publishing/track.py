@@ -1,4 +1,4 @@
-"""Track: follow what Postiz does with a post until it is published, or failed with its reason."""
+"""Track: follows a post in Postiz until it is published, or failed with a reason."""
 
 import time
 from datetime import datetime, timedelta
@@ -35,15 +35,15 @@ from worker.publishing.failure_words import Words
 from worker.runtime import Runtime
 
 TURN = 1.0
-#: A failed post is followed too, for a day: Postiz sometimes learns late that it succeeded.
+#: A failed post is tracked too, for a day: Postiz sometimes finds out late that it succeeded.
 TRACKED = (PostState.SCHEDULED, PostState.FAILED)
 FOLLOW_FAILED = timedelta(hours=24)
 FAILED_PAUSE = timedelta(minutes=10)
-#: The code of a post that no key can be looked at with (worker/publishing/blocked_reasons.py).
+#: The code of a post that no key can read any more (worker/publishing/blocked_reasons.py).
 CANNOT_BE_FOLLOWED = "cannot_be_followed"
-#: What was said of a scheduled post, and is over once Postiz is seen to be about to publish it.
+#: Errors of a scheduled post that are cleared when Postiz is seen to have it scheduled.
 NO_LONGER_SO = (OVERDUE, UNSCHEDULED, CANNOT_BE_FOLLOWED, Defect.code)
-#: What is said of a post without asking Postiz for its words.
+#: Reasons that do not depend on Postiz's notifications.
 WORDS = {
     "removed_in_postiz": Reason(
         code="removed_in_postiz",
@@ -75,7 +75,7 @@ WORDS = {
 
 @for_account("track")
 def track(runtime: Runtime, account_id: int) -> None:
-    """Look at the account's scheduled posts that are due for it."""
+    """Read the account's posts that are due to be tracked, and record what is seen."""
     subjects = remote_posts.claim_subjects(
         runtime, account_id, _is_due(*TRACKED), lease_column="track_at"
     )
@@ -86,7 +86,7 @@ def track(runtime: Runtime, account_id: int) -> None:
 
 
 def find_due_accounts(session: Session) -> list[int]:
-    """The accounts with posts to look at; by a look into the index for each state."""
+    """Accounts with posts to track; one query per state, so that the index is used."""
     queries = [eligible_accounts_query(*_is_due(state)) for state in TRACKED]
     return [account_id for query in queries for account_id in session.scalars(query)]
 
@@ -101,7 +101,7 @@ def track_post(
     remote: RemotePost | None,
     words: Words | None = None,
 ) -> None:
-    """Write down what was seen of a scheduled post; `words`: shared by the looks of a turn."""
+    """Record what was seen of a post; `words`: the notifications, shared by the posts of a run."""
     with runtime.database.transaction() as session:
         now = rate_limiter.clock(session)
     if subject.state is PostState.FAILED:
@@ -124,7 +124,7 @@ def track_post(
         with runtime.database.transaction() as session:
             _record_step(session, subject, remote, step, reason)
     except ClaimLost:
-        return  # somebody else has looked in the meantime
+        return  # another worker was faster
     failpoints.hit("track.after_commit")
 
 
@@ -138,7 +138,7 @@ def _patience_from_settings(runtime: Runtime) -> Patience:
 
 
 def _fixed_reason(step: TrackStep) -> Reason | None:
-    """What is to be said of the post without asking Postiz for its words."""
+    """The reason, if it does not depend on Postiz's notifications."""
     match step:
         case Failed(code=code) | Overdue(code=code):
             return WORDS.get(code)
@@ -156,7 +156,7 @@ def _record_step(
         case Published():
             _mark_published(session, subject, remote.release_url if remote else None)
         case Failed():
-            assert reason is not None  # there is one for each failure
+            assert reason is not None  # each failure has one
             transitions.fail_posts(
                 session,
                 [subject.post_id],
@@ -195,7 +195,10 @@ def _record_doubt(
     event: str | None,
     final: bool = False,
 ) -> None:
-    """It may yet be published: its job waits for it, unless that is `final`. Told by `event`."""
+    """The post may still be published: its job waits for it, unless the doubt is `final`.
+
+    `event`: the entry for the timeline, None for no entry.
+    """
     values: dict[str, object] = {"track_at": func.now() + pause, "in_doubt": not final}
     if reason is not None:
         values |= {
@@ -218,7 +221,7 @@ def _record_doubt(
 def _track_failed_post(
     runtime: Runtime, subject: remote_posts.Subject, remote: RemotePost | None, now: datetime
 ) -> None:
-    """A failed post may turn out to be published; nothing else changes it here."""
+    """A failed post may turn out to be published; other changes are ignored."""
     recent = subject.error_at is not None and now - subject.error_at < FOLLOW_FAILED
     try:
         with runtime.database.transaction() as session:
@@ -229,7 +232,7 @@ def _track_failed_post(
                     session, subject, {"track_at": now + FAILED_PAUSE if recent else None}
                 )
     except ClaimLost:
-        return  # a person has it tried again
+        return  # a person has retried the post
 
 
 def _mark_published(session: Session, subject: remote_posts.Subject, url: str | None) -> None:
@@ -248,7 +251,7 @@ def _mark_published(session: Session, subject: remote_posts.Subject, url: str | 
 def _update_claimed_post(
     session: Session, subject: remote_posts.Subject, values: dict[str, object]
 ) -> None:
-    """Raises `ClaimLost` where somebody looks at it too, or has taken it back meanwhile."""
+    """Raises `ClaimLost` if another worker has claimed the post, or a person has cancelled it."""
     ours = Post.id == subject.post_id, Post.claim == subject.claim, Post.state == subject.state
     updated_id = session.scalar(update(Post).where(*ours).values(values).returning(Post.id))
     if updated_id is None:
