@@ -1,4 +1,4 @@
-"""Discarded: deletes the ids that we or a person gave up, so that Postiz tries them no more."""
+"""Discarded posts: deletes retired ids in Postiz, so that Postiz does not publish them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,21 +27,21 @@ log = get_logger("discarded")
 
 @dataclass(frozen=True, kw_only=True)
 class Discarded:
-    """An id that is dead for us, and may still stand in Postiz."""
+    """A retired id that may still exist in Postiz."""
 
     handover_id: int
     post_id: int
     postiz_id: str
     credentials: CredentialRef
     tries: int
-    was_released: bool  # a status change was sent for it: Postiz may yet try it
-    markers: tuple[datetime, ...]  # the dates under which it may stand in Postiz
+    was_released: bool  # a status change was sent: Postiz may still publish it
+    markers: tuple[datetime, ...]  # the dates with which Postiz may list it
 
 
 def delete_due_posts(
     runtime: Runtime, account_id: int, delete_slice: remote_delete.DeleteSlice
 ) -> None:
-    """Delete those of the account that are due for it, for one turn."""
+    """Delete the account's discarded posts that are due, for one time slice."""
     for discarded in _find_due_posts(runtime, account_id):
         if LITTER.pause(discarded.tries) is None:
             with runtime.database.transaction() as session:
@@ -61,12 +61,12 @@ def delete_due_posts(
 
 
 def has_due_posts() -> ColumnElement[bool]:
-    """Whether the account of the query around has any that is due."""
+    """Whether the enclosing query's account has discarded posts that are due."""
     return exists().where(Handover.account_id == Account.id, *_due_conditions()).correlate(Account)
 
 
 def _due_conditions() -> tuple[ColumnElement[bool], ...]:
-    """Joined with the profile whose key deletes it."""
+    """The conditions, with the join to the profile whose key is used for the delete."""
     return (
         Handover.state == "discarded",
         or_(Handover.next_at.is_(None), Handover.next_at <= func.now()),
@@ -102,9 +102,10 @@ def _build_discarded(handover: Handover, profile: Profile) -> Discarded:
 def _delete_discarded(
     runtime: Runtime, discarded: Discarded, delete_slice: remote_delete.DeleteSlice
 ) -> bool:
-    """Delete it. Postiz answers alike for an unknown id and for trouble: only a look can tell.
+    """Delete it. Postiz gives the same answer for an unknown id and for a failure, so a read
+    decides.
 
-    That it will be tried is noted before, and when it may be tried again.
+    The attempt and the time of the next one are recorded before.
     """
 
     def record_try(session: Session) -> None:
@@ -143,7 +144,8 @@ def _record_failure(
     delete_slice: remote_delete.DeleteSlice,
     error: PressroomError,
 ) -> None:
-    """It is tried later and later, and at last left where it is: told in the post's timeline."""
+    """The next attempt is delayed, longer each time; at last the post is left in Postiz, with an
+    entry in the timeline."""
     log.warning("discarded post not deleted", post=discarded.postiz_id, why=error.message)
     with runtime.database.transaction() as session:
         remote_delete.record_failure(session, delete_slice, discarded.credentials, error)
