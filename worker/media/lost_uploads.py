@@ -1,4 +1,4 @@
-"""Lost uploads: those whose worker is gone are tried again, and ended after too many attempts."""
+"""Lost uploads: uploads whose worker died are tried again, and fail after too many attempts."""
 
 from datetime import timedelta
 
@@ -10,13 +10,13 @@ from shared.posts import transitions
 from worker.accounts.error_policy import MAX_ATTEMPTS
 from worker.media import upload
 
-#: In one round; the next one goes on.
+#: Uploads in one round; the next round continues.
 AT_ONCE = 100
 _WORDS = f"given up after {MAX_ATTEMPTS} attempts"
 
 
 def requeue_lost(session: Session) -> None:
-    """An upload whose worker is gone is tried again; a second copy in Postiz is only litter."""
+    """Make uploads pending again whose worker died; a second copy in Postiz does no harm."""
     lost = (
         select(AccountMedia.id)
         .where(AccountMedia.state == "uploading", AccountMedia.lease_until < func.now())
@@ -31,7 +31,7 @@ def requeue_lost(session: Session) -> None:
 
 
 def give_up_exhausted(session: Session) -> None:
-    """End those that so many workers did not survive, and the posts that wait for them."""
+    """Fail uploads that were lost too often, and the posts that wait for them."""
     exhausted = session.scalars(
         select(AccountMedia)
         .where(AccountMedia.state == "pending", AccountMedia.attempts >= MAX_ATTEMPTS + 1)
@@ -45,11 +45,11 @@ def give_up_exhausted(session: Session) -> None:
 
 
 def _fail_or_postpone(session: Session, row: AccountMedia) -> None:
-    """Once nobody holds any of the posts that wait for it: all of them end with it."""
+    """Fail the upload together with all posts that wait for it, unless one of them is locked."""
     if transitions.locked_by_others(
         session, *upload.waiting_posts_condition(row.account_id, row.media_id)
     ):
-        row.next_at = func.now() + timedelta(seconds=2)  # those behind it have their turn first
+        row.next_at = func.now() + timedelta(seconds=2)  # other uploads go first
         return
     row.state, row.error_code, row.error_message = "failed", "too_many_attempts", _WORDS
     session.flush()

@@ -1,4 +1,4 @@
-"""Upload turns: whose file is next, so that nobody's hundred files keep another's one waiting."""
+"""Fair order of uploads: many files of one profile do not delay the files of others."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -17,13 +17,13 @@ from worker.bulkhead import Bulkhead, suspect_servers
 from worker.media import upload
 from worker.runtime import Runtime
 
-#: A child begins uploads for so long, then sees what else its queue holds (seconds).
+#: How long a child starts uploads, before it takes other tasks of its queue (seconds).
 TURN = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Waiting:
-    """A profile's upload that has waited longest."""
+    """The profile's upload that has waited longest."""
 
     upload_id: int
     profile_id: str
@@ -33,7 +33,7 @@ class Waiting:
 
 
 def upload_in_turn(runtime: Runtime, bulkhead: Bulkhead) -> None:
-    """Upload what waits, for a turn, as far as its accounts may have this child."""
+    """Make waiting uploads for one time slice, as far as the bulkhead allows."""
     ends = time.monotonic() + TURN
     while begun := _upload_next(runtime, bulkhead):
         if time.monotonic() >= ends:
@@ -42,7 +42,7 @@ def upload_in_turn(runtime: Runtime, bulkhead: Bulkhead) -> None:
 
 
 def _upload_next(runtime: Runtime, bulkhead: Bulkhead) -> int | None:
-    """The upload that we made, or tried to; None where there is none for us."""
+    """Make one upload; returns its id, or None if there is none that we may make."""
     full: set[int] = set()
     for waiting in sort_fairly(_find_waiting_uploads(runtime), runtime.fed):
         if waiting.account_id in full:
@@ -57,7 +57,7 @@ def _upload_next(runtime: Runtime, bulkhead: Bulkhead) -> int | None:
 
 
 def _upload_waiting(runtime: Runtime, waiting: Waiting) -> bool:
-    """Whether it was ours; what it meets is its own trouble, and it is rescued after its lease."""
+    """Whether we claimed it; after an unexpected error it is retried when its lease has ended."""
     runtime.fed[waiting.account_id] = runtime.fed[waiting.profile_id] = time.monotonic()
     log_context = bound_contextvars(upload=waiting.upload_id)
     with log_context, contain_failures("upload", upload=waiting.upload_id):
@@ -66,7 +66,7 @@ def _upload_waiting(runtime: Runtime, waiting: Waiting) -> bool:
 
 
 def sort_fairly(waiting: Sequence[Waiting], fed: Mapping[int | str, float]) -> list[Waiting]:
-    """The account first that was served longest ago, in it the profile, then who waits longest."""
+    """By the account served longest ago, then the profile served longest ago, then waiting time."""
 
     def fairness_key(candidate: Waiting) -> tuple[float, float, datetime]:
         return (
@@ -96,7 +96,7 @@ def _find_waiting_uploads(runtime: Runtime) -> list[Waiting]:
 
 @cache
 def _first_uploads_query() -> Select[Any]:
-    """Each profile's first, by a look into the index: what waits behind it costs nothing."""
+    """Each profile's first upload; reads one index entry each, so that long queues cost nothing."""
     first = (
         select(AccountMedia.id, AccountMedia.next_at)
         .where(AccountMedia.profile_id == Profile.id)
