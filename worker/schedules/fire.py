@@ -1,7 +1,7 @@
-"""Fire: run what is due of the schedules, each fire time once, however many clocks there are.
+"""Fire: runs due schedules, each fire time once, even if several beats are running.
 
-Who holds a schedule's row decides about its next fire time, alone. The run, its job and the step to
-the fire time after it are one transaction: a crash leaves nothing of them, or everything.
+A worker locks the schedule's row. The run, its job and the next fire time are written in one
+transaction: after a crash there are all of them or none.
 """
 
 import time
@@ -32,9 +32,9 @@ from shared.schedules.definitions import FAILED, MISSED, STARTED, Means
 from worker.round_steps import brief_transaction
 from worker.runtime import Runtime
 
-#: After so long the rest is left to the next tick, and this child to its other work (seconds).
+#: How long to fire schedules in one task; the next tick continues (seconds).
 TURN = 1.0
-#: So many of the faults of a failed run are told.
+#: Maximum faults in the error message of a failed run.
 _TOLD = 10
 _OURS = "Something went wrong on our side. It has been logged"
 
@@ -43,8 +43,8 @@ log = get_logger("fire")
 
 @dataclass(frozen=True, kw_only=True)
 class Fired:
-    """A schedule that was due. `wake`: what its job needs, if it came to one. `waits`: nothing was
-    done about it, for it needs a row that somebody else holds."""
+    """A schedule that was due. `wake`: wake-ups for its job, if it has one. `waits`: nothing was
+    done, because another transaction has locked a row that it needs."""
 
     schedule_id: int
     wake: WakeUps | None = None
@@ -52,7 +52,7 @@ class Fired:
 
 
 def fire_due(runtime: Runtime) -> None:
-    """Every second. An account is woken once, however many schedules it has."""
+    """Run every second. Each account is woken once, however many of its schedules fired."""
     means = Means(settings=runtime.settings, box=SecretBox.from_settings(runtime.settings))
     until = time.monotonic() + TURN
     uploads: dict[int, list[int]] = defaultdict(list)
@@ -67,7 +67,7 @@ def fire_due(runtime: Runtime) -> None:
 
 
 def fire_next(database: Database, means: Means, passed_over: Collection[int] = ()) -> Fired | None:
-    """Deal with the fire time that waits longest; None where none is due."""
+    """Handle the fire time that has waited longest; None if none is due."""
     with brief_transaction(database) as session:
         schedule = _claim_schedule(session, passed_over)
         if schedule is None:
@@ -96,10 +96,10 @@ def _fire_schedule(session: Session, schedule: Schedule, means: Means) -> Fired:
 
 @contextmanager
 def _contain_schedule_error(session: Session, schedule: Schedule) -> Iterator[Fate]:
-    """Whatever a schedule raises ends its own fire time as failed, and switches it off.
+    """An error of a schedule records its fire time as failed and switches the schedule off.
 
-    Nothing else can be done about it, for when it is due next cannot be told. A row that somebody
-    holds is no trouble of its own.
+    Its next fire time cannot be computed, so nothing else is possible. A row that is locked by
+    somebody else is no error of the schedule.
     """
     fire_at = schedule.next_fire_at
     with contain_failures("fire_schedule", schedule=schedule.id) as fate, session.begin_nested():
@@ -116,7 +116,7 @@ def _contain_schedule_error(session: Session, schedule: Schedule) -> Iterator[Fa
 
 
 def _handle_fire_time(session: Session, schedule: Schedule, means: Means) -> WakeUps | None:
-    """Record what was missed, run what is due next, and go on to the fire time after it."""
+    """Record missed fire times, run the one that is due, and set the next one."""
     due = _find_due_fire_times(session, schedule, timedelta(seconds=schedule.misfire_grace_seconds))
     _record_missed(session, schedule, due.missed)
     schedule.next_fire_at = due.next_at
@@ -125,7 +125,10 @@ def _handle_fire_time(session: Session, schedule: Schedule, means: Means) -> Wak
 
 
 def skip_due_fire_times(session: Session) -> int:
-    """After a restore: what was due until now may have run, so nothing of it runs; how many."""
+    """After a restore: fire times until now may have run already, so they are recorded as missed.
+
+    Returns the number of schedules.
+    """
     due_now = select(Schedule).where(Schedule.next_fire_at <= func.now())
     schedules = session.scalars(due_now.with_for_update(key_share=True)).all()
     for schedule in schedules:
@@ -139,7 +142,7 @@ def skip_due_fire_times(session: Session) -> int:
 def _find_due_fire_times(
     session: Session, schedule: Schedule, grace: timedelta
 ) -> fire_times.DueTimes:
-    """Of a schedule that was chosen because a fire time of it has come."""
+    """The fire times of a schedule that is due."""
     assert schedule.next_fire_at is not None
     with definitions.usable_cron(schedule):
         return fire_times.find_due_times(
@@ -174,7 +177,7 @@ def _record_missed(
 def _record_run_start(
     session: Session, schedule: Schedule, fire_at: datetime
 ) -> ScheduleRun | None:
-    """The run of this fire time, noted as started, unless somebody has dealt with it before."""
+    """Record the run of this fire time as started; None if it was handled before."""
     row = {"schedule_id": schedule.id, "fire_at": fire_at, "state": STARTED, "fire_times": 1}
     run_insert = insert(ScheduleRun).values(row).on_conflict_do_nothing().returning(ScheduleRun)
     return session.scalar(run_insert)
@@ -192,8 +195,8 @@ def _start_run(
         _mark_run_failed(run, error.code, _describe_error(error))
         return None
     except (OperationalError, InterfaceError):
-        raise  # the database's: nothing of this has happened, and all of it is done again
-    except Exception:  # a fault of ours with one schedule may not keep the others from running
+        raise  # the database failed: all of this is rolled back and done again
+    except Exception:  # a defect with one schedule must not stop the others
         log.exception("a schedule could not run", schedule=schedule.id)
         metrics.CONTAINED.labels("start_schedule").inc()
         _mark_run_failed(run, "internal_error", f"{_OURS}.")
