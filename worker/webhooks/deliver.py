@@ -1,7 +1,7 @@
-"""Deliver: tell webhooks what happened, at least once, with no receiver holding up another.
+"""Deliver: sends events to webhooks, at least once; a slow receiver does not delay others.
 
-One courier in each pool sends many deliveries at once, from rows. A receiver gets one at a time
-until it has answered quickly; a slow one never has more than that.
+One courier in each pool reads deliveries from the database and sends many at the same time. A
+receiver gets one delivery at a time until it has answered quickly.
 """
 
 import time
@@ -26,32 +26,32 @@ from worker.runtime import Runtime
 from worker.webhooks import delivery_log
 from worker.webhooks.delivery_attempt import Parcel, Tried, attempt_delivery, body_of
 
-#: Longer than an attempt may last, a slow look-up of its name included: then it is made again.
+#: After this time an attempt is lost and made again; longer than an attempt with a slow DNS lookup.
 LEASE = timedelta(seconds=60)
-#: After so long a courier takes nothing new; with what it has, it ends within a warm shutdown.
+#: How long a courier claims new deliveries; short enough to finish within a warm shutdown.
 TURN_SECONDS = 10.0
 THREADS = 32
-#: Of one receiver at a time, once it has answered within `QUICK_SECONDS`.
+#: Deliveries to a receiver at a time, if it has answered within `QUICK_SECONDS`.
 ABREAST = 8
 QUICK_SECONDS = 1.0
-#: How soon a courier that waits for a slow receiver looks for what else is due.
+#: How often a courier that waits for answers checks for other due deliveries.
 LOOK_SECONDS = 0.2
-#: A webhook with which something unexpected went wrong has nothing claimed for so long.
+#: The pause of a webhook after an unexpected error.
 REST = timedelta(seconds=60)
 
 
 def has_due_deliveries(session: Session) -> bool:
-    """Whether anything waits to be delivered now."""
+    """Whether any delivery is due."""
     return session.scalar(_due_webhooks_query().limit(1)) is not None
 
 
 def send_due_deliveries(runtime: Runtime) -> None:
-    """Deliver what is due, for a turn."""
+    """Send due deliveries for one time slice."""
     Courier(runtime).run_slice()
 
 
 def _due_webhooks_query() -> Select[Webhook]:
-    """The webhooks that may get something now, and have something to get."""
+    """Webhooks with due deliveries that may get them now."""
     rested = or_(Webhook.retry_at.is_(None), Webhook.retry_at <= func.now())
     own = or_(Webhook.profile_ids.is_(None), Delivery.profile_ids.contained_by(Webhook.profile_ids))
     waiting = exists().where(Delivery.webhook_id == Webhook.id, own, *_due_deliveries_condition())
@@ -63,7 +63,7 @@ def _due_deliveries_condition() -> Sequence[ColumnElement[bool]]:
 
 
 class Courier:
-    """One turn: what is under way, and which receivers answered quickly in it."""
+    """One time slice: the running attempts, and which receivers have answered quickly."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -85,7 +85,7 @@ class Courier:
                 self._record_attempts([future.result() for future in finished.done])
 
     def _submit_attempts(self, threads: ThreadPoolExecutor) -> None:
-        """Claim what is due, as far as its receivers and our threads have room."""
+        """Claim and start due deliveries, as far as receivers and threads are free."""
         route = Route.from_settings(self._runtime.settings)
         with self._runtime.database.transaction() as session:
             due_now = session.scalars(_due_webhooks_query().order_by(func.random())).all()
@@ -100,7 +100,7 @@ class Courier:
         return most - sum(webhook_id == webhook.id for webhook_id in self._under_way.values())
 
     def _claim_parcels(self, webhook: Webhook, room: int) -> list[Parcel]:
-        """What is now ours to send to it. Whatever a webhook's rows raise, it alone rests for."""
+        """Claim deliveries of the webhook; after an error only this webhook pauses."""
         database = self._runtime.database
         claiming = contain_failures("claim_deliveries", webhook=webhook.id)
         with claiming as fate, brief_transaction(database) as session:
@@ -115,7 +115,8 @@ class Courier:
         return []
 
     def _record_attempts(self, attempts: Sequence[Tried]) -> None:
-        """For each webhook alone; what cannot be noted is delivered again after its lease."""
+        """Record results per webhook; a delivery that cannot be recorded is sent again after its
+        lease."""
         failpoints.hit("deliver.after_answer")
         by_webhook: dict[int, list[Tried]] = defaultdict(list)
         for tried in attempts:
@@ -130,10 +131,10 @@ class Courier:
 
 
 def _claim_deliveries(session: Session, webhook_id: int, room: int) -> list[Parcel]:
-    """At most `room` of what is due for the webhook, the longest overdue first."""
+    """Claim at most `room` due deliveries of the webhook, the longest overdue first."""
     webhook = session.get(Webhook, webhook_id)
     if webhook is None or not webhook.enabled:
-        return []  # since we looked
+        return []  # changed since the query
     chosen = session.scalars(
         select(Delivery.id)
         .where(

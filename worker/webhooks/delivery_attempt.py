@@ -1,4 +1,4 @@
-"""One attempt to tell a receiver of an event: signed, bounded in time, and to a checked address."""
+"""One attempt to send an event to a receiver: signed, with a time limit, to a checked address."""
 
 import json
 import time
@@ -27,7 +27,7 @@ _TIMEOUT = urllib3.Timeout(connect=CONNECT_SECONDS, read=TOTAL_SECONDS)
 
 @dataclass(frozen=True, kw_only=True)
 class Parcel:
-    """A delivery that is ours to make, with what it takes. `attempt`: the number of this one."""
+    """A claimed delivery with all data to send it; `attempt`: its number, from 1."""
 
     id: int
     claim: int
@@ -41,7 +41,7 @@ class Parcel:
 
 @dataclass(frozen=True, kw_only=True)
 class Tried:
-    """An attempt that was made, and how many seconds it took."""
+    """A finished attempt, and the seconds that it took."""
 
     parcel: Parcel
     answer: Answer
@@ -49,13 +49,13 @@ class Tried:
 
 
 def body_of(event: str, timestamp: str | None, data: Mapping[str, object]) -> str:
-    """The same in every attempt, to the byte."""
+    """The body, equal to the byte in all attempts."""
     payload = {"type": event, "timestamp": timestamp, "data": data}
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
 
 
 def attempt_delivery(parcel: Parcel, box: SecretBox, route: Route) -> Tried:
-    """Raises nothing: whatever a receiver, its address or its secret does is the answer."""
+    """Raises nothing: errors of the receiver, its address or its secret become the answer."""
     started_at = time.monotonic()
     answer = Answer(error="internal_error: something went wrong on our side, and has been logged")
     with contain_failures("attempt_delivery", webhook=parcel.webhook_id, delivery=parcel.id):
@@ -72,7 +72,7 @@ def attempt_delivery(parcel: Parcel, box: SecretBox, route: Route) -> Tried:
 def _send_request(
     parcel: Parcel, address: HttpAddress, secrets: Sequence[str], route: Route
 ) -> Answer:
-    """A connection of its own each time, so that its address is looked up and checked each time."""
+    """Opens a new connection each time, so that the address is resolved and checked each time."""
     signed = subscriptions.signature_headers(
         secrets, parcel.message_id, datetime.now(UTC), parcel.body
     )
@@ -86,7 +86,7 @@ def _send_request(
         call = Call(total=TOTAL_SECONDS, stall=TOTAL_SECONDS)
         try:
             with under_way(call):
-                # its status is all that counts: what else it says is not read
+                # only the status counts; the body is not read
                 reply = pool.urlopen(
                     "POST",
                     address.target,
@@ -100,14 +100,14 @@ def _send_request(
         except (HTTPError, OSError, Unreachable) as error:
             return Answer(error=_describe_error(error, call))
         reply.close()
-        if call.expired:  # what was cut off looks like the end of the headers
+        if call.expired:  # a cut-off reply looks like the end of the headers
             return Answer(error=_timeout_message())
         retry_after = parse_retry_after(reply.headers.get("Retry-After", ""), datetime.now(UTC))
         return Answer(status=reply.status, retry_after=retry_after)
 
 
 def parse_retry_after(value: str, now: datetime) -> float | None:
-    """The seconds of a `Retry-After`, which may be a date; None where it is neither."""
+    """The seconds of a `Retry-After` header: a number or a date; None if it is neither."""
     if value.isascii() and value.isdigit():
         return float(value[:9])
     try:

@@ -1,4 +1,4 @@
-"""The log of deliveries: what became of each attempt, and what that means for its webhook."""
+"""The delivery log: the result of each attempt, and what it means for the webhook."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -14,17 +14,17 @@ from shared.models import Delivery, Webhook
 from shared.webhooks.outbox import format_utc
 from worker.webhooks.delivery_attempt import Tried
 
-#: Of a delivery whose attempts ended before anything of them could be written down.
+#: The error of a delivery whose attempts ended without a recorded result.
 _UNNOTED = f"given up: of {MAX_ATTEMPTS} attempts none came to an end that could be noted"
 
 log = get_logger("deliver")
 
 
 def record_attempts(session: Session, webhook_id: int, back: Sequence[Tried]) -> None:
-    """Write down what came of attempts to tell one webhook.
+    """Record the results of attempts for one webhook.
 
-    It is locked before its deliveries, as whoever changes it does, and only where something failed:
-    nearly all of them are accepted.
+    Only after a failure is the webhook locked, because nearly all attempts succeed; always before
+    its deliveries, as everywhere.
     """
     now = db.read_clock(session)
     accepted = [tried for tried in back if tried.answer.accepted]
@@ -39,7 +39,7 @@ def record_attempts(session: Session, webhook_id: int, back: Sequence[Tried]) ->
 
 
 def give_up_unnoted(session: Session, ids: Sequence[int]) -> None:
-    """End those of these deliveries of which too many attempts were never heard of again."""
+    """Fail those of these deliveries that have used all attempts without a recorded result."""
     entry = {
         "at": format_utc(db.read_clock(session)),
         "status": None,
@@ -56,7 +56,7 @@ def give_up_unnoted(session: Session, ids: Sequence[int]) -> None:
 def _record_failed_attempt(session: Session, tried: Tried, now: datetime) -> None:
     webhook = session.get(Webhook, tried.parcel.webhook_id, with_for_update=ROW_LOCK)
     if webhook is None:
-        return  # deleted in the meantime, with all its deliveries
+        return  # was deleted, with all its deliveries
     since = webhook.failing_since or now - timedelta(seconds=tried.seconds)
     webhook.failures, webhook.failing_since = webhook.failures + 1, since
     verdict = judge_attempt(
@@ -76,7 +76,8 @@ def _latest_time(known: datetime | None, new: datetime) -> datetime:
 
 
 def _write_delivery(session: Session, tried: Tried, verdict: Verdict, now: datetime) -> None:
-    """Unless it is somebody else's by now: asked for again, or taken for lost."""
+    """Write the result, unless the claim is lost: the delivery was requested again, or its lease
+    ended."""
     entry = {
         "at": format_utc(now - timedelta(seconds=tried.seconds)),
         "status": tried.answer.status,
