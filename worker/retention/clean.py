@@ -1,4 +1,4 @@
-"""Clean: once an hour, what is not needed any more goes, from the tables and from the storage."""
+"""Clean: once an hour, deletes rows and stored files that are not needed any more."""
 
 import random
 import time
@@ -21,20 +21,20 @@ from worker.retention import prune
 from worker.runtime import Runtime
 
 INTERVAL = timedelta(hours=1)
-#: A turn ends then, wherever it is: the next one goes on.
+#: Maximum duration of a run (seconds); the next run continues.
 PATIENCE = 300.0
-#: A file without a row may be one whose request has not committed yet.
+#: A younger file without a row may belong to a request that has not committed yet.
 ORPHAN_AGE = timedelta(hours=6)
 _KEYS_AT_ONCE = 500
 _ROWS_LOOKED_AT = 200
-#: With these nothing else of the storage can be done either.
+#: Errors that end the run: the storage is unavailable.
 _AWAY = (Unavailable,)
 
 log = get_logger("clean")
 
 
 def run_cleanup_if_due(runtime: Runtime) -> None:
-    """Nothing, unless the last turn began an hour ago: it may be asked for at any time."""
+    """Run if the last run began at least an hour ago; may be called at any time."""
     with runtime.database.transaction() as session:
         if not _claim_run(session):
             return
@@ -79,7 +79,7 @@ def _repeat_step(runtime: Runtime, step: Callable[..., int], until: float) -> in
 
 
 def remove_unused_files(runtime: Runtime, until: float) -> None:
-    """Remove the files that nothing has needed for long."""
+    """Remove the files of unused media."""
     days = runtime.settings.media_retention_days
     if days:
         _repeat_step(runtime, lambda session, _: unused_media.mark_removed(session, days), until)
@@ -100,14 +100,14 @@ def remove_unused_files(runtime: Runtime, until: float) -> None:
 
 
 def _try_removal(key: str, work: Callable[[str], object]) -> bool:
-    """Whether it was done; a file with which something is wrong keeps no other from its turn."""
+    """Whether it was done; an error with one file does not stop the others."""
     with contain_failures("clean_file", but=_AWAY, key=key):
         return work(key) is not False
     return False
 
 
 def remove_orphan_files(runtime: Runtime, until: float) -> int:
-    """Delete the files that no row refers to."""
+    """Delete files that no row refers to; returns how many."""
     number = 0
     before = datetime.now(UTC) - ORPHAN_AGE
     old = (
@@ -134,7 +134,7 @@ def _key_batches(keys: Iterable[str]) -> Iterator[list[str]]:
 
 
 def report_missing_files(runtime: Runtime) -> int:
-    """Report rows whose file is gone; some at a time, from anywhere, so that all get their turn."""
+    """Log media whose file is missing; checks a random part each time. Returns how many."""
     with runtime.database.transaction() as session:
         last = session.scalar(select(func.max(Media.id))) or 0
         kept = select(Media.id, Media.storage_key).where(
