@@ -1,4 +1,4 @@
-"""Moves: have posts and uploads follow profiles that have left their account."""
+"""Account moves: continues to move posts and uploads of profiles to their new account."""
 
 import time
 
@@ -7,12 +7,12 @@ from shared.profiles import account_move
 from worker.round_steps import brief_transaction, run_step
 from worker.runtime import Runtime
 
-#: In one sweep; the next one goes on (seconds).
+#: Maximum time in one sweep (seconds); the next sweep continues.
 TURN = 0.5
 
 
 def follow_accounts(runtime: Runtime) -> None:
-    """A batch of each profile in turn, each in its own transaction, for as long as a turn lasts."""
+    """Move batches of all such profiles in rotation, one transaction each, for one time slice."""
     ends = time.monotonic() + TURN
     left = run_step(
         runtime, "find_moves", lambda _, session: account_move.profiles_to_follow(session)
@@ -26,7 +26,7 @@ def follow_accounts(runtime: Runtime) -> None:
 
 
 def _move_profile_batch(runtime: Runtime, profile_id: str, account_id: int) -> bool:
-    """Whether anything was moved; what cannot be is tried again by the next sweep."""
+    """Whether anything was moved; after an error the next sweep tries again."""
     moving_it = contain_failures("move_profile", profile=profile_id)
     with moving_it, brief_transaction(runtime.database) as session:
         return account_move.move_batch(session, profile_id, account_id) > 0

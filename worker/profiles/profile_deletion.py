@@ -1,4 +1,4 @@
-"""Removal: go on with profiles that are being deleted and have too much for one request."""
+"""Profile deletion: continues deletions that are too large for one request."""
 
 import time
 
@@ -6,13 +6,13 @@ from shared.containment import contain_failures
 from shared.profiles import deletion
 from worker.runtime import Runtime
 
-#: Of a profile, and of all of them: the next wake-up goes on (seconds).
+#: Maximum time for one profile, and for all (seconds); the next wake-up continues.
 SLICE = 2.0
 TURN = 20.0
 
 
 def remove_profiles(runtime: Runtime) -> None:
-    """In turn, so that one that waits for Postiz, or for a lock, keeps no other from its end."""
+    """Serve each profile briefly, so that one that waits does not delay the others."""
     ends = time.monotonic() + TURN
     with runtime.database.transaction() as session:
         waiting = deletion.list_marked_profiles(session)
