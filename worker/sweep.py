@@ -49,7 +49,7 @@ def run_tick(runtime: Runtime) -> None:
 def run_sweep(runtime: Runtime) -> None:
     """Every two seconds: rescue lost work, wake workers for waiting work, and finish jobs."""
     run_steps(runtime, RESCUES)
-    account_moves.follow_accounts(runtime)
+    account_moves.continue_moves(runtime)
     runtime.waker.uploads(run_step(runtime, "find_uploads", _waiting_uploads) or ())
     if run_step(
         runtime, "find_removals", lambda _, session: deletion.list_marked_profiles(session)

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from shared.models import Hold, Profile, SettingsHold
 
 #: Time after which unusable settings are tried again: the cause may be on our side.
-LOOK_AGAIN = timedelta(seconds=15)
+RETRY_AFTER = timedelta(seconds=15)
 #: By reason: what a person can do.
 _HINTS = {
     "credentials_rejected": "Save a key that works in the profile's settings.",
@@ -105,7 +105,7 @@ def hold_settings(
         "settings_version": literal(version),
         "reason": literal(reason),
         "message": literal(message),
-        "look_at": func.now() + LOOK_AGAIN,
+        "look_at": func.now() + RETRY_AFTER,
     }
     since = {} if known else {"since": func.now()}
     still = Profile.id == profile_id, Profile.settings_version == version

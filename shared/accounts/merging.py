@@ -8,25 +8,25 @@ from shared.models import Account
 
 #: Run in this order: references to a row move before the row. Parameters: ids of accounts.
 _STATEMENTS = (
-    "UPDATE integrations SET account_id = :winner WHERE account_id = :loser",
+    "UPDATE integrations SET account_id = :winner WHERE account_id = :duplicate",
     """UPDATE job_media SET account_media_id = kept.id
        FROM account_media AS gone JOIN account_media AS kept USING (media_id)
-       WHERE gone.account_id = :loser AND kept.account_id = :winner
+       WHERE gone.account_id = :duplicate AND kept.account_id = :winner
          AND job_media.account_media_id = gone.id""",
     """DELETE FROM account_media AS gone USING account_media AS kept
        WHERE gone.media_id = kept.media_id
-         AND gone.account_id = :loser AND kept.account_id = :winner""",
-    "UPDATE account_media SET account_id = :winner WHERE account_id = :loser",
-    """UPDATE submissions SET account_id = :winner WHERE account_id = :loser
+         AND gone.account_id = :duplicate AND kept.account_id = :winner""",
+    "UPDATE account_media SET account_id = :winner WHERE account_id = :duplicate",
+    """UPDATE submissions SET account_id = :winner WHERE account_id = :duplicate
        AND marker_at NOT IN (SELECT marker_at FROM submissions WHERE account_id = :winner)""",
-    "UPDATE handovers SET account_id = :winner WHERE account_id = :loser",
-    "UPDATE posts SET account_id = :winner, waits_for = '' WHERE account_id = :loser",
+    "UPDATE handovers SET account_id = :winner WHERE account_id = :duplicate",
+    "UPDATE posts SET account_id = :winner, waits_for = '' WHERE account_id = :duplicate",
     """INSERT INTO holds (account_id, key_hash, reason, message, since)
-       SELECT :winner, key_hash, reason, message, since FROM holds WHERE account_id = :loser
+       SELECT :winner, key_hash, reason, message, since FROM holds WHERE account_id = :duplicate
        ON CONFLICT DO NOTHING""",
-    "DELETE FROM holds WHERE account_id = :loser",
+    "DELETE FROM holds WHERE account_id = :duplicate",
     "UPDATE profiles SET account_id = :winner, settings_version = settings_version + 1"
-    " WHERE account_id = :loser",
+    " WHERE account_id = :duplicate",
 )
 
 
@@ -37,7 +37,7 @@ def merge_accounts(session: Session, duplicate_id: int, winner: Account) -> None
     """
     duplicate = session.get_one(Account, duplicate_id, with_for_update=ROW_LOCK)
     for statement in _STATEMENTS:
-        session.execute(text(statement), {"winner": winner.id, "loser": duplicate_id})
+        session.execute(text(statement), {"winner": winner.id, "duplicate": duplicate_id})
     winner.budget_used += duplicate.budget_used
     blocks = [
         account.blocked_until

@@ -20,14 +20,14 @@ from shared.domain.networks.failure_reasons import Reason
 from shared.domain.publishing.states import PostState
 from shared.models import Integration, Post
 
-LOOK_AGAIN = timedelta(hours=1)
+MAX_WAIT = timedelta(hours=1)
 OTHER_ACCOUNT = Reason(
     code="other_account",
     message="Its integration belongs to another Postiz organization than the profile's key.",
     hint="Save a key of its organization, or cancel it and publish it to another integration.",
 )
 #: Posts in one round; the next round continues.
-AT_ONCE = 1000
+BATCH = 1000
 
 
 def for_job(job_id: int) -> str:
@@ -57,21 +57,21 @@ def is_of_other_account() -> ColumnElement[bool]:
 
 def set_other_account_aside(session: Session, account_id: int, *which: ColumnElement[bool]) -> None:
     """Set aside posts whose integration belongs to another account, with that error."""
-    said = {
+    error = {
         "error_code": OTHER_ACCOUNT.code,
         "error_message": OTHER_ACCOUNT.message,
         "error_hint": OTHER_ACCOUNT.hint,
     }
     pending = Post.account_id == account_id, Post.state == PostState.PENDING
-    some = select(Post.id).where(*pending, is_of_other_account(), *which)
-    free = some.with_for_update(of=Post, key_share=True, skip_locked=True)
-    set_aside(session, session.scalars(free).all(), for_channels(account_id), **said)
+    batch = select(Post.id).where(*pending, is_of_other_account(), *which)
+    free = batch.with_for_update(of=Post, key_share=True, skip_locked=True)
+    set_aside(session, session.scalars(free).all(), for_channels(account_id), **error)
 
 
 def set_aside(session: Session, ids: Collection[int], what: str, **values: str | None) -> None:
     """Let these posts, locked by the caller, wait for `what`; `values`: their error, if any."""
     if ids:
-        aside = {"waits_for": what, "aside_until": func.now() + LOOK_AGAIN, **values}
+        aside = {"waits_for": what, "aside_until": func.now() + MAX_WAIT, **values}
         changed = update(Post).where(Post.id.in_(ids)).values(aside)
         session.execute(changed, execution_options={"synchronize_session": False})
 
@@ -84,15 +84,15 @@ def end_wait(session: Session, what: str) -> None:
 def end_for_channels(session: Session, account_id: int, integration_ids: Collection[str]) -> None:
     """End the wait for these channels of the account, and clear the posts' errors."""
     of_channels = Post.integration_id.in_(integration_ids)
-    nothing = dict.fromkeys(("error_code", "error_message", "error_hint"))
-    _clear_waits(session, Post.waits_for == for_channels(account_id), of_channels, **nothing)
+    no_error = dict.fromkeys(("error_code", "error_message", "error_hint"))
+    _clear_waits(session, Post.waits_for == for_channels(account_id), of_channels, **no_error)
 
 
 def end_expired_waits(session: Session) -> int:
     """End waits that have lasted an hour; returns how many."""
-    long_aside = select(Post.id).where(Post.waits_for != "", Post.aside_until <= func.now())
-    some = long_aside.order_by(Post.aside_until).limit(AT_ONCE)
-    ids = session.scalars(some.with_for_update(key_share=True, skip_locked=True)).all()
+    expired = select(Post.id).where(Post.waits_for != "", Post.aside_until <= func.now())
+    batch = expired.order_by(Post.aside_until).limit(BATCH)
+    ids = session.scalars(batch.with_for_update(key_share=True, skip_locked=True)).all()
     if ids:
         _clear_waits(session, Post.id.in_(ids))
     return len(ids)

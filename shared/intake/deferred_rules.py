@@ -18,12 +18,12 @@ from shared.media import repository
 from shared.models import Account, Job, Post
 from shared.posts import transitions
 
-LATE = "late"
+DEFERRED = "late"
 
 
 def deferred_options(rows: Sequence[Row]) -> dict[str, Any]:
     """What a job keeps of `rows` until their integrations are known."""
-    return {LATE: {str(row.position): _deferred_fields(row) for row in rows}}
+    return {DEFERRED: {str(row.position): _deferred_fields(row) for row in rows}}
 
 
 def _deferred_fields(row: Row) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def resolve_post(session: Session, post: Post, channel: Channel) -> list[FieldEr
     if its integration is unknown or disabled.
     """
     job = session.get_one(Job, post.job_id)
-    row = _post_row(post, job.options.get(LATE, {}).get(str(post.position), {}))
+    row = _post_row(post, job.options.get(DEFERRED, {}).get(str(post.position), {}))
     made = plan_post(row, channel, post.media_ids)
     post.integration_identifier, post.integration_name = channel.identifier, channel.name
     post.content, post.settings = made.content, made.settings
@@ -82,10 +82,10 @@ def _post_row(post: Post, kept: dict[str, Any]) -> Row:
 
 
 def _known_facts(session: Session, post: Post) -> Known:
-    own = session.scalar(select(Account.rule_overrides).where(Account.id == post.account_id))
+    overrides = session.scalar(select(Account.rule_overrides).where(Account.id == post.account_id))
     names = [str(media_id) for media_id in post.media_ids]
     return Known(
         channels=None,
         media=repository.find_media(session, post.profile_id, names),
-        overrides=own or {},
+        overrides=overrides or {},
     )

@@ -20,9 +20,9 @@ from shared.postiz.payloads import Element, RemoteMedia
 from shared.posts.late_policy import is_in_time
 
 #: Placeholder for a medium that is not in Postiz yet: about as long as Postiz's id and path.
-_NOT_YET = RemoteMedia(id="x" * 36, path="x" * 100)
+_PLACEHOLDER = RemoteMedia(id="x" * 36, path="x" * 100)
 #: Assumed number of posts per call, for posts whose sizes are not read.
-_USUAL_PACK = 200
+_POSTS_PER_CALL = 200
 
 
 def planner_terms(session: Session, account: Account, settings: Settings, now: datetime) -> Terms:
@@ -49,7 +49,7 @@ def _calls_before(session: Session, account_id: int, now: datetime) -> int:
             func.count(distinct(Post.publish_at)).filter(~staged),
         ).where(*pending)
     ).one()
-    return -(-posts // _USUAL_PACK) + int(dates)
+    return -(-posts // _POSTS_PER_CALL) + int(dates)
 
 
 def planner_candidates(
@@ -82,5 +82,5 @@ def _element_size(post: PlannedPost, remote: Mapping[int, RemoteMedia]) -> int:
         integration_id=post.channel.id,
         content=post.content,
         settings=post.settings,
-        images=[remote.get(media_id, _NOT_YET) for media_id in post.media_ids],
+        images=[remote.get(media_id, _PLACEHOLDER) for media_id in post.media_ids],
     ).size

@@ -26,10 +26,10 @@ from shared.posts.late_policy import LatePolicy
 from shared.task_queue import Waker
 
 #: Renames the fields of faults to those of the request's own format.
-Naming = Callable[[Sequence[FieldError]], Sequence[FieldError]]
+RenameFaults = Callable[[Sequence[FieldError]], Sequence[FieldError]]
 
 
-def as_they_are(faults: Sequence[FieldError]) -> Sequence[FieldError]:
+def keep_fields(faults: Sequence[FieldError]) -> Sequence[FieldError]:
     return faults
 
 
@@ -54,7 +54,7 @@ class Order:
     external_id: str | None = None
     options: Mapping[str, Any]
     late_policy: str = LatePolicy.PUBLISH
-    named: Naming = as_they_are
+    rename_faults: RenameFaults = keep_fields
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,17 +67,20 @@ class Checked:
     rows: Sequence[CheckedRow]
     handoff: str
     posts: Sequence[PlannedPost] = field(default_factory=list)
-    of_times: Sequence[RowWarning] = ()
+    time_warnings: Sequence[RowWarning] = ()
 
     @property
     def faults(self) -> list[FieldError]:
-        return [fault for row in self.rows for fault in self.order.named(row.faults)]
+        return [fault for row in self.rows for fault in self.order.rename_faults(row.faults)]
 
     @cached_property
     def advice(self) -> list[RowWarning]:
         order = self.order
         drafts = order.body.save_as_draft
-        return [*self.of_times, *find_warnings(self.rows, self.known, now=order.now, drafts=drafts)]
+        return [
+            *self.time_warnings,
+            *find_warnings(self.rows, self.known, now=order.now, drafts=drafts),
+        ]
 
     @property
     def invalid(self) -> list[CheckedRow]:
@@ -100,18 +103,20 @@ def check_order(session: Session, order: Order, target: Target, settings: Settin
     )
     checked = check_rows(placed.rows, known)
     posts = [post for row in checked for post in row.posts]
-    going_out = () if order.body.save_as_draft else posts  # drafts have no rate limits
+    publishable = () if order.body.save_as_draft else posts  # drafts have no rate limits
     return Checked(
         order=order,
         account=account,
         known=replace(
             known,
-            before=occupancy.find_accepted_posts(session, account.id, going_out, known, order.now),
+            before=occupancy.find_accepted_posts(
+                session, account.id, publishable, known, order.now
+            ),
         ),
         rows=checked,
         handoff=_order_handoff(order, account, posts, timedelta(seconds=settings.settle_seconds)),
         posts=posts,
-        of_times=placed.advice,
+        time_warnings=placed.advice,
     )
 
 

@@ -65,19 +65,19 @@ def cancel_matching_posts(
     database: Database,
     wanted: PostFilter,
     *,
-    states: Sequence[PostState] = cancel_retry.CAN_BE_TAKEN_BACK,
+    states: Sequence[PostState] = cancel_retry.CANCELLABLE,
 ) -> Changed:
     """Cancel all posts that can be cancelled; those being released now, when the release ends."""
     changed = Changed()
-    open_now = [*wanted.conditions(), Post.state.in_(states)]
-    on_its_way = [
+    cancellable = [*wanted.conditions(), Post.state.in_(states)]
+    releasing = [
         *wanted.conditions(),
         Post.state == PostState.RELEASING,
         Post.take_back.is_(False),
     ]
     # a release may begin or end while the other posts are cancelled
-    while _change_all(database, changed, open_now, cancel_retry.cancel_posts) + _change_all(
-        database, changed, on_its_way, _request_cancel
+    while _change_all(database, changed, cancellable, cancel_retry.cancel_posts) + _change_all(
+        database, changed, releasing, _request_cancel
     ):
         continue
     return changed
@@ -95,14 +95,14 @@ def retry_matching_posts(database: Database, wanted: PostFilter, *, confirmed: b
     """
     changed = Changed()
     with database.transaction() as session:
-        begun = session.scalar(select(func.now()))
-    failed = [*wanted.conditions(), Post.state == PostState.FAILED, Post.updated_at <= begun]
+        started_at = session.scalar(select(func.now()))
+    failed = [*wanted.conditions(), Post.state == PostState.FAILED, Post.updated_at <= started_at]
     late = [*wanted.conditions(), cancel_retry.overdue_condition()]
     configured, live = cancel_retry.has_postiz(), cancel_retry.may_be_live()
-    free = [*failed, configured, *([] if confirmed else [~live])]
+    retryable = [*failed, configured, *([] if confirmed else [~live])]
     held = [*wanted.conditions(), Post.state == PostState.HELD]
     _change_all(database, changed, [*held, configured], cancel_retry.release_held)
-    _change_all(database, changed, free, cancel_retry.requeue_failed)
+    _change_all(database, changed, retryable, cancel_retry.requeue_failed)
     if confirmed:
         _change_all(database, changed, [*late, configured], cancel_retry.reconcile_overdue)
     changed.refused += _find_refusals(database, [held, failed, late], confirmed=confirmed)

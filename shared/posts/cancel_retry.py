@@ -14,11 +14,11 @@ from shared.models import AccountMedia, Handover, Job, JobMedia, Post, Profile
 from shared.posts import handovers, late_policy, transitions
 
 #: States that are cancelled at once, and those in which a worker first deletes the post in Postiz.
-AT_ONCE = (PostState.PENDING, PostState.HELD)
-BY_A_WORKER = (PostState.STAGING, PostState.STAGED, PostState.SCHEDULED, PostState.DRAFT)
-CAN_BE_TAKEN_BACK = AT_ONCE + BY_A_WORKER
+CANCELLED_AT_ONCE = (PostState.PENDING, PostState.HELD)
+CANCELLED_BY_WORKER = (PostState.STAGING, PostState.STAGED, PostState.SCHEDULED, PostState.DRAFT)
+CANCELLABLE = CANCELLED_AT_ONCE + CANCELLED_BY_WORKER
 #: Error codes of posts that Postiz should have published by now.
-WAITING_TOO_LONG = (OVERDUE, UNSCHEDULED)
+OVERDUE_CODES = (OVERDUE, UNSCHEDULED)
 MAY_BE_LIVE = (
     "It was handed to Postiz and may be on the network, or still be processing there (a video "
     "takes up to half an hour). Look at the channel; if it is not there, say so: "
@@ -31,16 +31,16 @@ def cancel_posts(session: Session, ids: Sequence[int]) -> list[int]:
     rows = session.execute(
         select(Post.id, Post.state).where(Post.id.in_(ids)).with_for_update(key_share=True)
     ).all()
-    taken: list[int] = []
-    for state in CAN_BE_TAKEN_BACK:
-        of_state = [row.id for row in rows if row.state == state]
-        _cancel_in_state(session, of_state, state)
-        taken += of_state
-    return taken
+    cancelled: list[int] = []
+    for state in CANCELLABLE:
+        in_state = [row.id for row in rows if row.state == state]
+        _cancel_in_state(session, in_state, state)
+        cancelled += in_state
+    return cancelled
 
 
 def _cancel_in_state(session: Session, ids: Sequence[int], state: PostState) -> None:
-    if state in AT_ONCE:
+    if state in CANCELLED_AT_ONCE:
         transitions.move_posts(session, ids, state, PostState.CANCELLED, event="cancelled")
         return
     # a call in progress keeps its lease; after it, its worker hands the post over for deletion
@@ -104,7 +104,7 @@ def find_possibly_live(session: Session, ids: Sequence[int]) -> set[int]:
 
 def overdue_condition() -> ColumnElement[bool]:
     """Posts that are still waiting in Postiz although their time has passed."""
-    return and_(Post.state == PostState.SCHEDULED, Post.error_code.in_(WAITING_TOO_LONG))
+    return and_(Post.state == PostState.SCHEDULED, Post.error_code.in_(OVERDUE_CODES))
 
 
 def reconcile_overdue(session: Session, ids: Sequence[int]) -> None:
@@ -137,8 +137,8 @@ def requeue_failed(session: Session, ids: Sequence[int]) -> None:
 
 def release_held(session: Session, ids: Sequence[int]) -> None:
     """A person wants these held posts to be published now, although they are late."""
-    words = "published late, on a person's word"
-    _requeue_posts(session, ids, PostState.HELD, event="let_go", detail=words)
+    detail = "published late, on a person's word"
+    _requeue_posts(session, ids, PostState.HELD, event="let_go", detail=detail)
 
 
 def _requeue_posts(

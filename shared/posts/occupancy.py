@@ -14,7 +14,7 @@ from shared.models import Media, Post
 from shared.posts.late_policy import is_in_time
 
 #: Posts in these states are not published, or only after a person's decision.
-_NOT_OUT = (PostState.FAILED, PostState.CANCELLED, PostState.DRAFT, PostState.HELD)
+_NOT_PUBLISHED = (PostState.FAILED, PostState.CANCELLED, PostState.DRAFT, PostState.HELD)
 _WAITING = (PostState.PENDING, PostState.STAGING, PostState.STAGED)
 
 
@@ -30,7 +30,7 @@ def lock_due_times(
     session.execute(lock, {"name": f"occupied:{account_id}"})
     found: dict[str, list[datetime]] = defaultdict(list)
     query = select(Post.integration_id, Post.publish_at).where(
-        _is_going_out(account_id, integration_ids), Post.publish_at >= since
+        _will_be_published(account_id, integration_ids), Post.publish_at >= since
     )
     for integration_id, moment in session.execute(query):
         found[integration_id].append(moment)
@@ -48,14 +48,14 @@ def find_accepted_posts(
     found: dict[str, list[EarlierPost]] = defaultdict(list)
     if not windows:
         return found
-    reach = max(window for _, window in windows)
+    longest = max(window for _, window in windows)
     times = [max(post.row.publish_at, now) for post in posts]
-    goes_now = and_(Post.state.in_(_WAITING), is_in_time())
+    published_now = and_(Post.state.in_(_WAITING), is_in_time())
     rows = session.execute(
         select(Post.integration_id, Post.publish_at, Post.media_ids, Post.state).where(
-            _is_going_out(account_id, {id_ for id_, _ in windows}),
-            Post.publish_at <= max(times) + reach,
-            or_(Post.publish_at >= min(times) - reach, goes_now),
+            _will_be_published(account_id, {id_ for id_, _ in windows}),
+            Post.publish_at <= max(times) + longest,
+            or_(Post.publish_at >= min(times) - longest, published_now),
         )
     ).all()
     used = {media_id for row in rows for media_id in row.media_ids}
@@ -68,11 +68,11 @@ def find_accepted_posts(
     return found
 
 
-def _is_going_out(account_id: int, integration_ids: Collection[str]) -> ColumnElement[bool]:
+def _will_be_published(account_id: int, integration_ids: Collection[str]) -> ColumnElement[bool]:
     return and_(
         Post.account_id == account_id,
         Post.integration_id.in_(integration_ids),
-        Post.state.not_in(_NOT_OUT),
+        Post.state.not_in(_NOT_PUBLISHED),
         ~Post.as_draft,
     )
 

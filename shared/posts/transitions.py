@@ -31,7 +31,7 @@ NOT_IN_POSTIZ: Mapping[str, None] = dict.fromkeys(
 NO_ERROR: Mapping[str, None] = dict.fromkeys(("error_code", "error_message", "error_hint"))
 
 #: Values that every state change resets: they are true only in the old state.
-SAID_OF_A_STATE: Mapping[str, Any] = {
+CLEARED_BY_MOVE: Mapping[str, Any] = {
     "lease_until": None,
     "in_doubt": False,
     "waits_for": "",
@@ -64,7 +64,7 @@ def move_posts(
     query = (
         update(Post)
         .where(Post.id.in_(ids), Post.state == source)
-        .values({"state": target, "updated_at": func.now(), **SAID_OF_A_STATE, **(values or {})})
+        .values({"state": target, "updated_at": func.now(), **CLEARED_BY_MOVE, **(values or {})})
     )
     if claim is not None:
         query = query.where(Post.claim == claim)

@@ -18,7 +18,7 @@ from shared.posts import transitions
 #: Rows of each kind per transaction, so that locks are short.
 BATCH = 500
 #: Moves pending uploads `:ids` from the profile's old account to its new one, `:to`.
-_FOLLOW = (
+_MOVE_UPLOADS = (
     """UPDATE account_media AS waits SET account_id = :to
        WHERE id = ANY(:ids) AND NOT EXISTS (
          SELECT FROM account_media AS there
@@ -31,7 +31,7 @@ _FOLLOW = (
 )
 
 
-def profiles_to_follow(session: Session) -> list[tuple[str, int]]:
+def find_profiles_to_move(session: Session) -> list[tuple[str, int]]:
     """Some profiles that still have rows in an old account, with the id of their new account."""
     behind = or_(
         _any_elsewhere(Post, PostState.PENDING),
@@ -61,8 +61,8 @@ def move_batch(session: Session, profile_id: str, account_id: int) -> int:
     pending = _left_behind(session, Post, profile_id, account_id, PostState.PENDING, order)
     waiting = update(Post).where(Post.id.in_(pending))
     session.execute(waiting.values(account_id=account_id, pack_limit=None, waits_for=""))
-    told = waiting.where(Post.error_code == waits.OTHER_ACCOUNT.code)
-    session.execute(told.values(transitions.NO_ERROR))
+    with_error = waiting.where(Post.error_code == waits.OTHER_ACCOUNT.code)
+    session.execute(with_error.values(transitions.NO_ERROR))
     waits.set_other_account_aside(session, account_id, Post.id.in_(pending))
     used = select(func.unnest(Post.media_ids)).where(Post.id.in_(pending))
     upload_queue.request_uploads(
@@ -74,7 +74,7 @@ def move_batch(session: Session, profile_id: str, account_id: int) -> int:
 def _move_uploads(session: Session, profile_id: str, account_id: int) -> int:
     order = (AccountMedia.next_at,)
     ids = _left_behind(session, AccountMedia, profile_id, account_id, "pending", order)
-    for statement in _FOLLOW:
+    for statement in _MOVE_UPLOADS:
         session.execute(text(statement), {"ids": ids, "to": account_id})
     return len(ids)
 

@@ -49,9 +49,9 @@ IN_POSTIZ = (
 #: Maximum rows per transaction, so that locks are short.
 BATCH = 500
 #: Workers are working on posts in these states; each ends in another state.
-_UNDER_WAY = (PostState.STAGING, PostState.RELEASING, PostState.CANCELLING)
+_IN_PROGRESS = (PostState.STAGING, PostState.RELEASING, PostState.CANCELLING)
 Owned = Post | Submission | Job | AccountMedia | Media | Schedule
-_OWN: tuple[type[Owned], ...] = (Post, Submission, Job, AccountMedia, Media, Schedule)
+_OWNED_TABLES: tuple[type[Owned], ...] = (Post, Submission, Job, AccountMedia, Media, Schedule)
 
 log = get_logger("removal")
 
@@ -137,7 +137,7 @@ def _remove_posts(session: Session, profile_id: str) -> int:
     """Posts that a running call put into Postiz after the mark are cancelled first."""
     rows = session.execute(
         select(Post.id, Post.state)
-        .where(Post.profile_id == profile_id, Post.state.not_in(_UNDER_WAY))
+        .where(Post.profile_id == profile_id, Post.state.not_in(_IN_PROGRESS))
         .order_by(Post.id)
         .limit(BATCH)
         .with_for_update(skip_locked=True)
@@ -163,22 +163,24 @@ def _remove_submissions(session: Session, profile_id: str) -> int:
         .join(Handover, Handover.post_id == Post.id)
         .where(Handover.submission_id == Submission.id)
     )
-    heirs = [query.scalar_subquery() for query in (same_account, carried, handed_over)]
-    some = select(Submission.id).where(Submission.profile_id == profile_id).limit(BATCH)
-    ids = session.scalars(some.with_for_update(skip_locked=True)).all()
-    mine = Submission.id.in_(ids), Submission.profile_id == profile_id
+    new_owners = [query.scalar_subquery() for query in (same_account, carried, handed_over)]
+    batch = select(Submission.id).where(Submission.profile_id == profile_id).limit(BATCH)
+    ids = session.scalars(batch.with_for_update(skip_locked=True)).all()
+    still_owned = Submission.id.in_(ids), Submission.profile_id == profile_id
     unsynchronized = {"synchronize_session": False}
     session.execute(
-        update(Submission).where(*mine).values(profile_id=func.coalesce(*heirs, profile_id)),
+        update(Submission)
+        .where(*still_owned)
+        .values(profile_id=func.coalesce(*new_owners, profile_id)),
         execution_options=unsynchronized,
     )
-    session.execute(delete(Submission).where(*mine), execution_options=unsynchronized)
+    session.execute(delete(Submission).where(*still_owned), execution_options=unsynchronized)
     return len(ids)
 
 
 def _remove_jobs(session: Session, profile_id: str) -> int:
-    some = select(Job.id).where(Job.profile_id == profile_id).limit(BATCH)
-    ids = session.scalars(some.with_for_update(skip_locked=True)).all()
+    batch = select(Job.id).where(Job.profile_id == profile_id).limit(BATCH)
+    ids = session.scalars(batch.with_for_update(skip_locked=True)).all()
     session.execute(delete(JobMedia).where(JobMedia.job_id.in_(ids)))
     return _delete_rows(session, delete(Job).where(Job.id.in_(ids)))
 
@@ -186,13 +188,13 @@ def _remove_jobs(session: Session, profile_id: str) -> int:
 def _remove_deliveries(session: Session, profile_id: str) -> int:
     """Delete deliveries of events that concern this profile only."""
     about = select(Delivery.id).where(Delivery.profile_ids == [profile_id]).limit(10 * BATCH)
-    some = about.with_for_update(skip_locked=True)
-    return _delete_rows(session, delete(Delivery).where(Delivery.id.in_(some)))
+    batch = about.with_for_update(skip_locked=True)
+    return _delete_rows(session, delete(Delivery).where(Delivery.id.in_(batch)))
 
 
 def _remove_media(session: Session, profile_id: str) -> tuple[int, Sequence[str]]:
-    some = select(Media.id, Media.storage_key).where(Media.profile_id == profile_id).limit(BATCH)
-    rows = session.execute(some.with_for_update(skip_locked=True)).all()
+    batch = select(Media.id, Media.storage_key).where(Media.profile_id == profile_id).limit(BATCH)
+    rows = session.execute(batch.with_for_update(skip_locked=True)).all()
     ids = [row.id for row in rows]
     session.execute(delete(AccountMedia).where(AccountMedia.media_id.in_(ids)))
     session.execute(delete(Media).where(Media.id.in_(ids)))
@@ -219,7 +221,7 @@ def _finish_removal(session: Session, profile_id: str) -> bool:
     profile = session.get(Profile, profile_id, with_for_update=ROW_LOCK)
     if profile is None:
         return True
-    if any(_has_any(session, table, profile_id) for table in _OWN):
+    if any(_has_any(session, table, profile_id) for table in _OWNED_TABLES):
         return False
     session.execute(
         update(ApiKey)

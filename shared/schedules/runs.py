@@ -75,8 +75,10 @@ def build_order(
     changes: dict[str, Any] = {"schedule_date": fire_at}
     if "timezone" not in content.model_fields_set:
         changes["timezone"] = schedule.timezone
-    named = partial(_rename_faults, kind_of(content), places)
-    made = bulk_order(body.model_copy(update=changes), schedule.profile_id, now, named=named)
+    rename_faults = partial(_rename_faults, kind_of(content), places)
+    made = bulk_order(
+        body.model_copy(update=changes), schedule.profile_id, now, rename_faults=rename_faults
+    )
     return replace(made, options={**made.options, "schedule_id": str(schedule.id)})
 
 

@@ -11,11 +11,11 @@ from worker.runtime import Runtime
 TURN = 0.5
 
 
-def follow_accounts(runtime: Runtime) -> None:
+def continue_moves(runtime: Runtime) -> None:
     """Move batches of all such profiles in rotation, one transaction each, for one time slice."""
     ends = time.monotonic() + TURN
     left = run_step(
-        runtime, "find_moves", lambda _, session: account_move.profiles_to_follow(session)
+        runtime, "find_moves", lambda _, session: account_move.find_profiles_to_move(session)
     )
     while left and time.monotonic() < ends:
         left = [

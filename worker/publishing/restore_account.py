@@ -165,7 +165,9 @@ class _AccountComparison:
 
     def _unknown_remote_posts(self) -> list[Theirs]:
         return [
-            Theirs(postiz_id=row.id, look=_remote_fingerprint(row), publish_at=row.publish_at)
+            Theirs(
+                postiz_id=row.id, fingerprint=_remote_fingerprint(row), publish_at=row.publish_at
+            )
             for row in self._strangers
             if row.state != DRAFT
         ]

@@ -177,7 +177,7 @@ def _record_step(
             _record_doubt(session, subject, pause, reason, event=event, final=final)
         case LookAgain(after=pause):
             already_told = subject.in_doubt or subject.error_code in NO_LONGER_SO
-            cleared_values = transitions.SAID_OF_A_STATE if already_told else {}
+            cleared_values = transitions.CLEARED_BY_MOVE if already_told else {}
             _update_claimed_post(
                 session, subject, {**cleared_values, "track_at": func.now() + pause}
             )

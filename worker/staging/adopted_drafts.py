@@ -61,7 +61,7 @@ def adopt_matches(
 def _remote_signature(row: RemotePost) -> Theirs:
     return Theirs(
         postiz_id=row.id,
-        look=compute_fingerprint(row.integration_id, row.content),
+        fingerprint=compute_fingerprint(row.integration_id, row.content),
         publish_at=row.publish_at,
     )
 

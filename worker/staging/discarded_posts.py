@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from shared import metrics
 from shared.accounts import holds
-from shared.domain.publishing.retry_limits import LITTER
+from shared.domain.publishing.retry_limits import ORPHAN_DELETES
 from shared.errors import OutcomeUnknown, PostRejected, PressroomError
 from shared.log import get_logger
 from shared.models import Account, Handover, Post, Profile
@@ -43,7 +43,7 @@ def delete_due_posts(
 ) -> None:
     """Delete the account's discarded posts that are due, for one time slice."""
     for discarded in _find_due_posts(runtime, account_id):
-        if LITTER.pause(discarded.tries) is None:
+        if ORPHAN_DELETES.pause(discarded.tries) is None:
             with runtime.database.transaction() as session:
                 _leave_in_postiz(session, discarded, "no delete of it came to an end")
             continue
@@ -57,7 +57,7 @@ def delete_due_posts(
         with runtime.database.transaction() as session:
             row = update(Handover).where(Handover.id == discarded.handover_id)
             session.execute(row.values(state="buried"))
-        metrics.LITTER.labels("discarded").inc()
+        metrics.ORPHANS_DELETED.labels("discarded").inc()
 
 
 def has_due_posts() -> ColumnElement[bool]:
@@ -109,9 +109,9 @@ def _delete_discarded(
     """
 
     def record_try(session: Session) -> None:
-        pause = LITTER.pause(discarded.tries + 1)
+        pause = ORPHAN_DELETES.pause(discarded.tries + 1)
         row = update(Handover).where(Handover.id == discarded.handover_id)
-        next_at = func.now() + (LITTER.longest if pause is None else pause)
+        next_at = func.now() + (ORPHAN_DELETES.longest if pause is None else pause)
         session.execute(row.values(tries=discarded.tries + 1, next_at=next_at))
 
     try:
@@ -152,7 +152,7 @@ def _record_failure(
         if not may_have_run(error):
             row = update(Handover).where(Handover.id == discarded.handover_id)
             session.execute(row.values(tries=discarded.tries))
-        elif LITTER.pause(discarded.tries + 1) is None:
+        elif ORPHAN_DELETES.pause(discarded.tries + 1) is None:
             _leave_in_postiz(session, discarded, error.message)
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from shared import metrics
 from shared.domain.publishing.fingerprint import compute_fingerprint
 from shared.domain.publishing.reconciliation import DRAFT
-from shared.domain.publishing.retry_limits import LITTER
+from shared.domain.publishing.retry_limits import ORPHAN_DELETES
 from shared.errors import PressroomError
 from shared.log import get_logger
 from shared.models import Account, Handover, Submission
@@ -102,7 +102,7 @@ def _record_stuck_window(runtime: Runtime, window: CallWindow, trouble: Pressroo
     delayed, longer each time, and at last it is left to a person."""
     with runtime.database.transaction() as session:
         tries = window.litter_tries + 1
-        pause = LITTER.pause(tries)
+        pause = ORPHAN_DELETES.pause(tries)
         words = f"what is left of it could not be deleted: {trouble.message}"
         row = update(Submission).where(Submission.id == window.submission_id)
         session.execute(row.values(litter_tries=tries, detail=words))
@@ -156,7 +156,7 @@ def _clean_window(
                 remote_delete.record_failure(session, delete_slice, credentials, error)
             left = _Leftover(trouble=error) if may_have_run(error) else left or _Leftover()
         else:
-            metrics.LITTER.labels("abandoned").inc()
+            metrics.ORPHANS_DELETED.labels("abandoned").inc()
             log.info("litter deleted", account=credentials.account_id, postiz_id=row.id)
     return left
 

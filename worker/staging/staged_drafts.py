@@ -23,7 +23,7 @@ def draft_signature(post: Post) -> Ours:
     whole = json.dumps([post.media_ids, post.settings, post.content], sort_keys=True)
     return Ours(
         post_id=post.id,
-        look=compute_fingerprint(post.integration_id, post.content),
+        fingerprint=compute_fingerprint(post.integration_id, post.content),
         whole=hashlib.sha256(whole.encode()).hexdigest(),
         publish_at=post.publish_at,
     )

@@ -112,7 +112,7 @@ def _record_call(session: Session, account: Account, choices: list[Chosen], leas
         server=account.server,
         marker_at=free_marker(session, account.id, _draft_date(posts[0], db.read_clock(session))),
         elements=len(posts),
-        sent=[signature.look for signature in signatures],
+        sent=[signature.fingerprint for signature in signatures],
         adoptable=find_adoptable(signatures),
     )
     session.add(submission)
