@@ -1,6 +1,6 @@
 """Deliver: sends events to webhooks, at least once; a slow receiver does not delay others.
 
-One courier in each pool reads deliveries from the database and sends many at the same time. A
+One child of each pool reads deliveries from the database and sends many at the same time. A
 receiver gets one delivery at a time until it has answered quickly.
 """
 
@@ -24,20 +24,25 @@ from worker.accounts import leases
 from worker.round_steps import brief_transaction
 from worker.runtime import Runtime
 from worker.webhooks import delivery_log
-from worker.webhooks.delivery_attempt import Parcel, Tried, attempt_delivery, body_of
+from worker.webhooks.delivery_attempt import (
+    ClaimedDelivery,
+    FinishedAttempt,
+    attempt_delivery,
+    body_of,
+)
 
 #: After this time an attempt is lost and made again; longer than an attempt with a slow DNS lookup.
 LEASE = timedelta(seconds=60)
-#: How long a courier claims new deliveries; short enough to finish within a warm shutdown.
-TURN_SECONDS = 10.0
+#: How long a run claims new deliveries; short enough to finish within a warm shutdown (seconds).
+SLICE_SECONDS = 10.0
 THREADS = 32
 #: Deliveries to a receiver at a time, if it has answered within `QUICK_SECONDS`.
-ABREAST = 8
+MAX_PER_RECEIVER = 8
 QUICK_SECONDS = 1.0
-#: How often a courier that waits for answers checks for other due deliveries.
-LOOK_SECONDS = 0.2
+#: How often a run that waits for answers checks for other due deliveries (seconds).
+POLL_SECONDS = 0.2
 #: The pause of a webhook after an unexpected error.
-REST = timedelta(seconds=60)
+PAUSE = timedelta(seconds=60)
 
 
 def has_due_deliveries(session: Session) -> bool:
@@ -47,7 +52,7 @@ def has_due_deliveries(session: Session) -> bool:
 
 def send_due_deliveries(runtime: Runtime) -> None:
     """Send due deliveries for one time slice."""
-    Courier(runtime).run_slice()
+    DeliveryRun(runtime).run_slice()
 
 
 def _due_webhooks_query() -> Select[Webhook]:
@@ -62,24 +67,24 @@ def _due_deliveries_condition() -> Sequence[ColumnElement[bool]]:
     return Delivery.state == "pending", Delivery.next_at <= func.now()
 
 
-class Courier:
+class DeliveryRun:
     """One time slice: the running attempts, and which receivers have answered quickly."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._box = SecretBox.from_settings(runtime.settings)
-        self._under_way: dict[Future[Tried], int] = {}
+        self._under_way: dict[Future[FinishedAttempt], int] = {}
         self._quick: set[int] = set()
 
     def run_slice(self) -> None:
-        deadline = time.monotonic() + TURN_SECONDS
+        deadline = time.monotonic() + SLICE_SECONDS
         with ThreadPoolExecutor(THREADS) as threads:
             while True:
                 if time.monotonic() < deadline:
                     self._submit_attempts(threads)
                 if not self._under_way:
                     return
-                finished = wait(self._under_way, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
+                finished = wait(self._under_way, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
                 for future in finished.done:
                     del self._under_way[future]
                 self._record_attempts([future.result() for future in finished.done])
@@ -91,15 +96,15 @@ class Courier:
             due_now = session.scalars(_due_webhooks_query().order_by(func.random())).all()
         for webhook in due_now:
             room = min(self._free_slots(webhook), THREADS - len(self._under_way))
-            for parcel in self._claim_parcels(webhook, room) if room > 0 else ():
-                future = threads.submit(attempt_delivery, parcel, self._box, route)
+            for claimed in self._try_claim(webhook, room) if room > 0 else ():
+                future = threads.submit(attempt_delivery, claimed, self._box, route)
                 self._under_way[future] = webhook.id
 
     def _free_slots(self, webhook: Webhook) -> int:
-        most = ABREAST if webhook.id in self._quick and not webhook.failures else 1
+        most = MAX_PER_RECEIVER if webhook.id in self._quick and not webhook.failures else 1
         return most - sum(webhook_id == webhook.id for webhook_id in self._under_way.values())
 
-    def _claim_parcels(self, webhook: Webhook, room: int) -> list[Parcel]:
+    def _try_claim(self, webhook: Webhook, room: int) -> list[ClaimedDelivery]:
         """Claim deliveries of the webhook; after an error only this webhook pauses."""
         database = self._runtime.database
         claiming = contain_failures("claim_deliveries", webhook=webhook.id)
@@ -111,26 +116,26 @@ class Courier:
         ):
             if not fate.may_pass:
                 resting = update(Webhook).where(Webhook.id == webhook.id)
-                session.execute(resting.values(retry_at=func.now() + REST))
+                session.execute(resting.values(retry_at=func.now() + PAUSE))
         return []
 
-    def _record_attempts(self, attempts: Sequence[Tried]) -> None:
+    def _record_attempts(self, attempts: Sequence[FinishedAttempt]) -> None:
         """Record results per webhook; a delivery that cannot be recorded is sent again after its
         lease."""
         failpoints.hit("deliver.after_answer")
-        by_webhook: dict[int, list[Tried]] = defaultdict(list)
-        for tried in attempts:
-            metrics.DELIVERY.labels(tried.answer.outcome).observe(tried.seconds)
-            quick = tried.answer.accepted and tried.seconds < QUICK_SECONDS
-            (self._quick.add if quick else self._quick.discard)(tried.parcel.webhook_id)
-            by_webhook[tried.parcel.webhook_id].append(tried)
+        by_webhook: dict[int, list[FinishedAttempt]] = defaultdict(list)
+        for finished in attempts:
+            metrics.DELIVERY.labels(finished.answer.outcome).observe(finished.seconds)
+            quick = finished.answer.accepted and finished.seconds < QUICK_SECONDS
+            (self._quick.add if quick else self._quick.discard)(finished.claimed.webhook_id)
+            by_webhook[finished.claimed.webhook_id].append(finished)
         for webhook_id, webhook_attempts in by_webhook.items():
             noting = contain_failures("note_deliveries", webhook=webhook_id)
             with noting, brief_transaction(self._runtime.database) as session:
                 delivery_log.record_attempts(session, webhook_id, webhook_attempts)
 
 
-def _claim_deliveries(session: Session, webhook_id: int, room: int) -> list[Parcel]:
+def _claim_deliveries(session: Session, webhook_id: int, room: int) -> list[ClaimedDelivery]:
     """Claim at most `room` due deliveries of the webhook, the longest overdue first."""
     webhook = session.get(Webhook, webhook_id)
     if webhook is None or not webhook.enabled:
@@ -155,11 +160,11 @@ def _claim_deliveries(session: Session, webhook_id: int, room: int) -> list[Parc
         .returning(Delivery)
     ).all()
     sealed = subscriptions.sealed_secrets(webhook, db.read_clock(session))
-    return [_build_parcel(webhook, row, sealed) for row in rows]
+    return [_claimed_delivery(webhook, row, sealed) for row in rows]
 
 
-def _build_parcel(webhook: Webhook, row: Delivery, sealed: Sequence[str]) -> Parcel:
-    return Parcel(
+def _claimed_delivery(webhook: Webhook, row: Delivery, sealed: Sequence[str]) -> ClaimedDelivery:
+    return ClaimedDelivery(
         id=row.id,
         claim=row.claim,
         webhook_id=webhook.id,

@@ -26,7 +26,7 @@ _TIMEOUT = urllib3.Timeout(connect=CONNECT_SECONDS, read=TOTAL_SECONDS)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parcel:
+class ClaimedDelivery:
     """A claimed delivery with all data to send it; `attempt`: its number, from 1."""
 
     id: int
@@ -40,10 +40,10 @@ class Parcel:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tried:
+class FinishedAttempt:
     """A finished attempt, and the seconds that it took."""
 
-    parcel: Parcel
+    claimed: ClaimedDelivery
     answer: Answer
     seconds: float
 
@@ -54,27 +54,27 @@ def body_of(event: str, timestamp: str | None, data: Mapping[str, object]) -> st
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
 
 
-def attempt_delivery(parcel: Parcel, box: SecretBox, route: Route) -> Tried:
+def attempt_delivery(claimed: ClaimedDelivery, box: SecretBox, route: Route) -> FinishedAttempt:
     """Raises nothing: errors of the receiver, its address or its secret become the answer."""
     started_at = time.monotonic()
     answer = Answer(error="internal_error: something went wrong on our side, and has been logged")
-    with contain_failures("attempt_delivery", webhook=parcel.webhook_id, delivery=parcel.id):
+    with contain_failures("attempt_delivery", webhook=claimed.webhook_id, delivery=claimed.id):
         try:
-            secrets = subscriptions.open_secrets(parcel.sealed, box)
-            answer = _send_request(parcel, parse_http_address(parcel.url), secrets, route)
+            secrets = subscriptions.open_secrets(claimed.sealed, box)
+            answer = _send_request(claimed, parse_http_address(claimed.url), secrets, route)
         except SecretUnreadable as error:
             answer = Answer(error=f"{error.code}: {error.message}. Rotate the webhook's secret")
         except MalformedAddress as error:
             answer = Answer(error=f"its address {error}")
-    return Tried(parcel=parcel, answer=answer, seconds=time.monotonic() - started_at)
+    return FinishedAttempt(claimed=claimed, answer=answer, seconds=time.monotonic() - started_at)
 
 
 def _send_request(
-    parcel: Parcel, address: HttpAddress, secrets: Sequence[str], route: Route
+    claimed: ClaimedDelivery, address: HttpAddress, secrets: Sequence[str], route: Route
 ) -> Answer:
     """Opens a new connection each time, so that the address is resolved and checked each time."""
     signed = subscriptions.signature_headers(
-        secrets, parcel.message_id, datetime.now(UTC), parcel.body
+        secrets, claimed.message_id, datetime.now(UTC), claimed.body
     )
     headers = {
         **headers_for(address),
@@ -90,7 +90,7 @@ def _send_request(
                 reply = pool.urlopen(
                     "POST",
                     address.target,
-                    body=parcel.body.encode(),
+                    body=claimed.body.encode(),
                     headers=headers,
                     redirect=False,
                     retries=False,
