@@ -8,12 +8,12 @@ from worker.round_steps import brief_transaction, run_step
 from worker.runtime import Runtime
 
 #: Maximum time in one sweep (seconds); the next sweep continues.
-TURN = 0.5
+SLICE_SECONDS = 0.5
 
 
 def continue_moves(runtime: Runtime) -> None:
     """Move batches of all such profiles in rotation, one transaction each, for one time slice."""
-    ends = time.monotonic() + TURN
+    ends = time.monotonic() + SLICE_SECONDS
     left = run_step(
         runtime, "find_moves", lambda _, session: account_move.find_profiles_to_move(session)
     )

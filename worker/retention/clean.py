@@ -22,13 +22,13 @@ from worker.runtime import Runtime
 
 INTERVAL = timedelta(hours=1)
 #: Maximum duration of a run (seconds); the next run continues.
-PATIENCE = 300.0
+MAX_SECONDS = 300.0
 #: A younger file without a row may belong to a request that has not committed yet.
 ORPHAN_AGE = timedelta(hours=6)
-_KEYS_AT_ONCE = 500
-_ROWS_LOOKED_AT = 200
+_KEY_BATCH = 500
+_ROWS_CHECKED = 200
 #: Errors that end the run: the storage is unavailable.
-_AWAY = (Unavailable,)
+_UNAVAILABLE = (Unavailable,)
 
 log = get_logger("clean")
 
@@ -38,7 +38,7 @@ def run_cleanup_if_due(runtime: Runtime) -> None:
     with runtime.database.transaction() as session:
         if not _claim_run(session):
             return
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + MAX_SECONDS
     for what, step in prune.STEPS.items():
         with contain_failures(f"prune {what}"):
             _log_count(f"pruned {what}", _repeat_step(runtime, step, until))
@@ -49,13 +49,13 @@ def run_cleanup_if_due(runtime: Runtime) -> None:
 
 
 def _clean_storage(runtime: Runtime, until: float) -> None:
-    with contain_failures("unused files", but=_AWAY):
+    with contain_failures("unused files", but=_UNAVAILABLE):
         remove_unused_files(runtime, until)
-    with contain_failures("abandoned files", but=_AWAY):
+    with contain_failures("abandoned files", but=_UNAVAILABLE):
         runtime.storage.remove_abandoned()
-    with contain_failures("files without a row", but=_AWAY):
+    with contain_failures("files without a row", but=_UNAVAILABLE):
         _log_count("removed files without a row", remove_orphan_files(runtime, until))
-    with contain_failures("rows without a file", but=_AWAY):
+    with contain_failures("rows without a file", but=_UNAVAILABLE):
         _log_count("rows without a file", report_missing_files(runtime))
 
 
@@ -101,7 +101,7 @@ def remove_unused_files(runtime: Runtime, until: float) -> None:
 
 def _try_removal(key: str, work: Callable[[str], object]) -> bool:
     """Whether it was done; an error with one file does not stop the others."""
-    with contain_failures("clean_file", but=_AWAY, key=key):
+    with contain_failures("clean_file", but=_UNAVAILABLE, key=key):
         return work(key) is not False
     return False
 
@@ -129,7 +129,7 @@ def remove_orphan_files(runtime: Runtime, until: float) -> int:
 
 def _key_batches(keys: Iterable[str]) -> Iterator[list[str]]:
     keys = iter(keys)
-    while batch := list(islice(keys, _KEYS_AT_ONCE)):
+    while batch := list(islice(keys, _KEY_BATCH)):
         yield batch
 
 
@@ -140,13 +140,13 @@ def report_missing_files(runtime: Runtime) -> int:
         kept = select(Media.id, Media.storage_key).where(
             Media.storage_key.is_not(None), Media.removed_at.is_(None)
         )
-        start = random.randint(0, max(0, last - _ROWS_LOOKED_AT))  # noqa: S311 (no secret)
+        start = random.randint(0, max(0, last - _ROWS_CHECKED))  # noqa: S311 (no secret)
         rows = session.execute(
-            kept.where(Media.id > start).order_by(Media.id).limit(_ROWS_LOOKED_AT)
+            kept.where(Media.id > start).order_by(Media.id).limit(_ROWS_CHECKED)
         ).all()
     gone: list[int] = []
     for media_id, key in rows:
-        with contain_failures("look_for_file", but=_AWAY, medium=media_id):
+        with contain_failures("look_for_file", but=_UNAVAILABLE, medium=media_id):
             if key and not runtime.storage.exists(key):
                 gone.append(media_id)
                 log.error("the file of a medium is not in the storage", medium=media_id)

@@ -28,9 +28,9 @@ from worker.media import unused_media
 
 #: Maximum rows per transaction, so that locks are short.
 BATCH = 500
-JOBS_AT_ONCE = 20
+JOB_BATCH = 20
 #: Final states of posts. A scheduled post is not final: it is still tracked.
-ENDED = (PostState.PUBLISHED, PostState.FAILED, PostState.CANCELLED, PostState.DRAFT)
+FINAL_STATES = (PostState.PUBLISHED, PostState.FAILED, PostState.CANCELLED, PostState.DRAFT)
 
 
 def delete_old_idempotency_keys(session: Session, settings: Settings) -> int:
@@ -45,8 +45,8 @@ def delete_old_timelines(session: Session, settings: Settings) -> int:
     if not settings.event_retention_days:
         return 0
     jobs = _lock_ended_jobs(session, settings.event_retention_days, ~Job.timeline_pruned)
-    some = select(Event.id).where(Event.job_id.in_(jobs)).limit(BATCH)
-    number = _delete_rows(session, delete(Event).where(Event.id.in_(some)))
+    batch = select(Event.id).where(Event.job_id.in_(jobs)).limit(BATCH)
+    number = _delete_rows(session, delete(Event).where(Event.id.in_(batch)))
     if number < BATCH:
         session.execute(update(Job).where(Job.id.in_(jobs)).values(timeline_pruned=True))
     return number + len(jobs)
@@ -81,8 +81,8 @@ def delete_old_submissions(session: Session, settings: Settings) -> int:
         ~exists().where(Post.submission_id == Submission.id),
         ~exists().where(Handover.submission_id == Submission.id),
     )
-    some = query.limit(BATCH).with_for_update(skip_locked=True)
-    return _delete_rows(session, delete(Submission).where(Submission.id.in_(some)))
+    batch = query.limit(BATCH).with_for_update(skip_locked=True)
+    return _delete_rows(session, delete(Submission).where(Submission.id.in_(batch)))
 
 
 def delete_old_runs(session: Session, settings: Settings) -> int:
@@ -90,8 +90,8 @@ def delete_old_runs(session: Session, settings: Settings) -> int:
     if not settings.job_retention_days:
         return 0
     old = ScheduleRun.created_at < _days_ago(settings.job_retention_days)
-    some = select(ScheduleRun.id).where(old).limit(BATCH).with_for_update(skip_locked=True)
-    return _delete_rows(session, delete(ScheduleRun).where(ScheduleRun.id.in_(some)))
+    batch = select(ScheduleRun.id).where(old).limit(BATCH).with_for_update(skip_locked=True)
+    return _delete_rows(session, delete(ScheduleRun).where(ScheduleRun.id.in_(batch)))
 
 
 def delete_old_deliveries(session: Session, settings: Settings) -> int:
@@ -111,10 +111,10 @@ def _delete_deliveries(
     if not settings.delivery_retention_days:
         return 0
     old = Delivery.created_at < _days_ago(settings.delivery_retention_days)
-    some = (
+    batch = (
         select(Delivery.id).where(old, *conditions).limit(BATCH).with_for_update(skip_locked=True)
     )
-    return _delete_rows(session, delete(Delivery).where(Delivery.id.in_(some)))
+    return _delete_rows(session, delete(Delivery).where(Delivery.id.in_(batch)))
 
 
 def delete_unused_holds(session: Session, _: Settings) -> int:
@@ -150,7 +150,7 @@ def _lock_ended_jobs(
         .where(~exists().where(Post.job_id == Job.id, _is_unfinished(before)))
         .where(~exists().where(JobMedia.job_id == Job.id, _waits_for_upload()))
         .order_by(Job.finished_at)
-        .limit(JOBS_AT_ONCE)
+        .limit(JOB_BATCH)
         .with_for_update(key_share=True, skip_locked=True)
     )
     return session.scalars(query).all()
@@ -160,7 +160,7 @@ def _is_unfinished(before: ColumnElement[datetime]) -> ColumnElement[bool]:
     """The post may still change, needs a person's decision, or ended recently."""
     in_postiz = exists().where(Handover.post_id == Post.id, Handover.state == "discarded")
     return or_(
-        Post.state.not_in(ENDED),
+        Post.state.not_in(FINAL_STATES),
         Post.track_at.is_not(None),
         Post.take_back,
         Post.updated_at >= before,
