@@ -43,9 +43,8 @@ class Media(Base):
     name: Mapped[str | None]
     storage_key: Mapped[str | None]
     source_url: Mapped[str | None]
-    used_at: Mapped[datetime] = (
-        now_column()
-    )  # when a request last named it, or a check found that it is needed
+    #: When a request last named it, or a check found that it is needed
+    used_at: Mapped[datetime] = now_column()
     removed_at: Mapped[datetime | None]  # from this time on no request may use it
     created_at: Mapped[datetime] = now_column()
 

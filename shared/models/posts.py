@@ -121,13 +121,11 @@ class Post(Base):
 
     state: Mapped[str] = mapped_column(default="pending", server_default="pending")
     attempts: Mapped[int] = count_column()  # releases that did not publish it
-    unclear_calls: Mapped[int] = (
-        count_column()
-    )  # calls in a row with an unknown outcome: none is known to have staged it
+    #: Calls in a row with an unknown outcome: none is known to have staged it
+    unclear_calls: Mapped[int] = count_column()
     next_at: Mapped[datetime] = now_column()  # no claim before this time
-    waits_for: Mapped[str] = mapped_column(
-        default="", server_default=""
-    )  # see shared/accounts/waits.py
+    #: See shared/accounts/waits.py
+    waits_for: Mapped[str] = mapped_column(default="", server_default="")
     aside_until: Mapped[datetime | None]  # a waiting post is checked again at this time
     pack_limit: Mapped[int | None]  # maximum posts in one call: halved to find a refused one
     claim: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
@@ -181,9 +179,8 @@ class Submission(Base):
     look_at: Mapped[datetime | None]  # when Postiz is searched for an unclear call's drafts
     may_run_until: Mapped[datetime | None]  # until this time the request may still create drafts
     litter_at: Mapped[datetime | None]  # when an abandoned call's drafts are searched
-    litter_tries: Mapped[int] = (
-        count_column()
-    )  # searches after which some of these drafts still existed
+    #: Searches after which some of these drafts still existed
+    litter_tries: Mapped[int] = count_column()
     sent_at: Mapped[datetime] = now_column()
     replied_at: Mapped[datetime | None]
 
