@@ -132,7 +132,7 @@ def retire_handovers(
 
 
 def locked_by_others(session: Session, *which: ColumnElement[bool]) -> set[int]:
-    """Those of these posts that another transaction has locked; all others are now locked by us."""
+    """The ids of posts that another transaction has locked; the others are now locked by us."""
     every = select(Post.id).where(*which)
     ours = session.scalars(every.with_for_update(key_share=True, skip_locked=True)).all()
     return set(session.scalars(every.where(Post.id.not_in(ours))))

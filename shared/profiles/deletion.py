@@ -208,7 +208,7 @@ def _delete_rows(session: Session, query: Delete) -> int:
 
 
 def _remove_files(database: Database, storage: Storage, keys: Sequence[str]) -> None:
-    """If the storage is unavailable, the hourly cleaning deletes these files without a row."""
+    """Delete the files; if the storage is unavailable, the hourly cleaning does it."""
     try:
         for key in dict.fromkeys(keys):
             file_lock.remove_unreferenced(database, storage, key)
