@@ -87,7 +87,7 @@ def _count_children(sender: Any, **_: Any) -> None:
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def _send_first_heartbeat(sender: Any, **_: Any) -> None:
-    """So that the worker is ready before beat's first heartbeat."""
+    """Send a first heartbeat, so that the worker need not wait for beat's first one to be ready."""
     for queue in sender.app.amqp.queues.consume_from:
         sender.app.send_task("pressroom.pulse", args=(queue,), queue=queue)
 

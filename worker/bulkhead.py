@@ -28,11 +28,11 @@ from shared.db import Database
 from shared.models import Account
 
 #: If so many accounts of a server fail, the server itself is considered failing.
-MANY = 3
+FAILING_ACCOUNTS = 3
 #: Attempts of a child if others try at the same time, and the longest pause between them (seconds).
 TRIES = 8
 LONGEST_PAUSE = 0.02
-WATCH = "watch"
+LEADER_FILE = "watch"
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Bulkhead:
         partial_file.replace(self._own_file)
 
     @contextmanager
-    def leader_lock(self, name: str = WATCH) -> Iterator[bool]:
+    def leader_lock(self, name: str = LEADER_FILE) -> Iterator[bool]:
         """Yields whether this child is the leader, the only one to do this work."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
         with (self._folder / name).open("w") as lock:  # released by the system if we die
@@ -155,7 +155,7 @@ def _is_sibling(pid: int) -> bool:
 def suspect_servers(session: Session) -> set[str]:
     """The servers with many accounts whose last call failed."""
     failing = select(Account.server).where(Account.failures > 0).group_by(Account.server)
-    return set(session.scalars(failing.having(func.count() >= MANY)))
+    return set(session.scalars(failing.having(func.count() >= FAILING_ACCOUNTS)))
 
 
 def _is_suspect(database: Database, account_id: int) -> bool:

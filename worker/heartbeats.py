@@ -13,7 +13,7 @@ from shared.models import Pulse
 from worker.runtime import Runtime
 
 #: The shortest time between two equal heartbeats of a process (seconds).
-EVERY = 8.0
+INTERVAL = 8.0
 BEAT = "beat"
 
 
@@ -23,13 +23,13 @@ def record_heartbeat(runtime: Runtime, name: str) -> None:
     All processes update the same row, so its lock must end with the statement.
     """
     now = time.monotonic()
-    if now - runtime.noted.get(name, float("-inf")) < EVERY:
+    if now - runtime.last_heartbeats.get(name, float("-inf")) < INTERVAL:
         return
     seen = {"seen_at": func.now()}
     row = insert(Pulse).values(name=name, **seen)
     with runtime.database.statements() as connection:
         connection.execute(row.on_conflict_do_update(index_elements=["name"], set_=seen))
-    runtime.noted[name] = now
+    runtime.last_heartbeats[name] = now
 
 
 def record_queue_heartbeat(runtime: Runtime, queue: str) -> None:

@@ -25,12 +25,15 @@ class Runtime:
     storage: Storage
     waker: Waker
     listener: Listener | None = None
-    served: dict[str, float] = field(default_factory=dict)  # profile: time of its last release
-    noted: dict[str, float] = field(default_factory=dict)  # name: time of its last heartbeat
-    fed: dict[int | str, float] = field(default_factory=dict)  # account, profile: its last upload
-    led: dict[str, float] = field(default_factory=dict)  # profile: when it last led a call
-    #: account: number of its counted calls; profile: number of its releases
-    taken: Counter[int | str] = field(default_factory=Counter)
+    #: Profile: time of its last release
+    last_releases: dict[str, float] = field(default_factory=dict)
+    #: Name: time of its last heartbeat
+    last_heartbeats: dict[str, float] = field(default_factory=dict)
+    #: Account, profile: its last upload
+    last_uploads: dict[int | str, float] = field(default_factory=dict)
+    last_led: dict[str, float] = field(default_factory=dict)  # profile: when it last led a call
+    #: Account: number of its counted calls; profile: number of its releases
+    counts: Counter[int | str] = field(default_factory=Counter)
 
     def close(self) -> None:
         if self.listener:

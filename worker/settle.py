@@ -148,7 +148,7 @@ def _read_calendar(
     while start < end:
         windows.append((start, start + STEP))
         start += STEP
-    windows.append((park.FAR, park.FAR + timedelta(days=366)))
+    windows.append((park.FIRST_PARKING_DATE, park.FIRST_PARKING_DATE + timedelta(days=366)))
     windows += [(marker, marker) for marker in markers if not began_at <= marker <= end]
     return {row.id: row for window in windows for row in postiz.window(*window)}
 

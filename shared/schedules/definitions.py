@@ -27,8 +27,8 @@ STARTED, MISSED, FAILED = "started", "missed", "failed"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Means:
-    """What is needed to accept a job."""
+class RunContext:
+    """What accepting a job needs besides the database."""
 
     settings: Settings
     box: SecretBox
@@ -59,7 +59,9 @@ def next_after(schedule: Schedule, moment: datetime) -> datetime | None:
         return cron.first_after(schedule.cron, zone_of(schedule), moment)
 
 
-def save_content(session: Session, schedule: Schedule, content: Content, means: Means) -> Checked:
+def save_content(
+    session: Session, schedule: Schedule, content: Content, context: RunContext
+) -> Checked:
     """Let `schedule` publish `content` from now on. Raises what bulk-publish would raise for it."""
     runs.refuse_dates(content)
     position, length = 0, len(runs.rows_of(content))
@@ -73,7 +75,7 @@ def save_content(session: Session, schedule: Schedule, content: Content, means: 
     schedule.body = runs.saved_body(content)
     schedule.media_ids = runs.media_ids(content)
     due = next_after(schedule, db.read_clock(session))
-    checked = _prepare_and_check(session, schedule, content, range(length), due, means)
+    checked = _prepare_and_check(session, schedule, content, range(length), due, context)
     upload_queue.mark_used(session, schedule.media_ids)
     return checked
 
@@ -91,18 +93,18 @@ def _prepare_and_check(  # noqa: PLR0917
     content: Content,
     places: Sequence[int],
     fire_at: datetime | None,
-    means: Means,
+    context: RunContext,
 ) -> Checked:
     now = db.read_clock(session)
     order = runs.build_order(schedule, content, places, fire_at or now, now)
-    target = targets.ensure_target(session, order.profile_id, means.settings, means.box)
-    checked = validation.check_order(session, order, target, means.settings)
+    target = targets.ensure_target(session, order.profile_id, context.settings, context.box)
+    checked = validation.check_order(session, order, target, context.settings)
     validation.require_faultless(checked)
     return checked
 
 
 def start_run(
-    session: Session, schedule: Schedule, fire_at: datetime, means: Means
+    session: Session, schedule: Schedule, fire_at: datetime, context: RunContext
 ) -> tuple[Job, WakeUps]:
     """Accept the posts of `fire_at`; moves a playlist's position, and stops it at its end."""
     content = runs.content_of(schedule)
@@ -111,7 +113,7 @@ def start_run(
     turn = _playlist_turn(schedule, content) if isinstance(content, Playlist) else None
     if turn:
         places = turn.places
-    checked = _prepare_and_check(session, schedule, content, places, fire_at, means)
+    checked = _prepare_and_check(session, schedule, content, places, fire_at, context)
     if turn:
         schedule.position = turn.position
     if turn and turn.ended:
@@ -131,11 +133,11 @@ def _playlist_turn(schedule: Schedule, playlist: Playlist) -> Selection:
 
 
 def run_by_hand(
-    session: Session, schedule: Schedule, means: Means
+    session: Session, schedule: Schedule, context: RunContext
 ) -> tuple[ScheduleRun, Job, WakeUps]:
     """Run now, as at a fire time. Errors are raised and not recorded."""
     now = db.read_clock(session)
-    job, wake = start_run(session, schedule, now, means)
+    job, wake = start_run(session, schedule, now, context)
     run = ScheduleRun(schedule_id=schedule.id, fire_at=now, state=STARTED, by_hand=True)
     run.fire_times, run.job_id = 1, job.id
     session.add(run)

@@ -17,7 +17,7 @@ HINT = (
     "`budget_limit`, and it goes on sooner."
 )
 #: Posts per call; the next round continues.
-AT_ONCE = 1000
+BATCH = 1000
 
 
 def write_notices(session: Session, account: Account, *, until: datetime, parking: bool) -> None:
@@ -52,7 +52,7 @@ def _mark_waiting_posts(session: Session, message: str, *conditions: ColumnEleme
     unmarked_posts = select(Post.id).where(
         *conditions, or_(Post.error_code.is_(None), has_other_message)
     )
-    unlocked_posts = unmarked_posts.limit(AT_ONCE).with_for_update(
+    unlocked_posts = unmarked_posts.limit(BATCH).with_for_update(
         of=Post, key_share=True, skip_locked=True
     )
     notice = {"error_code": BUDGET_EXHAUSTED, "error_message": message, "error_hint": HINT}

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from shared.postiz.client import Postiz, RemotePost
 
 #: How far around its date to search for a post that somebody moved in Postiz's calendar.
-WIDE = timedelta(days=31)
-EVER = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
+SEARCH_RADIUS = timedelta(days=31)
+WHOLE_CALENDAR = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
 
 
 def find_posts(
@@ -21,8 +21,8 @@ def find_posts(
     if all(postiz_id in seen for postiz_id in ids):
         return seen
     if everywhere:
-        return seen | {row.id: row for row in postiz.window(*EVER)}
-    return seen | _read_windows(postiz, markers, WIDE)
+        return seen | {row.id: row for row in postiz.window(*WHOLE_CALENDAR)}
+    return seen | _read_windows(postiz, markers, SEARCH_RADIUS)
 
 
 def _read_windows(

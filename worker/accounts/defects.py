@@ -25,7 +25,7 @@ _HINT = "Whoever runs Pressroom finds the whole of it in the worker's log."
 #: States of posts that may be published, and so are left to a person.
 _IN_POSTIZ = (PostState.RELEASING, PostState.SCHEDULED, PostState.CANCELLING)
 #: By state: the column that delays the next attempt.
-_NEXT = {
+_DELAY_COLUMNS = {
     PostState.PENDING: "next_at",
     PostState.STAGED: "next_at",
     PostState.RELEASING: "lease_until",
@@ -49,10 +49,10 @@ def translate_defects(where: str, *, sent: bool) -> Iterator[None]:
     with contain_failures(where, but=(PressroomError,)) as fate:
         yield
     if fate.error is not None:
-        words = describe_error(fate.error)
+        description = describe_error(fate.error)
         if sent:
-            raise OutcomeUnknown(words, code=Defect.code) from fate.error
-        raise Defect(words) from fate.error
+            raise OutcomeUnknown(description, code=Defect.code) from fate.error
+        raise Defect(description) from fate.error
 
 
 def is_defect(error: PressroomError) -> bool:
@@ -97,7 +97,9 @@ def for_post(
             blame_post(session, post_id, describe_error(fate.error), claim=claim)
 
 
-def blame_post(session: Session, post_id: int, words: str, *, claim: int | None = None) -> None:
+def blame_post(
+    session: Session, post_id: int, description: str, *, claim: int | None = None
+) -> None:
     """Delay the post's next attempt; after too many, mark it as failed.
 
     With `claim`, only if the post is still under it.
@@ -107,33 +109,33 @@ def blame_post(session: Session, post_id: int, words: str, *, claim: int | None 
         return
     state = PostState(post.state)
     pause = UNFORESEEN.pause(post.attempts + 1)
-    if state not in _NEXT:
+    if state not in _DELAY_COLUMNS:
         return
     if pause is None:
-        _end_post(session, post, state, words)
+        _end_post(session, post, state, description)
         return
     post.attempts += 1
-    setattr(post, _NEXT[state], func.now() + pause)
+    setattr(post, _DELAY_COLUMNS[state], func.now() + pause)
     if state is not PostState.FAILED:
-        post.error_code, post.error_message, post.error_hint = Defect.code, words, _HINT
-    transitions.add_events(session, [post_id], Defect.code, words)
+        post.error_code, post.error_message, post.error_hint = Defect.code, description, _HINT
+    transitions.add_events(session, [post_id], Defect.code, description)
     session.flush()
 
 
-def _end_post(session: Session, post: Post, state: PostState, words: str) -> None:
+def _end_post(session: Session, post: Post, state: PostState, description: str) -> None:
     """Mark it as failed; its draft is deleted later, and a post that may be live needs a person."""
     if state is PostState.FAILED:
         post.track_at = None
         session.flush()
         return
     if state is PostState.STAGED:
-        transitions.retire_handovers(session, [post.id], words, discard=True)
+        transitions.retire_handovers(session, [post.id], description, discard=True)
     unclear = state in _IN_POSTIZ
     transitions.fail_posts(
         session,
         [post.id],
         state,
         code=OutcomeUnknown.code if unclear else Defect.code,
-        message=f"given up after {UNFORESEEN.most} tries: {words}",
+        message=f"given up after {UNFORESEEN.most} tries: {description}",
         hint=f"It may have been published: look at the channel. {_HINT}" if unclear else _HINT,
     )

@@ -39,9 +39,8 @@ def is_due_for_staging(account_id: int) -> ColumnElement[bool]:
 def could_be_staged() -> tuple[ColumnElement[bool], ...]:
     """The conditions on a post's own row; a post that waits for other rows is set aside."""
     ahead = case((Post.handoff == "staged", STAGED_AHEAD), else_=CALENDAR_AHEAD)
-    checked = Post.integration_identifier.is_not(
-        None
-    )  # else see worker/staging/deferred_validation.py
+    # posts without an identifier are checked first, by worker/staging/deferred_validation.py
+    checked = Post.integration_identifier.is_not(None)
     return *waits_for_staging(), checked, Post.publish_at <= func.now() + ahead
 
 

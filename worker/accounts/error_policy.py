@@ -36,7 +36,7 @@ class RetryNow:
 class RetryLater:
     """Certainly nothing was done: the account waits; does not count as an attempt."""
 
-    look_for_base_url: bool = False
+    find_base_url: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +100,7 @@ def decide_action(error: PressroomError) -> Decision:  # noqa: PLR0911 (a table)
         case SettingsChanged() | Paused() | ProfileGone():
             return RetryNow()
         case WrongBaseUrl():
-            return RetryLater(look_for_base_url=True)
+            return RetryLater(find_base_url=True)
         case Transient():
             return RetryLater()
         case CredentialsRejected():

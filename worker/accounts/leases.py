@@ -47,7 +47,7 @@ log = get_logger("accounts")
 #: An account with nothing to do, or without budget, is planned again after this time at most.
 PLAN_AGAIN = timedelta(seconds=30)
 #: Interval of probes while a Postiz does not answer.
-LOOK_WHILE_RESTING = timedelta(seconds=10)
+PROBE_INTERVAL = timedelta(seconds=10)
 
 
 def new_claim() -> int:
@@ -122,19 +122,19 @@ def _save_budget(account: Account, state: BudgetState) -> None:
     account.window_ends_at = state.window_ends_at
 
 
-def learn_budget(session: Session, account: Account, told: Budget | None) -> None:
+def learn_budget(session: Session, account: Account, budget: Budget | None) -> None:
     """Save the budget of a reply, before its call is recorded as ended."""
-    if told is None:
+    if budget is None:
         return
-    if account.budget_limit is not None and told.limit > account.budget_limit:
+    if account.budget_limit is not None and budget.limit > account.budget_limit:
         account.plan_at = None  # posts that wait for budget continue at once
     now = rate_limiter.clock(session)
     state = update_from_reply(
         budget_state(account),
         now,
-        limit=told.limit,
-        remaining=told.remaining,
-        resets_at=db.by_its_clock(session, told.resets_at),
+        limit=budget.limit,
+        remaining=budget.remaining,
+        resets_at=db.by_its_clock(session, budget.resets_at),
         unsettled=_count_uncertain_calls(session, account),
     )
     _save_budget(account, state)
@@ -146,10 +146,10 @@ def record_answer(session: Session, account_id: int) -> None:
     session.execute(recovered.values(failures=0, retry_at=None, probe_at=None, healthy=True))
 
 
-def record_success(session: Session, account_id: int, told: Budget | None = None) -> Account:
-    """A call succeeded: the account is healthy; `told`: the budget in the reply."""
+def record_success(session: Session, account_id: int, budget: Budget | None = None) -> Account:
+    """A call succeeded: the account is healthy; `budget`: as in the reply."""
     account = session.get_one(Account, account_id, with_for_update=ROW_LOCK, populate_existing=True)
-    learn_budget(session, account, told)
+    learn_budget(session, account, budget)
     account.healthy, account.failures = True, 0
     account.retry_at, account.probe_at = None, None
     return account
@@ -171,10 +171,10 @@ def record_account_failure(
     after_commit(session, metrics.TROUBLE.labels(error.code).inc)
     log.warning("call failed", account=account_id, code=error.code, reason=error.message)
     match decide_action(error):
-        case RetryLater(look_for_base_url=look):
+        case RetryLater(find_base_url=find_base_url):
             _begin_rest(session, account)
-            account.probe_at = func.now() + LOOK_WHILE_RESTING
-            account.base_url = None if look else account.base_url
+            account.probe_at = func.now() + PROBE_INTERVAL
+            account.base_url = None if find_base_url else account.base_url
         case Unknown() | Defective():
             _begin_rest(session, account)
         case WaitUntil(until=until):

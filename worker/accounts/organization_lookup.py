@@ -20,7 +20,7 @@ from worker.accounts.defects import for_account
 from worker.accounts.eligibility import is_rested
 from worker.runtime import Runtime
 
-AT_ONCE = 20
+BATCH = 20
 WAITING = [
     state
     for state in PostState
@@ -55,7 +55,7 @@ def look_up_organizations(runtime: Runtime, account_id: int) -> None:
             .join(Account, Account.id == account_id)
             .where(*_profiles_to_build())
             .order_by(func.random())  # so that one that always fails does not block others
-            .limit(AT_ONCE)
+            .limit(BATCH)
         )
         refs = [CredentialRef.from_profile(profile, account_id) for profile in profiles]
     for credentials in refs:

@@ -24,7 +24,7 @@ from worker.accounts.error_policy import RetryLater, decide_action
 from worker.runtime import Runtime
 
 #: Time between two probes of a server: after a failed one, and after a successful one.
-PAUSE, NEXT = leases.LOOK_WHILE_RESTING, timedelta(seconds=0.2)
+PAUSE, NEXT_ACCOUNT = leases.PROBE_INTERVAL, timedelta(seconds=0.2)
 
 
 def find_due_accounts(session: Session) -> Sequence[int]:
@@ -98,4 +98,4 @@ def _end_rest(database: Database, account_id: int) -> None:
     with database.statements() as connection:
         server = connection.scalar(end_rest.values(retry_at=func.now(), probe_at=None))
         probe_soon = update(Server).where(Server.server == server)
-        connection.execute(probe_soon.values(probe_at=func.now() + NEXT))
+        connection.execute(probe_soon.values(probe_at=func.now() + NEXT_ACCOUNT))

@@ -11,7 +11,7 @@ from shared.db import Database
 from shared.models import Server
 
 #: The longest wait for a slot (seconds); a later one is left to another run.
-AHEAD = 1.0
+MAX_WAIT_SECONDS = 1.0
 #: Unused time may be caught up to this extent: three writes in a row at 5 per second, which stays
 #: below the 10 searches per second that a server can take (docs/POSTIZ.md, "How much Postiz can
 #: take").
@@ -19,7 +19,7 @@ CREDIT = timedelta(seconds=0.5)
 
 
 def take_slot(
-    database: Database, server: str, *, per_second: float, ahead: float = AHEAD
+    database: Database, server: str, *, per_second: float, ahead: float = MAX_WAIT_SECONDS
 ) -> datetime | None:
     """The time at which one write may be made; None if it is more than `ahead` seconds away.
 
@@ -44,7 +44,7 @@ def take_slot(
 
 def wait_for(session_now: datetime, slot: datetime) -> None:
     """Sleep until the slot; `session_now`: the current time of the database's clock."""
-    time.sleep(max(0.0, min(AHEAD + 1, (slot - session_now).total_seconds())))
+    time.sleep(max(0.0, min(MAX_WAIT_SECONDS + 1, (slot - session_now).total_seconds())))
 
 
 clock = db.read_clock

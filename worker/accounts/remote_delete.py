@@ -22,7 +22,7 @@ from worker.accounts.remote_posts import Subject, requeue_subjects
 from worker.runtime import Runtime
 
 #: If the deletes of so many ids fail in a row, the server is considered failing.
-MANY = 3
+MAX_FAILED = 3
 
 
 @dataclass
@@ -34,7 +34,7 @@ class DeleteSlice:
 
     @property
     def is_over(self) -> bool:
-        return self.failed >= MANY or time.monotonic() >= self.ends
+        return self.failed >= MAX_FAILED or time.monotonic() >= self.ends
 
 
 def delete_post(
@@ -44,17 +44,17 @@ def delete_post(
     delete_slice: DeleteSlice,
     *,
     note: Callable[[Session], None] = lambda _: None,
-    stray: bool = False,
+    orphan: bool = False,
 ) -> bool:
     """Whether the delete was acknowledged; False if there was no time or no slot for it.
 
-    `note` records that the delete will be sent, and is committed before it. `stray`: an orphan
+    `note` records that the delete will be sent, and is committed before it. `orphan`: an orphan
     draft, which does no harm; its delete gives way to releases. Raises what the call raises.
     """
     if delete_slice.is_over:
         return False
     with runtime.database.transaction() as session:
-        if stray and server_turns.is_release_due(session, credentials.account_id):
+        if orphan and server_turns.is_release_due(session, credentials.account_id):
             return False
         server = session.get_one(Account, credentials.account_id).server
     per_second = runtime.settings.writes_per_second
@@ -84,8 +84,8 @@ def record_failure(
 ) -> None:
     """An id was not deleted. If this is not about the id alone, the account waits."""
     delete_slice.failed += 1
-    if delete_slice.failed >= MANY or not is_about_single_id(error):
-        delete_slice.failed = MANY
+    if delete_slice.failed >= MAX_FAILED or not is_about_single_id(error):
+        delete_slice.failed = MAX_FAILED
         leases.record_failure(session, credentials, error)
 
 

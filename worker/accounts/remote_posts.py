@@ -26,9 +26,9 @@ from worker.accounts.defects import is_defect
 from worker.accounts.eligibility import is_rested, may_call
 from worker.runtime import Runtime
 
-AT_ONCE = 300
+BATCH = 300
 #: When posts that could not be read are read again, if others could be read.
-ASIDE = timedelta(minutes=1)
+REREAD_AFTER = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,7 @@ def claim_subjects(
             .join(Account, Account.id == Post.account_id)
             .where(Post.account_id == account_id, is_rested(), *due, may_call())
             .order_by(getattr(Post, lease_column), Post.id)
-            .limit(AT_ONCE)
+            .limit(BATCH)
             .with_for_update(of=Post, skip_locked=True)
         ).all()
         taken = update(Post).where(Post.id.in_(ids)).values({"claim": token, lease_column: lease})
@@ -186,7 +186,7 @@ def read_posts(
         if answered:
             _record_answer(runtime, account_id)
     _return_subjects(runtime, [subject for group in left.values() for subject in group])
-    _return_subjects(runtime, unreadable, ASIDE if answered else timedelta(0))
+    _return_subjects(runtime, unreadable, REREAD_AFTER if answered else timedelta(0))
 
 
 def _is_answered(error: PressroomError) -> bool:

@@ -38,7 +38,7 @@ def find_releasable(runtime: Runtime) -> tuple[list[DueProfile], float | None]:
         if row.waits <= 0
     ]
     pauses = [float(row.waits) for row in rows if row.waits > 0]
-    return order_fairly(releasable, runtime.served), min(pauses, default=None)
+    return order_fairly(releasable, runtime.last_releases), min(pauses, default=None)
 
 
 def is_release_due(session: Session, account_id: int) -> bool:

@@ -15,7 +15,7 @@ from shared.domain.publishing.states import PostState
 from shared.models import AccountMedia, Job, Post
 
 #: Posts of a paused job per call.
-AT_ONCE = 1000
+BATCH = 1000
 
 
 def set_aside_for_jobs(session: Session, job_ids: Collection[int]) -> None:
@@ -23,7 +23,7 @@ def set_aside_for_jobs(session: Session, job_ids: Collection[int]) -> None:
     paused = select(Job.id).where(Job.id.in_(job_ids), Job.paused)
     for job_id in session.scalars(paused.with_for_update(read=True, skip_locked=True)).all():
         could_be_due = Post.job_id == job_id, Post.state.in_((PostState.PENDING, PostState.STAGED))
-        first_posts = select(Post.id).where(*could_be_due, Post.waits_for == "").limit(AT_ONCE)
+        first_posts = select(Post.id).where(*could_be_due, Post.waits_for == "").limit(BATCH)
         unlocked_posts = first_posts.with_for_update(key_share=True, skip_locked=True)
         waits.set_aside(session, session.scalars(unlocked_posts).all(), waits.for_job(job_id))
 

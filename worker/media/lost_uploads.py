@@ -11,8 +11,8 @@ from worker.accounts.error_policy import MAX_ATTEMPTS
 from worker.media import upload
 
 #: Uploads in one round; the next round continues.
-AT_ONCE = 100
-_WORDS = f"given up after {MAX_ATTEMPTS} attempts"
+BATCH = 100
+_MESSAGE = f"given up after {MAX_ATTEMPTS} attempts"
 
 
 def requeue_lost(session: Session) -> None:
@@ -20,7 +20,7 @@ def requeue_lost(session: Session) -> None:
     lost = (
         select(AccountMedia.id)
         .where(AccountMedia.state == "uploading", AccountMedia.lease_until < func.now())
-        .limit(AT_ONCE)
+        .limit(BATCH)
         .with_for_update(key_share=True, skip_locked=True)
     )
     requeue_update = update(AccountMedia).where(AccountMedia.id.in_(lost))
@@ -37,7 +37,7 @@ def give_up_exhausted(session: Session) -> None:
         .where(AccountMedia.state == "pending", AccountMedia.attempts >= MAX_ATTEMPTS + 1)
         .where(AccountMedia.next_at <= func.now())
         .order_by(AccountMedia.next_at)
-        .limit(AT_ONCE)
+        .limit(BATCH)
         .with_for_update(key_share=True, skip_locked=True)
     ).all()
     for row in exhausted:
@@ -51,6 +51,6 @@ def _fail_or_postpone(session: Session, row: AccountMedia) -> None:
     ):
         row.next_at = func.now() + timedelta(seconds=2)  # other uploads go first
         return
-    row.state, row.error_code, row.error_message = "failed", "too_many_attempts", _WORDS
+    row.state, row.error_code, row.error_message = "failed", "too_many_attempts", _MESSAGE
     session.flush()
-    upload.fail_waiting_posts(session, row.account_id, row.media_id, _WORDS)
+    upload.fail_waiting_posts(session, row.account_id, row.media_id, _MESSAGE)

@@ -16,7 +16,7 @@ from shared.models import AccountMedia, JobMedia, Media, Post, Schedule
 from shared.storage import file_lock
 from shared.storage.base import Storage
 
-AT_ONCE = 200
+BATCH = 200
 #: Posts that need their media; each condition has its own index. A tracked post may be retried.
 _NEEDING: Sequence[ColumnElement[bool]] = (
     Post.state == PostState.PENDING,
@@ -36,7 +36,7 @@ def mark_removed(session: Session, days: float) -> int:
     old = Media.used_at < func.now() - timedelta(days=days)
     query = select(Media.id).where(Media.removed_at.is_(None), old).order_by(Media.used_at)
     # media that a request is using are locked, and skipped
-    found = session.scalars(query.limit(AT_ONCE).with_for_update(skip_locked=True)).all()
+    found = session.scalars(query.limit(BATCH).with_for_update(skip_locked=True)).all()
     needed = find_needed_ids(session, found)
     unused = [media_id for media_id in found if media_id not in needed]
     session.execute(update(Media).where(Media.id.in_(needed)).values(used_at=func.now()))
@@ -45,7 +45,7 @@ def mark_removed(session: Session, days: float) -> int:
 
 
 def find_needed_ids(session: Session, ids: Collection[int]) -> set[int]:
-    """Those of the media that unfinished posts, uploads or schedules need."""
+    """The ids among `ids` that unfinished posts, uploads or schedules need."""
     if not ids:
         return set()
     return {
@@ -71,7 +71,7 @@ def removed_keys(session: Session, but: Collection[str] = ()) -> Sequence[str]:
         Media.storage_key.is_not(None),
         Media.storage_key.not_in(but),
     )
-    return [key for key in session.scalars(going.order_by(Media.removed_at).limit(AT_ONCE)) if key]
+    return [key for key in session.scalars(going.order_by(Media.removed_at).limit(BATCH)) if key]
 
 
 def put_last(session: Session, keys: Collection[str]) -> None:

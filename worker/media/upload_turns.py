@@ -18,7 +18,7 @@ from worker.media import upload
 from worker.runtime import Runtime
 
 #: How long a child starts uploads, before it takes other tasks of its queue (seconds).
-TURN = 10.0
+SLICE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class Waiting:
 
 def upload_in_turn(runtime: Runtime, bulkhead: Bulkhead) -> None:
     """Make waiting uploads for one time slice, as far as the bulkhead allows."""
-    ends = time.monotonic() + TURN
+    ends = time.monotonic() + SLICE_SECONDS
     while begun := _upload_next(runtime, bulkhead):
         if time.monotonic() >= ends:
             runtime.waker.upload(begun)
@@ -44,7 +44,7 @@ def upload_in_turn(runtime: Runtime, bulkhead: Bulkhead) -> None:
 def _upload_next(runtime: Runtime, bulkhead: Bulkhead) -> int | None:
     """Make one upload; returns its id, or None if there is none that we may make."""
     full: set[int] = set()
-    for waiting in sort_fairly(_find_waiting_uploads(runtime), runtime.fed):
+    for waiting in sort_fairly(_find_waiting_uploads(runtime), runtime.last_uploads):
         if waiting.account_id in full:
             continue
         place = bulkhead.place(runtime.database, waiting.account_id, suspect=waiting.suspect)
@@ -58,20 +58,24 @@ def _upload_next(runtime: Runtime, bulkhead: Bulkhead) -> int | None:
 
 def _upload_waiting(runtime: Runtime, waiting: Waiting) -> bool:
     """Whether we claimed it; after an unexpected error it is retried when its lease has ended."""
-    runtime.fed[waiting.account_id] = runtime.fed[waiting.profile_id] = time.monotonic()
+    runtime.last_uploads[waiting.account_id] = runtime.last_uploads[waiting.profile_id] = (
+        time.monotonic()
+    )
     log_context = bound_contextvars(upload=waiting.upload_id)
     with log_context, contain_failures("upload", upload=waiting.upload_id):
         return upload.upload_medium(runtime, waiting.upload_id)
     return True
 
 
-def sort_fairly(waiting: Sequence[Waiting], fed: Mapping[int | str, float]) -> list[Waiting]:
+def sort_fairly(
+    waiting: Sequence[Waiting], last_uploads: Mapping[int | str, float]
+) -> list[Waiting]:
     """By the account served longest ago, then the profile served longest ago, then waiting time."""
 
     def fairness_key(candidate: Waiting) -> tuple[float, float, datetime]:
         return (
-            fed.get(candidate.account_id, 0.0),
-            fed.get(candidate.profile_id, 0.0),
+            last_uploads.get(candidate.account_id, 0.0),
+            last_uploads.get(candidate.profile_id, 0.0),
             candidate.since,
         )
 

@@ -15,7 +15,7 @@ from worker.accounts.eligibility import is_reachable
 from worker.publishing import track, unknown_outcomes
 
 #: Posts per call; the next round continues.
-AT_ONCE = 1000
+BATCH = 1000
 CANNOT_BE_FOLLOWED = Reason(
     code=track.CANNOT_BE_FOLLOWED,
     message="The profile has another Postiz account now, so this post cannot be looked at.",
@@ -37,7 +37,7 @@ def record_for_scheduled(session: Session) -> None:
 
 def give_up_scheduled(session: Session) -> None:
     """Leave scheduled posts that could not be tracked for too long to a person."""
-    query = select(Post.id).where(*_is_unreachable(func.now() - FOLLOW_OVERDUE)).limit(AT_ONCE)
+    query = select(Post.id).where(*_is_unreachable(func.now() - FOLLOW_OVERDUE)).limit(BATCH)
     ids = session.scalars(query.with_for_update(of=Post, key_share=True, skip_locked=True)).all()
     unknown_outcomes.leave_to_person(session, ids, PostState.SCHEDULED, CANNOT_BE_FOLLOWED.message)
 
@@ -50,7 +50,7 @@ def _record_reason(
     session: Session, reason: Reason | None, *conditions: ColumnElement[bool]
 ) -> Sequence[int]:
     """Write the reason (or clear it with None) on some of these posts; returns their ids."""
-    post_ids = select(Post.id).where(*conditions).limit(AT_ONCE)
+    post_ids = select(Post.id).where(*conditions).limit(BATCH)
     unlocked_ids = post_ids.with_for_update(of=Post, key_share=True, skip_locked=True)
     values = {
         "error_code": reason and reason.code,

@@ -36,15 +36,15 @@ from worker.staging.batch_selection import build_elements
 from worker.staging.submissions import free_marker
 
 log = get_logger("park")
-AT_ONCE = 100
-FAR = datetime(2099, 1, 1, tzinfo=UTC)
+BATCH = 100
+FIRST_PARKING_DATE = datetime(2099, 1, 1, tzinfo=UTC)
 #: When to try again if another call of the account is running.
 SOON = timedelta(seconds=2)
 
 
-def is_far(moment: datetime) -> bool:
+def is_parking_date(moment: datetime) -> bool:
     """Whether the date is one of a parked draft."""
-    return moment >= FAR
+    return moment >= FIRST_PARKING_DATE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +66,7 @@ def park_drafts(
     After the monotonic time `ends` no further call is made; the remaining drafts are due at once.
     """
     left = list(subjects)
-    if not left or not park_gathering.are_complete(runtime, account_id, left, full=AT_ONCE):
+    if not left or not park_gathering.are_complete(runtime, account_id, left, full=BATCH):
         return
     while move := _reserve_next_move(runtime, account_id, left):
         moved = {subject.post_id for subject in move.subjects}
@@ -141,7 +141,7 @@ def _pack_elements(
             as_draft=False,
             publish_at=subject.publish_at,
             size=element.size,
-            pack_limit=min(subject.pack_limit or AT_ONCE, AT_ONCE),
+            pack_limit=min(subject.pack_limit or BATCH, BATCH),
         )
         for subject, element in by_id.values()
     ]
@@ -152,7 +152,7 @@ def _record_submission(
     session: Session, account: Account, packed: list[tuple[Subject, Element]]
 ) -> Move:
     chosen = [subject for subject, _ in packed]
-    marker_second = FAR + timedelta(seconds=random.randrange(300 * 24 * 3600))  # noqa: S311 (chance)
+    marker_second = FIRST_PARKING_DATE + timedelta(seconds=random.randrange(300 * 24 * 3600))  # noqa: S311 (chance)
     submission = Submission(
         kind="park",
         account_id=account.id,
@@ -198,7 +198,7 @@ def _send_move(runtime: Runtime, move: Move) -> None:
 
 
 def _record_parked(runtime: Runtime, move: Move, created: Created) -> None:
-    """If Postiz returned another id than the one sent, it created a new post: an orphan draft."""
+    """Record moved drafts. A new id in Postiz's answer is a new post, which is deleted."""
     answered = list(zip(created.ids, move.subjects, strict=True))
     parked = [subject for postiz_id, subject in answered if postiz_id == subject.postiz_id]
     unclear = [subject for postiz_id, subject in answered if postiz_id != subject.postiz_id]

@@ -28,14 +28,14 @@ def retry_unsent_move(session: Session, subjects: Sequence[Subject]) -> None:
     requeue_subjects(session, subjects, SOON)
 
 
-def retry_unclear_move(session: Session, subjects: Sequence[Subject], words: str) -> None:
+def retry_unclear_move(session: Session, subjects: Sequence[Subject], reason: str) -> None:
     """The move may have been made, or may still be: a second move is harmless."""
     for subject in subjects:
-        _retry_or_give_up(session, subject, UNCLEAR_MOVES, words)
+        _retry_or_give_up(session, subject, UNCLEAR_MOVES, reason)
 
 
 def retry_refused_move(
-    session: Session, subjects: Sequence[Subject], offender: Subject | None, words: str, *, of: int
+    session: Session, subjects: Sequence[Subject], offender: Subject | None, reason: str, *, of: int
 ) -> None:
     """Postiz refused a call with `of` drafts, and has moved none of them.
 
@@ -48,7 +48,7 @@ def retry_refused_move(
         halved = update(Handover).where(Handover.id.in_([draft.handover_id for draft in others]))
         session.execute(halved.values(pack_limit=max(1, of // 2)))
     elif offender in subjects:
-        _retry_or_give_up(session, offender, REFUSED_MOVES, words)
+        _retry_or_give_up(session, offender, REFUSED_MOVES, reason)
 
 
 def _reset_handovers(session: Session, subjects: Sequence[Subject]) -> None:
@@ -63,27 +63,27 @@ def _reset_handovers(session: Session, subjects: Sequence[Subject]) -> None:
     )
 
 
-def _retry_or_give_up(session: Session, subject: Subject, allowed: Tries, words: str) -> None:
+def _retry_or_give_up(session: Session, subject: Subject, allowed: Tries, reason: str) -> None:
     """Delay the next move, longer each time, or give up; the timeline gets the first failure."""
     tries_update = update(Handover).where(Handover.id == subject.handover_id)
     tries_update = tries_update.values(tries=Handover.tries + 1, to_park_at=None)
     tries = session.scalars(tries_update.returning(Handover.tries)).one()
     pause = allowed.pause(tries)
     if pause is None:
-        _give_up_parking(session, subject, words)
+        _give_up_parking(session, subject, reason)
         return
     if tries == 1:
-        transitions.add_events(session, [subject.post_id], "parking_failed", words)
+        transitions.add_events(session, [subject.post_id], "parking_failed", reason)
     requeue_subjects(session, [subject], pause)
 
 
-def _give_up_parking(session: Session, subject: Subject, words: str) -> None:
+def _give_up_parking(session: Session, subject: Subject, reason: str) -> None:
     unknown_outcomes.leave_to_person(
         session,
         [subject.post_id],
         PostState.RELEASING,
         "Postiz never said what became of the release, and the draft could not be moved "
-        f"out of its reach: {words}",
+        f"out of its reach: {reason}",
         claim=subject.claim,
         follow=True,
     )

@@ -38,7 +38,7 @@ from worker.publishing import park, unknown_outcomes
 from worker.publishing.track import track_post
 from worker.runtime import Runtime
 
-TURN = 1.0
+SLICE_SECONDS = 1.0
 
 
 @for_account("settle")
@@ -47,13 +47,15 @@ def settle(runtime: Runtime, account_id: int) -> None:
     subjects = remote_posts.claim_subjects(
         runtime, account_id, _is_due(), lease_column="lease_until"
     )
-    turn = remote_delete.DeleteSlice(ends=time.monotonic() + TURN)
+    delete_slice = remote_delete.DeleteSlice(ends=time.monotonic() + SLICE_SECONDS)
     to_park = []
-    for subject, remote in remote_posts.read_posts(runtime, account_id, subjects, ends=turn.ends):
+    for subject, remote in remote_posts.read_posts(
+        runtime, account_id, subjects, ends=delete_slice.ends
+    ):
         with remote_posts.isolate_post(runtime, "settle", subject):
-            if isinstance(_perform_next_step(runtime, subject, remote, turn), Park):
+            if isinstance(_perform_next_step(runtime, subject, remote, delete_slice), Park):
                 to_park.append(subject)
-    park.park_drafts(runtime, account_id, to_park, ends=turn.ends)
+    park.park_drafts(runtime, account_id, to_park, ends=delete_slice.ends)
 
 
 def find_due_accounts(session: Session) -> Sequence[int]:
@@ -69,7 +71,7 @@ def _perform_next_step(
     runtime: Runtime,
     subject: remote_posts.Subject,
     remote: RemotePost | None,
-    turn: remote_delete.DeleteSlice,
+    delete_slice: remote_delete.DeleteSlice,
 ) -> SettleStep | None:
     """Do the next step and return it; None if another worker has claimed the post."""
     try:
@@ -79,7 +81,7 @@ def _perform_next_step(
             _record_step(session, subject, step, now)
         failpoints.hit("settle.after_commit")
         if isinstance(step, Delete):
-            _delete_parked_draft(runtime, subject, turn)
+            _delete_parked_draft(runtime, subject, delete_slice)
     except ClaimLost:
         return None
     metrics.SETTLE_STEPS.labels(type(step).__name__).inc()
@@ -94,15 +96,15 @@ def _choose_step(
     return reconcile_step(
         remote.state if remote else None,
         handover=subject.handover_state,
-        in_2099=remote is not None and park.is_far(remote.publish_at),
+        in_2099=remote is not None and park.is_parking_date(remote.publish_at),
         age=now - (subject.word_at or subject.released_at),
-        word=_word_of(subject),
+        report=_user_report_of(subject),
         unknown_after=timedelta(seconds=runtime.settings.unknown_release_seconds),
         give_up_after=timedelta(seconds=runtime.settings.outcome_unknown_seconds),
     )
 
 
-def _word_of(subject: remote_posts.Subject) -> UserReport | None:
+def _user_report_of(subject: remote_posts.Subject) -> UserReport | None:
     """The person's report; the watched time ends when the read began: nothing later was seen."""
     if subject.word_at is None:
         return None
@@ -139,10 +141,10 @@ def _set_watched_from(
         session.execute(handover_update.values(watched_from=since))
 
 
-def _mark_outcome_unknown(session: Session, subject: remote_posts.Subject, words: str) -> None:
+def _mark_outcome_unknown(session: Session, subject: remote_posts.Subject, reason: str) -> None:
     """The post may be live, and is tracked for a while."""
     unknown_outcomes.leave_to_person(
-        session, [subject.post_id], PostState.RELEASING, words, claim=subject.claim, follow=True
+        session, [subject.post_id], PostState.RELEASING, reason, claim=subject.claim, follow=True
     )
 
 
@@ -176,7 +178,7 @@ def _note_delete(session: Session, subject: remote_posts.Subject) -> None:
 
 
 def _delete_parked_draft(
-    runtime: Runtime, subject: remote_posts.Subject, turn: remote_delete.DeleteSlice
+    runtime: Runtime, subject: remote_posts.Subject, delete_slice: remote_delete.DeleteSlice
 ) -> None:
     """Delete a parked draft; if the outcome is unknown, the draft is read again later."""
     try:
@@ -184,13 +186,13 @@ def _delete_parked_draft(
             runtime,
             subject.credentials,
             subject.postiz_id,
-            turn,
+            delete_slice,
             note=lambda session: _note_delete(session, subject),
         )
     except ClaimLost:
         raise
     except PressroomError as error:
-        remote_delete.retry_or_give_up(runtime, turn, subject, error, _give_up_delete)
+        remote_delete.retry_or_give_up(runtime, delete_slice, subject, error, _give_up_delete)
         return
     with runtime.database.transaction() as session:
         if made:
@@ -202,7 +204,7 @@ def _delete_parked_draft(
         runtime.waker.stage(subject.credentials.account_id)
 
 
-def _give_up_delete(session: Session, subject: remote_posts.Subject, words: str) -> None:
+def _give_up_delete(session: Session, subject: remote_posts.Subject, reason: str) -> None:
     """The post was seen as a draft, so it is not published; its id is retired and deleted later.
 
     It is not staged again automatically: a person who finds the draft might publish it by hand. A
@@ -210,7 +212,7 @@ def _give_up_delete(session: Session, subject: remote_posts.Subject, words: str)
     that it was not published.
     """
     if subject.word_at is not None:
-        _mark_outcome_unknown(session, subject, f"Postiz does not delete it ({words}).")
+        _mark_outcome_unknown(session, subject, f"Postiz does not delete it ({reason}).")
         return
     transitions.retire_handovers(
         session, [subject.post_id], "parked, and not to be deleted", discard=True
@@ -221,7 +223,7 @@ def _give_up_delete(session: Session, subject: remote_posts.Subject, words: str)
         PostState.RELEASING,
         code="draft_left_in_postiz",
         message="It is not published: its release came to nothing, and Postiz does not delete the "
-        f"draft of it, which was moved to 2099 ({words}).",
+        f"draft of it, which was moved to 2099 ({reason}).",
         hint="Retry it; and delete that draft in Postiz's calendar.",
         claim=subject.claim,
     )

@@ -42,19 +42,19 @@ class Release:
 
 
 class ReleaseOutcome(Enum):
-    TAKEN = auto()  # a release was sent or attempted
-    PASSED = auto()  # no post, or the bulkhead refused
+    ATTEMPTED = auto()  # a release was sent or attempted
+    NOTHING_DONE = auto()  # no post, or the bulkhead refused
     SERVER_BUSY = auto()  # the server allows no write now
 
 
 def release_next_post(runtime: Runtime, due: DueProfile) -> ReleaseOutcome:
     """Release the next post of `due`, if there is one and its server allows a write."""
     if not due.sound and not health_probe.confirm_healthy(runtime, due.account_id):
-        return ReleaseOutcome.PASSED
+        return ReleaseOutcome.NOTHING_DONE
     claimed = _claim_next_post(runtime, due)
     if isinstance(claimed, Release):
         _send_release(runtime, claimed)
-        return ReleaseOutcome.TAKEN
+        return ReleaseOutcome.ATTEMPTED
     return claimed
 
 
@@ -65,9 +65,9 @@ def _claim_next_post(runtime: Runtime, due: DueProfile) -> Release | ReleaseOutc
         contain_failures("release", profile=due.profile_id) as fate,
         runtime.database.transaction() as session,
     ):
-        found = _find_next_post(session, due, runtime.taken[due.profile_id])
+        found = _find_next_post(session, due, runtime.counts[due.profile_id])
         if found is None:
-            return ReleaseOutcome.PASSED
+            return ReleaseOutcome.NOTHING_DONE
         post_id = found[0].id
         return _claim_found_post(runtime, session, due, found)
     with runtime.database.transaction() as session:
@@ -75,7 +75,7 @@ def _claim_next_post(runtime: Runtime, due: DueProfile) -> Release | ReleaseOutc
             leases.rest_account(session, due.account_id)
         elif fate.error is not None:
             defects.blame_post(session, post_id, defects.describe_error(fate.error))
-    return ReleaseOutcome.PASSED
+    return ReleaseOutcome.NOTHING_DONE
 
 
 def _claim_found_post(
@@ -88,20 +88,22 @@ def _claim_found_post(
         session, due.server, settings.settle_seconds
     ):
         post.release_at = settled_at
-        return ReleaseOutcome.PASSED
+        return ReleaseOutcome.NOTHING_DONE
     pace = settings.writes_per_second
     if not rate_limiter.take_slot(runtime.database, due.server, per_second=pace, ahead=0.0):
         return ReleaseOutcome.SERVER_BUSY
-    runtime.taken[due.profile_id] += 1
+    runtime.counts[due.profile_id] += 1
     return _record_release(session, post, profile, settings.lease_seconds)
 
 
 def _find_next_post(
-    session: Session, due: DueProfile, turn: int
+    session: Session, due: DueProfile, release_count: int
 ) -> tuple[Post, Profile, datetime] | None:
     """The profile's next post, locked, its profile, and when Postiz confirmed the draft."""
     near_post = (
-        None if is_backlog_turn(turn) else _find_first_post(session, due, near_its_time(NEAR))
+        None
+        if is_backlog_turn(release_count)
+        else _find_first_post(session, due, near_its_time(NEAR))
     )
     return near_post or _find_first_post(session, due)
 
@@ -114,9 +116,9 @@ def _find_first_post(
         found = session.execute(_first_due_query(due, *conditions)).first()
         if found is None:
             return None
-        post, profile, replied_at, paused, may = found
+        post, profile, replied_at, paused, may_publish = found
         if not paused:
-            return (post, profile, replied_at) if may else None
+            return (post, profile, replied_at) if may_publish else None
         set_aside_for_jobs(session, [post.job_id])
     return None
 
@@ -221,10 +223,10 @@ def _check_before_send(runtime: Runtime, release: Release) -> None:
             Post.state == PostState.RELEASING,
             Post.lease_until > func.clock_timestamp(),
         )
-        may = session.scalar(claimed_query)
-    if may is None:
+        may_publish = session.scalar(claimed_query)
+    if may_publish is None:
         raise ClaimLost(f"post {release.post_id} is no longer ours to release")
-    if not may:
+    if not may_publish:
         raise Paused("held back before it was released")
 
 

@@ -18,18 +18,18 @@ from shared.models import Account, Handover, Post, Submission
 from shared.postiz.client import RemotePost
 from shared.posts import handovers, transitions
 from worker.publishing import unknown_outcomes
-from worker.publishing.park import is_far
+from worker.publishing.park import is_parking_date
 from worker.staging.staged_drafts import draft_signature
 
 #: The states through which a post becomes scheduled, in order.
-WAY = (
+STATE_PATH = (
     PostState.PENDING,
     PostState.STAGING,
     PostState.STAGED,
     PostState.RELEASING,
     PostState.SCHEDULED,
 )
-FORGOTTEN = "found in Postiz after an older backup was restored"
+NOT_IN_BACKUP = "found in Postiz after an older backup was restored"
 WINDOW = timedelta(hours=1)
 
 
@@ -50,12 +50,12 @@ def open_posts_condition(account_id: int) -> list[ColumnElement[bool]]:
 
 
 def record_findings(
-    database: Database, account_id: int, profile_id: str, there: Mapping[str, RemotePost]
+    database: Database, account_id: int, profile_id: str, remote: Mapping[str, RemotePost]
 ) -> Outcome:
     """Record all findings and end the account's pause, in one transaction."""
     with database.transaction() as session:
         account = session.get_one(Account, account_id, with_for_update=True)
-        comparison = _AccountComparison(session, account, profile_id, there)
+        comparison = _AccountComparison(session, account, profile_id, remote)
         outcome = comparison.record_differences()
         account.paused, account.settle_pause = bool(account.settle_pause), None
         return outcome
@@ -69,15 +69,15 @@ class _AccountComparison:
         session: Session,
         account: Account,
         profile_id: str,
-        there: Mapping[str, RemotePost],
+        remote: Mapping[str, RemotePost],
     ) -> None:
         self._session = session
         self._now = db.read_clock(session)
         self._account = account
         self._profile_id = profile_id
-        self._there = there
+        self._remote = remote
         known = self._known_ids()
-        self._strangers = [row for row in there.values() if row.id not in known]
+        self._unknown_rows = [row for row in remote.values() if row.id not in known]
 
     def record_differences(self) -> Outcome:
         found = self._record_released()
@@ -90,7 +90,9 @@ class _AccountComparison:
             verdict = verdicts.get(post.id)
             if verdict is not None and post.state == PostState.HELD:
                 self._move_post(post, PostState.PENDING, {})  # a person has released it since
-            if isinstance(verdict, FoundInPostiz) and not is_far(verdict.theirs.publish_at):
+            if isinstance(verdict, FoundInPostiz) and not is_parking_date(
+                verdict.theirs.publish_at
+            ):
                 self._adopt_remote_post(post, verdict.theirs)
                 found += 1
             elif verdict is not None:
@@ -120,11 +122,11 @@ class _AccountComparison:
         """Drafts released after the backup; returns how many. Parked ones start again."""
         count = 0
         for post, handover in self._posts_with_handover([PostState.STAGED]):
-            row = self._there.get(handover.postiz_id)
+            row = self._remote.get(handover.postiz_id)
             if row is None:
                 continue
-            if row.state == DRAFT and is_far(row.publish_at):
-                transitions.retire_handovers(self._session, [post.id], FORGOTTEN, discard=True)
+            if row.state == DRAFT and is_parking_date(row.publish_at):
+                transitions.retire_handovers(self._session, [post.id], NOT_IN_BACKUP, discard=True)
                 self._move_post(post, PostState.PENDING, transitions.NOT_IN_POSTIZ)
             elif row.state != DRAFT:
                 handover.released_at, handover.state = self._now, "releasing"
@@ -135,7 +137,7 @@ class _AccountComparison:
     def _vanished_posts(self) -> list[Post]:
         """Posts whose id Postiz no longer lists: staged again after the backup, or deleted."""
         alive = self._posts_with_handover([PostState.STAGED, PostState.RELEASING])
-        return [post for post, handover in alive if handover.postiz_id not in self._there]
+        return [post for post, handover in alive if handover.postiz_id not in self._remote]
 
     def _guard_failed_posts(self) -> None:
         """Failed posts may have been retried since: a retry then requires a confirmation."""
@@ -168,7 +170,7 @@ class _AccountComparison:
             Theirs(
                 postiz_id=row.id, fingerprint=_remote_fingerprint(row), publish_at=row.publish_at
             )
-            for row in self._strangers
+            for row in self._unknown_rows
             if row.state != DRAFT
         ]
 
@@ -178,7 +180,7 @@ class _AccountComparison:
         self._advance_to_scheduled(post, values)
 
     def _add_handover(self, post: Post, postiz_id: str, marker_at: datetime) -> dict[str, object]:
-        transitions.retire_handovers(self._session, [post.id], FORGOTTEN, discard=False)
+        transitions.retire_handovers(self._session, [post.id], NOT_IN_BACKUP, discard=False)
         submission = self._ensure_submission(marker_at)
         self._session.add(
             Handover(
@@ -225,7 +227,7 @@ class _AccountComparison:
                 elements=0,
                 state="staged",
                 replied_at=self._now,
-                detail=FORGOTTEN,
+                detail=NOT_IN_BACKUP,
             )
             self._session.add(found)
             self._session.flush()
@@ -233,7 +235,7 @@ class _AccountComparison:
 
     def _advance_to_scheduled(self, post: Post, values: Mapping[str, object]) -> None:
         """Move the post through all states up to scheduled."""
-        for state in WAY[WAY.index(PostState(post.state)) + 1 :]:
+        for state in STATE_PATH[STATE_PATH.index(PostState(post.state)) + 1 :]:
             last = state is PostState.SCHEDULED
             self._move_post(post, state, {**values, "track_at": self._now} if last else {})
 
@@ -245,7 +247,7 @@ class _AccountComparison:
             source,
             state,
             event="found_in_postiz" if state is PostState.SCHEDULED else "restored",
-            detail=FORGOTTEN,
+            detail=NOT_IN_BACKUP,
             values=values,
         )
         self._session.refresh(post)
@@ -259,7 +261,7 @@ class _AccountComparison:
         ours = self._own_fingerprints()
         drafts = [
             row
-            for row in self._strangers
+            for row in self._unknown_rows
             if row.state == DRAFT
             and row.publish_at.microsecond
             and _remote_fingerprint(row) in ours
@@ -272,7 +274,7 @@ class _AccountComparison:
 
     def _charge_budget(self) -> None:
         """Charge calls that are not in the backup to this hour: Postiz may have counted them."""
-        calls = Counter(row.publish_at for row in self._strangers if row.publish_at.microsecond)
+        calls = Counter(row.publish_at for row in self._unknown_rows if row.publish_at.microsecond)
         if not calls:
             return
         ends = self._account.window_ends_at

@@ -31,10 +31,10 @@ from worker.accounts import leases, rate_limiter, remote_posts
 from worker.accounts.defects import for_account
 from worker.accounts.eligibility import eligible_accounts_query
 from worker.publishing import unknown_outcomes
-from worker.publishing.failure_words import Words
+from worker.publishing.failure_notices import FailureNotices
 from worker.runtime import Runtime
 
-TURN = 1.0
+SLICE_SECONDS = 1.0
 #: A failed post is tracked too, for a day: Postiz sometimes finds out late that it succeeded.
 TRACKED = (PostState.SCHEDULED, PostState.FAILED)
 FOLLOW_FAILED = timedelta(hours=24)
@@ -42,9 +42,9 @@ FAILED_PAUSE = timedelta(minutes=10)
 #: The code of a post that no key can read any more (worker/publishing/blocked_reasons.py).
 CANNOT_BE_FOLLOWED = "cannot_be_followed"
 #: Errors of a scheduled post that are cleared when Postiz is seen to have it scheduled.
-NO_LONGER_SO = (OVERDUE, UNSCHEDULED, CANNOT_BE_FOLLOWED, Defect.code)
+CLEARED_CODES = (OVERDUE, UNSCHEDULED, CANNOT_BE_FOLLOWED, Defect.code)
 #: Reasons that do not depend on Postiz's notifications.
-WORDS = {
+REASONS = {
     "removed_in_postiz": Reason(
         code="removed_in_postiz",
         message="Postiz does not list the post any more, and Pressroom did not delete it: somebody "
@@ -79,10 +79,10 @@ def track(runtime: Runtime, account_id: int) -> None:
     subjects = remote_posts.claim_subjects(
         runtime, account_id, _is_due(*TRACKED), lease_column="track_at"
     )
-    ends, words = time.monotonic() + TURN, Words(runtime)
+    ends, notices = time.monotonic() + SLICE_SECONDS, FailureNotices(runtime)
     for subject, remote in remote_posts.read_posts(runtime, account_id, subjects, ends=ends):
         with remote_posts.isolate_post(runtime, "track", subject):
-            track_post(runtime, subject, remote, words)
+            track_post(runtime, subject, remote, notices)
 
 
 def find_due_accounts(session: Session) -> list[int]:
@@ -99,9 +99,9 @@ def track_post(
     runtime: Runtime,
     subject: remote_posts.Subject,
     remote: RemotePost | None,
-    words: Words | None = None,
+    notices: FailureNotices | None = None,
 ) -> None:
-    """Record what was seen of a post; `words`: the notifications, shared by the posts of a run."""
+    """Record what was seen of a post; `notices`: shared by the posts of a run."""
     with runtime.database.transaction() as session:
         now = rate_limiter.clock(session)
     if subject.state is PostState.FAILED:
@@ -117,8 +117,8 @@ def track_post(
     )
     reason = _fixed_reason(step)
     if reason is None and isinstance(step, Failed | Errored):
-        words = words or Words(runtime)
-        reason = words.find(subject, due_at=due_at, seen_at=subject.error_at or now)
+        notices = notices or FailureNotices(runtime)
+        reason = notices.find(subject, due_at=due_at, seen_at=subject.error_at or now)
     failpoints.hit("track.before_commit")
     try:
         with runtime.database.transaction() as session:
@@ -141,7 +141,7 @@ def _fixed_reason(step: TrackStep) -> Reason | None:
     """The reason, if it does not depend on Postiz's notifications."""
     match step:
         case Failed(code=code) | Overdue(code=code):
-            return WORDS.get(code)
+            return REASONS.get(code)
     return None
 
 
@@ -168,19 +168,17 @@ def _record_step(
                 track_at=leases.now_plus(FAILED_PAUSE.total_seconds()),
             )
         case Errored(after=pause):
-            already_told = subject.error_at is not None and subject.reason == reason
+            known = subject.error_at is not None and subject.reason == reason
             _record_doubt(
-                session, subject, pause, reason, event=None if already_told else "error_in_postiz"
+                session, subject, pause, reason, event=None if known else "error_in_postiz"
             )
         case Overdue(code=code, after=pause, final=final):
             event = None if subject.error_code == code else code
             _record_doubt(session, subject, pause, reason, event=event, final=final)
         case LookAgain(after=pause):
-            already_told = subject.in_doubt or subject.error_code in NO_LONGER_SO
-            cleared_values = transitions.CLEARED_BY_MOVE if already_told else {}
-            _update_claimed_post(
-                session, subject, {**cleared_values, "track_at": func.now() + pause}
-            )
+            has_error = subject.in_doubt or subject.error_code in CLEARED_CODES
+            cleared = transitions.CLEARED_BY_MOVE if has_error else {}
+            _update_claimed_post(session, subject, {**cleared, "track_at": func.now() + pause})
     if remote is not None and remote.publish_at != subject.markers[0]:
         handover_update = update(Handover).where(Handover.id == subject.handover_id)
         session.execute(handover_update.values(marker_at=remote.publish_at))

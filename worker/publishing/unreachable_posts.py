@@ -12,7 +12,7 @@ from worker.accounts.eligibility import is_reachable
 from worker.publishing import unknown_outcomes
 
 #: Maximum posts in one round; the next round continues.
-AT_ONCE = 500
+BATCH = 500
 
 
 def give_up(session: Session, seconds: float) -> None:
@@ -37,7 +37,7 @@ def give_up(session: Session, seconds: float) -> None:
             Post.released_at < old,
             ~is_reachable(),
         )
-        .limit(AT_ONCE)
+        .limit(BATCH)
         .with_for_update(key_share=True, skip_locked=True)
     ).all()
     unknown_outcomes.leave_to_person(
@@ -55,16 +55,16 @@ def give_up_old(session: Session) -> None:
     their key is held.
     """
     day_ago, lately = func.now() - timedelta(days=1), func.now() - timedelta(hours=1)
-    word = exists().where(handovers.is_alive_of_post(), Handover.word_at >= day_ago)
+    recent_report = exists().where(handovers.is_alive_of_post(), Handover.word_at >= day_ago)
     old = select(Post.id).where(
         Post.state == PostState.RELEASING,
         Post.released_at < day_ago,
         Post.lease_until.between(lately, func.now()),
-        ~word,
+        ~recent_report,
     )
     unknown_outcomes.leave_to_person(
         session,
-        session.scalars(old.limit(AT_ONCE).with_for_update(key_share=True, skip_locked=True)).all(),
+        session.scalars(old.limit(BATCH).with_for_update(key_share=True, skip_locked=True)).all(),
         PostState.RELEASING,
         "For a day Postiz could not say what became of its release.",
         follow=True,

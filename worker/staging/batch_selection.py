@@ -32,11 +32,11 @@ from worker.accounts.eligibility import (
 from worker.accounts.set_aside import set_aside_for_jobs, set_aside_for_media
 
 #: When to plan again if no post can be staged now.
-LOOK_AGAIN = timedelta(seconds=10)
+RETRY_AFTER = timedelta(seconds=10)
 #: How often posts are set aside and the next ones read in one selection.
-ROUNDS = 10
+MAX_ROUNDS = 10
 #: Minimum posts read per profile, however many profiles an account has.
-FEWEST = 20
+MIN_PER_PROFILE = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,16 +61,16 @@ class Chosen:
 
 
 def choose_posts(
-    session: Session, account: Account, led: dict[str, float], taken: Counter[int | str]
+    session: Session, account: Account, last_led: dict[str, float], counts: Counter[int | str]
 ) -> list[Chosen]:
     """The posts of the next call: first those of the leading profile, then the earliest of all.
 
-    The leader is the profile that led a call longest ago (`led`, which is updated); `taken` counts
-    the account's calls.
+    The leader is the profile that led a call longest ago (`last_led`, which is updated).
+    `counts`: calls per account.
     """
     now = db.read_clock(session)
-    leaders = _order_leaders(session, account.id, led)
-    call_count = taken[account.id]
+    leaders = _order_leaders(session, account.id, last_led)
+    call_count = counts[account.id]
     leader_due = _due_posts(session, account.id, call_count, leaders[:1])
     all_due = _due_posts(session, account.id, call_count, leaders) if len(leaders) > 1 else []
     by_id = {choice.post.id: choice for choice in [*leader_due, *all_due]}
@@ -81,11 +81,11 @@ def choose_posts(
         case Wait(until=until):
             account.plan_at = min(until, now + leases.PLAN_AGAIN)
         case Pack(posts=posts_of_call):
-            led[leaders[0]] = time.monotonic()
-            taken[account.id] += 1
+            last_led[leaders[0]] = time.monotonic()
+            counts[account.id] += 1
             return _lock_chosen(session, account.id, [by_id[choice.id] for choice in posts_of_call])
         case None:  # media are uploading, or posts are paused: the end wakes us
-            account.plan_at = now + LOOK_AGAIN
+            account.plan_at = now + RETRY_AFTER
     return []
 
 
@@ -97,7 +97,7 @@ def _lock_chosen(session: Session, account_id: int, chosen: Sequence[Chosen]) ->
     return [choice for choice in chosen if choice.post.id in locked]
 
 
-def _order_leaders(session: Session, account_id: int, led: Mapping[str, float]) -> list[str]:
+def _order_leaders(session: Session, account_id: int, last_led: Mapping[str, float]) -> list[str]:
     """The account's profiles with posts that could be staged, the one that led longest ago first.
 
     Reads one index entry per profile that may send, so that held profiles cost nothing.
@@ -109,7 +109,7 @@ def _order_leaders(session: Session, account_id: int, led: Mapping[str, float]) 
         .join(first, true())
         .where(Profile.account_id == account_id, *may_send())
     ).all()
-    ordered = sorted(rows, key=lambda row: (led.get(row.id, 0.0), row.publish_at))
+    ordered = sorted(rows, key=lambda row: (last_led.get(row.id, 0.0), row.publish_at))
     return [row.id for row in ordered]
 
 
@@ -144,7 +144,7 @@ def _due_rows(
 ) -> list[tuple[Post, str | None]]:
     """Due posts with their key hashes; posts that have to wait are set aside and replaced."""
     free: list[tuple[Post, str | None]] = []
-    for _ in range(ROUNDS if profile_ids else 0):
+    for _ in range(MAX_ROUNDS if profile_ids else 0):
         rows = session.execute(_candidates_query(account_id, profile_ids, *conditions)).all()
         waiting = _set_aside(session, account_id, rows)
         free = [(row[0], row[1]) for row in rows if row[0].id not in waiting]
@@ -156,7 +156,7 @@ def _due_rows(
 def _candidates_query(
     account_id: int, profile_ids: Sequence[str], *conditions: ColumnElement[bool]
 ) -> Select[*tuple[Any, ...]]:
-    per_profile = max(FEWEST, CANDIDATES // len(profile_ids))
+    per_profile = max(MIN_PER_PROFILE, CANDIDATES // len(profile_ids))
     first = _first_posts_query(account_id, per_profile, *conditions)
     ids = select(first.c.id).select_from(Profile).join(first, true())
     return (

@@ -13,7 +13,7 @@ from shared.profiles.credential_ref import CredentialRef
 from worker.accounts import postiz_call, rate_limiter
 from worker.runtime import Runtime
 
-AT_ONCE = 20
+BATCH = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ def claim_windows(
             .join(Account, Account.id == Submission.account_id)
             .where(Submission.account_id == account_id, *_is_readable(), *due)
             .order_by(getattr(Submission, due_column))
-            .limit(AT_ONCE)
+            .limit(BATCH)
             .with_for_update(of=Submission, key_share=True, skip_locked=True)
         ).all()
         lease_until = rate_limiter.clock(session) + lease

@@ -23,7 +23,7 @@ from worker.accounts import postiz_call
 from worker.accounts.eligibility import is_rested, may_go
 from worker.runtime import Runtime
 
-AT_ONCE = 400
+BATCH = 400
 
 
 def check_waiting_posts(runtime: Runtime, account_id: int) -> None:
@@ -68,7 +68,7 @@ def _check_account_posts(
         select(Post)
         .where(*_waiting_conditions(account_id))
         .order_by(Post.publish_at, Post.id)
-        .limit(AT_ONCE)
+        .limit(BATCH)
         .with_for_update(key_share=True, skip_locked=True)
     ).all()
     for post in waiting:

@@ -20,7 +20,7 @@ from worker.accounts.defects import translate_defects
 from worker.accounts.error_policy import may_have_run
 from worker.runtime import Runtime
 
-AT_ONCE = 20
+BATCH = 20
 
 log = get_logger("discarded")
 
@@ -82,7 +82,7 @@ def _find_due_posts(runtime: Runtime, account_id: int) -> list[Discarded]:
             select(Handover, Profile)
             .where(Handover.account_id == account_id, *_due_conditions())
             .order_by(Handover.next_at.nulls_first(), Handover.id)
-            .limit(AT_ONCE)
+            .limit(BATCH)
         ).all()
         return [_build_discarded(handover, profile) for handover, profile in rows]
 
@@ -121,7 +121,7 @@ def _delete_discarded(
             discarded.postiz_id,
             delete_slice,
             note=record_try,
-            stray=not discarded.was_released,
+            orphan=not discarded.was_released,
         )
     except (OutcomeUnknown, PostRejected):
         if _is_listed(runtime, discarded):
@@ -156,7 +156,7 @@ def _record_failure(
             _leave_in_postiz(session, discarded, error.message)
 
 
-def _leave_in_postiz(session: Session, discarded: Discarded, words: str) -> None:
+def _leave_in_postiz(session: Session, discarded: Discarded, detail: str) -> None:
     row = update(Handover).where(Handover.id == discarded.handover_id)
     session.execute(row.values(state="left"))
-    transitions.add_events(session, [discarded.post_id], "draft_left_in_postiz", words)
+    transitions.add_events(session, [discarded.post_id], "draft_left_in_postiz", detail)

@@ -33,12 +33,12 @@ from worker.runtime import Runtime
 from worker.staging import call_windows
 from worker.staging.adopted_drafts import adopt_matches
 from worker.staging.call_windows import CallWindow
-from worker.staging.staged_drafts import put_back_counted
+from worker.staging.staged_drafts import requeue_counted
 
 #: When a failed read is repeated, after the account's waiting time.
-AGAIN = timedelta(seconds=5)
+RETRY_AFTER = timedelta(seconds=5)
 #: When a read that failed with an unexpected error is repeated.
-LATER = timedelta(minutes=5)
+RETRY_DEFECT_AFTER = timedelta(minutes=5)
 #: How long to try a window that cannot be read; in this time nothing else can be staged either.
 TRY_FOR = timedelta(hours=24)
 
@@ -112,7 +112,7 @@ def _is_due() -> tuple[ColumnElement[bool], ...]:
 
 def _postpone_window(runtime: Runtime, window: CallWindow, error: PressroomError) -> None:
     """Read the window again later; an unexpected error affects this window, not the account."""
-    pause = LATER if is_defect(error) else AGAIN
+    pause = RETRY_DEFECT_AFTER if is_defect(error) else RETRY_AFTER
     with runtime.database.transaction() as session:
         if not is_defect(error):
             leases.record_failure(session, window.credentials, error)
@@ -144,7 +144,7 @@ def _resolve_call(
         and draft_matching.may_await_draft(post.publish_at, now, may_run_until=until)
     ]
     requeued = [post for post in missing if post.id not in patient_ids]
-    put_back_unclear(session, submission, requeued, "it is not in Postiz")
+    requeue_unclear(session, submission, requeued, "it is not in Postiz")
     if patient_ids and until is not None:
         submission.look_at = draft_matching.next_look_at(
             now, submission.sent_at, may_run_until=until
@@ -178,11 +178,11 @@ def _unknown_posts(
     )
 
 
-def put_back_unclear(
+def requeue_unclear(
     session: Session, submission: Submission, rows: Sequence[Post], detail: str
 ) -> None:
     """Make these posts of a call of unknown outcome pending again."""
-    put_back_counted(
+    requeue_counted(
         session,
         rows,
         pack=submission.elements,

@@ -12,7 +12,7 @@ from shared.posts import transitions
 from worker.staging import draft_adoption
 
 #: Calls in one round; the next round continues.
-AT_ONCE = 100
+BATCH = 100
 GONE = "the worker was gone before Postiz answered"
 
 
@@ -49,7 +49,7 @@ def give_up_calls(session: Session, *, all_of_them: bool = False) -> int:
     for submission_id in calls:
         submission = session.get_one(Submission, submission_id)
         rows = draft_adoption.lock_waiting(session, submission_id)
-        draft_adoption.put_back_unclear(session, submission, rows, "nobody could look for it")
+        draft_adoption.requeue_unclear(session, submission, rows, "nobody could look for it")
     draft_adoption.abandon_calls(session, calls)
     return len(calls)
 
@@ -60,7 +60,7 @@ def _lock_free_calls(session: Session, *conditions: ColumnElement[bool]) -> Sequ
         select(Submission.id)
         .where(*conditions)
         .order_by(Submission.sent_at)
-        .limit(AT_ONCE)
+        .limit(BATCH)
         .with_for_update(key_share=True, skip_locked=True)
     ).all()
     under_way = (Post.submission_id.in_(calls), Post.state == PostState.STAGING)

@@ -31,9 +31,9 @@ from worker.staging import call_windows, discarded_posts
 from worker.staging.call_windows import CallWindow
 
 #: How long a child serves one account in one run (seconds).
-TURN = 1.0
+SLICE_SECONDS = 1.0
 #: How long an abandoned call's window is read again: the request may still run inside Postiz.
-LOOK_FOR = timedelta(hours=24)
+SEARCH_FOR = timedelta(hours=24)
 SOON, LONGEST_PAUSE = timedelta(seconds=5), timedelta(hours=1)
 #: How long to try a window that cannot be read.
 TRY_FOR = timedelta(days=7)
@@ -44,7 +44,7 @@ log = get_logger("litter")
 @for_account("clean")
 def delete_orphans(runtime: Runtime, account_id: int) -> None:
     """Read the account's abandoned windows that are due, and delete our drafts in them."""
-    delete_slice = remote_delete.DeleteSlice(ends=time.monotonic() + TURN)
+    delete_slice = remote_delete.DeleteSlice(ends=time.monotonic() + SLICE_SECONDS)
     windows = deque(
         call_windows.claim_windows(runtime, account_id, _is_due(), due_column="litter_at")
     )
@@ -84,9 +84,9 @@ def _is_due() -> tuple[ColumnElement[bool], ...]:
 
 
 def _next_read_at(now: datetime, sent_at: datetime) -> datetime | None:
-    """The pause grows with the call's age, from seconds to an hour; None after `LOOK_FOR`."""
+    """The pause grows with the call's age, from seconds to an hour; None after `SEARCH_FOR`."""
     age = now - sent_at
-    if age > LOOK_FOR:
+    if age > SEARCH_FOR:
         return None
     return now + min(max(age, SOON), LONGEST_PAUSE)
 
@@ -103,9 +103,9 @@ def _record_stuck_window(runtime: Runtime, window: CallWindow, trouble: Pressroo
     with runtime.database.transaction() as session:
         tries = window.litter_tries + 1
         pause = ORPHAN_DELETES.pause(tries)
-        words = f"what is left of it could not be deleted: {trouble.message}"
+        detail = f"what is left of it could not be deleted: {trouble.message}"
         row = update(Submission).where(Submission.id == window.submission_id)
-        session.execute(row.values(litter_tries=tries, detail=words))
+        session.execute(row.values(litter_tries=tries, detail=detail))
         _set_due_at(session, window, None if pause is None else rate_limiter.clock(session) + pause)
     if pause is None:
         log.error("litter is left", submission=window.submission_id, reason=trouble.message)
@@ -148,7 +148,7 @@ def _clean_window(
     for row in _own_drafts(runtime, window, rows):
         try:
             if not remote_delete.delete_post(
-                runtime, credentials, row.id, delete_slice, stray=True
+                runtime, credentials, row.id, delete_slice, orphan=True
             ):
                 return left or _Leftover()  # no time or slot left for this account
         except PressroomError as error:

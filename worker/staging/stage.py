@@ -22,11 +22,11 @@ from worker.accounts.defects import for_account
 from worker.accounts.error_policy import Defective, Refused, Unknown, decide_action
 from worker.runtime import Runtime
 from worker.staging import deferred_validation, draft_adoption
-from worker.staging.staged_drafts import keep_drafts, put_back, put_back_counted
+from worker.staging.staged_drafts import keep_drafts, requeue_counted, requeue_posts
 from worker.staging.submissions import Call, check_before_send, free_marker, prepare_call
 
 #: How long a child serves one account in one run (seconds).
-TURN = 1.0
+SLICE_SECONDS = 1.0
 #: Attempts to find a millisecond at which Postiz has no post of somebody else.
 MARKER_TRIES = 5
 
@@ -34,7 +34,7 @@ MARKER_TRIES = 5
 @for_account("stage")
 def stage_posts(runtime: Runtime, account_id: int) -> None:
     """Stage the account's due posts, for one time slice."""
-    ends = time.monotonic() + TURN
+    ends = time.monotonic() + SLICE_SECONDS
     draft_adoption.adopt_drafts(runtime, account_id)
     deferred_validation.check_waiting_posts(runtime, account_id)
     while call := prepare_call(runtime, account_id):
@@ -103,7 +103,7 @@ def _record_drafts(runtime: Runtime, call: Call, created: Created) -> None:
             account,
             submission,
             ids,
-            _exclude_ids(call.post_ids, _free_taken_back(session, call, ids)),
+            _exclude_ids(call.post_ids, _hand_over_cancelled(session, call, ids)),
             detail=f"in one call with {len(ids)} posts" if len(ids) > 1 else None,
             settle_seconds=runtime.settings.settle_seconds,
             as_draft=call.as_draft,
@@ -120,7 +120,7 @@ def _lock_open_submission(session: Session, call: Call) -> Submission:
     return submission
 
 
-def _free_taken_back(
+def _hand_over_cancelled(
     session: Session, call: Call, ids: Mapping[int, str] | None = None
 ) -> Collection[int]:
     """Posts that were cancelled during the call: saves their ids in Postiz and ends their lease, so
@@ -146,7 +146,9 @@ def _record_failure(runtime: Runtime, call: Call, error: PressroomError) -> None
         submission = _lock_open_submission(session, call)
         leases.fail_call(session, call.credentials, error)
         submission.state, submission.detail = "rejected", error.message
-        rest = replace(call, post_ids=_exclude_ids(call.post_ids, _free_taken_back(session, call)))
+        rest = replace(
+            call, post_ids=_exclude_ids(call.post_ids, _hand_over_cancelled(session, call))
+        )
         match decision:
             case Refused() as refusal:
                 _handle_refusal(session, rest, error, refusal.find_offender(call.post_ids))
@@ -165,13 +167,13 @@ def _exclude_ids(ids: Sequence[int], excluded: Collection[int]) -> list[int]:
 
 
 def _return_posts(session: Session, call: Call, event: str, detail: str, **values: int) -> None:
-    put_back(session, call.post_ids, claim=call.claim, event=event, detail=detail, **values)
+    requeue_posts(session, call.post_ids, claim=call.claim, event=event, detail=detail, **values)
 
 
 def _return_posts_counted(
     session: Session, call: Call, error: PressroomError, patience: Patience, *, pack: int
 ) -> None:
-    put_back_counted(
+    requeue_counted(
         session,
         _lock_call_posts(session, call),
         pack=pack,

@@ -102,7 +102,7 @@ def _widen_packs(session: Session, account_id: int, ids: Collection[int]) -> Non
         session.execute(of_limit.values(pack_limit=double_limit(limit or 1)))
 
 
-def put_back(
+def requeue_posts(
     session: Session,
     ids: Sequence[int],
     *,
@@ -125,7 +125,7 @@ def put_back(
     )
 
 
-def put_back_counted(
+def requeue_counted(
     session: Session,
     rows: Sequence[Post],
     *,

@@ -63,7 +63,7 @@ def _claim_next_call(runtime: Runtime, account_id: int) -> Call | None:
         account = leases.claim_account(session, account_id, lease_seconds=lease)
         if account is None:
             return None
-        chosen = choose_posts(session, account, runtime.led, runtime.taken)
+        chosen = choose_posts(session, account, runtime.last_led, runtime.counts)
         if chosen and leases.reserve_call(session, account, due_at=_earliest_time(chosen)):
             return _record_call(session, account, chosen, lease)
         leases.end_lease(session, account)
@@ -156,7 +156,7 @@ def free_marker(session: Session, account_id: int, second: datetime) -> datetime
     Raises `NoFreeMoment` if there is none.
     """
     for _ in range(SECONDS_TRIED):
-        taken = set(
+        used = set(
             session.scalars(
                 select(Submission.marker_at).where(
                     Submission.account_id == account_id,
@@ -168,7 +168,7 @@ def free_marker(session: Session, account_id: int, second: datetime) -> datetime
         free = [
             moment
             for ms in range(1, 1000)
-            if (moment := second + timedelta(milliseconds=ms)) not in taken
+            if (moment := second + timedelta(milliseconds=ms)) not in used
         ]
         if free:
             return random.choice(free)  # noqa: S311 (chance, not secrecy)

@@ -18,7 +18,7 @@ from worker.runtime import Runtime
 BEFORE, AFTER = timedelta(minutes=1), timedelta(minutes=5)
 
 
-class Words:
+class FailureNotices:
     """Postiz's notifications, read at most once per credentials."""
 
     def __init__(self, runtime: Runtime) -> None:
