@@ -46,7 +46,7 @@ def _make_histogram(
 POST_EVENTS = _make_counter("post_events", "Lines of the timelines, by kind", "event")
 POSTS_FAILED = _make_counter("posts_failed", "Posts that ended as failed", "code")
 SETTLE_STEPS = _make_counter("settle_steps", "What was decided about releases looked at", "step")
-LITTER = _make_counter("litter_removed", "Left-over posts deleted in Postiz", "kind")
+ORPHANS_DELETED = _make_counter("litter_removed", "Left-over posts deleted in Postiz", "kind")
 TROUBLE = _make_counter("account_trouble", "Calls that went wrong, by code", "code")
 CACHE = _make_counter("publisher_cache", "Publishers asked for: hit or build", "result")
 INVALIDATIONS = _make_counter("publisher_invalidations", "Resets of the cache: one or all", "what")

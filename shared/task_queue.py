@@ -145,5 +145,5 @@ class Waker:
         if self.messages(RELEASE) < RELEASES_WAITING:
             self.wake("pressroom.release")
 
-    def settle(self, account_id: int) -> bool:
+    def reconcile(self, account_id: int) -> bool:
         return self.wake("pressroom.reconcile", account_id)

@@ -1,1 +1,1 @@
-"""The Celery workers: claim a row, make a call, write down what came back."""
+"""The Celery workers: claim a row, make a call, record the result."""

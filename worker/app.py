@@ -1,7 +1,8 @@
-"""The Celery app: its settings, and what happens when a worker child begins and ends.
+"""The Celery app: its settings, and what happens when a worker child starts and ends.
 
-The row is the job and a message only says "look", so messages are acknowledged early and never
-retried by Celery: what it loses the sweep finds, what it repeats finds its claim taken.
+The work is in the database; a message only wakes a worker. So messages are acknowledged early, and
+Celery never retries them: if a message is lost, the sweep sends it again; if it is duplicated, the
+second claim fails and the duplicate stops.
 """
 
 import os
@@ -28,8 +29,8 @@ from worker.bulkhead import Bulkhead, pool_folder
 settings = read_settings()
 app = Celery("pressroom", broker=settings.redis_url.get_secret_value(), include=["worker.tasks"])
 task_logging.install()
-#: A process keeps its command line, by which it can be started again: where setproctitle happens to
-#: be installed, Celery would write another one over it.
+#: Keeps the command line of a process, so that it can be restarted by it. If setproctitle is
+#: installed, Celery would overwrite the command line.
 platforms._setproctitle = None
 app.conf.update(
     task_default_queue=PUBLISH,
@@ -54,21 +55,21 @@ app.conf.update(
     broker_connection_max_retries=None,
     broker_transport_options=TRANSPORT,
     beat_schedule=ENTRIES,
-    beat_scheduler="celery.beat:Scheduler",  # keeps no file: what is due is in the database
+    beat_scheduler="celery.beat:Scheduler",  # keeps no file: due work is in the database
     beat_max_loop_interval=1,
     timezone="UTC",
 )
 
 
 class _Process:
-    """What this worker child has made after its fork."""
+    """What this worker child created after its fork."""
 
     current: "runtime.Runtime | None" = None
     children = 1
 
 
 def current_runtime() -> runtime.Runtime:
-    """This process's runtime, made at its first use where no signal made it (the solo pool)."""
+    """This process's runtime; created at first use if no signal did it (solo pool)."""
     if _Process.current is None:
         _Process.current = runtime.build_runtime(Waker(app))
     return _Process.current
@@ -80,13 +81,13 @@ def worker_bulkhead() -> Bulkhead:
 
 @worker_init.connect  # type: ignore[untyped-decorator]
 def _count_children(sender: Any, **_: Any) -> None:
-    """Before the fork, so that each child knows how many they are."""
+    """Before the fork, so that each child knows the number of children."""
     _Process.children = sender.concurrency or 1
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def _send_first_heartbeat(sender: Any, **_: Any) -> None:
-    """So that readiness need not wait for beat's first one."""
+    """Send a first heartbeat, so that the worker need not wait for beat's first one to be ready."""
     for queue in sender.app.amqp.queues.consume_from:
         sender.app.send_task("pressroom.pulse", args=(queue,), queue=queue)
 

@@ -1,10 +1,10 @@
-"""What beat sends: a clock, and nothing else. What is due is decided in the database."""
+"""The messages that beat sends, by the clock only. What is due is decided in the database."""
 
 from shared.task_queue import EXPIRES, QUEUE_NAMES, RELEASE, UPLOAD
 
 
 def _schedule_entry(task: str, seconds: float, queue: str, *args: object) -> dict[str, object]:
-    # where all children are busy for seconds, a tick that comes late is better than none
+    # if all children are busy for seconds, a late tick is better than none
     options = {"queue": queue, "expires": max(float(EXPIRES), seconds)}
     return {"task": task, "schedule": seconds, "args": args, "options": options}
 

@@ -1,13 +1,13 @@
-"""Bulkhead: an account that hangs takes some of a pool's children with it, and never all of them.
+"""Bulkhead: an account that hangs can occupy some children of a pool, but never all of them.
 
-Each child says in a file which account it serves. A child turns an account away when too many
-others serve it, or when it answers badly and others that do already have their half of the pool;
-what was turned away is looked at again within a second. Long calls, which create hundreds of posts,
-never take the last child: what is due in the meantime is released by it.
+Each child writes into a file which account it serves. A child refuses an account if too many other
+children serve it, or if the account failed recently and such accounts already occupy half of the
+pool. Refused work is tried again within a second. Long calls, which create hundreds of posts, never
+occupy the last child, so that it can release posts that become due.
 
-A child writes its file before it looks at the others', and takes it back if it is one too many. So
-of children that come at once each sees the others, and no lock is needed, which one that freezes
-would keep from all of them.
+A child writes its own file before it reads the files of the others, and deletes it if there are too
+many. So children that start at the same time see each other without a lock. A lock would block all
+children if the one that holds it hangs.
 """
 
 import fcntl
@@ -27,26 +27,27 @@ from sqlalchemy.orm import Session
 from shared.db import Database
 from shared.models import Account
 
-#: When so many accounts of one server answer badly, it is the server.
-MANY = 3
-#: So often a child asks that met others asking, after a pause of some milliseconds (seconds).
+#: If so many accounts of a server fail, the server itself is considered failing.
+FAILING_ACCOUNTS = 3
+#: Attempts of a child if others try at the same time, and the longest pause between them (seconds).
 TRIES = 8
 LONGEST_PAUSE = 0.02
-WATCH = "watch"
+LEADER_FILE = "watch"
 
 
 @dataclass(frozen=True)
 class Served:
-    """What one child is busy with."""
+    """What one child is working on. `suspect`: its account failed recently. `asks`: the child has
+    not decided yet whether it may serve the account."""
 
     account_id: int
     suspect: bool
     long: bool = False
-    asks: bool = False  # it has not yet seen whether it may
+    asks: bool = False
 
 
 def may_serve(served: list[Served], wanted: Served, *, children: int) -> bool:
-    """Whether one more child may serve `wanted`, given what the other children serve."""
+    """Whether a child may serve `wanted`, given what the other children serve."""
     same_account = sum(child.account_id == wanted.account_id for child in served)
     long_calls = sum(child.long for child in served)
     if same_account >= max(1, children - 1) or (wanted.long and long_calls >= max(1, children - 1)):
@@ -56,12 +57,12 @@ def may_serve(served: list[Served], wanted: Served, *, children: int) -> bool:
 
 
 def pool_folder(parent: int) -> Path:
-    """Where the children of the process `parent` write what they serve."""
+    """The folder in which the children of the process `parent` write what they serve."""
     return Path(tempfile.gettempdir()) / f"pressroom-pool-{parent}"
 
 
 class Bulkhead:
-    """Of one pool: the children of one parent process."""
+    """The bulkhead of one pool: the children of one parent process."""
 
     def __init__(self, children: int, folder: Path | None = None) -> None:
         self.children = children
@@ -76,9 +77,9 @@ class Bulkhead:
         long: bool = False,
         suspect: bool | None = None,
     ) -> Iterator[bool]:
-        """Whether this child may serve the account now; it is counted as served meanwhile.
+        """Yields whether this child may serve the account now; the child is counted until the end.
 
-        `suspect`: whether it answered badly, where the caller knows.
+        `suspect`: whether the account failed recently, if the caller knows.
         """
         if suspect is None:
             suspect = _is_suspect(database, account_id)
@@ -89,7 +90,7 @@ class Bulkhead:
             self._own_file.unlink(missing_ok=True)
 
     def _claim_place(self, wanted: Served) -> bool:
-        """Whether we serve it from now on. Children that ask at once make way, and ask again."""
+        """Whether we serve it from now on. Children that ask at the same time ask again later."""
         for _ in range(TRIES):
             self._write_own_file(replace(wanted, asks=True))
             others = self._read_others()
@@ -109,17 +110,17 @@ class Bulkhead:
         return self._folder / str(os.getpid())
 
     def _write_own_file(self, served: Served) -> None:
-        """All of it at once: a half could be read, and counted for nothing."""
+        """Written atomically: otherwise another child could read half of it, and ignore it."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
         partial_file = self._folder / f".{os.getpid()}"
         partial_file.write_text(" ".join(str(int(part)) for part in astuple(served)))
         partial_file.replace(self._own_file)
 
     @contextmanager
-    def leader_lock(self, name: str = WATCH) -> Iterator[bool]:
-        """Whether this child alone keeps this watch: looks after what only one needs to."""
+    def leader_lock(self, name: str = LEADER_FILE) -> Iterator[bool]:
+        """Yields whether this child is the leader, the only one to do this work."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        with (self._folder / name).open("w") as lock:  # given back by the system if we die
+        with (self._folder / name).open("w") as lock:  # released by the system if we die
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -128,7 +129,7 @@ class Bulkhead:
                 yield True
 
     def _read_others(self) -> list[Served]:
-        """What the other children serve; the file of one that was killed counts for nothing."""
+        """What the other children serve; files of killed children are ignored."""
         others = []
         for path in self._folder.glob("[0-9]*") if self._folder.exists() else ():
             if path.name == str(os.getpid()) or not _is_sibling(int(path.name)):
@@ -144,7 +145,7 @@ class Bulkhead:
 
 
 def _is_sibling(pid: int) -> bool:
-    """Whether it lives, and is of this pool: a dead child's number is some other process's soon."""
+    """Whether the process is alive and in this pool, because ids of dead processes are reused."""
     try:
         return psutil.Process(pid).ppid() == os.getppid()
     except psutil.NoSuchProcess:
@@ -152,13 +153,13 @@ def _is_sibling(pid: int) -> bool:
 
 
 def suspect_servers(session: Session) -> set[str]:
-    """The servers of which many accounts answered badly last."""
+    """The servers with many accounts whose last call failed."""
     failing = select(Account.server).where(Account.failures > 0).group_by(Account.server)
-    return set(session.scalars(failing.having(func.count() >= MANY)))
+    return set(session.scalars(failing.having(func.count() >= FAILING_ACCOUNTS)))
 
 
 def _is_suspect(database: Database, account_id: int) -> bool:
-    """Whether the account answered badly last, or many on its server did."""
+    """Whether the account's last call failed, or those of many accounts of its server."""
     with database.transaction() as session:
         found = select(Account.failures, Account.server).where(Account.id == account_id)
         failures, server = session.execute(found).one()

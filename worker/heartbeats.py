@@ -1,7 +1,7 @@
-"""Pulses: each process notes by whatever it does that its queue is served, or that the clock ticks.
+"""Heartbeats: with each task a process records that its queue is served, or that beat is alive.
 
-Beat asks for a pulse every 10 s; but a pool that has a long line of work, or long work, gets to it
-late or never, and is alive all the same.
+Beat also sends a heartbeat task every 10 s. But a pool with many or long tasks runs it late or
+never, although it is alive.
 """
 
 import time
@@ -12,26 +12,26 @@ from sqlalchemy.dialects.postgresql import insert
 from shared.models import Pulse
 from worker.runtime import Runtime
 
-#: A process notes the same at most so often (seconds).
-EVERY = 8.0
+#: The shortest time between two equal heartbeats of a process (seconds).
+INTERVAL = 8.0
 BEAT = "beat"
 
 
 def record_heartbeat(runtime: Runtime, name: str) -> None:
-    """Note `name` as seen, unless this process has just done so.
+    """Record that `name` is alive, unless this process has just done so.
 
-    The row is shared by all: its lock must not outlive the statement, whatever becomes of us.
+    All processes update the same row, so its lock must end with the statement.
     """
     now = time.monotonic()
-    if now - runtime.noted.get(name, float("-inf")) < EVERY:
+    if now - runtime.last_heartbeats.get(name, float("-inf")) < INTERVAL:
         return
     seen = {"seen_at": func.now()}
     row = insert(Pulse).values(name=name, **seen)
     with runtime.database.statements() as connection:
         connection.execute(row.on_conflict_do_update(index_elements=["name"], set_=seen))
-    runtime.noted[name] = now
+    runtime.last_heartbeats[name] = now
 
 
 def record_queue_heartbeat(runtime: Runtime, queue: str) -> None:
-    """Note that somebody works on what comes through `queue`."""
+    """Record that a worker serves `queue`."""
     record_heartbeat(runtime, f"worker:{queue}")

@@ -1,6 +1,6 @@
-"""Steps of a round that serves everybody: what one of them meets costs no other.
+"""Steps of a round that serves all accounts: an error in one step does not affect the others.
 
-Each has a transaction of its own, waits for nobody's lock for long, and is tried again in the next
+Each step has its own transaction, waits only briefly for locks, and is tried again in the next
 round.
 """
 
@@ -17,18 +17,19 @@ from worker.runtime import Runtime
 
 T = TypeVar("T")
 Step = Callable[[Runtime, Session], T]
-#: Rounds pass over rows that are locked; what is locked all the same is left to a later round.
+#: Rounds skip locked rows; if a row is locked anyway, the step fails soon and a later round does
+#: it.
 _WAIT_BRIEFLY = text("SET LOCAL lock_timeout = '500ms'")
 
 
 def run_steps(runtime: Runtime, steps: Mapping[str, Step[T]]) -> dict[str, T]:
-    """What each of the steps returned, but for those that failed."""
+    """The results of the steps, without those that failed."""
     found = {name: run_step(runtime, name, step) for name, step in steps.items()}
     return {name: result for name, result in found.items() if result is not None}
 
 
 def run_step(runtime: Runtime, name: str, step: Step[T]) -> T | None:
-    """What the step returned; None where it failed."""
+    """The step's result; None if it failed."""
     with contain_failures(name), brief_transaction(runtime.database) as session:
         return step(runtime, session)
     return None
@@ -36,7 +37,7 @@ def run_step(runtime: Runtime, name: str, step: Step[T]) -> T | None:
 
 @contextmanager
 def brief_transaction(database: Database) -> Iterator[Session]:
-    """One that serves everybody, and so waits for no single row for long."""
+    """A transaction that waits only briefly for locked rows."""
     with database.transaction() as session:
         session.execute(_WAIT_BRIEFLY)
         yield session

@@ -1,4 +1,4 @@
-"""What a worker process works with: made once, after the fork."""
+"""The objects that a worker process uses: created once, after the fork."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from shared.task_queue import Waker
 
 @dataclass
 class Runtime:
-    """The composition root of a worker child; tests make their own."""
+    """The composition root of a worker child; tests create their own."""
 
     settings: Settings
     database: Database
@@ -25,12 +25,15 @@ class Runtime:
     storage: Storage
     waker: Waker
     listener: Listener | None = None
-    served: dict[str, float] = field(default_factory=dict)  # profile: its last turn in releasing
-    noted: dict[str, float] = field(default_factory=dict)  # pulse: when it was noted last
-    fed: dict[int | str, float] = field(default_factory=dict)  # account, profile: its last upload
-    led: dict[str, float] = field(default_factory=dict)  # profile: when it last led a counted call
-    #: account: its counted calls, and profile: its releases
-    taken: Counter[int | str] = field(default_factory=Counter)
+    #: Profile: time of its last release
+    last_releases: dict[str, float] = field(default_factory=dict)
+    #: Name: time of its last heartbeat
+    last_heartbeats: dict[str, float] = field(default_factory=dict)
+    #: Account, profile: its last upload
+    last_uploads: dict[int | str, float] = field(default_factory=dict)
+    last_led: dict[str, float] = field(default_factory=dict)  # profile: when it last led a call
+    #: Account: number of its counted calls; profile: number of its releases
+    counts: Counter[int | str] = field(default_factory=Counter)
 
     def close(self) -> None:
         if self.listener:

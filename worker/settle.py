@@ -1,13 +1,14 @@
-"""`python -m worker.settle`: after an older backup was restored, before anything is sent.
+"""`python -m worker.settle`: the restore check. Run it after an older backup was restored, before
+anything is sent.
 
-Everything is held first. Each account's Postiz is then read and compared with what the database
-says (worker/publishing/restore_account.py), and the account let go; one that cannot be read stays
-held. It may be run again at any time, and goes on where it stopped.
+First all accounts are paused. Then each account's Postiz is read and compared with the database
+(worker/publishing/restore_account.py), and the pause ends; an account that cannot be read stays
+paused. The command may be run again at any time, and continues where it stopped.
 
-Posts are compared by content, channel and date, since Postiz shows no more of them. What looks
-alike but differs in its media is left to a person as `outcome_unknown`. Fire times of schedules
-that may have run are recorded as missed, and calls that the backup does not know are charged to
-this hour's budget.
+Posts are compared by content, channel and date, because Postiz shows nothing else. Posts that match
+but may differ in their media are left to a person as `outcome_unknown`. Fire times of schedules
+that may have run are recorded as missed, and calls that are not in the backup are charged to the
+budget of this hour.
 """
 
 import sys
@@ -39,8 +40,8 @@ from worker.runtime import Runtime
 from worker.schedules import fire
 from worker.staging import lost_calls
 
-#: Before its last sign of life the database may have lacked what was under way; a draft's date
-#: lies up to half a day back.
+#: How far before the backup's newest row to read Postiz: a draft's date is up to half a day earlier
+#: than its creation, and running calls were not in the database yet.
 BEFORE = timedelta(hours=14)
 STEP = timedelta(days=1)
 
@@ -50,8 +51,10 @@ log = get_logger("settle")
 def check_restored_accounts(
     runtime: Runtime, *, patience: float
 ) -> dict[int, restore_account.Outcome | str]:
-    """Settle every account; the reason for each that stays held. `patience`: seconds that what
-    was sent before the restore may still take inside Postiz."""
+    """Check every account; returns its outcome, or the reason why it stays paused.
+
+    `patience`: seconds that requests sent before the restore may still run inside Postiz.
+    """
     set_restore_lock(runtime.database)
     time.sleep(patience)
     with runtime.database.transaction() as session:
@@ -74,21 +77,21 @@ def check_restored_accounts(
 def _try_account_check(
     runtime: Runtime, account_id: int, began_at: datetime
 ) -> restore_account.Outcome | str:
-    """Whatever one account meets, the others are settled."""
+    """An error with one account does not stop the check of the others."""
     with contain_failures("settle_account", account=account_id):
         return _check_account(runtime, account_id, began_at)
     return "something went wrong on our side: see the log"
 
 
 def set_restore_lock(database: Database) -> None:
-    """Pause every account, and remember which were paused already."""
+    """Pause every account, and save which ones were paused before."""
     with database.transaction() as session:
         unlocked = update(Account).where(Account.settle_pause.is_(None))
         session.execute(unlocked.values(settle_pause=Account.paused, paused=True, lease_until=None))
 
 
 def _last_sign_of_life(session: Session) -> datetime:
-    """When the backup was made, by the newest moment in it."""
+    """When the backup was made: the newest time in it."""
     moments = [
         session.scalar(select(func.max(column)))
         for column in (Pulse.seen_at, Submission.sent_at, Submission.replied_at, Event.at)
@@ -100,7 +103,7 @@ def _last_sign_of_life(session: Session) -> datetime:
 def _check_account(
     runtime: Runtime, account_id: int, began_at: datetime
 ) -> restore_account.Outcome | str:
-    """Compare one account with its Postiz, and let it go: in one transaction, or not at all."""
+    """Compare one account with its Postiz and end its pause; both in one transaction."""
     with runtime.database.transaction() as session:
         profiles = session.scalars(select(Profile).where(Profile.account_id == account_id))
         refs = [CredentialRef.from_profile(profile, account_id) for profile in profiles]
@@ -124,7 +127,7 @@ def _check_account(
 
 
 def _expected_markers(session: Session, account_id: int) -> Iterator[datetime]:
-    """The dates under which what we know of, and what may not be final, should stand."""
+    """The dates with which Postiz should list the known posts that are not final."""
     alive = select(Handover.marker_at, Handover.parked_at).where(
         Handover.account_id == account_id,
         handovers.is_alive(),
@@ -139,19 +142,19 @@ def _expected_markers(session: Session, account_id: int) -> Iterator[datetime]:
 def _read_calendar(
     postiz: Postiz, began_at: datetime, end: datetime, markers: list[datetime]
 ) -> dict[str, RemotePost]:
-    """All that Postiz has since then, in its calendar, in 2099, and where we put it before."""
+    """All posts in Postiz since `began_at`, in 2099, and at known earlier dates."""
     windows = []
     start = began_at
     while start < end:
         windows.append((start, start + STEP))
         start += STEP
-    windows.append((park.FAR, park.FAR + timedelta(days=366)))
+    windows.append((park.FIRST_PARKING_DATE, park.FIRST_PARKING_DATE + timedelta(days=366)))
     windows += [(marker, marker) for marker in markers if not began_at <= marker <= end]
     return {row.id: row for window in windows for row in postiz.window(*window)}
 
 
 def _count_other_connections(database: Database) -> int:
-    """Connections of other processes of ours: none may send anything meanwhile."""
+    """Connections of other Pressroom processes, which must be stopped during the check."""
     query = text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
         "AND application_name = 'pressroom' AND pid <> pg_backend_pid()"

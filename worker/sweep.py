@@ -1,4 +1,4 @@
-"""Sweep: look, without having been told, for everything that is due, lost or finished."""
+"""Sweep: searches the database regularly for everything that is due, lost or finished."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -31,15 +31,15 @@ from worker.staging import draft_adoption, lost_calls, orphan_drafts, submission
 from worker.webhooks import deliver
 
 JOBS_AT_ONCE = 200
-#: Ticks come twice as often as sweeps: they leave these their half of the line.
+#: Ticks run twice as often as sweeps, and leave half of the places in the queue to them.
 OF_TICKS = MOST_WAITING // 2
 OPEN = [state for state in PostState if state not in DONE]
-#: Steps that name accounts, by the task that each of these is to be woken for.
+#: Steps that find accounts, by the task to send for each account.
 Finders = Mapping[str, Step[Iterable[int]]]
 
 
 def run_tick(runtime: Runtime) -> None:
-    """Every second: wake what is due to be released, looked at, or told to webhooks."""
+    """Every second: wake workers for releases, reconciling, tracking and webhooks that are due."""
     runtime.waker.release()
     _wake_found(runtime, DUE_TO_THE_SECOND, most=OF_TICKS)
     if run_step(runtime, "find_deliveries", lambda _, session: deliver.has_due_deliveries(session)):
@@ -47,9 +47,9 @@ def run_tick(runtime: Runtime) -> None:
 
 
 def run_sweep(runtime: Runtime) -> None:
-    """Every two seconds: rescue what lost its owner, wake what waits, finish what is done."""
+    """Every two seconds: rescue lost work, wake workers for waiting work, and finish jobs."""
     run_steps(runtime, RESCUES)
-    account_moves.follow_accounts(runtime)
+    account_moves.continue_moves(runtime)
     runtime.waker.uploads(run_step(runtime, "find_uploads", _waiting_uploads) or ())
     if run_step(
         runtime, "find_removals", lambda _, session: deletion.list_marked_profiles(session)
@@ -80,7 +80,7 @@ def _waiting_uploads(_: Runtime, session: Session) -> Sequence[int]:
 
 
 def _finish_jobs(_: Runtime, session: Session) -> None:
-    """Note the end of jobs that have nothing more to wait for."""
+    """Record the end of jobs that have nothing left to wait for."""
     open_posts = exists().where(Post.job_id == Job.id, Post.state.in_(OPEN))
     in_doubt = exists().where(Post.job_id == Job.id, Post.in_doubt)
     open_media = exists().where(
@@ -102,7 +102,7 @@ def _finish_jobs(_: Runtime, session: Session) -> None:
     outbox.enqueue_job_events(session, ended)
 
 
-#: What lost its owner, came too late, or belongs elsewhere by now.
+#: Steps for work that lost its worker, is too late, or now belongs to another account.
 RESCUES: Mapping[str, Step[object]] = {
     "rescue_calls": lambda runtime, session: lost_calls.rescue_calls(
         session,

@@ -1,4 +1,4 @@
-"""Watches tasks: how long each took and how it ended, and its name and ids in its log lines."""
+"""Measures each task's duration and result, and adds its name and ids to log lines."""
 
 import time
 from typing import Any
@@ -10,13 +10,13 @@ from shared import metrics
 
 
 class _RunningTask:
-    """When the task of this child began: a child runs one at a time."""
+    """When this child's task began; a child runs one task at a time."""
 
     began_at = 0.0
 
 
 def install() -> None:
-    """In every process that runs tasks."""
+    """Call this in every process that runs tasks."""
     task_prerun.connect(_on_task_start, weak=False)
     task_postrun.connect(_on_task_end, weak=False)
 

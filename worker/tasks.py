@@ -1,4 +1,4 @@
-"""The tasks: thin, named for Flower, with ids as their only arguments."""
+"""The Celery tasks: thin, with readable names for Flower, and only ids as arguments."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,16 +25,16 @@ from worker.staging import orphan_drafts, stage
 from worker.webhooks import deliver
 
 log = get_logger("tasks")
-#: Above the longest that a publishing turn may last: a turn, and a call that began at its end.
+#: More than the longest publishing task: one time slice, and a call that began at its end.
 SHORT = {"soft_time_limit": 120, "time_limit": 150}
-#: A gigabyte over a slow line; an upload without progress ends long before (seconds).
+#: Enough for a gigabyte over a slow line; an upload without progress ends much earlier (seconds).
 LONG = {"soft_time_limit": 4 * 3600, "time_limit": 4 * 3600 + 60}
 
 
 def guarded_task(
     name: str, limits: Mapping[str, int] = SHORT
 ) -> Callable[[Callable[..., None]], Any]:
-    """A task for which the database may be away, and which shows that its queue is served."""
+    """A task that tolerates an unavailable database, and records its queue's heartbeat."""
 
     def decorate_step(run: Callable[..., None]) -> Any:
         @app.task(name=name, **limits)  # type: ignore[untyped-decorator]
@@ -54,7 +54,7 @@ def guarded_task(
 
 @guarded_task("pressroom.upload", LONG)
 def upload_medium(_: int) -> None:
-    """The one that is named waits; whose turn it is, the rows say."""
+    """The id only says that uploads wait; the database decides which one is next."""
     upload_turns.upload_in_turn(current_runtime(), worker_bulkhead())
 
 
@@ -134,13 +134,13 @@ def remove_profiles() -> None:
 
 @guarded_task("pressroom.pulse")
 def answer_heartbeat(_: str) -> None:
-    """Asked for by beat through each queue, for those that have nothing else to do."""
+    """Sent by beat through each queue; does nothing, since every task records a heartbeat."""
 
 
 def _run_account_step(
     step: Callable[[Runtime, int], None], account_id: int, *, long: bool = False
 ) -> None:
-    """Run a step, if the account may have another child; rows that others took are theirs."""
+    """Run a step if the bulkhead allows it. If another worker took the rows, only log it."""
     runtime = current_runtime()
     bind_contextvars(account=account_id)
     place = worker_bulkhead().place(runtime.database, account_id, long=long)
@@ -155,7 +155,7 @@ def _run_account_step(
 
 @contextmanager
 def database_may_be_away() -> Iterator[None]:
-    """Without PostgreSQL nothing can be claimed: the work waits where it is, in its rows."""
+    """Logs that PostgreSQL is unavailable; the work stays in the database and waits."""
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as error:

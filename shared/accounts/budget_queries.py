@@ -1,4 +1,4 @@
-"""Reading accounts: their budget now, and what they have still to hand over."""
+"""Reading accounts: their current budget, and their backlog of posts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from shared.domain.publishing.budget import BudgetState
 from shared.domain.publishing.states import PostState
 from shared.models import Account, Integration, Post, Profile
 
-#: Posts that Postiz does not hold yet.
+#: States of posts that Postiz has not scheduled yet.
 BACKLOG = (PostState.PENDING, PostState.STAGING, PostState.STAGED, PostState.RELEASING)
 
 
@@ -40,7 +40,7 @@ def budget_state(account: Account) -> BudgetState:
 
 
 def budget_remaining(account: Account, now: datetime) -> int | None:
-    """Counted calls left in the window, None while Postiz has not told its limit, nor the owner."""
+    """Counted calls left in the window; None while neither Postiz nor the owner has set a limit."""
     most = budget_state(account).most
     if most is None:
         return None
@@ -52,7 +52,7 @@ def budget_remaining(account: Account, now: datetime) -> int | None:
 def read_profile_accounts(
     session: Session, profile_ids: Sequence[str] | None, *, after: int | None, limit: int
 ) -> list[AccountRead]:
-    """The accounts that these profiles (None: all) use, by id."""
+    """The accounts that these profiles (None: all) use, ordered by id."""
     used = select(Profile.account_id)
     if profile_ids is not None:
         used = used.where(Profile.id.in_(profile_ids))

@@ -1,4 +1,4 @@
-"""An account's integrations as channels, which is how the rules look at them."""
+"""An account's integrations as channels, which is the form that the rules use."""
 
 from collections.abc import Iterable
 
@@ -19,7 +19,7 @@ def channels_by_id(rows: Iterable[Integration | RemoteIntegration]) -> dict[str,
 
 
 def read_channels(session: Session, account: Account) -> dict[str, Channel] | None:
-    """The integrations by id as Postiz listed them last, None if it never did."""
+    """The integrations by id as Postiz last listed them, None if it never did."""
     if account.integrations_seen_at is None:
         return None
     return channels_by_id(identity.read_integrations(session, account.id))

@@ -1,4 +1,4 @@
-"""Holds: keys that an account refuses, and settings that cannot be used, until either changes."""
+"""Holds: keys that an account refuses, and settings that cannot be used, until they change."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ from sqlalchemy.orm import Session
 
 from shared.models import Hold, Profile, SettingsHold
 
-#: Settings that cannot be used are tried again after so long: what is wrong with them may be ours.
-LOOK_AGAIN = timedelta(seconds=15)
-#: What a person can do, by the reason.
+#: Time after which unusable settings are tried again: the cause may be on our side.
+RETRY_AFTER = timedelta(seconds=15)
+#: By reason: what a person can do.
 _HINTS = {
     "credentials_rejected": "Save a key that works in the profile's settings.",
     "plan_limit": "Look at the plan in Postiz, then save the key again.",
@@ -35,7 +35,7 @@ _HINTS = {
 
 @dataclass(frozen=True, kw_only=True)
 class HeldProfile:
-    """A profile for which nothing is sent, and why."""
+    """A profile for which nothing is sent, and the reason."""
 
     account_id: int | None
     profile_id: str
@@ -53,7 +53,7 @@ def hint_of(reason: str) -> str:
 
 
 def is_held() -> ColumnElement[bool]:
-    """Whether nothing may go out with the settings of the `Profile` of the query around it."""
+    """Whether nothing may be sent with the settings of the enclosing query's `Profile`."""
     refused, unusable = (
         exists().where(_key_hold_condition()),
         exists().where(_settings_hold_condition()),
@@ -62,7 +62,7 @@ def is_held() -> ColumnElement[bool]:
 
 
 def has_usable_key(account_id: SQLColumnExpression[int] | int) -> tuple[ColumnElement[bool], ...]:
-    """Of the `Profile` of the query around: its key is of that account, and may be used there."""
+    """The enclosing query's `Profile` has a key of this account, and the key is not held."""
     return Profile.account_id == account_id, ~is_held()
 
 
@@ -78,7 +78,7 @@ def _settings_hold_condition() -> ColumnElement[bool]:
 def hold_key(
     session: Session, account_id: int, key_hash: str, *, reason: str, message: str
 ) -> bool:
-    """Whether this is new: the key was not held for that reason since it was saved last."""
+    """Hold the key. Returns whether this is new: it was not held for this reason before."""
     values = {
         "account_id": account_id,
         "key_hash": key_hash,
@@ -90,7 +90,7 @@ def hold_key(
 
 
 def release_key(session: Session, account_id: int, key_hash: str) -> None:
-    """The key was saved again, or mended: what was held goes on by itself."""
+    """End the holds on the key, which was saved again; its posts continue by themselves."""
     of_key = Hold.account_id == account_id, Hold.key_hash == key_hash
     session.execute(delete(Hold).where(*of_key))
 
@@ -98,14 +98,14 @@ def release_key(session: Session, account_id: int, key_hash: str) -> None:
 def hold_settings(
     session: Session, profile_id: str, version: int, *, reason: str, message: str
 ) -> bool:
-    """Whether this is new: these settings were not held for that reason since they were usable."""
+    """Hold these settings. Returns whether this is new: they were not held for this reason."""
     before = session.get(SettingsHold, profile_id, populate_existing=True)
     known = before and (before.settings_version, before.reason) == (version, reason)
     values = {
         "settings_version": literal(version),
         "reason": literal(reason),
         "message": literal(message),
-        "look_at": func.now() + LOOK_AGAIN,
+        "look_at": func.now() + RETRY_AFTER,
     }
     since = {} if known else {"since": func.now()}
     still = Profile.id == profile_id, Profile.settings_version == version
@@ -117,18 +117,18 @@ def hold_settings(
 
 
 def lift_settings(session: Session, profile_id: str) -> None:
-    """The settings have changed, or can be used again: what was held goes on by itself."""
+    """End the hold on the settings, which changed or can be used; its posts continue."""
     session.execute(delete(SettingsHold).where(SettingsHold.profile_id == profile_id))
 
 
 def is_retry_due() -> ColumnElement[bool]:
-    """Whether it is time to see if the settings of the `Profile` around can be used again."""
+    """Whether the held settings of the enclosing query's `Profile` are due to be tried again."""
     due = _settings_hold_condition(), SettingsHold.look_at <= func.now()
     return exists().where(*due).correlate(Profile)
 
 
 def is_unused() -> ColumnElement[bool]:
-    """Which holds are of keys that no profile uses any more."""
+    """Holds of keys that no profile uses any more."""
     return ~exists().where(_key_hold_condition()).correlate(Hold)
 
 
@@ -137,7 +137,7 @@ def list_held(
     account_ids: Sequence[int] | None = None,
     profile_ids: Sequence[str] | None = None,
 ) -> list[HeldProfile]:
-    """The held ones of these accounts and profiles (None: of all), by the time since when."""
+    """The held profiles of these accounts and profiles (None: all), the longest held first."""
     of_profile = Profile.account_id, Profile.id.label("profile_id")
     keys = select(*of_profile, Hold.reason, Hold.message, Hold.since)
     settings = select(*of_profile, SettingsHold.reason, SettingsHold.message, SettingsHold.since)

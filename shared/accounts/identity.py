@@ -1,4 +1,4 @@
-"""Accounts: one per Postiz organization, recognised by its integrations or, before, by its key."""
+"""Accounts: one per Postiz organization, identified by its integrations, or else by its key."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from shared.postiz.discovery import Probe
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What is known of a key's organization: `probe` when Postiz was asked."""
+    """What is known about a key's organization; `probe` is set if Postiz was asked."""
 
     server: str
     key_hash: str
@@ -35,8 +35,8 @@ def key_hash(server: str, api_key: str) -> str:
 def find_account(session: Session, found: Found, *, own: Account | None = None) -> Account | None:
     """The account of these credentials, if it is known. Only reads.
 
-    By the ids of its integrations (unique in Postiz), so that a rotated key stays one account;
-    until any integration is known, `own`, else by the key's hash.
+    It is found by the ids of its integrations (unique in Postiz), so that a rotated key leads to
+    the same account. If no integration is known: `own`, or else the account with the key's hash.
     """
     ids = [row.id for row in found.listed or ()]
     listing = _by_integrations(session, found.server, ids)
@@ -44,14 +44,14 @@ def find_account(session: Session, found: Found, *, own: Account | None = None) 
 
 
 def unsaved_account(found: Found) -> Account:
-    """As a new one would be, in no session: nothing in the database belongs to account 0."""
+    """A new account that is in no session; nothing in the database belongs to account 0."""
     return Account(
         id=0, server=found.server, key_hash=found.key_hash, budget_used=0, rule_overrides={}
     )
 
 
 def find_or_create_account(session: Session, found: Found) -> Account:
-    """The account of these credentials, made if there is none; with what the probe told."""
+    """The account of these credentials, created if needed, and updated with the probe's result."""
     _lock_server(session, found.server)
     account = find_account(session, found)
     if account is None:
@@ -65,7 +65,7 @@ def find_or_create_account(session: Session, found: Found) -> Account:
 
 
 def _lock_server(session: Session, server: str) -> None:
-    """Two requests that recognise the same new organization would make it twice."""
+    """Otherwise two requests with the same new organization would create it twice."""
     session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:s, 7))"), {"s": server})
 
 
@@ -84,7 +84,7 @@ def _by_key(session: Session, server: str, hashed: str) -> Account | None:
 
 
 def _apply_probe(session: Session, account: Account, probe: Probe) -> None:
-    if probe.integrations is not None:  # a key that is refused says nothing of whose account it is
+    if probe.integrations is not None:  # a refused key does not identify an account
         account.base_url = probe.base_url
     account.healthy = probe.ok
     if probe.ok:
@@ -96,9 +96,9 @@ def _apply_probe(session: Session, account: Account, probe: Probe) -> None:
 def remember_integrations(
     session: Session, account: Account, rows: Sequence[RemoteIntegration]
 ) -> None:
-    """Replace the known list; one that Postiz no longer lists is kept, marked as not listed.
+    """Save the list; integrations that Postiz no longer lists are kept and marked as not listed.
 
-    An id that is known under another account tells that both are one organization.
+    If another account has an id of the list, both are the same organization and are merged.
     """
     for other in _find_other_accounts(session, account, [row.id for row in rows]):
         merge_accounts(session, other, account)
@@ -147,12 +147,12 @@ def read_integrations(session: Session, account_id: int) -> list[Integration]:
 
 
 def limit_calls(account: Account, wanted: int | None) -> None:
-    """What the owner allows in a window, beside what Postiz told; None for no limit of one's own.
+    """Set the owner's limit of calls in a window, beside that of Postiz; None for no own limit.
 
-    A new value above what Postiz told is the owner's word that Postiz allows more by now, which it
-    tells only in the reply to a counted call. So what it told is forgotten, and the next call tries
-    it: the one case in which we may go beyond what Postiz told, and by one call, for an account has
-    one in flight at a time, and the reply says what holds, or blocks.
+    A new value above Postiz's reported limit means that the owner has raised the limit in Postiz.
+    Postiz reports its limit only in the reply to a counted call. So the reported limit is cleared,
+    and the next call learns the new one. This is the only case in which we may exceed the reported
+    limit, and by one call only: an account has one call at a time, and its reply has the limit.
     """
     new, account.limit_override = wanted != account.limit_override, wanted
     told = account.budget_limit

@@ -1,4 +1,4 @@
-"""Makes one account of two that turn out to be the same Postiz organization."""
+"""Merges two accounts that turn out to be the same Postiz organization."""
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -6,38 +6,38 @@ from sqlalchemy.orm import Session
 from shared.db import ROW_LOCK
 from shared.models import Account
 
-#: In this order: what refers to a row moves before the row. `:winner` and `:loser` are account ids.
+#: Run in this order: references to a row move before the row. Parameters: ids of accounts.
 _STATEMENTS = (
-    "UPDATE integrations SET account_id = :winner WHERE account_id = :loser",
+    "UPDATE integrations SET account_id = :winner WHERE account_id = :duplicate",
     """UPDATE job_media SET account_media_id = kept.id
        FROM account_media AS gone JOIN account_media AS kept USING (media_id)
-       WHERE gone.account_id = :loser AND kept.account_id = :winner
+       WHERE gone.account_id = :duplicate AND kept.account_id = :winner
          AND job_media.account_media_id = gone.id""",
     """DELETE FROM account_media AS gone USING account_media AS kept
        WHERE gone.media_id = kept.media_id
-         AND gone.account_id = :loser AND kept.account_id = :winner""",
-    "UPDATE account_media SET account_id = :winner WHERE account_id = :loser",
-    """UPDATE submissions SET account_id = :winner WHERE account_id = :loser
+         AND gone.account_id = :duplicate AND kept.account_id = :winner""",
+    "UPDATE account_media SET account_id = :winner WHERE account_id = :duplicate",
+    """UPDATE submissions SET account_id = :winner WHERE account_id = :duplicate
        AND marker_at NOT IN (SELECT marker_at FROM submissions WHERE account_id = :winner)""",
-    "UPDATE handovers SET account_id = :winner WHERE account_id = :loser",
-    "UPDATE posts SET account_id = :winner, waits_for = '' WHERE account_id = :loser",
+    "UPDATE handovers SET account_id = :winner WHERE account_id = :duplicate",
+    "UPDATE posts SET account_id = :winner, waits_for = '' WHERE account_id = :duplicate",
     """INSERT INTO holds (account_id, key_hash, reason, message, since)
-       SELECT :winner, key_hash, reason, message, since FROM holds WHERE account_id = :loser
+       SELECT :winner, key_hash, reason, message, since FROM holds WHERE account_id = :duplicate
        ON CONFLICT DO NOTHING""",
-    "DELETE FROM holds WHERE account_id = :loser",
+    "DELETE FROM holds WHERE account_id = :duplicate",
     "UPDATE profiles SET account_id = :winner, settings_version = settings_version + 1"
-    " WHERE account_id = :loser",
+    " WHERE account_id = :duplicate",
 )
 
 
 def merge_accounts(session: Session, duplicate_id: int, winner: Account) -> None:
-    """Everything of the loser becomes the winner's; the loser's row stays, empty and unfindable.
+    """Move everything from the duplicate to the winner; the duplicate's row stays, unused.
 
-    What was used of either's budget counts: both called the same organization.
+    The calls of both count for the budget, because both called the same organization.
     """
     duplicate = session.get_one(Account, duplicate_id, with_for_update=ROW_LOCK)
     for statement in _STATEMENTS:
-        session.execute(text(statement), {"winner": winner.id, "loser": duplicate_id})
+        session.execute(text(statement), {"winner": winner.id, "duplicate": duplicate_id})
     winner.budget_used += duplicate.budget_used
     blocks = [
         account.blocked_until
@@ -52,7 +52,7 @@ def merge_accounts(session: Session, duplicate_id: int, winner: Account) -> None
 
 
 def _merge_owner_settings(winner: Account, duplicate: Account) -> None:
-    """What the owners set: the more careful of two, and of rules the winner's own."""
+    """The owners' settings: the stricter of two limits; rules of the winner take precedence."""
     limits = (winner.limit_override, duplicate.limit_override)
     reserves = (winner.budget_reserve, duplicate.budget_reserve)
     winner.limit_override = min((value for value in limits if value is not None), default=None)

@@ -1,1 +1,1 @@
-"""What turns a request into posts: shapes, rows, validation, and the rows of a job."""
+"""Turns a request into posts: shapes, rows, validation, and the job's database rows."""

@@ -1,4 +1,4 @@
-"""Inserts many rows at once: their values travel as one parameter, which PostgreSQL takes apart."""
+"""Inserts many rows at once: all values are sent as one JSON parameter, split by PostgreSQL."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from shared.models import Base
 
-#: Rows of one statement: more would only make the parameter larger.
+#: Rows per statement: more would only make the parameter larger.
 BATCH = 2000
 
 
@@ -21,10 +21,10 @@ def insert_rows(
     *,
     same: Mapping[str, Any],
 ) -> None:
-    """Insert `rows` in their order, all with the same columns; `same`: what they have in common.
+    """Insert `rows` in their order; all must have the same columns. `same`: values common to all.
 
-    A statement with a parameter for each value takes three times the CPU, most of it to write and
-    read the SQL. COPY has no place for expressions, and would gain little more.
+    A statement with one parameter per value takes three times the CPU, mostly to write and parse
+    the SQL. COPY allows no expressions, and would be only a little faster.
     """
     table = model.__table__
     for start in range(0, len(rows), BATCH):

@@ -1,4 +1,4 @@
-"""The order that a bulk-publish body comes to, with times for all its rows."""
+"""Turns a bulk-publish body into an order, with a time for each row."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -9,12 +9,12 @@ from shared.domain.timing.spacing import Spread, Taken
 from shared.errors import FieldError
 from shared.intake.request_rows import bulk_rows, ensure_seed, integrations_of, spread_of
 from shared.intake.schemas import BulkPublishRequest
-from shared.intake.validation import Naming, Order, Placed, as_they_are
+from shared.intake.validation import Order, Placed, RenameFaults, keep_fields
 from shared.models import Account
 from shared.posts import occupancy
 
-#: Of a bulk's own fields, what its job keeps.
-_KEPT = {
+#: The fields of a bulk that are stored in its job's options.
+_JOB_OPTIONS = {
     "schedule_date",
     "schedule_interval_minutes",
     "schedule_jitter_minutes",
@@ -33,9 +33,9 @@ def bulk_order(
     now: datetime,
     *,
     malformed: Mapping[int, Sequence[FieldError]] | None = None,
-    named: Naming = as_they_are,
+    rename_faults: RenameFaults = keep_fields,
 ) -> Order:
-    """`malformed`: the faults of rows that are empty in `body`."""
+    """`malformed`: the faults of malformed rows, by index; these rows are empty in `body`."""
     body = ensure_seed(body)
     spread = spread_of(body, now)
 
@@ -49,9 +49,9 @@ def bulk_order(
         body=body,
         rows=place_rows,
         now=now,
-        options=body.model_dump(mode="json", include=_KEPT),
+        options=body.model_dump(mode="json", include=_JOB_OPTIONS),
         late_policy=body.late_policy,
-        named=named,
+        rename_faults=rename_faults,
     )
 
 

@@ -1,7 +1,7 @@
-"""Posts that were accepted before Postiz had told its integrations: resolved once it has.
+"""Posts that were accepted while Postiz's integrations were unknown: completed once they are known.
 
-Which caption and settings are theirs depends on the network, which nobody knew. The request's own
-words wait in the job's options under `late`, by the post's position.
+Caption and settings depend on the network, which was not known. So the request's captions and
+settings are kept in the job's options under `late`, by the post's position.
 """
 
 import json
@@ -18,12 +18,12 @@ from shared.media import repository
 from shared.models import Account, Job, Post
 from shared.posts import transitions
 
-LATE = "late"
+DEFERRED = "late"
 
 
 def deferred_options(rows: Sequence[Row]) -> dict[str, Any]:
-    """What a job has to keep of `rows` until their integrations are known."""
-    return {LATE: {str(row.position): _deferred_fields(row) for row in rows}}
+    """What a job keeps of `rows` until their integrations are known."""
+    return {DEFERRED: {str(row.position): _deferred_fields(row) for row in rows}}
 
 
 def _deferred_fields(row: Row) -> dict[str, Any]:
@@ -36,13 +36,13 @@ def _deferred_fields(row: Row) -> dict[str, Any]:
 
 
 def resolve_post(session: Session, post: Post, channel: Channel) -> list[FieldError]:
-    """Give `post` the caption and settings of its network; returns what the network would refuse.
+    """Set caption and settings for the network of `post`; returns what the network would refuse.
 
-    For a post without `integration_identifier`; the caller fails it when there are faults, and
-    when its integration is unknown or disabled.
+    For a post without `integration_identifier`. The caller fails the post if there are faults, or
+    if its integration is unknown or disabled.
     """
     job = session.get_one(Job, post.job_id)
-    row = _post_row(post, job.options.get(LATE, {}).get(str(post.position), {}))
+    row = _post_row(post, job.options.get(DEFERRED, {}).get(str(post.position), {}))
     made = plan_post(row, channel, post.media_ids)
     post.integration_identifier, post.integration_name = channel.identifier, channel.name
     post.content, post.settings = made.content, made.settings
@@ -56,8 +56,8 @@ def resolve_post(session: Session, post: Post, channel: Channel) -> list[FieldEr
 def media_faults(session: Session, post: Post) -> list[FieldError]:
     """What the network would refuse in the media of a post whose integration is known.
 
-    For a post that was accepted while one of them was an address; what else was accepted then
-    stays accepted.
+    For a post that was accepted while one of its media was only a URL. Only the media are checked
+    again.
     """
     row = _post_row(post, {"settings": {post.integration_id: post.settings}})
     channel = Channel(id=post.integration_id, identifier=post.integration_identifier)
@@ -82,10 +82,10 @@ def _post_row(post: Post, kept: dict[str, Any]) -> Row:
 
 
 def _known_facts(session: Session, post: Post) -> Known:
-    own = session.scalar(select(Account.rule_overrides).where(Account.id == post.account_id))
+    overrides = session.scalar(select(Account.rule_overrides).where(Account.id == post.account_id))
     names = [str(media_id) for media_id in post.media_ids]
     return Known(
         channels=None,
         media=repository.find_media(session, post.profile_id, names),
-        overrides=own or {},
+        overrides=overrides or {},
     )

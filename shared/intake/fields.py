@@ -1,4 +1,4 @@
-"""What the shapes of requests have in common: strict bodies, times, zones, numbers."""
+"""Common types of request bodies: strict bodies, times, time zones, numbers."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -18,13 +18,13 @@ from shared.http_address import parse_http_address
 
 
 class Body(BaseModel):
-    """A request's; an unknown field is refused by its name."""
+    """The body of a request; an unknown field is refused with its name."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class NullIsAbsent(Body):
-    """null stands for a field that is not given, as many clients send it."""
+    """A null means that the field is not given, since many clients send it so."""
 
     @model_validator(mode="before")
     @classmethod
@@ -35,7 +35,7 @@ class NullIsAbsent(Body):
 
 
 def _parse_iso_time(value: object) -> object:
-    """Only text: a number would be taken for seconds since 1970, which nobody writes on purpose."""
+    """Accepts only text: a number would be read as seconds since 1970, which nobody means."""
     if value is None or isinstance(value, datetime):
         return value
     if not isinstance(value, str):
@@ -55,12 +55,12 @@ def _check_zone(name: str) -> str:
 
 
 def _check_http_url(value: str) -> str:
-    """Whether we may call it is asked later."""
+    """Checks only the form; whether the address is allowed is checked later."""
     parse_http_address(value)
     return value
 
 
-#: With or without a zone.
+#: With or without a time zone.
 IsoTime = Annotated[datetime, BeforeValidator(_parse_iso_time)]
 AnyUrl = Annotated[str, Field(min_length=1, max_length=2000)]
 Url = Annotated[AnyUrl, AfterValidator(_check_http_url)]

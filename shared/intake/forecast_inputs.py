@@ -1,4 +1,4 @@
-"""Planning: what a forecast of posts starts from, as the database knows it."""
+"""The planner's input for a forecast, read from the database."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,14 +19,14 @@ from shared.models import Account, AccountMedia, Post
 from shared.postiz.payloads import Element, RemoteMedia
 from shared.posts.late_policy import is_in_time
 
-#: What a medium will be called that is not in Postiz yet: about as long as what Postiz answers.
-_NOT_YET = RemoteMedia(id="x" * 36, path="x" * 100)
-#: How many posts of others share a call, when their sizes are not looked at.
-_USUAL_PACK = 200
+#: Placeholder for a medium that is not in Postiz yet: about as long as Postiz's id and path.
+_PLACEHOLDER = RemoteMedia(id="x" * 36, path="x" * 100)
+#: Assumed number of posts per call, for posts whose sizes are not read.
+_POSTS_PER_CALL = 200
 
 
 def planner_terms(session: Session, account: Account, settings: Settings, now: datetime) -> Terms:
-    """How the account stands; while Postiz has not told its limit, the shipped one is assumed."""
+    """The account's budget and pace; until Postiz reports its limit, its default is assumed."""
     budget = budget_state(account)
     if budget.most is None:
         budget = replace(budget, limit=ASSUMED_BUDGET)
@@ -40,7 +40,7 @@ def planner_terms(session: Session, account: Account, settings: Settings, now: d
 
 
 def _calls_before(session: Session, account_id: int, now: datetime) -> int:
-    """About how many counted calls the posts need that were accepted before."""
+    """An estimate of the counted calls for posts that were accepted before."""
     staged = Post.handoff == STAGED
     pending = Post.account_id == account_id, Post.state == PostState.PENDING, is_in_time()
     posts, dates = session.execute(
@@ -49,7 +49,7 @@ def _calls_before(session: Session, account_id: int, now: datetime) -> int:
             func.count(distinct(Post.publish_at)).filter(~staged),
         ).where(*pending)
     ).one()
-    return -(-posts // _USUAL_PACK) + int(dates)
+    return -(-posts // _POSTS_PER_CALL) + int(dates)
 
 
 def planner_candidates(
@@ -60,7 +60,7 @@ def planner_candidates(
     handoff: str,
     as_draft: bool,
 ) -> list[Candidate]:
-    """`posts` as the planner sees them; their ids are their places."""
+    """`posts` as input for the planner; their ids are their indexes."""
     used = {media_id for post in posts for media_id in post.media_ids}
     uploaded = AccountMedia.state == "uploaded"
     remote = upload_queue.read_remote_media(session, account.id, used, uploaded)
@@ -82,5 +82,5 @@ def _element_size(post: PlannedPost, remote: Mapping[int, RemoteMedia]) -> int:
         integration_id=post.channel.id,
         content=post.content,
         settings=post.settings,
-        images=[remote.get(media_id, _NOT_YET) for media_id in post.media_ids],
+        images=[remote.get(media_id, _PLACEHOLDER) for media_id in post.media_ids],
     ).size

@@ -1,4 +1,4 @@
-"""Turns a checked request into rows: a job, and the posts or uploads that are its work."""
+"""Writes a checked request to the database: a job with its posts or uploads."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,10 @@ class Upload:
 def accept_uploads(
     session: Session, profile_id: str, account: Account, uploads: Sequence[Upload], *, kind: str
 ) -> tuple[Job, list[AccountMedia]]:
-    """The job, and for each upload the row that a worker claims. What is there already is done."""
+    """Create the job, and for each upload the row that a worker claims.
+
+    If everything is uploaded already, the job is completed at once.
+    """
     wanted = upload_queue.request_uploads(
         session, [upload.media_id for upload in uploads], profile_id, account.id
     )
@@ -54,7 +57,7 @@ def accept_uploads(
 
 @dataclass(frozen=True, kw_only=True)
 class Accepted:
-    """How the posts of a job are to be published."""
+    """The options of a job: how its posts are to be published."""
 
     kind: str
     handoff: str
@@ -71,7 +74,7 @@ def accept_posts(
     posts: Sequence[PlannedPost],
     how: Accepted,
 ) -> Job:
-    """The job with a pending post for each of `posts`, in their order, and the media they need."""
+    """Create the job with a pending post for each of `posts`, in order; request their uploads."""
     job = Job(
         kind=how.kind,
         profile_id=profile_id,
@@ -118,7 +121,7 @@ def _write_accepted(session: Session, job: Job) -> None:
 
 
 def waiting_uploads(session: Session, account: Account, media_ids: Collection[int]) -> list[int]:
-    """The ids of the rows in `account_media` that a worker has to look at."""
+    """The ids of the rows of `account_media` that wait for an upload."""
     query = select(AccountMedia.id).where(
         AccountMedia.account_id == account.id,
         AccountMedia.media_id.in_(media_ids),

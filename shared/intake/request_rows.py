@@ -1,4 +1,4 @@
-"""From the body of a publish or bulk-publish to the rows that the rules and the planner work on."""
+"""Turns the body of publish or bulk-publish into rows for the rules and the planner."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ def single_row(body: PublishRequest, now: datetime) -> Row:
 
 
 def ensure_seed(body: BulkPublishRequest) -> BulkPublishRequest:
-    """With a seed where there is jitter: the same request has the same times, whoever asks."""
+    """Add a seed computed from the body if there is jitter: equal requests get equal times."""
     if body.jitter_seed is not None or not body.schedule_jitter_minutes:
         return body
     digest = hashlib.sha256(body.model_dump_json(exclude_defaults=True).encode()).digest()
@@ -34,7 +34,7 @@ def ensure_seed(body: BulkPublishRequest) -> BulkPublishRequest:
 
 
 def spread_of(body: BulkPublishRequest, now: datetime) -> Spread:
-    """`body` must be seeded."""
+    """`body` must have a seed (`ensure_seed`)."""
     return Spread(
         start=_normalize_time(body.schedule_date, body, "schedule_date") or whole_second(now),
         zone=ZoneInfo(body.timezone),
@@ -58,7 +58,7 @@ def bulk_rows(
     taken: Taken,
     malformed: Mapping[int, Sequence[FieldError]],
 ) -> Placed:
-    """`taken`: when other posts of the same integrations are due. `malformed`: faults by row."""
+    """`taken`: due times of other posts of the same integrations. `malformed`: faults by row."""
     wishes = [_item_wish(body, index, item) for index, item in enumerate(body.items)]
     moments = assign_times(wishes, spread, taken)
     rows = [
@@ -83,7 +83,7 @@ def _item_wish(body: BulkPublishRequest, index: int, item: BulkItem) -> Wish:
 
 
 def _own_time(item: BulkItem, body: BulkPublishRequest, index: int) -> datetime | None:
-    """One too far in the future stays there: it is the row's fault, not the whole bulk's."""
+    """The row's own time. One too far in the future is kept: it becomes a fault of this row."""
     if item.schedule_date is None:
         return None
     return _in_calendar(item.schedule_date, body, f"items.{index}.schedule_date")
@@ -122,12 +122,12 @@ def _text_fields(body: Defaults) -> dict[str, Any]:
 def _merge_settings(
     defaults: Mapping[str, Mapping[str, Any]], own: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, dict[str, Any]]:
-    """A row names only what differs."""
+    """A row's settings override the defaults key by key."""
     return {key: {**defaults.get(key, {}), **own.get(key, {})} for key in {**defaults, **own}}
 
 
 def _normalize_time(moment: datetime | None, body: Defaults, name: str) -> datetime | None:
-    """In UTC and whole seconds. Raises for what no calendar of ours reaches."""
+    """In UTC and whole seconds. Raises `Unprocessable` for a time too far in the future."""
     if moment is None:
         return None
     found = _in_calendar(moment, body, name)

@@ -1,4 +1,4 @@
-"""What publish and bulk-publish are asked with, by a request or by a schedule."""
+"""The bodies of publish and bulk-publish, sent by a request or saved in a schedule."""
 
 import re
 from typing import Annotated, Any, Literal
@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from shared.intake.fields import ExternalId, Flag, IsoTime, NullIsAbsent, Number, Whole, Zone
 
 MAX_ITEMS = 10_000
-#: A call to Postiz may have 100 kB, so a longer caption could never be handed over.
+#: A call to Postiz may have 100 kB, so a longer caption could never be sent.
 Caption = Annotated[str, Field(max_length=100_000)]
 Captions = dict[str, Caption]
 NetworkSettings = dict[str, dict[str, Any]]

@@ -1,5 +1,5 @@
-"""Where a profile's work goes: an account is ensured before work is accepted, and only recognised
-for a dry run."""
+"""The account that a profile's work goes to: created if needed before work is accepted, and only
+looked up for a dry run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ from shared.profiles import profile_settings
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """`channels`: by id, None where no list is to be had."""
+    """`channels`: by id, None if the list is not known."""
 
     account: Account
     channels: Mapping[str, Channel] | None
 
 
 def ensure_target(session: Session, profile_id: str, settings: Settings, box: SecretBox) -> Target:
-    """As `ensure_locked_account`, with the account's channels as Postiz listed them last."""
+    """Like `ensure_locked_account`, with the account's channels as Postiz last listed them."""
     account = ensure_locked_account(session, profile_id, settings, box)
     return Target(account=account, channels=channels.read_channels(session, account))
 
@@ -34,9 +34,10 @@ def ensure_target(session: Session, profile_id: str, settings: Settings, box: Se
 def ensure_locked_account(
     session: Session, profile_id: str, settings: Settings, box: SecretBox
 ) -> Account:
-    """The account that the profile's work goes to, which no PATCH moves before we commit.
+    """The account of the profile, created if needed; the profile keeps it until we commit.
 
-    Raises `NotConfigured` with how to configure it, and `Conflict` while the profile is deleted.
+    Raises `NotConfigured` with a hint how to configure it, and `Conflict` while the profile is
+    being deleted.
     """
     account = profile_settings.ensure_account(
         session, profile_settings.load_profile(session, profile_id), settings, box
@@ -52,9 +53,9 @@ def ensure_locked_account(
 
 
 def recognize_target(session: Session, profile_id: str, found: Found | None) -> Target:
-    """What `ensure_target` would come to with the list that is `found`; nothing is written.
+    """What `ensure_target` would return if it saved `found`; only reads.
 
-    What would move to the account, or merge into it, is not counted as the account's yet.
+    Posts or accounts that would be moved or merged into this account are not counted yet.
     """
     profile = profile_settings.load_profile(session, profile_id)
     account = profile_settings.recognize_account(session, profile, found)

@@ -1,4 +1,4 @@
-"""What is asked to be published, by a request or a schedule: checked, and then accepted."""
+"""Checks what a request or a schedule wants to publish, and then accepts it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,17 +25,17 @@ from shared.posts import occupancy
 from shared.posts.late_policy import LatePolicy
 from shared.task_queue import Waker
 
-#: Puts faults into the words of the request's own form.
-Naming = Callable[[Sequence[FieldError]], Sequence[FieldError]]
+#: Renames the fields of faults to those of the request's own format.
+RenameFaults = Callable[[Sequence[FieldError]], Sequence[FieldError]]
 
 
-def as_they_are(faults: Sequence[FieldError]) -> Sequence[FieldError]:
+def keep_fields(faults: Sequence[FieldError]) -> Sequence[FieldError]:
     return faults
 
 
 @dataclass(frozen=True, kw_only=True)
 class Placed:
-    """Rows with their times, and what is to be said of these."""
+    """Rows with their times, and warnings about these times."""
 
     rows: Sequence[Row]
     advice: Sequence[RowWarning] = ()
@@ -43,7 +43,8 @@ class Placed:
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """`rows` are made once the account is known, for what it has accepted before may move them."""
+    """A request to publish. `rows` is called when the account is known, because posts that were
+    accepted before may change the times of the rows."""
 
     kind: str
     profile_id: str
@@ -53,12 +54,12 @@ class Order:
     external_id: str | None = None
     options: Mapping[str, Any]
     late_policy: str = LatePolicy.PUBLISH
-    named: Naming = as_they_are
+    rename_faults: RenameFaults = keep_fields
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """An order whose rows have met the rules."""
+    """An order after its rows were checked."""
 
     order: Order
     account: Account
@@ -66,17 +67,20 @@ class Checked:
     rows: Sequence[CheckedRow]
     handoff: str
     posts: Sequence[PlannedPost] = field(default_factory=list)
-    of_times: Sequence[RowWarning] = ()
+    time_warnings: Sequence[RowWarning] = ()
 
     @property
     def faults(self) -> list[FieldError]:
-        return [fault for row in self.rows for fault in self.order.named(row.faults)]
+        return [fault for row in self.rows for fault in self.order.rename_faults(row.faults)]
 
     @cached_property
     def advice(self) -> list[RowWarning]:
         order = self.order
         drafts = order.body.save_as_draft
-        return [*self.of_times, *find_warnings(self.rows, self.known, now=order.now, drafts=drafts)]
+        return [
+            *self.time_warnings,
+            *find_warnings(self.rows, self.known, now=order.now, drafts=drafts),
+        ]
 
     @property
     def invalid(self) -> list[CheckedRow]:
@@ -84,9 +88,10 @@ class Checked:
 
 
 def check_order(session: Session, order: Order, target: Target, settings: Settings) -> Checked:
-    """Only reads; `target` was ensured, or recognised, before.
+    """Only reads; `target` is prepared before.
 
-    Where the account's own posts limit the times, these are locked until the transaction ends.
+    If caps or gaps limit the times, no other request can choose times for this account until the
+    transaction ends.
     """
     account = target.account
     placed = order.rows(session, account)
@@ -98,18 +103,20 @@ def check_order(session: Session, order: Order, target: Target, settings: Settin
     )
     checked = check_rows(placed.rows, known)
     posts = [post for row in checked for post in row.posts]
-    going_out = () if order.body.save_as_draft else posts  # a draft meets no network's rates
+    publishable = () if order.body.save_as_draft else posts  # drafts have no rate limits
     return Checked(
         order=order,
         account=account,
         known=replace(
             known,
-            before=occupancy.find_accepted_posts(session, account.id, going_out, known, order.now),
+            before=occupancy.find_accepted_posts(
+                session, account.id, publishable, known, order.now
+            ),
         ),
         rows=checked,
         handoff=_order_handoff(order, account, posts, timedelta(seconds=settings.settle_seconds)),
         posts=posts,
-        of_times=placed.advice,
+        time_warnings=placed.advice,
     )
 
 
@@ -130,7 +137,7 @@ def _order_handoff(
 
 
 def require_faultless(checked: Checked, *, skip_invalid: bool = False) -> None:
-    """Raises `Unprocessable` with every fault; with `skip_invalid`, where no row is left."""
+    """Raises `Unprocessable` with all faults; with `skip_invalid` only if no valid row is left."""
     if checked.faults and not (skip_invalid and checked.posts):
         number = "1 fault" if len(checked.faults) == 1 else f"{len(checked.faults)} faults"
         message = f"{number} in the request: nothing was accepted"
@@ -139,7 +146,7 @@ def require_faultless(checked: Checked, *, skip_invalid: bool = False) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class WakeUps:
-    """What the workers are to look at once a job is committed."""
+    """What to wake the workers for when a job is committed."""
 
     account_id: int
     uploads: Sequence[int]

@@ -1,4 +1,4 @@
-"""The tables. PostgreSQL holds the truth; everything else is a wake-up or a cache."""
+"""The tables. PostgreSQL is the source of truth; everything else is a wake-up or a cache."""
 
 from shared.models.accounts import Account, Hold, Integration, Profile, Server, SettingsHold
 from shared.models.api import ApiKey, IdempotencyKey

@@ -1,4 +1,4 @@
-"""Profiles, the accounts that they lead to, and what keeps either back."""
+"""Profiles, the accounts that they use, and holds on keys and settings."""
 
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from shared.models.base import Base, count_column, flag_column, id_column, now_c
 
 
 class Profile(Base):
-    """A brand, client or channel: whose credentials. `tts_settings.postiz.api_key` is encrypted."""
+    """A brand, client or channel and its settings. `tts_settings.postiz.api_key` is encrypted."""
 
     __tablename__ = "profiles"
 
@@ -29,37 +29,37 @@ class Profile(Base):
     account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"), index=True)
     key_hash: Mapped[str | None]  # of the key that `account_id` was found with
     paused: Mapped[bool] = flag_column()
-    deleting_since: Mapped[datetime | None]  # it takes nothing new, and goes batch by batch
+    deleting_since: Mapped[datetime | None]  # accepts nothing new; its rows are deleted in batches
     created_at: Mapped[datetime] = now_column()
     updated_at: Mapped[datetime] = now_column()
 
 
 class Account(Base):
-    """A Postiz organization: what is counted, limited, held and leased."""
+    """A Postiz organization: budgets, limits, holds and leases are per account."""
 
     __tablename__ = "accounts"
 
     id: Mapped[int] = id_column()
-    server: Mapped[str]  # where Postiz is, without the path of its API: what writes are paced by
-    base_url: Mapped[str | None]  # the detected base path, None until known
-    key_hash: Mapped[str] = mapped_column(index=True)  # of the key seen last
+    server: Mapped[str]  # Postiz's address without the API path; writes are paced per server
+    base_url: Mapped[str | None]  # with the detected path of the API, None until known
+    key_hash: Mapped[str] = mapped_column(index=True)  # of the most recently used key
     integrations_seen_at: Mapped[datetime | None]
 
-    budget_limit: Mapped[int | None]  # counted calls in a window, None until Postiz told
+    budget_limit: Mapped[int | None]  # counted calls in a window, None until Postiz reports it
     budget_used: Mapped[int] = count_column()
     window_ends_at: Mapped[datetime | None]
     blocked_until: Mapped[datetime | None]
-    limit_override: Mapped[int | None]  # at most so many calls in a window, whatever Postiz allows
-    budget_reserve: Mapped[int | None]  # calls kept back for parking, None: as many as usual
+    limit_override: Mapped[int | None]  # the owner's limit, beside that of Postiz
+    budget_reserve: Mapped[int | None]  # calls kept for parking, None: the default number
     rule_overrides: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
 
     healthy: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
     paused: Mapped[bool] = flag_column()
-    settle_pause: Mapped[bool | None]  # what `paused` was before `settle` held it, else None
-    failures: Mapped[int] = count_column()  # transient ones in a row
-    retry_at: Mapped[datetime | None]  # no call before then
-    probe_at: Mapped[datetime | None]  # when it is seen whether an outage is over: see `retry_at`
-    plan_at: Mapped[datetime | None]  # when what is not urgent is planned again
+    settle_pause: Mapped[bool | None]  # `paused` before `settle` set it, else None
+    failures: Mapped[int] = count_column()  # transient failures in a row
+    retry_at: Mapped[datetime | None]  # no call before this time
+    probe_at: Mapped[datetime | None]  # next check whether an outage is over
+    plan_at: Mapped[datetime | None]  # when posts that are not urgent are planned again
 
     claim: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     lease_until: Mapped[datetime | None]
@@ -67,7 +67,7 @@ class Account(Base):
 
 
 class Hold(Base):
-    """A fact about a key: this account refuses it, until settings with it are saved again."""
+    """A key that this account refuses, until settings with this key are saved again."""
 
     __tablename__ = "holds"
 
@@ -79,7 +79,7 @@ class Hold(Base):
 
 
 class SettingsHold(Base):
-    """A fact about a profile's settings of one version: nothing can be sent with them."""
+    """A version of a profile's settings that cannot be used: nothing is sent with it."""
 
     __tablename__ = "settings_holds"
 
@@ -90,11 +90,11 @@ class SettingsHold(Base):
     reason: Mapped[str]
     message: Mapped[str]
     since: Mapped[datetime] = now_column()
-    look_at: Mapped[datetime]  # when it is tried whether they can be used again
+    look_at: Mapped[datetime]  # when the settings are tried again
 
 
 class Integration(Base):
-    """A connected channel, as Postiz listed it last."""
+    """A connected channel, as Postiz last listed it."""
 
     __tablename__ = "integrations"
     __table_args__ = (UniqueConstraint("server", "id"), Index("ix_integrations_id", "id"))
@@ -111,10 +111,10 @@ class Integration(Base):
 
 
 class Server(Base):
-    """One Postiz server: the pace of writes to it."""
+    """A Postiz server: the pace of writes and of probes to it."""
 
     __tablename__ = "servers"
 
     server: Mapped[str] = mapped_column(primary_key=True)
     next_write_at: Mapped[datetime] = now_column()
-    probe_at: Mapped[datetime | None]  # when one of its resting accounts may be read from again
+    probe_at: Mapped[datetime | None]  # no probe of an account of this server before this time

@@ -1,4 +1,4 @@
-"""What the HTTP API keeps: its keys, and the answers to repeated requests."""
+"""Tables of the HTTP API: its keys, and the answers to repeated requests."""
 
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from shared.models.base import Base, id_column, now_column
 
 
 class ApiKey(Base):
-    """A key for the HTTP API; only its hash is kept."""
+    """A key for the HTTP API; only its hash is stored."""
 
     __tablename__ = "api_keys"
 

@@ -1,4 +1,4 @@
-"""What all tables share: how they are named and typed, and columns that many of them have."""
+"""Shared by all tables: naming of constraints, column types, and common columns."""
 
 from datetime import datetime
 from typing import Any

@@ -15,7 +15,7 @@ from shared.models.base import Base, id_column
 
 
 class Event(Base):
-    """The timeline: written in the transaction that changes the state."""
+    """An entry of a post's timeline, written in the transaction that changes the state."""
 
     __tablename__ = "events"
     __table_args__ = (
@@ -29,6 +29,6 @@ class Event(Base):
     at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     event: Mapped[str]
     detail: Mapped[str | None]
-    tx: Mapped[int] = mapped_column(  # that wrote it: see shared/jobs/event_feed.py
+    tx: Mapped[int] = mapped_column(  # transaction id: see shared/jobs/event_feed.py
         BigInteger, server_default=text("(pg_current_xact_id()::text)::bigint")
     )

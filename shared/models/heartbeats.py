@@ -1,4 +1,4 @@
-"""That processes are alive."""
+"""Heartbeats: which processes are alive."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from shared.models.base import Base, now_column
 
 
 class Pulse(Base):
-    """Which of our processes was seen when."""
+    """When a process last reported that it is alive."""
 
     __tablename__ = "pulses"
 

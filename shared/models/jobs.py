@@ -45,7 +45,7 @@ class Job(Base):
 
 
 class JobMedia(Base):
-    """A medium that an upload job brought."""
+    """A medium of an upload job."""
 
     __tablename__ = "job_media"
 

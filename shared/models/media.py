@@ -1,4 +1,4 @@
-"""Media, and where each was uploaded to."""
+"""Media, and the accounts that each is uploaded to."""
 
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from shared.models.base import Base, count_column, id_column, now_column
 
 
 class Media(Base):
-    """A stored file of a profile. Once its retention is over the file goes, the row stays."""
+    """A stored file of a profile. After its retention the file is deleted and the row stays."""
 
     __tablename__ = "media"
     __table_args__ = (
@@ -43,15 +43,14 @@ class Media(Base):
     name: Mapped[str | None]
     storage_key: Mapped[str | None]
     source_url: Mapped[str | None]
-    used_at: Mapped[datetime] = (
-        now_column()
-    )  # when something last wanted it, or was seen to need it
-    removed_at: Mapped[datetime | None]  # from then on nothing may want it
+    #: When a request last named it, or a check found that it is needed
+    used_at: Mapped[datetime] = now_column()
+    removed_at: Mapped[datetime | None]  # from this time on no request may use it
     created_at: Mapped[datetime] = now_column()
 
 
 class AccountMedia(Base):
-    """What an account's Postiz calls a medium; the row is the job of uploading it."""
+    """A medium's id and path in an account's Postiz; a pending row is an upload to do."""
 
     __tablename__ = "account_media"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""Posts, and what they are in Postiz."""
+"""Posts, the calls that carry them, and their ids in Postiz."""
 
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.models.base import Base, count_column, flag_column, id_column, now_column
 
-#: Of a post: it was accepted for a time of its own, and not to go out as soon as it can.
+#: SQL: the post was accepted for a later time, and is not to be published as soon as possible.
 TIMED = "publish_at - created_at > interval '1 minute'"
 
 
@@ -120,26 +120,24 @@ class Post(Base):
     late_policy: Mapped[str] = mapped_column(default="publish", server_default="publish")
 
     state: Mapped[str] = mapped_column(default="pending", server_default="pending")
-    attempts: Mapped[int] = count_column()  # releases that got it nowhere
-    unclear_calls: Mapped[int] = (
-        count_column()
-    )  # in a row, none of which is known to have staged it
-    next_at: Mapped[datetime] = now_column()  # no claim before then
-    waits_for: Mapped[str] = mapped_column(
-        default="", server_default=""
-    )  # see shared/accounts/waits.py
-    aside_until: Mapped[datetime | None]  # what waits for something is looked at then, anyhow
-    pack_limit: Mapped[int | None]  # at most so many in one call: halved to find an offender
+    attempts: Mapped[int] = count_column()  # releases that did not publish it
+    #: Calls in a row with an unknown outcome: none is known to have staged it
+    unclear_calls: Mapped[int] = count_column()
+    next_at: Mapped[datetime] = now_column()  # no claim before this time
+    #: See shared/accounts/waits.py
+    waits_for: Mapped[str] = mapped_column(default="", server_default="")
+    aside_until: Mapped[datetime | None]  # a waiting post is checked again at this time
+    pack_limit: Mapped[int | None]  # maximum posts in one call: halved to find a refused one
     claim: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     lease_until: Mapped[datetime | None]
-    take_back: Mapped[bool] = flag_column()  # a person wants it back once its release is settled
+    take_back: Mapped[bool] = flag_column()  # cancel it as soon as its release has ended
 
     submission_id: Mapped[int | None] = mapped_column(ForeignKey("submissions.id"))
     postiz_post_id: Mapped[str | None]
     release_at: Mapped[datetime | None]  # when its draft may be released
-    released_at: Mapped[datetime | None]  # when we asked Postiz to
+    released_at: Mapped[datetime | None]  # when Postiz was asked to
     track_at: Mapped[datetime | None]
-    in_doubt: Mapped[bool] = flag_column()  # scheduled, and late or failing: its job waits for it
+    in_doubt: Mapped[bool] = flag_column()  # scheduled, but late or failing: its job stays open
     release_url: Mapped[str | None]
     published_at: Mapped[datetime | None]
     error_code: Mapped[str | None]
@@ -151,7 +149,7 @@ class Post(Base):
 
 
 class Submission(Base):
-    """One counted call, written down before it is made."""
+    """One counted call, written before it is made."""
 
     __tablename__ = "submissions"
     __table_args__ = (
@@ -168,28 +166,27 @@ class Submission(Base):
     profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"))
     server: Mapped[str]
     kind: Mapped[str] = mapped_column(default="stage")  # stage, park
-    marker_at: Mapped[datetime]  # its date in Postiz; the millisecond is ours alone
+    marker_at: Mapped[datetime]  # its date in Postiz; unique by its milliseconds
     elements: Mapped[int]
-    # sending, staged, rejected; unclear: its window is looked at for what it created, abandoned
+    # sending, staged, rejected, abandoned; unclear: Postiz is searched for what the call created
     state: Mapped[str] = mapped_column(default="sending")
     sent: Mapped[list[str]] = mapped_column(default=list, server_default="{}")  # fingerprints
-    status: Mapped[int | None]  # what Postiz answered
+    status: Mapped[int | None]  # HTTP status of Postiz's answer
     detail: Mapped[str | None]
-    adoptable: Mapped[list[str]] = mapped_column(  # of these, what stands for one content only
+    adoptable: Mapped[list[str]] = mapped_column(  # those of `sent` that only one content has
         default=list, server_default="{}"
     )
-    look_at: Mapped[datetime | None]  # when an unclear one's window is looked at
-    may_run_until: Mapped[datetime | None]  # until then its request may still create more
-    litter_at: Mapped[datetime | None]  # when an abandoned one is looked at for drafts it left
-    litter_tries: Mapped[int] = (
-        count_column()
-    )  # looks after which some of these drafts were still there
+    look_at: Mapped[datetime | None]  # when Postiz is searched for an unclear call's drafts
+    may_run_until: Mapped[datetime | None]  # until this time the request may still create drafts
+    litter_at: Mapped[datetime | None]  # when an abandoned call's drafts are searched
+    #: Searches after which some of these drafts still existed
+    litter_tries: Mapped[int] = count_column()
     sent_at: Mapped[datetime] = now_column()
     replied_at: Mapped[datetime | None]
 
 
 class Handover(Base):
-    """Each id that a post ever had in Postiz, and what became of it: at most one alive per post."""
+    """An id that a post has or had in Postiz, and its end: at most one per post is alive."""
 
     __tablename__ = "handovers"
     __table_args__ = (
@@ -206,24 +203,24 @@ class Handover(Base):
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
     submission_id: Mapped[int] = mapped_column(ForeignKey("submissions.id"), index=True)
     postiz_id: Mapped[str]
-    marker_at: Mapped[datetime]  # the date under which to find it in Postiz
-    #: See shared/domain/publishing/reconciliation.py; in the end: buried, discarded (to be
-    #: deleted), left there.
+    marker_at: Mapped[datetime]  # the date with which Postiz lists it
+    #: See shared/domain/publishing/reconciliation.py. Final states: buried (retired), discarded
+    #: (to be deleted in Postiz), left (stays in Postiz).
     state: Mapped[str] = mapped_column(default="staged")
     parked_at: Mapped[datetime | None]  # the date in 2099 that it was given
-    released_at: Mapped[datetime | None]  # the one status change, ever: when it was sent
-    word_at: Mapped[datetime | None]  # when a person said that it was not published
-    watched_from: Mapped[datetime | None]  # and since when it was seen to be parked
-    release_status: Mapped[int | None]  # what was answered, None while unknown
+    released_at: Mapped[datetime | None]  # when the one status change was sent
+    word_at: Mapped[datetime | None]  # when a person confirmed that it was not published
+    watched_from: Mapped[datetime | None]  # the first time that it was seen parked after that
+    release_status: Mapped[int | None]  # HTTP status of the answer, None while unknown
     buried_at: Mapped[datetime | None]
     buried_why: Mapped[str | None]
-    tries: Mapped[int] = count_column()  # of the present step: moves to 2099, or deletes
-    next_at: Mapped[datetime | None]  # no delete of a discarded one before then
-    pack_limit: Mapped[int | None]  # at most so many in one move: halved to find an offender
-    to_park_at: Mapped[datetime | None]  # since when it waits to be moved to 2099
+    tries: Mapped[int] = count_column()  # attempts of the current step: move to 2099, or delete
+    next_at: Mapped[datetime | None]  # no delete of a discarded one before this time
+    pack_limit: Mapped[int | None]  # maximum in one move: halved to find a refused one
+    to_park_at: Mapped[datetime | None]  # since when it has been waiting to be moved to 2099
     created_at: Mapped[datetime] = now_column()
 
     @property
     def markers(self) -> tuple[datetime, ...]:
-        """The dates under which it may stand in Postiz."""
+        """The dates with which Postiz may list it."""
         return (self.marker_at,) if self.parked_at is None else (self.marker_at, self.parked_at)

@@ -15,7 +15,7 @@ from shared.models.base import Base, count_column, flag_column, id_column, now_c
 
 
 class Schedule(Base):
-    """What is published again and again; enabled while it has a next fire time."""
+    """A bulk or playlist that is published repeatedly; enabled while it has a next fire time."""
 
     __tablename__ = "schedules"
     __table_args__ = (
@@ -32,11 +32,11 @@ class Schedule(Base):
     cron: Mapped[str]
     timezone: Mapped[str]
     kind: Mapped[str]  # bulk, playlist
-    body: Mapped[dict[str, Any]]  # as it was sent
+    body: Mapped[dict[str, Any]]  # as the client sent it
     items: Mapped[int]  # rows of the bulk, or media of the playlist
-    media_ids: Mapped[list[int]]  # that it may still need
-    position: Mapped[int] = count_column()  # media of the playlist that have had their turn
-    ended: Mapped[bool] = flag_column()  # a playlist that has been played
+    media_ids: Mapped[list[int]]  # the media that it may still publish
+    position: Mapped[int] = count_column()  # how many media of the playlist were published
+    ended: Mapped[bool] = flag_column()  # the playlist has reached its end
     misfire_grace_seconds: Mapped[int]
     next_fire_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = now_column()
@@ -44,7 +44,7 @@ class Schedule(Base):
 
 
 class ScheduleRun(Base):
-    """What became of a fire time: at most one row for each, whoever finds it due."""
+    """The result of a fire time: at most one row for each, however many workers find it due."""
 
     __tablename__ = "schedule_runs"
     __table_args__ = (
@@ -58,8 +58,8 @@ class ScheduleRun(Base):
     fire_at: Mapped[datetime]
     state: Mapped[str]  # started, missed, failed
     by_hand: Mapped[bool] = flag_column()
-    fire_times: Mapped[int | None]  # that this row stands for, None for very many
-    until: Mapped[datetime | None]  # they all lie before it, where it stands for more than one
+    fire_times: Mapped[int | None]  # number of fire times in this row, None for very many
+    until: Mapped[datetime | None]  # end of these fire times, if there are several
     job_id: Mapped[int | None] = mapped_column(
         ForeignKey("jobs.id", ondelete="SET NULL"), index=True
     )

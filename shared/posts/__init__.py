@@ -1,1 +1,1 @@
-"""Posts: state changes, lists, cancel and retry, occupancy, and the late policy."""
+"""Posts: state changes, lists, cancel and retry, due times, and the late policy."""

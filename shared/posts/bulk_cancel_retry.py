@@ -1,7 +1,7 @@
-"""Second thoughts about many posts: in batches of a transaction each, so that no lock lasts.
+"""Cancels and retries many posts, in batches with one transaction each, so that locks are short.
 
-Rows that a worker holds are passed over and come last, so that neither ever waits for the other's
-lock. Whatever is repeated changes nothing more.
+Rows that a worker has locked are skipped and done last, so that neither side waits for the other's
+lock. A repeated request changes nothing more.
 """
 
 import time
@@ -18,16 +18,16 @@ from shared.models import Post
 from shared.posts import cancel_retry
 from shared.posts.post_queries import PostFilter
 
-#: Why a post is not tried again.
+#: Codes of the reasons why a post is not retried.
 NOT_CONFIGURED, MAY_BE_LIVE = NotConfigured.code, "may_be_live"
 _WHY_REFUSED = {
     NOT_CONFIGURED: HOW_TO_CONFIGURE,
     MAY_BE_LIVE: cancel_retry.MAY_BE_LIVE.replace("{", "{{").replace("}", "}}"),
 }
 BATCH = 500
-#: For posts that workers hold at the moment (seconds).
+#: How long to wait for posts that workers have locked (seconds).
 PATIENCE = 20.0
-#: Of a profile's or an account's: a user's draft is what was asked for, and stays.
+#: What is cancelled for a whole profile or account. Drafts that the user asked for are kept.
 UNPUBLISHED = (
     PostState.PENDING,
     PostState.HELD,
@@ -41,7 +41,7 @@ Change = Callable[[Session, Sequence[int]], object]
 
 @dataclass(frozen=True, kw_only=True)
 class Refused:
-    """So many posts were left as they are, for this reason; `post_id`: the first of them."""
+    """Posts that were not changed, with the reason; `post_id`: the first of them."""
 
     code: str
     message: str
@@ -51,7 +51,7 @@ class Refused:
 
 @dataclass
 class Changed:
-    """How many posts were changed, and of which accounts they are."""
+    """How many posts were changed, and the accounts that they belong to."""
 
     posts: int = 0
     refused: list[Refused] = field(default_factory=list)
@@ -65,19 +65,19 @@ def cancel_matching_posts(
     database: Database,
     wanted: PostFilter,
     *,
-    states: Sequence[PostState] = cancel_retry.CAN_BE_TAKEN_BACK,
+    states: Sequence[PostState] = cancel_retry.CANCELLABLE,
 ) -> Changed:
-    """Take back all that can be; what is being released at this moment as soon as that is over."""
+    """Cancel all posts that can be cancelled; those being released now, when the release ends."""
     changed = Changed()
-    open_now = [*wanted.conditions(), Post.state.in_(states)]
-    on_its_way = [
+    cancellable = [*wanted.conditions(), Post.state.in_(states)]
+    releasing = [
         *wanted.conditions(),
         Post.state == PostState.RELEASING,
         Post.take_back.is_(False),
     ]
-    # a post may come back from its release, or begin it, while the others are taken back
-    while _change_all(database, changed, open_now, cancel_retry.cancel_posts) + _change_all(
-        database, changed, on_its_way, _request_cancel
+    # a release may begin or end while the other posts are cancelled
+    while _change_all(database, changed, cancellable, cancel_retry.cancel_posts) + _change_all(
+        database, changed, releasing, _request_cancel
     ):
         continue
     return changed
@@ -88,20 +88,21 @@ def _request_cancel(session: Session, ids: Sequence[int]) -> None:
 
 
 def retry_matching_posts(database: Database, wanted: PostFilter, *, confirmed: bool) -> Changed:
-    """Have what failed until now tried again; on the word also what may be live, or is overdue.
+    """Retry posts that have failed until now, and release posts that are held for being late.
 
-    Posts that are held because they are late are let go. What has no Postiz is left as it is.
+    With `confirmed` (a person says that they were not published) also posts that may be live, and
+    overdue ones. Posts of a profile without a Postiz are refused.
     """
     changed = Changed()
     with database.transaction() as session:
-        begun = session.scalar(select(func.now()))
-    failed = [*wanted.conditions(), Post.state == PostState.FAILED, Post.updated_at <= begun]
+        started_at = session.scalar(select(func.now()))
+    failed = [*wanted.conditions(), Post.state == PostState.FAILED, Post.updated_at <= started_at]
     late = [*wanted.conditions(), cancel_retry.overdue_condition()]
     configured, live = cancel_retry.has_postiz(), cancel_retry.may_be_live()
-    free = [*failed, configured, *([] if confirmed else [~live])]
+    retryable = [*failed, configured, *([] if confirmed else [~live])]
     held = [*wanted.conditions(), Post.state == PostState.HELD]
     _change_all(database, changed, [*held, configured], cancel_retry.release_held)
-    _change_all(database, changed, free, cancel_retry.requeue_failed)
+    _change_all(database, changed, retryable, cancel_retry.requeue_failed)
     if confirmed:
         _change_all(database, changed, [*late, configured], cancel_retry.reconcile_overdue)
     changed.refused += _find_refusals(database, [held, failed, late], confirmed=confirmed)
@@ -134,7 +135,10 @@ def _refused_by_code(
 def _change_all(
     database: Database, changed: Changed, which: Sequence[ColumnElement[bool]], change: Change
 ) -> int:
-    """Change every post that is `which`, and is no longer once it was changed."""
+    """Change all posts that match `which`; a changed post must no longer match. Returns how many.
+
+    Raises `Unavailable` if some stay locked for too long.
+    """
     before = changed.posts
     deadline = time.monotonic() + PATIENCE
     while _has_matching_posts(database, which):
@@ -153,7 +157,7 @@ def _has_matching_posts(database: Database, which: Sequence[ColumnElement[bool]]
 def _change_unlocked(
     database: Database, changed: Changed, which: Sequence[ColumnElement[bool]], change: Change
 ) -> int:
-    """Once through all of them, leaving out what somebody holds; how many were changed."""
+    """Change all matching posts that nobody has locked, once; returns how many."""
     number, after = 0, 0
     while True:
         with database.transaction() as session:
@@ -175,7 +179,7 @@ def _change_unlocked(
 
 
 def finish_requested_cancels(session: Session) -> None:
-    """Take back what could not be while it was being released, and now can; called by the sweep."""
+    """Cancel posts whose cancellation had to wait for the end of a release; called by the sweep."""
     ids = session.scalars(
         select(Post.id)
         .where(Post.take_back, Post.state != PostState.RELEASING)

@@ -1,4 +1,4 @@
-"""What a person may still change about a post: take it back, or have it tried again."""
+"""Cancel and retry: what a person may still change about a post."""
 
 from collections.abc import Sequence
 
@@ -13,12 +13,12 @@ from shared.media import upload_queue
 from shared.models import AccountMedia, Handover, Job, JobMedia, Post, Profile
 from shared.posts import handovers, late_policy, transitions
 
-#: What can be taken back at once, and what a worker has to delete in Postiz first.
-AT_ONCE = (PostState.PENDING, PostState.HELD)
-BY_A_WORKER = (PostState.STAGING, PostState.STAGED, PostState.SCHEDULED, PostState.DRAFT)
-CAN_BE_TAKEN_BACK = AT_ONCE + BY_A_WORKER
-#: The codes of posts that Postiz has waiting longer than it should.
-WAITING_TOO_LONG = (OVERDUE, UNSCHEDULED)
+#: States that are cancelled at once, and those in which a worker first deletes the post in Postiz.
+CANCELLED_AT_ONCE = (PostState.PENDING, PostState.HELD)
+CANCELLED_BY_WORKER = (PostState.STAGING, PostState.STAGED, PostState.SCHEDULED, PostState.DRAFT)
+CANCELLABLE = CANCELLED_AT_ONCE + CANCELLED_BY_WORKER
+#: Error codes of posts that Postiz should have published by now.
+OVERDUE_CODES = (OVERDUE, UNSCHEDULED)
 MAY_BE_LIVE = (
     "It was handed to Postiz and may be on the network, or still be processing there (a video "
     "takes up to half an hour). Look at the channel; if it is not there, say so: "
@@ -27,23 +27,23 @@ MAY_BE_LIVE = (
 
 
 def cancel_posts(session: Session, ids: Sequence[int]) -> list[int]:
-    """Take back what can be of `ids`; returns those that now are cancelled or being cancelled."""
+    """Cancel those of `ids` that can be; returns which are cancelled or being cancelled."""
     rows = session.execute(
         select(Post.id, Post.state).where(Post.id.in_(ids)).with_for_update(key_share=True)
     ).all()
-    taken: list[int] = []
-    for state in CAN_BE_TAKEN_BACK:
-        of_state = [row.id for row in rows if row.state == state]
-        _cancel_in_state(session, of_state, state)
-        taken += of_state
-    return taken
+    cancelled: list[int] = []
+    for state in CANCELLABLE:
+        in_state = [row.id for row in rows if row.state == state]
+        _cancel_in_state(session, in_state, state)
+        cancelled += in_state
+    return cancelled
 
 
 def _cancel_in_state(session: Session, ids: Sequence[int], state: PostState) -> None:
-    if state in AT_ONCE:
+    if state in CANCELLED_AT_ONCE:
         transitions.move_posts(session, ids, state, PostState.CANCELLED, event="cancelled")
         return
-    # a call that is under way keeps its lease: whoever makes it hands the post to the canceller
+    # a call in progress keeps its lease; after it, its worker hands the post over for deletion
     until = Post.lease_until if state is PostState.STAGING else func.now()
     values = {"lease_until": until, "track_at": None}
     transitions.move_posts(
@@ -52,17 +52,17 @@ def _cancel_in_state(session: Session, ids: Sequence[int], state: PostState) -> 
 
 
 def cancel_post(session: Session, post: Post) -> None:
-    """Raises `Conflict` for a post that can no longer be taken back."""
+    """Raises `Conflict` for a post that can no longer be cancelled."""
     if not cancel_posts(session, [post.id]):
         raise Conflict(f"The post is {post.state}: it can no longer be taken back")
     session.refresh(post)
 
 
 def retry_post(session: Session, post: Post, *, confirmed: bool) -> None:
-    """Raises `Conflict` for one that did not fail, or may be live and nobody said it is not, and
-    `NotConfigured` for one of a profile without a Postiz to publish it through.
+    """Retry a failed or overdue post, or release one that is held because it is late.
 
-    One that is held because it is late is let go.
+    `confirmed`: a person says that it was not published. Raises `Conflict` if it is in another
+    state, or may be live and is not `confirmed`; `NotConfigured` if its profile has no Postiz.
     """
     if post.state == PostState.HELD:
         _require_postiz(session, post)
@@ -87,29 +87,29 @@ def _require_postiz(session: Session, post: Post) -> None:
 
 
 def has_postiz() -> ColumnElement[bool]:
-    """Whether the post's profile has a Postiz that it could be published through."""
+    """Whether the post's profile has a Postiz account."""
     return exists().where(Profile.id == Post.profile_id, Profile.account_id.is_not(None))
 
 
 def may_be_live() -> ColumnElement[bool]:
-    """Handed over under an id that we did not see die ourselves, or taken back so late."""
+    """Whether the post may be published: its current id was released, or it was cancelled late."""
     handed_over = exists().where(handovers.is_alive_of_post(), Handover.released_at.is_not(None))
     return or_(handed_over, Post.error_code.is_not_distinct_from(CANCELLED_LATE))
 
 
 def find_possibly_live(session: Session, ids: Sequence[int]) -> set[int]:
-    """Of `ids`, what may have reached the network."""
+    """Those of `ids` that may have been published."""
     return set(session.scalars(select(Post.id).where(Post.id.in_(ids), may_be_live())))
 
 
 def overdue_condition() -> ColumnElement[bool]:
-    """Posts that Postiz still has waiting though their time is over."""
-    return and_(Post.state == PostState.SCHEDULED, Post.error_code.in_(WAITING_TOO_LONG))
+    """Posts that are still waiting in Postiz although their time has passed."""
+    return and_(Post.state == PostState.SCHEDULED, Post.error_code.in_(OVERDUE_CODES))
 
 
 def reconcile_overdue(session: Session, ids: Sequence[int]) -> None:
-    """A person's word that these overdue posts were not published: they are settled like releases
-    of unknown end (parked, deleted, staged anew), if Postiz does not publish them meanwhile."""
+    """A person says that these overdue posts were not published. They are then reconciled like
+    releases of unknown outcome (parked, deleted, staged again), unless Postiz publishes them."""
     transitions.move_posts(
         session,
         ids,
@@ -130,15 +130,15 @@ def reconcile_overdue(session: Session, ids: Sequence[int]) -> None:
 
 
 def requeue_failed(session: Session, ids: Sequence[int]) -> None:
-    """Have failed posts tried again from the beginning."""
+    """Start failed posts again from the beginning."""
     transitions.retire_handovers(session, ids, "retried", discard=True)
     _requeue_posts(session, ids, PostState.FAILED, event="retried")
 
 
 def release_held(session: Session, ids: Sequence[int]) -> None:
-    """A person's word: publish these held posts now, late as they are."""
-    words = "published late, on a person's word"
-    _requeue_posts(session, ids, PostState.HELD, event="let_go", detail=words)
+    """A person wants these held posts to be published now, although they are late."""
+    detail = "published late, on a person's word"
+    _requeue_posts(session, ids, PostState.HELD, event="let_go", detail=detail)
 
 
 def _requeue_posts(
@@ -149,7 +149,7 @@ def _requeue_posts(
     event: str,
     detail: str | None = None,
 ) -> None:
-    """With what the profile's Postiz is by now; its media are wanted there again."""
+    """Make the posts pending in the profile's current account, and request their media there."""
     values = {
         **transitions.NOT_IN_POSTIZ,
         "attempts": 0,
@@ -179,7 +179,7 @@ def _account_of_profile() -> ScalarSelect[int | None]:
 
 
 def retry_uploads(session: Session, job: Job) -> list[int]:
-    """Have the job's failed uploads tried again. Raises `Conflict` where there are none."""
+    """Retry the job's failed uploads. Raises `Conflict` if there are none."""
     failed = session.scalars(
         update(AccountMedia)
         .where(

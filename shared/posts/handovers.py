@@ -1,4 +1,4 @@
-"""Which of the ids that a post ever had in Postiz is alive: at most one, until it is retired."""
+"""A post's id in Postiz that is alive: at most one at a time, until it is retired."""
 
 from collections.abc import Collection
 
@@ -9,12 +9,12 @@ from shared.models import Handover, Post
 
 
 def is_alive() -> ColumnElement[bool]:
-    """Whether nobody has ended the life of the `Handover` of the query around."""
+    """Whether the `Handover` of the enclosing query has not been retired."""
     return Handover.buried_at.is_(None)
 
 
 def is_alive_of_post() -> ColumnElement[bool]:
-    """Joins a post with its id in Postiz, where it has one."""
+    """Joins a post with its alive id in Postiz, if it has one."""
     return and_(Handover.post_id == Post.id, is_alive())
 
 

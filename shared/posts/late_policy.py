@@ -1,8 +1,7 @@
-"""What becomes of posts that could not go out in time: the user's word on each of them.
+"""The late policy: what happens to a post that could not be published in time.
 
-`publish`: out it goes, late. `skip`: it fails as `late_skipped`. `hold`: it becomes `held`, and
-waits for a person, who lets it go by a retry. The word counts until the release: what Postiz has
-been told to publish is Postiz's to publish.
+`publish`: it is published late. `skip`: it fails as `late_skipped`. `hold`: it becomes `held` until
+a person retries it. The policy applies until the release; after that, Postiz publishes the post.
 """
 
 from collections.abc import Sequence
@@ -23,24 +22,24 @@ class LatePolicy(StrEnum):
     HOLD = "hold"
 
 
-#: The code of a post that was skipped, and of one that is held.
+#: The error code of a skipped post, and of a held one.
 SKIPPED, HELD = "late_skipped", "late_held"
 _MESSAGE = "It could not go out within 5 minutes of its time"
 
 
 def is_in_time() -> ColumnElement[bool]:
-    """The post may go out by its time and its policy; a user's draft is never too late."""
+    """Whether the post's time and policy allow it to be published; a user's draft is never late."""
     in_time = Post.publish_at > func.clock_timestamp() - LATE
     return or_(Post.late_policy == LatePolicy.PUBLISH, Post.as_draft, in_time)
 
 
 def lock_late_posts(session: Session, state: PostState, *, limit: int) -> list[tuple[int, str]]:
-    """Ids and policies of posts in `state` that are too late, locked; the longest overdue first."""
+    """Lock posts in `state` that are too late, the oldest first; returns their ids and policies."""
     rows = session.execute(
         select(Post.id, Post.late_policy)
         .where(
             Post.late_policy.in_((LatePolicy.SKIP, LatePolicy.HOLD)),
-            Post.state.in_((PostState.PENDING, PostState.STAGED)),  # as its index says
+            Post.state.in_((PostState.PENDING, PostState.STAGED)),  # so that the index is used
             Post.state == state,
             Post.publish_at <= func.clock_timestamp() - LATE,
             ~Post.as_draft,
@@ -53,7 +52,7 @@ def lock_late_posts(session: Session, state: PostState, *, limit: int) -> list[t
 
 
 def skip_late_posts(session: Session, ids: Sequence[int], state: PostState) -> None:
-    """End them as failed; a draft that stands in Postiz was never released, and is deleted."""
+    """Mark the posts as failed; a draft in Postiz was never released, and is deleted."""
     transitions.retire_handovers(session, ids, "skipped: too late", discard=True)
     transitions.fail_posts(
         session,
@@ -66,7 +65,7 @@ def skip_late_posts(session: Session, ids: Sequence[int], state: PostState) -> N
 
 
 def hold_late_posts(session: Session, ids: Sequence[int], state: PostState) -> None:
-    """Have them wait, out of Postiz, for a person."""
+    """Mark the posts as held until a person decides; a draft in Postiz is deleted."""
     transitions.retire_handovers(session, ids, "held: too late", discard=True)
     transitions.move_posts(
         session,
@@ -85,6 +84,6 @@ def hold_late_posts(session: Session, ids: Sequence[int], state: PostState) -> N
 
 
 def after_retry() -> ColumnElement[str]:
-    """The policy of a post that a person has tried again: what is late then is meant to go."""
+    """The policy after a retry by a person: a post that is late already is published anyway."""
     late = Post.publish_at <= func.clock_timestamp() - LATE
     return case((late, LatePolicy.PUBLISH.value), else_=Post.late_policy)

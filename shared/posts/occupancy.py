@@ -1,4 +1,4 @@
-"""When an integration's posts are due: what caps, gaps and a network's rates reckon with."""
+"""When an integration's posts are due: needed for caps, gaps and the rate limits of networks."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
@@ -13,24 +13,24 @@ from shared.domain.rows.post_rows import EarlierPost, Known, PlannedPost
 from shared.models import Media, Post
 from shared.posts.late_policy import is_in_time
 
-#: Nothing is published of these, or not before a person says so.
-_NOT_OUT = (PostState.FAILED, PostState.CANCELLED, PostState.DRAFT, PostState.HELD)
+#: Posts in these states are not published, or only after a person's decision.
+_NOT_PUBLISHED = (PostState.FAILED, PostState.CANCELLED, PostState.DRAFT, PostState.HELD)
 _WAITING = (PostState.PENDING, PostState.STAGING, PostState.STAGED)
 
 
 def lock_due_times(
     session: Session, account_id: int, integration_ids: Collection[str], *, since: datetime
 ) -> dict[str, list[datetime]]:
-    """The times, from `since` on, of each integration's accepted posts.
+    """The times of each integration's accepted posts, from `since` on.
 
-    Until the transaction ends, nobody else reckons with this account: two bulks at once would
-    each take the places that the other one has.
+    Takes a lock per account until the transaction ends: otherwise two bulks at the same time could
+    choose the same times.
     """
     lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 12))")
     session.execute(lock, {"name": f"occupied:{account_id}"})
     found: dict[str, list[datetime]] = defaultdict(list)
     query = select(Post.integration_id, Post.publish_at).where(
-        _is_going_out(account_id, integration_ids), Post.publish_at >= since
+        _will_be_published(account_id, integration_ids), Post.publish_at >= since
     )
     for integration_id, moment in session.execute(query):
         found[integration_id].append(moment)
@@ -40,22 +40,22 @@ def lock_due_times(
 def find_accepted_posts(
     session: Session, account_id: int, posts: Sequence[PlannedPost], known: Known, now: datetime
 ) -> dict[str, list[EarlierPost]]:
-    """What was accepted for the channels of `posts`, as far as their networks' rates reach.
+    """Accepted posts of the channels of `posts`, within the longest rate window of their networks.
 
-    What is past its time and has not gone out goes out now.
+    A waiting post whose time has passed counts as published now.
     """
     windows = list(_rate_windows(posts, known))
     found: dict[str, list[EarlierPost]] = defaultdict(list)
     if not windows:
         return found
-    reach = max(window for _, window in windows)
+    longest = max(window for _, window in windows)
     times = [max(post.row.publish_at, now) for post in posts]
-    goes_now = and_(Post.state.in_(_WAITING), is_in_time())
+    published_now = and_(Post.state.in_(_WAITING), is_in_time())
     rows = session.execute(
         select(Post.integration_id, Post.publish_at, Post.media_ids, Post.state).where(
-            _is_going_out(account_id, {id_ for id_, _ in windows}),
-            Post.publish_at <= max(times) + reach,
-            or_(Post.publish_at >= min(times) - reach, goes_now),
+            _will_be_published(account_id, {id_ for id_, _ in windows}),
+            Post.publish_at <= max(times) + longest,
+            or_(Post.publish_at >= min(times) - longest, published_now),
         )
     ).all()
     used = {media_id for row in rows for media_id in row.media_ids}
@@ -68,17 +68,17 @@ def find_accepted_posts(
     return found
 
 
-def _is_going_out(account_id: int, integration_ids: Collection[str]) -> ColumnElement[bool]:
+def _will_be_published(account_id: int, integration_ids: Collection[str]) -> ColumnElement[bool]:
     return and_(
         Post.account_id == account_id,
         Post.integration_id.in_(integration_ids),
-        Post.state.not_in(_NOT_OUT),
+        Post.state.not_in(_NOT_PUBLISHED),
         ~Post.as_draft,
     )
 
 
 def _rate_windows(posts: Sequence[PlannedPost], known: Known) -> Iterator[tuple[str, timedelta]]:
-    """The longest time of a rate, for each channel that has one or shares in one."""
+    """The longest rate window of each channel that has a rate limit or shares one."""
     for channel in {post.channel for post in posts}:
         limits = known.limits(channel).items()
         rates = [KINDS[name].window for name, limit in limits if limit.value is not None]

@@ -1,4 +1,4 @@
-"""Reading posts: lists by what is asked for, and the timeline of one."""
+"""Reading posts: lists by a filter, and timelines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from shared.models import Event, Post
 
 @dataclass(frozen=True, kw_only=True)
 class PostFilter:
-    """Which posts; None: whatever it is. `since` is included, `until` is not."""
+    """Which posts; None means any value. `since` is included, `until` is not."""
 
     profile_ids: Sequence[str] | None
     job_id: int | None = None
@@ -43,7 +43,7 @@ class PostFilter:
 def read_posts(
     session: Session, wanted: PostFilter, *, after: int | None, limit: int
 ) -> Sequence[Post]:
-    """In the order in which they were accepted, behind the one with id `after`."""
+    """Posts in the order in which they were accepted, starting after id `after`."""
     query = select(Post).where(*wanted.conditions()).order_by(Post.id).limit(limit)
     if after is not None:
         query = query.where(Post.id > after)

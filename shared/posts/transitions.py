@@ -1,4 +1,4 @@
-"""The posts: the one function that moves them from state to state, and their timeline."""
+"""State changes of posts: the one function that makes them, and the timeline."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -23,15 +23,15 @@ from shared.models import Event, Post
 from shared.posts import handovers
 from shared.webhooks import outbox
 
-#: Of a post of which nothing is in Postiz any more: what said where it stood there.
+#: Values for a post that is no longer in Postiz.
 NOT_IN_POSTIZ: Mapping[str, None] = dict.fromkeys(
     ("submission_id", "postiz_post_id", "release_at", "released_at")
 )
-#: Of a post that waits for nothing any more, or tries again.
+#: Values for a post that no longer waits, or is tried again.
 NO_ERROR: Mapping[str, None] = dict.fromkeys(("error_code", "error_message", "error_hint"))
 
-#: What holds of a post only while it is in its state.
-SAID_OF_A_STATE: Mapping[str, Any] = {
+#: Values that every state change resets: they are true only in the old state.
+CLEARED_BY_MOVE: Mapping[str, Any] = {
     "lease_until": None,
     "in_doubt": False,
     "waits_for": "",
@@ -50,14 +50,13 @@ def move_posts(
     claim: int | None = None,
     values: Mapping[str, Any] | None = None,
 ) -> None:
-    """Move posts from `source` to `target`, write it into their timelines, and have it told to
-    webhooks: all or none.
+    """Move all posts from `source` to `target`, or none; write timelines and webhook deliveries.
 
-    What was said of a post in its old state (why it waited, what went wrong) is no longer so, and
-    taken off unless `values` say it anew.
+    What described the old state (why a post waited, what went wrong) is cleared unless `values` set
+    it.
 
-    Raises `IllegalTransition` where the table forbids it, and `ClaimLost` when any of them is no
-    longer in `source`, or no longer under `claim`; the caller's transaction then rolls back.
+    Raises `IllegalTransition` if the table forbids it, and `ClaimLost` if any post is no longer in
+    `source` or no longer under `claim`; the caller's transaction then rolls back.
     """
     check_transition(source, target)
     if not ids:
@@ -65,7 +64,7 @@ def move_posts(
     query = (
         update(Post)
         .where(Post.id.in_(ids), Post.state == source)
-        .values({"state": target, "updated_at": func.now(), **SAID_OF_A_STATE, **(values or {})})
+        .values({"state": target, "updated_at": func.now(), **CLEARED_BY_MOVE, **(values or {})})
     )
     if claim is not None:
         query = query.where(Post.claim == claim)
@@ -80,7 +79,7 @@ def move_posts(
 def add_events(
     session: Session, ids: Collection[int], event: str, detail: str | None = None
 ) -> None:
-    """Write one line into the timeline of each post."""
+    """Write one entry into the timeline of each post."""
     source = select(Post.id, Post.job_id, literal(event), literal(detail)).where(Post.id.in_(ids))
     session.execute(insert(Event).from_select(["post_id", "job_id", "event", "detail"], source))
     after_commit(session, lambda: metrics.POST_EVENTS.labels(event).inc(len(ids)))
@@ -97,9 +96,9 @@ def fail_posts(
     claim: int | None = None,
     track_at: datetime | ColumnElement[datetime] | None = None,
 ) -> None:
-    """End posts as `failed`, with the reason in words and what to do.
+    """Mark posts as `failed`, with a reason and a hint what to do.
 
-    `track_at`: when to look again, for what Postiz may yet turn out to have published.
+    `track_at`: when to read the post in Postiz again, because it may have been published after all.
     """
     values = {
         "track_at": track_at,
@@ -124,16 +123,16 @@ def fail_posts(
 def retire_handovers(
     session: Session, ids: Collection[int], why: str, *, discard: bool = False
 ) -> None:
-    """End the life of the posts' present ids in Postiz: nothing is ever released under them.
+    """Retire the posts' current ids in Postiz: nothing is released under them any more.
 
-    With `discard` they may still stand there, and are to be deleted.
+    With `discard` the posts may still exist in Postiz, and are to be deleted there.
     """
     state = "discarded" if discard else "buried"
     handovers.update_alive(session, ids, buried_at=func.now(), buried_why=why, state=state, tries=0)
 
 
 def locked_by_others(session: Session, *which: ColumnElement[bool]) -> set[int]:
-    """Of these posts, those that another transaction has locked; the others now are ours."""
+    """The ids of posts that another transaction has locked; the others are now locked by us."""
     every = select(Post.id).where(*which)
     ours = session.scalars(every.with_for_update(key_share=True, skip_locked=True)).all()
     return set(session.scalars(every.where(Post.id.not_in(ours))))

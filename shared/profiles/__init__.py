@@ -1,1 +1,1 @@
-"""Profiles: their settings, their deletion, their account, and the publishers made of them."""
+"""Profiles: their settings, deletion, accounts, and the publishers built from them."""

@@ -1,6 +1,6 @@
-"""Moving: what was never released follows its profile to another account, in batches.
+"""Moves posts that were never released to their profile's new account, in batches.
 
-Whatever is still behind is sent nowhere meanwhile, for its profile's key is of another account.
+Posts that are not moved yet are not sent, because their profile's key is of another account.
 """
 
 from collections.abc import Sequence
@@ -15,11 +15,10 @@ from shared.media import upload_queue
 from shared.models import Account, AccountMedia, Post, Profile
 from shared.posts import transitions
 
-#: Rows of each kind that a transaction moves, so that nobody waits long for one of them.
+#: Rows of each kind per transaction, so that locks are short.
 BATCH = 500
-#: What waited to be uploaded to the account that the profile has left, now `:ids`, waits for the
-#: upload to its new account, `:to`.
-_FOLLOW = (
+#: Moves pending uploads `:ids` from the profile's old account to its new one, `:to`.
+_MOVE_UPLOADS = (
     """UPDATE account_media AS waits SET account_id = :to
        WHERE id = ANY(:ids) AND NOT EXISTS (
          SELECT FROM account_media AS there
@@ -32,8 +31,8 @@ _FOLLOW = (
 )
 
 
-def profiles_to_follow(session: Session) -> list[tuple[str, int]]:
-    """Some of the profiles that have left something behind, with their accounts."""
+def find_profiles_to_move(session: Session) -> list[tuple[str, int]]:
+    """Some profiles that still have rows in an old account, with the id of their new account."""
     behind = or_(
         _any_elsewhere(Post, PostState.PENDING),
         _any_elsewhere(Post, PostState.STAGED),
@@ -46,7 +45,7 @@ def profiles_to_follow(session: Session) -> list[tuple[str, int]]:
 
 
 def move_batch(session: Session, profile_id: str, account_id: int) -> int:
-    """Move a batch to the profile's account; how many rows were moved. None that is locked."""
+    """Move a batch of unlocked rows to the profile's account; returns how many rows were moved."""
     order = Post.waits_for, Post.release_at
     staged = _left_behind(session, Post, profile_id, account_id, PostState.STAGED, order)
     transitions.retire_handovers(session, staged, "the profile has another account", discard=True)
@@ -62,8 +61,8 @@ def move_batch(session: Session, profile_id: str, account_id: int) -> int:
     pending = _left_behind(session, Post, profile_id, account_id, PostState.PENDING, order)
     waiting = update(Post).where(Post.id.in_(pending))
     session.execute(waiting.values(account_id=account_id, pack_limit=None, waits_for=""))
-    told = waiting.where(Post.error_code == waits.OTHER_ACCOUNT.code)
-    session.execute(told.values(transitions.NO_ERROR))
+    with_error = waiting.where(Post.error_code == waits.OTHER_ACCOUNT.code)
+    session.execute(with_error.values(transitions.NO_ERROR))
     waits.set_other_account_aside(session, account_id, Post.id.in_(pending))
     used = select(func.unnest(Post.media_ids)).where(Post.id.in_(pending))
     upload_queue.request_uploads(
@@ -75,7 +74,7 @@ def move_batch(session: Session, profile_id: str, account_id: int) -> int:
 def _move_uploads(session: Session, profile_id: str, account_id: int) -> int:
     order = (AccountMedia.next_at,)
     ids = _left_behind(session, AccountMedia, profile_id, account_id, "pending", order)
-    for statement in _FOLLOW:
+    for statement in _MOVE_UPLOADS:
         session.execute(text(statement), {"ids": ids, "to": account_id})
     return len(ids)
 
@@ -88,7 +87,7 @@ def _left_behind(  # noqa: PLR0917
     state: str,
     order: Sequence[InstrumentedAttribute[Any]],
 ) -> Sequence[int]:
-    """A batch of the profile's rows in one other account, locked."""
+    """A locked batch of the profile's rows in one other account."""
     of_profile = (table.profile_id == profile_id, table.state == state)
     others = select(table.account_id).where(*of_profile).limit(1)
     sides = (
@@ -105,7 +104,7 @@ def _left_behind(  # noqa: PLR0917
 
 
 def _any_elsewhere(table: type[Post] | type[AccountMedia], state: str) -> ColumnElement[bool]:
-    """Whether the profile has such rows in another account: below or above its own in the index."""
+    """Whether the profile has such rows in another account: two ranges of the index."""
     of_profile = table.profile_id == Profile.id, table.state == state
     below = exists().where(*of_profile, table.account_id < Profile.account_id)
     above = exists().where(*of_profile, table.account_id > Profile.account_id)

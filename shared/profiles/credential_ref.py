@@ -1,4 +1,4 @@
-"""Whose credentials a call to Postiz is made with, as they were when its work was claimed."""
+"""Identifies the credentials of a call to Postiz, as they were when its work was claimed."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -8,12 +8,12 @@ from shared.models import Profile
 
 @dataclass(frozen=True, kw_only=True)
 class CredentialRef:
-    """One profile's credentials, without the secret: what a claim keeps of them."""
+    """A profile's credentials without the secret."""
 
     profile_id: str
-    version: int  # of the settings: the call is made with these or newer ones
-    account_id: int  # the claimed account, to which they have to lead
-    key_hash: str | None  # of the key: what is held when Postiz refuses it
+    version: int  # of the settings: the call uses this version or a newer one
+    account_id: int  # the claimed account: the credentials must belong to it
+    key_hash: str | None  # the key that is held if Postiz refuses it
 
     @classmethod
     def from_profile(cls, profile: Profile, account_id: int) -> Self:

@@ -1,8 +1,8 @@
-"""Deleting a profile with all that is its own, in batches, and never while Postiz has work of it.
+"""Deletes a profile with everything that belongs to it, unless posts of it are in Postiz.
 
-First it is marked: from then on it takes nothing new, and nothing of it is sent. Then its rows go,
-a batch in each transaction, and with each batch of media their files. Whoever dies in between
-leaves the rest to the next who goes on. The profile itself goes last.
+First the profile is marked: it accepts nothing new, and nothing is sent for it. Then its rows are
+deleted, one batch per transaction, and the files of each batch of media. If a process dies, the
+next one continues. The profile's own row is deleted last.
 """
 
 import time
@@ -36,9 +36,9 @@ from shared.storage import file_lock
 from shared.storage.base import Storage
 from shared.webhooks import subscriptions
 
-#: Nothing of them is in Postiz.
+#: States of posts that are not in Postiz.
 WAITING = (PostState.PENDING, PostState.HELD)
-#: Postiz may have, or be getting, something that we would lose track of.
+#: States of posts that are or may be in Postiz.
 IN_POSTIZ = (
     PostState.STAGING,
     PostState.STAGED,
@@ -46,21 +46,21 @@ IN_POSTIZ = (
     PostState.SCHEDULED,
     PostState.CANCELLING,
 )
-#: Rows that a transaction deletes at most, so that nobody waits long for it.
+#: Maximum rows per transaction, so that locks are short.
 BATCH = 500
-#: Left to those who are at it: in the end each is in another state.
-_UNDER_WAY = (PostState.STAGING, PostState.RELEASING, PostState.CANCELLING)
+#: Workers are working on posts in these states; each ends in another state.
+_IN_PROGRESS = (PostState.STAGING, PostState.RELEASING, PostState.CANCELLING)
 Owned = Post | Submission | Job | AccountMedia | Media | Schedule
-_OWN: tuple[type[Owned], ...] = (Post, Submission, Job, AccountMedia, Media, Schedule)
+_OWNED_TABLES: tuple[type[Owned], ...] = (Post, Submission, Job, AccountMedia, Media, Schedule)
 
 log = get_logger("removal")
 
 
 def begin_removal(session: Session, profile_id: str, *, force: bool) -> None:
-    """Mark the profile as being deleted; whoever accepts something for it now is waited for.
+    """Mark the profile as being deleted; waits for requests that are writing posts for it.
 
-    Raises `Conflict` while posts are pending, which `force` gives up; and, with `force` too, while
-    any is on its way into Postiz or waits there: it could be published with nobody watching.
+    Raises `Conflict` while posts are pending, unless `force` is set. Even with `force` it raises
+    `Conflict` while posts are in Postiz, where they could be published without being tracked.
     """
     _delete_schedules(session, profile_id)
     profile = profile_settings.load_profile(session, profile_id, lock=True)
@@ -86,7 +86,7 @@ def begin_removal(session: Session, profile_id: str, *, force: bool) -> None:
 def continue_removal(
     database: Database, storage: Storage, profile_id: str, *, until: float
 ) -> bool:
-    """Delete batch after batch; whether the profile is gone. `until`: on the monotonic clock."""
+    """Delete in batches; returns whether the profile is gone. `until`: monotonic time."""
     while time.monotonic() < until:
         with database.transaction() as session:
             number, keys = _remove_batch(session, profile_id)
@@ -100,18 +100,18 @@ def _try_to_finish(database: Database, profile_id: str) -> bool:
     try:
         with database.transaction() as session:
             return _finish_removal(session, profile_id)
-    except IntegrityError:  # a file arrived for it at this moment, and goes in the next round
+    except IntegrityError:  # a file was added meanwhile: left to the next round
         return False
 
 
 def list_marked_profiles(session: Session) -> Sequence[str]:
-    """The profiles, whoever waits longest first."""
+    """The profiles that are being deleted, the longest waiting first."""
     marked = select(Profile.id).where(Profile.deleting_since.is_not(None))
     return session.scalars(marked.order_by(Profile.deleting_since)).all()
 
 
 def _delete_schedules(session: Session, profile_id: str) -> None:
-    """Before the profile, for whoever runs a schedule locks it first, and then its profile."""
+    """Before the profile is locked, in the same order as a schedule's run: schedule, profile."""
     schedules = select(Schedule.id).where(Schedule.profile_id == profile_id).order_by(Schedule.id)
     session.execute(schedules.with_for_update())
     session.execute(delete(Schedule).where(Schedule.profile_id == profile_id))
@@ -123,9 +123,9 @@ def _open_posts(session: Session, profile_id: str) -> dict[str, int]:
 
 
 def _remove_batch(session: Session, profile_id: str) -> tuple[int, Sequence[str]]:
-    """Of the first kind that has any left: how many rows went, and the keys of their files."""
+    """Delete a batch of the first kind that has rows left; returns its size and file keys."""
     number = _remove_posts(session, profile_id)
-    if number or _has_any(session, Post, profile_id):  # what they refer to has to stay for them
+    if number or _has_any(session, Post, profile_id):  # posts refer to the other rows
         return number, ()
     for step in (_remove_submissions, _remove_jobs, _remove_deliveries):
         if number := step(session, profile_id):
@@ -134,10 +134,10 @@ def _remove_batch(session: Session, profile_id: str) -> tuple[int, Sequence[str]
 
 
 def _remove_posts(session: Session, profile_id: str) -> int:
-    """What Postiz has, for a call was under way as the profile was marked, is taken back first."""
+    """Posts that a running call put into Postiz after the mark are cancelled first."""
     rows = session.execute(
         select(Post.id, Post.state)
-        .where(Post.profile_id == profile_id, Post.state.not_in(_UNDER_WAY))
+        .where(Post.profile_id == profile_id, Post.state.not_in(_IN_PROGRESS))
         .order_by(Post.id)
         .limit(BATCH)
         .with_for_update(skip_locked=True)
@@ -152,7 +152,7 @@ def _remove_posts(session: Session, profile_id: str) -> int:
 
 
 def _remove_submissions(session: Session, profile_id: str) -> int:
-    """Calls may have carried other profiles' posts too: these keep them, under their own key."""
+    """A call may have carried posts of other profiles too: one of these then gets its row."""
     other = aliased(Profile)
     same_account = select(func.min(other.id)).where(
         other.account_id == Submission.account_id, other.id != profile_id
@@ -163,36 +163,38 @@ def _remove_submissions(session: Session, profile_id: str) -> int:
         .join(Handover, Handover.post_id == Post.id)
         .where(Handover.submission_id == Submission.id)
     )
-    heirs = [query.scalar_subquery() for query in (same_account, carried, handed_over)]
-    some = select(Submission.id).where(Submission.profile_id == profile_id).limit(BATCH)
-    ids = session.scalars(some.with_for_update(skip_locked=True)).all()
-    mine = Submission.id.in_(ids), Submission.profile_id == profile_id
+    new_owners = [query.scalar_subquery() for query in (same_account, carried, handed_over)]
+    batch = select(Submission.id).where(Submission.profile_id == profile_id).limit(BATCH)
+    ids = session.scalars(batch.with_for_update(skip_locked=True)).all()
+    still_owned = Submission.id.in_(ids), Submission.profile_id == profile_id
     unsynchronized = {"synchronize_session": False}
     session.execute(
-        update(Submission).where(*mine).values(profile_id=func.coalesce(*heirs, profile_id)),
+        update(Submission)
+        .where(*still_owned)
+        .values(profile_id=func.coalesce(*new_owners, profile_id)),
         execution_options=unsynchronized,
     )
-    session.execute(delete(Submission).where(*mine), execution_options=unsynchronized)
+    session.execute(delete(Submission).where(*still_owned), execution_options=unsynchronized)
     return len(ids)
 
 
 def _remove_jobs(session: Session, profile_id: str) -> int:
-    some = select(Job.id).where(Job.profile_id == profile_id).limit(BATCH)
-    ids = session.scalars(some.with_for_update(skip_locked=True)).all()
+    batch = select(Job.id).where(Job.profile_id == profile_id).limit(BATCH)
+    ids = session.scalars(batch.with_for_update(skip_locked=True)).all()
     session.execute(delete(JobMedia).where(JobMedia.job_id.in_(ids)))
     return _delete_rows(session, delete(Job).where(Job.id.in_(ids)))
 
 
 def _remove_deliveries(session: Session, profile_id: str) -> int:
-    """Of events about nobody else."""
+    """Delete deliveries of events that concern this profile only."""
     about = select(Delivery.id).where(Delivery.profile_ids == [profile_id]).limit(10 * BATCH)
-    some = about.with_for_update(skip_locked=True)
-    return _delete_rows(session, delete(Delivery).where(Delivery.id.in_(some)))
+    batch = about.with_for_update(skip_locked=True)
+    return _delete_rows(session, delete(Delivery).where(Delivery.id.in_(batch)))
 
 
 def _remove_media(session: Session, profile_id: str) -> tuple[int, Sequence[str]]:
-    some = select(Media.id, Media.storage_key).where(Media.profile_id == profile_id).limit(BATCH)
-    rows = session.execute(some.with_for_update(skip_locked=True)).all()
+    batch = select(Media.id, Media.storage_key).where(Media.profile_id == profile_id).limit(BATCH)
+    rows = session.execute(batch.with_for_update(skip_locked=True)).all()
     ids = [row.id for row in rows]
     session.execute(delete(AccountMedia).where(AccountMedia.media_id.in_(ids)))
     session.execute(delete(Media).where(Media.id.in_(ids)))
@@ -206,7 +208,7 @@ def _delete_rows(session: Session, query: Delete) -> int:
 
 
 def _remove_files(database: Database, storage: Storage, keys: Sequence[str]) -> None:
-    """What a storage that is away keeps has no row any more: the hourly cleaning finds it."""
+    """Delete the files; if the storage is unavailable, the hourly cleaning does it."""
     try:
         for key in dict.fromkeys(keys):
             file_lock.remove_unreferenced(database, storage, key)
@@ -215,11 +217,11 @@ def _remove_files(database: Database, storage: Storage, keys: Sequence[str]) -> 
 
 
 def _finish_removal(session: Session, profile_id: str) -> bool:
-    """Delete the profile, unless something of it is still held by somebody; whether it is gone."""
+    """Delete the profile unless locked rows of it are left; returns whether it is gone."""
     profile = session.get(Profile, profile_id, with_for_update=ROW_LOCK)
     if profile is None:
         return True
-    if any(_has_any(session, table, profile_id) for table in _OWN):
+    if any(_has_any(session, table, profile_id) for table in _OWNED_TABLES):
         return False
     session.execute(
         update(ApiKey)

@@ -1,6 +1,7 @@
 """Tells every process that a profile's settings changed: at once, and at most once.
 
-What is lost here the version makes right (see `publishers`); this only makes idle processes quick.
+A lost message does no harm, because the version is always checked (see publisher_cache.py). The
+message only lets idle processes forget old settings sooner.
 """
 
 import json
@@ -15,18 +16,18 @@ from shared import metrics
 from shared.log import get_logger
 
 CHANNEL = "pressroom.invalidate"
-#: How a listener's connection calls itself in `CLIENT LIST`.
+#: The name of a listener's connection in `CLIENT LIST`.
 LISTENER = "pressroom-invalidations"
-#: A broker that is frozen must not hold an answer for longer (seconds).
+#: The longest time that a broker which hangs may delay a response (seconds).
 BROADCAST_SECONDS = 1.0
-#: Between two tries to hear (seconds).
+#: The longest pause between two attempts to connect (seconds).
 LONGEST_PAUSE = 5.0
 
 log = get_logger("invalidation")
 
 
 def connect_broker(redis_url: str) -> redis.Redis:
-    """A client whose every operation ends within about a second."""
+    """A client with a time limit of about a second for every operation."""
     return redis.Redis.from_url(
         redis_url,
         socket_timeout=BROADCAST_SECONDS,
@@ -36,7 +37,7 @@ def connect_broker(redis_url: str) -> redis.Redis:
 
 
 def broadcast_invalidation(client: redis.Redis, profile_id: str, version: int) -> bool:
-    """Whether the message went out. False with the broker away: the version makes it right."""
+    """Returns whether the message was sent; a failure does no harm, as the version is checked."""
     body = {"profile_id": profile_id, "version": version, "sent_at": time.time()}
     try:
         client.publish(CHANNEL, json.dumps(body))
@@ -47,10 +48,10 @@ def broadcast_invalidation(client: redis.Redis, profile_id: str, version: int) -
 
 
 class Listener:
-    """A daemon thread, started after the fork, that hears invalidations.
+    """A daemon thread, started after the fork, that receives invalidations.
 
-    `reset` is called with a profile's id for each message, and with None whenever something may
-    have been missed: at the first subscription, and at each one after a lost connection.
+    `reset` is called with a profile's id for each message, and with None whenever messages may have
+    been missed: at the first subscription, and at each one after a lost connection.
     """
 
     def __init__(self, redis_url: str, reset: Callable[[str | None], None]) -> None:
@@ -67,12 +68,12 @@ class Listener:
         return self
 
     def stop(self) -> None:
-        """End the thread; takes a second at most, for it wakes that often."""
+        """End the thread; takes a second at most, because the thread wakes that often."""
         self._stop.set()
         self._thread.join(timeout=5)
 
     def _listen_until_stopped(self) -> None:
-        """Until stopped, whatever happens: without it old publishers would be kept for minutes."""
+        """Continues after every error: without it old publishers would be kept for minutes."""
         pause = 0.1
         while not self._stop.is_set():
             began_at = time.monotonic()
@@ -86,12 +87,12 @@ class Listener:
             finally:
                 self.listening.clear()
             if time.monotonic() - began_at > LONGEST_PAUSE:
-                pause = 0.1  # it had gone well for a while
+                pause = 0.1  # it worked for a while
             self._stop.wait(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
     def _read_messages(self) -> None:
-        """Hear messages until the connection fails, which raises, or until stopped."""
+        """Read messages until stopped; raises if the connection fails."""
         client = redis.Redis.from_url(
             self._redis_url,
             client_name=LISTENER,
@@ -102,21 +103,21 @@ class Listener:
         with client, client.pubsub() as channel:  # type: ignore[no-untyped-call]
             channel.subscribe(CHANNEL)
             while not self._stop.is_set():
-                # also wakes without a message, so that a stop is seen and a health check made
+                # also returns without a message, to notice a stop and to make a health check
                 message = channel.get_message(timeout=0.5)
                 if message is not None:
                     self._handle_message(message)
 
     def _handle_message(self, message: dict[str, Any]) -> None:
         match message["type"]:
-            case "subscribe":  # the only trace that a silent reconnection leaves
+            case "subscribe":  # the only sign of a silent reconnection
                 self._reset(None)
                 self.listening.set()
             case "message":
                 self._apply_invalidation(message["data"])
 
     def _apply_invalidation(self, data: bytes) -> None:
-        """What is no message of ours is left alone: whatever it was, the version makes it right."""
+        """Messages in another format are ignored; this does no harm, as the version is checked."""
         now = time.time()
         try:
             body = json.loads(data)

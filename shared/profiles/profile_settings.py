@@ -1,4 +1,4 @@
-"""Profiles: whose credentials, their versions, and the account that they lead to."""
+"""Profiles: their credentials, the version of their settings, and their account."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,7 +20,7 @@ from shared.profiles import account_move
 
 @dataclass(frozen=True, kw_only=True)
 class Credentials:
-    """Where and with which key; `source` is "profile" or "environment"."""
+    """Postiz's address and key; `source` is "profile" or "environment"."""
 
     source: str
     api_url: str
@@ -39,12 +39,12 @@ class Credentials:
 
 
 def mask_api_key(api_key: str) -> str:
-    """Enough to tell two keys apart, and no more."""
+    """Shows just enough to tell two keys apart."""
     return "••••" + (api_key[-4:] if len(api_key) >= 12 else "")
 
 
 def load_profile(session: Session, profile_id: str, *, lock: bool = False) -> Profile:
-    """The profile; with `lock`, held against other writers. Raises `NotFound`."""
+    """The profile; with `lock`, locked against other writers. Raises `NotFound`."""
     query = select(Profile).where(Profile.id == profile_id)
     profile = session.scalar(query.with_for_update(key_share=True) if lock else query)
     if profile is None:
@@ -53,7 +53,7 @@ def load_profile(session: Session, profile_id: str, *, lock: bool = False) -> Pr
 
 
 def lock_profile(session: Session, profile_id: str) -> Profile:
-    """The profile, held against other writers. Raises `Conflict` while it is being deleted."""
+    """The profile, locked against other writers. Raises `Conflict` while it is being deleted."""
     profile = load_profile(session, profile_id, lock=True)
     require_kept(profile_id, profile.deleting_since)
     return profile
@@ -78,14 +78,17 @@ def environment_credentials(settings: Settings) -> Credentials | None:
 
 
 def source_of(profile: Profile, settings: Settings) -> str:
-    """Whose credentials are in force: "profile", "environment" or "none"; opens no secret."""
+    """Where the current credentials come from: "profile", "environment" or "none".
+
+    Decrypts no secret.
+    """
     if profile.tts_settings.get("postiz"):
         return "profile"
     return "environment" if environment_credentials(settings) else "none"
 
 
 def api_url_of(profile: Profile, settings: Settings) -> str | None:
-    """Where the credentials in force lead to; opens no secret."""
+    """The address of the current credentials; decrypts no secret."""
     own = profile.tts_settings.get("postiz")
     if own:
         return str(own["api_url"])
@@ -112,13 +115,13 @@ def credentials_of(profile: Profile, settings: Settings, box: SecretBox) -> Cred
 
 
 def require_configured(profile: Profile, settings: Settings) -> None:
-    """Raises `NotConfigured` with how to configure it."""
+    """Raises `NotConfigured` with a hint how to configure it."""
     if source_of(profile, settings) == "none":
         raise NotConfigured(HOW_TO_CONFIGURE.format(id=profile.id))
 
 
 def require_credentials(profile: Profile, settings: Settings, box: SecretBox) -> Credentials:
-    """Raises `NotConfigured`, and `SecretUnreadable`."""
+    """Raises `NotConfigured` or `SecretUnreadable`."""
     require_configured(profile, settings)
     found = credentials_of(profile, settings, box)
     assert found is not None  # there is a source
@@ -126,7 +129,7 @@ def require_credentials(profile: Profile, settings: Settings, box: SecretBox) ->
 
 
 def public_settings(profile: Profile, box: SecretBox) -> dict[str, Any]:
-    """`tts_settings` as a reply may show them."""
+    """`tts_settings` with the key masked, as replies show them."""
     shown = dict(profile.tts_settings)
     if own := shown.get("postiz"):
         shown["postiz"] = {**own, "api_key": masked_key(profile, box)}
@@ -134,7 +137,7 @@ def public_settings(profile: Profile, box: SecretBox) -> dict[str, Any]:
 
 
 def masked_key(profile: Profile, box: SecretBox) -> str:
-    """The profile's own key; of one that cannot be opened nothing but that there is one."""
+    """The profile's own key, masked; without its last characters if it cannot be decrypted."""
     try:
         return mask_api_key(_opened_key(profile, box))
     except SecretUnreadable:
@@ -144,11 +147,11 @@ def masked_key(profile: Profile, box: SecretBox) -> str:
 def save_settings(
     session: Session, profile: Profile, changes: dict[str, Any], box: SecretBox
 ) -> None:
-    """Merge `changes` into `tts_settings` at the top level and count the version up.
+    """Merge `changes` into `tts_settings` at the top level, and raise the version.
 
-    What was held because of them is tried again.
+    This also ends a hold on the settings.
 
-    `postiz` comes as `{"api_url", "api_key"}` in the clear, or None to go back to the environment.
+    `postiz` is `{"api_url", "api_key"}` with the key in plain text, or None for the environment's.
     """
     merged = {**profile.tts_settings, **changes}
     if own := changes.get("postiz"):
@@ -161,7 +164,7 @@ def save_settings(
 
 
 def bump_version(profile: Profile) -> None:
-    """Make every publisher of this profile, in every process, too old to be used."""
+    """Raise the version: publishers of this profile become too old to be used, in all processes."""
     profile.settings_version += 1
     profile.updated_at = func.now()
 
@@ -169,10 +172,10 @@ def bump_version(profile: Profile) -> None:
 def connect_account(
     session: Session, profile: Profile, credentials: Credentials | None, probe: Probe | None = None
 ) -> Account | None:
-    """Lead the profile, and what of its posts was never released, to its credentials' account.
+    """Connect the profile to its credentials' account, and move posts that were never released.
 
-    While nothing is known of that account the posts stay: most often the key was only rotated.
-    Saved credentials lift a hold: what was held goes on by itself.
+    Posts are not moved while nothing is known of the account: most often the key was only rotated.
+    Saving credentials ends a hold on the key; held posts then continue by themselves.
     """
     if credentials is None:
         profile.account_id, profile.key_hash = None, None
@@ -191,7 +194,7 @@ def connect_account(
 def ensure_account(
     session: Session, profile: Profile, settings: Settings, box: SecretBox
 ) -> Account:
-    """The account of the credentials in force, found anew when the environment's have changed.
+    """The account of the current credentials; looked up again if the environment's have changed.
 
     Raises what `usable_credentials` raises.
     """
@@ -207,11 +210,10 @@ def ensure_account(
 
 
 def usable_credentials(profile: Profile, settings: Settings, box: SecretBox) -> Credentials | None:
-    """The credentials in force; None where they cannot be opened, but led to an account before: so
-    work is accepted for it, and waits.
+    """The current credentials; None if they cannot be decrypted but the profile has an account.
 
-    Raises `NotConfigured` with how to configure them, and `SecretUnreadable` where nothing is known
-    of them.
+    Work is then accepted for this account, and waits. Raises `NotConfigured` with a hint how to
+    configure them, and `SecretUnreadable` if the profile has no account.
     """
     try:
         return require_credentials(profile, settings, box)
@@ -222,9 +224,9 @@ def usable_credentials(profile: Profile, settings: Settings, box: SecretBox) -> 
 
 
 def recognize_account(session: Session, profile: Profile, found: Found | None) -> Account:
-    """The account that `ensure_account` would lead the profile to, and `found`'s list; only reads.
+    """The account that `ensure_account` would return if it saved `found`; only reads.
 
-    One that is not known yet is in no session. `found`: None where nothing can be told of the key.
+    A new account is in no session. `found` is None if the key cannot be decrypted.
     """
     own = _own_account(session, profile, found)
     if found is None:
@@ -234,7 +236,7 @@ def recognize_account(session: Session, profile: Profile, found: Found | None) -
 
 
 def _own_account(session: Session, profile: Profile, found: Found | None) -> Account | None:
-    """The profile's account, if it is of this key (None: of whichever was its last)."""
+    """The profile's account, if it belongs to the key of `found` (None: to any key)."""
     if profile.account_id is None or (found and found.key_hash != profile.key_hash):
         return None
     return session.get_one(Account, profile.account_id)
@@ -245,7 +247,7 @@ def version_of(session: Session, profile_id: str) -> int | None:
 
 
 def version_and_base_url(session: Session, profile_id: str) -> tuple[int, str | None] | None:
-    """What a publisher of the profile is built of."""
+    """The data that a publisher of the profile is built from."""
     row = session.execute(
         select(Profile.settings_version, Account.base_url)
         .outerjoin(Account, Account.id == Profile.account_id)

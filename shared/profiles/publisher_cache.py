@@ -1,4 +1,4 @@
-"""The per-process cache of publishers: one per profile, never older than the profile's settings."""
+"""The per-process cache of publishers: one per profile, never with old settings."""
 
 import threading
 import time
@@ -37,16 +37,16 @@ from shared.postiz.client import Postiz
 from shared.profiles import profile_settings
 
 MAX_PUBLISHERS = 500
-#: A backstop: whatever went wrong with an invalidation is over after this long (seconds).
+#: Maximum age of a publisher (seconds), in case an invalidation went wrong.
 MAX_AGE = 300.0
 
 
 @dataclass(frozen=True)
 class Publisher:
-    """Talks to Postiz for one profile, with the settings of one version.
+    """Calls Postiz for one profile, with one version of its settings.
 
-    `check` raises `SettingsChanged` once it is not built of what the database says. Each call asks
-    it before its first byte, and the cache before it gives the publisher out.
+    `check` raises `SettingsChanged` if the database has other settings. Each call checks this
+    before its first byte, and the cache before it returns the publisher.
     """
 
     profile_id: str
@@ -66,11 +66,11 @@ class Publisher:
 
 
 class Publishers:
-    """Built lazily with `build(profile_id)`, one build at a time per profile; bounded; thread-safe.
+    """Builds on demand with `build(profile_id)`, one build at a time per profile; thread-safe.
 
-    `get` with the version that a claim has read never returns an older publisher, nor one of a base
-    path that is no longer the account's; so a lost invalidation costs nothing but the memory of an
-    idle entry.
+    The number of entries is limited. `get` never returns a publisher older than the version that a
+    claim has read, nor one with a base URL that the account no longer has. So a lost invalidation
+    only costs the memory of an idle entry.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Publishers:
             if found is not None and found.is_current:
                 return found
             built = self._build(profile_id)
-            if built.version < version:  # the profile was deleted and made anew, or a replica lags
+            if built.version < version:  # the profile was created again, or a replica lags
                 raise SettingsChanged(f"the settings of {profile_id!r} are older than the claim")
             self._store_publisher(built)
             return built
@@ -166,8 +166,7 @@ class PublisherFactory:
     box: SecretBox
 
     def __call__(self, profile_id: str) -> Publisher:
-        """Raises `PublisherError`s: `ProfileGone`, `SettingsUnusable`, or what looking for the base
-        path came to."""
+        """Raises `ProfileGone`, `SettingsUnusable`, or the `PublisherError` of a failed probe."""
         credentials, version, account_id, base_url = self._prepare_settings(profile_id)
         if base_url is None:
             with blamed_on_settings(profile_id, version):
@@ -188,7 +187,7 @@ class PublisherFactory:
     def _prepare_settings(
         self, profile_id: str
     ) -> tuple[profile_settings.Credentials, int, int, str | None]:
-        """What a publisher is built of; the profile's account is made if there is none."""
+        """The data that a publisher is built from; creates the profile's account if needed."""
         with self.database.transaction() as session:
             profile = _require_profile(session, profile_id)
             with blamed_on_settings(profile_id, profile.settings_version):
@@ -197,8 +196,9 @@ class PublisherFactory:
             return credentials, profile.settings_version, account.id, account.base_url
 
     def check(self, profile_id: str, version: int, base_url: str) -> None:
-        """Raise `SettingsChanged` unless the profile's settings are still of `version`, and Postiz
-        is still believed to be at `base_url`.
+        """Raise `SettingsChanged` unless the profile has this version, and its account this URL.
+
+        Raises `ProfileGone` if there is no profile.
         """
         with self.database.transaction() as session:
             current = profile_settings.version_and_base_url(session, profile_id)
@@ -208,7 +208,7 @@ class PublisherFactory:
             raise SettingsChanged(f"the settings of {profile_id!r} have changed")
 
     def _connect_account(self, profile_id: str, credentials: profile_settings.Credentials) -> None:
-        """Probe, holding nothing meanwhile; then keep what was found, if it is still asked for."""
+        """Probe Postiz outside of a transaction; save the result if the credentials still apply."""
         found = discovery.probe_postiz(credentials.api_url, credentials.api_key, self.settings)
         if found.integrations is None:
             raise _probe_error(found)
@@ -222,14 +222,14 @@ class PublisherFactory:
 def _require_profile(session: Session, profile_id: str, *, lock: bool = False) -> Profile:
     try:
         return profile_settings.load_profile(session, profile_id, lock=lock)
-    except NotFound as error:  # it was there when its work was claimed
+    except NotFound as error:  # it existed when its work was claimed
         raise ProfileGone(error.message) from error
 
 
 @contextmanager
 def blamed_on_settings(profile_id: str, version: int) -> Iterator[None]:
-    """What its settings do not allow is a fact about this profile, and no other's trouble; so is
-    what nobody foresaw."""
+    """Turns errors of a profile's settings, and unexpected errors, into `SettingsUnusable`, so that
+    other profiles are not affected."""
     why: PressroomError | None = None
     with contain_failures("publisher", but=(PressroomError,), profile=profile_id) as fate:
         try:
@@ -243,7 +243,7 @@ def blamed_on_settings(profile_id: str, version: int) -> Iterator[None]:
 
 
 def _probe_error(found: discovery.Probe) -> PublisherError:
-    """What a look that led to no integrations means for the work that needs them."""
+    """The error to raise for a probe that returned no integrations."""
     match found.code:
         case "not_the_postiz_api":
             return WrongBaseUrl(found.detail)

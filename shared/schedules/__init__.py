@@ -1,1 +1,1 @@
-"""Schedules: what they are, and what a fire time of theirs publishes."""
+"""Schedules: their definitions, and what is published at a fire time."""

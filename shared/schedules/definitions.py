@@ -1,4 +1,4 @@
-"""Schedules: what they publish is checked when they are saved, and accepted as a job when due."""
+"""Schedules: their content is checked when they are saved, and becomes a job at each fire time."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,15 +27,15 @@ STARTED, MISSED, FAILED = "started", "missed", "failed"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Means:
-    """What it takes to accept a job."""
+class RunContext:
+    """What accepting a job needs besides the database."""
 
     settings: Settings
     box: SecretBox
 
 
 def zone_of(schedule: Schedule) -> ZoneInfo:
-    """Raises `Unprocessable` for a zone that is not known, or no more: what is known changes."""
+    """Raises `Unprocessable` for an unknown time zone; the list of known zones may change."""
     try:
         return ZoneInfo(schedule.timezone)
     except (KeyError, ValueError, OSError) as error:
@@ -45,7 +45,7 @@ def zone_of(schedule: Schedule) -> ZoneInfo:
 
 @contextmanager
 def usable_cron(schedule: Schedule) -> Iterator[None]:
-    """Turns what the expression raises into words."""
+    """Turns errors of the cron expression into `Unprocessable`."""
     try:
         yield
     except CronSimError as error:
@@ -54,13 +54,15 @@ def usable_cron(schedule: Schedule) -> Iterator[None]:
 
 
 def next_after(schedule: Schedule, moment: datetime) -> datetime | None:
-    """Raises `Unprocessable` for what an earlier version took, and this one does not."""
+    """Raises `Unprocessable` for an expression that only an earlier version accepted."""
     with usable_cron(schedule):
         return cron.first_after(schedule.cron, zone_of(schedule), moment)
 
 
-def save_content(session: Session, schedule: Schedule, content: Content, means: Means) -> Checked:
-    """Have `schedule` publish `content` from now on. Raises what bulk-publish would raise of it."""
+def save_content(
+    session: Session, schedule: Schedule, content: Content, context: RunContext
+) -> Checked:
+    """Let `schedule` publish `content` from now on. Raises what bulk-publish would raise for it."""
     runs.refuse_dates(content)
     position, length = 0, len(runs.rows_of(content))
     if isinstance(content, Playlist):
@@ -73,7 +75,7 @@ def save_content(session: Session, schedule: Schedule, content: Content, means: 
     schedule.body = runs.saved_body(content)
     schedule.media_ids = runs.media_ids(content)
     due = next_after(schedule, db.read_clock(session))
-    checked = _prepare_and_check(session, schedule, content, range(length), due, means)
+    checked = _prepare_and_check(session, schedule, content, range(length), due, context)
     upload_queue.mark_used(session, schedule.media_ids)
     return checked
 
@@ -91,27 +93,27 @@ def _prepare_and_check(  # noqa: PLR0917
     content: Content,
     places: Sequence[int],
     fire_at: datetime | None,
-    means: Means,
+    context: RunContext,
 ) -> Checked:
     now = db.read_clock(session)
     order = runs.build_order(schedule, content, places, fire_at or now, now)
-    target = targets.ensure_target(session, order.profile_id, means.settings, means.box)
-    checked = validation.check_order(session, order, target, means.settings)
+    target = targets.ensure_target(session, order.profile_id, context.settings, context.box)
+    checked = validation.check_order(session, order, target, context.settings)
     validation.require_faultless(checked)
     return checked
 
 
 def start_run(
-    session: Session, schedule: Schedule, fire_at: datetime, means: Means
+    session: Session, schedule: Schedule, fire_at: datetime, context: RunContext
 ) -> tuple[Job, WakeUps]:
-    """Accept what is published at `fire_at`; a playlist goes on, and rests once it has ended."""
+    """Accept the posts of `fire_at`; moves a playlist's position, and stops it at its end."""
     content = runs.content_of(schedule)
     zone_of(schedule)
     places: Sequence[int] = range(schedule.items)
     turn = _playlist_turn(schedule, content) if isinstance(content, Playlist) else None
     if turn:
         places = turn.places
-    checked = _prepare_and_check(session, schedule, content, places, fire_at, means)
+    checked = _prepare_and_check(session, schedule, content, places, fire_at, context)
     if turn:
         schedule.position = turn.position
     if turn and turn.ended:
@@ -131,11 +133,11 @@ def _playlist_turn(schedule: Schedule, playlist: Playlist) -> Selection:
 
 
 def run_by_hand(
-    session: Session, schedule: Schedule, means: Means
+    session: Session, schedule: Schedule, context: RunContext
 ) -> tuple[ScheduleRun, Job, WakeUps]:
-    """As at a fire time, now. What goes wrong is raised, and not recorded."""
+    """Run now, as at a fire time. Errors are raised and not recorded."""
     now = db.read_clock(session)
-    job, wake = start_run(session, schedule, now, means)
+    job, wake = start_run(session, schedule, now, context)
     run = ScheduleRun(schedule_id=schedule.id, fire_at=now, state=STARTED, by_hand=True)
     run.fire_times, run.job_id = 1, job.id
     session.add(run)

@@ -27,12 +27,12 @@ def kind_of(content: Content) -> str:
 
 
 def saved_body(content: Content) -> dict[str, Any]:
-    """As it was sent; a playlist's position is counted apart from it."""
+    """The content as it was sent, without a playlist's position, which has its own column."""
     return content.model_dump(mode="json", exclude_unset=True, exclude={"position"})
 
 
 def content_of(schedule: Schedule) -> Content:
-    """Raises `Unprocessable` for what an earlier version took, and this one does not."""
+    """Raises `Unprocessable` for content that only an earlier version accepted."""
     try:
         return _MODELS[schedule.kind].model_validate(schedule.body)
     except ValidationError as error:
@@ -46,14 +46,14 @@ def rows_of(content: Content) -> Sequence[object]:
 
 
 def media_ids(content: Content) -> list[int]:
-    """All that it names, whether they exist or not."""
+    """All media ids in the content, whether they exist or not."""
     rows = content.items if isinstance(content, BulkPublishRequest) else ()
     names = {*content.media_ids, *(name for row in rows for name in row.media_ids or ())}
     return sorted(int(name) for name in names if is_id(name))
 
 
 def refuse_dates(content: Content) -> None:
-    """Raises `InvalidRequest`: a date comes once, a fire time again and again."""
+    """Raises `InvalidRequest` for dates: a date occurs once, but a schedule fires repeatedly."""
     if isinstance(content, Playlist):
         return
     dated = ["schedule_date"] if content.schedule_date else []
@@ -68,20 +68,22 @@ def refuse_dates(content: Content) -> None:
 def build_order(
     schedule: Schedule, content: Content, places: Sequence[int], fire_at: datetime, now: datetime
 ) -> Order:
-    """`places`: of the playlist's media, those whose turn it is."""
+    """`places`: the indexes of the playlist's media to publish now."""
     body = (
         content if isinstance(content, BulkPublishRequest) else _playlist_as_bulk(content, places)
     )
     changes: dict[str, Any] = {"schedule_date": fire_at}
     if "timezone" not in content.model_fields_set:
         changes["timezone"] = schedule.timezone
-    named = partial(_rename_faults, kind_of(content), places)
-    made = bulk_order(body.model_copy(update=changes), schedule.profile_id, now, named=named)
+    rename_faults = partial(_rename_faults, kind_of(content), places)
+    made = bulk_order(
+        body.model_copy(update=changes), schedule.profile_id, now, rename_faults=rename_faults
+    )
     return replace(made, options={**made.options, "schedule_id": str(schedule.id)})
 
 
 def _playlist_as_bulk(playlist: Playlist, places: Sequence[int]) -> BulkPublishRequest:
-    """A bulk with a row for each medium, all else as the playlist has it for all of them."""
+    """A bulk with a row for each medium; the playlist's other fields apply to all rows."""
     shared = {name: getattr(playlist, name) for name in Spreading.model_fields}
     items = [_playlist_item(playlist, playlist.media_ids[place]) for place in places]
     return BulkPublishRequest(
@@ -96,7 +98,7 @@ def _playlist_item(playlist: Playlist, medium: str) -> BulkItem:
 def _rename_faults(
     kind: str, places: Sequence[int], faults: Sequence[FieldError]
 ) -> Sequence[FieldError]:
-    """In the words of the schedule's own body; a fault of all media alike is told once."""
+    """Rename the fields to those of the schedule's own body; drops duplicate faults of media."""
     if kind == BULK:
         return [replace(fault, field=f"{BULK}.{fault.field}") for fault in faults]
     return list(dict.fromkeys(_playlist_fault(places, fault) for fault in faults))

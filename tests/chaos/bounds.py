@@ -4,13 +4,13 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from shared.domain.publishing.retry_limits import DELETES, LITTER
+from shared.domain.publishing.retry_limits import DELETES, ORPHAN_DELETES
 from tests.chaos.diary import Diary
 from tests.chaos.evidence import Evidence
 from tests.chaos.refusals import refused_calls, too_many_refused
 
 #: Of one id: those that its post waits for, and those of a draft that is in a person's way.
-MOST_DELETES = DELETES.most + LITTER.most
+MOST_DELETES = DELETES.most + ORPHAN_DELETES.most
 #: Of one post: far above what faults and kills need, far below a loop without end.
 MOST_EVENTS = 120
 #: A status change that was answered so has certainly not been made.

@@ -41,7 +41,7 @@ def settle(row: Row, known: str, seen: Seen) -> Decision:
         age=AGES[row.age],
         unknown_after=UNKNOWN_AFTER,
         give_up_after=GIVE_UP_AFTER,
-        word=_word_of(row) if row.word else None,
+        report=_word_of(row) if row.word else None,
     )
 
 

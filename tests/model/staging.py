@@ -200,7 +200,9 @@ class Model:
         adoptable = find_adoptable(mine) if self.protocol.tells_apart else ["look"]
         waiting = [one for one in mine if self._waits(world.rows[one.post_id], number)]
         unknown = [draft for draft in seen if draft not in world.known()]
-        theirs = [Theirs(postiz_id=str(draft), look="look", publish_at=WHEN) for draft in unknown]
+        theirs = [
+            Theirs(postiz_id=str(draft), fingerprint="look", publish_at=WHEN) for draft in unknown
+        ]
         found = match_drafts(waiting, theirs, adoptable)
         for post, there in found.items():
             world = world.with_row(post, Row(STAGED, number, int(there.postiz_id)))
@@ -212,7 +214,7 @@ class Model:
         return row.state == STAGING and of_call
 
     def _ours(self, post: int) -> Ours:
-        return Ours(post_id=post, look="look", whole=self.wholes[post], publish_at=WHEN)
+        return Ours(post_id=post, fingerprint="look", whole=self.wholes[post], publish_at=WHEN)
 
     def _releases(self, world: World) -> Steps:
         for number, row in enumerate(world.rows):

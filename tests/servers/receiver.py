@@ -16,7 +16,7 @@ from shared.crypto import SecretBox
 from shared.domain.webhook_retries import Answer
 from shared.net.outbound_route import Route
 from shared.webhooks.subscriptions import new_secret
-from worker.webhooks.delivery_attempt import Parcel, attempt_delivery
+from worker.webhooks.delivery_attempt import ClaimedDelivery, attempt_delivery
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def listening(receiver_at: Callable[[str], R]) -> Iterator[R]:
 def attempted(url: str, route: Route) -> Answer:
     """What came of telling whoever listens at `url` of an event."""
     box = SecretBox([Fernet.generate_key().decode()])
-    parcel = Parcel(
+    claimed = ClaimedDelivery(
         id=1,
         claim=1,
         webhook_id=1,
@@ -131,4 +131,4 @@ def attempted(url: str, route: Route) -> Answer:
         sealed=[box.seal(new_secret())],
         body="{}",
     )
-    return attempt_delivery(parcel, box, route).answer
+    return attempt_delivery(claimed, box, route).answer

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from shared.crypto import SecretBox
 from shared.log import configure_logging
-from shared.schedules.definitions import Means
+from shared.schedules.definitions import RunContext
 from tests.workers.runtimes import make_runtime
 from worker.schedules import fire
 
@@ -15,10 +15,10 @@ def main(database_url: str, home: str, secret_key: str) -> None:
     """Fires what is due until it is killed; says so once it is at work."""
     configure_logging("text")
     runtime = make_runtime(database_url, Path(home), PRESSROOM_SECRET_KEYS=secret_key)
-    means = Means(settings=runtime.settings, box=SecretBox.from_settings(runtime.settings))
+    context = RunContext(settings=runtime.settings, box=SecretBox.from_settings(runtime.settings))
     print("working", flush=True)
     while True:
-        if not fire.fire_next(runtime.database, means):
+        if not fire.fire_next(runtime.database, context):
             time.sleep(0.01)
 
 

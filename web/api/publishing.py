@@ -86,7 +86,9 @@ def bulk_publish(query: BulkQuery) -> Response:
 
 
 def _build_bulk_order(sent: BulkRequest, profile_id: str, now: datetime) -> Order:
-    return bulk_order(sent.body, profile_id, now, malformed=sent.malformed, named=sent.named)
+    return bulk_order(
+        sent.body, profile_id, now, malformed=sent.malformed, rename_faults=sent.named
+    )
 
 
 def _plan_response(sent: BulkRequest) -> Response:

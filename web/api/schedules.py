@@ -13,7 +13,7 @@ from shared.media.repository import is_id
 from shared.models import Schedule, ScheduleRun
 from shared.profiles import profile_settings
 from shared.schedules import definitions
-from shared.schedules.definitions import Means
+from shared.schedules.definitions import RunContext
 from shared.schedules.runs import Content
 from web.api.resource import create_blueprint, problem_responses
 from web.auth import (
@@ -93,8 +93,8 @@ def _save_content(session: Session, row: Schedule, content: Content | None) -> C
     return definitions.save_content(session, row, content, _current_means()) if content else None
 
 
-def _current_means() -> Means:
-    return Means(settings=current_services().settings, box=current_services().box)
+def _current_means() -> RunContext:
+    return RunContext(settings=current_services().settings, box=current_services().box)
 
 
 def _set_enabled(session: Session, row: Schedule, *, wanted: bool, anew: bool) -> None:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from shared.errors import FieldError, InvalidRequest
 from shared.intake.schemas import BulkPublishRequest
-from shared.intake.validation import as_they_are
+from shared.intake.validation import keep_fields
 from web.http_layer.problems import field_errors, refuse_invalid
 from web.request_parsing import csv_rows
 from web.schemas.publishing import BulkQuery
@@ -30,7 +30,7 @@ class BulkRequest:
 
     body: BulkPublishRequest
     malformed: Faults
-    named: Callable[[Sequence[FieldError]], Sequence[FieldError]] = as_they_are
+    named: Callable[[Sequence[FieldError]], Sequence[FieldError]] = keep_fields
     content: str | None = None
 
 

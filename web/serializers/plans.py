@@ -65,7 +65,7 @@ def _row_view(checked: Checked, row: CheckedRow) -> PlannedRow:
 def faults_of(checked: Checked, row: CheckedRow) -> list[FaultOfRow]:
     return [
         FaultOfRow(code=fault.code, message=fault.message, field=fault.field, remedy=fault.remedy)
-        for fault in checked.order.named(row.faults)
+        for fault in checked.order.rename_faults(row.faults)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Exhausted: tells posts that wait for Postiz's hourly limit until when that will be."""
+"""Budget notices: the error of posts that wait for Postiz's hourly limit, with the time."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -16,14 +16,15 @@ HINT = (
     "It goes on by itself. If you have raised Postiz's API_LIMIT, say so with the account's "
     "`budget_limit`, and it goes on sooner."
 )
-#: The next round goes on.
-AT_ONCE = 1000
+#: Posts per call; the next round continues.
+BATCH = 1000
 
 
 def write_notices(session: Session, account: Account, *, until: datetime, parking: bool) -> None:
-    """There is no counted call left until then; `parking`: not even for moves to 2099.
+    """Mark posts that wait because no counted call is left before `until`.
 
-    Only what would go before then waits for it; what waits for something else is told that.
+    `parking`: not even for moves to 2099. Posts that are due later, or wait for something else, are
+    not marked.
     """
     blocked = account.blocked_until is not None and account.blocked_until >= until
     cause = "Postiz has blocked further calls" if blocked else "this hour's calls are used up"
@@ -39,7 +40,7 @@ def write_notices(session: Session, account: Account, *, until: datetime, parkin
 
 
 def clear_notices(session: Session, ids: Sequence[int]) -> None:
-    """These posts go on."""
+    """Remove the notice from these posts, which continue."""
     clearing = update(Post).where(Post.id.in_(ids), Post.error_code == BUDGET_EXHAUSTED)
     session.execute(
         clearing.values(transitions.NO_ERROR), execution_options={"synchronize_session": False}
@@ -51,7 +52,7 @@ def _mark_waiting_posts(session: Session, message: str, *conditions: ColumnEleme
     unmarked_posts = select(Post.id).where(
         *conditions, or_(Post.error_code.is_(None), has_other_message)
     )
-    unlocked_posts = unmarked_posts.limit(AT_ONCE).with_for_update(
+    unlocked_posts = unmarked_posts.limit(BATCH).with_for_update(
         of=Post, key_share=True, skip_locked=True
     )
     notice = {"error_code": BUDGET_EXHAUSTED, "error_message": message, "error_hint": HINT}

@@ -1,7 +1,7 @@
-"""Defects: work that fails as nobody foresaw waits, longer each time, and ends with words.
+"""Defects: after an unexpected error the work waits, longer each time, and finally fails.
 
-What is contained is logged with its traceback and counted (shared/containment.py). A post at fault
-waits alone; where nobody knows which it is, the account rests.
+The error is logged with its traceback and counted (shared/containment.py). If one post caused it,
+only this post waits; if the post is not known, the account waits.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,10 +22,10 @@ from worker.accounts import leases
 from worker.runtime import Runtime
 
 _HINT = "Whoever runs Pressroom finds the whole of it in the worker's log."
-#: What may be on the network, and so is left to a person.
+#: States of posts that may be published, and so are left to a person.
 _IN_POSTIZ = (PostState.RELEASING, PostState.SCHEDULED, PostState.CANCELLING)
-#: What keeps a post of each state from being tried again for a while.
-_NEXT = {
+#: By state: the column that delays the next attempt.
+_DELAY_COLUMNS = {
     PostState.PENDING: "next_at",
     PostState.STAGED: "next_at",
     PostState.RELEASING: "lease_until",
@@ -36,23 +36,23 @@ _NEXT = {
 
 
 def describe_error(error: BaseException) -> str:
-    """Its class alone: its text may hold what only the log is for."""
+    """Only the class: the error's text may contain details that belong into the log alone."""
     return f"an error of Pressroom's own: {type(error).__name__}"
 
 
 @contextmanager
 def translate_defects(where: str, *, sent: bool) -> Iterator[None]:
-    """An error that nobody foresaw, as one that a decision is known for.
+    """Turns an unexpected error into a `PressroomError`, for which a decision exists.
 
-    `sent`: whether something may have reached Postiz; then its outcome is unknown.
+    `sent`: whether something may have reached Postiz; then the error is `OutcomeUnknown`.
     """
     with contain_failures(where, but=(PressroomError,)) as fate:
         yield
     if fate.error is not None:
-        words = describe_error(fate.error)
+        description = describe_error(fate.error)
         if sent:
-            raise OutcomeUnknown(words, code=Defect.code) from fate.error
-        raise Defect(words) from fate.error
+            raise OutcomeUnknown(description, code=Defect.code) from fate.error
+        raise Defect(description) from fate.error
 
 
 def is_defect(error: PressroomError) -> bool:
@@ -62,7 +62,7 @@ def is_defect(error: PressroomError) -> bool:
 def for_account(
     where: str,
 ) -> Callable[[Callable[[Runtime, int], None]], Callable[[Runtime, int], None]]:
-    """A step of one account's work: what it meets rests this account, and no other.
+    """Decorates a step of one account's work: an unexpected error makes only this account wait.
 
     `where`: the step's name in logs and metrics.
     """
@@ -89,7 +89,7 @@ def rest_account(runtime: Runtime, account_id: int) -> None:
 def for_post(
     runtime: Runtime, where: str, post_id: int, *, claim: int | None = None
 ) -> Iterator[None]:
-    """One post's part of a step: what it meets makes this post wait, and no other."""
+    """One post's part of a step: an unexpected error makes only this post wait."""
     with contain_failures(where, but=(ClaimLost,), post=post_id) as fate:
         yield
     if fate.error is not None:
@@ -97,40 +97,45 @@ def for_post(
             blame_post(session, post_id, describe_error(fate.error), claim=claim)
 
 
-def blame_post(session: Session, post_id: int, words: str, *, claim: int | None = None) -> None:
-    """Have the post tried again later, and end it after so many tries; `claim`: while ours."""
+def blame_post(
+    session: Session, post_id: int, description: str, *, claim: int | None = None
+) -> None:
+    """Delay the post's next attempt; after too many, mark it as failed.
+
+    With `claim`, only if the post is still under it.
+    """
     post = session.get(Post, post_id, with_for_update=ROW_LOCK, populate_existing=True)
     if post is None or (claim is not None and post.claim != claim):
         return
     state = PostState(post.state)
     pause = UNFORESEEN.pause(post.attempts + 1)
-    if state not in _NEXT:
+    if state not in _DELAY_COLUMNS:
         return
     if pause is None:
-        _end_post(session, post, state, words)
+        _end_post(session, post, state, description)
         return
     post.attempts += 1
-    setattr(post, _NEXT[state], func.now() + pause)
+    setattr(post, _DELAY_COLUMNS[state], func.now() + pause)
     if state is not PostState.FAILED:
-        post.error_code, post.error_message, post.error_hint = Defect.code, words, _HINT
-    transitions.add_events(session, [post_id], Defect.code, words)
+        post.error_code, post.error_message, post.error_hint = Defect.code, description, _HINT
+    transitions.add_events(session, [post_id], Defect.code, description)
     session.flush()
 
 
-def _end_post(session: Session, post: Post, state: PostState, words: str) -> None:
-    """Its draft is left to be deleted; what may be on the network is left to a person."""
+def _end_post(session: Session, post: Post, state: PostState, description: str) -> None:
+    """Mark it as failed; its draft is deleted later, and a post that may be live needs a person."""
     if state is PostState.FAILED:
         post.track_at = None
         session.flush()
         return
     if state is PostState.STAGED:
-        transitions.retire_handovers(session, [post.id], words, discard=True)
+        transitions.retire_handovers(session, [post.id], description, discard=True)
     unclear = state in _IN_POSTIZ
     transitions.fail_posts(
         session,
         [post.id],
         state,
         code=OutcomeUnknown.code if unclear else Defect.code,
-        message=f"given up after {UNFORESEEN.most} tries: {words}",
+        message=f"given up after {UNFORESEEN.most} tries: {description}",
         hint=f"It may have been published: look at the channel. {_HINT}" if unclear else _HINT,
     )

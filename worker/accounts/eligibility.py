@@ -1,4 +1,4 @@
-"""Eligible: which posts may be worked on now, as conditions of the queries that look for them."""
+"""Eligibility: which posts may be worked on now, as conditions for queries."""
 
 from datetime import timedelta
 from functools import cache
@@ -26,7 +26,7 @@ from shared.posts.late_policy import is_in_time
 
 
 def is_due_for_staging(account_id: int) -> ColumnElement[bool]:
-    """Which pending posts may be staged now."""
+    """Pending posts that may be staged now."""
     return and_(
         Post.account_id == account_id,
         *could_be_staged(),
@@ -37,16 +37,15 @@ def is_due_for_staging(account_id: int) -> ColumnElement[bool]:
 
 
 def could_be_staged() -> tuple[ColumnElement[bool], ...]:
-    """The same as far as a post's own row tells: what else keeps it back sets it aside."""
+    """The conditions on a post's own row; a post that waits for other rows is set aside."""
     ahead = case((Post.handoff == "staged", STAGED_AHEAD), else_=CALENDAR_AHEAD)
-    checked = Post.integration_identifier.is_not(
-        None
-    )  # else see worker/staging/deferred_validation.py
+    # posts without an identifier are checked first, by worker/staging/deferred_validation.py
+    checked = Post.integration_identifier.is_not(None)
     return *waits_for_staging(), checked, Post.publish_at <= func.now() + ahead
 
 
 def waits_for_staging() -> tuple[ColumnElement[bool], ...]:
-    """Which posts an account is to be planned for, as far as their own rows tell."""
+    """Pending posts for which a call may be planned: only conditions on their own rows."""
     return (
         Post.state == PostState.PENDING,
         Post.waits_for == "",
@@ -58,7 +57,7 @@ def waits_for_staging() -> tuple[ColumnElement[bool], ...]:
 
 
 def missing_medium() -> ColumnElement[int | None]:
-    """A medium of the post that its account has not got, None where all are there."""
+    """A medium of the post that is not uploaded to its account, None if all are."""
     wanted = func.unnest(Post.media_ids).column_valued("wanted")
     uploaded = aliased(AccountMedia)
     is_uploaded = exists().where(
@@ -71,9 +70,9 @@ def missing_medium() -> ColumnElement[int | None]:
 
 
 def eligible_accounts_query(*due: ColumnElement[bool]) -> Select[int]:
-    """The accounts that may be called with a key of theirs for a post that is `due`.
+    """Accounts with a usable key and a post that is `due`.
 
-    By profile first, so that what is held costs no look at its posts.
+    The query checks profiles first, so that posts of held profiles are not read.
     """
     has_due_post = (
         exists()
@@ -84,35 +83,35 @@ def eligible_accounts_query(*due: ColumnElement[bool]) -> Select[int]:
 
 
 def is_rested() -> ColumnElement[bool]:
-    """Whether an account may be called again after what went wrong with it."""
+    """Whether the account's waiting time after a failure is over."""
     return or_(Account.retry_at.is_(None), Account.retry_at <= func.now())
 
 
 @cache
 def is_paused() -> ColumnElement[bool]:
-    """Whether the post's job is."""
+    """Whether the post's job is paused."""
     return _of_post(Job.id == Post.job_id, Job.paused.is_(True))
 
 
 def near_its_time(ahead: timedelta) -> ColumnElement[bool]:
-    """Which posts have a time of their own that is within `ahead`, or passed without their being
-    late: they can still go out at it."""
+    """Posts with their own time that is within `ahead`, or has passed so recently that they are not
+    late yet."""
     own_time = Post.publish_at - Post.created_at > literal_column("interval '1 minute'")
     return and_(
-        own_time,  # in the words of its index
+        own_time,  # exactly as in the index, so that it is used
         Post.publish_at > func.now() - LATE,
         Post.publish_at <= func.now() + ahead,
     )
 
 
 def may_send() -> tuple[ColumnElement[bool], ...]:
-    """Of a profile joined with its account: whether any of its posts may go out."""
+    """For a profile joined with its account: whether its posts may be sent."""
     return Profile.paused.is_(False), Account.paused.is_(False), ~holds.is_held()
 
 
 @cache
 def may_go() -> ColumnElement[bool]:
-    """Not paused, not wanted back, in time, and the profile's key may be used for the account."""
+    """Not paused, not being cancelled, in time, and with a usable key of the account."""
     return and_(
         Post.take_back.is_(False),
         _of_post(Job.id == Post.job_id, Job.paused.is_(False)),
@@ -125,20 +124,20 @@ def may_go() -> ColumnElement[bool]:
 
 @cache
 def may_call() -> ColumnElement[bool]:
-    """The profile's key is of this post's account, and not held there."""
+    """The key of the post's profile belongs to the post's account, and is not held."""
     return _of_post(*usable_key_conditions())
 
 
 def usable_key_conditions() -> tuple[ColumnElement[bool], ...]:
-    """Joins a post with its profile, where that has a key of its account that may be used."""
+    """Joins a post with its profile, if the profile has a usable key of the post's account."""
     return Profile.id == Post.profile_id, *holds.has_usable_key(Post.account_id)
 
 
 def is_reachable() -> ColumnElement[bool]:
-    """The post's profile has a key of its account still, though it may be held there."""
+    """The post's profile still uses the post's account, even if its key is held."""
     return _of_post(Profile.id == Post.profile_id, Profile.account_id == Post.account_id)
 
 
 def _of_post(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Whether such rows exist for the post, whatever else the query around it joins."""
+    """Whether such rows exist for the post; independent of the joins of the enclosing query."""
     return exists().where(*conditions).correlate(Post)

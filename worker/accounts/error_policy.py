@@ -1,4 +1,4 @@
-"""What an error means for the work in hand: pure, from the error and what was tried before."""
+"""What an error means for the current work. Pure functions of the error and earlier attempts."""
 
 import random
 from collections.abc import Sequence
@@ -22,40 +22,40 @@ from shared.errors import (
 )
 
 T = TypeVar("T")
-#: A post that so many claims got nowhere is given up (an outage costs none).
+#: A post fails after so many attempts (an outage does not count as one).
 MAX_ATTEMPTS = 10
 LONGEST_PAUSE = 300.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class RetryNow:
-    """Nothing happened and nothing is wrong with us: look again at once."""
+    """Nothing was done, and nothing is wrong: try again at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RetryLater:
-    """Certainly nothing happened: the account rests; costs no attempt."""
+    """Certainly nothing was done: the account waits; does not count as an attempt."""
 
-    look_for_base_url: bool = False
+    find_base_url: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class WaitUntil:
-    """The account is blocked until then; costs no attempt."""
+    """The account is blocked until then; does not count as an attempt."""
 
     until: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
 class HoldAccount:
-    """Nothing goes out with this key until the settings change."""
+    """Nothing is sent with this key until the settings change."""
 
     reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class HoldSettings:
-    """Nothing goes out for this profile until its settings change, or can be used again."""
+    """Nothing is sent for this profile until its settings change, or can be used again."""
 
     profile_id: str
     version: int
@@ -64,12 +64,12 @@ class HoldSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Refused:
-    """Postiz refused a post: the one at `index`, or one of them where that is None."""
+    """Postiz refused a post: the one at `index`, or an unknown one if that is None."""
 
     index: int | None
 
     def find_offender(self, batch: Sequence[T]) -> T | None:
-        """Of what was sent: the one that Postiz named, or the only one."""
+        """The post of the batch that Postiz refused, or the only one; None if it is not known."""
         if len(batch) == 1:
             return batch[0]
         named = self.index is not None and self.index < len(batch)
@@ -78,12 +78,12 @@ class Refused:
 
 @dataclass(frozen=True, kw_only=True)
 class Defective:
-    """Nobody foresaw it, and nothing was sent: what it is about waits, and it costs an attempt."""
+    """An unexpected error, and nothing was sent: the work waits; counts as an attempt."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Unknown:
-    """It may have happened."""
+    """The call may have been executed."""
 
 
 Holding = WaitUntil | HoldAccount | HoldSettings
@@ -91,7 +91,7 @@ Decision = RetryNow | RetryLater | Holding | Refused | Defective | Unknown
 
 
 def decide_action(error: PressroomError) -> Decision:  # noqa: PLR0911 (a table)
-    """The class is the policy; what is no answer of Postiz's is a defect of ours."""
+    """The error's class decides; any other error is a defect of Pressroom."""
     match error:
         case OutcomeUnknown():
             return Unknown()
@@ -100,7 +100,7 @@ def decide_action(error: PressroomError) -> Decision:  # noqa: PLR0911 (a table)
         case SettingsChanged() | Paused() | ProfileGone():
             return RetryNow()
         case WrongBaseUrl():
-            return RetryLater(look_for_base_url=True)
+            return RetryLater(find_base_url=True)
         case Transient():
             return RetryLater()
         case CredentialsRejected():
@@ -113,14 +113,15 @@ def decide_action(error: PressroomError) -> Decision:  # noqa: PLR0911 (a table)
             return Defective()
 
 
-#: Of a proxy, which could not reach Postiz or gave up on it: no word about what was asked for.
+#: Statuses of a proxy that did not reach Postiz or stopped waiting: they say nothing about the
+#: call.
 OF_A_PROXY = (408, 425, 499, 502, 503, 504)
 
 
 def is_about_single_id(error: PressroomError) -> bool:
-    """Whether Postiz answered about the very id that a call named, so that others may fare better.
+    """Whether the error is about the id that the call named, so that other ids may succeed.
 
-    No answer at all, or a proxy's, tells of the server; a defect is about what it happened with.
+    No answer, or a proxy's answer, is about the server. A defect is about the id.
     """
     if error.code == Defect.code:
         return True
@@ -129,12 +130,12 @@ def is_about_single_id(error: PressroomError) -> bool:
 
 
 def may_have_run(error: PressroomError) -> bool:
-    """Whether it was a try: the call reached Postiz, or may have, or met a defect of ours."""
+    """Whether the call counts as an attempt: it may have reached Postiz, or failed by a defect."""
     return isinstance(decide_action(error), Unknown | Refused | Defective)
 
 
 def may_be_counted(error: PressroomError) -> bool:
-    """Whether Postiz may have counted the call that ended so: 400 counts, 401 and 413 do not."""
+    """Whether Postiz may have counted the failed call: 400 counts, 401 and 413 do not."""
     match error:
         case OutcomeUnknown() | RateLimited():
             return True
@@ -145,6 +146,6 @@ def may_be_counted(error: PressroomError) -> bool:
 
 
 def backoff_seconds(failures: int, rng: random.Random | None = None) -> float:
-    """Seconds to rest after so many failures in a row: 1, 2, 4 … 300, with full jitter."""
+    """Seconds to wait after so many failures in a row: up to 2, 4, 8 … 300, with full jitter."""
     ceiling = min(LONGEST_PAUSE, 2.0 ** min(failures, 16))
     return (rng or random).uniform(0.0, ceiling)

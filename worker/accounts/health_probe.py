@@ -1,7 +1,7 @@
-"""Probe: after a bad answer, read from an account before anything is changed there.
+"""Health probe: after a failed call, read from an account before anything is changed there.
 
-A status change is made once per id. Where it is the first call after an outage, and the outage is
-not over, its end is unknown, and costs a parking, a delete and another counted call.
+A status change is sent only once per id. If it is the first call after an outage and the outage is
+not over, its outcome is unknown; this costs a move to 2099, a delete and another counted call.
 """
 
 from sqlalchemy import select
@@ -17,7 +17,7 @@ from worker.runtime import Runtime
 
 
 def confirm_healthy(runtime: Runtime, account_id: int) -> bool:
-    """Whether the account answered its last call as it should, or does so now."""
+    """Whether the account's last call succeeded, or a read succeeds now."""
     with runtime.database.transaction() as session:
         staged_row = session.execute(
             select(Handover.marker_at, Profile)

@@ -1,4 +1,4 @@
-"""Claiming an account for a counted call, and writing down how it fares."""
+"""Claims accounts for counted calls, and records the results."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -44,28 +44,28 @@ from worker.accounts.error_policy import (
 log = get_logger("accounts")
 
 
-#: An account with nothing to do, or no budget for it, is planned anew at least so often.
+#: An account with nothing to do, or without budget, is planned again after this time at most.
 PLAN_AGAIN = timedelta(seconds=30)
-#: While a Postiz does not answer, it is seen so often whether it does again.
-LOOK_WHILE_RESTING = timedelta(seconds=10)
+#: Interval of probes while a Postiz does not answer.
+PROBE_INTERVAL = timedelta(seconds=10)
 
 
 def new_claim() -> int:
-    """A number that no other claim has: what is written under it is ours alone."""
+    """A random number that no other claim has."""
     return secrets.randbits(62)
 
 
 def now_plus(seconds: float) -> ColumnElement[datetime]:
-    """For a column: by the clock that it will be compared with."""
+    """A time by the database's clock, with which the column will be compared."""
     return func.clock_timestamp() + timedelta(seconds=seconds)
 
 
 def claim_account(
     session: Session, account_id: int, *, lease_seconds: float, parking: bool = False
 ) -> Account | None:
-    """The account, leased to us; None while another has it, or it is paused or resting.
+    """The account, leased to us; None if it is leased, paused, or waits after a failure.
 
-    A pause keeps nothing from being parked: that sends nothing out, it only settles.
+    `parking`: a pause does not matter, because moves to 2099 publish nothing.
     """
     free = or_(Account.lease_until.is_(None), Account.lease_until < func.now())
     may_send = true() if parking else Account.paused.is_(False)
@@ -88,9 +88,9 @@ def end_lease(session: Session, account: Account) -> None:
 
 
 def reserve_call(session: Session, account: Account, *, due_at: datetime | None) -> bool:
-    """Take one call from the budget; `due_at`: of its first post, None for parking.
+    """Take one call from the budget. `due_at`: time of its first post, None for parking.
 
-    False when there is none left now.
+    Returns False if no call is left now.
     """
     now = db.read_clock(session)
     state = roll_window(
@@ -106,7 +106,7 @@ def reserve_call(session: Session, account: Account, *, due_at: datetime | None)
 
 
 def _count_uncertain_calls(session: Session, account: Account) -> int:
-    """Calls of the window that ended of which we do not know whether Postiz counted them late."""
+    """Recent calls without a known result: Postiz may have counted them in this window."""
     recent = func.now() - (WINDOW + LONGEST_CALL)
     query = select(func.count()).where(
         Submission.account_id == account.id,
@@ -122,41 +122,41 @@ def _save_budget(account: Account, state: BudgetState) -> None:
     account.window_ends_at = state.window_ends_at
 
 
-def learn_budget(session: Session, account: Account, told: Budget | None) -> None:
-    """Note what a reply told, while its call still counts as one of unknown end."""
-    if told is None:
+def learn_budget(session: Session, account: Account, budget: Budget | None) -> None:
+    """Save the budget of a reply, before its call is recorded as ended."""
+    if budget is None:
         return
-    if account.budget_limit is not None and told.limit > account.budget_limit:
-        account.plan_at = None  # what waits for it goes on at once
+    if account.budget_limit is not None and budget.limit > account.budget_limit:
+        account.plan_at = None  # posts that wait for budget continue at once
     now = rate_limiter.clock(session)
     state = update_from_reply(
         budget_state(account),
         now,
-        limit=told.limit,
-        remaining=told.remaining,
-        resets_at=db.by_its_clock(session, told.resets_at),
+        limit=budget.limit,
+        remaining=budget.remaining,
+        resets_at=db.by_its_clock(session, budget.resets_at),
         unsettled=_count_uncertain_calls(session, account),
     )
     _save_budget(account, state)
 
 
 def record_answer(session: Session, account_id: int) -> None:
-    """A call of any kind was answered as it should be: what went wrong before is over."""
+    """A call of any kind succeeded: earlier failures no longer count."""
     recovered = update(Account).where(Account.id == account_id, Account.failures > 0)
     session.execute(recovered.values(failures=0, retry_at=None, probe_at=None, healthy=True))
 
 
-def record_success(session: Session, account_id: int, told: Budget | None = None) -> Account:
-    """The account answered: it is healthy, and its budget known."""
+def record_success(session: Session, account_id: int, budget: Budget | None = None) -> Account:
+    """A call succeeded: the account is healthy; `budget`: as in the reply."""
     account = session.get_one(Account, account_id, with_for_update=ROW_LOCK, populate_existing=True)
-    learn_budget(session, account, told)
+    learn_budget(session, account, budget)
     account.healthy, account.failures = True, 0
     account.retry_at, account.probe_at = None, None
     return account
 
 
 def record_failure(session: Session, credentials: CredentialRef, error: PressroomError) -> Account:
-    """A call with these credentials came to nothing."""
+    """A call with these credentials failed."""
     return record_account_failure(
         session, credentials.account_id, error, key_hash=credentials.key_hash
     )
@@ -165,16 +165,16 @@ def record_failure(session: Session, credentials: CredentialRef, error: Pressroo
 def record_account_failure(
     session: Session, account_id: int, error: PressroomError, *, key_hash: str | None = None
 ) -> Account:
-    """Let the account rest, wait or hold, as the error asks; `key_hash`: of its key, if any."""
+    """Delay, block or hold the account, depending on the error; `key_hash`: of the key used."""
     account = session.get_one(Account, account_id, with_for_update=ROW_LOCK, populate_existing=True)
     learn_budget(session, account, getattr(error, "budget", None))
     after_commit(session, metrics.TROUBLE.labels(error.code).inc)
     log.warning("call failed", account=account_id, code=error.code, reason=error.message)
     match decide_action(error):
-        case RetryLater(look_for_base_url=look):
+        case RetryLater(find_base_url=find_base_url):
             _begin_rest(session, account)
-            account.probe_at = func.now() + LOOK_WHILE_RESTING
-            account.base_url = None if look else account.base_url
+            account.probe_at = func.now() + PROBE_INTERVAL
+            account.base_url = None if find_base_url else account.base_url
         case Unknown() | Defective():
             _begin_rest(session, account)
         case WaitUntil(until=until):
@@ -191,8 +191,8 @@ def record_account_failure(
 
 
 def fail_call(session: Session, credentials: CredentialRef, error: PressroomError) -> Account:
-    """A counted call came to nothing: the lease ends, and what it was charged is returned where
-    Postiz certainly has not counted it."""
+    """A counted call failed: ends the lease, and refunds the call if Postiz has certainly not
+    counted it."""
     account = record_failure(session, credentials, error)
     if not may_be_counted(error):
         _save_budget(account, refund_call(budget_state(account)))
@@ -203,7 +203,7 @@ def fail_call(session: Session, credentials: CredentialRef, error: PressroomErro
 def _block_account(
     session: Session, account: Account, until: datetime, error: PressroomError
 ) -> None:
-    """Tells of it, unless it only goes on."""
+    """Sends an event, unless the account was blocked already."""
     blocked_before, account.blocked_until = account.blocked_until, db.by_its_clock(session, until)
     if blocked_before is None or blocked_before <= db.read_clock(session):
         outbox.enqueue_account_event(session, account, ACCOUNT_BLOCKED, error)
@@ -212,9 +212,9 @@ def _block_account(
 def _hold_key(
     session: Session, account: Account, reason: str, key_hash: str | None, error: PressroomError
 ) -> None:
-    """Tells of it once for each reason and key, until the settings change."""
+    """Sends an event once for each reason and key, until the settings change."""
     account.healthy = False
-    if key_hash is None:  # of a profile without an account: none of its posts may be sent anyway
+    if key_hash is None:  # a profile without an account sends nothing anyway
         return
     if holds.hold_key(session, account.id, key_hash, reason=reason, message=error.message):
         refused = reason == CredentialsRejected.code
@@ -226,7 +226,7 @@ def _hold_key(
 def _hold_settings(
     session: Session, account: Account, profile_id: str, version: int, error: PressroomError
 ) -> None:
-    """One profile's settings say nothing of the account, nor of others that use the same key."""
+    """Affects only this profile, not the account, nor other profiles with the same key."""
     refusal = {"reason": error.code, "message": error.message}
     if holds.hold_settings(session, profile_id, version, **refusal):
         users = Profile.id == profile_id
@@ -236,7 +236,7 @@ def _hold_settings(
 
 
 def rest_account(session: Session, account_id: int) -> None:
-    """Its work failed for a reason that nobody foresaw."""
+    """Its work failed with an unexpected error: delay the account's next call."""
     account = session.get_one(Account, account_id, with_for_update=ROW_LOCK, populate_existing=True)
     _begin_rest(session, account)
 

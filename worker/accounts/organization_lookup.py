@@ -1,7 +1,8 @@
-"""Meeting: find out whose organization a key is of, when Postiz could not say as it was saved.
+"""Organization lookup: finds the organization of a key, if Postiz was not available when the key
+was saved.
 
-Until then the profile's posts wait where they are: most often the key was only rotated, and they go
-on without having been moved. And settings that could not be used are tried again.
+Until then the profile's posts wait and are not moved: most often the key was only rotated. The
+lookup also tries settings again that could not be used.
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from worker.accounts.defects import for_account
 from worker.accounts.eligibility import is_rested
 from worker.runtime import Runtime
 
-AT_ONCE = 20
+BATCH = 20
 WAITING = [
     state
     for state in PostState
@@ -28,13 +29,13 @@ WAITING = [
 
 
 def find_due_accounts(session: Session) -> Sequence[int]:
-    """The accounts with a profile of which a publisher has to be built to learn something."""
+    """Accounts with a profile that needs a lookup."""
     query = select(Account.id).where(exists().where(*_profiles_to_build()).correlate(Account))
     return session.scalars(query).all()
 
 
 def _profiles_to_build() -> tuple[ColumnElement[bool], ...]:
-    """Which profiles of the `Account` around: the one condition of who wakes and who builds."""
+    """Profiles of the enclosing query's `Account` that need a lookup."""
     waits = exists().where(Post.profile_id == Profile.id, Post.state.in_(WAITING))
     unknown = and_(
         Account.integrations_seen_at.is_(None),
@@ -47,14 +48,14 @@ def _profiles_to_build() -> tuple[ColumnElement[bool], ...]:
 
 @for_account("meet")
 def look_up_organizations(runtime: Runtime, account_id: int) -> None:
-    """Build publishers for the account's profiles, which looks and remembers."""
+    """Build publishers for the account's profiles: this probes Postiz and saves the result."""
     with runtime.database.transaction() as session:
         profiles = session.scalars(
             select(Profile)
             .join(Account, Account.id == account_id)
             .where(*_profiles_to_build())
-            .order_by(func.random())  # one that can never answer must not stand for all
-            .limit(AT_ONCE)
+            .order_by(func.random())  # so that one that always fails does not block others
+            .limit(BATCH)
         )
         refs = [CredentialRef.from_profile(profile, account_id) for profile in profiles]
     for credentials in refs:
@@ -64,7 +65,7 @@ def look_up_organizations(runtime: Runtime, account_id: int) -> None:
         except PressroomError as error:
             postiz_call.record_failure(runtime, credentials, error)
             if isinstance(error, SettingsUnusable):
-                continue  # it says nothing of the others
+                continue  # other profiles may still succeed
             return
         with runtime.database.transaction() as session:
             holds.lift_settings(session, credentials.profile_id)

@@ -1,8 +1,8 @@
-"""Outages: while accounts rest because their Postiz does not answer, see whether it does again.
+"""Outage probe: while accounts wait because their Postiz does not answer, checks if it is back.
 
-A rest grows up to five minutes; an outage is often over long before. So a read that costs Postiz
-nothing is made every few seconds: by one account of a server at a time, and by the next one soon
-after an answer. What goes on then reads first again (health_probe.py), before it writes.
+The waiting time grows up to five minutes, but an outage is often shorter. So every few seconds one
+account of a server makes a cheap read; if it succeeds, the next account follows soon. Before the
+first write, the account is read again (health_probe.py).
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,12 +23,12 @@ from worker.accounts.eligibility import is_rested
 from worker.accounts.error_policy import RetryLater, decide_action
 from worker.runtime import Runtime
 
-#: Of one server: from a read that was not answered to the next, and after one that was.
-PAUSE, NEXT = leases.LOOK_WHILE_RESTING, timedelta(seconds=0.2)
+#: Time between two probes of a server: after a failed one, and after a successful one.
+PAUSE, NEXT_ACCOUNT = leases.PROBE_INTERVAL, timedelta(seconds=0.2)
 
 
 def find_due_accounts(session: Session) -> Sequence[int]:
-    """An account of each server, the one that was read from longest ago."""
+    """For each server the account that was probed longest ago."""
     with_key = exists().where(*holds.has_usable_key(Account.id))
     is_time = or_(Server.probe_at.is_(None), Server.probe_at <= func.now())
     query = (
@@ -44,7 +44,7 @@ def find_due_accounts(session: Session) -> Sequence[int]:
 
 @for_account("look")
 def probe_account(runtime: Runtime, account_id: int) -> None:
-    """Read from a resting account; its rest is over once it answers."""
+    """Read from an account that waits after failures; the wait ends if the read succeeds."""
     if not _claim_probe(runtime.database, account_id):
         return
     with runtime.database.transaction() as session:
@@ -60,14 +60,14 @@ def probe_account(runtime: Runtime, account_id: int) -> None:
     try:
         postiz_call.make_call(runtime, credentials, lambda postiz: postiz.connected())
     except PressroomError as error:
-        if not isinstance(decide_action(error), RetryLater):  # it is refused, or held: that is news
+        if not isinstance(decide_action(error), RetryLater):  # refused or held: a new state
             postiz_call.record_failure(runtime, credentials, error)
         return
     _end_rest(runtime.database, account_id)
 
 
 def _claim_probe(database: Database, account_id: int) -> bool:
-    """Whether it is still time to: one look at a server at once, whoever asks for it."""
+    """Whether the probe is still due: only one at a time per server."""
     pause = {"probe_at": func.now() + PAUSE}
     with database.statements() as connection:
         server = connection.scalar(select(Account.server).where(Account.id == account_id))
@@ -93,9 +93,9 @@ def _claim_server_query(
 
 
 def _end_rest(database: Database, account_id: int) -> None:
-    """What failed before is not forgotten: a write that fails rests it for as long as before."""
+    """The count of failures is kept: if a write fails now, the account waits as long as before."""
     end_rest = update(Account).where(Account.id == account_id).returning(Account.server)
     with database.statements() as connection:
         server = connection.scalar(end_rest.values(retry_at=func.now(), probe_at=None))
         probe_soon = update(Server).where(Server.server == server)
-        connection.execute(probe_soon.values(probe_at=func.now() + NEXT))
+        connection.execute(probe_soon.values(probe_at=func.now() + NEXT_ACCOUNT))

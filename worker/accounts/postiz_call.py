@@ -1,4 +1,4 @@
-"""Calls Postiz with a profile's settings of the moment, and never with older ones."""
+"""Calls Postiz with a profile's current settings, never with older ones."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -12,7 +12,7 @@ from worker.accounts.defects import translate_defects
 from worker.runtime import Runtime
 
 T = TypeVar("T")
-#: Settings that change faster than this many tries are left to a later claim.
+#: Attempts if the settings keep changing; then the work is left to a later claim.
 TRIES = 20
 
 
@@ -21,10 +21,10 @@ def make_call(
     credentials: CredentialRef,
     make: Callable[[Postiz], T],
 ) -> T:
-    """`make(postiz)`, with settings of the version that was claimed, or newer.
+    """Return `make(postiz)`, called with the claimed version of the settings or a newer one.
 
-    When they change before anything was sent, it is made anew with the newer ones, unless these
-    lead to another account: then `SettingsChanged` is raised, and the rows are claimed anew.
+    If the settings change before anything is sent, the call is made again with the new ones. If
+    these belong to another account, `SettingsChanged` is raised, and the rows are claimed again.
     """
     profile_id, version = credentials.profile_id, credentials.version
     for _ in range(TRIES):

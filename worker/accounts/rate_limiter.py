@@ -1,4 +1,4 @@
-"""The pace of writes to one Postiz server, kept in the database for all processes together."""
+"""The pace of writes to a Postiz server, kept in the database and shared by all processes."""
 
 import time
 from datetime import datetime, timedelta
@@ -10,21 +10,21 @@ from shared import db
 from shared.db import Database
 from shared.models import Server
 
-#: A slot further ahead is left to a later turn (seconds).
-AHEAD = 1.0
-#: A pace that was not kept may be caught up by so much: three writes in a row at 5 a second, and so
-#: fewer than the 10 searches in any second that a server can take (docs/POSTIZ.md, "How much Postiz
-#: can take").
+#: The longest wait for a slot (seconds); a later one is left to another run.
+MAX_WAIT_SECONDS = 1.0
+#: Unused time may be caught up to this extent: three writes in a row at 5 per second, which stays
+#: below the 10 searches per second that a server can take (docs/POSTIZ.md, "How much Postiz can
+#: take").
 CREDIT = timedelta(seconds=0.5)
 
 
 def take_slot(
-    database: Database, server: str, *, per_second: float, ahead: float = AHEAD
+    database: Database, server: str, *, per_second: float, ahead: float = MAX_WAIT_SECONDS
 ) -> datetime | None:
-    """The moment at which one write may be made; None if it lies more than `ahead` seconds off.
+    """The time at which one write may be made; None if it is more than `ahead` seconds away.
 
-    It is taken at once, whatever becomes of the transaction that wants it: all writes to a server
-    go by its one row, which may be locked for no longer than this takes.
+    The slot is committed at once, independent of the caller's transaction: all writes to a server
+    use the same row, which must not stay locked.
     """
     step = timedelta(seconds=1 / per_second)
     now = func.clock_timestamp()
@@ -43,8 +43,8 @@ def take_slot(
 
 
 def wait_for(session_now: datetime, slot: datetime) -> None:
-    """Sleep until the slot; `session_now` is the database's clock, which gave it."""
-    time.sleep(max(0.0, min(AHEAD + 1, (slot - session_now).total_seconds())))
+    """Sleep until the slot; `session_now`: the current time of the database's clock."""
+    time.sleep(max(0.0, min(MAX_WAIT_SECONDS + 1, (slot - session_now).total_seconds())))
 
 
 clock = db.read_clock

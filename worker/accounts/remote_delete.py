@@ -1,5 +1,5 @@
-"""Deletes posts in Postiz, at the pace that its server bears, and tells an id's trouble from its
-server's."""
+"""Deletes posts in Postiz, at the server's pace, and distinguishes failures of one id from failures
+of the server."""
 
 import time
 from collections.abc import Callable
@@ -21,20 +21,20 @@ from worker.accounts.error_policy import is_about_single_id, may_have_run
 from worker.accounts.remote_posts import Subject, requeue_subjects
 from worker.runtime import Runtime
 
-#: When the deletes of so many ids come to nothing in a row, it is the server.
-MANY = 3
+#: If the deletes of so many ids fail in a row, the server is considered failing.
+MAX_FAILED = 3
 
 
 @dataclass
 class DeleteSlice:
-    """The deletes that a child makes for an account until the monotonic time `ends`."""
+    """The deletes that a child makes for an account, until the monotonic time `ends`."""
 
     ends: float
-    failed: int = 0  # in a row, each of another id
+    failed: int = 0  # failed deletes in a row, of different ids
 
     @property
     def is_over(self) -> bool:
-        return self.failed >= MANY or time.monotonic() >= self.ends
+        return self.failed >= MAX_FAILED or time.monotonic() >= self.ends
 
 
 def delete_post(
@@ -44,18 +44,17 @@ def delete_post(
     delete_slice: DeleteSlice,
     *,
     note: Callable[[Session], None] = lambda _: None,
-    stray: bool = False,
+    orphan: bool = False,
 ) -> bool:
-    """Whether the delete was made and acknowledged; False where the time is over, or the
-    pace left no room for it.
+    """Whether the delete was acknowledged; False if there was no time or no slot for it.
 
-    `note` writes down that it will be made, and is committed before. A draft that is only in a
-    person's way, a `stray`, never takes the place of a release. Raises what the call raises.
+    `note` records that the delete will be sent, and is committed before it. `orphan`: an orphan
+    draft, which does no harm; its delete gives way to releases. Raises what the call raises.
     """
     if delete_slice.is_over:
         return False
     with runtime.database.transaction() as session:
-        if stray and server_turns.is_release_due(session, credentials.account_id):
+        if orphan and server_turns.is_release_due(session, credentials.account_id):
             return False
         server = session.get_one(Account, credentials.account_id).server
     per_second = runtime.settings.writes_per_second
@@ -74,7 +73,7 @@ def delete_post(
 
 
 def note_try(session: Session, handover_id: int) -> None:
-    """Note that a delete of this id will be sent: so an end comes though each kills its worker."""
+    """Record the attempt before it is sent: so attempts end even if each one kills its worker."""
     tries = case((Handover.state.in_((DELETING, DELETED)), Handover.tries + 1), else_=1)
     noted = update(Handover).where(Handover.id == handover_id)
     session.execute(noted.values(state=DELETING, tries=tries))
@@ -83,10 +82,10 @@ def note_try(session: Session, handover_id: int) -> None:
 def record_failure(
     session: Session, delete_slice: DeleteSlice, credentials: CredentialRef, error: PressroomError
 ) -> None:
-    """One more id was not deleted. The account rests where that is more than this id's trouble."""
+    """An id was not deleted. If this is not about the id alone, the account waits."""
     delete_slice.failed += 1
-    if delete_slice.failed >= MANY or not is_about_single_id(error):
-        delete_slice.failed = MANY
+    if delete_slice.failed >= MAX_FAILED or not is_about_single_id(error):
+        delete_slice.failed = MAX_FAILED
         leases.record_failure(session, credentials, error)
 
 
@@ -97,7 +96,8 @@ def retry_or_give_up(
     error: PressroomError,
     give_up: Callable[[Session, Subject, str], None],
 ) -> None:
-    """Look again, and try again later and later; told once at its beginning and once at its end."""
+    """Delay the next attempt, longer each time, or give up; the timeline gets the first and last
+    failure only."""
     with runtime.database.transaction() as session:
         record_failure(session, delete_slice, subject.credentials, error)
         tries = _correct_tries(session, subject.handover_id, error)
@@ -111,7 +111,7 @@ def retry_or_give_up(
 
 
 def _correct_tries(session: Session, handover_id: int, error: PressroomError) -> int:
-    """How many deletes of this id came to nothing; one that never left is no try."""
+    """How many deletes of this id failed; one that was never sent does not count."""
     never_left = 0 if may_have_run(error) else 1
     counted = update(Handover).where(Handover.id == handover_id)
     counted = counted.values(tries=Handover.tries - never_left).returning(Handover.tries)

@@ -1,4 +1,4 @@
-"""Looks at posts in Postiz: a window of their millisecond each, and a wide one for the missing."""
+"""Reads posts in Postiz: a window of one millisecond each, and a wide one for missing posts."""
 
 import time
 from collections import defaultdict
@@ -26,14 +26,14 @@ from worker.accounts.defects import is_defect
 from worker.accounts.eligibility import is_rested, may_call
 from worker.runtime import Runtime
 
-AT_ONCE = 300
-#: What could not be read while its neighbours could is read again after so long.
-ASIDE = timedelta(minutes=1)
+BATCH = 300
+#: When posts that could not be read are read again, if others could be read.
+REREAD_AFTER = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """A post to look at, as it was claimed."""
+    """A claimed post that is to be read in Postiz."""
 
     post_id: int
     credentials: CredentialRef
@@ -41,24 +41,24 @@ class Subject:
     lease_column: str
     handover_id: int
     postiz_id: str
-    markers: tuple[datetime, ...]  # the dates under which it may stand in Postiz
+    markers: tuple[datetime, ...]  # the dates with which Postiz may list it
     parked: bool
     handover_state: str
-    tries: int  # of what the handover's state says
-    pack_limit: int | None  # at most so many in one move to 2099
+    tries: int  # attempts of the handover's current step
+    pack_limit: int | None  # maximum posts in one move to 2099
     integration_id: str
     integration_identifier: str | None
     integration_name: str | None
     publish_at: datetime
     released_at: datetime
-    was_released: bool  # a status change was sent under its present id
+    was_released: bool  # a status change was sent for its current id
     attempts: int
     error_at: datetime | None
-    reason: Reason | None  # what its error says
+    reason: Reason | None  # the post's current error
     in_doubt: bool
-    word_at: datetime | None  # when a person said that it was not published
-    watched_from: datetime | None  # since when it was then seen to be parked
-    claimed_at: datetime  # by the database's clock: whatever was seen was seen later
+    word_at: datetime | None  # when a person confirmed that it was not published
+    watched_from: datetime | None  # the first time that it was seen parked after that
+    claimed_at: datetime  # by the database's clock; before the read
     state: PostState
 
     @property
@@ -69,7 +69,7 @@ class Subject:
 def claim_subjects(
     runtime: Runtime, account_id: int, due: Sequence[ColumnElement[bool]], *, lease_column: str
 ) -> list[Subject]:
-    """Claim the posts that are due for a look; `lease_column` keeps others away from them."""
+    """Claim the posts that are due to be read; a lease in `lease_column` keeps others away."""
     token = leases.new_claim()
     lease = func.now() + timedelta(seconds=runtime.settings.lease_seconds)
     with runtime.database.transaction() as session:
@@ -78,7 +78,7 @@ def claim_subjects(
             .join(Account, Account.id == Post.account_id)
             .where(Post.account_id == account_id, is_rested(), *due, may_call())
             .order_by(getattr(Post, lease_column), Post.id)
-            .limit(AT_ONCE)
+            .limit(BATCH)
             .with_for_update(of=Post, skip_locked=True)
         ).all()
         taken = update(Post).where(Post.id.in_(ids)).values({"claim": token, lease_column: lease})
@@ -155,10 +155,10 @@ def _reason_of(post: Post) -> Reason | None:
 def read_posts(
     runtime: Runtime, account_id: int, subjects: Sequence[Subject], *, ends: float
 ) -> Iterator[tuple[Subject, RemotePost | None]]:
-    """What Postiz shows of each subject, None for one that it does not list.
+    """Each subject as Postiz shows it, None for one that it does not list.
 
-    Stops early when the account answers badly, or at the monotonic time `ends`; what was not looked
-    at is given back.
+    Stops early if the account fails, or at the monotonic time `ends`; subjects that were not read
+    are returned, so that they are due again.
     """
     left = _group_by_markers(subjects)
     answered, unreadable = False, list[Subject]()
@@ -168,11 +168,11 @@ def read_posts(
         try:
             seen = postiz_call.make_call(runtime, credentials, _build_search(markers, group))
         except PressroomError as error:
-            if is_defect(error):  # it says nothing of the account, nor of what is elsewhere
+            if is_defect(error):  # says nothing about the account or other posts
                 _blame_posts(runtime, group, error)
                 continue
             if _is_answered(error) and left and not unreadable:
-                unreadable = group  # whose trouble it is, the next one tells
+                unreadable = group  # the next group shows whether the account fails
                 continue
             if answered:
                 _record_answer(runtime, account_id)
@@ -186,20 +186,20 @@ def read_posts(
         if answered:
             _record_answer(runtime, account_id)
     _return_subjects(runtime, [subject for group in left.values() for subject in group])
-    _return_subjects(runtime, unreadable, ASIDE if answered else timedelta(0))
+    _return_subjects(runtime, unreadable, REREAD_AFTER if answered else timedelta(0))
 
 
 def _is_answered(error: PressroomError) -> bool:
-    """By Postiz, which could not read just this, it may be: its neighbours are looked at all the
-    same."""
+    """Whether Postiz itself answered 500: perhaps it cannot read only this group, so the next group
+    is tried."""
     return isinstance(error, PublisherError) and error.status == HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 @contextmanager
 def isolate_post(runtime: Runtime, where: str, subject: Subject) -> Iterator[None]:
-    """What is done about one post, so that nothing it meets stops the others.
+    """The work on one post: its errors do not stop the others.
 
-    Somebody else may have claimed it in the meantime.
+    Ends silently if another worker has claimed the post.
     """
     try:
         with (
@@ -239,7 +239,7 @@ def _build_search(
     markers: Iterable[datetime], group: Sequence[Subject]
 ) -> Callable[[Postiz], dict[str, RemotePost]]:
     ids = [subject.postiz_id for subject in group]
-    everywhere = any(subject.parked for subject in group)  # its absence will count
+    everywhere = any(subject.parked for subject in group)  # its absence is evidence
     return partial(calendar_windows.find_posts, markers=markers, ids=ids, everywhere=everywhere)
 
 
@@ -253,13 +253,14 @@ def _group_by_markers(
 
 
 def due_at(subject: Subject, remote: RemotePost | None) -> datetime:
-    """By Postiz's date, which somebody may have moved; a staged draft's lies before its release."""
+    """Postiz's date, which somebody may have moved; but not before the release, because the date of
+    a staged draft is in the past."""
     date = remote.publish_at if remote else subject.markers[0]
     return max(date, subject.released_at) if subject.was_released else date
 
 
 def requeue_subjects(session: Session, subjects: Sequence[Subject], pause: timedelta) -> None:
-    """Have releases that are still ours looked at again after `pause`."""
+    """Make the posts due again after `pause`, if they are still under our claim."""
     for subject in subjects:
         session.execute(
             update(Post)
@@ -269,7 +270,7 @@ def requeue_subjects(session: Session, subjects: Sequence[Subject], pause: timed
 
 
 def clock_error(runtime: Runtime, subject: Subject) -> timedelta:
-    """How far Postiz's clock is ahead of ours, by the `Date` of its last reply."""
+    """How far Postiz's clock is ahead of ours, from the `Date` of its last reply."""
     credentials = subject.credentials
     postiz = runtime.publishers.get(credentials.profile_id, credentials.version).postiz
     return postiz.clock_error

@@ -1,4 +1,4 @@
-"""Turns: who has a post to release, and when its server has a free moment for it."""
+"""Finds profiles with posts to release, and when their servers allow the next write."""
 
 from datetime import timedelta
 from functools import cache
@@ -15,12 +15,12 @@ from worker.accounts.eligibility import is_rested, may_send
 from worker.bulkhead import suspect_servers
 from worker.runtime import Runtime
 
-#: How far ahead a child looks that waits for what is due next (seconds).
+#: How far ahead to search for posts that are due next (seconds).
 AHEAD = 1.0
 
 
 def find_releasable(runtime: Runtime) -> tuple[list[DueProfile], float | None]:
-    """Who may release a post now, and the seconds until the next one may, if that is soon."""
+    """Profiles that may release a post now, in fair order; and seconds until the next, if soon."""
     with runtime.database.transaction() as session:
         rows = session.execute(_releasable_query()).all()
         suspects = suspect_servers(session)
@@ -38,11 +38,11 @@ def find_releasable(runtime: Runtime) -> tuple[list[DueProfile], float | None]:
         if row.waits <= 0
     ]
     pauses = [float(row.waits) for row in rows if row.waits > 0]
-    return order_fairly(releasable, runtime.served), min(pauses, default=None)
+    return order_fairly(releasable, runtime.last_releases), min(pauses, default=None)
 
 
 def is_release_due(session: Session, account_id: int) -> bool:
-    """Whether a write of this account's server is wanted for a release, now or in a moment."""
+    """Whether a release on this account's server is due now or within a second."""
     server = select(Account.server).where(Account.id == account_id).scalar_subquery()
     on_server = _releasable_query().where(Account.server == server).limit(1)
     return session.execute(on_server).first() is not None
@@ -50,9 +50,9 @@ def is_release_due(session: Session, account_id: int) -> bool:
 
 @cache
 def _releasable_query() -> Select[Any]:
-    """Each profile with a post to release at once or soon, since when, and how long it has to wait.
+    """Each profile with a post to release now or soon: since when, and the seconds to wait.
 
-    By a look into the index for each profile: what waits behind the first costs nothing.
+    Reads only the first index entry of each profile, so that long queues cost nothing.
     """
     first = (
         select(Post.release_at)
@@ -81,8 +81,10 @@ def _releasable_query() -> Select[Any]:
 
 
 def could_be_released(*, ahead: float = 0.0) -> tuple[ColumnElement[bool], ...]:
-    """Which staged posts may be released now, or within so many seconds, as far as their own rows
-    tell: what else keeps them back sets them aside."""
+    """Staged posts that may be released within `ahead` seconds.
+
+    These are the conditions on a post's own row; a post that waits for other rows is set aside.
+    """
     return (
         Post.state == PostState.STAGED,
         Post.waits_for == "",

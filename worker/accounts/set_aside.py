@@ -1,7 +1,7 @@
-"""Puts posts that wait for something out of the way of what is due (shared/accounts/waits.py).
+"""Sets posts aside that wait for something (shared/accounts/waits.py).
 
-Each is set aside under a lock of the row that it waits for: whoever ends the wait changes that row
-first, and then frees what is aside. So no wait can end unseen in between.
+This is done under a lock of the row that the post waits for. The end of the wait changes that row
+first, and then frees the posts. So a wait cannot end unnoticed in between.
 """
 
 from collections import defaultdict
@@ -14,22 +14,22 @@ from shared.accounts import waits
 from shared.domain.publishing.states import PostState
 from shared.models import AccountMedia, Job, Post
 
-#: Of a paused job, so many posts at a time.
-AT_ONCE = 1000
+#: Posts of a paused job per call.
+BATCH = 1000
 
 
 def set_aside_for_jobs(session: Session, job_ids: Collection[int]) -> None:
-    """All that is due, or will be, of these jobs, as far as they are paused."""
+    """Set the open posts of these jobs aside, if the jobs are paused."""
     paused = select(Job.id).where(Job.id.in_(job_ids), Job.paused)
     for job_id in session.scalars(paused.with_for_update(read=True, skip_locked=True)).all():
         could_be_due = Post.job_id == job_id, Post.state.in_((PostState.PENDING, PostState.STAGED))
-        first_posts = select(Post.id).where(*could_be_due, Post.waits_for == "").limit(AT_ONCE)
+        first_posts = select(Post.id).where(*could_be_due, Post.waits_for == "").limit(BATCH)
         unlocked_posts = first_posts.with_for_update(key_share=True, skip_locked=True)
         waits.set_aside(session, session.scalars(unlocked_posts).all(), waits.for_job(job_id))
 
 
 def set_aside_for_media(session: Session, account_id: int, missing: Mapping[int, int]) -> None:
-    """`missing`: by the id of a post, a medium of it that the account has not got."""
+    """`missing`: post id to a medium id that is not uploaded to the account."""
     wanted = AccountMedia.account_id == account_id, AccountMedia.media_id.in_(missing.values())
     rows = session.execute(select(AccountMedia.media_id, AccountMedia.id).where(*wanted)).all()
     rows_by_medium = {row.media_id: row.id for row in rows}

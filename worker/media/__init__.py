@@ -1,1 +1,1 @@
-"""Uploads of media to Postiz, in turns, and the removal of files that nothing needs."""
+"""Uploads of media to Postiz, in fair order, and the removal of files that nothing needs."""

@@ -1,11 +1,11 @@
-"""A file that shows with each read that its upload goes on."""
+"""A file that reports progress of its upload at each read."""
 
 from collections.abc import Callable
 from typing import BinaryIO
 
 
 class HeartbeatFile:
-    """A file that calls `beat` at each read, as the encoder of the upload reads it."""
+    """Calls `beat` whenever the multipart encoder reads from the file."""
 
     def __init__(self, file: BinaryIO, size: int, beat: Callable[[], None]) -> None:
         self._file = file
@@ -15,5 +15,5 @@ class HeartbeatFile:
     def read(self, size: int = -1) -> bytes:
         self._beat()
         piece = self._file.read(size)
-        self.len -= len(piece)  # the encoder takes `len` for what is left
+        self.len -= len(piece)  # for the encoder, `len` is what is left
         return piece

@@ -1,7 +1,7 @@
-"""Unused media: files that nothing has needed for the length of their retention are removed.
+"""Unused media: removes files that nothing has needed for the retention time.
 
-First the row says so, under a lock that whoever wants the medium would hold; then the file goes,
-under the lock of its key; the row stays as long as a job shows it.
+First the row is marked, under a lock that a request which uses the medium also takes. Then the file
+is deleted, under the lock of its key. The row stays as long as a job shows it.
 """
 
 from collections.abc import Collection, Sequence
@@ -16,8 +16,8 @@ from shared.models import AccountMedia, JobMedia, Media, Post, Schedule
 from shared.storage import file_lock
 from shared.storage.base import Storage
 
-AT_ONCE = 200
-#: Each is answered by an index of its own. What is followed may fail, and be tried again.
+BATCH = 200
+#: Posts that need their media; each condition has its own index. A tracked post may be retried.
 _NEEDING: Sequence[ColumnElement[bool]] = (
     Post.state == PostState.PENDING,
     Post.state == PostState.HELD,
@@ -29,11 +29,14 @@ _NEEDING: Sequence[ColumnElement[bool]] = (
 
 
 def mark_removed(session: Session, days: float) -> int:
-    """Mark media as removed that nothing used for `days`; those that something needs are used."""
+    """Mark media as removed that were not used for `days`, and media still needed as used now.
+
+    Returns how many media were checked.
+    """
     old = Media.used_at < func.now() - timedelta(days=days)
     query = select(Media.id).where(Media.removed_at.is_(None), old).order_by(Media.used_at)
-    # whoever wants one of them holds it, and is let go first
-    found = session.scalars(query.limit(AT_ONCE).with_for_update(skip_locked=True)).all()
+    # media that a request is using are locked, and skipped
+    found = session.scalars(query.limit(BATCH).with_for_update(skip_locked=True)).all()
     needed = find_needed_ids(session, found)
     unused = [media_id for media_id in found if media_id not in needed]
     session.execute(update(Media).where(Media.id.in_(needed)).values(used_at=func.now()))
@@ -42,7 +45,7 @@ def mark_removed(session: Session, days: float) -> int:
 
 
 def find_needed_ids(session: Session, ids: Collection[int]) -> set[int]:
-    """Which of the media something needs that has not ended."""
+    """The ids among `ids` that unfinished posts, uploads or schedules need."""
     if not ids:
         return set()
     return {
@@ -62,23 +65,23 @@ def _needed_media_queries(ids: list[int]) -> list[Select[int]]:
 
 
 def removed_keys(session: Session, but: Collection[str] = ()) -> Sequence[str]:
-    """Of files that are to go."""
+    """Keys of files that are to be deleted, without those in `but`."""
     going = select(Media.storage_key).where(
         Media.removed_at.is_not(None),
         Media.storage_key.is_not(None),
         Media.storage_key.not_in(but),
     )
-    return [key for key in session.scalars(going.order_by(Media.removed_at).limit(AT_ONCE)) if key]
+    return [key for key in session.scalars(going.order_by(Media.removed_at).limit(BATCH)) if key]
 
 
 def put_last(session: Session, keys: Collection[str]) -> None:
-    """Files that could not be removed have their next turn behind all others."""
+    """Move files that could not be removed to the end of the queue."""
     postponed = update(Media).where(Media.storage_key.in_(keys), Media.removed_at.is_not(None))
     session.execute(postponed.values(removed_at=func.now()))
 
 
 def remove_file(database: Database, storage: Storage, key: str) -> None:
-    """A twin may still need the file, and somebody may have brought it again meanwhile."""
+    """Delete the file unless another medium has the same file, or it was uploaded again."""
     with database.transaction() as session:
         file_lock.lock_key(session, key)
         rows = select(Media.id).where(Media.storage_key == key, Media.removed_at.is_not(None))
@@ -90,7 +93,7 @@ def remove_file(database: Database, storage: Storage, key: str) -> None:
 
 
 def drop_rows(session: Session, ids: Collection[int]) -> None:
-    """Forget those of the media that are removed, and that no job shows."""
+    """Delete the rows of those media that are removed and that no job shows."""
     shown = exists().where(
         AccountMedia.media_id == Media.id, JobMedia.account_media_id == AccountMedia.id
     )

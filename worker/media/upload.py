@@ -1,4 +1,4 @@
-"""Upload: bring a medium to an account's Postiz, once."""
+"""Upload: sends a medium to an account's Postiz, once."""
 
 import time
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ HEARTBEAT = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class Upload:
-    """A medium that is ours to upload."""
+    """A claimed upload."""
 
     id: int
     claim: int
@@ -55,9 +55,9 @@ class Upload:
 
 
 def upload_medium(runtime: Runtime, account_media_id: int) -> bool:
-    """Fetch the medium if it is only an address yet, and send it to its account's Postiz.
+    """Fetch the medium if it is only a URL yet, and send it to its account's Postiz.
 
-    Returns whether it was ours to upload, however that ended.
+    Returns whether we claimed the upload, whatever its result.
     """
     with runtime.database.transaction() as session:
         upload = _claim_upload(session, account_media_id)
@@ -97,7 +97,7 @@ def _claim_upload(session: Session, account_media_id: int) -> Upload | None:
 
 
 def may_start() -> ColumnElement[bool]:
-    """Nothing is paused that wants this upload, and its profile's key may be used."""
+    """The profile's key may be used, and no pause of profile, account or all its jobs applies."""
     profile = select(Profile.id).join(Account, Account.id == Profile.account_id)
     usable = profile.where(
         Account.id == AccountMedia.account_id,
@@ -113,7 +113,7 @@ def may_start() -> ColumnElement[bool]:
 
 
 def _check_before_send(runtime: Runtime, upload: Upload) -> None:
-    """The last question before the first byte of the file."""
+    """The last check before the first byte of the file. Raises `Paused`."""
     with runtime.database.transaction() as session:
         may = session.scalar(select(may_start()).where(AccountMedia.id == upload.id))
     if not may:
@@ -132,9 +132,9 @@ def _upload_of(session: Session, row: AccountMedia, claim: int) -> Upload:
 
 
 class Heartbeat:
-    """Keeps the lease while bytes flow; raises `ClaimLost` once it is somebody else's.
+    """Extends the lease while bytes are sent; raises `ClaimLost` if another worker has taken it.
 
-    A pool that is busy with long uploads alone is seen by it, too.
+    It also records the queue's heartbeat, because a pool may be busy with long uploads only.
     """
 
     def __init__(self, runtime: Runtime, upload: Upload) -> None:
@@ -154,7 +154,7 @@ class Heartbeat:
 
 
 def _update_claimed_upload(session: Session, upload: Upload, **values: object) -> None:
-    """Change the row while it is ours. Raises `ClaimLost`."""
+    """Change the row if it is still under our claim. Raises `ClaimLost`."""
     query = update(AccountMedia).where(
         AccountMedia.id == upload.id,
         AccountMedia.claim == upload.claim,
@@ -206,7 +206,7 @@ def _transfer_medium(runtime: Runtime, upload: Upload, beat: Heartbeat) -> None:
 
 
 def _validate_stored_medium(runtime: Runtime, upload: Upload) -> tuple[str, str]:
-    """Where it lies, and its type; posts that nobody could check without it are checked now."""
+    """The medium's storage key and MIME type; posts that wait for its check are checked now."""
     with runtime.database.transaction() as session:
         medium = session.get_one(Media, upload.media_id)
         if medium.storage_key is None or medium.mime is None:
@@ -218,11 +218,11 @@ def _validate_stored_medium(runtime: Runtime, upload: Upload) -> tuple[str, str]
 
 
 def _record_failed_upload(runtime: Runtime, upload: Upload, error: PressroomError) -> None:
-    """Try again later, hold the account, or give the medium up with its reason."""
+    """Retry later, hold the account, or fail the upload with the reason."""
     try:
         with runtime.database.transaction() as session:
             if upload_error_policy.is_account_error(error):
-                # an upload that may have happened is only litter: as good as one that did not
+                # an upload that may have succeeded does no harm, and is made again
                 kind = Transient(error.message) if upload_error_policy.is_harmless(error) else error
                 leases.record_failure(session, upload.credentials, kind)
             spent = upload.attempts >= MAX_ATTEMPTS and not upload_error_policy.is_outage(error)
@@ -231,7 +231,7 @@ def _record_failed_upload(runtime: Runtime, upload: Upload, error: PressroomErro
             else:
                 _schedule_retry(session, upload, error)
     except ClaimLost:
-        return  # its new owner says how it ends
+        return  # its new owner records the result
 
 
 def _schedule_retry(session: Session, upload: Upload, error: PressroomError) -> None:
@@ -250,7 +250,7 @@ def _schedule_retry(session: Session, upload: Upload, error: PressroomError) -> 
 
 
 def _give_up_upload(session: Session, upload: Upload, error: PressroomError) -> None:
-    """The medium cannot be had there, and so no post that needs it can be published."""
+    """Fail the upload, and the posts that need the medium."""
     _update_claimed_upload(
         session,
         upload,
@@ -263,7 +263,7 @@ def _give_up_upload(session: Session, upload: Upload, error: PressroomError) -> 
 
 
 def waiting_posts_condition(account_id: int, media_id: int) -> Sequence[ColumnElement[bool]]:
-    """Which posts wait for the medium."""
+    """Posts that wait for the medium."""
     return (
         Post.account_id == account_id,
         Post.state == PostState.PENDING,

@@ -1,4 +1,4 @@
-"""What each error means to an upload: pure."""
+"""What each error means for an upload. Pure functions."""
 
 from shared.errors import (
     CredentialsRejected,
@@ -13,7 +13,7 @@ from shared.errors import (
     Unavailable,
 )
 
-#: What says nothing about the account, and counts as an attempt: it may be the file after all.
+#: Errors that may be caused by the file: they do not concern the account, and count as attempts.
 OF_THE_FILE = frozenset({"unfetchable", "cut_short", Defect.code})
 
 
@@ -26,17 +26,17 @@ def is_harmless(error: PressroomError) -> bool:
 
 
 def is_final(error: PressroomError) -> bool:
-    """Whether another try of the same file must end the same way."""
+    """Whether another attempt with the same file would certainly fail too."""
     passing = Transient | Unavailable | CredentialsRejected | SettingsUnusable | Defect
     return not isinstance(error, passing) and not is_harmless(error)
 
 
 def is_outage(error: PressroomError) -> bool:
-    """It says nothing about the file, and so costs no attempt."""
+    """Whether the error is not about the file, and so does not count as an attempt."""
     ours = isinstance(error, StorageAway | StorageFull | SettingsUnusable)
     return ours or (isinstance(error, Transient) and error.code not in OF_THE_FILE)
 
 
 def retry_wait_seconds(error: PressroomError) -> float:
-    """Seconds before which another try is in vain."""
+    """Seconds to wait at least before the next attempt."""
     return float(error.retry_after) if isinstance(error, Unavailable) else 0.0

@@ -1,4 +1,4 @@
-"""Upload turns: whose file is next, so that nobody's hundred files keep another's one waiting."""
+"""Fair order of uploads: many files of one profile do not delay the files of others."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -17,13 +17,13 @@ from worker.bulkhead import Bulkhead, suspect_servers
 from worker.media import upload
 from worker.runtime import Runtime
 
-#: A child begins uploads for so long, then sees what else its queue holds (seconds).
-TURN = 10.0
+#: How long a child starts uploads, before it takes other tasks of its queue (seconds).
+SLICE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Waiting:
-    """A profile's upload that has waited longest."""
+    """The profile's upload that has waited longest."""
 
     upload_id: int
     profile_id: str
@@ -33,8 +33,8 @@ class Waiting:
 
 
 def upload_in_turn(runtime: Runtime, bulkhead: Bulkhead) -> None:
-    """Upload what waits, for a turn, as far as its accounts may have this child."""
-    ends = time.monotonic() + TURN
+    """Make waiting uploads for one time slice, as far as the bulkhead allows."""
+    ends = time.monotonic() + SLICE_SECONDS
     while begun := _upload_next(runtime, bulkhead):
         if time.monotonic() >= ends:
             runtime.waker.upload(begun)
@@ -42,9 +42,9 @@ def upload_in_turn(runtime: Runtime, bulkhead: Bulkhead) -> None:
 
 
 def _upload_next(runtime: Runtime, bulkhead: Bulkhead) -> int | None:
-    """The upload that we made, or tried to; None where there is none for us."""
+    """Make one upload; returns its id, or None if there is none that we may make."""
     full: set[int] = set()
-    for waiting in sort_fairly(_find_waiting_uploads(runtime), runtime.fed):
+    for waiting in sort_fairly(_find_waiting_uploads(runtime), runtime.last_uploads):
         if waiting.account_id in full:
             continue
         place = bulkhead.place(runtime.database, waiting.account_id, suspect=waiting.suspect)
@@ -57,21 +57,25 @@ def _upload_next(runtime: Runtime, bulkhead: Bulkhead) -> int | None:
 
 
 def _upload_waiting(runtime: Runtime, waiting: Waiting) -> bool:
-    """Whether it was ours; what it meets is its own trouble, and it is rescued after its lease."""
-    runtime.fed[waiting.account_id] = runtime.fed[waiting.profile_id] = time.monotonic()
+    """Whether we claimed it; after an unexpected error it is retried when its lease has ended."""
+    runtime.last_uploads[waiting.account_id] = runtime.last_uploads[waiting.profile_id] = (
+        time.monotonic()
+    )
     log_context = bound_contextvars(upload=waiting.upload_id)
     with log_context, contain_failures("upload", upload=waiting.upload_id):
         return upload.upload_medium(runtime, waiting.upload_id)
     return True
 
 
-def sort_fairly(waiting: Sequence[Waiting], fed: Mapping[int | str, float]) -> list[Waiting]:
-    """The account first that was served longest ago, in it the profile, then who waits longest."""
+def sort_fairly(
+    waiting: Sequence[Waiting], last_uploads: Mapping[int | str, float]
+) -> list[Waiting]:
+    """By the account served longest ago, then the profile served longest ago, then waiting time."""
 
     def fairness_key(candidate: Waiting) -> tuple[float, float, datetime]:
         return (
-            fed.get(candidate.account_id, 0.0),
-            fed.get(candidate.profile_id, 0.0),
+            last_uploads.get(candidate.account_id, 0.0),
+            last_uploads.get(candidate.profile_id, 0.0),
             candidate.since,
         )
 
@@ -96,7 +100,7 @@ def _find_waiting_uploads(runtime: Runtime) -> list[Waiting]:
 
 @cache
 def _first_uploads_query() -> Select[Any]:
-    """Each profile's first, by a look into the index: what waits behind it costs nothing."""
+    """Each profile's first upload; reads one index entry each, so that long queues cost nothing."""
     first = (
         select(AccountMedia.id, AccountMedia.next_at)
         .where(AccountMedia.profile_id == Profile.id)

@@ -1,4 +1,4 @@
-"""Moves: have posts and uploads follow profiles that have left their account."""
+"""Account moves: continues to move posts and uploads of profiles to their new account."""
 
 import time
 
@@ -7,15 +7,15 @@ from shared.profiles import account_move
 from worker.round_steps import brief_transaction, run_step
 from worker.runtime import Runtime
 
-#: In one sweep; the next one goes on (seconds).
-TURN = 0.5
+#: Maximum time in one sweep (seconds); the next sweep continues.
+SLICE_SECONDS = 0.5
 
 
-def follow_accounts(runtime: Runtime) -> None:
-    """A batch of each profile in turn, each in its own transaction, for as long as a turn lasts."""
-    ends = time.monotonic() + TURN
+def continue_moves(runtime: Runtime) -> None:
+    """Move batches of all such profiles in rotation, one transaction each, for one time slice."""
+    ends = time.monotonic() + SLICE_SECONDS
     left = run_step(
-        runtime, "find_moves", lambda _, session: account_move.profiles_to_follow(session)
+        runtime, "find_moves", lambda _, session: account_move.find_profiles_to_move(session)
     )
     while left and time.monotonic() < ends:
         left = [
@@ -26,7 +26,7 @@ def follow_accounts(runtime: Runtime) -> None:
 
 
 def _move_profile_batch(runtime: Runtime, profile_id: str, account_id: int) -> bool:
-    """Whether anything was moved; what cannot be is tried again by the next sweep."""
+    """Whether anything was moved; after an error the next sweep tries again."""
     moving_it = contain_failures("move_profile", profile=profile_id)
     with moving_it, brief_transaction(runtime.database) as session:
         return account_move.move_batch(session, profile_id, account_id) > 0

@@ -1,4 +1,4 @@
-"""Removal: go on with profiles that are being deleted and have too much for one request."""
+"""Profile deletion: continues deletions that are too large for one request."""
 
 import time
 
@@ -6,19 +6,19 @@ from shared.containment import contain_failures
 from shared.profiles import deletion
 from worker.runtime import Runtime
 
-#: Of a profile, and of all of them: the next wake-up goes on (seconds).
-SLICE = 2.0
-TURN = 20.0
+#: Maximum time for one profile, and for all (seconds); the next wake-up continues.
+PROFILE_SECONDS = 2.0
+SLICE_SECONDS = 20.0
 
 
 def remove_profiles(runtime: Runtime) -> None:
-    """In turn, so that one that waits for Postiz, or for a lock, keeps no other from its end."""
-    ends = time.monotonic() + TURN
+    """Serve each profile briefly, so that one that waits does not delay the others."""
+    ends = time.monotonic() + SLICE_SECONDS
     with runtime.database.transaction() as session:
         waiting = deletion.list_marked_profiles(session)
     for profile_id in waiting:
         if time.monotonic() > ends:
             return
         with contain_failures("remove_profile", profile=profile_id):
-            until = time.monotonic() + SLICE
+            until = time.monotonic() + PROFILE_SECONDS
             deletion.continue_removal(runtime.database, runtime.storage, profile_id, until=until)

@@ -1,4 +1,4 @@
-"""Explain: say on a post why it waits, where nobody else would; and no longer once it is not so."""
+"""Blocked reasons: records on posts why they cannot be tracked any more."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,8 +14,8 @@ from shared.models import Post
 from worker.accounts.eligibility import is_reachable
 from worker.publishing import track, unknown_outcomes
 
-#: The next round goes on.
-AT_ONCE = 1000
+#: Posts per call; the next round continues.
+BATCH = 1000
 CANNOT_BE_FOLLOWED = Reason(
     code=track.CANNOT_BE_FOLLOWED,
     message="The profile has another Postiz account now, so this post cannot be looked at.",
@@ -24,9 +24,9 @@ CANNOT_BE_FOLLOWED = Reason(
 
 
 def record_for_scheduled(session: Session) -> None:
-    """Posts that nobody looks at any more, for their profile has gone to another account.
+    """Mark scheduled posts that cannot be tracked, because their profile uses another account now.
 
-    Their jobs wait for them no longer, and have that error.
+    Their jobs no longer wait for them, and show this error.
     """
     long_due = func.now() - func.make_interval(0, 0, 0, 0, 0, 5)
     unsaid = Post.error_code.is_distinct_from(CANNOT_BE_FOLLOWED.code)
@@ -36,8 +36,8 @@ def record_for_scheduled(session: Session) -> None:
 
 
 def give_up_scheduled(session: Session) -> None:
-    """What could not be looked at for so long is left to a person."""
-    query = select(Post.id).where(*_is_unreachable(func.now() - FOLLOW_OVERDUE)).limit(AT_ONCE)
+    """Leave scheduled posts that could not be tracked for too long to a person."""
+    query = select(Post.id).where(*_is_unreachable(func.now() - FOLLOW_OVERDUE)).limit(BATCH)
     ids = session.scalars(query.with_for_update(of=Post, key_share=True, skip_locked=True)).all()
     unknown_outcomes.leave_to_person(session, ids, PostState.SCHEDULED, CANNOT_BE_FOLLOWED.message)
 
@@ -49,8 +49,8 @@ def _is_unreachable(due_before: ColumnElement[datetime]) -> tuple[ColumnElement[
 def _record_reason(
     session: Session, reason: Reason | None, *conditions: ColumnElement[bool]
 ) -> Sequence[int]:
-    """Why these posts wait, or None for nothing any more; the ids of some of them."""
-    post_ids = select(Post.id).where(*conditions).limit(AT_ONCE)
+    """Write the reason (or clear it with None) on some of these posts; returns their ids."""
+    post_ids = select(Post.id).where(*conditions).limit(BATCH)
     unlocked_ids = post_ids.with_for_update(of=Post, key_share=True, skip_locked=True)
     values = {
         "error_code": reason and reason.code,

@@ -1,4 +1,4 @@
-"""Cancel: delete in Postiz what the user took back, and make sure that it is gone."""
+"""Cancel: deletes cancelled posts in Postiz, and checks that they are gone."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -26,11 +26,11 @@ from worker.accounts import rate_limiter, remote_delete, remote_posts
 from worker.accounts.defects import for_account
 from worker.accounts.eligibility import eligible_accounts_query
 from worker.accounts.error_policy import is_about_single_id
-from worker.publishing.track import WORDS
+from worker.publishing.track import REASONS
 from worker.runtime import Runtime
 
-TURN = 1.0
-_LATE = {
+SLICE_SECONDS = 1.0
+_LATE_ERROR = {
     "error_code": CANCELLED_LATE,
     "error_message": "It was deleted in Postiz after its time: it may have been sent before.",
     "error_hint": "Look at the channel, and take it down there if need be.",
@@ -39,20 +39,22 @@ _LATE = {
 
 @for_account("cancel")
 def cancel(runtime: Runtime, account_id: int) -> None:
-    """Look at every post of this account that is being taken back, and do the next step."""
+    """Do the next step for each post of this account that is being cancelled."""
     with runtime.database.transaction() as session:
         _cancel_without_remote_id(session, account_id)
     subjects = remote_posts.claim_subjects(
         runtime, account_id, _is_due(), lease_column="lease_until"
     )
-    turn = remote_delete.DeleteSlice(ends=time.monotonic() + TURN)
-    for subject, remote in remote_posts.read_posts(runtime, account_id, subjects, ends=turn.ends):
+    delete_slice = remote_delete.DeleteSlice(ends=time.monotonic() + SLICE_SECONDS)
+    for subject, remote in remote_posts.read_posts(
+        runtime, account_id, subjects, ends=delete_slice.ends
+    ):
         with remote_posts.isolate_post(runtime, "cancel", subject):
-            _perform_next_step(runtime, subject, remote, turn)
+            _perform_next_step(runtime, subject, remote, delete_slice)
 
 
 def find_due_accounts(session: Session) -> set[int]:
-    """The accounts with posts to take back; what has no id in Postiz needs no key."""
+    """Accounts with posts to cancel; a post without an id in Postiz needs no key."""
     no_id = select(Post.account_id).where(*_is_due(), _has_no_remote_id()).distinct()
     return {*session.scalars(eligible_accounts_query(*_is_due())), *session.scalars(no_id)}
 
@@ -66,7 +68,7 @@ def _has_no_remote_id() -> ColumnElement[bool]:
 
 
 def _cancel_without_remote_id(session: Session, account_id: int) -> None:
-    """Posts without an id in Postiz: what an unclear call may have left are drafts, and litter."""
+    """Posts without an id in Postiz; drafts of calls of unknown outcome are deleted as orphans."""
     ids = session.scalars(
         select(Post.id)
         .where(Post.account_id == account_id, *_is_due(), _has_no_remote_id())
@@ -81,11 +83,11 @@ def _perform_next_step(
     runtime: Runtime,
     subject: remote_posts.Subject,
     remote: RemotePost | None,
-    turn: remote_delete.DeleteSlice,
+    delete_slice: remote_delete.DeleteSlice,
 ) -> None:
     due_at = remote_posts.due_at(subject, remote)
     with runtime.database.transaction() as session:
-        late = rate_limiter.clock(session) - due_at  # by the clock that calls posts overdue
+        late = rate_limiter.clock(session) - due_at  # the database's clock, as for overdue posts
     step = cancel_step(
         remote.state if remote else None,
         released=subject.was_released,
@@ -97,11 +99,11 @@ def _perform_next_step(
         case Cancelled(may_be_live=may_be_live):
             _mark_cancelled(runtime, subject, may_be_live=may_be_live)
         case Delete():
-            _delete_remote_post(runtime, subject, turn, listed=remote is not None)
+            _delete_remote_post(runtime, subject, delete_slice, listed=remote is not None)
         case TooLate():
             _return_to_scheduled(runtime, subject)
         case Failed(code=code):
-            reason = WORDS[code]
+            reason = REASONS[code]
             with runtime.database.transaction() as session:
                 transitions.fail_posts(
                     session,
@@ -115,7 +117,7 @@ def _perform_next_step(
 
 
 def _mark_cancelled(runtime: Runtime, subject: remote_posts.Subject, *, may_be_live: bool) -> None:
-    """It is gone from Postiz; what was deleted after its time says so."""
+    """The post is gone from Postiz; one that was deleted after its time gets an error text."""
     with runtime.database.transaction() as session:
         transitions.retire_handovers(session, [subject.post_id], "cancelled")
         transitions.move_posts(
@@ -124,14 +126,14 @@ def _mark_cancelled(runtime: Runtime, subject: remote_posts.Subject, *, may_be_l
             PostState.CANCELLING,
             PostState.CANCELLED,
             event="cancelled",
-            detail=_LATE["error_message"] if may_be_live else None,
+            detail=_LATE_ERROR["error_message"] if may_be_live else None,
             claim=subject.claim,
-            values=_LATE if may_be_live else {},
+            values=_LATE_ERROR if may_be_live else {},
         )
 
 
 def _return_to_scheduled(runtime: Runtime, subject: remote_posts.Subject) -> None:
-    """It goes on to be published, and is followed."""
+    """The post will be published, and is tracked."""
     with runtime.database.transaction() as session:
         transitions.move_posts(
             session,
@@ -147,14 +149,14 @@ def _return_to_scheduled(runtime: Runtime, subject: remote_posts.Subject) -> Non
 def _delete_remote_post(
     runtime: Runtime,
     subject: remote_posts.Subject,
-    turn: remote_delete.DeleteSlice,
+    delete_slice: remote_delete.DeleteSlice,
     *,
     listed: bool,
 ) -> None:
-    """Send the delete, noted before; the next look says whether it is gone.
+    """Record and send the delete; the next read shows whether the post is gone.
 
-    Postiz answers a second delete like that of an unknown id. So where it does not list the post
-    either, the one before has deleted it.
+    Postiz answers a second delete as it answers one of an unknown id. So if it does not list the
+    post either, an earlier delete has succeeded.
     """
     began = subject.handover_state in (DELETING, DELETED)
     if began and DELETES.pause(subject.tries) is None:
@@ -166,14 +168,14 @@ def _delete_remote_post(
             runtime,
             subject.credentials,
             subject.postiz_id,
-            turn,
+            delete_slice,
             note=lambda session: remote_delete.note_try(session, subject.handover_id),
         )
     except PressroomError as error:
         if listed or not is_about_single_id(error):
-            remote_delete.retry_or_give_up(runtime, turn, subject, error, _give_up_delete)
+            remote_delete.retry_or_give_up(runtime, delete_slice, subject, error, _give_up_delete)
             return
-        made, turn.failed = True, 0
+        made, delete_slice.failed = True, 0
     next_pause = began and DELETES.pause(subject.tries + 1)
     with runtime.database.transaction() as session:
         if made:
@@ -184,13 +186,13 @@ def _delete_remote_post(
             remote_posts.requeue_subjects(session, [subject], timedelta(seconds=1))
 
 
-def _give_up_delete(session: Session, subject: remote_posts.Subject, words: str) -> None:
-    """What was never released stays a draft, and never publishes; what was goes on."""
+def _give_up_delete(session: Session, subject: remote_posts.Subject, reason: str) -> None:
+    """A post that was never released stays a draft; a released one will be published."""
     if subject.was_released:
         values = {
             "track_at": func.now(),
             "error_code": "not_cancelled",
-            "error_message": f"Postiz does not delete it ({words}): it goes on to be published.",
+            "error_message": f"Postiz does not delete it ({reason}): it goes on to be published.",
             "error_hint": "Delete it in Postiz, or cancel it again.",
         }
         to = PostState.SCHEDULED
@@ -199,7 +201,8 @@ def _give_up_delete(session: Session, subject: remote_posts.Subject, words: str)
     else:
         values = {
             "error_code": "draft_left_in_postiz",
-            "error_message": f"It never publishes, but Postiz does not delete its draft ({words}).",
+            "error_message": "It never publishes, but Postiz does not delete its draft "
+            f"({reason}).",
             "error_hint": "Delete the draft in Postiz's calendar.",
         }
         to = PostState.CANCELLED
@@ -212,7 +215,7 @@ def _give_up_delete(session: Session, subject: remote_posts.Subject, words: str)
         PostState.CANCELLING,
         to,
         event="not_cancelled" if subject.was_released else "cancelled",
-        detail=words,
+        detail=reason,
         claim=subject.claim,
         values=values,
     )

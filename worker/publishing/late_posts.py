@@ -1,4 +1,4 @@
-"""Punctual: what is too late by its own policy is skipped or held, before anyone hands it over."""
+"""Late posts: skips or holds posts that are too late by their policy, before they are sent."""
 
 from sqlalchemy.orm import Session
 
@@ -6,12 +6,12 @@ from shared.domain.publishing.states import PostState
 from shared.posts import late_policy
 from shared.posts.late_policy import LatePolicy
 
-AT_ONCE = 1000
+BATCH = 1000
 
 
 def enforce_policy(session: Session, state: PostState) -> None:
-    """One batch of those in `state`; the sweep comes again. Nothing else may choose them."""
-    rows = late_policy.lock_late_posts(session, state, limit=AT_ONCE)
+    """Skip or hold a batch of late posts in `state`; the next sweep continues."""
+    rows = late_policy.lock_late_posts(session, state, limit=BATCH)
     skipped = [post_id for post_id, policy in rows if policy == LatePolicy.SKIP]
     held = [post_id for post_id, policy in rows if policy == LatePolicy.HOLD]
     if skipped:

@@ -1,8 +1,9 @@
-"""Park: move drafts of unknown release to 2099, where a status change that lands late is harmless.
+"""Park: moves drafts whose release has an unknown outcome to 2099, where a status change that
+arrives late does no harm.
 
-A draft that is deleted instead may be published all the same by a status change that lands between
-the look and the delete, and leaves no trace (docs/POSTIZ.md, "Deleting"). The move is a counted
-call for many.
+If such a draft were deleted instead, a status change that arrives between the read and the delete
+could publish it and leave no trace (docs/POSTIZ.md, "Deleting"). One counted call moves many
+drafts.
 """
 
 import random
@@ -35,23 +36,23 @@ from worker.staging.batch_selection import build_elements
 from worker.staging.submissions import free_marker
 
 log = get_logger("park")
-AT_ONCE = 100
-FAR = datetime(2099, 1, 1, tzinfo=UTC)
-#: An account that another call is made for is looked at again so soon.
+BATCH = 100
+FIRST_PARKING_DATE = datetime(2099, 1, 1, tzinfo=UTC)
+#: When to try again if another call of the account is running.
 SOON = timedelta(seconds=2)
 
 
-def is_far(moment: datetime) -> bool:
-    """Whether a date is one that we park at."""
-    return moment >= FAR
+def is_parking_date(moment: datetime) -> bool:
+    """Whether the date is one of a parked draft."""
+    return moment >= FIRST_PARKING_DATE
 
 
 @dataclass(frozen=True, kw_only=True)
 class Move:
-    """A counted call that is written down and may be made."""
+    """A counted call that is recorded and may be sent."""
 
     submission_id: int
-    credentials: CredentialRef  # of the first draft: all of them go out with that key
+    credentials: CredentialRef  # of the first draft: the call uses this key
     marker_at: datetime
     subjects: Sequence[Subject]
     elements: Sequence[Element]
@@ -60,12 +61,12 @@ class Move:
 def park_drafts(
     runtime: Runtime, account_id: int, subjects: Sequence[Subject], *, ends: float
 ) -> None:
-    """Park them all, by as few calls as their keys and sizes allow, once enough are together.
+    """Park the drafts with as few calls as their keys and sizes allow, when enough are ready.
 
-    After the monotonic time `ends` no further call is made: what is left is due again at once.
+    After the monotonic time `ends` no further call is made; the remaining drafts are due at once.
     """
     left = list(subjects)
-    if not left or not park_gathering.are_complete(runtime, account_id, left, full=AT_ONCE):
+    if not left or not park_gathering.are_complete(runtime, account_id, left, full=BATCH):
         return
     while move := _reserve_next_move(runtime, account_id, left):
         moved = {subject.post_id for subject in move.subjects}
@@ -74,7 +75,7 @@ def park_drafts(
         if not left or time.monotonic() >= ends:
             break
     else:
-        return  # there is no call to make: for how long was written down
+        return  # no call possible now: the next time is recorded
     with runtime.database.transaction() as session:
         requeue_subjects(session, left, timedelta(0))
 
@@ -82,7 +83,7 @@ def park_drafts(
 def _reserve_next_move(
     runtime: Runtime, account_id: int, subjects: Sequence[Subject]
 ) -> Move | None:
-    """Commit the next call and the budget that it uses; None while the account has none to give."""
+    """Commit the next call and its budget; None if the account cannot make a call now."""
     with runtime.database.transaction() as session:
         lease = runtime.settings.lease_seconds
         account = leases.claim_account(session, account_id, lease_seconds=lease, parking=True)
@@ -102,7 +103,7 @@ def _reserve_next_move(
 def _lock_claimed_posts(
     session: Session, subjects: Sequence[Subject]
 ) -> list[tuple[Subject, Post]]:
-    """Those that nobody has claimed since, locked."""
+    """Lock the posts that nobody else has claimed since."""
     claims = {subject.post_id: subject for subject in subjects}
     rows = session.scalars(
         select(Post)
@@ -124,7 +125,7 @@ def _lock_claimed_subjects(session: Session, subjects: Sequence[Subject]) -> lis
 def _pack_elements(
     session: Session, account_id: int, rows: list[tuple[Subject, Post]]
 ) -> list[tuple[Subject, Element]]:
-    """Those of one key that fit into a call; after one that was refused, half as many."""
+    """The drafts of one key that fit into a call; half as many after a refused call."""
     ids = {subject.post_id: subject.postiz_id for subject, _ in rows}
     elements = build_elements(session, account_id, [post for _, post in rows], ids)
     by_id = {
@@ -140,7 +141,7 @@ def _pack_elements(
             as_draft=False,
             publish_at=subject.publish_at,
             size=element.size,
-            pack_limit=min(subject.pack_limit or AT_ONCE, AT_ONCE),
+            pack_limit=min(subject.pack_limit or BATCH, BATCH),
         )
         for subject, element in by_id.values()
     ]
@@ -151,7 +152,7 @@ def _record_submission(
     session: Session, account: Account, packed: list[tuple[Subject, Element]]
 ) -> Move:
     chosen = [subject for subject, _ in packed]
-    marker_second = FAR + timedelta(seconds=random.randrange(300 * 24 * 3600))  # noqa: S311 (chance)
+    marker_second = FIRST_PARKING_DATE + timedelta(seconds=random.randrange(300 * 24 * 3600))  # noqa: S311 (chance)
     submission = Submission(
         kind="park",
         account_id=account.id,
@@ -197,7 +198,7 @@ def _send_move(runtime: Runtime, move: Move) -> None:
 
 
 def _record_parked(runtime: Runtime, move: Move, created: Created) -> None:
-    """Where Postiz answered another id than the one that was sent, it made a new post: litter."""
+    """Record moved drafts. A new id in Postiz's answer is a new post, which is deleted."""
     answered = list(zip(created.ids, move.subjects, strict=True))
     parked = [subject for postiz_id, subject in answered if postiz_id == subject.postiz_id]
     unclear = [subject for postiz_id, subject in answered if postiz_id != subject.postiz_id]
@@ -227,12 +228,12 @@ def _delete_orphan_drafts(runtime: Runtime, move: Move, orphan_ids: Sequence[str
     for postiz_id in orphan_ids:
         try:
             postiz_call.make_call(runtime, move.credentials, methodcaller("delete", postiz_id))
-        except PressroomError as error:  # dated 2099: nothing comes of it, and a person can see it
+        except PressroomError as error:  # harmless in 2099, and visible to a person
             log.warning("litter left in 2099", postiz_id=postiz_id, reason=error.message)
 
 
 def _record_failed_move(runtime: Runtime, move: Move, error: PressroomError) -> None:
-    """Moving again is harmless, so an unclear end is as good as none."""
+    """A second move is harmless, so a move of unknown outcome is simply repeated."""
     with runtime.database.transaction() as session:
         leases.fail_call(session, move.credentials, error)
         submission = session.get_one(Submission, move.submission_id)

@@ -1,4 +1,4 @@
-"""Gather: has drafts that are to be parked wait for each other, as long as the budget advises."""
+"""Gathers drafts to be parked, so that one counted call moves many; the budget sets how long."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -18,9 +18,9 @@ from worker.runtime import Runtime
 def are_complete(
     runtime: Runtime, account_id: int, subjects: Sequence[remote_posts.Subject], *, full: int
 ) -> bool:
-    """Whether a move to 2099 is to be made now; else they are looked at again when it is.
+    """Whether to move the drafts now: `full` are ready, or the first has waited long enough.
 
-    At once where `full` of them are ready.
+    Otherwise the drafts are due again at that time.
     """
     unknown_after = timedelta(seconds=runtime.settings.unknown_release_seconds)
     with runtime.database.transaction() as session:
@@ -42,7 +42,7 @@ def _note_ready(session: Session, subjects: Sequence[remote_posts.Subject]) -> N
 
 
 def _summarize_ready_drafts(session: Session, account_id: int) -> tuple[datetime, int]:
-    """Since when the first of the account's drafts waits to be parked, and how many do."""
+    """Since when the first of the account's drafts has waited to be parked, and how many wait."""
     query = (
         select(func.min(Handover.to_park_at), func.count())
         .join(Post, Post.id == Handover.post_id)

@@ -1,7 +1,7 @@
-"""Unparked: drafts whose move to 2099 came to nothing are moved again, or left to a person.
+"""Park retries: drafts whose move to 2099 failed are moved again, or left to a person.
 
-A draft that stands under its old date may still be published by a status change that lands late, so
-it is never staged anew; it is followed for a day, like all that failed and may be published yet.
+A draft at its old date may still be published by a status change that arrives late. So it is never
+staged again; it is tracked for a day, like all failed posts that may still be published.
 """
 
 from collections.abc import Sequence
@@ -18,28 +18,28 @@ from shared.posts import transitions
 from worker.accounts.remote_posts import Subject, requeue_subjects
 from worker.publishing import unknown_outcomes
 
-#: What is not at fault itself is moved again so soon.
+#: When drafts that did not cause the failure are moved again.
 SOON = timedelta(seconds=2)
 
 
 def retry_unsent_move(session: Session, subjects: Sequence[Subject]) -> None:
-    """The move certainly did not happen, for a reason that is the account's."""
+    """The move was certainly not made, for a reason that concerns the account."""
     _reset_handovers(session, subjects)
     requeue_subjects(session, subjects, SOON)
 
 
-def retry_unclear_move(session: Session, subjects: Sequence[Subject], words: str) -> None:
-    """It may have happened, and may happen yet: moving again is harmless."""
+def retry_unclear_move(session: Session, subjects: Sequence[Subject], reason: str) -> None:
+    """The move may have been made, or may still be: a second move is harmless."""
     for subject in subjects:
-        _retry_or_give_up(session, subject, UNCLEAR_MOVES, words)
+        _retry_or_give_up(session, subject, UNCLEAR_MOVES, reason)
 
 
 def retry_refused_move(
-    session: Session, subjects: Sequence[Subject], offender: Subject | None, words: str, *, of: int
+    session: Session, subjects: Sequence[Subject], offender: Subject | None, reason: str, *, of: int
 ) -> None:
-    """Postiz refused the call `of` so many: it has moved none of them.
+    """Postiz refused a call with `of` drafts, and has moved none of them.
 
-    Where it did not say which draft it means, the next calls are half as large.
+    If it did not name the draft at fault, the next calls are half as large.
     """
     _reset_handovers(session, subjects)
     others = [subject for subject in subjects if subject != offender]
@@ -48,11 +48,11 @@ def retry_refused_move(
         halved = update(Handover).where(Handover.id.in_([draft.handover_id for draft in others]))
         session.execute(halved.values(pack_limit=max(1, of // 2)))
     elif offender in subjects:
-        _retry_or_give_up(session, offender, REFUSED_MOVES, words)
+        _retry_or_give_up(session, offender, REFUSED_MOVES, reason)
 
 
 def _reset_handovers(session: Session, subjects: Sequence[Subject]) -> None:
-    """As no move is under way after all, QUEUE is a handover again (docs/PROTOCOL.md)."""
+    """No move is running, so Postiz's state QUEUE means a release again (docs/PROTOCOL.md)."""
     never_moved = [
         subject.handover_id for subject in subjects if subject.handover_state == RELEASING
     ]
@@ -63,27 +63,27 @@ def _reset_handovers(session: Session, subjects: Sequence[Subject]) -> None:
     )
 
 
-def _retry_or_give_up(session: Session, subject: Subject, allowed: Tries, words: str) -> None:
-    """Later and later; told once at its beginning and once at its end."""
+def _retry_or_give_up(session: Session, subject: Subject, allowed: Tries, reason: str) -> None:
+    """Delay the next move, longer each time, or give up; the timeline gets the first failure."""
     tries_update = update(Handover).where(Handover.id == subject.handover_id)
     tries_update = tries_update.values(tries=Handover.tries + 1, to_park_at=None)
     tries = session.scalars(tries_update.returning(Handover.tries)).one()
     pause = allowed.pause(tries)
     if pause is None:
-        _give_up_parking(session, subject, words)
+        _give_up_parking(session, subject, reason)
         return
     if tries == 1:
-        transitions.add_events(session, [subject.post_id], "parking_failed", words)
+        transitions.add_events(session, [subject.post_id], "parking_failed", reason)
     requeue_subjects(session, [subject], pause)
 
 
-def _give_up_parking(session: Session, subject: Subject, words: str) -> None:
+def _give_up_parking(session: Session, subject: Subject, reason: str) -> None:
     unknown_outcomes.leave_to_person(
         session,
         [subject.post_id],
         PostState.RELEASING,
         "Postiz never said what became of the release, and the draft could not be moved "
-        f"out of its reach: {words}",
+        f"out of its reach: {reason}",
         claim=subject.claim,
         follow=True,
     )

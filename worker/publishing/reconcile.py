@@ -1,8 +1,7 @@
-"""Reconcile: find out what became of a release, by looking; nothing is ever sent a second time.
+"""Reconcile: finds the outcome of a release by reading Postiz; a release is never sent twice.
 
-A draft that still stands as one when a status change must long have landed is parked, deleted, and
-staged anew. Each step is committed before the next one, so that any of them may be the last that a
-worker makes.
+If a post is still a draft long after its status change must have arrived, it is parked, deleted and
+staged again. Each step is committed before the next one, so that a worker may die after any step.
 """
 
 import time
@@ -39,26 +38,28 @@ from worker.publishing import park, unknown_outcomes
 from worker.publishing.track import track_post
 from worker.runtime import Runtime
 
-TURN = 1.0
+SLICE_SECONDS = 1.0
 
 
 @for_account("settle")
 def settle(runtime: Runtime, account_id: int) -> None:
-    """Look at every release of this account whose end is not known yet, and settle what can be."""
+    """Read each release of this account with an unknown outcome, and do its next step."""
     subjects = remote_posts.claim_subjects(
         runtime, account_id, _is_due(), lease_column="lease_until"
     )
-    turn = remote_delete.DeleteSlice(ends=time.monotonic() + TURN)
+    delete_slice = remote_delete.DeleteSlice(ends=time.monotonic() + SLICE_SECONDS)
     to_park = []
-    for subject, remote in remote_posts.read_posts(runtime, account_id, subjects, ends=turn.ends):
+    for subject, remote in remote_posts.read_posts(
+        runtime, account_id, subjects, ends=delete_slice.ends
+    ):
         with remote_posts.isolate_post(runtime, "settle", subject):
-            if isinstance(_perform_next_step(runtime, subject, remote, turn), Park):
+            if isinstance(_perform_next_step(runtime, subject, remote, delete_slice), Park):
                 to_park.append(subject)
-    park.park_drafts(runtime, account_id, to_park, ends=turn.ends)
+    park.park_drafts(runtime, account_id, to_park, ends=delete_slice.ends)
 
 
 def find_due_accounts(session: Session) -> Sequence[int]:
-    """The accounts with releases to look at."""
+    """Accounts with releases to reconcile."""
     return session.scalars(eligible_accounts_query(*_is_due())).all()
 
 
@@ -70,9 +71,9 @@ def _perform_next_step(
     runtime: Runtime,
     subject: remote_posts.Subject,
     remote: RemotePost | None,
-    turn: remote_delete.DeleteSlice,
+    delete_slice: remote_delete.DeleteSlice,
 ) -> SettleStep | None:
-    """Do what is to be done; None when somebody else has claimed the post in the meantime."""
+    """Do the next step and return it; None if another worker has claimed the post."""
     try:
         with runtime.database.transaction() as session:
             now = rate_limiter.clock(session)
@@ -80,7 +81,7 @@ def _perform_next_step(
             _record_step(session, subject, step, now)
         failpoints.hit("settle.after_commit")
         if isinstance(step, Delete):
-            _delete_parked_draft(runtime, subject, turn)
+            _delete_parked_draft(runtime, subject, delete_slice)
     except ClaimLost:
         return None
     metrics.SETTLE_STEPS.labels(type(step).__name__).inc()
@@ -95,16 +96,16 @@ def _choose_step(
     return reconcile_step(
         remote.state if remote else None,
         handover=subject.handover_state,
-        in_2099=remote is not None and park.is_far(remote.publish_at),
+        in_2099=remote is not None and park.is_parking_date(remote.publish_at),
         age=now - (subject.word_at or subject.released_at),
-        word=_word_of(subject),
+        report=_user_report_of(subject),
         unknown_after=timedelta(seconds=runtime.settings.unknown_release_seconds),
         give_up_after=timedelta(seconds=runtime.settings.outcome_unknown_seconds),
     )
 
 
-def _word_of(subject: remote_posts.Subject) -> UserReport | None:
-    """By when the look began: what showed itself after it was not seen."""
+def _user_report_of(subject: remote_posts.Subject) -> UserReport | None:
+    """The person's report; the watched time ends when the read began: nothing later was seen."""
     if subject.word_at is None:
         return None
     since = subject.watched_from
@@ -129,7 +130,7 @@ def _record_step(
         case Park():
             _set_watched_from(session, subject, None)
         case Delete():
-            pass  # one by one, as parking is by one call for all: outside of this transaction
+            pass  # done later, outside of this transaction: each delete is a call
 
 
 def _set_watched_from(
@@ -140,10 +141,10 @@ def _set_watched_from(
         session.execute(handover_update.values(watched_from=since))
 
 
-def _mark_outcome_unknown(session: Session, subject: remote_posts.Subject, words: str) -> None:
-    """It may be live, and is followed for a while."""
+def _mark_outcome_unknown(session: Session, subject: remote_posts.Subject, reason: str) -> None:
+    """The post may be live, and is tracked for a while."""
     unknown_outcomes.leave_to_person(
-        session, [subject.post_id], PostState.RELEASING, words, claim=subject.claim, follow=True
+        session, [subject.post_id], PostState.RELEASING, reason, claim=subject.claim, follow=True
     )
 
 
@@ -164,7 +165,7 @@ def _mark_scheduled(session: Session, subject: remote_posts.Subject, now: dateti
 
 
 def _note_delete(session: Session, subject: remote_posts.Subject) -> None:
-    """Note that the delete will be sent, if the claim is still ours."""
+    """Record that the delete will be sent. Raises `ClaimLost` if the claim is no longer ours."""
     ours = (
         Post.id == subject.post_id,
         Post.claim == subject.claim,
@@ -177,21 +178,21 @@ def _note_delete(session: Session, subject: remote_posts.Subject) -> None:
 
 
 def _delete_parked_draft(
-    runtime: Runtime, subject: remote_posts.Subject, turn: remote_delete.DeleteSlice
+    runtime: Runtime, subject: remote_posts.Subject, delete_slice: remote_delete.DeleteSlice
 ) -> None:
-    """Delete a parked draft; an unclear end is looked at again."""
+    """Delete a parked draft; if the outcome is unknown, the draft is read again later."""
     try:
         made = remote_delete.delete_post(
             runtime,
             subject.credentials,
             subject.postiz_id,
-            turn,
+            delete_slice,
             note=lambda session: _note_delete(session, subject),
         )
     except ClaimLost:
         raise
     except PressroomError as error:
-        remote_delete.retry_or_give_up(runtime, turn, subject, error, _give_up_delete)
+        remote_delete.retry_or_give_up(runtime, delete_slice, subject, error, _give_up_delete)
         return
     with runtime.database.transaction() as session:
         if made:
@@ -203,14 +204,15 @@ def _delete_parked_draft(
         runtime.waker.stage(subject.credentials.account_id)
 
 
-def _give_up_delete(session: Session, subject: remote_posts.Subject, words: str) -> None:
-    """It was seen there as a draft, so it is not published; its id is dead, and left to litter.
+def _give_up_delete(session: Session, subject: remote_posts.Subject, reason: str) -> None:
+    """The post was seen as a draft, so it is not published; its id is retired and deleted later.
 
-    It is not staged anew by itself: a person who finds the draft might publish it by hand. A retry
-    needs no word that it is not live, unless it was only on somebody's word that it was parked.
+    It is not staged again automatically: a person who finds the draft might publish it by hand. A
+    retry needs no confirmation that it is not live, unless it was parked only because a person said
+    that it was not published.
     """
     if subject.word_at is not None:
-        _mark_outcome_unknown(session, subject, f"Postiz does not delete it ({words}).")
+        _mark_outcome_unknown(session, subject, f"Postiz does not delete it ({reason}).")
         return
     transitions.retire_handovers(
         session, [subject.post_id], "parked, and not to be deleted", discard=True
@@ -221,7 +223,7 @@ def _give_up_delete(session: Session, subject: remote_posts.Subject, words: str)
         PostState.RELEASING,
         code="draft_left_in_postiz",
         message="It is not published: its release came to nothing, and Postiz does not delete the "
-        f"draft of it, which was moved to 2099 ({words}).",
+        f"draft of it, which was moved to 2099 ({reason}).",
         hint="Retry it; and delete that draft in Postiz's calendar.",
         claim=subject.claim,
     )
@@ -230,7 +232,7 @@ def _give_up_delete(session: Session, subject: remote_posts.Subject, words: str)
 def _retire_and_requeue(
     session: Session, subject: remote_posts.Subject, why: str, *, discard: bool = False
 ) -> None:
-    """The id is dead, and the post free to be staged anew: one transaction."""
+    """Retire the id and make the post pending again, or fail it after too many attempts."""
     transitions.retire_handovers(session, [subject.post_id], why, discard=discard)
     if subject.attempts >= MAX_ATTEMPTS:
         transitions.fail_posts(

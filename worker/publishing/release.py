@@ -1,4 +1,4 @@
-"""Release: have Postiz publish the drafts that are due, each by one status change, ever."""
+"""Release: lets Postiz publish due drafts, with exactly one status change per draft."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,15 +24,15 @@ from worker.accounts.set_aside import set_aside_for_jobs
 from worker.runtime import Runtime
 from worker.staging.settle_time import has_few_recent_elements
 
-#: In one turn, of so many jobs.
+#: Maximum paused jobs whose posts are set aside in one search.
 JOBS_SET_ASIDE = 3
-#: Of posts that Postiz's calendar holds those go first that are due so soon.
+#: Posts for Postiz's calendar that are due this soon go first.
 NEAR = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """One status change that may be made at once."""
+    """A status change that is recorded and may be sent."""
 
     post_id: int
     handover_id: int
@@ -42,32 +42,32 @@ class Release:
 
 
 class ReleaseOutcome(Enum):
-    TAKEN = auto()  # a post was released, or tried to be
-    PASSED = auto()  # there was none after all, or the account may have no child now
-    SERVER_BUSY = auto()  # no write may be made there at this moment
+    ATTEMPTED = auto()  # a release was sent or attempted
+    NOTHING_DONE = auto()  # no post, or the bulkhead refused
+    SERVER_BUSY = auto()  # the server allows no write now
 
 
 def release_next_post(runtime: Runtime, due: DueProfile) -> ReleaseOutcome:
-    """Release the next post of `due`, or find that there is none, or that its server is busy."""
+    """Release the next post of `due`, if there is one and its server allows a write."""
     if not due.sound and not health_probe.confirm_healthy(runtime, due.account_id):
-        return ReleaseOutcome.PASSED
+        return ReleaseOutcome.NOTHING_DONE
     claimed = _claim_next_post(runtime, due)
     if isinstance(claimed, Release):
         _send_release(runtime, claimed)
-        return ReleaseOutcome.TAKEN
+        return ReleaseOutcome.ATTEMPTED
     return claimed
 
 
 def _claim_next_post(runtime: Runtime, due: DueProfile) -> Release | ReleaseOutcome:
-    """The profile's next post, in a free moment of its server, committed as `releasing`."""
+    """Claim the profile's next post and commit it as `releasing`; also takes a write slot."""
     post_id = None
     with (
         contain_failures("release", profile=due.profile_id) as fate,
         runtime.database.transaction() as session,
     ):
-        found = _find_next_post(session, due, runtime.taken[due.profile_id])
+        found = _find_next_post(session, due, runtime.counts[due.profile_id])
         if found is None:
-            return ReleaseOutcome.PASSED
+            return ReleaseOutcome.NOTHING_DONE
         post_id = found[0].id
         return _claim_found_post(runtime, session, due, found)
     with runtime.database.transaction() as session:
@@ -75,7 +75,7 @@ def _claim_next_post(runtime: Runtime, due: DueProfile) -> Release | ReleaseOutc
             leases.rest_account(session, due.account_id)
         elif fate.error is not None:
             defects.blame_post(session, post_id, defects.describe_error(fate.error))
-    return ReleaseOutcome.PASSED
+    return ReleaseOutcome.NOTHING_DONE
 
 
 def _claim_found_post(
@@ -88,20 +88,22 @@ def _claim_found_post(
         session, due.server, settings.settle_seconds
     ):
         post.release_at = settled_at
-        return ReleaseOutcome.PASSED
+        return ReleaseOutcome.NOTHING_DONE
     pace = settings.writes_per_second
     if not rate_limiter.take_slot(runtime.database, due.server, per_second=pace, ahead=0.0):
         return ReleaseOutcome.SERVER_BUSY
-    runtime.taken[due.profile_id] += 1
+    runtime.counts[due.profile_id] += 1
     return _record_release(session, post, profile, settings.lease_seconds)
 
 
 def _find_next_post(
-    session: Session, due: DueProfile, turn: int
+    session: Session, due: DueProfile, release_count: int
 ) -> tuple[Post, Profile, datetime] | None:
-    """The profile's next post, locked, and when its draft was acknowledged."""
+    """The profile's next post, locked, its profile, and when Postiz confirmed the draft."""
     near_post = (
-        None if is_backlog_turn(turn) else _find_first_post(session, due, near_its_time(NEAR))
+        None
+        if is_backlog_turn(release_count)
+        else _find_first_post(session, due, near_its_time(NEAR))
     )
     return near_post or _find_first_post(session, due)
 
@@ -109,14 +111,14 @@ def _find_next_post(
 def _find_first_post(
     session: Session, due: DueProfile, *conditions: ColumnElement[bool]
 ) -> tuple[Post, Profile, datetime] | None:
-    """What is met of a paused job is set aside, with all of it; more of that in the next turn."""
+    """The first due post. Posts of paused jobs are set aside, of a few jobs per call."""
     for _ in range(JOBS_SET_ASIDE):
         found = session.execute(_first_due_query(due, *conditions)).first()
         if found is None:
             return None
-        post, profile, replied_at, paused, may = found
+        post, profile, replied_at, paused, may_publish = found
         if not paused:
-            return (post, profile, replied_at) if may else None
+            return (post, profile, replied_at) if may_publish else None
         set_aside_for_jobs(session, [post.job_id])
     return None
 
@@ -149,7 +151,7 @@ def _record_release(session: Session, post: Post, profile: Profile, lease: float
         .where(
             Handover.post_id == post.id,
             handovers.is_alive(),
-            Handover.released_at.is_(None),  # once per id, ever
+            Handover.released_at.is_(None),  # only once per id
         )
         .values(released_at=func.clock_timestamp(), state="releasing")
         .returning(Handover.id, Handover.postiz_id, Handover.released_at)
@@ -197,7 +199,7 @@ def _send_status_change(runtime: Runtime, release: Release) -> None:
             ),
         )
     except ClaimLost:
-        pass  # frozen beyond the lease: whoever settles it now must not be disturbed
+        pass  # our lease ended: another worker reconciles the post now
     except (OutcomeUnknown, PostRejected) as error:
         failpoints.hit("release.after_unclear")
         _record_unclear_release(runtime, release, error)
@@ -213,7 +215,7 @@ def _send_status_change(runtime: Runtime, release: Release) -> None:
 
 
 def _check_before_send(runtime: Runtime, release: Release) -> None:
-    """The last question before the first byte: is the claim ours, and may the post go?"""
+    """The last check before the first byte: is the claim ours, and may the post be published?"""
     with runtime.database.transaction() as session:
         claimed_query = select(may_go()).where(
             Post.id == release.post_id,
@@ -221,15 +223,15 @@ def _check_before_send(runtime: Runtime, release: Release) -> None:
             Post.state == PostState.RELEASING,
             Post.lease_until > func.clock_timestamp(),
         )
-        may = session.scalar(claimed_query)
-    if may is None:
+        may_publish = session.scalar(claimed_query)
+    if may_publish is None:
         raise ClaimLost(f"post {release.post_id} is no longer ours to release")
-    if not may:
+    if not may_publish:
         raise Paused("held back before it was released")
 
 
 def _record_reply(session: Session, release: Release, status: int) -> None:
-    """The reply is noted; what it is worth is read by `settle`, which may look at once."""
+    """Record the reply; reconcile.py reads the outcome, and may do so at once."""
     session.execute(
         update(Handover).where(Handover.id == release.handover_id).values(release_status=status)
     )
@@ -241,7 +243,7 @@ def _record_reply(session: Session, release: Release, status: int) -> None:
 
 
 def _record_unclear_release(runtime: Runtime, release: Release, error: PressroomError) -> None:
-    """It may have been scheduled, or Postiz does not know the post: only a look can tell."""
+    """The post may be scheduled, or unknown to Postiz: only reading it shows the outcome."""
     with runtime.database.transaction() as session:
         leases.record_failure(session, release.credentials, error)
         transitions.add_events(session, [release.post_id], "release_unknown", error.message)
@@ -249,7 +251,7 @@ def _record_unclear_release(runtime: Runtime, release: Release, error: Pressroom
 
 
 def _undo_unsent_release(runtime: Runtime, release: Release, error: PressroomError) -> None:
-    """The status change certainly never left: the draft is as it was, and may be released later."""
+    """The status change was certainly not sent: the draft is unchanged and is released later."""
     with runtime.database.transaction() as session:
         leases.record_failure(session, release.credentials, error)
         session.execute(

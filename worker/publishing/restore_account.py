@@ -1,4 +1,4 @@
-"""Restored: writes down, for one account, what its Postiz has and the database had forgotten."""
+"""Restore check of one account: records posts that are in Postiz but not in the older backup."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -18,24 +18,24 @@ from shared.models import Account, Handover, Post, Submission
 from shared.postiz.client import RemotePost
 from shared.posts import handovers, transitions
 from worker.publishing import unknown_outcomes
-from worker.publishing.park import is_far
+from worker.publishing.park import is_parking_date
 from worker.staging.staged_drafts import draft_signature
 
-#: The steps by which a post comes to be held by Postiz.
-WAY = (
+#: The states through which a post becomes scheduled, in order.
+STATE_PATH = (
     PostState.PENDING,
     PostState.STAGING,
     PostState.STAGED,
     PostState.RELEASING,
     PostState.SCHEDULED,
 )
-FORGOTTEN = "found in Postiz after an older backup was restored"
+NOT_IN_BACKUP = "found in Postiz after an older backup was restored"
 WINDOW = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """`found` in Postiz, `unclear`, and drafts that are `litter` to be deleted."""
+    """Numbers of posts `found` in Postiz, of `unclear` ones, and of orphan drafts (`litter`)."""
 
     found: int
     unclear: int
@@ -43,41 +43,41 @@ class Outcome:
 
 
 def open_posts_condition(account_id: int) -> list[ColumnElement[bool]]:
-    """What would be sent, or sent again by a retry."""
+    """Handovers of posts that would be sent, or sent again by a retry."""
     states = (PostState.PENDING, PostState.STAGED, PostState.RELEASING, PostState.FAILED)
     own = Post.account_id == account_id, Post.state.in_(states)
     return [Handover.post_id.in_(select(Post.id).where(*own))]
 
 
 def record_findings(
-    database: Database, account_id: int, profile_id: str, there: Mapping[str, RemotePost]
+    database: Database, account_id: int, profile_id: str, remote: Mapping[str, RemotePost]
 ) -> Outcome:
-    """Write down all that was found, and let the account go: in one transaction."""
+    """Record all findings and end the account's pause, in one transaction."""
     with database.transaction() as session:
         account = session.get_one(Account, account_id, with_for_update=True)
-        comparison = _AccountComparison(session, account, profile_id, there)
+        comparison = _AccountComparison(session, account, profile_id, remote)
         outcome = comparison.record_differences()
         account.paused, account.settle_pause = bool(account.settle_pause), None
         return outcome
 
 
 class _AccountComparison:
-    """One account, while it is compared."""
+    """Compares one account with its Postiz."""
 
     def __init__(
         self,
         session: Session,
         account: Account,
         profile_id: str,
-        there: Mapping[str, RemotePost],
+        remote: Mapping[str, RemotePost],
     ) -> None:
         self._session = session
         self._now = db.read_clock(session)
         self._account = account
         self._profile_id = profile_id
-        self._there = there
+        self._remote = remote
         known = self._known_ids()
-        self._strangers = [row for row in there.values() if row.id not in known]
+        self._unknown_rows = [row for row in remote.values() if row.id not in known]
 
     def record_differences(self) -> Outcome:
         found = self._record_released()
@@ -89,8 +89,10 @@ class _AccountComparison:
         for post in sendable:
             verdict = verdicts.get(post.id)
             if verdict is not None and post.state == PostState.HELD:
-                self._move_post(post, PostState.PENDING, {})  # a person has let it go since
-            if isinstance(verdict, FoundInPostiz) and not is_far(verdict.theirs.publish_at):
+                self._move_post(post, PostState.PENDING, {})  # a person has released it since
+            if isinstance(verdict, FoundInPostiz) and not is_parking_date(
+                verdict.theirs.publish_at
+            ):
                 self._adopt_remote_post(post, verdict.theirs)
                 found += 1
             elif verdict is not None:
@@ -117,14 +119,14 @@ class _AccountComparison:
         return [(post, handover) for post, handover in self._session.execute(query)]
 
     def _record_released(self) -> int:
-        """Drafts that we know of and that were released since: how many; parked ones start anew."""
+        """Drafts released after the backup; returns how many. Parked ones start again."""
         count = 0
         for post, handover in self._posts_with_handover([PostState.STAGED]):
-            row = self._there.get(handover.postiz_id)
+            row = self._remote.get(handover.postiz_id)
             if row is None:
                 continue
-            if row.state == DRAFT and is_far(row.publish_at):
-                transitions.retire_handovers(self._session, [post.id], FORGOTTEN, discard=True)
+            if row.state == DRAFT and is_parking_date(row.publish_at):
+                transitions.retire_handovers(self._session, [post.id], NOT_IN_BACKUP, discard=True)
                 self._move_post(post, PostState.PENDING, transitions.NOT_IN_POSTIZ)
             elif row.state != DRAFT:
                 handover.released_at, handover.state = self._now, "releasing"
@@ -133,12 +135,12 @@ class _AccountComparison:
         return count
 
     def _vanished_posts(self) -> list[Post]:
-        """Whose known id Postiz does not list any more: staged anew since, or deleted."""
+        """Posts whose id Postiz no longer lists: staged again after the backup, or deleted."""
         alive = self._posts_with_handover([PostState.STAGED, PostState.RELEASING])
-        return [post for post, handover in alive if handover.postiz_id not in self._there]
+        return [post for post, handover in alive if handover.postiz_id not in self._remote]
 
     def _guard_failed_posts(self) -> None:
-        """A retry of what failed asks for a person's word, where it may have been retried since."""
+        """Failed posts may have been retried since: a retry then requires a confirmation."""
         released = {
             post.id
             for post, handover in self._posts_with_handover([PostState.FAILED])
@@ -165,18 +167,20 @@ class _AccountComparison:
 
     def _unknown_remote_posts(self) -> list[Theirs]:
         return [
-            Theirs(postiz_id=row.id, look=_remote_fingerprint(row), publish_at=row.publish_at)
-            for row in self._strangers
+            Theirs(
+                postiz_id=row.id, fingerprint=_remote_fingerprint(row), publish_at=row.publish_at
+            )
+            for row in self._unknown_rows
             if row.state != DRAFT
         ]
 
     def _adopt_remote_post(self, post: Post, theirs: Theirs) -> None:
-        """Postiz has it under an id that we forgot."""
+        """Postiz has the post under an id that is not in the backup."""
         values = self._add_handover(post, theirs.postiz_id, theirs.publish_at)
         self._advance_to_scheduled(post, values)
 
     def _add_handover(self, post: Post, postiz_id: str, marker_at: datetime) -> dict[str, object]:
-        transitions.retire_handovers(self._session, [post.id], FORGOTTEN, discard=False)
+        transitions.retire_handovers(self._session, [post.id], NOT_IN_BACKUP, discard=False)
         submission = self._ensure_submission(marker_at)
         self._session.add(
             Handover(
@@ -197,7 +201,7 @@ class _AccountComparison:
         }
 
     def _mark_unclear(self, post: Post, like: datetime | None) -> None:
-        """Left to a person; a retry of it asks for their word that it was not published."""
+        """Leave the post to a person; a retry requires a confirmation that it was not published."""
         if post.state == PostState.PENDING and like is not None:
             self._add_handover(post, f"forgotten-{post.id}", like)
         handovers.update_alive(self._session, [post.id], released_at=self._now)
@@ -209,7 +213,7 @@ class _AccountComparison:
         )
 
     def _ensure_submission(self, marker_at: datetime) -> Submission:
-        """The call that made what stands under this date, written down anew where it is lost."""
+        """The call with this marker; recorded again if it is not in the backup."""
         query = select(Submission).where(
             Submission.account_id == self._account.id, Submission.marker_at == marker_at
         )
@@ -223,15 +227,15 @@ class _AccountComparison:
                 elements=0,
                 state="staged",
                 replied_at=self._now,
-                detail=FORGOTTEN,
+                detail=NOT_IN_BACKUP,
             )
             self._session.add(found)
             self._session.flush()
         return found
 
     def _advance_to_scheduled(self, post: Post, values: Mapping[str, object]) -> None:
-        """By each step of the way, as if it had been seen to go it."""
-        for state in WAY[WAY.index(PostState(post.state)) + 1 :]:
+        """Move the post through all states up to scheduled."""
+        for state in STATE_PATH[STATE_PATH.index(PostState(post.state)) + 1 :]:
             last = state is PostState.SCHEDULED
             self._move_post(post, state, {**values, "track_at": self._now} if last else {})
 
@@ -243,7 +247,7 @@ class _AccountComparison:
             source,
             state,
             event="found_in_postiz" if state is PostState.SCHEDULED else "restored",
-            detail=FORGOTTEN,
+            detail=NOT_IN_BACKUP,
             values=values,
         )
         self._session.refresh(post)
@@ -253,11 +257,11 @@ class _AccountComparison:
         return {compute_fingerprint(*row) for row in self._session.execute(query)}
 
     def _mark_orphan_drafts(self) -> int:
-        """Drafts of ours that nobody remembers: left to the sweep, which deletes them."""
+        """Mark our drafts that are not in the backup for deletion; returns how many."""
         ours = self._own_fingerprints()
         drafts = [
             row
-            for row in self._strangers
+            for row in self._unknown_rows
             if row.state == DRAFT
             and row.publish_at.microsecond
             and _remote_fingerprint(row) in ours
@@ -269,8 +273,8 @@ class _AccountComparison:
         return len(drafts)
 
     def _charge_budget(self) -> None:
-        """Calls that the database forgot may be of this hour: Postiz has counted them."""
-        calls = Counter(row.publish_at for row in self._strangers if row.publish_at.microsecond)
+        """Charge calls that are not in the backup to this hour: Postiz may have counted them."""
+        calls = Counter(row.publish_at for row in self._unknown_rows if row.publish_at.microsecond)
         if not calls:
             return
         ends = self._account.window_ends_at

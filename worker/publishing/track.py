@@ -1,4 +1,4 @@
-"""Track: follow what Postiz does with a post until it is published, or failed with its reason."""
+"""Track: follows a post in Postiz until it is published, or failed with a reason."""
 
 import time
 from datetime import datetime, timedelta
@@ -31,20 +31,20 @@ from worker.accounts import leases, rate_limiter, remote_posts
 from worker.accounts.defects import for_account
 from worker.accounts.eligibility import eligible_accounts_query
 from worker.publishing import unknown_outcomes
-from worker.publishing.failure_words import Words
+from worker.publishing.failure_notices import FailureNotices
 from worker.runtime import Runtime
 
-TURN = 1.0
-#: A failed post is followed too, for a day: Postiz sometimes learns late that it succeeded.
+SLICE_SECONDS = 1.0
+#: A failed post is tracked too, for a day: Postiz sometimes finds out late that it succeeded.
 TRACKED = (PostState.SCHEDULED, PostState.FAILED)
 FOLLOW_FAILED = timedelta(hours=24)
 FAILED_PAUSE = timedelta(minutes=10)
-#: The code of a post that no key can be looked at with (worker/publishing/blocked_reasons.py).
+#: The code of a post that no key can read any more (worker/publishing/blocked_reasons.py).
 CANNOT_BE_FOLLOWED = "cannot_be_followed"
-#: What was said of a scheduled post, and is over once Postiz is seen to be about to publish it.
-NO_LONGER_SO = (OVERDUE, UNSCHEDULED, CANNOT_BE_FOLLOWED, Defect.code)
-#: What is said of a post without asking Postiz for its words.
-WORDS = {
+#: Errors of a scheduled post that are cleared when Postiz is seen to have it scheduled.
+CLEARED_CODES = (OVERDUE, UNSCHEDULED, CANNOT_BE_FOLLOWED, Defect.code)
+#: Reasons that do not depend on Postiz's notifications.
+REASONS = {
     "removed_in_postiz": Reason(
         code="removed_in_postiz",
         message="Postiz does not list the post any more, and Pressroom did not delete it: somebody "
@@ -75,18 +75,18 @@ WORDS = {
 
 @for_account("track")
 def track(runtime: Runtime, account_id: int) -> None:
-    """Look at the account's scheduled posts that are due for it."""
+    """Read the account's posts that are due to be tracked, and record what is seen."""
     subjects = remote_posts.claim_subjects(
         runtime, account_id, _is_due(*TRACKED), lease_column="track_at"
     )
-    ends, words = time.monotonic() + TURN, Words(runtime)
+    ends, notices = time.monotonic() + SLICE_SECONDS, FailureNotices(runtime)
     for subject, remote in remote_posts.read_posts(runtime, account_id, subjects, ends=ends):
         with remote_posts.isolate_post(runtime, "track", subject):
-            track_post(runtime, subject, remote, words)
+            track_post(runtime, subject, remote, notices)
 
 
 def find_due_accounts(session: Session) -> list[int]:
-    """The accounts with posts to look at; by a look into the index for each state."""
+    """Accounts with posts to track; one query per state, so that the index is used."""
     queries = [eligible_accounts_query(*_is_due(state)) for state in TRACKED]
     return [account_id for query in queries for account_id in session.scalars(query)]
 
@@ -99,9 +99,9 @@ def track_post(
     runtime: Runtime,
     subject: remote_posts.Subject,
     remote: RemotePost | None,
-    words: Words | None = None,
+    notices: FailureNotices | None = None,
 ) -> None:
-    """Write down what was seen of a scheduled post; `words`: shared by the looks of a turn."""
+    """Record what was seen of a post; `notices`: shared by the posts of a run."""
     with runtime.database.transaction() as session:
         now = rate_limiter.clock(session)
     if subject.state is PostState.FAILED:
@@ -117,14 +117,14 @@ def track_post(
     )
     reason = _fixed_reason(step)
     if reason is None and isinstance(step, Failed | Errored):
-        words = words or Words(runtime)
-        reason = words.find(subject, due_at=due_at, seen_at=subject.error_at or now)
+        notices = notices or FailureNotices(runtime)
+        reason = notices.find(subject, due_at=due_at, seen_at=subject.error_at or now)
     failpoints.hit("track.before_commit")
     try:
         with runtime.database.transaction() as session:
             _record_step(session, subject, remote, step, reason)
     except ClaimLost:
-        return  # somebody else has looked in the meantime
+        return  # another worker was faster
     failpoints.hit("track.after_commit")
 
 
@@ -138,10 +138,10 @@ def _patience_from_settings(runtime: Runtime) -> Patience:
 
 
 def _fixed_reason(step: TrackStep) -> Reason | None:
-    """What is to be said of the post without asking Postiz for its words."""
+    """The reason, if it does not depend on Postiz's notifications."""
     match step:
         case Failed(code=code) | Overdue(code=code):
-            return WORDS.get(code)
+            return REASONS.get(code)
     return None
 
 
@@ -156,7 +156,7 @@ def _record_step(
         case Published():
             _mark_published(session, subject, remote.release_url if remote else None)
         case Failed():
-            assert reason is not None  # there is one for each failure
+            assert reason is not None  # each failure has one
             transitions.fail_posts(
                 session,
                 [subject.post_id],
@@ -168,19 +168,17 @@ def _record_step(
                 track_at=leases.now_plus(FAILED_PAUSE.total_seconds()),
             )
         case Errored(after=pause):
-            already_told = subject.error_at is not None and subject.reason == reason
+            known = subject.error_at is not None and subject.reason == reason
             _record_doubt(
-                session, subject, pause, reason, event=None if already_told else "error_in_postiz"
+                session, subject, pause, reason, event=None if known else "error_in_postiz"
             )
         case Overdue(code=code, after=pause, final=final):
             event = None if subject.error_code == code else code
             _record_doubt(session, subject, pause, reason, event=event, final=final)
         case LookAgain(after=pause):
-            already_told = subject.in_doubt or subject.error_code in NO_LONGER_SO
-            cleared_values = transitions.SAID_OF_A_STATE if already_told else {}
-            _update_claimed_post(
-                session, subject, {**cleared_values, "track_at": func.now() + pause}
-            )
+            has_error = subject.in_doubt or subject.error_code in CLEARED_CODES
+            cleared = transitions.CLEARED_BY_MOVE if has_error else {}
+            _update_claimed_post(session, subject, {**cleared, "track_at": func.now() + pause})
     if remote is not None and remote.publish_at != subject.markers[0]:
         handover_update = update(Handover).where(Handover.id == subject.handover_id)
         session.execute(handover_update.values(marker_at=remote.publish_at))
@@ -195,7 +193,10 @@ def _record_doubt(
     event: str | None,
     final: bool = False,
 ) -> None:
-    """It may yet be published: its job waits for it, unless that is `final`. Told by `event`."""
+    """The post may still be published: its job waits for it, unless the doubt is `final`.
+
+    `event`: the entry for the timeline, None for no entry.
+    """
     values: dict[str, object] = {"track_at": func.now() + pause, "in_doubt": not final}
     if reason is not None:
         values |= {
@@ -218,7 +219,7 @@ def _record_doubt(
 def _track_failed_post(
     runtime: Runtime, subject: remote_posts.Subject, remote: RemotePost | None, now: datetime
 ) -> None:
-    """A failed post may turn out to be published; nothing else changes it here."""
+    """A failed post may turn out to be published; other changes are ignored."""
     recent = subject.error_at is not None and now - subject.error_at < FOLLOW_FAILED
     try:
         with runtime.database.transaction() as session:
@@ -229,7 +230,7 @@ def _track_failed_post(
                     session, subject, {"track_at": now + FAILED_PAUSE if recent else None}
                 )
     except ClaimLost:
-        return  # a person has it tried again
+        return  # a person has retried the post
 
 
 def _mark_published(session: Session, subject: remote_posts.Subject, url: str | None) -> None:
@@ -248,7 +249,7 @@ def _mark_published(session: Session, subject: remote_posts.Subject, url: str | 
 def _update_claimed_post(
     session: Session, subject: remote_posts.Subject, values: dict[str, object]
 ) -> None:
-    """Raises `ClaimLost` where somebody looks at it too, or has taken it back meanwhile."""
+    """Raises `ClaimLost` if another worker has claimed the post, or a person has cancelled it."""
     ours = Post.id == subject.post_id, Post.claim == subject.claim, Post.state == subject.state
     updated_id = session.scalar(update(Post).where(*ours).values(values).returning(Post.id))
     if updated_id is None:

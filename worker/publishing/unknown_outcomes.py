@@ -1,4 +1,4 @@
-"""Unknown outcomes: posts that may be published, though nobody can say so, are left to a person."""
+"""Unknown outcomes: posts that may or may not be published are left to a person."""
 
 from collections.abc import Collection
 
@@ -10,7 +10,7 @@ from shared.posts import transitions
 from worker.accounts import leases
 
 HINT = "It may have been published. Look at the channel, and retry it only if it was not."
-#: Seconds until one that can still be looked at is looked at again.
+#: Seconds until a post that can still be read is read again.
 FOLLOW_AFTER = 60
 
 
@@ -23,7 +23,7 @@ def leave_to_person(
     claim: int | None = None,
     follow: bool = False,
 ) -> None:
-    """End them, with what to look at; with `follow` Postiz is asked about them for a day more."""
+    """Mark the posts as failed with a hint; with `follow` they are tracked for another day."""
     transitions.fail_posts(
         session,
         ids,

@@ -1,4 +1,4 @@
-"""Unreachable: releases that nobody can look at any more are left to a person, after their time."""
+"""Unreachable posts: releases that can no longer be read are left to a person after some time."""
 
 from datetime import timedelta
 
@@ -11,15 +11,16 @@ from shared.posts import handovers
 from worker.accounts.eligibility import is_reachable
 from worker.publishing import unknown_outcomes
 
-#: Posts that a round gives up at most; the next one goes on.
-AT_ONCE = 500
+#: Maximum posts in one round; the next round continues.
+BATCH = 500
 
 
 def give_up(session: Session, seconds: float) -> None:
-    """Releases that no key can be looked at with any more are left to a person, after their time.
+    """Leave releases to a person that no key can read any more, `seconds` after the release.
 
-    Their profile publishes with another account now; an unknown release is never taken there. An
-    account of which nothing is known yet may turn out to be the same.
+    Their profile uses another account now; a release of unknown outcome is never moved there. A new
+    account whose integrations are not known yet may turn out to be the same, so these are not
+    included.
     """
     old = func.now() - timedelta(seconds=seconds)
     unknown = exists().where(
@@ -36,7 +37,7 @@ def give_up(session: Session, seconds: float) -> None:
             Post.released_at < old,
             ~is_reachable(),
         )
-        .limit(AT_ONCE)
+        .limit(BATCH)
         .with_for_update(key_share=True, skip_locked=True)
     ).all()
     unknown_outcomes.leave_to_person(
@@ -48,22 +49,22 @@ def give_up(session: Session, seconds: float) -> None:
 
 
 def give_up_old(session: Session) -> None:
-    """Releases that were tried to be settled all the time, for a day, and could not be.
+    """Leave releases to a person that were reconciled for a day without a result.
 
-    Those that nobody has tried lately are looked at first: we were away ourselves, or their key is
-    held.
+    Releases that nobody has tried in the last hour are not included: Pressroom was stopped, or
+    their key is held.
     """
     day_ago, lately = func.now() - timedelta(days=1), func.now() - timedelta(hours=1)
-    word = exists().where(handovers.is_alive_of_post(), Handover.word_at >= day_ago)
+    recent_report = exists().where(handovers.is_alive_of_post(), Handover.word_at >= day_ago)
     old = select(Post.id).where(
         Post.state == PostState.RELEASING,
         Post.released_at < day_ago,
         Post.lease_until.between(lately, func.now()),
-        ~word,
+        ~recent_report,
     )
     unknown_outcomes.leave_to_person(
         session,
-        session.scalars(old.limit(AT_ONCE).with_for_update(key_share=True, skip_locked=True)).all(),
+        session.scalars(old.limit(BATCH).with_for_update(key_share=True, skip_locked=True)).all(),
         PostState.RELEASING,
         "For a day Postiz could not say what became of its release.",
         follow=True,

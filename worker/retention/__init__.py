@@ -1,1 +1,1 @@
-"""Deletes what its retention time has passed for."""
+"""Deletes rows and files whose retention time has passed."""

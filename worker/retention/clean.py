@@ -1,4 +1,4 @@
-"""Clean: once an hour, what is not needed any more goes, from the tables and from the storage."""
+"""Clean: once an hour, deletes rows and stored files that are not needed any more."""
 
 import random
 import time
@@ -21,24 +21,24 @@ from worker.retention import prune
 from worker.runtime import Runtime
 
 INTERVAL = timedelta(hours=1)
-#: A turn ends then, wherever it is: the next one goes on.
-PATIENCE = 300.0
-#: A file without a row may be one whose request has not committed yet.
+#: Maximum duration of a run (seconds); the next run continues.
+MAX_SECONDS = 300.0
+#: A younger file without a row may belong to a request that has not committed yet.
 ORPHAN_AGE = timedelta(hours=6)
-_KEYS_AT_ONCE = 500
-_ROWS_LOOKED_AT = 200
-#: With these nothing else of the storage can be done either.
-_AWAY = (Unavailable,)
+_KEY_BATCH = 500
+_ROWS_CHECKED = 200
+#: Errors that end the run: the storage is unavailable.
+_UNAVAILABLE = (Unavailable,)
 
 log = get_logger("clean")
 
 
 def run_cleanup_if_due(runtime: Runtime) -> None:
-    """Nothing, unless the last turn began an hour ago: it may be asked for at any time."""
+    """Run if the last run began at least an hour ago; may be called at any time."""
     with runtime.database.transaction() as session:
         if not _claim_run(session):
             return
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + MAX_SECONDS
     for what, step in prune.STEPS.items():
         with contain_failures(f"prune {what}"):
             _log_count(f"pruned {what}", _repeat_step(runtime, step, until))
@@ -49,13 +49,13 @@ def run_cleanup_if_due(runtime: Runtime) -> None:
 
 
 def _clean_storage(runtime: Runtime, until: float) -> None:
-    with contain_failures("unused files", but=_AWAY):
+    with contain_failures("unused files", but=_UNAVAILABLE):
         remove_unused_files(runtime, until)
-    with contain_failures("abandoned files", but=_AWAY):
+    with contain_failures("abandoned files", but=_UNAVAILABLE):
         runtime.storage.remove_abandoned()
-    with contain_failures("files without a row", but=_AWAY):
+    with contain_failures("files without a row", but=_UNAVAILABLE):
         _log_count("removed files without a row", remove_orphan_files(runtime, until))
-    with contain_failures("rows without a file", but=_AWAY):
+    with contain_failures("rows without a file", but=_UNAVAILABLE):
         _log_count("rows without a file", report_missing_files(runtime))
 
 
@@ -79,7 +79,7 @@ def _repeat_step(runtime: Runtime, step: Callable[..., int], until: float) -> in
 
 
 def remove_unused_files(runtime: Runtime, until: float) -> None:
-    """Remove the files that nothing has needed for long."""
+    """Remove the files of unused media."""
     days = runtime.settings.media_retention_days
     if days:
         _repeat_step(runtime, lambda session, _: unused_media.mark_removed(session, days), until)
@@ -100,14 +100,14 @@ def remove_unused_files(runtime: Runtime, until: float) -> None:
 
 
 def _try_removal(key: str, work: Callable[[str], object]) -> bool:
-    """Whether it was done; a file with which something is wrong keeps no other from its turn."""
-    with contain_failures("clean_file", but=_AWAY, key=key):
+    """Whether it was done; an error with one file does not stop the others."""
+    with contain_failures("clean_file", but=_UNAVAILABLE, key=key):
         return work(key) is not False
     return False
 
 
 def remove_orphan_files(runtime: Runtime, until: float) -> int:
-    """Delete the files that no row refers to."""
+    """Delete files that no row refers to; returns how many."""
     number = 0
     before = datetime.now(UTC) - ORPHAN_AGE
     old = (
@@ -129,24 +129,24 @@ def remove_orphan_files(runtime: Runtime, until: float) -> int:
 
 def _key_batches(keys: Iterable[str]) -> Iterator[list[str]]:
     keys = iter(keys)
-    while batch := list(islice(keys, _KEYS_AT_ONCE)):
+    while batch := list(islice(keys, _KEY_BATCH)):
         yield batch
 
 
 def report_missing_files(runtime: Runtime) -> int:
-    """Report rows whose file is gone; some at a time, from anywhere, so that all get their turn."""
+    """Log media whose file is missing; checks a random part each time. Returns how many."""
     with runtime.database.transaction() as session:
         last = session.scalar(select(func.max(Media.id))) or 0
         kept = select(Media.id, Media.storage_key).where(
             Media.storage_key.is_not(None), Media.removed_at.is_(None)
         )
-        start = random.randint(0, max(0, last - _ROWS_LOOKED_AT))  # noqa: S311 (no secret)
+        start = random.randint(0, max(0, last - _ROWS_CHECKED))  # noqa: S311 (no secret)
         rows = session.execute(
-            kept.where(Media.id > start).order_by(Media.id).limit(_ROWS_LOOKED_AT)
+            kept.where(Media.id > start).order_by(Media.id).limit(_ROWS_CHECKED)
         ).all()
     gone: list[int] = []
     for media_id, key in rows:
-        with contain_failures("look_for_file", but=_AWAY, medium=media_id):
+        with contain_failures("look_for_file", but=_UNAVAILABLE, medium=media_id):
             if key and not runtime.storage.exists(key):
                 gone.append(media_id)
                 log.error("the file of a medium is not in the storage", medium=media_id)

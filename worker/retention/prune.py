@@ -1,4 +1,4 @@
-"""Prune: delete rows whose retention is over, in small batches, and never what is unfinished."""
+"""Prune: deletes rows whose retention is over, in small batches, and never unfinished work."""
 
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
@@ -26,11 +26,11 @@ from shared.models import (
 )
 from worker.media import unused_media
 
-#: Rows that a transaction deletes at most, so that nobody waits long for it.
+#: Maximum rows per transaction, so that locks are short.
 BATCH = 500
-JOBS_AT_ONCE = 20
-#: Where a post ends. What Postiz has scheduled does not: it is still being followed.
-ENDED = (PostState.PUBLISHED, PostState.FAILED, PostState.CANCELLED, PostState.DRAFT)
+JOB_BATCH = 20
+#: Final states of posts. A scheduled post is not final: it is still tracked.
+FINAL_STATES = (PostState.PUBLISHED, PostState.FAILED, PostState.CANCELLED, PostState.DRAFT)
 
 
 def delete_old_idempotency_keys(session: Session, settings: Settings) -> int:
@@ -41,19 +41,19 @@ def delete_old_idempotency_keys(session: Session, settings: Settings) -> int:
 
 
 def delete_old_timelines(session: Session, settings: Settings) -> int:
-    """The events of jobs that ended so long ago; the jobs themselves may stay longer."""
+    """Delete the events of old ended jobs; the jobs themselves may stay longer."""
     if not settings.event_retention_days:
         return 0
     jobs = _lock_ended_jobs(session, settings.event_retention_days, ~Job.timeline_pruned)
-    some = select(Event.id).where(Event.job_id.in_(jobs)).limit(BATCH)
-    number = _delete_rows(session, delete(Event).where(Event.id.in_(some)))
+    batch = select(Event.id).where(Event.job_id.in_(jobs)).limit(BATCH)
+    number = _delete_rows(session, delete(Event).where(Event.id.in_(batch)))
     if number < BATCH:
         session.execute(update(Job).where(Job.id.in_(jobs)).values(timeline_pruned=True))
     return number + len(jobs)
 
 
 def delete_old_jobs(session: Session, settings: Settings) -> int:
-    """Jobs that ended so long ago, with all that is theirs."""
+    """Delete old ended jobs with everything that belongs to them."""
     if not settings.job_retention_days:
         return 0
     ids = _lock_ended_jobs(session, settings.job_retention_days)
@@ -67,9 +67,9 @@ def delete_old_jobs(session: Session, settings: Settings) -> int:
 
 
 def delete_old_submissions(session: Session, settings: Settings) -> int:
-    """Calls that nothing refers to any more, and whose drafts nobody looks for.
+    """Delete old calls that nothing refers to, and whose drafts are no longer searched.
 
-    A date that has not come yet stays taken: it must not be given to another call.
+    A call with a future marker stays, because its marker must not be given to another call.
     """
     if not settings.job_retention_days:
         return 0
@@ -81,26 +81,26 @@ def delete_old_submissions(session: Session, settings: Settings) -> int:
         ~exists().where(Post.submission_id == Submission.id),
         ~exists().where(Handover.submission_id == Submission.id),
     )
-    some = query.limit(BATCH).with_for_update(skip_locked=True)
-    return _delete_rows(session, delete(Submission).where(Submission.id.in_(some)))
+    batch = query.limit(BATCH).with_for_update(skip_locked=True)
+    return _delete_rows(session, delete(Submission).where(Submission.id.in_(batch)))
 
 
 def delete_old_runs(session: Session, settings: Settings) -> int:
-    """Of schedules: their fire times are long past, and none is claimed a second time."""
+    """Delete old runs of schedules; their fire times are past and cannot run again."""
     if not settings.job_retention_days:
         return 0
     old = ScheduleRun.created_at < _days_ago(settings.job_retention_days)
-    some = select(ScheduleRun.id).where(old).limit(BATCH).with_for_update(skip_locked=True)
-    return _delete_rows(session, delete(ScheduleRun).where(ScheduleRun.id.in_(some)))
+    batch = select(ScheduleRun.id).where(old).limit(BATCH).with_for_update(skip_locked=True)
+    return _delete_rows(session, delete(ScheduleRun).where(ScheduleRun.id.in_(batch)))
 
 
 def delete_old_deliveries(session: Session, settings: Settings) -> int:
-    """To webhooks: what is still to be delivered stays."""
+    """Delete old deliveries to webhooks; pending ones stay."""
     return _delete_deliveries(session, settings, Delivery.state != "pending")
 
 
 def delete_undeliverable(session: Session, settings: Settings) -> int:
-    """What waits for a webhook that is disabled: nobody may ever switch it on again."""
+    """Delete old pending deliveries of disabled webhooks, which may never be enabled again."""
     disabled = exists().where(Webhook.id == Delivery.webhook_id, Webhook.enabled.is_(False))
     return _delete_deliveries(session, settings, Delivery.state == "pending", disabled)
 
@@ -111,18 +111,18 @@ def _delete_deliveries(
     if not settings.delivery_retention_days:
         return 0
     old = Delivery.created_at < _days_ago(settings.delivery_retention_days)
-    some = (
+    batch = (
         select(Delivery.id).where(old, *conditions).limit(BATCH).with_for_update(skip_locked=True)
     )
-    return _delete_rows(session, delete(Delivery).where(Delivery.id.in_(some)))
+    return _delete_rows(session, delete(Delivery).where(Delivery.id.in_(batch)))
 
 
 def delete_unused_holds(session: Session, _: Settings) -> int:
-    """Of keys that no profile uses any more."""
+    """Delete holds of keys that no profile uses any more."""
     return _delete_rows(session, delete(Hold).where(holds.is_unused()))
 
 
-#: Each deletes a batch, and returns 0 once there is nothing left for it.
+#: Each step deletes a batch, and returns 0 if nothing is left.
 STEPS: dict[str, Callable[[Session, Settings], int]] = {
     "idempotency keys": delete_old_idempotency_keys,
     "timelines": delete_old_timelines,
@@ -142,7 +142,7 @@ def _days_ago(days: float) -> ColumnElement[datetime]:
 def _lock_ended_jobs(
     session: Session, days: float, *conditions: ColumnElement[bool]
 ) -> Collection[int]:
-    """The oldest of them, locked against whoever would have them tried again."""
+    """The oldest ended jobs, locked so that nobody retries them meanwhile."""
     before = _days_ago(days)
     query = (
         select(Job.id)
@@ -150,17 +150,17 @@ def _lock_ended_jobs(
         .where(~exists().where(Post.job_id == Job.id, _is_unfinished(before)))
         .where(~exists().where(JobMedia.job_id == Job.id, _waits_for_upload()))
         .order_by(Job.finished_at)
-        .limit(JOBS_AT_ONCE)
+        .limit(JOB_BATCH)
         .with_for_update(key_share=True, skip_locked=True)
     )
     return session.scalars(query).all()
 
 
 def _is_unfinished(before: ColumnElement[datetime]) -> ColumnElement[bool]:
-    """Something may still happen to the post, a person has to decide, or it ended only lately."""
+    """The post may still change, needs a person's decision, or ended recently."""
     in_postiz = exists().where(Handover.post_id == Post.id, Handover.state == "discarded")
     return or_(
-        Post.state.not_in(ENDED),
+        Post.state.not_in(FINAL_STATES),
         Post.track_at.is_not(None),
         Post.take_back,
         Post.updated_at >= before,
@@ -177,7 +177,7 @@ def _waits_for_upload() -> ColumnElement[bool]:
 
 
 def _delete_empty_jobs(session: Session, ids: Collection[int]) -> int:
-    """Those of the jobs that have no posts left; removed media go with the last job of theirs."""
+    """Delete those of the jobs without posts, and removed media that no other job shows."""
     empty = select(Job.id).where(Job.id.in_(ids), ~exists().where(Post.job_id == Job.id))
     gone = session.scalars(empty).all()
     brought = select(AccountMedia.media_id).join(

@@ -1,7 +1,7 @@
-"""Fire: run what is due of the schedules, each fire time once, however many clocks there are.
+"""Fire: runs due schedules, each fire time once, even if several beats are running.
 
-Who holds a schedule's row decides about its next fire time, alone. The run, its job and the step to
-the fire time after it are one transaction: a crash leaves nothing of them, or everything.
+A worker locks the schedule's row. The run, its job and the next fire time are written in one
+transaction: after a crash there are all of them or none.
 """
 
 import time
@@ -28,37 +28,37 @@ from shared.log import get_logger
 from shared.models import Schedule, ScheduleRun
 from shared.profiles import profile_settings
 from shared.schedules import definitions
-from shared.schedules.definitions import FAILED, MISSED, STARTED, Means
+from shared.schedules.definitions import FAILED, MISSED, STARTED, RunContext
 from worker.round_steps import brief_transaction
 from worker.runtime import Runtime
 
-#: After so long the rest is left to the next tick, and this child to its other work (seconds).
-TURN = 1.0
-#: So many of the faults of a failed run are told.
-_TOLD = 10
-_OURS = "Something went wrong on our side. It has been logged"
+#: How long to fire schedules in one task; the next tick continues (seconds).
+SLICE_SECONDS = 1.0
+#: Maximum faults in the error message of a failed run.
+_MAX_FAULTS = 10
+_INTERNAL_ERROR = "Something went wrong on our side. It has been logged"
 
 log = get_logger("fire")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fired:
-    """A schedule that was due. `wake`: what its job needs, if it came to one. `waits`: nothing was
-    done about it, for it needs a row that somebody else holds."""
+    """A schedule that was due. `wake`: wake-ups for its job, if it has one. `waits`: nothing was
+    done, because another transaction has locked a row that it needs."""
 
     schedule_id: int
     wake: WakeUps | None = None
-    waits: bool = False
+    is_blocked: bool = False
 
 
 def fire_due(runtime: Runtime) -> None:
-    """Every second. An account is woken once, however many schedules it has."""
-    means = Means(settings=runtime.settings, box=SecretBox.from_settings(runtime.settings))
-    until = time.monotonic() + TURN
+    """Run every second. Each account is woken once, however many of its schedules fired."""
+    context = RunContext(settings=runtime.settings, box=SecretBox.from_settings(runtime.settings))
+    until = time.monotonic() + SLICE_SECONDS
     uploads: dict[int, list[int]] = defaultdict(list)
     waiting: set[int] = set()
-    while time.monotonic() < until and (fired := fire_next(runtime.database, means, waiting)):
-        if fired.waits:
+    while time.monotonic() < until and (fired := fire_next(runtime.database, context, waiting)):
+        if fired.is_blocked:
             waiting.add(fired.schedule_id)
         if fired.wake:
             uploads[fired.wake.account_id] += fired.wake.uploads
@@ -66,47 +66,49 @@ def fire_due(runtime: Runtime) -> None:
         WakeUps(account_id=account_id, uploads=media).send(runtime.waker)
 
 
-def fire_next(database: Database, means: Means, passed_over: Collection[int] = ()) -> Fired | None:
-    """Deal with the fire time that waits longest; None where none is due."""
+def fire_next(
+    database: Database, context: RunContext, skipped_ids: Collection[int] = ()
+) -> Fired | None:
+    """Handle the fire time that has waited longest; None if none is due."""
     with brief_transaction(database) as session:
-        schedule = _claim_schedule(session, passed_over)
+        schedule = _claim_schedule(session, skipped_ids)
         if schedule is None:
             return None
-        fired = _fire_schedule(session, schedule, means)
+        fired = _fire_schedule(session, schedule, context)
         session.flush()
         failpoints.hit("fire.before_commit")
     failpoints.hit("fire.after_commit")
     return fired
 
 
-def _claim_schedule(session: Session, passed_over: Collection[int] = ()) -> Schedule | None:
+def _claim_schedule(session: Session, skipped_ids: Collection[int] = ()) -> Schedule | None:
     due = select(Schedule).where(
-        Schedule.next_fire_at <= func.now(), Schedule.id.not_in(passed_over)
+        Schedule.next_fire_at <= func.now(), Schedule.id.not_in(skipped_ids)
     )
     first = due.order_by(Schedule.next_fire_at).limit(1)
     return session.scalar(first.with_for_update(key_share=True, skip_locked=True))
 
 
-def _fire_schedule(session: Session, schedule: Schedule, means: Means) -> Fired:
+def _fire_schedule(session: Session, schedule: Schedule, context: RunContext) -> Fired:
     with _contain_schedule_error(session, schedule) as fate:
-        wake = _handle_fire_time(session, schedule, means)
+        wake = _handle_fire_time(session, schedule, context)
         return Fired(schedule_id=schedule.id, wake=wake)
-    return Fired(schedule_id=schedule.id, waits=fate.may_pass)
+    return Fired(schedule_id=schedule.id, is_blocked=fate.may_pass)
 
 
 @contextmanager
 def _contain_schedule_error(session: Session, schedule: Schedule) -> Iterator[Fate]:
-    """Whatever a schedule raises ends its own fire time as failed, and switches it off.
+    """An error of a schedule records its fire time as failed and switches the schedule off.
 
-    Nothing else can be done about it, for when it is due next cannot be told. A row that somebody
-    holds is no trouble of its own.
+    Its next fire time cannot be computed, so nothing else is possible. A row that is locked by
+    somebody else is no error of the schedule.
     """
     fire_at = schedule.next_fire_at
     with contain_failures("fire_schedule", schedule=schedule.id) as fate, session.begin_nested():
         yield fate
     if fate.error is None or fate.may_pass:
         return
-    code, message = "internal_error", _OURS
+    code, message = "internal_error", _INTERNAL_ERROR
     if isinstance(fate.error, PressroomError):
         code, message = fate.error.code, _describe_error(fate.error)
     assert fire_at is not None  # it was due
@@ -115,17 +117,20 @@ def _contain_schedule_error(session: Session, schedule: Schedule) -> Iterator[Fa
     schedule.next_fire_at = None
 
 
-def _handle_fire_time(session: Session, schedule: Schedule, means: Means) -> WakeUps | None:
-    """Record what was missed, run what is due next, and go on to the fire time after it."""
+def _handle_fire_time(session: Session, schedule: Schedule, context: RunContext) -> WakeUps | None:
+    """Record missed fire times, run the one that is due, and set the next one."""
     due = _find_due_fire_times(session, schedule, timedelta(seconds=schedule.misfire_grace_seconds))
     _record_missed(session, schedule, due.missed)
     schedule.next_fire_at = due.next_at
     run = due.fire_at and _record_run_start(session, schedule, due.fire_at)
-    return _start_run(session, schedule, run, means) if run else None
+    return _start_run(session, schedule, run, context) if run else None
 
 
 def skip_due_fire_times(session: Session) -> int:
-    """After a restore: what was due until now may have run, so nothing of it runs; how many."""
+    """After a restore: fire times until now may have run already, so they are recorded as missed.
+
+    Returns the number of schedules.
+    """
     due_now = select(Schedule).where(Schedule.next_fire_at <= func.now())
     schedules = session.scalars(due_now.with_for_update(key_share=True)).all()
     for schedule in schedules:
@@ -139,7 +144,7 @@ def skip_due_fire_times(session: Session) -> int:
 def _find_due_fire_times(
     session: Session, schedule: Schedule, grace: timedelta
 ) -> fire_times.DueTimes:
-    """Of a schedule that was chosen because a fire time of it has come."""
+    """The fire times of a schedule that is due."""
     assert schedule.next_fire_at is not None
     with definitions.usable_cron(schedule):
         return fire_times.find_due_times(
@@ -154,7 +159,7 @@ def _find_due_fire_times(
 def _record_missed(
     session: Session, schedule: Schedule, missed: Sequence[Missed], why: str | None = None
 ) -> None:
-    words = f"Nothing ran within {schedule.misfire_grace_seconds} s (misfire_grace_seconds)"
+    message = f"Nothing ran within {schedule.misfire_grace_seconds} s (misfire_grace_seconds)"
     rows = [
         {
             "schedule_id": schedule.id,
@@ -163,7 +168,7 @@ def _record_missed(
             "fire_times": missed_span.times,
             "until": None if missed_span.times == 1 else missed_span.until,
             "error_code": MISSED,
-            "error_message": why or words,
+            "error_message": why or message,
         }
         for missed_span in missed
     ]
@@ -174,29 +179,29 @@ def _record_missed(
 def _record_run_start(
     session: Session, schedule: Schedule, fire_at: datetime
 ) -> ScheduleRun | None:
-    """The run of this fire time, noted as started, unless somebody has dealt with it before."""
+    """Record the run of this fire time as started; None if it was handled before."""
     row = {"schedule_id": schedule.id, "fire_at": fire_at, "state": STARTED, "fire_times": 1}
     run_insert = insert(ScheduleRun).values(row).on_conflict_do_nothing().returning(ScheduleRun)
     return session.scalar(run_insert)
 
 
 def _start_run(
-    session: Session, schedule: Schedule, run: ScheduleRun, means: Means
+    session: Session, schedule: Schedule, run: ScheduleRun, context: RunContext
 ) -> WakeUps | None:
     try:
         with session.begin_nested():
             _refuse_paused(session, schedule)
-            job, wake = definitions.start_run(session, schedule, run.fire_at, means)
+            job, wake = definitions.start_run(session, schedule, run.fire_at, context)
     except PressroomError as error:
         log.warning("a schedule did not run", schedule=schedule.id, reason=error.code)
         _mark_run_failed(run, error.code, _describe_error(error))
         return None
     except (OperationalError, InterfaceError):
-        raise  # the database's: nothing of this has happened, and all of it is done again
-    except Exception:  # a fault of ours with one schedule may not keep the others from running
+        raise  # the database failed: all of this is rolled back and done again
+    except Exception:  # a defect with one schedule must not stop the others
         log.exception("a schedule could not run", schedule=schedule.id)
         metrics.CONTAINED.labels("start_schedule").inc()
-        _mark_run_failed(run, "internal_error", f"{_OURS}.")
+        _mark_run_failed(run, "internal_error", f"{_INTERNAL_ERROR}.")
         return None
     run.job_id = job.id
     return wake
@@ -212,6 +217,6 @@ def _mark_run_failed(run: ScheduleRun, code: str, message: str) -> None:
 
 
 def _describe_error(error: PressroomError) -> str:
-    faults = error.fields[:_TOLD] if isinstance(error, RequestError) else ()
-    told = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
-    return f"{error.message}: {told}" if told else error.message
+    faults = error.fields[:_MAX_FAULTS] if isinstance(error, RequestError) else ()
+    details = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
+    return f"{error.message}: {details}" if details else error.message

@@ -1,4 +1,4 @@
-"""Adopted drafts: those of a call of unknown end that are ours, as if its reply had told them."""
+"""Adopts drafts of a call of unknown outcome: records them as if the reply had arrived."""
 
 from collections.abc import Sequence
 
@@ -27,7 +27,7 @@ def adopt_matches(
     waiting: Sequence[Post],
     rows: Sequence[RemotePost],
 ) -> dict[int, str]:
-    """The posts that Postiz has, by their ids there, as if its reply had told them."""
+    """Record the posts that Postiz has; returns post ids with their ids in Postiz."""
     matched = draft_matching.match_drafts(
         [draft_signature(post) for post in waiting],
         [_remote_signature(row) for row in rows],
@@ -61,13 +61,13 @@ def adopt_matches(
 def _remote_signature(row: RemotePost) -> Theirs:
     return Theirs(
         postiz_id=row.id,
-        look=compute_fingerprint(row.integration_id, row.content),
+        fingerprint=compute_fingerprint(row.integration_id, row.content),
         publish_at=row.publish_at,
     )
 
 
 def _follow_released(session: Session, ids: Sequence[int]) -> None:
-    """Somebody has released these in Postiz already: we never do, and only follow them."""
+    """Somebody has released these posts in Postiz: we never release them, and only track them."""
     released = {"released_at": func.clock_timestamp()}
     handovers.update_alive(session, ids, state="releasing", **released)
     transitions.move_posts(

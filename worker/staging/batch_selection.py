@@ -1,4 +1,4 @@
-"""Chooses the posts of an account's next counted call, from those that are due."""
+"""Chooses posts for an account's next counted call, from those that are due."""
 
 import time
 from collections import Counter
@@ -31,17 +31,17 @@ from worker.accounts.eligibility import (
 )
 from worker.accounts.set_aside import set_aside_for_jobs, set_aside_for_media
 
-#: Posts that cannot be staged for a reason of their own are looked at again after so long.
-LOOK_AGAIN = timedelta(seconds=10)
-#: So often those at the front are set aside in one look.
-ROUNDS = 10
-#: Of each profile at least so many are looked at, however many profiles an account has.
-FEWEST = 20
+#: When to plan again if no post can be staged now.
+RETRY_AFTER = timedelta(seconds=10)
+#: How often posts are set aside and the next ones read in one selection.
+MAX_ROUNDS = 10
+#: Minimum posts read per profile, however many profiles an account has.
+MIN_PER_PROFILE = 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """A post, whose key it goes out with, and what is sent of it."""
+    """A post, the hash of its key, and what is sent for it."""
 
     post: Post
     key_hash: str | None
@@ -61,16 +61,16 @@ class Chosen:
 
 
 def choose_posts(
-    session: Session, account: Account, led: dict[str, float], taken: Counter[int | str]
+    session: Session, account: Account, last_led: dict[str, float], counts: Counter[int | str]
 ) -> list[Chosen]:
-    """The posts of the next call: of the profile whose turn it is, and the earliest of all.
+    """The posts of the next call: first those of the leading profile, then the earliest of all.
 
-    `led` tells when each profile led a call, and is told who leads this one; `taken` counts the
-    account's calls.
+    The leader is the profile that led a call longest ago (`last_led`, which is updated).
+    `counts`: calls per account.
     """
     now = db.read_clock(session)
-    leaders = _order_leaders(session, account.id, led)
-    call_count = taken[account.id]
+    leaders = _order_leaders(session, account.id, last_led)
+    call_count = counts[account.id]
     leader_due = _due_posts(session, account.id, call_count, leaders[:1])
     all_due = _due_posts(session, account.id, call_count, leaders) if len(leaders) > 1 else []
     by_id = {choice.post.id: choice for choice in [*leader_due, *all_due]}
@@ -81,26 +81,26 @@ def choose_posts(
         case Wait(until=until):
             account.plan_at = min(until, now + leases.PLAN_AGAIN)
         case Pack(posts=posts_of_call):
-            led[leaders[0]] = time.monotonic()
-            taken[account.id] += 1
+            last_led[leaders[0]] = time.monotonic()
+            counts[account.id] += 1
             return _lock_chosen(session, account.id, [by_id[choice.id] for choice in posts_of_call])
-        case None:  # media are on their way, or somebody has paused them: who ends that wakes us
-            account.plan_at = now + LOOK_AGAIN
+        case None:  # media are uploading, or posts are paused: the end wakes us
+            account.plan_at = now + RETRY_AFTER
     return []
 
 
 def _lock_chosen(session: Session, account_id: int, chosen: Sequence[Chosen]) -> list[Chosen]:
-    """Those that may still be staged, locked until we have written it down."""
+    """Lock the posts that may still be staged, until the transaction ends."""
     ids = [choice.post.id for choice in chosen]
     stageable = select(Post.id).where(is_due_for_staging(account_id), Post.id.in_(ids))
     locked = set(session.scalars(stageable.with_for_update(of=Post, skip_locked=True)))
     return [choice for choice in chosen if choice.post.id in locked]
 
 
-def _order_leaders(session: Session, account_id: int, led: Mapping[str, float]) -> list[str]:
+def _order_leaders(session: Session, account_id: int, last_led: Mapping[str, float]) -> list[str]:
     """The account's profiles with posts that could be staged, the one that led longest ago first.
 
-    By a look into the index for each profile that may send: what is held costs nothing.
+    Reads one index entry per profile that may send, so that held profiles cost nothing.
     """
     first = _first_posts_query(account_id, 1)
     rows = session.execute(
@@ -109,14 +109,14 @@ def _order_leaders(session: Session, account_id: int, led: Mapping[str, float]) 
         .join(first, true())
         .where(Profile.account_id == account_id, *may_send())
     ).all()
-    ordered = sorted(rows, key=lambda row: (led.get(row.id, 0.0), row.publish_at))
+    ordered = sorted(rows, key=lambda row: (last_led.get(row.id, 0.0), row.publish_at))
     return [row.id for row in ordered]
 
 
 def _first_posts_query(
     account_id: int, limit: int, *conditions: ColumnElement[bool]
 ) -> LateralFromClause:
-    """The first posts of the profile of the query around it."""
+    """The first posts of the enclosing query's profile."""
     of_profile = Post.account_id == account_id, Post.profile_id == Profile.id
     query = select(Post.id, Post.publish_at).where(*of_profile, *could_be_staged(), *conditions)
     first = query.order_by(Post.publish_at, Post.id).limit(limit)
@@ -126,7 +126,7 @@ def _first_posts_query(
 def _due_posts(
     session: Session, account_id: int, call_count: int, profile_ids: Sequence[str]
 ) -> list[Chosen]:
-    """Those that could be in the next call, in the order in which they get into it."""
+    """Posts that could be in the next call, in the order in which they are added to it."""
     timed = _due_rows(session, account_id, profile_ids, near_its_time(SOON))
     earliest = _due_rows(session, account_id, profile_ids)
     order = [*earliest, *timed] if is_backlog_turn(call_count) else [*timed, *earliest]
@@ -142,9 +142,9 @@ def _due_posts(
 def _due_rows(
     session: Session, account_id: int, profile_ids: Sequence[str], *conditions: ColumnElement[bool]
 ) -> list[tuple[Post, str | None]]:
-    """What is met that has to wait is set aside, and those behind it are looked at."""
+    """Due posts with their key hashes; posts that have to wait are set aside and replaced."""
     free: list[tuple[Post, str | None]] = []
-    for _ in range(ROUNDS if profile_ids else 0):
+    for _ in range(MAX_ROUNDS if profile_ids else 0):
         rows = session.execute(_candidates_query(account_id, profile_ids, *conditions)).all()
         waiting = _set_aside(session, account_id, rows)
         free = [(row[0], row[1]) for row in rows if row[0].id not in waiting]
@@ -156,7 +156,7 @@ def _due_rows(
 def _candidates_query(
     account_id: int, profile_ids: Sequence[str], *conditions: ColumnElement[bool]
 ) -> Select[*tuple[Any, ...]]:
-    per_profile = max(FEWEST, CANDIDATES // len(profile_ids))
+    per_profile = max(MIN_PER_PROFILE, CANDIDATES // len(profile_ids))
     first = _first_posts_query(account_id, per_profile, *conditions)
     ids = select(first.c.id).select_from(Profile).join(first, true())
     return (
@@ -176,7 +176,7 @@ def _candidates_query(
 
 
 def _set_aside(session: Session, account_id: int, rows: Sequence[Row[Any]]) -> set[int]:
-    """The posts that wait for a pause to end, for a channel or for a medium."""
+    """Set aside posts that wait for a pause to end, a channel or a medium; returns their ids."""
     paused = [row.Post for row in rows if row.paused]
     elsewhere_ids = [row.Post.id for row in rows if not row.paused and row.elsewhere]
     missing = {
@@ -199,9 +199,9 @@ def build_elements(
     chosen: Sequence[Post],
     postiz_ids: Mapping[int, str] | None = None,
 ) -> dict[int, Element]:
-    """What is sent of each post, by its id; with `postiz_ids`, to change those posts in place.
+    """What is sent for each post, by id; with `postiz_ids`, to change existing posts in Postiz.
 
-    One of which it cannot be made is left out, and tried again later.
+    A post whose element cannot be built is left out and tried again later.
     """
     present = postiz_ids or {}
     wanted = {media_id for post in chosen for media_id in post.media_ids}
@@ -216,7 +216,7 @@ def build_elements(
                 images=[remote[media_id] for media_id in post.media_ids],
                 postiz_id=present.get(post.id),
             )
-            if element.size:  # so it can be encoded, too
+            if element.size:  # also checks that it can be encoded
                 elements[post.id] = element
         if fate.error is not None:
             defects.blame_post(session, post.id, defects.describe_error(fate.error))

@@ -1,4 +1,4 @@
-"""Windows: milliseconds of calls whose end nobody saw, read with the keys that made the calls."""
+"""Call windows: reads what a call of unknown outcome created, at its millisecond in Postiz."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from shared.profiles.credential_ref import CredentialRef
 from worker.accounts import postiz_call, rate_limiter
 from worker.runtime import Runtime
 
-AT_ONCE = 20
+BATCH = 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class CallWindow:
-    """A call's millisecond, and what it may have left there."""
+    """A call's millisecond in Postiz's calendar, and fingerprints of what the call sent."""
 
     submission_id: int
     credentials: CredentialRef
@@ -29,7 +29,7 @@ class CallWindow:
 
 
 def has_due_windows(due: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
-    """Whether the account of the query around has any that can be read now."""
+    """Whether the enclosing query's account has a due window that can be read now."""
     windows = exists().where(Submission.account_id == Account.id, *_is_readable(), *due)
     return windows.correlate(Account)
 
@@ -37,7 +37,7 @@ def has_due_windows(due: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
 def claim_windows(
     runtime: Runtime, account_id: int, due: Sequence[ColumnElement[bool]], *, due_column: str
 ) -> list[CallWindow]:
-    """Those that are due, left to us for a lease: a look that nobody ends is made again."""
+    """Claim due windows for the time of a lease; if we die, they are due again after it."""
     lease = timedelta(seconds=runtime.settings.lease_seconds)
     with runtime.database.transaction() as session:
         rows = session.execute(
@@ -45,7 +45,7 @@ def claim_windows(
             .join(Account, Account.id == Submission.account_id)
             .where(Submission.account_id == account_id, *_is_readable(), *due)
             .order_by(getattr(Submission, due_column))
-            .limit(AT_ONCE)
+            .limit(BATCH)
             .with_for_update(of=Submission, key_share=True, skip_locked=True)
         ).all()
         lease_until = rate_limiter.clock(session) + lease
@@ -65,7 +65,7 @@ def claim_windows(
 
 
 def read_window(runtime: Runtime, window: CallWindow) -> Sequence[RemotePost]:
-    """All that Postiz shows under that millisecond."""
+    """All posts that Postiz lists at this millisecond."""
     return postiz_call.make_call(
         runtime,
         window.credentials,
@@ -74,5 +74,5 @@ def read_window(runtime: Runtime, window: CallWindow) -> Sequence[RemotePost]:
 
 
 def _is_readable() -> tuple[ColumnElement[bool], ...]:
-    """Joins a call with the profile that made it, where that has a key of the account still."""
+    """Joins a call with its profile, if the profile has a usable key of the account."""
     return Profile.id == Submission.profile_id, *holds.has_usable_key(Submission.account_id)

@@ -1,4 +1,4 @@
-"""Late: posts that were accepted before Postiz had told its integrations, checked once it has."""
+"""Deferred validation: checks posts that were accepted while Postiz's integrations were unknown."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -23,11 +23,11 @@ from worker.accounts import postiz_call
 from worker.accounts.eligibility import is_rested, may_go
 from worker.runtime import Runtime
 
-AT_ONCE = 400
+BATCH = 400
 
 
 def check_waiting_posts(runtime: Runtime, account_id: int) -> None:
-    """Ask Postiz for the account's integrations, if posts wait for it, and check those posts."""
+    """If posts wait for the account's integrations, read these from Postiz and check the posts."""
     with runtime.database.transaction() as session:
         profile = session.scalar(
             select(Profile)
@@ -68,7 +68,7 @@ def _check_account_posts(
         select(Post)
         .where(*_waiting_conditions(account_id))
         .order_by(Post.publish_at, Post.id)
-        .limit(AT_ONCE)
+        .limit(BATCH)
         .with_for_update(key_share=True, skip_locked=True)
     ).all()
     for post in waiting:
@@ -77,7 +77,7 @@ def _check_account_posts(
 
 
 def check_posts_with_medium(session: Session, account_id: int, media_id: int) -> None:
-    """A medium that was only an address is here: check the posts that were accepted with it."""
+    """A medium that was only a URL was fetched: check the posts that use it."""
     waiting = session.scalars(
         select(Post)
         .where(
@@ -95,7 +95,7 @@ def check_posts_with_medium(session: Session, account_id: int, media_id: int) ->
 def _check_post(
     session: Session, post: Post, find_faults: Callable[[Session, Post], Sequence[FieldError]]
 ) -> None:
-    """End it, if there is something wrong with it, and whatever that is: the others go on."""
+    """Fail the post if it has faults or cannot be checked; the other posts continue."""
     post_id = post.id
     uncontained = (OperationalError,)
     with (

@@ -1,4 +1,4 @@
-"""Discarded: deletes the ids that we or a person gave up, so that Postiz tries them no more."""
+"""Discarded posts: deletes retired ids in Postiz, so that Postiz does not publish them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from shared import metrics
 from shared.accounts import holds
-from shared.domain.publishing.retry_limits import LITTER
+from shared.domain.publishing.retry_limits import ORPHAN_DELETES
 from shared.errors import OutcomeUnknown, PostRejected, PressroomError
 from shared.log import get_logger
 from shared.models import Account, Handover, Post, Profile
@@ -20,30 +20,30 @@ from worker.accounts.defects import translate_defects
 from worker.accounts.error_policy import may_have_run
 from worker.runtime import Runtime
 
-AT_ONCE = 20
+BATCH = 20
 
 log = get_logger("discarded")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Discarded:
-    """An id that is dead for us, and may still stand in Postiz."""
+    """A retired id that may still exist in Postiz."""
 
     handover_id: int
     post_id: int
     postiz_id: str
     credentials: CredentialRef
     tries: int
-    was_released: bool  # a status change was sent for it: Postiz may yet try it
-    markers: tuple[datetime, ...]  # the dates under which it may stand in Postiz
+    was_released: bool  # a status change was sent: Postiz may still publish it
+    markers: tuple[datetime, ...]  # the dates with which Postiz may list it
 
 
 def delete_due_posts(
     runtime: Runtime, account_id: int, delete_slice: remote_delete.DeleteSlice
 ) -> None:
-    """Delete those of the account that are due for it, for one turn."""
+    """Delete the account's discarded posts that are due, for one time slice."""
     for discarded in _find_due_posts(runtime, account_id):
-        if LITTER.pause(discarded.tries) is None:
+        if ORPHAN_DELETES.pause(discarded.tries) is None:
             with runtime.database.transaction() as session:
                 _leave_in_postiz(session, discarded, "no delete of it came to an end")
             continue
@@ -57,16 +57,16 @@ def delete_due_posts(
         with runtime.database.transaction() as session:
             row = update(Handover).where(Handover.id == discarded.handover_id)
             session.execute(row.values(state="buried"))
-        metrics.LITTER.labels("discarded").inc()
+        metrics.ORPHANS_DELETED.labels("discarded").inc()
 
 
 def has_due_posts() -> ColumnElement[bool]:
-    """Whether the account of the query around has any that is due."""
+    """Whether the enclosing query's account has discarded posts that are due."""
     return exists().where(Handover.account_id == Account.id, *_due_conditions()).correlate(Account)
 
 
 def _due_conditions() -> tuple[ColumnElement[bool], ...]:
-    """Joined with the profile whose key deletes it."""
+    """The conditions, with the join to the profile whose key is used for the delete."""
     return (
         Handover.state == "discarded",
         or_(Handover.next_at.is_(None), Handover.next_at <= func.now()),
@@ -82,7 +82,7 @@ def _find_due_posts(runtime: Runtime, account_id: int) -> list[Discarded]:
             select(Handover, Profile)
             .where(Handover.account_id == account_id, *_due_conditions())
             .order_by(Handover.next_at.nulls_first(), Handover.id)
-            .limit(AT_ONCE)
+            .limit(BATCH)
         ).all()
         return [_build_discarded(handover, profile) for handover, profile in rows]
 
@@ -102,15 +102,16 @@ def _build_discarded(handover: Handover, profile: Profile) -> Discarded:
 def _delete_discarded(
     runtime: Runtime, discarded: Discarded, delete_slice: remote_delete.DeleteSlice
 ) -> bool:
-    """Delete it. Postiz answers alike for an unknown id and for trouble: only a look can tell.
+    """Delete it. Postiz gives the same answer for an unknown id and for a failure, so a read
+    decides.
 
-    That it will be tried is noted before, and when it may be tried again.
+    The attempt and the time of the next one are recorded before.
     """
 
     def record_try(session: Session) -> None:
-        pause = LITTER.pause(discarded.tries + 1)
+        pause = ORPHAN_DELETES.pause(discarded.tries + 1)
         row = update(Handover).where(Handover.id == discarded.handover_id)
-        next_at = func.now() + (LITTER.longest if pause is None else pause)
+        next_at = func.now() + (ORPHAN_DELETES.longest if pause is None else pause)
         session.execute(row.values(tries=discarded.tries + 1, next_at=next_at))
 
     try:
@@ -120,7 +121,7 @@ def _delete_discarded(
             discarded.postiz_id,
             delete_slice,
             note=record_try,
-            stray=not discarded.was_released,
+            orphan=not discarded.was_released,
         )
     except (OutcomeUnknown, PostRejected):
         if _is_listed(runtime, discarded):
@@ -143,18 +144,19 @@ def _record_failure(
     delete_slice: remote_delete.DeleteSlice,
     error: PressroomError,
 ) -> None:
-    """It is tried later and later, and at last left where it is: told in the post's timeline."""
+    """The next attempt is delayed, longer each time; at last the post is left in Postiz, with an
+    entry in the timeline."""
     log.warning("discarded post not deleted", post=discarded.postiz_id, why=error.message)
     with runtime.database.transaction() as session:
         remote_delete.record_failure(session, delete_slice, discarded.credentials, error)
         if not may_have_run(error):
             row = update(Handover).where(Handover.id == discarded.handover_id)
             session.execute(row.values(tries=discarded.tries))
-        elif LITTER.pause(discarded.tries + 1) is None:
+        elif ORPHAN_DELETES.pause(discarded.tries + 1) is None:
             _leave_in_postiz(session, discarded, error.message)
 
 
-def _leave_in_postiz(session: Session, discarded: Discarded, words: str) -> None:
+def _leave_in_postiz(session: Session, discarded: Discarded, detail: str) -> None:
     row = update(Handover).where(Handover.id == discarded.handover_id)
     session.execute(row.values(state="left"))
-    transitions.add_events(session, [discarded.post_id], "draft_left_in_postiz", words)
+    transitions.add_events(session, [discarded.post_id], "draft_left_in_postiz", detail)

@@ -1,12 +1,14 @@
-"""Adopt: keep what a call of unknown end created, and stage anew only what is missing.
+"""Draft adoption: keeps the drafts that a call of unknown outcome created, and stages only the
+missing posts again.
 
-The call's own millisecond shows it. Until that was looked at its posts stay `staging`, and the row
-of the call is the claim to them: whoever goes on finds it `unclear`, under a lock, or stops. Once
-nobody waits for the call any more it is `abandoned`; what it creates then, or created twice, is
-litter (orphan_drafts.py). So nothing is ever adopted that may be deleted, nor the other way round.
+Reading Postiz at the call's own millisecond shows what was created. Until then the posts stay
+`staging`, and the call's row is the claim to them: a worker continues only if it finds the row
+`unclear`, under a lock. When no post waits for the call any more, the call becomes `abandoned`;
+drafts that it creates later, or created twice, are orphans (orphan_drafts.py). So a draft is either
+adopted or deleted, never both.
 
-An element is created by one write, with its content, settings and media (docs/POSTIZ.md, "Creating
-posts"): a draft that is there is whole.
+Postiz creates a post in one write, with its content, settings and media (docs/POSTIZ.md, "Creating
+posts"): a draft that exists is complete.
 """
 
 from collections.abc import Sequence
@@ -31,20 +33,20 @@ from worker.runtime import Runtime
 from worker.staging import call_windows
 from worker.staging.adopted_drafts import adopt_matches
 from worker.staging.call_windows import CallWindow
-from worker.staging.staged_drafts import put_back_counted
+from worker.staging.staged_drafts import requeue_counted
 
-#: A look that came to nothing is made again after so long, and the account's rest.
-AGAIN = timedelta(seconds=5)
-#: One that failed as nobody foresaw.
-LATER = timedelta(minutes=5)
-#: A window that cannot be looked at is tried for so long; nothing can be staged then either.
+#: When a failed read is repeated, after the account's waiting time.
+RETRY_AFTER = timedelta(seconds=5)
+#: When a read that failed with an unexpected error is repeated.
+RETRY_DEFECT_AFTER = timedelta(minutes=5)
+#: How long to try a window that cannot be read; in this time nothing else can be staged either.
 TRY_FOR = timedelta(hours=24)
 
 
 def mark_failed_call(
     session: Session, runtime: Runtime, submission: Submission, error: PressroomError
 ) -> None:
-    """Its call ended unclear; after an answer of Postiz's own it creates nothing more."""
+    """Mark a call of unknown outcome; if Postiz itself answered, it creates nothing more."""
     now = rate_limiter.clock(session)
     wait = timedelta(seconds=runtime.settings.unknown_release_seconds)
     if is_about_single_id(error):
@@ -71,14 +73,14 @@ def mark_unclear(
     }
     session.execute(update(Submission).where(Submission.id.in_(ids)).values(values))
     waiting = Post.submission_id.in_(ids), Post.state == PostState.STAGING
-    # nobody works on them any more: what is taken back now need not wait
+    # no worker holds these posts any more, so a cancel need not wait for the lease
     free_posts = update(Post).where(*waiting).values(lease_until=func.now()).returning(Post.id)
     freed_ids = session.scalars(free_posts, execution_options={"synchronize_session": False}).all()
     transitions.add_events(session, freed_ids, "staging_unknown", detail)
 
 
 def adopt_drafts(runtime: Runtime, account_id: int) -> None:
-    """Look at the account's windows that are due."""
+    """Read the account's due windows and adopt the drafts in them."""
     due = (*_is_due(), is_rested())
     for window in call_windows.claim_windows(runtime, account_id, due, due_column="look_at"):
         try:
@@ -99,7 +101,7 @@ def _adopt_from_window(runtime: Runtime, window: CallWindow) -> None:
 
 
 def find_due_accounts(session: Session) -> Sequence[int]:
-    """The accounts with such a window to look at."""
+    """Accounts with a window to read."""
     due = is_rested(), call_windows.has_due_windows(_is_due())
     return session.scalars(select(Account.id).where(*due)).all()
 
@@ -109,8 +111,8 @@ def _is_due() -> tuple[ColumnElement[bool], ...]:
 
 
 def _postpone_window(runtime: Runtime, window: CallWindow, error: PressroomError) -> None:
-    """It is looked at again; what is wrong with this window alone rests nobody."""
-    pause = LATER if is_defect(error) else AGAIN
+    """Read the window again later; an unexpected error affects this window, not the account."""
+    pause = RETRY_DEFECT_AFTER if is_defect(error) else RETRY_AFTER
     with runtime.database.transaction() as session:
         if not is_defect(error):
             leases.record_failure(session, window.credentials, error)
@@ -121,13 +123,14 @@ def _postpone_window(runtime: Runtime, window: CallWindow, error: PressroomError
 def _resolve_call(
     session: Session, runtime: Runtime, window: CallWindow, rows: Sequence[RemotePost]
 ) -> None:
-    """Adopt what is there, put back what is not and cannot wait, and look again for the rest."""
+    """Adopt drafts that exist; missing posts that cannot wait become pending; read again for the
+    others."""
     query = select(Submission).where(
         Submission.id == window.submission_id, Submission.state == "unclear"
     )
     submission = session.scalars(query.with_for_update(key_share=True)).one_or_none()
     if submission is None:
-        return  # somebody else has ended it
+        return  # another worker has finished it
     waiting = lock_waiting(session, submission.id)
     found = adopt_matches(
         session, runtime, submission, waiting, _unknown_posts(session, window, rows)
@@ -141,7 +144,7 @@ def _resolve_call(
         and draft_matching.may_await_draft(post.publish_at, now, may_run_until=until)
     ]
     requeued = [post for post in missing if post.id not in patient_ids]
-    put_back_unclear(session, submission, requeued, "it is not in Postiz")
+    requeue_unclear(session, submission, requeued, "it is not in Postiz")
     if patient_ids and until is not None:
         submission.look_at = draft_matching.next_look_at(
             now, submission.sent_at, may_run_until=until
@@ -151,7 +154,7 @@ def _resolve_call(
 
 
 def lock_waiting(session: Session, submission_id: int) -> Sequence[Post]:
-    """The posts of a call that have no draft yet, the earliest due first."""
+    """Lock the posts of a call that have no draft yet, the earliest due first."""
     return session.scalars(
         select(Post)
         .where(Post.submission_id == submission_id, Post.state == PostState.STAGING)
@@ -164,7 +167,7 @@ def lock_waiting(session: Session, submission_id: int) -> Sequence[Post]:
 def _unknown_posts(
     session: Session, window: CallWindow, rows: Sequence[RemotePost]
 ) -> list[RemotePost]:
-    """What we never had an id of, in an order that stays; what is no draft any more first."""
+    """Posts with unknown ids, in a stable order; first those that are no longer drafts."""
     ids = [row.id for row in rows]
     query = select(Handover.postiz_id).where(
         Handover.account_id == window.credentials.account_id, Handover.postiz_id.in_(ids)
@@ -175,11 +178,11 @@ def _unknown_posts(
     )
 
 
-def put_back_unclear(
+def requeue_unclear(
     session: Session, submission: Submission, rows: Sequence[Post], detail: str
 ) -> None:
-    """Have these posts of a call of unknown end staged anew."""
-    put_back_counted(
+    """Make these posts of a call of unknown outcome pending again."""
+    requeue_counted(
         session,
         rows,
         pack=submission.elements,
@@ -190,6 +193,6 @@ def put_back_unclear(
 
 
 def abandon_calls(session: Session, ids: Sequence[int]) -> None:
-    """Nobody waits for these calls any more: from here on what they leave is litter."""
+    """No post waits for these calls any more: what they still create are orphan drafts."""
     values = {"state": "abandoned", "look_at": None, "litter_at": func.now()}
     session.execute(update(Submission).where(Submission.id.in_(ids)).values(values))

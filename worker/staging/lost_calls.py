@@ -1,4 +1,4 @@
-"""Lost calls: counted calls whose worker is gone, or whose window nobody can read any more."""
+"""Lost calls: counted calls whose worker died, or whose window cannot be read any more."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -11,16 +11,16 @@ from shared.models import Post, Profile, Submission
 from shared.posts import transitions
 from worker.staging import draft_adoption
 
-#: In one round; the next one goes on.
-AT_ONCE = 100
+#: Calls in one round; the next round continues.
+BATCH = 100
 GONE = "the worker was gone before Postiz answered"
 
 
 def rescue_calls(session: Session, lease_seconds: float, *, wait_seconds: float) -> int:
-    """Calls whose worker is gone created drafts or nothing: their windows are looked at.
+    """Mark calls whose worker died as unclear, so that their windows are read; returns how many.
 
-    Returns how many there were. A call of which somebody still holds the row, or a post, is left
-    to the next round. A move to 2099 creates nothing: its posts are looked at, and moved again.
+    A call is left to the next round while somebody has locked its row or a post of it. A move to
+    2099 creates nothing: it is abandoned, and its posts are read and moved again.
     """
     lost_before = func.now() - timedelta(seconds=lease_seconds)
     lost = _lock_free_calls(
@@ -36,7 +36,8 @@ def rescue_calls(session: Session, lease_seconds: float, *, wait_seconds: float)
 
 
 def give_up_calls(session: Session, *, all_of_them: bool = False) -> int:
-    """Windows that no key can read any more, or could for a day: their posts are staged anew."""
+    """Give up windows that no key can read any more, or that could not be read for a day: their
+    posts are staged again. Returns how many."""
     still_here = select(Profile.id).where(
         Profile.id == Submission.profile_id, Profile.account_id == Submission.account_id
     )
@@ -48,18 +49,18 @@ def give_up_calls(session: Session, *, all_of_them: bool = False) -> int:
     for submission_id in calls:
         submission = session.get_one(Submission, submission_id)
         rows = draft_adoption.lock_waiting(session, submission_id)
-        draft_adoption.put_back_unclear(session, submission, rows, "nobody could look for it")
+        draft_adoption.requeue_unclear(session, submission, rows, "nobody could look for it")
     draft_adoption.abandon_calls(session, calls)
     return len(calls)
 
 
 def _lock_free_calls(session: Session, *conditions: ColumnElement[bool]) -> Sequence[int]:
-    """Such calls of which, and of whose posts, nobody else holds a row; both are ours now."""
+    """Lock such calls with their posts, without those that somebody else has locked."""
     calls = session.scalars(
         select(Submission.id)
         .where(*conditions)
         .order_by(Submission.sent_at)
-        .limit(AT_ONCE)
+        .limit(BATCH)
         .with_for_update(key_share=True, skip_locked=True)
     ).all()
     under_way = (Post.submission_id.in_(calls), Post.state == PostState.STAGING)

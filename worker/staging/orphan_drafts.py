@@ -1,7 +1,7 @@
-"""Litter: delete the drafts that calls of unknown outcome left behind.
+"""Orphan drafts: deletes drafts that calls of unknown outcome left in Postiz.
 
-A draft never publishes by itself; but it stands in the user's calendar, and in the way of a person.
-Only drafts are deleted, and only what we sent there: by our millisecond, integration and content.
+A draft is never published by itself, but it confuses people in Postiz's calendar. Only drafts are
+deleted, and only those that we sent: recognised by our millisecond, integration and content.
 """
 
 import time
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from shared import metrics
 from shared.domain.publishing.fingerprint import compute_fingerprint
 from shared.domain.publishing.reconciliation import DRAFT
-from shared.domain.publishing.retry_limits import LITTER
+from shared.domain.publishing.retry_limits import ORPHAN_DELETES
 from shared.errors import PressroomError
 from shared.log import get_logger
 from shared.models import Account, Handover, Submission
@@ -30,12 +30,12 @@ from worker.runtime import Runtime
 from worker.staging import call_windows, discarded_posts
 from worker.staging.call_windows import CallWindow
 
-#: One child serves one account for so long at a time (seconds).
-TURN = 1.0
-#: An abandoned request may still run inside Postiz: its window is looked at again for so long.
-LOOK_FOR = timedelta(hours=24)
+#: How long a child serves one account in one run (seconds).
+SLICE_SECONDS = 1.0
+#: How long an abandoned call's window is read again: the request may still run inside Postiz.
+SEARCH_FOR = timedelta(hours=24)
 SOON, LONGEST_PAUSE = timedelta(seconds=5), timedelta(hours=1)
-#: A window that cannot be looked at is tried for so long.
+#: How long to try a window that cannot be read.
 TRY_FOR = timedelta(days=7)
 
 log = get_logger("litter")
@@ -43,8 +43,8 @@ log = get_logger("litter")
 
 @for_account("clean")
 def delete_orphans(runtime: Runtime, account_id: int) -> None:
-    """Look at the account's abandoned windows that are due, and delete what we left there."""
-    delete_slice = remote_delete.DeleteSlice(ends=time.monotonic() + TURN)
+    """Read the account's abandoned windows that are due, and delete our drafts in them."""
+    delete_slice = remote_delete.DeleteSlice(ends=time.monotonic() + SLICE_SECONDS)
     windows = deque(
         call_windows.claim_windows(runtime, account_id, _is_due(), due_column="litter_at")
     )
@@ -73,7 +73,7 @@ def delete_orphans(runtime: Runtime, account_id: int) -> None:
 
 
 def find_due_accounts(session: Session) -> list[int]:
-    """The accounts with litter to look for."""
+    """Accounts with windows to read or discarded posts to delete."""
     windows = call_windows.has_due_windows(_is_due())
     query = select(Account.id).where(is_rested(), or_(windows, discarded_posts.has_due_posts()))
     return list(session.scalars(query))
@@ -84,38 +84,35 @@ def _is_due() -> tuple[ColumnElement[bool], ...]:
 
 
 def _next_read_at(now: datetime, sent_at: datetime) -> datetime | None:
-    """Soon at first, then as long after as it is old; None once it is old enough."""
+    """The pause grows with the call's age, from seconds to an hour; None after `SEARCH_FOR`."""
     age = now - sent_at
-    if age > LOOK_FOR:
+    if age > SEARCH_FOR:
         return None
     return now + min(max(age, SOON), LONGEST_PAUSE)
 
 
 def _schedule_next_read(runtime: Runtime, window: CallWindow) -> None:
-    """Nothing of ours is there now: look again when something may have come late."""
+    """None of our drafts is left: read again later, in case the request still creates some."""
     with runtime.database.transaction() as session:
         _set_due_at(session, window, _next_read_at(rate_limiter.clock(session), window.sent_at))
 
 
 def _record_stuck_window(runtime: Runtime, window: CallWindow, trouble: PressroomError) -> None:
-    """What comes to nothing with this window alone, drafts that Postiz does not delete above all:
-    tried later and later, and at last left to a person."""
+    """This window failed, mostly because Postiz does not delete a draft: the next attempt is
+    delayed, longer each time, and at last it is left to a person."""
     with runtime.database.transaction() as session:
         tries = window.litter_tries + 1
-        pause = LITTER.pause(tries)
-        words = f"what is left of it could not be deleted: {trouble.message}"
+        pause = ORPHAN_DELETES.pause(tries)
+        detail = f"what is left of it could not be deleted: {trouble.message}"
         row = update(Submission).where(Submission.id == window.submission_id)
-        session.execute(row.values(litter_tries=tries, detail=words))
+        session.execute(row.values(litter_tries=tries, detail=detail))
         _set_due_at(session, window, None if pause is None else rate_limiter.clock(session) + pause)
     if pause is None:
         log.error("litter is left", submission=window.submission_id, reason=trouble.message)
 
 
 def _postpone_window(runtime: Runtime, window: CallWindow) -> None:
-    """Its look came to nothing: due soon, behind the others; given up when that went on for days.
-
-    How long it waits is otherwise the account's rest.
-    """
+    """The read failed: due again soon, after the account's waiting time; given up after days."""
     with runtime.database.transaction() as session:
         now = rate_limiter.clock(session)
         given_up = now - window.sent_at > TRY_FOR
@@ -123,7 +120,7 @@ def _postpone_window(runtime: Runtime, window: CallWindow) -> None:
 
 
 def _requeue_windows(runtime: Runtime, windows: Iterable[CallWindow]) -> None:
-    """What was not looked at, or not to its end, is due at once."""
+    """Windows that were not read, or not completely, are due at once."""
     with runtime.database.transaction() as session:
         for window in windows:
             _set_due_at(session, window, rate_limiter.clock(session))
@@ -136,7 +133,7 @@ def _set_due_at(session: Session, window: CallWindow, moment: datetime | None) -
 
 @dataclass(frozen=True, kw_only=True)
 class _Leftover:
-    """Something of ours is left in a window: for want of time, or because of `trouble`."""
+    """Our drafts are left in a window: for lack of time, or because of `trouble`."""
 
     trouble: PressroomError | None = None
 
@@ -144,22 +141,22 @@ class _Leftover:
 def _clean_window(
     runtime: Runtime, window: CallWindow, delete_slice: remote_delete.DeleteSlice
 ) -> _Leftover | None:
-    """Delete what we sent there; what is left, None when nothing is."""
+    """Delete our drafts in the window; returns None if none is left."""
     rows = call_windows.read_window(runtime, window)
     credentials = window.credentials
     left: _Leftover | None = None
     for row in _own_drafts(runtime, window, rows):
         try:
             if not remote_delete.delete_post(
-                runtime, credentials, row.id, delete_slice, stray=True
+                runtime, credentials, row.id, delete_slice, orphan=True
             ):
-                return left or _Leftover()  # the child, or the pace, is needed for others
+                return left or _Leftover()  # no time or slot left for this account
         except PressroomError as error:
             with runtime.database.transaction() as session:
                 remote_delete.record_failure(session, delete_slice, credentials, error)
             left = _Leftover(trouble=error) if may_have_run(error) else left or _Leftover()
         else:
-            metrics.LITTER.labels("abandoned").inc()
+            metrics.ORPHANS_DELETED.labels("abandoned").inc()
             log.info("litter deleted", account=credentials.account_id, postiz_id=row.id)
     return left
 

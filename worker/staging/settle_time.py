@@ -1,4 +1,4 @@
-"""Settle time: how long a server is left quiet after a creation, and when that is not needed."""
+"""Settle time: the quiet time of a server after a creation, and when it is not needed."""
 
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ from shared.models import Submission
 
 
 def has_few_recent_elements(session: Session, server: str, seconds: float) -> bool:
-    """Whether so little was created on that server that no stray work of it is to be feared."""
+    """Whether so few posts were created on the server recently that no quiet time is needed."""
     since = func.now() - timedelta(seconds=seconds)
     query = select(func.coalesce(func.sum(Submission.elements), 0)).where(
         Submission.server == server,

@@ -1,4 +1,4 @@
-"""Stage: create drafts of due posts in Postiz, many in one counted call."""
+"""Stage: creates drafts of due posts in Postiz, many in one counted call."""
 
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -22,19 +22,19 @@ from worker.accounts.defects import for_account
 from worker.accounts.error_policy import Defective, Refused, Unknown, decide_action
 from worker.runtime import Runtime
 from worker.staging import deferred_validation, draft_adoption
-from worker.staging.staged_drafts import keep_drafts, put_back, put_back_counted
+from worker.staging.staged_drafts import keep_drafts, requeue_counted, requeue_posts
 from worker.staging.submissions import Call, check_before_send, free_marker, prepare_call
 
-#: One child serves one account for so long at a time (seconds).
-TURN = 1.0
-#: A millisecond that is taken by someone else's post is given up for another, so many times.
+#: How long a child serves one account in one run (seconds).
+SLICE_SECONDS = 1.0
+#: Attempts to find a millisecond at which Postiz has no post of somebody else.
 MARKER_TRIES = 5
 
 
 @for_account("stage")
 def stage_posts(runtime: Runtime, account_id: int) -> None:
-    """Stage what is due on this account, for one turn."""
-    ends = time.monotonic() + TURN
+    """Stage the account's due posts, for one time slice."""
+    ends = time.monotonic() + SLICE_SECONDS
     draft_adoption.adopt_drafts(runtime, account_id)
     deferred_validation.check_waiting_posts(runtime, account_id)
     while call := prepare_call(runtime, account_id):
@@ -73,7 +73,10 @@ def _send_call(runtime: Runtime, call: Call) -> None:
 
 
 def _find_empty_marker(runtime: Runtime, call: Call, postiz: Postiz) -> datetime:
-    """The call's millisecond, or another, under which Postiz has nothing yet."""
+    """The call's millisecond, or another one, at which Postiz has no post yet.
+
+    Raises `NoFreeMoment`.
+    """
     marker_at = call.marker_at
     for _ in range(MARKER_TRIES):
         if not postiz.window(marker_at, marker_at):
@@ -87,7 +90,7 @@ def _find_empty_marker(runtime: Runtime, call: Call, postiz: Postiz) -> datetime
 
 
 def _record_drafts(runtime: Runtime, call: Call, created: Created) -> None:
-    """Write down the ids: from here on each post has a draft in Postiz."""
+    """Record the ids: now each post has a draft in Postiz."""
     ids = dict(zip(call.post_ids, created.ids, strict=True))
     with runtime.database.transaction() as session:
         submission = _lock_open_submission(session, call)
@@ -100,7 +103,7 @@ def _record_drafts(runtime: Runtime, call: Call, created: Created) -> None:
             account,
             submission,
             ids,
-            _exclude_ids(call.post_ids, _free_taken_back(session, call, ids)),
+            _exclude_ids(call.post_ids, _hand_over_cancelled(session, call, ids)),
             detail=f"in one call with {len(ids)} posts" if len(ids) > 1 else None,
             settle_seconds=runtime.settings.settle_seconds,
             as_draft=call.as_draft,
@@ -110,17 +113,18 @@ def _record_drafts(runtime: Runtime, call: Call, created: Created) -> None:
 
 
 def _lock_open_submission(session: Session, call: Call) -> Submission:
-    """The call's row, locked. Raises `ClaimLost` where others took its worker for dead."""
+    """The call's row, locked. Raises `ClaimLost` if another worker has taken the call over."""
     submission = session.get_one(Submission, call.submission_id, with_for_update=ROW_LOCK)
     if submission.state != "sending":
         raise ClaimLost(f"submission {call.submission_id} is {submission.state} by now")
     return submission
 
 
-def _free_taken_back(
+def _hand_over_cancelled(
     session: Session, call: Call, ids: Mapping[int, str] | None = None
 ) -> Collection[int]:
-    """Posts that the user took back while the call was made: handed to the canceller, with ids."""
+    """Posts that were cancelled during the call: saves their ids in Postiz and ends their lease, so
+    that they are deleted. Returns these posts."""
     postiz_ids = {"postiz_post_id": case(dict(ids), value=Post.id)} if ids else {}
     return session.scalars(
         update(Post)
@@ -136,19 +140,21 @@ def _free_taken_back(
 
 
 def _record_failure(runtime: Runtime, call: Call, error: PressroomError) -> None:
-    """Put the posts back, or end the one at fault; its neighbours go on."""
+    """Make the posts pending again, or fail the one at fault; the others continue."""
     decision = decide_action(error)
     with runtime.database.transaction() as session:
         submission = _lock_open_submission(session, call)
         leases.fail_call(session, call.credentials, error)
         submission.state, submission.detail = "rejected", error.message
-        rest = replace(call, post_ids=_exclude_ids(call.post_ids, _free_taken_back(session, call)))
+        rest = replace(
+            call, post_ids=_exclude_ids(call.post_ids, _hand_over_cancelled(session, call))
+        )
         match decision:
             case Refused() as refusal:
                 _handle_refusal(session, rest, error, refusal.find_offender(call.post_ids))
-            case Defective():  # of whichever post: found by halving
+            case Defective():  # the post at fault is found by halving
                 _return_posts_counted(session, rest, error, DEFECTIVE, pack=len(call.post_ids))
-            case _ if isinstance(error, NoFreeMoment):  # of all of them
+            case _ if isinstance(error, NoFreeMoment):  # concerns all posts of the call
                 _return_posts_counted(session, rest, error, NO_MOMENT, pack=1)
             case Unknown():
                 draft_adoption.mark_failed_call(session, runtime, submission, error)
@@ -161,13 +167,13 @@ def _exclude_ids(ids: Sequence[int], excluded: Collection[int]) -> list[int]:
 
 
 def _return_posts(session: Session, call: Call, event: str, detail: str, **values: int) -> None:
-    put_back(session, call.post_ids, claim=call.claim, event=event, detail=detail, **values)
+    requeue_posts(session, call.post_ids, claim=call.claim, event=event, detail=detail, **values)
 
 
 def _return_posts_counted(
     session: Session, call: Call, error: PressroomError, patience: Patience, *, pack: int
 ) -> None:
-    put_back_counted(
+    requeue_counted(
         session,
         _lock_call_posts(session, call),
         pack=pack,
@@ -185,7 +191,7 @@ def _lock_call_posts(session: Session, call: Call) -> Sequence[Post]:
 def _handle_refusal(
     session: Session, rest: Call, error: PressroomError, offender: int | None
 ) -> None:
-    """End the offender; where nobody named it, it is found by halving. The others go on."""
+    """Fail the post at fault; if it is not known, halve the next calls. The others continue."""
     if offender is None:
         half = max(1, len(rest.post_ids) // 2)
         _return_posts(session, rest, "staging_split", error.message, pack_limit=half)

@@ -1,4 +1,4 @@
-"""Drafts: write down what became of the posts of a counted call: a draft in Postiz, or nothing."""
+"""Records the result of a counted call for its posts: a draft in Postiz, or pending again."""
 
 import hashlib
 import json
@@ -19,11 +19,11 @@ from worker.staging.settle_time import has_few_recent_elements
 
 
 def draft_signature(post: Post) -> Ours:
-    """What is compared with what Postiz shows."""
+    """The values of the post that are compared with posts in Postiz."""
     whole = json.dumps([post.media_ids, post.settings, post.content], sort_keys=True)
     return Ours(
         post_id=post.id,
-        look=compute_fingerprint(post.integration_id, post.content),
+        fingerprint=compute_fingerprint(post.integration_id, post.content),
         whole=hashlib.sha256(whole.encode()).hexdigest(),
         publish_at=post.publish_at,
     )
@@ -41,8 +41,10 @@ def keep_drafts(
     as_draft: bool,
     claim: int | None = None,
 ) -> None:
-    """Each post has a draft in Postiz, by the id that it has there: all of `ids` are kept, and
-    those in `moved` have been staged by it."""
+    """Record drafts in Postiz. `ids`: post ids with their ids in Postiz, all are saved.
+
+    `moved`: the posts that change to staged (or draft).
+    """
     _widen_packs(session, account.id, ids)
     transitions.move_posts(
         session,
@@ -71,7 +73,7 @@ def keep_drafts(
 def _settled_at(
     session: Session, account: Account, settle_seconds: float
 ) -> ColumnElement[datetime]:
-    """When Postiz's work after creating is over (docs/POSTIZ.md, "How much Postiz can take")."""
+    """When the settle time after a creation ends (docs/POSTIZ.md, "How much Postiz can take")."""
     now = func.clock_timestamp()
     if has_few_recent_elements(session, account.server, settle_seconds):
         return now
@@ -89,7 +91,7 @@ def _draft_values(ids: Mapping[int, str], settled_at: ColumnElement[datetime]) -
 
 
 def _widen_packs(session: Session, account_id: int, ids: Collection[int]) -> None:
-    """After a call with halved packs went well, those that wait may go with more again."""
+    """After a call with a reduced size succeeded, double the limits of pending posts again."""
     limits = select(Post.pack_limit).where(Post.id.in_(ids), Post.pack_limit.is_not(None))
     if session.scalar(limits.limit(1)) is None:
         return
@@ -100,7 +102,7 @@ def _widen_packs(session: Session, account_id: int, ids: Collection[int]) -> Non
         session.execute(of_limit.values(pack_limit=double_limit(limit or 1)))
 
 
-def put_back(
+def requeue_posts(
     session: Session,
     ids: Sequence[int],
     *,
@@ -109,7 +111,7 @@ def put_back(
     claim: int | None = None,
     pack_limit: int | None = None,
 ) -> None:
-    """Posts whose call certainly created nothing are pending again: this one does not count."""
+    """Make posts pending again whose call certainly created nothing; the call does not count."""
     values = {"submission_id": None, "unclear_calls": Post.unclear_calls - 1}
     transitions.move_posts(
         session,
@@ -123,7 +125,7 @@ def put_back(
     )
 
 
-def put_back_counted(
+def requeue_counted(
     session: Session,
     rows: Sequence[Post],
     *,
@@ -132,7 +134,10 @@ def put_back_counted(
     detail: str,
     patience: Patience,
 ) -> None:
-    """The same after a call of `pack` posts that may be the fault of one of them."""
+    """Make posts pending again after a call of `pack` posts that one of them may have failed.
+
+    Posts that have used up `patience` fail.
+    """
     failed_ids = [post.id for post in rows if patience.is_over(post.unclear_calls, pack)]
     transitions.fail_posts(
         session,

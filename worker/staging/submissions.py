@@ -1,4 +1,4 @@
-"""Prepares a counted call: chooses posts that are due, and writes it down before it is made."""
+"""Prepares a counted call: chooses due posts, and records the call before it is sent."""
 
 import random
 from collections.abc import Sequence
@@ -22,13 +22,13 @@ from worker.runtime import Runtime
 from worker.staging.batch_selection import Chosen, choose_posts
 from worker.staging.staged_drafts import draft_signature
 
-#: In which a call may get its millisecond.
+#: Seconds of the calendar in which a free millisecond is searched.
 SECONDS_TRIED = 60
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """A counted call that is written down and may be made."""
+    """A counted call that is recorded and may be sent."""
 
     submission_id: int
     claim: int
@@ -40,7 +40,7 @@ class Call:
 
 
 def find_due_accounts(session: Session) -> Sequence[int]:
-    """Accounts that may have a call to make: nobody plans for them, or has just found that not."""
+    """Accounts that may have a call to make, are not leased, and are due to be planned."""
     free = or_(Account.lease_until.is_(None), Account.lease_until < func.now())
     planned = or_(Account.plan_at.is_(None), Account.plan_at <= func.now())
     waiting = eligible_accounts_query(*waits_for_staging(), Profile.paused.is_(False))
@@ -48,7 +48,7 @@ def find_due_accounts(session: Session) -> Sequence[int]:
 
 
 def prepare_call(runtime: Runtime, account_id: int) -> Call | None:
-    """Claim the account and its next posts, and write the call down, in one transaction."""
+    """Claim the account and its next posts, and record the call, in one transaction."""
     try:
         return _claim_next_call(runtime, account_id)
     except NoFreeMoment as error:
@@ -63,7 +63,7 @@ def _claim_next_call(runtime: Runtime, account_id: int) -> Call | None:
         account = leases.claim_account(session, account_id, lease_seconds=lease)
         if account is None:
             return None
-        chosen = choose_posts(session, account, runtime.led, runtime.taken)
+        chosen = choose_posts(session, account, runtime.last_led, runtime.counts)
         if chosen and leases.reserve_call(session, account, due_at=_earliest_time(chosen)):
             return _record_call(session, account, chosen, lease)
         leases.end_lease(session, account)
@@ -75,7 +75,7 @@ def _earliest_time(chosen: Sequence[Chosen]) -> datetime:
 
 
 def check_before_send(runtime: Runtime, call: Call) -> None:
-    """The last question before the first byte: may each post still go, and with this very key?
+    """The last check before the first byte: may each post still be sent, with exactly this key?
 
     Raises `Paused` if not.
     """
@@ -98,7 +98,7 @@ def check_before_send(runtime: Runtime, call: Call) -> None:
 
 
 def _is_call_open(submission_id: int) -> ColumnElement[bool]:
-    """Whether nobody took the call's worker for dead, and looks for what it created."""
+    """Whether no other worker has taken the call over."""
     return exists().where(Submission.id == submission_id, Submission.state == "sending")
 
 
@@ -112,7 +112,7 @@ def _record_call(session: Session, account: Account, choices: list[Chosen], leas
         server=account.server,
         marker_at=free_marker(session, account.id, _draft_date(posts[0], db.read_clock(session))),
         elements=len(posts),
-        sent=[signature.look for signature in signatures],
+        sent=[signature.fingerprint for signature in signatures],
         adoptable=find_adoptable(signatures),
     )
     session.add(submission)
@@ -121,7 +121,7 @@ def _record_call(session: Session, account: Account, choices: list[Chosen], leas
     values = {
         "claim": account.claim,
         "lease_until": func.now() + timedelta(seconds=lease),
-        "unclear_calls": Post.unclear_calls + 1,  # until it is known
+        "unclear_calls": Post.unclear_calls + 1,  # until the outcome is known
         "submission_id": submission.id,
     }
     staging = PostState.STAGING
@@ -138,10 +138,10 @@ def _record_call(session: Session, account: Account, choices: list[Chosen], leas
 
 
 def _draft_date(post: Post, now: datetime) -> datetime:
-    """The second under which the draft stands in Postiz.
+    """The draft's date in Postiz, without milliseconds.
 
-    Its true time in the calendar; for a staged one a second of the last 11 hours, for Postiz's own
-    rescue of late posts looks back two days and must never meet it.
+    For `calendar` it is the true time; for `staged` a second of the last 11 hours, because Postiz's
+    own rescue of late posts searches two days back and must never find the draft.
     """
     if post.as_draft or post.handoff == "calendar":
         return post.publish_at.replace(microsecond=0)
@@ -150,12 +150,13 @@ def _draft_date(post: Post, now: datetime) -> datetime:
 
 
 def free_marker(session: Session, account_id: int, second: datetime) -> datetime:
-    """A millisecond of that second, or of one soon after, that no other call of the account uses.
+    """A random millisecond (never .000) of that second or a later one that no other call of the
+    account uses.
 
-    Never .000. Raises `NoFreeMoment` where there is none.
+    Raises `NoFreeMoment` if there is none.
     """
     for _ in range(SECONDS_TRIED):
-        taken = set(
+        used = set(
             session.scalars(
                 select(Submission.marker_at).where(
                     Submission.account_id == account_id,
@@ -167,7 +168,7 @@ def free_marker(session: Session, account_id: int, second: datetime) -> datetime
         free = [
             moment
             for ms in range(1, 1000)
-            if (moment := second + timedelta(milliseconds=ms)) not in taken
+            if (moment := second + timedelta(milliseconds=ms)) not in used
         ]
         if free:
             return random.choice(free)  # noqa: S311 (chance, not secrecy)

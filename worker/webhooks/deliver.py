@@ -1,7 +1,7 @@
-"""Deliver: tell webhooks what happened, at least once, with no receiver holding up another.
+"""Deliver: sends events to webhooks, at least once; a slow receiver does not delay others.
 
-One courier in each pool sends many deliveries at once, from rows. A receiver gets one at a time
-until it has answered quickly; a slow one never has more than that.
+One child of each pool reads deliveries from the database and sends many at the same time. A
+receiver gets one delivery at a time until it has answered quickly.
 """
 
 import time
@@ -24,34 +24,39 @@ from worker.accounts import leases
 from worker.round_steps import brief_transaction
 from worker.runtime import Runtime
 from worker.webhooks import delivery_log
-from worker.webhooks.delivery_attempt import Parcel, Tried, attempt_delivery, body_of
+from worker.webhooks.delivery_attempt import (
+    ClaimedDelivery,
+    FinishedAttempt,
+    attempt_delivery,
+    body_of,
+)
 
-#: Longer than an attempt may last, a slow look-up of its name included: then it is made again.
+#: After this time an attempt is lost and made again; longer than an attempt with a slow DNS lookup.
 LEASE = timedelta(seconds=60)
-#: After so long a courier takes nothing new; with what it has, it ends within a warm shutdown.
-TURN_SECONDS = 10.0
+#: How long a run claims new deliveries; short enough to finish within a warm shutdown (seconds).
+SLICE_SECONDS = 10.0
 THREADS = 32
-#: Of one receiver at a time, once it has answered within `QUICK_SECONDS`.
-ABREAST = 8
+#: Deliveries to a receiver at a time, if it has answered within `QUICK_SECONDS`.
+MAX_PER_RECEIVER = 8
 QUICK_SECONDS = 1.0
-#: How soon a courier that waits for a slow receiver looks for what else is due.
-LOOK_SECONDS = 0.2
-#: A webhook with which something unexpected went wrong has nothing claimed for so long.
-REST = timedelta(seconds=60)
+#: How often a run that waits for answers checks for other due deliveries (seconds).
+POLL_SECONDS = 0.2
+#: The pause of a webhook after an unexpected error.
+PAUSE = timedelta(seconds=60)
 
 
 def has_due_deliveries(session: Session) -> bool:
-    """Whether anything waits to be delivered now."""
+    """Whether any delivery is due."""
     return session.scalar(_due_webhooks_query().limit(1)) is not None
 
 
 def send_due_deliveries(runtime: Runtime) -> None:
-    """Deliver what is due, for a turn."""
-    Courier(runtime).run_slice()
+    """Send due deliveries for one time slice."""
+    DeliveryRun(runtime).run_slice()
 
 
 def _due_webhooks_query() -> Select[Webhook]:
-    """The webhooks that may get something now, and have something to get."""
+    """Webhooks with due deliveries that may get them now."""
     rested = or_(Webhook.retry_at.is_(None), Webhook.retry_at <= func.now())
     own = or_(Webhook.profile_ids.is_(None), Delivery.profile_ids.contained_by(Webhook.profile_ids))
     waiting = exists().where(Delivery.webhook_id == Webhook.id, own, *_due_deliveries_condition())
@@ -62,45 +67,45 @@ def _due_deliveries_condition() -> Sequence[ColumnElement[bool]]:
     return Delivery.state == "pending", Delivery.next_at <= func.now()
 
 
-class Courier:
-    """One turn: what is under way, and which receivers answered quickly in it."""
+class DeliveryRun:
+    """One time slice: the running attempts, and which receivers have answered quickly."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._box = SecretBox.from_settings(runtime.settings)
-        self._under_way: dict[Future[Tried], int] = {}
+        self._under_way: dict[Future[FinishedAttempt], int] = {}
         self._quick: set[int] = set()
 
     def run_slice(self) -> None:
-        deadline = time.monotonic() + TURN_SECONDS
+        deadline = time.monotonic() + SLICE_SECONDS
         with ThreadPoolExecutor(THREADS) as threads:
             while True:
                 if time.monotonic() < deadline:
                     self._submit_attempts(threads)
                 if not self._under_way:
                     return
-                finished = wait(self._under_way, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
+                finished = wait(self._under_way, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
                 for future in finished.done:
                     del self._under_way[future]
                 self._record_attempts([future.result() for future in finished.done])
 
     def _submit_attempts(self, threads: ThreadPoolExecutor) -> None:
-        """Claim what is due, as far as its receivers and our threads have room."""
+        """Claim and start due deliveries, as far as receivers and threads are free."""
         route = Route.from_settings(self._runtime.settings)
         with self._runtime.database.transaction() as session:
             due_now = session.scalars(_due_webhooks_query().order_by(func.random())).all()
         for webhook in due_now:
             room = min(self._free_slots(webhook), THREADS - len(self._under_way))
-            for parcel in self._claim_parcels(webhook, room) if room > 0 else ():
-                future = threads.submit(attempt_delivery, parcel, self._box, route)
+            for claimed in self._try_claim(webhook, room) if room > 0 else ():
+                future = threads.submit(attempt_delivery, claimed, self._box, route)
                 self._under_way[future] = webhook.id
 
     def _free_slots(self, webhook: Webhook) -> int:
-        most = ABREAST if webhook.id in self._quick and not webhook.failures else 1
+        most = MAX_PER_RECEIVER if webhook.id in self._quick and not webhook.failures else 1
         return most - sum(webhook_id == webhook.id for webhook_id in self._under_way.values())
 
-    def _claim_parcels(self, webhook: Webhook, room: int) -> list[Parcel]:
-        """What is now ours to send to it. Whatever a webhook's rows raise, it alone rests for."""
+    def _try_claim(self, webhook: Webhook, room: int) -> list[ClaimedDelivery]:
+        """Claim deliveries of the webhook; after an error only this webhook pauses."""
         database = self._runtime.database
         claiming = contain_failures("claim_deliveries", webhook=webhook.id)
         with claiming as fate, brief_transaction(database) as session:
@@ -111,29 +116,30 @@ class Courier:
         ):
             if not fate.may_pass:
                 resting = update(Webhook).where(Webhook.id == webhook.id)
-                session.execute(resting.values(retry_at=func.now() + REST))
+                session.execute(resting.values(retry_at=func.now() + PAUSE))
         return []
 
-    def _record_attempts(self, attempts: Sequence[Tried]) -> None:
-        """For each webhook alone; what cannot be noted is delivered again after its lease."""
+    def _record_attempts(self, attempts: Sequence[FinishedAttempt]) -> None:
+        """Record results per webhook; a delivery that cannot be recorded is sent again after its
+        lease."""
         failpoints.hit("deliver.after_answer")
-        by_webhook: dict[int, list[Tried]] = defaultdict(list)
-        for tried in attempts:
-            metrics.DELIVERY.labels(tried.answer.outcome).observe(tried.seconds)
-            quick = tried.answer.accepted and tried.seconds < QUICK_SECONDS
-            (self._quick.add if quick else self._quick.discard)(tried.parcel.webhook_id)
-            by_webhook[tried.parcel.webhook_id].append(tried)
+        by_webhook: dict[int, list[FinishedAttempt]] = defaultdict(list)
+        for finished in attempts:
+            metrics.DELIVERY.labels(finished.answer.outcome).observe(finished.seconds)
+            quick = finished.answer.accepted and finished.seconds < QUICK_SECONDS
+            (self._quick.add if quick else self._quick.discard)(finished.claimed.webhook_id)
+            by_webhook[finished.claimed.webhook_id].append(finished)
         for webhook_id, webhook_attempts in by_webhook.items():
             noting = contain_failures("note_deliveries", webhook=webhook_id)
             with noting, brief_transaction(self._runtime.database) as session:
                 delivery_log.record_attempts(session, webhook_id, webhook_attempts)
 
 
-def _claim_deliveries(session: Session, webhook_id: int, room: int) -> list[Parcel]:
-    """At most `room` of what is due for the webhook, the longest overdue first."""
+def _claim_deliveries(session: Session, webhook_id: int, room: int) -> list[ClaimedDelivery]:
+    """Claim at most `room` due deliveries of the webhook, the longest overdue first."""
     webhook = session.get(Webhook, webhook_id)
     if webhook is None or not webhook.enabled:
-        return []  # since we looked
+        return []  # changed since the query
     chosen = session.scalars(
         select(Delivery.id)
         .where(
@@ -154,11 +160,11 @@ def _claim_deliveries(session: Session, webhook_id: int, room: int) -> list[Parc
         .returning(Delivery)
     ).all()
     sealed = subscriptions.sealed_secrets(webhook, db.read_clock(session))
-    return [_build_parcel(webhook, row, sealed) for row in rows]
+    return [_claimed_delivery(webhook, row, sealed) for row in rows]
 
 
-def _build_parcel(webhook: Webhook, row: Delivery, sealed: Sequence[str]) -> Parcel:
-    return Parcel(
+def _claimed_delivery(webhook: Webhook, row: Delivery, sealed: Sequence[str]) -> ClaimedDelivery:
+    return ClaimedDelivery(
         id=row.id,
         claim=row.claim,
         webhook_id=webhook.id,

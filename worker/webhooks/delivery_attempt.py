@@ -1,4 +1,4 @@
-"""One attempt to tell a receiver of an event: signed, bounded in time, and to a checked address."""
+"""One attempt to send an event to a receiver: signed, with a time limit, to a checked address."""
 
 import json
 import time
@@ -26,8 +26,8 @@ _TIMEOUT = urllib3.Timeout(connect=CONNECT_SECONDS, read=TOTAL_SECONDS)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parcel:
-    """A delivery that is ours to make, with what it takes. `attempt`: the number of this one."""
+class ClaimedDelivery:
+    """A claimed delivery with all data to send it; `attempt`: its number, from 1."""
 
     id: int
     claim: int
@@ -40,41 +40,41 @@ class Parcel:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tried:
-    """An attempt that was made, and how many seconds it took."""
+class FinishedAttempt:
+    """A finished attempt, and the seconds that it took."""
 
-    parcel: Parcel
+    claimed: ClaimedDelivery
     answer: Answer
     seconds: float
 
 
 def body_of(event: str, timestamp: str | None, data: Mapping[str, object]) -> str:
-    """The same in every attempt, to the byte."""
+    """The body, equal to the byte in all attempts."""
     payload = {"type": event, "timestamp": timestamp, "data": data}
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
 
 
-def attempt_delivery(parcel: Parcel, box: SecretBox, route: Route) -> Tried:
-    """Raises nothing: whatever a receiver, its address or its secret does is the answer."""
+def attempt_delivery(claimed: ClaimedDelivery, box: SecretBox, route: Route) -> FinishedAttempt:
+    """Raises nothing: errors of the receiver, its address or its secret become the answer."""
     started_at = time.monotonic()
     answer = Answer(error="internal_error: something went wrong on our side, and has been logged")
-    with contain_failures("attempt_delivery", webhook=parcel.webhook_id, delivery=parcel.id):
+    with contain_failures("attempt_delivery", webhook=claimed.webhook_id, delivery=claimed.id):
         try:
-            secrets = subscriptions.open_secrets(parcel.sealed, box)
-            answer = _send_request(parcel, parse_http_address(parcel.url), secrets, route)
+            secrets = subscriptions.open_secrets(claimed.sealed, box)
+            answer = _send_request(claimed, parse_http_address(claimed.url), secrets, route)
         except SecretUnreadable as error:
             answer = Answer(error=f"{error.code}: {error.message}. Rotate the webhook's secret")
         except MalformedAddress as error:
             answer = Answer(error=f"its address {error}")
-    return Tried(parcel=parcel, answer=answer, seconds=time.monotonic() - started_at)
+    return FinishedAttempt(claimed=claimed, answer=answer, seconds=time.monotonic() - started_at)
 
 
 def _send_request(
-    parcel: Parcel, address: HttpAddress, secrets: Sequence[str], route: Route
+    claimed: ClaimedDelivery, address: HttpAddress, secrets: Sequence[str], route: Route
 ) -> Answer:
-    """A connection of its own each time, so that its address is looked up and checked each time."""
+    """Opens a new connection each time, so that the address is resolved and checked each time."""
     signed = subscriptions.signature_headers(
-        secrets, parcel.message_id, datetime.now(UTC), parcel.body
+        secrets, claimed.message_id, datetime.now(UTC), claimed.body
     )
     headers = {
         **headers_for(address),
@@ -86,11 +86,11 @@ def _send_request(
         call = Call(total=TOTAL_SECONDS, stall=TOTAL_SECONDS)
         try:
             with under_way(call):
-                # its status is all that counts: what else it says is not read
+                # only the status counts; the body is not read
                 reply = pool.urlopen(
                     "POST",
                     address.target,
-                    body=parcel.body.encode(),
+                    body=claimed.body.encode(),
                     headers=headers,
                     redirect=False,
                     retries=False,
@@ -100,14 +100,14 @@ def _send_request(
         except (HTTPError, OSError, Unreachable) as error:
             return Answer(error=_describe_error(error, call))
         reply.close()
-        if call.expired:  # what was cut off looks like the end of the headers
+        if call.expired:  # a cut-off reply looks like the end of the headers
             return Answer(error=_timeout_message())
         retry_after = parse_retry_after(reply.headers.get("Retry-After", ""), datetime.now(UTC))
         return Answer(status=reply.status, retry_after=retry_after)
 
 
 def parse_retry_after(value: str, now: datetime) -> float | None:
-    """The seconds of a `Retry-After`, which may be a date; None where it is neither."""
+    """The seconds of a `Retry-After` header: a number or a date; None if it is neither."""
     if value.isascii() and value.isdigit():
         return float(value[:9])
     try:

@@ -17,11 +17,11 @@ SOON = timedelta(minutes=3)
 
 
 def find_adoptable(ours: Iterable[Ours]) -> list[str]:
-    """The `look`s that belong to one content, one set of media and settings, in this call."""
+    """The fingerprints of this call that only one content with its media and settings has."""
     wholes: dict[str, set[str]] = defaultdict(set)
     for post in ours:
-        wholes[post.look].add(post.whole)
-    return [look for look, contents in wholes.items() if len(contents) == 1]
+        wholes[post.fingerprint].add(post.whole)
+    return [fingerprint for fingerprint, contents in wholes.items() if len(contents) == 1]
 
 
 def match_drafts(
@@ -33,11 +33,11 @@ def match_drafts(
     """
     drafts: dict[str, list[Theirs]] = defaultdict(list)
     for draft in theirs:
-        drafts[draft.look].append(draft)
+        drafts[draft.fingerprint].append(draft)
     found: dict[int, Theirs] = {}
     for post in ours:
-        if post.look in adoptable and drafts[post.look]:
-            found[post.post_id] = drafts[post.look].pop(0)
+        if post.fingerprint in adoptable and drafts[post.fingerprint]:
+            found[post.post_id] = drafts[post.fingerprint].pop(0)
     return found
 
 

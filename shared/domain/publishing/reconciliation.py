@@ -91,17 +91,17 @@ def reconcile_step(
     age: timedelta,
     unknown_after: timedelta,
     give_up_after: timedelta,
-    word: UserReport | None = None,
+    report: UserReport | None = None,
 ) -> SettleStep:
     """The next step for a release that is `age` old; `state` None: Postiz does not list the post.
 
     A missing post alone proves nothing: a moved date or a disconnected channel look the same. After
     the post was seen parked as a draft no proof is needed: only a person can publish it.
 
-    `word`: a person reported, `age` ago, that the post which waits in Postiz was not published.
+    `report`: a person reported, `age` ago, that the post which waits in Postiz was not published.
     """
-    if word and state in (QUEUE, DRAFT):
-        return _retract_step(state, word, in_2099=in_2099, quiet_after=unknown_after)
+    if report and state in (QUEUE, DRAFT):
+        return _retract_step(state, report, in_2099=in_2099, quiet_after=unknown_after)
     match state:
         case "DRAFT" if in_2099:
             return Delete()
@@ -118,7 +118,7 @@ def reconcile_step(
 
 
 def _retract_step(
-    state: str, word: UserReport, *, in_2099: bool, quiet_after: timedelta
+    state: str, report: UserReport, *, in_2099: bool, quiet_after: timedelta
 ) -> Park | Delete | Watch:
     """Park it whatever its state is, and delete it when nothing can send it any more.
 
@@ -127,7 +127,7 @@ def _retract_step(
     """
     if not in_2099:
         return Park()
-    if state == DRAFT or (word.watched is not None and word.watched >= quiet_after):
+    if state == DRAFT or (report.watched is not None and report.watched >= quiet_after):
         return Delete()
     return Watch(after=quiet_after / 6)
 

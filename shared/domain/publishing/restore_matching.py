@@ -12,10 +12,10 @@ from datetime import datetime
 
 @dataclass(frozen=True, kw_only=True)
 class Ours:
-    """A post that would be sent. `look`: what Postiz shows of it; `whole`: everything in it."""
+    """A post that would be sent. `fingerprint`: of what Postiz shows; `whole`: of everything."""
 
     post_id: int
-    look: str
+    fingerprint: str
     whole: str
     publish_at: datetime
 
@@ -25,7 +25,7 @@ class Theirs:
     """A post of Postiz that we do not know: published, scheduled, or failed there."""
 
     postiz_id: str
-    look: str
+    fingerprint: str
     publish_at: datetime
 
 
@@ -49,9 +49,9 @@ def match_posts(
     """What was found about each post that must not be sent, by post id."""
     groups: dict[str, tuple[list[Ours], list[Theirs]]] = defaultdict(lambda: ([], []))
     for post in ours:
-        groups[post.look][0].append(post)
+        groups[post.fingerprint][0].append(post)
     for other in theirs:
-        groups[other.look][1].append(other)
+        groups[other.fingerprint][1].append(other)
     found: dict[int, FoundInPostiz | Unclear] = {}
     for alike, there in groups.values():
         if alike and there:

@@ -25,7 +25,7 @@ class Tries:
 #: Deletes that a post waits for: a quarter of an hour or more in all.
 DELETES = Tries(most=12, first=timedelta(seconds=2), longest=timedelta(minutes=5))
 #: Deletes of drafts that are only in a person's way: about a day.
-LITTER = Tries(most=32, first=timedelta(seconds=5), longest=timedelta(hours=1))
+ORPHAN_DELETES = Tries(most=32, first=timedelta(seconds=5), longest=timedelta(hours=1))
 #: Moves to 2099 that Postiz refuses for this very draft: each is a counted call.
 REFUSED_MOVES = Tries(most=3, first=timedelta(seconds=30), longest=timedelta(minutes=5))
 #: Moves to 2099 with an unknown outcome: to move again is harmless, but counted.

@@ -11,6 +11,6 @@ from shared.domain.publishing import retry_limits
 SHORTER = 6
 LONGEST = timedelta(seconds=10)
 
-for _name in ("DELETES", "LITTER", "REFUSED_MOVES", "UNCLEAR_MOVES"):
+for _name in ("DELETES", "ORPHAN_DELETES", "REFUSED_MOVES", "UNCLEAR_MOVES"):
     _long = getattr(retry_limits, _name)
     setattr(retry_limits, _name, replace(_long, first=_long.first / SHORTER, longest=LONGEST))

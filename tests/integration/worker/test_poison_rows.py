@@ -26,7 +26,7 @@ from shared.models import (
     ScheduleRun,
     Webhook,
 )
-from shared.schedules.definitions import Means
+from shared.schedules.definitions import RunContext
 from shared.webhooks import subscriptions
 from tests.factories.media import make_medium
 from tests.factories.posts import make_posts
@@ -254,12 +254,12 @@ def test_a_schedule_that_needs_a_row_that_is_held_keeps_no_other_waiting(
     api.post("/profiles", {"id": "other", "name": "Other"})
     with api.services.database.transaction() as session:
         session.execute(update(Schedule).where(Schedule.id == good).values(profile_id="other"))
-    means = Means(settings=runtime.settings, box=SecretBox([SECRET_KEY]))
+    context = RunContext(settings=runtime.settings, box=SecretBox([SECRET_KEY]))
     with api.services.database.transaction() as holder:
         holder.execute(select(Profile).where(Profile.id == "acme").with_for_update())
-        fired = fire.fire_next(runtime.database, means)
-        assert fired == fire.Fired(schedule_id=first, waits=True)
-        other = fire.fire_next(runtime.database, means, {first})
+        fired = fire.fire_next(runtime.database, context)
+        assert fired == fire.Fired(schedule_id=first, is_blocked=True)
+        other = fire.fire_next(runtime.database, context, {first})
         assert other is not None and other.schedule_id == good
         holder.rollback()
     fire.fire_due(runtime)

@@ -16,7 +16,7 @@ import os, sys, time
 from pathlib import Path
 from shared import metrics
 metrics.use_folder(Path(sys.argv[1]))
-metrics.LITTER.labels("abandoned").inc(int(sys.argv[2]))
+metrics.ORPHANS_DELETED.labels("abandoned").inc(int(sys.argv[2]))
 metrics.LATENESS.labels("planned").observe(0.2)
 print(metrics._Process.pid, flush=True)
 if len(sys.argv) > 3:

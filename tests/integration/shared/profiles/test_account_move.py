@@ -94,7 +94,7 @@ def test_a_profile_that_cannot_be_moved_keeps_no_other(
         return 1 / 0 if profile_id == "bad" else want(session, media, profile_id, account)
 
     monkeypatch.setattr(upload_queue, "request_uploads", fails_for_one)
-    account_moves.follow_accounts(world.runtime)
+    account_moves.continue_moves(world.runtime)
     assert by_account(world, "acme") == {new: 1}
     assert new not in by_account(world, "bad")
 

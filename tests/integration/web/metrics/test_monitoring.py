@@ -68,7 +68,7 @@ def test_a_machine_of_workers_alone_is_asked_by_its_exporter(tmp_path: Path) -> 
     command = [sys.executable, "-m", "shared.exporter", "--port", str(port)]
     exporter = subprocess.Popen(command, cwd=ROOT, env=environ)
     count = "from pathlib import Path; from shared import metrics as m; "
-    count += f"m.use_folder(Path({str(tmp_path)!r})); m.LITTER.labels('abandoned').inc(7)"
+    count += f"m.use_folder(Path({str(tmp_path)!r})); m.ORPHANS_DELETED.labels('abandoned').inc(7)"
     try:
         subprocess.run([sys.executable, "-c", count], cwd=ROOT, check=True)
         wait_until(lambda: "removed_total" in _shown(port))

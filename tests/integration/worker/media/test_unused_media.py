@@ -148,7 +148,7 @@ def test_what_an_upload_waits_for_stays(world: World) -> None:
 def test_more_media_that_are_needed_than_fit_a_batch_hide_none_that_is_not(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unused_media, "AT_ONCE", 2)
+    monkeypatch.setattr(unused_media, "BATCH", 2)
     needed = [stored(world, FILES.png(shade)) for shade in range(3)]
     make_posts(world, "acme", ["x"], media_ids=needed)
     unused = stored(world, FILES.png(9))

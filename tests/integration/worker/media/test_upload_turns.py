@@ -26,7 +26,7 @@ FORK = multiprocessing.get_context("fork")
 @pytest.fixture
 def two_accounts(two_profiles: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """Of which each child begins one upload at a time."""
-    monkeypatch.setattr(upload_turns, "TURN", 0.0)
+    monkeypatch.setattr(upload_turns, "SLICE_SECONDS", 0.0)
     return two_profiles
 
 
@@ -134,6 +134,6 @@ def test_an_upload_that_meets_a_fault_of_ours_costs_no_other(
         bring(runtime, one, beat)
 
     monkeypatch.setattr(upload, "_transfer_medium", fails_for_one)
-    monkeypatch.setattr(upload_turns, "TURN", 60.0)
+    monkeypatch.setattr(upload_turns, "SLICE_SECONDS", 60.0)
     upload_turns.upload_in_turn(world.runtime, Bulkhead(1, tmp_path / "pool"))
     assert [world.upload_state(each) for each in (bad, good)] == ["pending", "uploaded"]

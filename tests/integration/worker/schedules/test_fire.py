@@ -21,7 +21,7 @@ from shared import db
 from shared.crypto import SecretBox
 from shared.db import ROW_LOCK
 from shared.models import Job, Post, Profile, Schedule, ScheduleRun
-from shared.schedules.definitions import Means
+from shared.schedules.definitions import RunContext
 from tests.factories.files import FILES
 from tests.servers.api import Api
 from tests.servers.settings import SECRET_KEY
@@ -41,8 +41,8 @@ def runtime(api: Api, tmp_path: Path) -> Iterator[Runtime]:
         yield started
 
 
-def means(runtime: Runtime) -> Means:
-    return Means(settings=runtime.settings, box=SecretBox.from_settings(runtime.settings))
+def context(runtime: Runtime) -> RunContext:
+    return RunContext(settings=runtime.settings, box=SecretBox.from_settings(runtime.settings))
 
 
 def minutely(api: Api, **body: Any) -> int:
@@ -67,7 +67,7 @@ def _minute(session: Session) -> datetime:
 
 
 def all_due(runtime: Runtime) -> None:
-    while fire.fire_next(runtime.database, means(runtime)):
+    while fire.fire_next(runtime.database, context(runtime)):
         pass
 
 
@@ -269,8 +269,8 @@ def test_a_process_that_freezes_with_a_schedule_loses_it(api: Api, runtime: Runt
         session.execute(text("SET LOCAL idle_in_transaction_session_timeout = '500ms'"))
         held = fire._claim_schedule(session)
         assert held is not None
-        assert fire._handle_fire_time(session, held, means(runtime)) is not None
-        while not fire.fire_next(runtime.database, means(runtime)):  # another process
+        assert fire._handle_fire_time(session, held, context(runtime)) is not None
+        while not fire.fire_next(runtime.database, context(runtime)):  # another process
             assert time.monotonic() < deadline
     assert [run.state for run in runs(api, schedule)][:1] == ["started"]
     with api.services.database.transaction() as session:

@@ -8,13 +8,13 @@ from shared.models import Delivery, Webhook
 from tests.workers.world import World
 from worker.accounts import leases
 from worker.webhooks import delivery_log
-from worker.webhooks.delivery_attempt import Parcel, Tried
+from worker.webhooks.delivery_attempt import ClaimedDelivery, FinishedAttempt
 
 ACCEPTED, REFUSED, GONE = Answer(status=200), Answer(status=500), Answer(status=410)
 
 
 @pytest.fixture
-def claimed(world: World) -> Parcel:
+def claimed(world: World) -> ClaimedDelivery:
     """An event that somebody is telling a webhook of."""
     with world.database.transaction() as session:
         hook = Webhook(url="https://a.example", events=["post.failed"], secret="s")
@@ -25,7 +25,7 @@ def claimed(world: World) -> Parcel:
         row = Delivery(webhook_id=hook.id, claim=claim, attempts=1, **event)
         session.add(row)
         session.flush()
-        return Parcel(
+        return ClaimedDelivery(
             id=row.id,
             claim=claim,
             webhook_id=hook.id,
@@ -37,11 +37,11 @@ def claimed(world: World) -> Parcel:
         )
 
 
-def note(world: World, parcel: Parcel, answer: Answer) -> Delivery:
+def note(world: World, claimed: ClaimedDelivery, answer: Answer) -> Delivery:
     """What is known of the delivery after this answer."""
     with world.database.transaction() as session:
-        tried = Tried(parcel=parcel, answer=answer, seconds=0.1)
-        delivery_log.record_attempts(session, parcel.webhook_id, [tried])
+        finished = FinishedAttempt(claimed=claimed, answer=answer, seconds=0.1)
+        delivery_log.record_attempts(session, claimed.webhook_id, [finished])
     with world.database.transaction() as session:
         return session.scalars(select(Delivery)).one()
 
@@ -50,7 +50,7 @@ def note(world: World, parcel: Parcel, answer: Answer) -> Delivery:
     ("answer", "state"), [(ACCEPTED, "delivered"), (REFUSED, "pending"), (GONE, "failed")]
 )
 def test_an_answer_is_written_down(
-    world: World, claimed: Parcel, answer: Answer, state: str
+    world: World, claimed: ClaimedDelivery, answer: Answer, state: str
 ) -> None:
     row = note(world, claimed, answer)
     assert (row.state, [entry["status"] for entry in row.tried]) == (state, [answer.status])
@@ -58,7 +58,7 @@ def test_an_answer_is_written_down(
 
 @pytest.mark.parametrize("answer", [ACCEPTED, REFUSED, GONE])
 def test_an_answer_that_comes_after_another_claim_changes_nothing_of_the_delivery(
-    world: World, claimed: Parcel, answer: Answer
+    world: World, claimed: ClaimedDelivery, answer: Answer
 ) -> None:
     """It was asked for again, or taken for lost: it is another's, who says how it ends."""
     with world.database.transaction() as session:

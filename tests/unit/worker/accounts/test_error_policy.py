@@ -49,7 +49,7 @@ LATER = datetime(2026, 11, 22, 13, tzinfo=UTC)
         (RateLimited("wait", until=LATER), WaitUntil(until=LATER)),
         (SettingsChanged("newer"), RetryNow()),
         (Paused("held back"), RetryNow()),
-        (WrongBaseUrl("html"), RetryLater(look_for_base_url=True)),
+        (WrongBaseUrl("html"), RetryLater(find_base_url=True)),
         (Transient("refused"), RetryLater()),
         (CredentialsRejected("401"), HoldAccount(reason="credentials_rejected")),
         (CredentialsRejected("402", code="plan_limit"), HoldAccount(reason="plan_limit")),

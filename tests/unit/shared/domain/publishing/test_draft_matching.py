@@ -16,12 +16,12 @@ from shared.domain.publishing.restore_matching import Ours, Theirs
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
 
-def ours(number: int, look: str = "a", whole: str = "w") -> Ours:
-    return Ours(post_id=number, look=look, whole=whole, publish_at=NOON)
+def ours(number: int, fingerprint: str = "a", whole: str = "w") -> Ours:
+    return Ours(post_id=number, fingerprint=fingerprint, whole=whole, publish_at=NOON)
 
 
-def theirs(name: str, look: str = "a") -> Theirs:
-    return Theirs(postiz_id=name, look=look, publish_at=NOON)
+def theirs(name: str, fingerprint: str = "a") -> Theirs:
+    return Theirs(postiz_id=name, fingerprint=fingerprint, publish_at=NOON)
 
 
 def matched(mine: list[Ours], there: list[Theirs]) -> dict[int, str]:
@@ -58,14 +58,14 @@ def test_one_of_two_that_look_alike_is_not_told_apart_when_the_other_was_taken_b
 def test_no_draft_is_adopted_twice_and_none_that_looks_different(
     mine: list[str], there: list[str]
 ) -> None:
-    posts = [ours(number, look) for number, look in enumerate(mine)]
-    drafts = [theirs(str(number), look) for number, look in enumerate(there)]
+    posts = [ours(number, fingerprint) for number, fingerprint in enumerate(mine)]
+    drafts = [theirs(str(number), fingerprint) for number, fingerprint in enumerate(there)]
     found = match_drafts(posts, drafts, find_adoptable(posts))
     assert len({other.postiz_id for other in found.values()}) == len(found)
-    assert all(posts[number].look == other.look for number, other in found.items())
-    for look in "abc":
-        adopted = sum(other.look == look for other in found.values())
-        assert adopted == min(mine.count(look), there.count(look))
+    assert all(posts[number].fingerprint == other.fingerprint for number, other in found.items())
+    for fingerprint in "abc":
+        adopted = sum(other.fingerprint == fingerprint for other in found.values())
+        assert adopted == min(mine.count(fingerprint), there.count(fingerprint))
 
 
 def test_only_posts_that_have_time_wait_for_a_request_that_may_still_run() -> None:

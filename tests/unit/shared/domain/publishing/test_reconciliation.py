@@ -172,7 +172,7 @@ def on_word(
         age=MINUTE,
         unknown_after=1.5 * MINUTE,
         give_up_after=2 * HOUR,
-        word=UserReport(watched=watched),
+        report=UserReport(watched=watched),
     )
 
 

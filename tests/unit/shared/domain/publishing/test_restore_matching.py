@@ -17,15 +17,18 @@ from shared.domain.publishing.restore_matching import (
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
-def ours(number: int, look: str = "a", whole: str = "w", minutes: int = 0) -> Ours:
+def ours(number: int, fingerprint: str = "a", whole: str = "w", minutes: int = 0) -> Ours:
     return Ours(
-        post_id=number, look=look, whole=whole, publish_at=NOON + timedelta(minutes=minutes)
+        post_id=number,
+        fingerprint=fingerprint,
+        whole=whole,
+        publish_at=NOON + timedelta(minutes=minutes),
     )
 
 
-def theirs(name: str, look: str = "a", minutes: float = -300.5) -> Theirs:
+def theirs(name: str, fingerprint: str = "a", minutes: float = -300.5) -> Theirs:
     at = NOON + timedelta(minutes=minutes, milliseconds=123)
-    return Theirs(postiz_id=name, look=look, publish_at=at)
+    return Theirs(postiz_id=name, fingerprint=fingerprint, publish_at=at)
 
 
 def told(mine: list[Ours], there: list[Theirs]) -> dict[int, str]:
@@ -41,7 +44,7 @@ def told(mine: list[Ours], there: list[Theirs]) -> dict[int, str]:
     [
         ([ours(1)], [], {}),
         ([ours(1)], [theirs("x")], {1: "x"}),
-        ([ours(1)], [theirs("x", look="b")], {}),
+        ([ours(1)], [theirs("x", fingerprint="b")], {}),
         # a calendar's date tells them apart, whatever is in them
         ([ours(1, whole="v"), ours(2, minutes=5)], [theirs("x", minutes=5)], {2: "x"}),
         # and where even the date is the same, nothing does
@@ -69,7 +72,7 @@ def test_what_is_known_of_each_post(
 looks = st.sampled_from("ab")
 some_ours = st.lists(
     st.builds(
-        lambda look, whole, minutes: (look, whole, minutes),
+        lambda fingerprint, whole, minutes: (fingerprint, whole, minutes),
         looks,
         st.sampled_from("vw"),
         st.integers(-3, 3),
@@ -88,13 +91,18 @@ def test_whatever_was_sent_is_never_free_to_be_sent_again(
 ) -> None:
     """Each post that Postiz has is found, unclear, or stands in for one that is the same."""
     mine = [
-        ours(number, look, whole, minutes) for number, (look, whole, minutes) in enumerate(posts)
+        ours(number, fingerprint, whole, minutes)
+        for number, (fingerprint, whole, minutes) in enumerate(posts)
     ]
     went = [one for one in mine if one.post_id in sent]
-    there = [theirs(str(one.post_id), one.look) for one in went]
+    there = [theirs(str(one.post_id), one.fingerprint) for one in went]
     verdicts = match_posts(mine, there)
     for one in went:
-        alike = [other for other in mine if (other.look, other.whole) == (one.look, one.whole)]
+        alike = [
+            other
+            for other in mine
+            if (other.fingerprint, other.whole) == (one.fingerprint, one.whole)
+        ]
         kept = [other for other in alike if other.post_id in verdicts]
         assert len(kept) >= len([other for other in went if other in alike])
     assert all(isinstance(verdict, FoundInPostiz | Unclear) for verdict in verdicts.values())

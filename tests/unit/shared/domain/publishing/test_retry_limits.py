@@ -7,7 +7,7 @@ import pytest
 
 from shared.domain.publishing.retry_limits import (
     DELETES,
-    LITTER,
+    ORPHAN_DELETES,
     REFUSED_MOVES,
     UNCLEAR_MOVES,
     Tries,
@@ -19,7 +19,7 @@ def pauses(tries: Tries) -> list[timedelta]:
     return [pause for pause in takewhile(lambda pause: pause is not None, numbers) if pause]
 
 
-@pytest.mark.parametrize("tries", [DELETES, LITTER, REFUSED_MOVES, UNCLEAR_MOVES])
+@pytest.mark.parametrize("tries", [DELETES, ORPHAN_DELETES, REFUSED_MOVES, UNCLEAR_MOVES])
 def test_the_pauses_grow_to_the_longest_and_end(tries: Tries) -> None:
     waited = pauses(tries)
     assert len(waited) == tries.most - 1
@@ -29,7 +29,9 @@ def test_the_pauses_grow_to_the_longest_and_end(tries: Tries) -> None:
 
 
 def test_how_long_each_goes_on() -> None:
-    minutes = [sum(pauses(tries), timedelta()).total_seconds() / 60 for tries in (DELETES, LITTER)]
+    minutes = [
+        sum(pauses(tries), timedelta()).total_seconds() / 60 for tries in (DELETES, ORPHAN_DELETES)
+    ]
     assert [round(each) for each in minutes] == [24, 1345]
 
 

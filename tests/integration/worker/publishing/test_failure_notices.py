@@ -14,7 +14,7 @@ from tests.factories.profiles import KEY, make_profile
 from tests.workers.world import World
 from worker.accounts import remote_posts
 from worker.publishing import track
-from worker.publishing.failure_words import Words
+from worker.publishing.failure_notices import FailureNotices
 
 RECONNECT = "We couldn't post to mastodon for Masto Chan because you need to reconnect it."
 REFUSED = "An error occurred while posting on mastodon: too long"
@@ -54,7 +54,7 @@ def see_error(world: World, post_id: int, *says: str, ago: float = 0) -> Post:
     return world.post(post_id)
 
 
-class Said(Words):
+class Said(FailureNotices):
     """Postiz's notifications, as given."""
 
     def __init__(self, world: World, rows: list[Notice]) -> None:

@@ -1,4 +1,4 @@
-"""Words: what Postiz says about why it could not publish a post, read at most once a turn."""
+"""Failure reasons: reads Postiz's notifications about posts that it could not publish."""
 
 from datetime import datetime, timedelta
 
@@ -13,20 +13,23 @@ from shared.profiles.credential_ref import CredentialRef
 from worker.accounts import postiz_call, remote_posts
 from worker.runtime import Runtime
 
-#: Postiz writes most notifications after the post's state, on a busy machine some time after; and
-#: its clock is not ours.
+#: How far around the failure to search: Postiz writes most notifications after the post's state, on
+#: a busy machine with a delay, and its clock may differ from ours.
 BEFORE, AFTER = timedelta(minutes=1), timedelta(minutes=5)
 
 
-class Words:
-    """Postiz's notifications, by the credentials that they are read with."""
+class FailureNotices:
+    """Postiz's notifications, read at most once per credentials."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._notices: dict[CredentialRef, list[Notice]] = {}
 
     def find(self, subject: remote_posts.Subject, *, due_at: datetime, seen_at: datetime) -> Reason:
-        """Of a post that was due then and seen in error first then; what was found once is kept."""
+        """The reason for a post that was due at `due_at` and first seen as failed at `seen_at`.
+
+        A reason that was found before is kept.
+        """
         if (
             subject.reason is not None
             and subject.error_at is not None
@@ -49,17 +52,17 @@ class Words:
         return self._notices[credentials]
 
     def read(self, subject: remote_posts.Subject) -> list[Notice]:
-        """None where Postiz cannot be asked now."""
+        """Empty if Postiz does not answer."""
         try:
             rows = postiz_call.make_call(
                 self._runtime, subject.credentials, lambda postiz: postiz.notifications()
             )
         except PressroomError:
-            return []  # the reason is worth a look, not the post's end
+            return []  # without a reason the work on the post continues
         return [Notice(content=row.content, created_at=row.created_at) for row in rows]
 
     def _known_channels(self, subject: remote_posts.Subject) -> list[Channel]:
-        """The account's, and the post's own even where Postiz does not list it any more."""
+        """The account's channels, and the post's own even if Postiz no longer lists it."""
         own = Channel(
             id=subject.integration_id,
             identifier=subject.integration_identifier,
