@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 RUNS := $(VENV)/.installed-local
 DEVELOPS := $(VENV)/.installed-dev
+# Files of tests that run at once: most tests wait for something most of their time.
+AT_ONCE := 5
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up down test test-unit test-integration chaos bench mutate house check format secrets
@@ -25,10 +27,10 @@ up: $(RUNS) ## Run the whole stack in the foreground (data in $PRESSROOM_HOME, e
 down: $(RUNS) ## Stop the stack that `make up` runs
 	@$(PY) -m local down
 
-check: $(DEVELOPS) ## Lint, types, import rule and unit tests: before each commit
+check: $(DEVELOPS) ## Lint, types, the repository's own rules and unit tests: before each commit
 	@echo "lint"; $(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@echo "types"; $(BIN)/mypy
-	@echo "import rule and unit tests"; $(PY) -m pytest -q tests/unit
+	@echo "the repository's own rules and unit tests"; $(PY) -m pytest -q -n 2 tests/repository tests/unit
 
 ifdef T
 test: $(DEVELOPS)
@@ -37,8 +39,8 @@ else
 test: $(DEVELOPS) ## The whole test suite, with real Valkey and PostgreSQL (T=path: only these tests)
 	@echo "all tests, with embedded servers: first what is judged to the millisecond, with nothing beside"
 	@$(PY) -m pytest -m alone
-	@echo "then the others, three files at a time; the slowest are listed at the end"
-	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not alone" --durations=15
+	@echo "then the others, $(AT_ONCE) files at a time; coverage and the slowest are listed at the end"
+	@$(PY) -m pytest -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder -m "not alone" --durations=15 --cov
 endif
 
 test-unit: $(DEVELOPS) ## Only the tests that open no socket

@@ -15,7 +15,6 @@ from local import guard
 from local.ports import free_port
 from local.postgres import Postgres
 from local.valkey import Valkey
-from shared.accounts import holds
 from tests.servers.embedded import migrate, running
 from tests.servers.stacks import RunningStack
 from worker.accounts import leases
@@ -123,12 +122,11 @@ def start_stack() -> Iterator[Callable[..., RunningStack]]:
 def short_rests(monkeypatch: pytest.MonkeyPatch) -> None:
     """What failed rests a tenth as long: how long it should, test_error_policy.py says.
 
-    And what found nothing to stage or to free looks again at once: there is no API here whose
-    wake-up comes before that.
+    And what found nothing to stage looks again at once: there is no API here whose wake-up comes
+    before that.
     """
     for module in (leases, upload):
         monkeypatch.setattr(
             module, "backoff_seconds", lambda failures: backoff_seconds(failures) / 10
         )
-    for module in (batch_selection, holds):
-        monkeypatch.setattr(module, "LOOK_AGAIN", AT_ONCE)
+    monkeypatch.setattr(batch_selection, "RETRY_AFTER", AT_ONCE)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 #: Where a process's own clock is asked, and why that is right.
 MAY_ASK = {
     "shared/db.py": "turns a moment by our clock into one by the database's",

@@ -14,7 +14,7 @@ import pytest
 
 from tests.house.figures import length_of, read_modules
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 MAY_IMPORT = {
     "shared": {"shared"},
     "web": {"web", "shared"},

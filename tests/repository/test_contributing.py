@@ -11,7 +11,7 @@ import yaml
 
 from tests.house.hygiene import find_faults
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 RECORDS = sorted((ROOT / "docs" / "adr").glob("0*.md"))
 GUIDE = ROOT / "CONTRIBUTING.md"
 PAGES = [GUIDE, ROOT / "ARCHITECTURE.md", *RECORDS]

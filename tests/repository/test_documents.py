@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 Check = Callable[[Path, str], Iterator[str]]
 FOLDERS = ("shared", "web", "worker", "local", "tests", "docs")
 SUFFIXES = {".py", ".md", ".yml", ".toml", ".txt"}
