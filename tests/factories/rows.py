@@ -135,6 +135,10 @@ class Rows:
         with self.database.transaction() as session:
             session.execute(update(Post).where(Post.id.in_(ids)).values(values))
 
+    def change_handover(self, post_id: int, **values: Any) -> None:
+        with self.database.transaction() as session:
+            session.execute(update(Handover).where(Handover.post_id == post_id).values(values))
+
     def change_account(self, **values: Any) -> None:
         with self.database.transaction() as session:
             of_it = update(Account).where(Account.id == self.account_id)

@@ -10,15 +10,18 @@ from local.sandbox.process import SandboxProcess, start_sandbox
 from local.valkey import Valkey
 from tests.conftest import migrated_copy
 from tests.factories.profiles import CHANNELS, KEY, OTHER, make_profile
+from tests.factories.rows import Rows
 from tests.servers.api import Api
 from tests.servers.receiver import Receiver, receiving
 from tests.servers.settings import make_settings
 from tests.servers.web_server import Server, serving
 from tests.timing.patience import PATIENCE
 from tests.timing.sandbox_timings import QUICK, steady_timing
+from tests.workers.memory_postiz import MemoryPostiz, put_behind
 from tests.workers.runtimes import make_runtime
 from tests.workers.world import World
 from web.api import profiles as profiles_api
+from worker.runtime import Runtime
 
 DEMO_KEY = "sandbox-demo-key"
 
@@ -117,6 +120,26 @@ def two_profiles(world: World) -> World:
     make_profile(world, "acme", key=KEY)
     make_profile(world, "other", key=OTHER)
     return world
+
+
+@pytest.fixture(scope="module")
+def runtime(
+    module_database_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Runtime]:
+    """For steps that work on the `rows` of their test alone: one for the tests of a file."""
+    made = make_runtime(module_database_url, tmp_path_factory.mktemp("home"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def rows(runtime: Runtime) -> Rows:
+    return Rows(runtime.database)
+
+
+@pytest.fixture
+def memory_postiz(runtime: Runtime, rows: Rows) -> MemoryPostiz:
+    return put_behind(runtime, rows)
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
 """Writes that a claim guards: whoever lost it changes nothing, and whoever has it leaves no gap."""
 
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -24,7 +22,6 @@ from shared.models import Post
 from shared.postiz.client import RemotePost
 from shared.posts import transitions
 from tests.factories.rows import Rows
-from tests.workers.runtimes import make_runtime
 from worker.accounts import leases, remote_posts, server_turns
 from worker.publishing import reconcile, release
 from worker.runtime import Runtime
@@ -32,21 +29,6 @@ from worker.runtime import Runtime
 S = PostState
 MINE, ANOTHERS = 11, 22
 SOON = datetime.now(UTC) + timedelta(hours=1)
-
-
-@pytest.fixture(scope="module")
-def runtime(
-    module_database_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Runtime]:
-    home: Path = tmp_path_factory.mktemp("home")
-    made = make_runtime(module_database_url, home)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def rows(runtime: Runtime) -> Rows:
-    return Rows(runtime.database)
 
 
 # The one function that moves posts

@@ -1,7 +1,6 @@
 """What waits for a pause, a medium or a channel is set aside, and comes back when that has come."""
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -16,7 +15,6 @@ from shared.models import Account, AccountMedia, Integration, Job, Media, Profil
 from shared.postiz.client import RemoteIntegration
 from shared.posts import transitions
 from tests.factories.rows import Rows
-from tests.workers.runtimes import make_runtime
 from worker.accounts import server_turns
 from worker.accounts.set_aside import set_aside_for_media
 from worker.publishing import release
@@ -24,20 +22,6 @@ from worker.runtime import Runtime
 from worker.staging import batch_selection
 
 S = PostState
-
-
-@pytest.fixture(scope="module")
-def runtime(
-    module_database_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Runtime]:
-    made = make_runtime(module_database_url, tmp_path_factory.mktemp("home"))
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def rows(runtime: Runtime) -> Rows:
-    return Rows(runtime.database)
 
 
 def chosen(rows: Rows) -> list[int]:

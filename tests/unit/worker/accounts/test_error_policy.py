@@ -36,7 +36,9 @@ from worker.accounts.error_policy import (
     WaitUntil,
     backoff_seconds,
     decide_action,
+    is_about_single_id,
     may_be_counted,
+    may_have_run,
 )
 
 LATER = datetime(2026, 11, 22, 13, tzinfo=UTC)
@@ -104,3 +106,68 @@ def test_the_backoff_doubles_up_to_its_bound_and_is_spread() -> None:
         assert all(0 <= pause <= most for pause in pauses)
         assert max(pauses) > most / 2
         assert min(pauses) < most / 2
+
+
+@pytest.mark.parametrize(
+    ("batch", "index", "offender"),
+    [
+        (["a", "b", "c"], 0, "a"),
+        (["a", "b", "c"], 2, "c"),
+        (["a", "b", "c"], 3, None),  # an index that Postiz did not mean as ours
+        (["a", "b", "c"], None, None),
+        (["a"], None, "a"),  # there is no other
+        (["a"], 5, "a"),
+        ([], 0, None),
+    ],
+)
+def test_who_is_at_fault_in_a_refused_call(
+    batch: list[str], index: int | None, offender: str | None
+) -> None:
+    assert Refused(index=index).find_offender(batch) == offender
+
+
+@pytest.mark.parametrize(
+    ("error", "is_about_it"),
+    [
+        (with_reply(PostRejected("no such post"), 400), True),
+        (with_reply(OutcomeUnknown("it failed"), 500), True),
+        (with_reply(OutcomeUnknown("not of a proxy"), 501), True),
+        (OutcomeUnknown("no answer"), False),
+        (PostRejected("of our own"), False),
+        (with_reply(Transient("busy"), 500), False),
+        (with_reply(CredentialsRejected("401"), 401), False),
+        (Defect("KeyError"), True),
+        (OutcomeUnknown("KeyError", code=Defect.code), True),
+        *[
+            (with_reply(OutcomeUnknown("a proxy"), status), False)
+            for status in (408, 425, 499, 502, 503, 504)
+        ],
+    ],
+)
+def test_whether_an_answer_is_about_one_id_or_the_server(
+    error: PressroomError, is_about_it: bool
+) -> None:
+    assert is_about_single_id(error) is is_about_it
+
+
+@pytest.mark.parametrize(
+    ("error", "is_try"),
+    [
+        (OutcomeUnknown("?"), True),
+        (PostRejected("too long"), True),
+        (Defect("KeyError"), True),
+        (Transient("refused"), False),
+        (Paused("held back"), False),
+        (RateLimited("wait", until=LATER), False),
+        (CredentialsRejected("401"), False),
+    ],
+)
+def test_what_counts_as_a_try(error: PressroomError, is_try: bool) -> None:
+    assert may_have_run(error) is is_try
+
+
+def test_the_backoff_is_random_by_itself() -> None:
+    pauses = [backoff_seconds(30) for _ in range(200)]
+    assert all(0 <= pause <= LONGEST_PAUSE for pause in pauses)
+    assert len(set(pauses)) > 100
+    assert LONGEST_PAUSE == 300
