@@ -50,7 +50,7 @@ def runtime(
 @pytest.fixture(autouse=True)
 def unhurried_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is due is looked at in one turn, however long the machine takes for it."""
-    monkeypatch.setattr(reconcile, "TURN", PATIENCE)
+    monkeypatch.setattr(reconcile, "SLICE_SECONDS", PATIENCE)
 
 
 def releasing(rows: Rows, *, age: timedelta = timedelta(0), **values: Any) -> int:
@@ -259,7 +259,7 @@ def test_a_draft_is_moved_to_2099_once_enough_time_is_over(
     assert memory_postiz.written == [("move", row.postiz_id)]
     assert (row.state, row.tries, rows.account().budget_used) == ("parked", 0, 1)
     assert row.parked_at is not None
-    assert row.parked_at >= park.FAR
+    assert row.parked_at >= park.FIRST_PARKING_DATE
     assert [event for event, _ in rows.timeline(post)] == ["parking", "parked"]
 
 

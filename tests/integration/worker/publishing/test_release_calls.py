@@ -19,7 +19,8 @@ from worker.publishing.release import ReleaseOutcome
 from worker.runtime import Runtime
 
 S = PostState
-TAKEN, PASSED, BUSY = ReleaseOutcome.TAKEN, ReleaseOutcome.PASSED, ReleaseOutcome.SERVER_BUSY
+ATTEMPTED, NOTHING_DONE = ReleaseOutcome.ATTEMPTED, ReleaseOutcome.NOTHING_DONE
+BUSY = ReleaseOutcome.SERVER_BUSY
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 SOON = datetime.now(UTC) + timedelta(hours=1)
 #: What a slow machine may take for one step.
@@ -71,7 +72,7 @@ def test_a_release_is_made_once_and_looked_at_at_once(
 ) -> None:
     post = staged(rows)
     rows.change_account(failures=1)
-    assert release_one(runtime, rows) is TAKEN
+    assert release_one(runtime, rows) is ATTEMPTED
     after, row = rows.post(post), rows.handover(post)
     assert memory_postiz.written == [("release", row.postiz_id)]
     assert (after.state, after.attempts, row.state) == (S.RELEASING, 1, "releasing")
@@ -83,7 +84,7 @@ def test_a_release_is_made_once_and_looked_at_at_once(
         assert abs(moment - datetime.now(UTC)) < SLACK
     assert rows.timeline(post) == [("releasing", None)]
     assert rows.account().failures == 0
-    assert release_one(runtime, rows) is PASSED
+    assert release_one(runtime, rows) is NOTHING_DONE
     assert len(memory_postiz.written) == 1
 
 
@@ -99,7 +100,7 @@ def test_only_a_look_can_tell_what_became_of_an_unclear_release(
 ) -> None:
     post, other = staged(rows), rows.posts(S.RELEASING, lease_until=SOON)[0]
     memory_postiz.error = error
-    assert release_one(runtime, rows) is TAKEN
+    assert release_one(runtime, rows) is ATTEMPTED
     after = rows.post(post)
     assert (after.state, after.attempts) == (S.RELEASING, 1)
     assert after.lease_until is not None
@@ -117,7 +118,7 @@ def test_what_never_left_is_released_later(
 ) -> None:
     post, other = staged(rows), rows.posts(S.RELEASING)[0]
     memory_postiz.error = Transient("refused")
-    assert release_one(runtime, rows) is TAKEN
+    assert release_one(runtime, rows) is ATTEMPTED
     after, row = rows.post(post), rows.handover(post)
     assert (after.state, after.attempts, after.released_at) == (S.STAGED, 0, None)
     assert after.release_at is not None
@@ -132,7 +133,7 @@ def test_a_pause_at_the_last_moment_keeps_it_back(
 ) -> None:
     post = staged(rows)
     memory_postiz.before_check = lambda: rows.change_account(paused=True)
-    assert release_one(runtime, rows) is TAKEN
+    assert release_one(runtime, rows) is ATTEMPTED
     assert (rows.post(post).state, memory_postiz.written) == (S.STAGED, [])
     assert rows.timeline(post)[-1] == ("release_delayed", "held back before it was released")
     assert rows.account().failures == 0
@@ -144,7 +145,7 @@ def test_whoever_was_frozen_beyond_the_lease_sends_and_writes_nothing(
     post = staged(rows)
     lapsed = ago(SECOND)
     memory_postiz.before_check = lambda: rows.change_posts([post], lease_until=lapsed)
-    assert release_one(runtime, rows) is TAKEN
+    assert release_one(runtime, rows) is ATTEMPTED
     assert memory_postiz.written == []
     assert (rows.post(post).state, rows.post(post).lease_until) == (S.RELEASING, lapsed)
     assert rows.timeline(post) == [("releasing", None)]
@@ -165,7 +166,7 @@ def test_a_release_is_leased_under_a_claim_of_its_own(runtime: Runtime, rows: Ro
     left = rows.post(post).lease_until
     assert left is not None
     assert lease - SLACK < left - datetime.now(UTC) <= lease
-    assert runtime.taken[rows.profile_id] == 1
+    assert runtime.counts[rows.profile_id] == 1
 
 
 def lateness_count(due: str) -> float:
@@ -179,7 +180,7 @@ def test_how_late_a_planned_release_is_gets_counted(
 ) -> None:
     before = lateness_count("planned"), lateness_count("at once")
     staged(rows, created_at=ago(timedelta(hours=1)))
-    assert release_one(runtime, rows) is TAKEN
+    assert release_one(runtime, rows) is ATTEMPTED
     assert (lateness_count("planned"), lateness_count("at once")) == (before[0] + 1, before[1])
 
 
@@ -199,7 +200,7 @@ def test_an_id_that_was_given_up_is_not_the_one_that_is_released(
                 buried_at=LONG_AGO,
             )
         )
-    assert release_one(runtime, rows) is TAKEN
+    assert release_one(runtime, rows) is ATTEMPTED
     assert memory_postiz.written == [("release", alive.postiz_id)]
 
 
@@ -226,7 +227,7 @@ def test_a_post_with_a_time_of_its_own_goes_before_a_backlog_three_times_of_four
     far = staged(rows, publish_at=datetime.now(UTC) + 3 * MINUTE, **planned)
     order = []
     for _ in range(7):
-        assert release_one(runtime, rows) is TAKEN
+        assert release_one(runtime, rows) is ATTEMPTED
         order = released(rows, [*backlog, *near, far])
     assert order == [*near[:3], backlog[0], near[3], backlog[1], far]
 
@@ -240,7 +241,7 @@ def test_another_profiles_post_is_left_to_its_turn(
         values = {"name": "B", "account_id": rows.account_id, "key_hash": rows.key_hash}
         session.add(Profile(id=second, **values))
     rows.change_posts([post], profile_id=second)
-    assert release_one(runtime, rows) is PASSED
+    assert release_one(runtime, rows) is NOTHING_DONE
     assert rows.post(post).state == S.STAGED
 
 
@@ -253,9 +254,9 @@ def test_what_may_not_go_is_passed(
         rows.change_account(paused=True)
     else:
         rows.change_posts([post], take_back=True)
-    assert release_one(runtime, rows) is PASSED
+    assert release_one(runtime, rows) is NOTHING_DONE
     assert (rows.post(post).state, memory_postiz.written) == (S.STAGED, [])
-    assert runtime.taken[rows.profile_id] == 0
+    assert runtime.counts[rows.profile_id] == 0
 
 
 def pause_jobs(rows: Rows, posts: list[int]) -> None:
@@ -270,11 +271,11 @@ def test_paused_jobs_are_set_aside_three_in_a_turn(
     paused = [post for _ in range(5) for post in rows.posts(S.STAGED, 2)]
     runs = staged(rows, release_at=ago(SECOND))
     pause_jobs(rows, paused)
-    assert release_one(runtime, rows) is PASSED
+    assert release_one(runtime, rows) is NOTHING_DONE
     aside = [rows.post(post).waits_for for post in paused]
     assert aside[:6] == [waits.for_job(rows.post(post).job_id) for post in paused[:6]]
     assert aside[6:] == [""] * 4
-    assert release_one(runtime, rows) is TAKEN
+    assert release_one(runtime, rows) is ATTEMPTED
     assert all(rows.post(post).waits_for for post in paused)
     assert released(rows, [*paused, runs]) == [runs]
 
@@ -290,7 +291,7 @@ def test_on_a_busy_server_it_stays_as_it_is(
         session.get_one(Server, rows.server).next_write_at = datetime.now(UTC) + MINUTE
     assert release_one(runtime, rows) is BUSY
     assert (rows.post(post).state, memory_postiz.written) == (S.STAGED, [])
-    assert runtime.taken[rows.profile_id] == 0
+    assert runtime.counts[rows.profile_id] == 0
 
 
 @pytest.mark.parametrize(("elements", "goes"), [(5, True), (6, False)])
@@ -303,7 +304,7 @@ def test_a_server_is_left_quiet_after_much_was_created(
         own_call = update(Submission).where(Submission.id == rows.post(post).submission_id)
         created = {"elements": elements, "sent_at": created_at, "replied_at": created_at}
         session.execute(own_call.values(created))
-    assert release_one(runtime, rows) is (TAKEN if goes else PASSED)
+    assert release_one(runtime, rows) is (ATTEMPTED if goes else NOTHING_DONE)
     after = rows.post(post)
     assert after.state == (S.RELEASING if goes else S.STAGED)
     if not goes:
@@ -317,11 +318,11 @@ def test_after_a_bad_answer_it_is_read_from_before_anything_is_released(
     post = staged(rows)
     rows.change_account(failures=1)
     memory_postiz.read_error = Transient("still away")
-    assert release_one(runtime, rows, sound=False) is PASSED
+    assert release_one(runtime, rows, sound=False) is NOTHING_DONE
     assert (rows.post(post).state, rows.account().failures) == (S.STAGED, 2)
     memory_postiz.read_error = None
     rows.change_account(retry_at=None)
-    assert release_one(runtime, rows, sound=False) is TAKEN
+    assert release_one(runtime, rows, sound=False) is ATTEMPTED
     assert rows.post(post).state == S.RELEASING
     assert rows.account().failures == 0
 
@@ -338,7 +339,7 @@ def test_a_failure_before_a_post_was_found_rests_the_account(
         raise KeyError("of the test")
 
     monkeypatch.setattr(release, "_find_next_post", fail)
-    assert release_one(runtime, rows) is PASSED
+    assert release_one(runtime, rows) is NOTHING_DONE
     assert rows.account().failures == 1
 
 
@@ -348,10 +349,10 @@ def test_a_failure_with_a_post_makes_this_post_wait(
     bad = staged(rows, release_at=ago(2 * MINUTE))
     good = staged(rows, release_at=ago(MINUTE))
     rows.change_handover(bad, released_at=LONG_AGO)
-    assert release_one(runtime, rows) is PASSED
+    assert release_one(runtime, rows) is NOTHING_DONE
     blamed = rows.post(bad)
     assert (blamed.state, blamed.error_code) == (S.STAGED, "internal_error")
     assert rows.timeline(bad) == [("internal_error", "an error of Pressroom's own: NoResultFound")]
     assert rows.account().failures == 0
-    assert release_one(runtime, rows) is TAKEN
+    assert release_one(runtime, rows) is ATTEMPTED
     assert released(rows, [bad, good]) == [good]
