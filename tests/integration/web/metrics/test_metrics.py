@@ -17,7 +17,7 @@ from shared.models import Account, Job, Post, Profile, Pulse
 from tests.servers.api import Api
 from tests.servers.settings import make_settings
 from tests.timing.patience import PATIENCE
-from web.metrics import database_metrics
+from web.metrics import collector, database_metrics
 
 #: What a label may hold: our own few words and routes, and numbers of accounts.
 LABELS = {"le", "state", "event", "code", "step", "kind", "result", "what", "task", "due", "route"}
@@ -167,6 +167,7 @@ def test_many_who_ask_cost_one_look(own_api: Api, monkeypatch: pytest.MonkeyPatc
         return read(session)
 
     monkeypatch.setattr(database_metrics, "read_metrics", counted)
+    monkeypatch.setattr(collector, "TTL", PATIENCE)
     for _ in range(20):
         figures(own_api)
     assert len(looks) == 1
