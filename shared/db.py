@@ -16,6 +16,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.selectable import ForUpdateArg
 
 from shared.config import Settings
+from shared.log import lines_held
 
 #: Locks a row against other writers, but not against rows that refer to it (`FOR NO KEY UPDATE`). A
 #: plain `FOR UPDATE` of a profile would wait for every insert of its posts, and these for it.
@@ -101,7 +102,7 @@ def after_commit(session: Session, then: Callable[[], None]) -> None:
 class Database:
     """One per process. `transaction()` commits at its end, or rolls back if it raises.
 
-    `reading()` cannot write.
+    `reading()` cannot write. What is logged inside of either is written after it.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -125,17 +126,24 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        with Session(self.engine, expire_on_commit=False) as session:
-            with session.begin():
-                yield session
-            for then in session.info.pop(_THEN, ()):
-                then()
+        with (
+            lines_held(),
+            Session(self.engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
+        for then in session.info.pop(_THEN, ()):
+            then()
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A transaction in which PostgreSQL refuses to write."""
         reader = self.engine.execution_options(postgresql_readonly=True)
-        with Session(reader, expire_on_commit=False) as session, session.begin():
+        with (
+            lines_held(),
+            Session(reader, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
 
     @contextmanager

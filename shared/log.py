@@ -1,11 +1,18 @@
-"""Logging for every process: structlog, JSON in production, readable on a terminal, no secrets."""
+"""Logging for every process: structlog, JSON in production, readable on a terminal, no secrets.
+
+Lines of a transaction are written after its end: its locks must not wait for a slow terminal or
+pipe, nor for the search for secrets.
+"""
 
 import logging
 import sys
 import threading
-from collections.abc import MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
 from types import TracebackType
-from typing import Any, cast
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -13,6 +20,44 @@ from shared import redaction
 
 #: Internal fields of structlog, which are not part of the line.
 _OF_STRUCTLOG = frozenset({"_record", "_from_structlog", "_logger", "_name", "exc_info"})
+#: The lines that wait for the end of a transaction; None outside of one.
+_HELD: ContextVar[list[Callable[[], object]] | None] = ContextVar("held", default=None)
+
+
+@contextmanager
+def lines_held() -> Iterator[None]:
+    """Lines that this thread logs inside the block are written at its end, also if it raises."""
+    if _HELD.get() is not None:
+        yield  # the outermost block writes them
+        return
+    held: list[Callable[[], object]] = []
+    token = _HELD.set(held)
+    try:
+        yield
+    finally:
+        _HELD.reset(token)
+        for write in held:
+            write()
+
+
+class _HoldingHandler(logging.StreamHandler[TextIO]):
+    """To standard error, now or at the end of the transaction."""
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        held = _HELD.get()
+        if held is None:
+            return bool(super().handle(record))
+        held.append(partial(super().handle, record))
+        return True
+
+
+def keep_error(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """A structlog processor: the error that is handled now, which a line that waits would lose."""
+    if event.get("exc_info") is True:
+        event["exc_info"] = sys.exc_info()
+    return event
 
 
 def redact_event(
@@ -27,21 +72,25 @@ def redact_event(
 
 def configure_logging(log_format: str) -> None:
     """Send our lines, those of libraries, and uncaught errors to standard error, in one form."""
-    shared = [
+    shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],  # type: ignore[list-item]
+        processors=[
+            *shared,
+            keep_error,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler()
+    handler = _HoldingHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,  # type: ignore[arg-type]
+            foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 # as text and without local variables, before secrets are searched in it

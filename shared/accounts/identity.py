@@ -105,8 +105,19 @@ def remember_integrations(
     session.execute(
         update(Integration).where(Integration.account_id == account.id).values(listed=False)
     )
-    for row in rows:
-        values = {
+    _upsert_integrations(session, account, rows)
+    account.integrations_seen_at = func.now()
+    session.flush()
+    waits.end_for_channels(session, account.id, [row.id for row in rows])
+
+
+def _upsert_integrations(
+    session: Session, account: Account, rows: Sequence[RemoteIntegration]
+) -> None:
+    """All at once, because there may be thousands, and by their ids, so that none deadlock."""
+    values = {
+        row.id: {
+            "id": row.id,
             "account_id": account.id,
             "server": account.server,
             "name": row.name,
@@ -116,14 +127,15 @@ def remember_integrations(
             "profile": row.profile,
             "listed": True,
         }
-        session.execute(
-            insert(Integration)
-            .values(id=row.id, **values)
-            .on_conflict_do_update(index_elements=["server", "id"], set_=values)
-        )
-    account.integrations_seen_at = func.now()
-    session.flush()
-    waits.end_for_channels(session, account.id, [row.id for row in rows])
+        for row in sorted(rows, key=lambda row: row.id)
+    }
+    if not values:
+        return
+    new = insert(Integration)
+    names = [name for name in next(iter(values.values())) if name not in {"server", "id"}]
+    changed = {name: new.excluded[name] for name in names}
+    statement = new.on_conflict_do_update(index_elements=["server", "id"], set_=changed)
+    session.execute(statement, list(values.values()))
 
 
 def _find_other_accounts(session: Session, account: Account, ids: Sequence[str]) -> Sequence[int]:

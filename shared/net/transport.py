@@ -15,9 +15,10 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connectionpool import HTTPConnectionPool
-from urllib3.exceptions import ClosedPoolError, HTTPError
+from urllib3.exceptions import ClosedPoolError, HTTPError, ReadTimeoutError
 
 from shared.http_address import parse_http_address
+from shared.net.bounded_body import MAX_BYTES, BodyTooLarge, read_body
 from shared.net.connect_tunnel import Unreachable
 from shared.net.guarded_connections import (
     AGENT,
@@ -31,7 +32,7 @@ from shared.net.outbound_route import Route
 
 #: Less than half of Node's limit: a connection that was idle for longer is not used again.
 IDLE_SECONDS = 2.0
-_HEADERS = {"User-Agent": AGENT, "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
+_HEADERS = {"User-Agent": AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
 
 
 class _Adapter(HTTPAdapter):
@@ -99,14 +100,15 @@ class Transport:
         stall: float,
         check: Callable[[], None] | None = None,
         headers: dict[str, str] | None = None,
+        most: int = MAX_BYTES,
         **kwargs: Any,
     ) -> requests.Response:
         """The reply, read to its end. `total` and `stall`: seconds in all, and without progress.
 
-        `check` is an additional check, for this call alone.
+        `check` is an additional check, for this call alone. `most`: bytes of the reply's body.
 
-        Raises `NotSent` if certainly nothing was sent, `Broken` if something may have been, and
-        whatever the checks raise.
+        Raises `NotSent` if certainly nothing was sent, `Broken` if something may have been
+        (`TooLarge` if the reply was too large to be read), and whatever the checks raise.
         """
         prepared = self._prepare_request(method, url, headers=headers or {}, **kwargs)
         if time.monotonic() - self._used_at > IDLE_SECONDS:
@@ -114,18 +116,23 @@ class Transport:
         call = Call(total=total, stall=stall, checks=(self._check, check))
         try:
             with under_way(call):
-                reply = self._adapter.send(prepared, timeout=(CONNECT_SECONDS, stall))
-                _ = reply.content
+                reply = self._exchange(prepared, stall=stall, most=most)
         except Forbidden as refusal:
             raise _reason_of(refusal) from None
         except Exception as error:
-            failed = Broken if call.sent and not _is_closed_pool(error) else NotSent
-            code = error.code if isinstance(error, Unreachable) else None
-            raise failed(_in_words(error, call), code=code) from error
+            raise _failure_of(error, call) from error
         finally:
             self._used_at = time.monotonic()
         if call.expired:  # a reply that is cut off in its headers looks complete
             raise Broken("no answer in time")
+        return reply
+
+    def _exchange(
+        self, prepared: requests.PreparedRequest, *, stall: float, most: int
+    ) -> requests.Response:
+        timeout = (CONNECT_SECONDS, stall)
+        reply = self._adapter.send(prepared, stream=True, timeout=timeout)
+        read_body(reply, most=most)
         return reply
 
     def _prepare_request(
@@ -161,9 +168,21 @@ class Broken(_Failed):
     """The request was sent, or a part of it may have been, and no complete reply came back."""
 
 
+class TooLarge(Broken):
+    """The reply has more than was asked for, and was not read to its end."""
+
+
 def _reason_of(refusal: Forbidden) -> BaseException:
     assert refusal.__cause__ is not None  # `Forbidden` is always raised from the reason
     return refusal.__cause__
+
+
+def _failure_of(error: Exception, call: Call) -> _Failed:
+    if isinstance(error, BodyTooLarge):
+        return TooLarge(str(error))
+    failed = Broken if call.sent and not _is_closed_pool(error) else NotSent
+    code = error.code if isinstance(error, Unreachable) else None
+    return failed(_in_words(error, call), code=code)
 
 
 def _is_closed_pool(error: Exception) -> bool:
@@ -179,7 +198,7 @@ def _in_words(error: Exception, call: Call) -> str:
     match error:
         case Unreachable():
             return str(error)
-        case requests.Timeout() | TimeoutError():
+        case requests.Timeout() | TimeoutError() | ReadTimeoutError():
             return "no answer in time" if call.sent else "no connection in time"
         case requests.exceptions.SSLError():
             return f"TLS failed: {getattr(error.args[0], 'reason', error)}"

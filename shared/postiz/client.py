@@ -12,20 +12,21 @@ from requests_toolbelt import MultipartEncoder
 
 from shared import metrics, redaction
 from shared.errors import Budget, OutcomeUnknown, PostRejected, Transient, WrongBaseUrl
+from shared.net.bounded_body import MAX_BYTES
 from shared.net.outbound_route import Route
-from shared.net.transport import Broken, NotSent, Transport
+from shared.net.transport import Broken, NotSent, TooLarge, Transport
+from shared.postiz import reply_values as values
 from shared.postiz.payloads import Element, RemoteMedia, call_body, encode_json, format_time
-from shared.postiz.responses import (
-    budget_of,
-    error_of,
-    expect_shape,
-    hide_secret,
-    not_postiz,
-    sent_at,
-)
+from shared.postiz.responses import budget_of, error_of, hide_secret, not_postiz, sent_at
+from shared.postiz.window_parts import TOO_LARGE, read_in_parts
 
 READ_SECONDS = 10.0  # the most for a read; a read never gets more time than a write
 STALLED_UPLOAD_SECONDS = 30.0
+#: The most for an upload: for its reply, and for each byte that it sends (bytes a second).
+UPLOAD_SECONDS = 120.0
+SLOWEST_UPLOAD = 16 * 1024
+#: The most that a reply may have (bytes); only a window of the calendar may have more.
+REPLY_BYTES = 2 * 1024**2
 _ID = re.compile(r"/posts/[^/]+")
 Check = Callable[[], None] | None  # called before the first byte; raises to forbid the call
 
@@ -117,45 +118,51 @@ class Postiz:
 
     def integrations(self, *, seconds: float = READ_SECONDS) -> list[RemoteIntegration]:
         rows = self._read_json("/integrations", seconds=seconds)
-        with expect_shape(Transient):
+        with values.expect_shape(Transient):
             return [
                 RemoteIntegration(
-                    id=row["id"],
-                    name=row["name"] or "",
-                    identifier=row["identifier"],
-                    picture=row.get("picture"),
+                    id=values.read_id(row["id"]),
+                    name=values.read_words(row["name"] or ""),
+                    identifier=values.read_words(row["identifier"]),
+                    picture=values.read_url(row.get("picture")),
                     disabled=bool(row.get("disabled")),
-                    profile=row.get("profile"),
+                    profile=values.read_words(row["profile"]) if row.get("profile") else None,
                 )
-                for row in rows
+                for row in values.read_rows(rows, most=values.MAX_INTEGRATIONS)
             ]
 
     def window(self, start: datetime, end: datetime) -> list[RemotePost]:
         """The posts dated from `start` to `end`, both included; deleted ones are not listed."""
+        return read_in_parts(self._read_window, start, end)
+
+    def _read_window(self, start: datetime, end: datetime) -> list[RemotePost]:
         query = {"startDate": format_time(start), "endDate": format_time(end)}
-        answer = self._read_json("/posts", params=query)
-        with expect_shape(Transient):
+        answer = self._read_json("/posts", params=query, most=MAX_BYTES)
+        with values.expect_shape(Transient):
+            if len(answer["posts"]) > values.MAX_POSTS:
+                raise Transient("Postiz answered too many posts", code=TOO_LARGE)
             return [
                 RemotePost(
-                    id=row["id"],
-                    state=row["state"],
-                    publish_at=datetime.fromisoformat(row["publishDate"]),
-                    content=row["content"],
-                    integration_id=row["integration"]["id"],
-                    release_url=row["releaseURL"],
+                    id=values.read_id(row["id"]),
+                    state=values.read_words(row["state"]),
+                    publish_at=values.read_moment(row["publishDate"]),
+                    content=values.read_words(row["content"] or "", most=values.MAX_CONTENT),
+                    integration_id=values.read_id(row["integration"]["id"]),
+                    release_url=values.read_url(row["releaseURL"]),
                 )
-                for row in answer["posts"]
+                for row in values.read_rows(answer["posts"], most=values.MAX_POSTS)
             ]
 
     def notifications(self) -> list[Notification]:
         """The newest hundred, newest first: the only source of the reason for a failure."""
         answer = self._read_json("/notifications", params={"page": 0})
-        with expect_shape(Transient):
+        with values.expect_shape(Transient):
             return [
                 Notification(
-                    content=row["content"], created_at=datetime.fromisoformat(row["createdAt"])
+                    content=values.read_words(row["content"], most=values.MAX_WORDS),
+                    created_at=values.read_moment(row["createdAt"]),
                 )
-                for row in answer["notifications"]
+                for row in values.read_rows(answer["notifications"], most=values.MAX_NOTIFICATIONS)
             ]
 
     def has_status_route(self) -> bool:
@@ -178,15 +185,15 @@ class Postiz:
         reply = self._call_api(
             "POST",
             "/upload",
-            total=None,
+            total=UPLOAD_SECONDS + form.len / SLOWEST_UPLOAD,
             stall=STALLED_UPLOAD_SECONDS,
             data=form,
             check=check,
             headers={"Content-Type": form.content_type},
         )
         row = self._parse_json(reply, write=True)
-        with expect_shape(OutcomeUnknown):
-            return RemoteMedia(id=row["id"], path=row["path"])
+        with values.expect_shape(OutcomeUnknown):
+            return RemoteMedia(id=values.read_id(row["id"]), path=values.read_path(row["path"]))
 
     def stage(self, date: datetime, elements: Sequence[Element], check: Check = None) -> Created:
         """Create drafts, all with one `date`; counted once."""
@@ -210,19 +217,25 @@ class Postiz:
     ) -> Created:
         reply = self._send_write("POST", "/posts", call_body(kind, date, elements), check)
         rows = self._parse_json(reply, write=True)
-        with expect_shape(OutcomeUnknown):
-            ids = [row["postId"] for row in rows]
-        if len(ids) != len(elements):
-            raise OutcomeUnknown(f"Postiz answered {len(ids)} ids for {len(elements)} posts")
+        with values.expect_shape(OutcomeUnknown):
+            ids = values.read_new_ids(rows, number=len(elements))
         return Created(ids=ids, budget=budget_of(reply), status=reply.status_code)
 
-    def _read_json(self, path: str, *, params: Any = None, seconds: float = READ_SECONDS) -> Any:
-        seconds = min(seconds, self.call_seconds)
+    def _read_json(
+        self,
+        path: str,
+        *,
+        params: Any = None,
+        seconds: float = READ_SECONDS,
+        most: int = REPLY_BYTES,
+    ) -> Any:
+        bound = min(seconds, self.call_seconds)
         try:
-            reply = self._call_api("GET", path, total=seconds, stall=seconds, params=params)
+            reply = self._call_api("GET", path, total=bound, stall=bound, params=params, most=most)
             return self._parse_json(reply, write=False)
         except OutcomeUnknown as error:
-            failed = Transient(error.message)  # a read changes nothing
+            code = TOO_LARGE if isinstance(error.__cause__, TooLarge) else None
+            failed = Transient(error.message, code=code)  # a read changes nothing
             failed.status = error.status
             raise failed from error
 
@@ -236,10 +249,12 @@ class Postiz:
         options["total"] = options["stall"] = self.call_seconds
         return self._call_api(method, path, check=check, **options)
 
-    def _call_api(self, method: str, path: str, **kwargs: Any) -> requests.Response:
+    def _call_api(
+        self, method: str, path: str, *, most: int = REPLY_BYTES, **kwargs: Any
+    ) -> requests.Response:
         where = f"{method} {path}"
         try:
-            reply = self._send_timed(method, path, **kwargs)
+            reply = self._send_timed(method, path, most=most, **kwargs)
         except NotSent as error:
             raise Transient(
                 f"Postiz cannot be reached ({where}): {error}", code=error.code
@@ -273,9 +288,10 @@ class Postiz:
 
     def _parse_json(self, reply: requests.Response, *, write: bool) -> Any:
         try:
-            return reply.json()
-        except requests.JSONDecodeError as error:
+            return values.parse_json(reply)
+        except values.NotJson as error:
+            if write:  # whoever answered so may have passed the call on
+                raise OutcomeUnknown("Postiz answered something that is not JSON") from error
             if "html" in reply.headers.get("Content-Type", ""):
                 raise hide_secret(WrongBaseUrl(not_postiz(reply)), self.api_key) from error
-            kind = OutcomeUnknown if write else Transient
-            raise kind("Postiz answered something that is not JSON") from error
+            raise Transient("Postiz answered something that is not JSON") from error

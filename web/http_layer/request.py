@@ -3,19 +3,45 @@
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any, NoReturn
 
 from flask import Request
+from gunicorn.http.errors import ParseException
 
 from shared.errors import FieldError, InvalidRequest
 
 #: For JSON; files are read elsewhere, and have their own limits.
 MAX_JSON_BYTES = 64 * 1024**2
+#: How deep its values may be nested; what stores and shows them allows 255.
+MAX_DEPTH = 64
+#: The most faults that an answer lists, and the most of a name in it.
+_MAX_FAULTS = 100
+_SHOWN = 100
+_DEEP = "is nested too deeply"
+
+
+class _FramedInput:
+    """The server's stream of a body. A malformed chunk is an `OSError`, as an early end is."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            return bytes(self._stream.read(size))
+        except ParseException as error:
+            raise OSError("the chunks of the body are malformed") from error
 
 
 class ApiRequest(Request):
     max_content_length = MAX_JSON_BYTES
+
+    def __init__(self, environ: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        environ["wsgi.input"] = _FramedInput(environ["wsgi.input"])
+        super().__init__(environ, *args, **kwargs)
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
         """The body. Never None: what is not a JSON object raises `InvalidRequest`."""
@@ -39,7 +65,8 @@ class ApiRequest(Request):
             raise InvalidRequest("The body must be a JSON object", code="not_json")
         if not _all_clean(body):
             raise InvalidRequest(
-                "The body has values that cannot be stored", fields=list(_unclean_values(body))
+                "The body has values that cannot be stored",
+                fields=list(islice(_unclean_values(body), _MAX_FAULTS)),
             )
         return body
 
@@ -51,7 +78,7 @@ def read_json(text: str) -> Any:
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     if not _all_clean(value):
-        raise ValueError("it has values that cannot be stored")
+        raise ValueError("it has values that cannot be stored, or is nested too deeply")
     return value
 
 
@@ -61,41 +88,72 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def _all_clean(body: Any) -> bool:
     """Whether `_unclean_values` would find nothing; faster, and nearly always enough."""
-    waiting: list[Any] = [body]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, str):
-            if not is_clean(value):
+    level: list[Any] = [body]
+    for _ in range(MAX_DEPTH):
+        deeper: list[Any] = []
+        for value in level:
+            if isinstance(value, str):
+                if not is_clean(value):
+                    return False
+            elif isinstance(value, dict):
+                deeper += value
+                deeper += value.values()
+            elif isinstance(value, list):
+                deeper += value
+            elif isinstance(value, float) and not math.isfinite(value):
                 return False
-        elif isinstance(value, dict):
-            waiting += value
-            waiting += value.values()
-        elif isinstance(value, list):
-            waiting += value
-        elif isinstance(value, float) and not math.isfinite(value):
-            return False
-    return True
+        if not deeper:
+            return True
+        level = deeper
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a value is: its name or number, in another value. Its path is made when it is shown."""
+
+    name: str
+    inside: "_Place | None" = None
+    depth: int = 1
+
+    def path(self) -> str:
+        names = []
+        place: _Place | None = self
+        while place is not None:
+            names.append(place.name[:_SHOWN] if is_clean(place.name) else "?")
+            place = place.inside
+        return ".".join(reversed(names))
 
 
 def _unclean_values(body: dict[str, Any]) -> Iterator[FieldError]:
-    """Text and numbers that PostgreSQL cannot store, with their paths."""
-    waiting: list[tuple[str, Any]] = [("", body)]
+    """What PostgreSQL cannot store, with its path: text, numbers, and what is nested too deeply."""
+    waiting = list(_places_in(body, None))
     while waiting:
-        path, value = waiting.pop()
+        place, value = waiting.pop()
         if isinstance(value, str) and not is_clean(value):
-            yield FieldError(field=path, message="contains a NUL or half a character")
+            yield FieldError(field=place.path(), message="contains a NUL or half a character")
         elif isinstance(value, float) and not math.isfinite(value):
-            yield FieldError(field=path, message="is too large a number")
-        elif isinstance(value, dict):
-            waiting += [(_join_path(path, key), inner) for key, inner in value.items()]
-            waiting += [(_join_path(path, "key"), key) for key in value if not is_clean(key)]
-        elif isinstance(value, list):
-            waiting += [(_join_path(path, str(index)), inner) for index, inner in enumerate(value)]
+            yield FieldError(field=place.path(), message="is too large a number")
+        elif isinstance(value, dict | list) and value:
+            if place.depth >= MAX_DEPTH - 1:
+                yield FieldError(field=place.path(), message=_DEEP)
+            else:
+                waiting += _places_in(value, place)
 
 
-def _join_path(path: str, name: str) -> str:
-    name = name if is_clean(name) else "?"
-    return f"{path}.{name}" if path else name
+def _places_in(
+    values: dict[str, Any] | list[Any], inside: _Place | None
+) -> Iterator[tuple[_Place, Any]]:
+    """What is in a value, each with its place; the names too."""
+    depth = inside.depth + 1 if inside else 1
+    if isinstance(values, list):
+        for index, value in enumerate(values):
+            yield _Place(str(index), inside, depth), value
+        return
+    for name, value in values.items():
+        yield _Place(name, inside, depth), value
+        if not is_clean(name):
+            yield _Place("key", inside, depth), name
 
 
 def is_clean(text: str) -> bool:

@@ -33,11 +33,14 @@ def _bind_request() -> None:
 
 
 def _request_ids() -> dict[str, str]:
-    """The ids in the path and the headers, if they look like ids."""
+    """The ids in the path and the headers, if they look like ids.
+
+    That of a key is `key_id`: a value with the name `key` is a secret.
+    """
     match = _ABOUT.search(request.url_rule.rule) if request.url_rule else None
     ids = {"profile": request.headers.get(PROFILE_HEADER, "")}
     if match is not None:
-        kind = "job" if match[1] == "publish" else match[1]
+        kind = {"publish": "job", "key": "key_id"}.get(match[1], match[1])
         ids[kind] = str((request.view_args or {}).get("id", ""))
     return {name: value for name, value in ids.items() if _ID.fullmatch(value)}
 

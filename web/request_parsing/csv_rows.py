@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -15,6 +16,12 @@ from web.http_layer.request import is_clean, read_json
 MIMETYPE = "text/csv"
 #: `caption_x`: the caption for the network x, or for the integration of that id.
 _CAPTION = "caption_"
+MAX_COLUMNS = 200
+#: The most of a row, the first one too (characters): the longest captions of several networks.
+MAX_ROW = 2 * 1024**2
+MAX_HEADER = 100_000
+#: The most of a name that an error repeats.
+_SHOWN = 100
 _DELIMITERS = ",;\t"
 _LISTS = frozenset({"media_ids", "integration_ids", "slots"})
 _OBJECTS = frozenset({"settings", "captions_per_platform"})
@@ -110,12 +117,12 @@ def _decode_text(raw: bytes) -> str:
 
 def _read_rows(text: str) -> Iterator[tuple[int, list[str]]]:
     """Each row with the line where it begins; empty lines are skipped."""
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=_detect_delimiter(text), strict=True
-    )
+    lines = _BoundedLines(text)
+    reader = csv.reader(lines, delimiter=_detect_delimiter(text), strict=True)
     line = 1
     try:
         for cells in reader:
+            lines.begin_row()
             if cells:
                 yield line, cells
             line = reader.line_num + 1
@@ -123,9 +130,34 @@ def _read_rows(text: str) -> Iterator[tuple[int, list[str]]]:
         raise _malformed_file(f"The file is not CSV: line {line}: {error}", "not_csv") from error
 
 
+class _BoundedLines:
+    """The lines of a text; a row of too many characters is refused before its cells are made."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = io.StringIO(text, newline="")
+        self._left = MAX_ROW
+
+    def begin_row(self) -> None:
+        self._left = MAX_ROW
+
+    def __iter__(self) -> "_BoundedLines":
+        return self
+
+    def __next__(self) -> str:
+        line = self._lines.readline(self._left + 1)
+        self._left -= len(line)
+        if self._left < 0:
+            raise csv.Error(f"a row has more than {MAX_ROW} characters")
+        if not line:
+            raise StopIteration
+        return line
+
+
 def _detect_delimiter(text: str) -> str:
     """A comma, unless only another delimiter gives known names in the header."""
     header = re.split(r"[\r\n]", text.lstrip("\r\n"), maxsplit=1)[0]
+    if len(header) > MAX_HEADER:
+        raise _malformed_file(f"The first line has more than {MAX_HEADER} characters", "not_csv")
     names_by_delimiter = {
         delimiter: [name.strip(' "') for name in header.split(delimiter)]
         for delimiter in _DELIMITERS
@@ -141,13 +173,18 @@ def _detect_delimiter(text: str) -> str:
 
 
 def _checked_header(names: Sequence[str]) -> Sequence[str]:
+    if len(names) > MAX_COLUMNS:
+        message = f"The first line names {len(names)} columns; at most {MAX_COLUMNS} are read"
+        raise _malformed_file(message, "not_csv")
     faults = [
         _unknown_field(name, "unknown column")
         for name in dict.fromkeys(names)
         if not _is_column(name)
     ]
-    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
-    faults += [FieldError(field=name, message="two columns have this name") for name in twice]
+    twice = [name for name, number in Counter(names).items() if number > 1]
+    faults += [
+        FieldError(field=name[:_SHOWN], message="two columns have this name") for name in twice
+    ]
     if not names:
         raise _malformed_file("The first line must name the columns, and there is none", "not_csv")
     if faults:
@@ -165,7 +202,7 @@ def _is_caption(name: str) -> bool:
 
 
 def _unknown_field(name: str, message: str) -> FieldError:
-    return FieldError(field=name, message=message, code="unknown_field")
+    return FieldError(field=name[:_SHOWN], message=message, code="unknown_field")
 
 
 def _malformed_file(message: str, code: str) -> InvalidRequest:

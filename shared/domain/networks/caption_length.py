@@ -11,8 +11,9 @@ import re
 LINK_LENGTH = 23
 
 _LINK = re.compile(r"https?://\S+", re.IGNORECASE)
-#: Looks like a host name, and may be one: `example.com`, `go.example.io/now`.
-_BARE_LINK = re.compile(r"(?<![@\w.])(?:[a-z0-9-]+\.)+[a-z]{2,}(?:/\S*)?", re.IGNORECASE)
+#: Looks like a host name, and may be one: `example.com`, `go.example.io/now`. A match begins where
+#: such a name may begin and nowhere in it, so that each character is read once.
+_BARE_LINK = re.compile(r"(?<![@\w.-])(?:[a-z0-9-]+\.)+[a-z]{2,}(?:/\S*)?", re.IGNORECASE)
 #: Several code points that show as one emoji: flags, and parts held together by joiners.
 _JOINED_EMOJI = re.compile(
     "[\U0001f1e6-\U0001f1ff]{2}"

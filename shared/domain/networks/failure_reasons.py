@@ -46,6 +46,8 @@ KNOWN = (
 #: Finds the network in Postiz's sentences.
 _NETWORK = re.compile(r"\b(?:posting on|post to|sent to|refresh your) ([\w-]+)", re.IGNORECASE)
 
+#: A text with the names of more channels than this tells of none of them.
+_MAX_NAMES = 20
 #: Finds the name of the channel in them.
 _NAME = re.compile(r"\bfor (.+) because |\bcheck your (.+) account ")
 
@@ -110,9 +112,18 @@ def _match_by_name(words: str, channels: Sequence[Channel]) -> list[Channel]:
     """Channels whose name is in the text, except as a part of a longer name that is in it."""
     found = [channel for channel in channels if channel.name and _is_mentioned(channel.name, words)]
     names = {channel.name for channel in found if channel.name}
+    if len(names) > _MAX_NAMES:
+        return found
     parts = {name for name in names for other in names - {name} if _is_mentioned(name, other)}
     return [channel for channel in found if channel.name not in parts]
 
 
 def _is_mentioned(name: str, words: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", words) is not None
+    """Whether the text has the name, and not only as a part of a longer word."""
+    start = words.find(name) if name else -1
+    while start >= 0:
+        around = words[max(0, start - 1) : start] + words[start + len(name) :][:1]
+        if not any(letter.isalnum() or letter == "_" for letter in around):
+            return True
+        start = words.find(name, start + 1)
+    return False

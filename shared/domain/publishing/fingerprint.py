@@ -5,6 +5,8 @@ import html
 import re
 
 _TAG = re.compile(r"<[^<>]*>")
+#: The number of no character; `html.unescape` fails at a very long one.
+_NO_CHARACTER = re.compile(r"&#[0-9]{20,};?")
 
 
 def normalize_content(content: str) -> str:
@@ -13,8 +15,12 @@ def normalize_content(content: str) -> str:
     Postiz keeps `a & b <b>x</b>` as `a &amp; b x`, and `a & b` alone as it is (docs/POSTIZ.md,
     "Creating posts").
     """
-    plain = html.unescape(_TAG.sub("", html.unescape(content)))
+    plain = _unescape(_TAG.sub("", _unescape(content)))
     return "".join(char for char in plain.casefold() if char.isalnum())
+
+
+def _unescape(text: str) -> str:
+    return html.unescape(_NO_CHARACTER.sub("", text))
 
 
 def compute_fingerprint(integration_id: str, content: str) -> str:

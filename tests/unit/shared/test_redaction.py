@@ -146,6 +146,19 @@ def test_what_has_a_secret_name_is_blanked_whole(value: dict[str, Any]) -> None:
         "https://hunter22:@example.com/",
         "password=hunter22 host=db",
         "Bearer hunter22",
+        "https://bucket.example/k?sv=2024&sig=hunter22&se=2026",
+        "{'key': 'hunter22', 'id': '7'}",
+        '{"key": "hunter22"}',
+        r"""{"body": "{\\"api_key\\": \\"hunter22\\"}"}""",
+        "?json=%7B%22token%22%3A%22hunter22%22%7D",
+        "key=hunter22",
+        "pwd = hunter22",
+        "[SQL: UPDATE x SET y=%(y)s]\n[parameters: {'y': 'hunter22', 'id': 7}]\n(Background",
+        "DETAIL:  Key (profile_id, name)=(acme, hunter22) already exists.",
+        "DETAIL:  Failing row contains (7, null, hunter22\nhunter22).\n[SQL: INSERT",
+        "LINE 1: SELECT * FROM keys WHERE id = 'hunter22'",
+        "token='hunter22",
+        "AKIAHUNTER22HUNTER22 (hunter22)".replace(" (hunter22)", ""),
         "basic aHVudGVyMjI6aHVudGVyMjI= (hunter22)".replace(" (hunter22)", ""),
     ],
 )
@@ -153,6 +166,7 @@ def test_text_loses_what_it_names_as_secret(text: str) -> None:
     shown = redaction.clean_text(text)
     assert "hunter22" not in shown
     assert "aHVudGVyMjI6" not in shown
+    assert "HUNTER22" not in shown
     assert redaction.BLANK in shown
 
 
@@ -160,6 +174,8 @@ def test_text_loses_what_it_names_as_secret(text: str) -> None:
     "text",
     [
         "the database is away",
+        "there is no key, and the design=bold, monkey=tall: key 7",
+        "a key: see the page",
         "GET /posts?startDate=2026-11-22T00:00:00.123Z&endDate=2026-11-23T00:00:00.123Z",
         "account 7 answered 429 until 2026-11-22T10:00:00Z",
         "https://postiz.example.com/public/v1 answers with a web page",
@@ -182,8 +198,24 @@ def test_a_line_that_holds_itself_ends() -> None:
     assert redaction.BLANK in str(redaction.clean_value(endless))
 
 
+def forget_all() -> None:
+    for secret in tuple(redaction._known):
+        redaction.forget_secret(secret)
+
+
+def test_secrets_that_begin_alike_or_overlap_are_all_found() -> None:
+    for secret in ("abcdef-one", "abcdef-one-more", "one-more-thing"):
+        redaction.remember_secret(secret)
+    try:
+        shown = redaction.clean_text("<abcdef-one> <abcdef-one-more-thing> <one-more-thing> abcdef")
+    finally:
+        forget_all()
+    assert shown == f"<{redaction.BLANK}> <{redaction.BLANK}> <{redaction.BLANK}> abcdef"
+
+
 def test_it_knows_no_more_by_heart_than_it_can_look_for() -> None:
     for number in range(redaction._MAX_KNOWN + 500):
         redaction.remember_secret(f"secret-{number:06}")
     assert len(redaction._known) == redaction._MAX_KNOWN
-    redaction._known.clear()
+    forget_all()
+    assert redaction._by_head == {}

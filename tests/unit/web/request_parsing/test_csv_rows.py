@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from shared.errors import FieldError, InvalidRequest
 from shared.intake.schemas import MAX_ITEMS
-from web.request_parsing.csv_rows import job_fields, read_table
+from web.request_parsing.csv_rows import (
+    MAX_COLUMNS,
+    MAX_HEADER,
+    MAX_ROW,
+    job_fields,
+    read_table,
+)
 
 HEADER = "media_ids,caption,integration_ids,schedule_date,caption_x,external_id"
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
@@ -98,6 +104,30 @@ def test_unknown_columns_are_all_named_and_so_are_doubles() -> None:
     message, found = refused(b"caption,titel,caption_,,caption,media\nhello\n")
     assert [field for field, _ in found] == ["titel", "caption_", "", "media", "caption"]
     assert "titel" in message
+
+
+def test_there_are_at_most_200_columns() -> None:
+    names = [f"caption_{number}" for number in range(MAX_COLUMNS + 1)]
+    row = ",".join("a" for _ in names[1:])
+    assert len(items(",".join(names[1:]) + "\n" + row)[0]["captions_per_platform"]) == MAX_COLUMNS
+    message, _ = refused(",".join(names).encode())
+    assert "201 columns" in message
+    message, _ = refused(b"caption_" + b"a" * MAX_HEADER)
+    assert "The first line" in message
+
+
+def test_a_row_is_refused_before_it_fills_the_memory() -> None:
+    for row in (b"," * MAX_ROW, b'"\n",' * (MAX_ROW // 3)):
+        message, _ = refused(b"caption\nfirst\n" + row + b"\nlast\n")
+        assert "line 3" in message
+        assert f"{MAX_ROW} characters" in message
+    most = b"caption,external_id\n" + b"," * (MAX_ROW - 1) + b"\n"
+    assert len(read_table(most * 1).faults) == 1
+
+
+def test_an_error_repeats_the_beginning_of_a_long_name() -> None:
+    _, [(field, _)] = refused(b"caption," + b"x" * 50_000)
+    assert len(field) == 100
 
 
 def test_a_row_with_too_many_cells_is_refused_by_its_line() -> None:

@@ -11,6 +11,7 @@ from shared.domain.publishing.draft_matching import (
     may_await_draft,
     next_look_at,
 )
+from shared.domain.publishing.fingerprint import normalize_content
 from shared.domain.publishing.restore_matching import Ours, Theirs
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -82,3 +83,8 @@ def test_looks_come_later_and_later_and_the_last_one_when_nothing_more_is_expect
     late = until - timedelta(seconds=5)
     assert next_look_at(late, sent_at, may_run_until=until) == until
     assert next_look_at(NOON, NOON, may_run_until=until) == NOON + timedelta(seconds=3)
+
+
+def test_content_with_the_number_of_no_character_has_a_look_too() -> None:
+    long = f"a&#{'9' * 5000};b"
+    assert normalize_content(long) == normalize_content(long.replace("&", "&amp;")) == "ab"
