@@ -19,7 +19,7 @@ def service_environment(
     environ = {name: value for name, value in users.items() if name not in hidden}
     defaults = {
         "PRESSROOM_MEDIA_URL": f"file://{quote(str(home.media))}",
-        "PRESSROOM_ALLOW_PRIVATE_URLS": "true",
+        "PRESSROOM_ALLOW_PRIVATE_URLS": str(not _names_allowed_hosts(users)).lower(),
         "PRESSROOM_LOG_FORMAT": "text",
         "PRESSROOM_METRICS_DIR": str(home.metrics),
         "PYTHONUNBUFFERED": "1",
@@ -30,6 +30,12 @@ def service_environment(
     if not ("PRESSROOM_SECRET_KEYS" in environ or "PRESSROOM_SECRET_KEYS_FILE" in environ):
         environ["PRESSROOM_SECRET_KEYS"] = _secret_keys(home)
     return {**environ, "DATABASE_URL": database_url, "REDIS_URL": redis_url}
+
+
+def _names_allowed_hosts(users: Mapping[str, str]) -> bool:
+    """Whether the user says which private hosts may be called; else all may, as the sandbox is."""
+    name = "PRESSROOM_ALLOWED_HOSTS"
+    return bool(users.get(name) or users.get(f"{name}_FILE"))
 
 
 def _secret_keys(home: Home) -> str:

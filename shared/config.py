@@ -10,7 +10,13 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from shared import redaction
-from shared.http_address import MalformedAddress, parse_http_address, parse_postiz_address
+from shared.http_address import (
+    AllowedHost,
+    MalformedAddress,
+    parse_allowed_host,
+    parse_http_address,
+    parse_postiz_address,
+)
 
 #: For a day, leftovers of unclear calls and failed posts are searched for in Postiz.
 SHORTEST_RETENTION_DAYS = 2
@@ -20,6 +26,13 @@ _CERTIFICATES = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE--
 
 def _split_list(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _parse_allowed(text: str) -> AllowedHost:
+    try:
+        return parse_allowed_host(text)
+    except MalformedAddress as error:
+        raise ValueError(f"{text!r} {error}") from error
 
 
 def _is_origin(text: str) -> bool:
@@ -46,6 +59,7 @@ class Settings(BaseModel):
     postiz_api_key: SecretStr | None = Field(None, alias="POSTIZ_API_KEY")
     secret_keys: list[SecretStr] = Field([], alias="PRESSROOM_SECRET_KEYS")
     media_url: str = Field("file:///var/lib/pressroom/media", alias="PRESSROOM_MEDIA_URL")
+    allowed_hosts: tuple[AllowedHost, ...] = Field((), alias="PRESSROOM_ALLOWED_HOSTS")
     allow_private_urls: bool = Field(False, alias="PRESSROOM_ALLOW_PRIVATE_URLS")
     proxy_url: SecretStr | None = Field(None, alias="PRESSROOM_PROXY_URL")
     ca: str | None = Field(None, alias="PRESSROOM_CA")
@@ -72,6 +86,11 @@ class Settings(BaseModel):
     @classmethod
     def _keys_are_a_comma_separated_list(cls, value: object) -> object:
         return _split_list(value) if isinstance(value, str) else value
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _hosts_are_a_comma_separated_list(cls, value: object) -> object:
+        return tuple(map(_parse_allowed, _split_list(value))) if isinstance(value, str) else value
 
     @field_validator(
         "postiz_api_url",

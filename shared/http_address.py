@@ -1,5 +1,7 @@
 """Strict parsing of http(s) addresses: of Postiz, of media to fetch, of webhook receivers.
 
+And of the hosts and networks in `PRESSROOM_ALLOWED_HOSTS`.
+
 Only what all programs read in the same way is accepted; all else is refused with the reason. If two
 programs read an address differently, one may check a host and the other call another.
 """
@@ -54,6 +56,14 @@ class HttpAddress:
         return requote_uri((self.path or "/") + self.query)
 
 
+@dataclass(frozen=True, kw_only=True)
+class AllowedHost:
+    """A name, or a network of addresses (one address is a network too). `port`: None for all."""
+
+    host: str | ipaddress.IPv4Network | ipaddress.IPv6Network
+    port: int | None = None
+
+
 def bracket_host(host: str) -> str:
     """An IPv6 address needs brackets before a port."""
     return f"[{host}]" if ":" in host else host
@@ -91,6 +101,28 @@ def parse_postiz_address(text: str) -> HttpAddress:
     if not _FOLDERS.fullmatch(address.path):
         raise MalformedAddress("must have a path of plain names, such as /api/public/v1")
     return address
+
+
+def parse_allowed_host(text: str) -> AllowedHost:
+    """A network (`10.0.0.0/8`), or a host or an address with or without a port.
+
+    Raises `MalformedAddress`.
+    """
+    network = _find_network(text)
+    if network is not None:
+        return AllowedHost(host=network)
+    plain, over_tls = (parse_http_address(f"{scheme}://{text}") for scheme in DEFAULT_PORTS)
+    if plain.path or plain.query:
+        raise MalformedAddress("must be a host, host:port, an address, or a network")
+    port = plain.port if plain.port == over_tls.port else None  # else it is only the default
+    return AllowedHost(host=_find_network(plain.host) or plain.host, port=port)
+
+
+def _find_network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        return None
 
 
 def _host_and_port(parts: SplitResult) -> tuple[str, int]:

@@ -28,6 +28,8 @@ _HINTS = {
     "credentials_rejected": "Save a key that works in the profile's settings.",
     "plan_limit": "Look at the plan in Postiz, then save the key again.",
     "postiz_too_old": "Upgrade Postiz, then save the key again.",
+    "private_address": "Save an address that is public, or have the operator allow this one in "
+    "PRESSROOM_ALLOWED_HOSTS.",
     "secret_unreadable": "Put the old key back into PRESSROOM_SECRET_KEYS, behind the newer ones, "
     "and start again; or save the API key again.",
 }

@@ -20,13 +20,16 @@ from urllib3.util.ssl_ import create_urllib3_context
 from shared import redaction
 from shared.config import Settings
 from shared.errors import InvalidRequest
-from shared.http_address import HttpAddress, MalformedAddress, parse_http_address
+from shared.http_address import AllowedHost, HttpAddress, MalformedAddress, parse_http_address
 from shared.net import address_policy
 from shared.net.connect_tunnel import Unreachable, open_tunnel
 
 PRIVATE = "private_address"
 PROXY_NEEDS_HTTPS = "proxy_needs_https"
+UNRESOLVED = "unresolved_host"
 _DEFAULT_PROXY_PORT = 80
+#: A host with many addresses that do not answer must not keep a call for long.
+MOST_TRIED = 4
 _NO_DELAY: list[tuple[int, int, int | bytes]] = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
 
 
@@ -57,9 +60,13 @@ class Proxy:
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """`ca`: certificates in PEM that are trusted besides the public ones."""
+    """`allowed`: what may be called although its addresses are not public; `allow_private`: all.
 
-    allow_private: bool
+    `ca`: certificates in PEM that are trusted besides the public ones.
+    """
+
+    allow_private: bool = False
+    allowed: tuple[AllowedHost, ...] = ()
     proxy: Proxy | None = None
     ca: str | None = field(default=None, repr=False)
 
@@ -68,15 +75,19 @@ class Route:
         proxy_url = settings.proxy_url.get_secret_value() if settings.proxy_url else None
         return cls(
             allow_private=settings.allow_private_urls,
+            allowed=settings.allowed_hosts,
             proxy=Proxy.parse(proxy_url) if proxy_url else None,
             ca=settings.ca,
         )
 
     def require_allowed(self, scheme: str, host: str, port: int) -> None:
-        """Raise `Unreachable` for a host that we may not call; an unresolvable name passes."""
+        """Raise `Unreachable` for a host that we may not call, or that does not resolve.
+
+        Where everything is allowed, nothing is looked up.
+        """
         self._require_tunnel(scheme, host)
         if not self.allow_private:
-            self._require_public(host, address_policy.resolve_host(host, port))
+            self._find_targets(host, port)
 
     def connect(
         self,
@@ -89,28 +100,35 @@ class Route:
     ) -> socket.socket:
         """A connection to the host, before any TLS. Raises `Unreachable`, and nothing else.
 
-        If there is a proxy, it is asked for the IP that was checked; if private addresses are
-        allowed, nothing is checked and it is asked for the name. `opened` is called with each
-        socket at once.
+        If there is a proxy, it is asked for the IP that was checked, or for the name where there is
+        nothing to check. `opened` is called with each socket at once.
         """
-        failure = Unreachable(f"{host} does not resolve")
-        for target in self._resolve_targets(scheme, host, port):
+        self._require_tunnel(scheme, host)
+        failure: Unreachable | None = None
+        for target in self._find_targets(host, port)[:MOST_TRIED]:
             try:
                 return self._connect_to(target, port, seconds, opened)
             except Unreachable as error:
                 failure = error
+        assert failure is not None  # there is at least one target
         raise failure
 
     def tls_context(self) -> ssl.SSLContext:
         return _tls_context(self.ca)
 
-    def _resolve_targets(self, scheme: str, host: str, port: int) -> list[str]:
-        self._require_tunnel(scheme, host)
-        if self.proxy and self.allow_private:
+    def _find_targets(self, host: str, port: int) -> list[str]:
+        """What to connect to: checked IPs, or the name for a proxy to resolve.
+
+        The operator answers for a host that is allowed by its name: its addresses are not checked.
+        """
+        vouched = self.allow_private or address_policy.is_allowed_name(host, port, self.allowed)
+        if self.proxy and vouched:
             return [host]
-        found = list(dict.fromkeys(address_policy.resolve_host(host, port)))
-        if not self.allow_private:
-            self._require_public(host, found)
+        found = address_policy.resolve_host(host, port)
+        if not found:
+            raise Unreachable(f"{host} does not resolve", code=UNRESOLVED)
+        if not vouched:
+            self._require_callable(host, port, found)
         return found
 
     def _require_tunnel(self, scheme: str, host: str) -> None:
@@ -121,21 +139,23 @@ class Route:
                 code=PROXY_NEEDS_HTTPS,
             )
 
-    def _require_public(self, host: str, found: list[str]) -> None:
-        private = [ip for ip in found if not address_policy.is_public(ip)]
-        if private:
-            raise Unreachable(
-                f"{host} is the private address {private[0]}; "
-                "set PRESSROOM_ALLOW_PRIVATE_URLS=1 to allow this",
-                code=PRIVATE,
-            )
+    def _require_callable(self, host: str, port: int, found: list[str]) -> None:
+        for ip in found:
+            if not (
+                address_policy.is_public(ip)
+                or address_policy.is_allowed_address(ip, port, self.allowed)
+            ):
+                raise Unreachable(
+                    f"{host} is the private address {ip}; "
+                    "only PRESSROOM_ALLOWED_HOSTS can allow it",
+                    code=PRIVATE,
+                )
 
     def _connect_to(
         self, target: str, port: int, seconds: float, opened: Callable[[socket.socket], None]
     ) -> socket.socket:
-        first = (self.proxy.host, self.proxy.port) if self.proxy else (target, port)
         try:
-            sock = create_connection(first, seconds, socket_options=_NO_DELAY)
+            sock = self._open_socket(target, port, seconds)
         except OSError as error:
             prefix = "the proxy (PRESSROOM_PROXY_URL): " if self.proxy else ""
             raise Unreachable(prefix + _in_words(error)) from error
@@ -146,6 +166,22 @@ class Route:
         except BaseException:
             with suppress(OSError):
                 sock.close()
+            raise
+        return sock
+
+    def _open_socket(self, ip: str, port: int, seconds: float) -> socket.socket:
+        """To the proxy, or else to the IP itself: nothing is looked up a second time."""
+        if self.proxy:
+            place = (self.proxy.host, self.proxy.port)
+            return create_connection(place, seconds, socket_options=_NO_DELAY)
+        sock = socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET)
+        try:
+            for option in _NO_DELAY:
+                sock.setsockopt(*option)
+            sock.settimeout(seconds)
+            sock.connect((ip, port))
+        except BaseException:
+            sock.close()
             raise
         return sock
 
@@ -161,9 +197,9 @@ def require_address(
 
 
 def require_allowed(address: HttpAddress, route: Route) -> None:
-    """Raise `InvalidRequest` for an address that we may not call.
+    """Raise `InvalidRequest` for an address that we may not call, or that does not resolve.
 
-    A name that does not resolve now passes: the call itself will fail.
+    For what a user gives. Each call checks again by itself, when it connects.
     """
     try:
         route.require_allowed(address.scheme, address.host, address.port)

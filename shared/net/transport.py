@@ -141,6 +141,7 @@ class Transport:
         headers = {**_HEADERS, **headers}
         request = requests.Request(method, url, headers=headers, auth=self._auth, **kwargs)
         try:
+            parse_http_address(url)  # `requests` would decode a host that we refuse
             return request.prepare()
         except ValueError:  # its text may contain the key
             raise NotSent("its address or its key cannot be put into a request") from None

@@ -5,9 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.config import Settings
-from shared.errors import CredentialsRejected, PublisherError, WrongBaseUrl
+from shared.errors import (
+    CredentialsRejected,
+    InvalidRequest,
+    PressroomError,
+    PublisherError,
+    WrongBaseUrl,
+)
 from shared.http_address import MalformedAddress, parse_postiz_address
-from shared.net.outbound_route import Route, require_address, require_allowed
+from shared.net.outbound_route import UNRESOLVED, Route, require_address, require_allowed
 from shared.postiz.client import Postiz, RemoteIntegration
 
 #: The two paths of Postiz's public API: from source and hosted, and in its Docker image.
@@ -26,7 +32,8 @@ TOO_OLD = (
 class Probe:
     """What was found. `integrations` is None if the list could not be read.
 
-    `code`: ok, unreachable, not_the_postiz_api, credentials_rejected, plan_limit, postiz_too_old.
+    `code`: ok, unreachable, unresolved_host, not_the_postiz_api, credentials_rejected, plan_limit,
+    postiz_too_old.
     """
 
     code: str
@@ -67,12 +74,17 @@ def candidate_urls(address: str) -> list[str]:
 def probe_postiz(api_url: str, api_key: str, settings: Settings) -> Probe:
     """Try both base paths, then the key, the status route and the integrations.
 
-    Raises `InvalidRequest` for an address that we may not call. A Postiz that is away, or that
-    refuses, is a result and not an error.
+    Raises `InvalidRequest` for an address that we may not call. A Postiz that is away, whose name
+    does not resolve now, or that refuses, is a result and not an error.
     """
     route = Route.from_settings(settings)
-    require_allowed(require_address(api_url, parse_postiz_address), route)
     server = server_of(api_url)
+    try:
+        require_allowed(require_address(api_url, parse_postiz_address), route)
+    except InvalidRequest as error:
+        if error.code != UNRESOLVED:
+            raise
+        return _unreachable_probe(error, server)
     failure = Probe(code="unreachable", detail="no address to try", server=server)
     for base_url in candidate_urls(api_url):
         postiz = Postiz(base_url=base_url, api_key=api_key, call_seconds=5.0, route=route)
@@ -83,10 +95,15 @@ def probe_postiz(api_url: str, api_key: str, settings: Settings) -> Probe:
         except CredentialsRejected as error:
             return Probe(code=error.code, detail=error.message, server=server, base_url=base_url)
         except PublisherError as error:
-            return Probe(code="unreachable", detail=error.message, server=server)
+            return _unreachable_probe(error, server)
         finally:
             postiz.close()
     return failure
+
+
+def _unreachable_probe(error: PressroomError, server: str) -> Probe:
+    code = UNRESOLVED if error.code == UNRESOLVED else "unreachable"
+    return Probe(code=code, detail=error.message, server=server)
 
 
 def _probe_api(postiz: Postiz, server: str) -> Probe:

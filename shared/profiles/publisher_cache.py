@@ -31,6 +31,7 @@ from shared.errors import (
     WrongBaseUrl,
 )
 from shared.models import Profile
+from shared.net import outbound_route
 from shared.net.outbound_route import Route
 from shared.postiz import discovery
 from shared.postiz.client import Postiz
@@ -174,13 +175,16 @@ class PublisherFactory:
             credentials, version, account_id, base_url = self._prepare_settings(profile_id)
         if base_url is None:
             raise SettingsChanged(f"{profile_id!r} was changed while its Postiz was looked for")
+        route = Route.from_settings(self.settings)
+        with blamed_on_settings(profile_id, version):
+            _require_allowed(base_url, route)
         check = partial(self.check, profile_id, version, base_url)
         postiz = Postiz(
             base_url=base_url,
             api_key=credentials.api_key,
             check=check,
             call_seconds=self.settings.call_timeout_seconds,
-            route=Route.from_settings(self.settings),
+            route=route,
         )
         return Publisher(profile_id, version, account_id, postiz, check)
 
@@ -219,6 +223,18 @@ class PublisherFactory:
             profile_settings.connect_account(session, profile, credentials, found)
 
 
+def _require_allowed(base_url: str, route: Route) -> None:
+    """Raise `InvalidRequest` where Postiz may not be called any more, so that this is told once.
+
+    What may pass is left to the calls, which check again.
+    """
+    try:
+        outbound_route.require_allowed(outbound_route.require_address(base_url), route)
+    except InvalidRequest as error:
+        if error.code not in {outbound_route.UNRESOLVED, outbound_route.PROXY_NEEDS_HTTPS}:
+            raise
+
+
 def _require_profile(session: Session, profile_id: str, *, lock: bool = False) -> Profile:
     try:
         return profile_settings.load_profile(session, profile_id, lock=lock)
@@ -247,7 +263,7 @@ def _probe_error(found: discovery.Probe) -> PublisherError:
     match found.code:
         case "not_the_postiz_api":
             return WrongBaseUrl(found.detail)
-        case "unreachable" | "ok":
+        case "unreachable" | "ok" | outbound_route.UNRESOLVED:
             return Transient(found.detail)
         case code:
             return CredentialsRejected(found.detail, code=code)

@@ -51,12 +51,15 @@ class Listener:
 
     def __init__(self) -> None:
         self._closed = threading.Event()
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._socket = self._listen()
         self.port = int(self._socket.getsockname()[1])
         threading.Thread(target=self._run, daemon=True).start()
 
     def serve(self, client: socket.socket) -> None:
         raise NotImplementedError
+
+    def _listen(self) -> socket.socket:
+        return socket.create_server(("127.0.0.1", 0), backlog=128)
 
     def close(self) -> None:
         self._closed.set()
@@ -89,13 +92,13 @@ class TlsFront(Listener):
     def __init__(self, behind: str, authority: Authority, *names: str) -> None:
         parts = urlsplit(behind)
         self._behind = (parts.hostname or "", parts.port or 80)
-        self._context = authority.server_context(*names)
+        self.context = authority.server_context(*names)
         super().__init__()
         self.url = f"https://{names[0] if names else 'localhost'}:{self.port}"
 
     def serve(self, client: socket.socket) -> None:
         client.settimeout(30)
-        with closing(self._context.wrap_socket(client, server_side=True)) as secure:
+        with closing(self.context.wrap_socket(client, server_side=True)) as secure:
             secure.settimeout(None)
             with closing(socket.create_connection(self._behind, timeout=120)) as behind:
                 behind.settimeout(None)

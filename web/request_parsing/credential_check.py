@@ -1,6 +1,7 @@
 """Tries Postiz credentials before they are saved: never for long, never in a transaction."""
 
 from shared.errors import FieldError, InvalidRequest, Transient, Unprocessable
+from shared.net.outbound_route import UNRESOLVED
 from shared.postiz import discovery
 from shared.postiz.discovery import Probe
 from shared.profiles.profile_settings import Credentials, environment_credentials
@@ -25,19 +26,27 @@ def credentials_to_check(settings: TtsSettings | None) -> Credentials | None:
 def probe_credentials(credentials: Credentials) -> Probe:
     """The result of trying them. A Postiz that is away is a result, not an error.
 
-    Raises `InvalidRequest` for an address that we may not call.
+    Raises `InvalidRequest` for an address that we may not call, and for one of the profile's own
+    that does not resolve.
     """
     ours = current_services()  # the call runs in a thread of its own, without a request
     try:
-        return ours.calls.within(
+        probe = ours.calls.within(
             CHECK_SECONDS,
             lambda: discovery.probe_postiz(credentials.api_url, credentials.api_key, ours.settings),
         )
     except Transient as error:
         return Probe(code="unreachable", detail=error.message, server=credentials.server)
     except InvalidRequest as error:
-        fault = FieldError(field="tts_settings.postiz.api_url", message=error.message)
-        raise InvalidRequest(error.message, code=error.code, fields=[fault]) from error
+        raise _refused_address(error.message, error.code) from error
+    if probe.code == UNRESOLVED and credentials.source == "profile":
+        raise _refused_address(probe.detail, probe.code)
+    return probe
+
+
+def _refused_address(message: str, code: str) -> InvalidRequest:
+    fault = FieldError(field="tts_settings.postiz.api_url", message=message, code=code)
+    return InvalidRequest(message, code=code, fields=[fault])
 
 
 def check_before_saving(settings: TtsSettings | None) -> Probe | None:

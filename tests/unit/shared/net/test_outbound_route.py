@@ -60,6 +60,20 @@ def test_settings_that_are_empty_are_none_at_all() -> None:
     assert Route.from_settings(read) == Route(allow_private=False)
 
 
+def test_allowed_hosts_are_a_list_of_names_addresses_and_networks() -> None:
+    read = read_settings({"PRESSROOM_ALLOWED_HOSTS": " postiz:5000, 10.0.0.0/8 ,,[::1]:80"})
+    route = Route.from_settings(read)
+    assert not route.allow_private
+    assert [str(entry.host) for entry in route.allowed] == ["postiz", "10.0.0.0/8", "::1/128"]
+    assert [entry.port for entry in route.allowed] == [5000, None, 80]
+    assert Route.from_settings(read_settings({"PRESSROOM_ALLOWED_HOSTS": ""})) == Route()
+
+
+def test_an_allowed_host_that_is_none_is_named_at_the_start() -> None:
+    with pytest.raises(ValidationError, match=r"PRESSROOM_ALLOWED_HOSTS(.|\n)*'10.0.0.5/8' must"):
+        read_settings({"PRESSROOM_ALLOWED_HOSTS": "postiz,10.0.0.5/8"})
+
+
 def test_certificates_are_trusted_besides_the_public_ones(tmp_path: Path) -> None:
     authority = Authority.create(tmp_path)
     file = tmp_path / "bundle.pem"
