@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import func, select, text
 from werkzeug.test import TestResponse
 
-from shared import api_keys
+from shared.access import api_keys
 from shared.config import Settings, read_settings
 from shared.models import Base
 from web.app import create_app
@@ -21,7 +21,7 @@ from web.services import Services
 
 PREFIX = "/api/v1"
 SECRET_KEY = Fernet.generate_key().decode()
-ADMIN_KEY = "pk_the-admin-key-of-the-tests"
+ADMIN_KEY = "pr_the-admin-key-of-the-tests"
 
 
 def settings_for(database_url: str, redis_url: str, home: Path, **more: str) -> Settings:

@@ -6,7 +6,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, text
 
 from local.postgres import Postgres
-from shared.api_keys import find_api_key
+from shared.access.api_keys import find_api_key
 from shared.config import read_settings
 from shared.db import Database, sqlalchemy_url
 from shared.migrate import alembic_config, migrate_database
@@ -120,10 +120,10 @@ def test_what_was_held_by_its_policy_is_held_by_its_state(postgres: Postgres) ->
 
 
 def test_a_new_admin_key_replaces_the_installed_one(database_url: str) -> None:
-    for key in ("pk_first", "pk_second", "pk_second"):
+    for key in ("pr_the-first-admin-key", "pr_the-second-admin-key", "pr_the-second-admin-key"):
         migrate_database(read_settings({"DATABASE_URL": database_url, "PRESSROOM_ADMIN_KEY": key}))
     database = Database.connect(read_settings({"DATABASE_URL": database_url}))
     with database.transaction() as session:
-        assert find_api_key(session, "pk_first") is None
-        assert find_api_key(session, "pk_second") is not None
+        assert find_api_key(session, "pr_the-first-admin-key") is None
+        assert find_api_key(session, "pr_the-second-admin-key") is not None
     database.close()

@@ -5,6 +5,7 @@ import threading
 import pytest
 from sqlalchemy import insert, select
 
+from shared.access.visible_profiles import EVERY_PROFILE, VisibleProfiles
 from shared.domain.publishing.states import PostState
 from shared.models import Post
 from shared.posts import bulk_cancel_retry
@@ -16,7 +17,7 @@ from tests.world import KEY, World
 from worker.publishing import release
 from worker.staging import stage, submissions
 
-EVERYTHING = PostFilter(profile_ids=["acme"])
+EVERYTHING = PostFilter(visible=VisibleProfiles.only({"acme"}))
 
 
 def many(world: World, number: int) -> int:
@@ -40,7 +41,7 @@ def test_ten_thousand_posts_are_cancelled_while_a_worker_holds_one(world: World)
     """The others do not wait for it; it is taken back once it is free."""
     world.profile(key=KEY)
     job_id = many(world, 10_000)
-    wanted = PostFilter(profile_ids=None, job_id=job_id)
+    wanted = PostFilter(visible=EVERY_PROFILE, job_id=job_id)
     held, let_go = threading.Event(), threading.Event()
 
     def hold() -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared import api_keys
+from shared.access import api_keys
 from shared.models import ApiKey
 from tests.api import ADMIN_KEY, FILES, Api
 
@@ -146,7 +146,9 @@ def test_nobody_makes_a_key_that_can_do_more_than_they_can(api: Api) -> None:
 def test_a_deleted_profile_takes_its_place_in_keys_with_it(api: Api) -> None:
     api.post("/profiles", {"id": "gone", "name": "G"})
     key = api.key("read", profiles=["gone"])
+    both = api.key("read", profiles=["acme", "gone", "gone"])
     api.call("DELETE", "/profiles/gone")
     api.post("/profiles", {"id": "gone", "name": "another"})
-    assert api.get("/profiles/gone", key=key).status_code == 404
-    assert api.get("/profiles", key=key).json["items"] == []
+    assert api.get("/profiles", key=key).status_code == 401
+    assert api.get("/profiles/gone", key=both).status_code == 404
+    assert [row["id"] for row in api.get("/profiles", key=both).json["items"]] == ["acme"]

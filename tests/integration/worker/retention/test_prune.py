@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, func, select, text, update
 
-from shared import api_keys
+from shared.access import api_keys
 from shared.config import read_settings
 from shared.models import (
     AccountMedia,
