@@ -8,6 +8,7 @@ from typing import Any
 from flask import Response, request
 from pydantic import BaseModel
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from shared.access import api_keys
 from shared.errors import FieldError, InvalidRequest
@@ -70,7 +71,7 @@ def _event_stream(ours: Services, job_id: int, behind: Place, caller: Caller) ->
             behind, last_sent_at = entry.place, time.monotonic()
         if part.entries:
             continue
-        if part.all_there_is and (job_shown := _finished_job_view(ours, job_id)):
+        if part.all_there_is and (job_shown := _finished_job_view(ours, caller, job_id)):
             if _read_entries(ours, job_id, behind) == part:  # nothing happened in between
                 yield f"event: done\ndata: {job_shown.model_dump_json()}\n\n"
                 return
@@ -82,10 +83,14 @@ def _event_stream(ours: Services, job_id: int, behind: Place, caller: Caller) ->
 
 
 def _may_go_on(ours: Services, caller: Caller, job_id: int) -> bool:
-    own = select(Job.id).where(Job.id == job_id, caller.visible.condition(Job))
     with ours.database.transaction() as session:
         in_force = api_keys.is_in_force(session, caller.key_id)
-        return in_force and session.scalar(own) is not None
+        return in_force and _find_job(session, caller, job_id) is not None
+
+
+def _find_job(session: Session, caller: Caller, job_id: int) -> Job | None:
+    own = select(Job).where(Job.id == job_id, caller.visible.condition(Job))
+    return session.scalar(own)
 
 
 def _read_entries(ours: Services, job_id: int, behind: Place) -> event_feed.Part:
@@ -93,11 +98,12 @@ def _read_entries(ours: Services, job_id: int, behind: Place) -> event_feed.Part
         return event_feed.read_events(session, job_id, behind)
 
 
-def _finished_job_view(ours: Services, job_id: int) -> BaseModel | None:
+def _finished_job_view(ours: Services, caller: Caller, job_id: int) -> BaseModel | None:
     """The job if it has nothing more to wait for, else None."""
     with ours.database.transaction() as session:
-        outcome = progress.read_outcome(session, session.get_one(Job, job_id))
-    return job_view(outcome) if outcome.finished_at is not None else None
+        job = _find_job(session, caller, job_id)
+        outcome = progress.read_outcome(session, job) if job else None
+    return job_view(outcome) if outcome and outcome.finished_at is not None else None
 
 
 def _format_post_event(entry: Entry) -> str:

@@ -154,8 +154,8 @@ def _set_paused(job_id: str, *, paused: bool) -> Response:
     with current_services().database.transaction() as session:
         job = require_visible_job(session, job_id)
         progress.set_paused(session, job, paused=paused)
-        account_ids_query = select(Post.account_id).where(Post.job_id == job.id).distinct()
-        account_ids = session.scalars(account_ids_query).all()
+        own = Post.job_id == job.id, current_caller().visible.condition(Post)
+        account_ids = session.scalars(select(Post.account_id).where(*own).distinct()).all()
     for account_id in account_ids:
         current_services().waker.look(account_id)
     return _job_response(job.id)
@@ -163,7 +163,7 @@ def _set_paused(job_id: str, *, paused: bool) -> Response:
 
 def _job_response(job_id: int) -> Response:
     with current_services().database.transaction() as session:
-        job = session.get_one(Job, job_id)
+        job = require_visible_job(session, str(job_id))
         shown = read_job_view(session, job)
     return Reply(body=shown, status=202, headers=location_header(job)).response()
 
@@ -218,14 +218,19 @@ def _error_details(session: Session, outcome: Outcome) -> Iterator[str]:
     """Why parts of the job failed, or are late: the first few reasons, each once."""
     if outcome.state is JobState.CANCELLED:
         yield "The job was cancelled"
+    visible = current_caller().visible
     states = (PostState.FAILED, PostState.SCHEDULED, PostState.HELD)
     of_posts = select(Post.error_message).where(
-        Post.job_id == outcome.job.id, Post.state.in_(states)
+        Post.job_id == outcome.job.id, Post.state.in_(states), visible.condition(Post)
     )
     of_uploads = (
         select(AccountMedia.error_message)
         .join(JobMedia, JobMedia.account_media_id == AccountMedia.id)
-        .where(JobMedia.job_id == outcome.job.id, AccountMedia.state == "failed")
+        .where(
+            JobMedia.job_id == outcome.job.id,
+            AccountMedia.state == "failed",
+            visible.condition(AccountMedia),
+        )
     )
     for query in (of_posts, of_uploads):
         yield from (reason for reason in session.scalars(query.distinct().limit(5)) if reason)
