@@ -181,6 +181,26 @@ def test_what_a_deleted_profile_was_told_and_held_is_nobody_s(world: World) -> N
     assert api.get("/profiles", key=world.tenants[ACME].key).status_code == 401
 
 
+@pytest.mark.parametrize(
+    ("path", "of_row"), [("/postiz/publish", False), ("/postiz/bulk-publish", True)]
+)
+@pytest.mark.parametrize("foreign", ["media_ids", "integration_ids"])
+def test_another_s_media_and_channels_cannot_be_published(
+    world: World, path: str, of_row: bool, foreign: str
+) -> None:
+    key = world.tenants[BETA].key
+    own = {"caption": "hi", "integration_ids": ["int-beta"]}
+    theirs = {"media_ids": [world.tenants[ACME].ids["media"]], "integration_ids": ["int-acme"]}
+    row = {**own, foreign: theirs[foreign]}
+    body = {"items": [row]} if of_row else row
+    before = world.read_rows()
+    assert world.api.post(path, body, key=key).status_code == 422
+    if of_row:
+        schedule = {"name": "s", "cron": "0 9 * * *", "bulk": body}
+        assert world.api.post("/schedules", schedule, key=key).status_code == 422
+    assert world.read_rows()["posts"] == before["posts"]
+
+
 @pytest.mark.parametrize("table", ["api_keys", "webhooks"])
 def test_a_binding_to_no_profile_cannot_be_stored(world: World, table: str) -> None:
     with (
