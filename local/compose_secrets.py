@@ -25,7 +25,7 @@ def main() -> None:
         "redis_password": redis,
         "redis_url": f"redis://:{redis}@valkey:6379/0",
         "secret_keys": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-        "admin_key": f"pk_{secrets.token_urlsafe(32)}",
+        "admin_key": f"pr_{secrets.token_urlsafe(32)}",
         "postiz_api_key": "",
         "proxy_url": "",
         "ca": "",

@@ -15,7 +15,7 @@ from local.service import Service
 from local.stack import Stack, choose_ports
 from local.stack_file import Processes
 from local.supervisor import StopRequested, Supervisor
-from shared.api_keys import new_key
+from shared.access.api_keys import new_key
 from shared.config import read_settings
 
 logger = logging.getLogger("local")

@@ -20,6 +20,8 @@ from shared.http_address import (
 
 #: For a day, leftovers of unclear calls and failed posts are searched for in Postiz.
 SHORTEST_RETENTION_DAYS = 2
+#: Of the admin key, in characters: it opens everything, and may be guessed at from anywhere.
+SHORTEST_ADMIN_KEY = 16
 
 _CERTIFICATES = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
@@ -131,6 +133,13 @@ class Settings(BaseModel):
         key = value.get_secret_value() if value else ""
         if not (key.isascii() and key.isprintable()):
             raise ValueError("must be printable ASCII")
+        return value
+
+    @field_validator("admin_key")
+    @classmethod
+    def _is_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < SHORTEST_ADMIN_KEY:
+            raise ValueError(f"must have at least {SHORTEST_ADMIN_KEY} characters")
         return value
 
     @field_validator("proxy_url")

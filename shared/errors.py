@@ -30,7 +30,7 @@ HOW_TO_CONFIGURE = (
     "This profile has no Postiz credentials. Set them with PATCH /api/v1/profiles/{id} "
     '{{"tts_settings": {{"postiz": {{"api_url": "…", "api_key": "…"}}}}}}, or set a '
     "default for the whole installation with the environment variables POSTIZ_API_URL and "
-    "POSTIZ_API_KEY."
+    "POSTIZ_API_KEY, which the profile may use if environment_allowed is true."
 )
 
 

@@ -8,7 +8,7 @@ from alembic.config import Config
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
-from shared import api_keys
+from shared.access import api_keys
 from shared.config import Settings, read_settings
 from shared.db import Database, connect_args, sqlalchemy_url
 from shared.jobs import event_feed

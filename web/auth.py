@@ -1,13 +1,14 @@
 """Who the caller is, what it may do, and which profiles it may see."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from flask import g, request
 from sqlalchemy.orm import Session
 
-from shared import api_keys
+from shared.access import api_keys
+from shared.access.visible_profiles import EVERY_PROFILE, VisibleProfiles
 from shared.errors import Forbidden, InvalidRequest, NotFound, Unauthorized
 from shared.models import ApiKey
 from shared.profiles import profile_settings
@@ -20,27 +21,34 @@ PROFILE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """`profile_ids`: the profiles that the key is bound to, None for all."""
+    """`visible`: the profiles that the key is bound to, or every one. `expires_at`: of the key."""
 
     key_id: int
-    profile_ids: tuple[str, ...] | None
+    visible: VisibleProfiles
     scopes: frozenset[str]
+    expires_at: datetime | None
 
     @classmethod
     def of(cls, row: ApiKey) -> "Caller":
-        bound = None if row.profile_ids is None else tuple(row.profile_ids)
-        return cls(key_id=row.id, profile_ids=bound, scopes=frozenset(row.scopes))
+        bound = row.profile_ids
+        return cls(
+            key_id=row.id,
+            visible=EVERY_PROFILE if bound is None else VisibleProfiles.only(bound),
+            scopes=frozenset(row.scopes),
+            expires_at=row.expires_at,
+        )
 
     def may(self, scope: str) -> bool:
         return scope in self.scopes or "admin" in self.scopes
 
-    def sees(self, profile_id: str) -> bool:
-        return self.profile_ids is None or profile_id in self.profile_ids
+    @property
+    def is_bound(self) -> bool:
+        return self.visible.ids is not None
 
-    def sees_all(self, profile_ids: Sequence[str] | None) -> bool:
-        if profile_ids is None:
-            return self.profile_ids is None
-        return all(self.sees(profile_id) for profile_id in profile_ids)
+    @property
+    def is_operator(self) -> bool:
+        """An admin of the whole installation."""
+        return not self.is_bound and "admin" in self.scopes
 
 
 def authenticate_request() -> None:
@@ -48,11 +56,15 @@ def authenticate_request() -> None:
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
         raise Unauthorized("Send an API key: Authorization: Bearer KEY")
-    with current_services().database.transaction() as session:
-        row = api_keys.find_api_key(session, key.strip())
-    if row is None:
+    database = current_services().database
+    with database.transaction() as session:
+        known = api_keys.find_api_key(session, key.strip())
+    if known is None:
         raise Unauthorized("This API key is unknown, or has expired")
-    g.caller = Caller.of(row)
+    if known.is_use_due:
+        with database.statements() as connection:
+            api_keys.note_use(connection, known.row.id)
+    g.caller = Caller.of(known.row)
 
 
 def current_caller() -> Caller:
@@ -67,17 +79,17 @@ def require_scope(scope: str) -> None:
 
 def require_visible_profile(profile_id: str) -> str:
     """`profile_id`, if this caller may see it. Raises `NotFound`."""
-    if not PROFILE_ID.fullmatch(profile_id) or not current_caller().sees(profile_id):
+    if not PROFILE_ID.fullmatch(profile_id) or not current_caller().visible.sees(profile_id):
         raise NotFound(f"There is no profile {profile_id!r}")
     return profile_id
 
 
 def current_profile(session: Session) -> str:
     """The profile of this request: by its header, or the only one of its key."""
-    bound = current_caller().profile_ids
+    bound = current_caller().visible.ids
     named = request.headers.get(PROFILE_HEADER)
     if named is None and bound is not None and len(bound) == 1:
-        named = bound[0]
+        [named] = bound
     if named is None:
         raise InvalidRequest(
             f"Name the profile in the header {PROFILE_HEADER}: this API key is "
@@ -87,9 +99,8 @@ def current_profile(session: Session) -> str:
     return profile_settings.load_profile(session, require_visible_profile(named)).id
 
 
-def visible_profile_ids(session: Session) -> list[str] | None:
-    """The profiles that a list covers: the header's, else the key's; None for all."""
+def requested_profiles(session: Session) -> VisibleProfiles:
+    """The profiles that a list covers: the header's, else the key's."""
     if PROFILE_HEADER in request.headers:
-        return [current_profile(session)]
-    bound = current_caller().profile_ids
-    return None if bound is None else list(bound)
+        return VisibleProfiles.only({current_profile(session)})
+    return current_caller().visible

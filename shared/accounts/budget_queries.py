@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from shared import db
+from shared.access.visible_profiles import VisibleProfiles, load_visible
 from shared.accounts import holds
 from shared.accounts.holds import HeldProfile
 from shared.domain.publishing.budget import BudgetState
 from shared.domain.publishing.states import PostState
+from shared.errors import Forbidden
 from shared.models import Account, Integration, Post, Profile
 
 #: States of posts that Postiz has not scheduled yet.
@@ -20,6 +22,8 @@ BACKLOG = (PostState.PENDING, PostState.STAGING, PostState.STAGED, PostState.REL
 
 @dataclass(frozen=True, kw_only=True)
 class AccountRead:
+    """An account as those see it whose profiles use it: nothing of other profiles is in it."""
+
     account: Account
     profile_ids: Sequence[str]
     integrations: Sequence[Integration]
@@ -50,33 +54,31 @@ def budget_remaining(account: Account, now: datetime) -> int | None:
 
 
 def read_profile_accounts(
-    session: Session, profile_ids: Sequence[str] | None, *, after: int | None, limit: int
+    session: Session, visible: VisibleProfiles, *, after: int | None, limit: int
 ) -> list[AccountRead]:
-    """The accounts that these profiles (None: all) use, ordered by id."""
-    used = select(Profile.account_id)
-    if profile_ids is not None:
-        used = used.where(Profile.id.in_(profile_ids))
+    """The accounts that these profiles use, ordered by id."""
+    used = select(Profile.account_id).where(visible.condition(Profile))
     query = select(Account).where(Account.id.in_(used)).order_by(Account.id).limit(limit)
     if after is not None:
         query = query.where(Account.id > after)
-    return read_accounts(session, session.scalars(query).all(), profile_ids)
+    return read_accounts(session, session.scalars(query).all(), visible)
 
 
 def read_accounts(
-    session: Session, accounts: Sequence[Account], profile_ids: Sequence[str] | None
+    session: Session, accounts: Sequence[Account], visible: VisibleProfiles
 ) -> list[AccountRead]:
     ids = [account.id for account in accounts]
-    profiles = select(Profile.account_id, Profile.id).where(Profile.account_id.in_(ids))
-    if profile_ids is not None:
-        profiles = profiles.where(Profile.id.in_(profile_ids))
+    profiles = select(Profile.account_id, Profile.id).where(
+        Profile.account_id.in_(ids), visible.condition(Profile)
+    )
     owners = session.execute(profiles.order_by(Profile.id)).all()
     listed = session.scalars(
         select(Integration)
         .where(Integration.account_id.in_(ids), Integration.listed)
         .order_by(Integration.name, Integration.id)
     ).all()
-    backlogs, now = _count_backlogs(session, ids), db.read_clock(session)
-    held = holds.list_held(session, ids, profile_ids)
+    backlogs, now = _count_backlogs(session, ids, visible), db.read_clock(session)
+    held = holds.list_held(session, ids, visible.ids)
     return [
         AccountRead(
             account=account,
@@ -90,13 +92,22 @@ def read_accounts(
     ]
 
 
-def _count_backlogs(session: Session, ids: Sequence[int]) -> dict[int, int]:
+def _count_backlogs(
+    session: Session, ids: Sequence[int], visible: VisibleProfiles
+) -> dict[int, int]:
     query = select(Post.account_id, func.count()).where(
-        Post.account_id.in_(ids), Post.state.in_(BACKLOG)
+        Post.account_id.in_(ids), Post.state.in_(BACKLOG), visible.condition(Post)
     )
     return {row[0]: row[1] for row in session.execute(query.group_by(Post.account_id))}
 
 
-def list_profile_ids(session: Session, account_id: int) -> list[str]:
-    """The profiles that use the account."""
-    return list(session.scalars(select(Profile.id).where(Profile.account_id == account_id)))
+def lock_own_account(session: Session, account_id: str, visible: VisibleProfiles) -> Account:
+    """The account, held against other writers, and against profiles that would come to use it.
+
+    Raises `NotFound` where none of these profiles uses it, and `Forbidden` where others do too.
+    """
+    account = load_visible(session, Account, account_id, visible, lock=True)
+    others = exists().where(Profile.account_id == account.id, ~visible.condition(Profile))
+    if session.scalar(select(others)):
+        raise Forbidden("Other profiles use this account too: use a key that may see them all")
+    return account

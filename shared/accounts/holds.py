@@ -1,6 +1,6 @@
 """Holds: keys that an account refuses, and settings that cannot be used, until they change."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -137,7 +137,7 @@ def is_unused() -> ColumnElement[bool]:
 def list_held(
     session: Session,
     account_ids: Sequence[int] | None = None,
-    profile_ids: Sequence[str] | None = None,
+    profile_ids: Collection[str] | None = None,
 ) -> list[HeldProfile]:
     """The held profiles of these accounts and profiles (None: all), the longest held first."""
     of_profile = Profile.account_id, Profile.id.label("profile_id")

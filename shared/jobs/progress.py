@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, literal, select, update
 from sqlalchemy.orm import Session
 
+from shared.access.visible_profiles import VisibleProfiles
 from shared.accounts import waits
 from shared.domain.publishing.states import JobState, PostState, count_done, job_state
 from shared.errors import Conflict
@@ -122,9 +123,9 @@ def _upload_counts(ids: Sequence[int]) -> Select[int, str, int, datetime | None,
 
 @dataclass(frozen=True, kw_only=True)
 class JobFilter:
-    """Which jobs to list; None means any. `profile_ids`: what the caller may see."""
+    """Whose jobs to list, and which; None means any."""
 
-    profile_ids: Sequence[str] | None
+    visible: VisibleProfiles
     kind: str | None = None
     state: JobState | None = None
 
@@ -146,9 +147,8 @@ def _job_batches(
     session: Session, wanted: JobFilter, before: int | None, size: int
 ) -> Iterator[Sequence[Job]]:
     while True:
-        query = select(Job).order_by(Job.id.desc()).limit(size)
-        if wanted.profile_ids is not None:
-            query = query.where(Job.profile_id.in_(wanted.profile_ids))
+        query = select(Job).where(wanted.visible.condition(Job))
+        query = query.order_by(Job.id.desc()).limit(size)
         if wanted.kind is not None:
             query = query.where(Job.kind == wanted.kind)
         if before is not None:

@@ -13,6 +13,7 @@ from shared.domain.networks.medium import Medium
 from shared.errors import InvalidRequest, NotFound
 from shared.media.ingest import Received, Receiver
 from shared.models import Media
+from shared.models.base import is_id
 from shared.net.download import read_url
 from shared.net.outbound_route import Route
 from shared.storage import file_lock
@@ -80,12 +81,6 @@ def _to_medium(row: Media) -> Medium:
         height=row.height,
         duration=row.duration,
     )
-
-
-def is_id(text: str) -> bool:
-    """Whether `text` has the form of our ids: a number that fits into PostgreSQL's bigint."""
-    plain = text.isascii() and text.isdigit() and not text.startswith("0")
-    return plain and len(text) <= 19 and int(text) < 2**63
 
 
 def sha256_of(media: Media) -> str | None:

@@ -1,7 +1,7 @@
 """The tables. PostgreSQL is the source of truth; everything else is a wake-up or a cache."""
 
 from shared.models.accounts import Account, Hold, Integration, Profile, Server, SettingsHold
-from shared.models.api import ApiKey, IdempotencyKey
+from shared.models.api import ApiKey, IdempotencyKey, RetiredKey
 from shared.models.base import Base
 from shared.models.events import Event
 from shared.models.heartbeats import Pulse
@@ -29,6 +29,7 @@ __all__ = [
     "Post",
     "Profile",
     "Pulse",
+    "RetiredKey",
     "Schedule",
     "ScheduleRun",
     "Server",

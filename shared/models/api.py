@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    CheckConstraint,
     ForeignKey,
     String,
     func,
@@ -17,14 +18,28 @@ class ApiKey(Base):
     """A key for the HTTP API; only its hash is stored."""
 
     __tablename__ = "api_keys"
+    __table_args__ = (CheckConstraint("cardinality(profile_ids) > 0", name="ck_api_keys_bound"),)
 
     id: Mapped[int] = id_column()
     name: Mapped[str]
     key_hash: Mapped[str] = mapped_column(String(64), unique=True)
-    profile_ids: Mapped[list[str] | None]
+    profile_ids: Mapped[list[str] | None]  # that it is bound to, None: it reaches all
     scopes: Mapped[list[str]]
     expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]  # to within minutes
     created_at: Mapped[datetime] = now_column()
+
+
+class RetiredKey(Base):
+    """What a key was before it was rotated: it opens the same doors until then."""
+
+    __tablename__ = "retired_keys"
+
+    key_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    api_key_id: Mapped[int] = mapped_column(
+        ForeignKey("api_keys.id", ondelete="CASCADE"), index=True
+    )
+    valid_until: Mapped[datetime]
 
 
 class IdempotencyKey(Base):

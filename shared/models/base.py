@@ -38,6 +38,12 @@ def id_column() -> Mapped[int]:
     return mapped_column(BigInteger, Identity(), primary_key=True)
 
 
+def is_id(text: str) -> bool:
+    """Whether `text` has the form of our ids: a number that fits into PostgreSQL's bigint."""
+    plain = text.isascii() and text.isdigit() and not text.startswith("0")
+    return plain and len(text) <= 19 and int(text) < 2**63
+
+
 def now_column() -> Mapped[datetime]:
     return mapped_column(server_default=func.now())
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    CheckConstraint,
     ForeignKey,
     Index,
     func,
@@ -20,6 +21,7 @@ class Webhook(Base):
     """An address that receives events; the secrets are encrypted."""
 
     __tablename__ = "webhooks"
+    __table_args__ = (CheckConstraint("cardinality(profile_ids) > 0", name="ck_webhooks_bound"),)
 
     id: Mapped[int] = id_column()
     url: Mapped[str]

@@ -7,14 +7,15 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from shared.access.visible_profiles import VisibleProfiles
 from shared.models import Event, Post
 
 
 @dataclass(frozen=True, kw_only=True)
 class PostFilter:
-    """Which posts; None means any value. `since` is included, `until` is not."""
+    """Whose posts, and which; None means any value. `since` is included, `until` is not."""
 
-    profile_ids: Sequence[str] | None
+    visible: VisibleProfiles
     job_id: int | None = None
     state: str | None = None
     integration_id: str | None = None
@@ -32,9 +33,9 @@ class PostFilter:
             Post.account_id: self.account_id,
             Post.error_code: self.error_code,
         }
-        found = [column == value for column, value in equal.items() if value is not None]
-        for column, values in ((Post.profile_id, self.profile_ids), (Post.id, self.ids)):
-            found += [] if values is None else [column.in_(values)]
+        found = [self.visible.condition(Post)]
+        found += [column == value for column, value in equal.items() if value is not None]
+        found += [] if self.ids is None else [Post.id.in_(self.ids)]
         found += [] if self.since is None else [Post.publish_at >= self.since]
         found += [] if self.until is None else [Post.publish_at < self.until]
         return found

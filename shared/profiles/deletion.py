@@ -12,13 +12,13 @@ from sqlalchemy import CursorResult, Delete, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
-from shared.db import ROW_LOCK, Database
+from shared.access import api_keys
+from shared.db import Database
 from shared.domain.publishing.states import PostState
 from shared.errors import Conflict, Unavailable
 from shared.log import get_logger
 from shared.models import (
     AccountMedia,
-    ApiKey,
     Delivery,
     Event,
     Handover,
@@ -218,16 +218,13 @@ def _remove_files(database: Database, storage: Storage, keys: Sequence[str]) -> 
 
 def _finish_removal(session: Session, profile_id: str) -> bool:
     """Delete the profile unless locked rows of it are left; returns whether it is gone."""
-    profile = session.get(Profile, profile_id, with_for_update=ROW_LOCK)
+    # a full lock: whoever is binding a key or a webhook to it now is waited for
+    profile = session.get(Profile, profile_id, with_for_update=True)
     if profile is None:
         return True
     if any(_has_any(session, table, profile_id) for table in _OWNED_TABLES):
         return False
-    session.execute(
-        update(ApiKey)
-        .where(ApiKey.profile_ids.contains([profile_id]))
-        .values(profile_ids=func.array_remove(ApiKey.profile_ids, profile_id))
-    )
+    api_keys.forget_profile(session, profile_id)
     subscriptions.forget_profile(session, profile_id)
     session.delete(profile)
     session.flush()

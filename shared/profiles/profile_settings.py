@@ -67,7 +67,7 @@ def require_kept(profile_id: str, deleting_since: datetime | None) -> None:
 
 
 def environment_credentials(settings: Settings) -> Credentials | None:
-    """The installation's default, for profiles that have none of their own."""
+    """The installation's default, for profiles that may use it and have none of their own."""
     if not (settings.postiz_api_url and settings.postiz_api_key):
         return None
     return Credentials(
@@ -77,6 +77,10 @@ def environment_credentials(settings: Settings) -> Credentials | None:
     )
 
 
+def _allowed_default(profile: Profile, settings: Settings) -> Credentials | None:
+    return environment_credentials(settings) if profile.environment_allowed else None
+
+
 def source_of(profile: Profile, settings: Settings) -> str:
     """Where the current credentials come from: "profile", "environment" or "none".
 
@@ -84,7 +88,7 @@ def source_of(profile: Profile, settings: Settings) -> str:
     """
     if profile.tts_settings.get("postiz"):
         return "profile"
-    return "environment" if environment_credentials(settings) else "none"
+    return "environment" if _allowed_default(profile, settings) else "none"
 
 
 def api_url_of(profile: Profile, settings: Settings) -> str | None:
@@ -92,7 +96,7 @@ def api_url_of(profile: Profile, settings: Settings) -> str | None:
     own = profile.tts_settings.get("postiz")
     if own:
         return str(own["api_url"])
-    default = environment_credentials(settings)
+    default = _allowed_default(profile, settings)
     return default.api_url if default else None
 
 
@@ -105,13 +109,16 @@ def _opened_key(profile: Profile, box: SecretBox) -> str:
 
 
 def credentials_of(profile: Profile, settings: Settings, box: SecretBox) -> Credentials | None:
-    """The profile's own, else the environment's, else None. Raises `SecretUnreadable`."""
+    """The profile's own, else the environment's if it may use them, else None.
+
+    Raises `SecretUnreadable`.
+    """
     own = profile.tts_settings.get("postiz")
     if own:
         return Credentials(
             source="profile", api_url=own["api_url"], api_key=_opened_key(profile, box)
         )
-    return environment_credentials(settings)
+    return _allowed_default(profile, settings)
 
 
 def require_configured(profile: Profile, settings: Settings) -> None:

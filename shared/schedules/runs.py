@@ -13,8 +13,8 @@ from shared.errors import FieldError, InvalidRequest, Unprocessable
 from shared.intake.bulk_rows import bulk_order
 from shared.intake.schemas import BulkItem, BulkPublishRequest, Playlist, Spreading
 from shared.intake.validation import Order
-from shared.media.repository import is_id
 from shared.models import Schedule
+from shared.models.base import is_id
 
 KINDS = BULK, PLAYLIST = "bulk", "playlist"
 Content = BulkPublishRequest | Playlist

@@ -5,10 +5,11 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, true, update
+from sqlalchemy import ColumnElement, and_, delete, func, update
 from sqlalchemy.orm import Session
 from standardwebhooks import Webhook as Signer
 
+from shared.access.visible_profiles import VisibleProfiles
 from shared.crypto import SecretBox
 from shared.errors import Conflict, SecretUnreadable
 from shared.models import Delivery, Webhook
@@ -97,25 +98,10 @@ def signature_headers(
     }
 
 
-def visible_condition(bound: Sequence[str] | None) -> ColumnElement[bool]:
-    """The webhooks that a key bound to these profiles (None: all) may see."""
-    return true() if bound is None else Webhook.profile_ids.contained_by(list(bound))
-
-
-def listening_condition(profile_ids: Sequence[str] | None) -> ColumnElement[bool]:
-    """The webhooks that receive events about any of these profiles (None: all profiles)."""
-    if profile_ids is None:
-        return true()
-    overlap = Webhook.profile_ids.overlap(list(profile_ids))
-    return or_(Webhook.profile_ids.is_(None), overlap)
-
-
-def visible_deliveries_condition(
-    webhook: Webhook, bound: Sequence[str] | None
-) -> ColumnElement[bool]:
+def visible_deliveries_condition(webhook: Webhook, visible: VisibleProfiles) -> ColumnElement[bool]:
     """The webhook's deliveries that are only about profiles that the caller may see."""
-    limits = [limit for limit in (webhook.profile_ids, bound) if limit is not None]
-    inside = [Delivery.profile_ids.contained_by(list(limit)) for limit in limits]
+    own = [] if webhook.profile_ids is None else [VisibleProfiles.only(webhook.profile_ids)]
+    inside = [limit.condition(Delivery) for limit in (visible, *own)]
     return and_(Delivery.webhook_id == webhook.id, *inside)
 
 
@@ -154,9 +140,9 @@ def requeue_delivery(session: Session, webhook: Webhook, delivery: Delivery) -> 
 
 def forget_profile(session: Session, profile_id: str) -> None:
     """A profile is being deleted: delete its own webhooks, and remove it from the others."""
+    only_its_own = VisibleProfiles.only({profile_id}).condition(Webhook)
+    session.execute(delete(Webhook).where(only_its_own))
     bound = Webhook.profile_ids.contains([profile_id])
-    only = Webhook.profile_ids == [profile_id]
-    session.execute(delete(Webhook).where(only))
     fewer = func.array_remove(Webhook.profile_ids, profile_id)
     session.execute(update(Webhook).where(bound).values(profile_ids=fewer))
     about = Delivery.profile_ids == [profile_id]

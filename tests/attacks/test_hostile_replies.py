@@ -18,7 +18,7 @@ from shared.net.bounded_body import MAX_BYTES
 from shared.net.outbound_route import Route
 from shared.postiz.client import Postiz
 from shared.postiz.payloads import Element
-from tests.raw_server import Endless, RawServer, answering, body, bomb, head
+from tests.servers.raw_server import Endless, RawServer, answering, body, bomb, head
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 JSON = "Content-Type: application/json"

@@ -10,9 +10,9 @@ import pytest
 import requests
 
 from local.valkey import Valkey
-from tests.api import ADMIN_KEY, PREFIX
-from tests.patience import PATIENCE
-from tests.web_server import Server, serving
+from tests.servers.api import ADMIN_KEY, PREFIX
+from tests.servers.web_server import Server, serving
+from tests.timing.patience import PATIENCE
 
 #: What made the search for secrets in the log's lines long.
 PIECES = ("a", "-", "token", "://a", "'", "token=")

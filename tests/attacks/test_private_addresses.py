@@ -15,11 +15,11 @@ import pytest
 import requests
 
 from local.sandbox.process import SandboxProcess, start_sandbox
-from tests.api import FILES
-from tests.connect_proxy import Listener
-from tests.patience import PATIENCE
-from tests.stacks import RunningStack, wait_until
-from tests.timings import QUICK
+from tests.factories.files import FILES
+from tests.servers.connect_proxy import Listener
+from tests.servers.stacks import RunningStack
+from tests.timing.patience import PATIENCE, wait_until
+from tests.timing.sandbox_timings import QUICK
 
 CHANNEL = {"id": "int-one", "name": "One", "identifier": "mastodon"}
 CODES = {"private_address", "unresolved_host", "malformed_address", "invalid_request"}

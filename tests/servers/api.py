@@ -9,14 +9,14 @@ from typing import Any, cast
 from sqlalchemy import func, select, text
 from werkzeug.test import TestResponse
 
-from shared import api_keys
+from shared.access import api_keys
 from shared.config import Settings
 from shared.models import Base, Post
 from web.app import create_app
 from web.services import Services
 
 PREFIX = "/api/v1"
-ADMIN_KEY = "pk_the-admin-key-of-the-tests"
+ADMIN_KEY = "pr_the-admin-key-of-the-tests"
 
 
 class Reply(TestResponse):

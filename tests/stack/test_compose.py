@@ -116,7 +116,7 @@ def host(tmp_path: Path, postgres: Postgres, redis_url: str) -> Iterator[Host]:
         "database_url": postgres.url(name),
         "redis_url": redis_url,
         "secret_keys": Fernet.generate_key().decode(),
-        "admin_key": "pk_of_the_test",
+        "admin_key": "pr_of-the-compose-test",
         "postiz_api_key": "",
         "proxy_url": "",
         "ca": "",
@@ -165,7 +165,7 @@ def test_media_lie_in_a_bucket_where_the_settings_name_one(host: Host, tmp_path:
 
 
 def ask(url: str, **more: Any) -> Any:
-    headers = {"Authorization": "Bearer pk_of_the_test", "X-Profile-Id": "acme"}
+    headers = {"Authorization": "Bearer pr_of-the-compose-test", "X-Profile-Id": "acme"}
     reply = requests.post(url, headers=headers, timeout=120, **more)
     assert reply.ok, reply.text
     return reply.json()

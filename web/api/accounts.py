@@ -10,15 +10,13 @@ from sqlalchemy.orm import Session
 
 from shared.accounts import budget_queries, identity
 from shared.accounts.budget_queries import AccountRead
-from shared.db import ROW_LOCK
 from shared.domain.networks import limit_overrides
-from shared.errors import Forbidden, InvalidRequest, NotFound
+from shared.errors import InvalidRequest
 from shared.jobs import etas
-from shared.media.repository import is_id
 from shared.models import Account, Integration
 from web.api.postiz import budget_of
 from web.api.resource import create_blueprint
-from web.auth import current_caller, visible_profile_ids
+from web.auth import current_caller, requested_profiles
 from web.http_layer.idempotency import Reply
 from web.http_layer.pagination import PageQuery, decode_number, next_cursor
 from web.schemas.accounts import AccountHoldView, AccountView, PatchAccount
@@ -64,7 +62,7 @@ def list_accounts(query: PageQuery) -> Response:
     with current_services().database.transaction() as session:
         rows = budget_queries.read_profile_accounts(
             session,
-            visible_profile_ids(session),
+            requested_profiles(session),
             after=decode_number(query.cursor),
             limit=query.limit,
         )
@@ -81,7 +79,7 @@ def list_accounts(query: PageQuery) -> Response:
 def patch_account(path: IdPath, body: PatchAccount) -> Response:
     """Set a limit of one's own on calls, and what is known better of the networks' limits"""
     with current_services().database.transaction() as session:
-        account = require_changeable_account(session, path.id)
+        account = budget_queries.lock_own_account(session, path.id, current_caller().visible)
         if "budget_limit" in body.model_fields_set:
             identity.limit_calls(account, body.budget_limit)
         if "budget_reserve" in body.model_fields_set:
@@ -109,10 +107,7 @@ def _merge_rule_overrides(
 
 
 def _account_response(session: Session, account: Account) -> Response:
-    bound = current_caller().profile_ids
-    [read] = budget_queries.read_accounts(
-        session, [account], None if bound is None else list(bound)
-    )
+    [read] = budget_queries.read_accounts(session, [account], current_caller().visible)
     drained = etas.drain_times(session, [account.id], current_services().settings)
     return Reply(body=_account_view(read, drained)).response()
 
@@ -131,23 +126,10 @@ def resume_account(path: IdPath) -> Response:
 
 def _set_paused(account_id: str, *, paused: bool) -> Response:
     with current_services().database.transaction() as session:
-        account = require_changeable_account(session, account_id)
+        account = budget_queries.lock_own_account(session, account_id, current_caller().visible)
         account.paused = paused
         session.flush()
         answer = _account_response(session, account)
     if not paused:
         current_services().waker.stage(account.id)
     return answer
-
-
-def require_changeable_account(session: Session, account_id: str) -> Account:
-    """Raises `NotFound`, and `Forbidden` if profiles that the key may not see use it too."""
-    account = None
-    if is_id(account_id):
-        account = session.get(Account, int(account_id), with_for_update=ROW_LOCK)
-    users = budget_queries.list_profile_ids(session, account.id) if account else []
-    if account is None or not any(current_caller().sees(user) for user in users):
-        raise NotFound(f"There is no account {account_id!r}")
-    if not current_caller().sees_all(users):
-        raise Forbidden("Other profiles use this account too: use a key that may see them all")
-    return account

@@ -3,15 +3,16 @@
 from flask import Response
 from sqlalchemy.orm import Session
 
+from shared.access.visible_profiles import VisibleProfiles
+from shared.accounts import budget_queries
 from shared.errors import FieldError, InvalidRequest
-from shared.media.repository import is_id
+from shared.models.base import is_id
 from shared.posts import bulk_cancel_retry
 from shared.posts.bulk_cancel_retry import Changed
 from shared.posts.post_queries import PostFilter
 from shared.profiles import profile_settings
-from web.api.accounts import require_changeable_account
 from web.api.resource import create_blueprint
-from web.auth import require_visible_profile, visible_profile_ids
+from web.auth import current_caller, requested_profiles, require_visible_profile
 from web.http_layer.idempotency import Reply
 from web.http_layer.optional_body import body_or_defaults, optional_body
 from web.schemas.common import IdPath
@@ -75,14 +76,14 @@ def retry_account(path: IdPath) -> Response:
 def _filter_for_profile(profile_id: str) -> PostFilter:
     with current_services().database.transaction() as session:
         profile_settings.load_profile(session, require_visible_profile(profile_id))
-    return PostFilter(profile_ids=[profile_id])
+    return PostFilter(visible=current_caller().visible.narrowed_to(profile_id))
 
 
 def _filter_for_account(account_id: str) -> PostFilter:
     with current_services().database.transaction() as session:
-        return PostFilter(
-            profile_ids=None, account_id=require_changeable_account(session, account_id).id
-        )
+        visible = current_caller().visible
+        account = budget_queries.lock_own_account(session, account_id, visible)
+    return PostFilter(visible=visible, account_id=account.id)
 
 
 def _cancel_unpublished(wanted: PostFilter) -> Response:
@@ -127,9 +128,9 @@ def wake_accounts(changed: Changed) -> None:
 
 def _filter_from_body(body: WhichPosts) -> PostFilter:
     with current_services().database.transaction() as session:
-        profile_ids = _narrowed_profile_ids(session, body.profile_id)
+        visible = _named_profiles(session, body.profile_id)
     return PostFilter(
-        profile_ids=profile_ids,
+        visible=visible,
         ids=None if body.ids is None else [_parse_id("ids", post_id) for post_id in body.ids],
         job_id=None if body.job_id is None else _parse_id("job_id", body.job_id),
         account_id=None if body.account_id is None else _parse_id("account_id", body.account_id),
@@ -141,16 +142,12 @@ def _filter_from_body(body: WhichPosts) -> PostFilter:
     )
 
 
-def _narrowed_profile_ids(session: Session, profile_id: str | None) -> list[str] | None:
-    """The profiles that the caller may see, limited to the one that the body names."""
-    profile_ids = visible_profile_ids(session)
+def _named_profiles(session: Session, profile_id: str | None) -> VisibleProfiles:
+    """The profiles that the request is about, limited to the one that the body names."""
+    visible = requested_profiles(session)
     if profile_id is None:
-        return profile_ids
-    return (
-        [require_visible_profile(profile_id)]
-        if profile_ids is None or profile_id in profile_ids
-        else []
-    )
+        return visible
+    return visible.narrowed_to(profile_id)
 
 
 def _parse_id(field: str, value: str) -> int:

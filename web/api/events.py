@@ -7,13 +7,17 @@ from typing import Any
 
 from flask import Response, request
 from pydantic import BaseModel
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from shared.access import api_keys
 from shared.errors import FieldError, InvalidRequest
 from shared.jobs import event_feed, progress
 from shared.jobs.event_feed import Entry, Place
 from shared.models import Job
 from web.api.jobs import require_visible_job
 from web.api.resource import create_blueprint
+from web.auth import Caller, current_caller
 from web.schemas.common import IdPath
 from web.serializers.rows import job_view
 from web.services import Services, current_services
@@ -47,24 +51,27 @@ def stream_events(path: IdPath) -> Response:
         fault = FieldError(field=RESUME, message="is not an id of this stream")
         raise InvalidRequest(f"{RESUME} is not an id of this stream", fields=[fault])
     give_back = ours.streams.take()
-    events = _event_stream(ours, job.id, behind)
+    events = _event_stream(ours, job.id, behind, current_caller())
     response = Response(events, headers=HEADERS, content_type="text/event-stream")
     response.call_on_close(give_back)
     return response
 
 
-def _event_stream(ours: Services, job_id: int, behind: Place) -> Iterator[str]:
+def _event_stream(ours: Services, job_id: int, behind: Place, caller: Caller) -> Iterator[str]:
+    """Ends early once the caller's key is revoked or the job is no longer there for it."""
     yield "retry: 2000\n\n"
     ends_at = time.monotonic() + LONGEST
     last_sent_at = time.monotonic()
     while ours.streams.going_on() and time.monotonic() < ends_at:
+        if not _may_go_on(ours, caller, job_id):
+            return
         part = _read_entries(ours, job_id, behind)
         for entry in part.entries:
             yield _format_post_event(entry)
             behind, last_sent_at = entry.place, time.monotonic()
         if part.entries:
             continue
-        if part.all_there_is and (job_shown := _finished_job_view(ours, job_id)):
+        if part.all_there_is and (job_shown := _finished_job_view(ours, caller, job_id)):
             if _read_entries(ours, job_id, behind) == part:  # nothing happened in between
                 yield f"event: done\ndata: {job_shown.model_dump_json()}\n\n"
                 return
@@ -75,16 +82,28 @@ def _event_stream(ours: Services, job_id: int, behind: Place) -> Iterator[str]:
         time.sleep(LOOK)
 
 
+def _may_go_on(ours: Services, caller: Caller, job_id: int) -> bool:
+    with ours.database.transaction() as session:
+        in_force = api_keys.is_in_force(session, caller.key_id)
+        return in_force and _find_job(session, caller, job_id) is not None
+
+
+def _find_job(session: Session, caller: Caller, job_id: int) -> Job | None:
+    own = select(Job).where(Job.id == job_id, caller.visible.condition(Job))
+    return session.scalar(own)
+
+
 def _read_entries(ours: Services, job_id: int, behind: Place) -> event_feed.Part:
     with ours.database.transaction() as session:
         return event_feed.read_events(session, job_id, behind)
 
 
-def _finished_job_view(ours: Services, job_id: int) -> BaseModel | None:
+def _finished_job_view(ours: Services, caller: Caller, job_id: int) -> BaseModel | None:
     """The job if it has nothing more to wait for, else None."""
     with ours.database.transaction() as session:
-        outcome = progress.read_outcome(session, session.get_one(Job, job_id))
-    return job_view(outcome) if outcome.finished_at is not None else None
+        job = _find_job(session, caller, job_id)
+        outcome = progress.read_outcome(session, job) if job else None
+    return job_view(outcome) if outcome and outcome.finished_at is not None else None
 
 
 def _format_post_event(entry: Entry) -> str:

@@ -7,18 +7,18 @@ from flask import Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from shared.access.visible_profiles import load_visible
 from shared.domain.publishing.states import JobState, PostState
 from shared.errors import Conflict, NotConfigured, NotFound
 from shared.jobs import etas, progress
 from shared.jobs.progress import Outcome
-from shared.media.repository import is_id
 from shared.models import AccountMedia, Job, JobMedia, Post
 from shared.posts import bulk_cancel_retry, cancel_retry, post_queries
 from shared.posts.bulk_cancel_retry import Refused
 from shared.posts.post_queries import PostFilter
 from web.api import control
 from web.api.resource import create_blueprint, problem_responses
-from web.auth import current_caller, visible_profile_ids
+from web.auth import current_caller, requested_profiles
 from web.http_layer.idempotency import Reply
 from web.http_layer.optional_body import body_or_defaults, optional_body
 from web.http_layer.pagination import decode_number, next_cursor
@@ -56,7 +56,7 @@ def list_jobs(query: JobsQuery) -> Response:
     """List jobs, the newest first"""
     with current_services().database.transaction() as session:
         wanted = progress.JobFilter(
-            profile_ids=visible_profile_ids(session), kind=query.kind, state=query.state
+            visible=requested_profiles(session), kind=query.kind, state=query.state
         )
         before = decode_number(query.cursor)
         rows = progress.list_newest_jobs(session, wanted, before=before, limit=query.limit)
@@ -79,7 +79,7 @@ def list_job_posts(path: IdPath, query: JobPostsQuery) -> Response:
     """List a job's posts, in the order of the request"""
     with current_services().database.transaction() as session:
         job = require_visible_job(session, path.id)
-        wanted = PostFilter(profile_ids=None, job_id=job.id, state=query.state)
+        wanted = PostFilter(visible=current_caller().visible, job_id=job.id, state=query.state)
         after = decode_number(query.cursor)
         rows = post_queries.read_posts(session, wanted, after=after, limit=query.limit)
         shown = post_list(session, rows)
@@ -103,9 +103,8 @@ def resume_job(path: IdPath) -> Response:
 def cancel_job(path: IdPath) -> Response:
     """Take back what has not been released yet; what Postiz holds is deleted there"""
     job = _load_visible_job(path.id)
-    changed = bulk_cancel_retry.cancel_matching_posts(
-        current_services().database, PostFilter(profile_ids=None, job_id=job.id)
-    )
+    wanted = PostFilter(visible=current_caller().visible, job_id=job.id)
+    changed = bulk_cancel_retry.cancel_matching_posts(current_services().database, wanted)
     with current_services().database.transaction() as session:
         counts = progress.read_outcome(session, job).counts
     if not changed.posts and not {"cancelled", "cancelling"} & set(counts):
@@ -125,7 +124,7 @@ def retry_job(path: IdPath) -> Response:
     job = _load_visible_job(path.id)
     if job.kind in progress.UPLOADS:
         return _retry_uploads(job)
-    wanted = PostFilter(profile_ids=None, job_id=job.id)
+    wanted = PostFilter(visible=current_caller().visible, job_id=job.id)
     changed = bulk_cancel_retry.retry_matching_posts(
         current_services().database, wanted, confirmed=confirmed
     )
@@ -155,8 +154,8 @@ def _set_paused(job_id: str, *, paused: bool) -> Response:
     with current_services().database.transaction() as session:
         job = require_visible_job(session, job_id)
         progress.set_paused(session, job, paused=paused)
-        account_ids_query = select(Post.account_id).where(Post.job_id == job.id).distinct()
-        account_ids = session.scalars(account_ids_query).all()
+        own = Post.job_id == job.id, current_caller().visible.condition(Post)
+        account_ids = session.scalars(select(Post.account_id).where(*own).distinct()).all()
     for account_id in account_ids:
         current_services().waker.look(account_id)
     return _job_response(job.id)
@@ -164,7 +163,7 @@ def _set_paused(job_id: str, *, paused: bool) -> Response:
 
 def _job_response(job_id: int) -> Response:
     with current_services().database.transaction() as session:
-        job = session.get_one(Job, job_id)
+        job = require_visible_job(session, str(job_id))
         shown = read_job_view(session, job)
     return Reply(body=shown, status=202, headers=location_header(job)).response()
 
@@ -175,10 +174,7 @@ def _load_visible_job(job_id: str) -> Job:
 
 
 def require_visible_job(session: Session, job_id: str) -> Job:
-    job = session.get(Job, int(job_id)) if is_id(job_id) else None
-    if job is None or not current_caller().sees(job.profile_id):
-        raise NotFound(f"There is no job {job_id!r}")
-    return job
+    return load_visible(session, Job, job_id, current_caller().visible)
 
 
 @api.get("/postiz/publish/<id>/progress", responses={200: ProgressView, 404: ProgressView})
@@ -222,14 +218,19 @@ def _error_details(session: Session, outcome: Outcome) -> Iterator[str]:
     """Why parts of the job failed, or are late: the first few reasons, each once."""
     if outcome.state is JobState.CANCELLED:
         yield "The job was cancelled"
+    visible = current_caller().visible
     states = (PostState.FAILED, PostState.SCHEDULED, PostState.HELD)
     of_posts = select(Post.error_message).where(
-        Post.job_id == outcome.job.id, Post.state.in_(states)
+        Post.job_id == outcome.job.id, Post.state.in_(states), visible.condition(Post)
     )
     of_uploads = (
         select(AccountMedia.error_message)
         .join(JobMedia, JobMedia.account_media_id == AccountMedia.id)
-        .where(JobMedia.job_id == outcome.job.id, AccountMedia.state == "failed")
+        .where(
+            JobMedia.job_id == outcome.job.id,
+            AccountMedia.state == "failed",
+            visible.condition(AccountMedia),
+        )
     )
     for query in (of_posts, of_uploads):
         yield from (reason for reason in session.scalars(query.distinct().limit(5)) if reason)

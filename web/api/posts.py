@@ -5,12 +5,11 @@ from collections.abc import Callable
 from flask import Response
 from sqlalchemy.orm import Session
 
-from shared.errors import NotFound
-from shared.media.repository import is_id
+from shared.access.visible_profiles import load_visible
 from shared.models import Post
 from shared.posts import cancel_retry, post_queries
 from web.api.resource import create_blueprint, problem_responses
-from web.auth import current_caller, visible_profile_ids
+from web.auth import current_caller, requested_profiles
 from web.http_layer.idempotency import Reply
 from web.http_layer.optional_body import body_or_defaults, optional_body
 from web.http_layer.pagination import decode_number, next_cursor
@@ -27,7 +26,7 @@ def list_posts(query: PostsQuery) -> Response:
     """List posts, in the order in which they were accepted"""
     with current_services().database.transaction() as session:
         wanted = post_queries.PostFilter(
-            profile_ids=visible_profile_ids(session),
+            visible=requested_profiles(session),
             state=query.state,
             integration_id=query.integration_id,
             error_code=query.error_code,
@@ -88,7 +87,4 @@ def _change_post(post_id: str, change: Callable[[Session, Post], None]) -> Respo
 
 
 def _require_visible_post(session: Session, post_id: str) -> Post:
-    post = session.get(Post, int(post_id)) if is_id(post_id) else None
-    if post is None or not current_caller().sees(post.profile_id):
-        raise NotFound(f"There is no post {post_id!r}")
-    return post
+    return load_visible(session, Post, post_id, current_caller().visible)

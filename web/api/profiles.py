@@ -21,7 +21,7 @@ from web.auth import current_caller, require_visible_profile
 from web.http_layer.idempotency import Reply, answer_once
 from web.http_layer.pagination import PageQuery, Query, decode_cursor, next_cursor
 from web.paths import PREFIX
-from web.request_parsing import credential_check
+from web.request_parsing import credential_check, environment_grant
 from web.schemas.common import IdPath, Page
 from web.schemas.profiles import (
     HoldView,
@@ -57,6 +57,7 @@ def _profile_view(
         name=profile.name,
         description=profile.description,
         tts_settings=profile_settings.public_settings(profile, current_services().box),
+        environment_allowed=profile.environment_allowed,
         account_id=None if profile.account_id is None else str(profile.account_id),
         paused=profile.paused,
         deleting_since=profile.deleting_since,
@@ -72,19 +73,24 @@ def _profile_view(
 @api.post("/profiles", responses={201: ProfileView, **problem_responses(409, 422)})
 def create_profile(body: NewProfile) -> Response:
     """Create a profile, with its Postiz credentials or without"""
-    if current_caller().profile_ids is not None:
+    if current_caller().is_bound:
         raise Forbidden("This API key is bound to profiles and cannot create others")
-    probe = credential_check.check_before_saving(body.tts_settings)
-    return answer_once(lambda session: _insert_profile(session, body, probe))
+    allowed = environment_grant.decide_grant(body, before=False)
+    probe = credential_check.check_before_saving(body.tts_settings, environment_allowed=allowed)
+    return answer_once(lambda session: _insert_profile(session, body, probe, allowed=allowed))
 
 
-def _insert_profile(session: Session, body: NewProfile, probe: Probe | None) -> Reply:
+def _insert_profile(
+    session: Session, body: NewProfile, probe: Probe | None, *, allowed: bool
+) -> Reply:
     profile_id = body.id or f"p_{secrets.token_hex(6)}"
-    statement = insert(Profile).values(id=profile_id, name=body.name, description=body.description)
+    statement = insert(Profile).values(
+        id=profile_id, name=body.name, description=body.description, environment_allowed=allowed
+    )
     if session.scalar(statement.on_conflict_do_nothing().returning(Profile.id)) is None:
         raise Conflict(f"There is a profile {profile_id!r} already")
     profile = profile_settings.load_profile(session, profile_id)
-    _save_settings(session, profile, body.tts_settings, probe)
+    _save_settings(session, profile, body.tts_settings, probe, allowed=allowed)
     session.flush()
     session.refresh(profile)
     headers = {"Location": f"{PREFIX}/profiles/{profile_id}"}
@@ -92,12 +98,23 @@ def _insert_profile(session: Session, body: NewProfile, probe: Probe | None) -> 
 
 
 def _save_settings(
-    session: Session, profile: Profile, settings: TtsSettings | None, probe: Probe | None
+    session: Session,
+    profile: Profile,
+    settings: TtsSettings | None,
+    probe: Probe | None,
+    *,
+    allowed: bool,
 ) -> None:
-    if settings is None:
+    changes = settings.changes() if settings else {}
+    default_changes = allowed != profile.environment_allowed and "postiz" not in {
+        **profile.tts_settings,
+        **changes,
+    }
+    profile.environment_allowed = allowed
+    if settings is None and not default_changes:
         return
-    profile_settings.save_settings(session, profile, settings.changes(), current_services().box)
-    if "postiz" in settings.model_fields_set:
+    profile_settings.save_settings(session, profile, changes, current_services().box)
+    if "postiz" in changes or default_changes:
         in_force = profile_settings.credentials_of(
             profile, current_services().settings, current_services().box
         )
@@ -108,8 +125,7 @@ def _save_settings(
 def list_profiles(query: PageQuery) -> Response:
     """List the profiles that the key may see"""
     wanted = select(Profile).order_by(Profile.id).limit(query.limit)
-    if current_caller().profile_ids is not None:
-        wanted = wanted.where(Profile.id.in_(current_caller().profile_ids or ()))
+    wanted = wanted.where(current_caller().visible.condition(Profile))
     if (after := decode_cursor(query.cursor)) is not None:
         wanted = wanted.where(Profile.id > after)
     with current_services().database.transaction() as session:
@@ -143,16 +159,19 @@ def put_profile(path: IdPath, body: PutProfile) -> Response:
 def patch_profile(path: IdPath, body: PatchProfile) -> Response:
     """Change a profile; new credentials are tried, and in force everywhere once this answers"""
     with current_services().database.transaction() as session:
-        profile_settings.load_profile(session, require_visible_profile(path.id))
-    probe = credential_check.check_before_saving(body.tts_settings)
+        profile = profile_settings.load_profile(session, require_visible_profile(path.id))
+    allowed = environment_grant.decide_grant(body, profile.environment_allowed)
+    probe = credential_check.check_before_saving(body.tts_settings, environment_allowed=allowed)
     with current_services().database.transaction() as session:
         profile = profile_settings.lock_profile(session, path.id)
+        version = profile.settings_version
+        allowed = environment_grant.decide_grant(body, profile.environment_allowed)
         profile.name = body.name or profile.name
         if "description" in body.model_fields_set:
             profile.description = body.description
-        _save_settings(session, profile, body.tts_settings, probe)
+        _save_settings(session, profile, body.tts_settings, probe, allowed=allowed)
         answer = _save_and_respond(session, profile, probe)
-    if body.tts_settings is not None:
+    if profile.settings_version != version:
         current_services().settings_changed(profile.id, profile.settings_version)
     _wake_account(profile)
     return answer

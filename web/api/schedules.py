@@ -5,11 +5,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, defer
 
 from shared import db
-from shared.db import ROW_LOCK
-from shared.errors import Conflict, FieldError, InvalidRequest, NotFound
+from shared.access.visible_profiles import load_visible
+from shared.errors import Conflict, FieldError, InvalidRequest
 from shared.intake import targets
 from shared.intake.validation import Checked
-from shared.media.repository import is_id
 from shared.models import Schedule, ScheduleRun
 from shared.profiles import profile_settings
 from shared.schedules import definitions
@@ -20,8 +19,8 @@ from web.auth import (
     PROFILE_HEADER,
     current_caller,
     current_profile,
+    requested_profiles,
     require_visible_profile,
-    visible_profile_ids,
 )
 from web.http_layer.idempotency import Reply, answer_once
 from web.http_layer.pagination import next_cursor, page_query
@@ -115,10 +114,8 @@ def list_schedules(query: SchedulesQuery) -> Response:
     if query.enabled is not None:
         wanted = wanted.where(Schedule.next_fire_at.is_not(None) == query.enabled)
     with current_services().database.transaction() as session:
-        in_sight = visible_profile_ids(session)
-        if in_sight is not None:
-            wanted = wanted.where(Schedule.profile_id.in_(in_sight))
-        rows = session.scalars(wanted).all()
+        own = requested_profiles(session).condition(Schedule)
+        rows = session.scalars(wanted.where(own)).all()
     onward = next_cursor(rows, query.limit, lambda row: row.id)
     page = Page[ScheduleSummary](items=[schedule_summary(row) for row in rows], next_cursor=onward)
     return Reply(body=page).response()
@@ -135,12 +132,7 @@ def get_schedule(path: IdPath) -> Response:
 def _require_visible_schedule(
     session: Session, schedule_id: str, *, lock: bool = False
 ) -> Schedule:
-    row = None
-    if is_id(schedule_id):
-        row = session.get(Schedule, int(schedule_id), with_for_update=ROW_LOCK if lock else None)
-    if row is None or not current_caller().sees(row.profile_id):
-        raise NotFound(f"There is no schedule {schedule_id!r}")
-    return row
+    return load_visible(session, Schedule, schedule_id, current_caller().visible, lock=lock)
 
 
 @api.patch("/schedules/<id>", responses={200: SavedSchedule, **problem_responses(409, 422)})
@@ -185,6 +177,8 @@ def delete_schedule(path: IdPath) -> Response:
 @api.post("/schedules/<id>/run", responses={202: RunReply, **problem_responses(409, 422)})
 def run_schedule(path: IdPath) -> Response:
     """Publish now what the next fire time would publish, whether it is enabled or not"""
+    with current_services().database.transaction() as session:
+        _require_visible_schedule(session, path.id)
     return answer_once(lambda session: _run_now(session, path.id))
 
 

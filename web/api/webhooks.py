@@ -9,16 +9,14 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shared import db
-from shared.db import ROW_LOCK
-from shared.errors import FieldError, InvalidRequest, NotFound
-from shared.media.repository import is_id
+from shared.access.visible_profiles import keep_visible_profiles, load_visible
+from shared.errors import FieldError, InvalidRequest
 from shared.models import Delivery, Webhook
 from shared.net import outbound_route
 from shared.net.outbound_route import Route
 from shared.webhooks import outbox, subscriptions
-from web.api.keys import check_profiles
 from web.api.resource import create_blueprint, problem_responses
-from web.auth import current_caller, visible_profile_ids
+from web.auth import current_caller, requested_profiles
 from web.http_layer.idempotency import Reply, answer_once
 from web.http_layer.pagination import PageQuery, next_cursor, page_query
 from web.paths import PREFIX
@@ -79,13 +77,14 @@ def create_webhook(body: NewWebhook) -> Response:
 
 
 def _insert_webhook(session: Session, body: NewWebhook) -> Reply:
-    wanted = body.profile_ids or visible_profile_ids(session)
-    check_profiles(session, wanted)
+    of_request = requested_profiles(session).ids
+    wanted = body.profile_ids or (None if of_request is None else sorted(of_request))
+    bound_to = keep_visible_profiles(session, wanted, current_caller().visible)
     secret = subscriptions.new_secret()
     row = Webhook(
         url=body.url,
         events=sorted(set(body.events)),
-        profile_ids=wanted,
+        profile_ids=bound_to,
         secret=current_services().box.seal(secret),
         old_secrets=[],
     )
@@ -111,8 +110,8 @@ def list_webhooks(query: PageQuery) -> Response:
     """List the webhooks, without their secrets"""
     with current_services().database.transaction() as session:
         wanted = select(Webhook).where(
-            subscriptions.visible_condition(current_caller().profile_ids),
-            subscriptions.listening_condition(visible_profile_ids(session)),
+            current_caller().visible.condition(Webhook),
+            requested_profiles(session).concerned_condition(Webhook),
         )
         rows = session.scalars(page_query(wanted, Webhook.id, query)).all()
         now = db.read_clock(session)
@@ -150,8 +149,8 @@ def _apply_changes(session: Session, row: Webhook, body: PatchWebhook) -> None:
     if body.events is not None:
         row.events = sorted(set(body.events))
     if "profile_ids" in body.model_fields_set:
-        check_profiles(session, body.profile_ids)
-        row.profile_ids = body.profile_ids
+        visible = current_caller().visible
+        row.profile_ids = keep_visible_profiles(session, body.profile_ids, visible)
         subscriptions.drop_foreign(session, row)
     if body.enabled is not None:
         subscriptions.set_enabled(row, enabled=body.enabled)
@@ -168,6 +167,8 @@ def delete_webhook(path: IdPath) -> Response:
 @api.post("/webhooks/<id>/rotate", responses={200: WebhookWithSecret})
 def rotate_secret(path: IdPath) -> Response:
     """Make a new secret, shown this once; for 24 h the old one signs too"""
+    with current_services().database.transaction() as session:
+        _require_visible_webhook(session, path.id)
     return answer_once(lambda session: _replace_secret(session, path.id))
 
 
@@ -186,7 +187,7 @@ def list_deliveries(path: IdPath, query: DeliveriesQuery) -> Response:
     with current_services().database.transaction() as session:
         webhook = _require_visible_webhook(session, path.id)
         wanted = select(Delivery).where(
-            subscriptions.visible_deliveries_condition(webhook, current_caller().profile_ids),
+            subscriptions.visible_deliveries_condition(webhook, current_caller().visible),
             *_query_conditions(query),
         )
         rows = session.scalars(page_query(wanted, Delivery.id, query, newest=True)).all()
@@ -243,20 +244,9 @@ def _delivery_view(model: type[View], row: Delivery) -> View:
 
 
 def _require_visible_webhook(session: Session, webhook_id: str, *, lock: bool = False) -> Webhook:
-    row = None
-    if is_id(webhook_id):
-        row = session.get(Webhook, int(webhook_id), with_for_update=ROW_LOCK if lock else None)
-    if row is None or not current_caller().sees_all(row.profile_ids):
-        raise NotFound(f"There is no webhook {webhook_id!r}")
-    return row
+    return load_visible(session, Webhook, webhook_id, current_caller().visible, lock=lock)
 
 
 def _require_delivery(session: Session, webhook: Webhook, delivery_id: str) -> Delivery:
-    query = select(Delivery).where(
-        subscriptions.visible_deliveries_condition(webhook, current_caller().profile_ids)
-    )
-    number = int(delivery_id) if is_id(delivery_id) else -1
-    row = session.scalar(query.where(Delivery.id == number))
-    if row is None:
-        raise NotFound(f"There is no delivery {delivery_id!r}")
-    return row
+    own = subscriptions.visible_deliveries_condition(webhook, current_caller().visible)
+    return load_visible(session, Delivery, delivery_id, current_caller().visible, also=(own,))

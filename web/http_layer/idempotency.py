@@ -20,6 +20,7 @@ from shared.errors import (
 )
 from shared.models import IdempotencyKey
 from web.auth import PROFILE_HEADER, current_caller
+from web.http_layer.shown_once import without_secrets
 from web.services import current_services
 
 HEADER = "Idempotency-Key"
@@ -38,10 +39,18 @@ class Reply:
     afterwards: Callable[[], object] = lambda: None
 
     def text(self) -> str:
-        return self.body.model_dump_json(by_alias=True) if self.body is not None else ""
+        return _dump_body(self.body)
+
+    def text_to_keep(self) -> str:
+        """As a repeated request gets it: a secret is shown once, and kept nowhere in the clear."""
+        return _dump_body(without_secrets(self.body) if self.body is not None else None)
 
     def response(self) -> Response:
         return _json_response(self.text(), self.status, self.headers)
+
+
+def _dump_body(body: BaseModel | None) -> str:
+    return body.model_dump_json(by_alias=True) if body is not None else ""
 
 
 def _json_response(body: str, status: int, headers: dict[str, Any]) -> Response:
@@ -122,6 +131,6 @@ def _store_reply(session: Session, key: str, request_hash: str, reply: Reply) ->
             request_hash=request_hash,
             status=reply.status,
             headers=reply.headers,
-            body=current_services().box.seal(reply.text()),
+            body=current_services().box.seal(reply.text_to_keep()),
         )
     )

@@ -13,13 +13,17 @@ CHECK_SECONDS = 8.0
 TOO_OLD = "postiz_too_old"
 
 
-def credentials_to_check(settings: TtsSettings | None) -> Credentials | None:
+def credentials_to_check(
+    settings: TtsSettings | None, *, environment_allowed: bool
+) -> Credentials | None:
     """The credentials that will be in force after `settings` are saved, if these change them."""
     if settings is None or "postiz" not in settings.model_fields_set:
         return None
     own = settings.postiz
     if own is not None:
         return Credentials(source="profile", api_url=own.api_url, api_key=own.api_key)
+    if not environment_allowed:
+        return None
     return environment_credentials(current_services().settings)
 
 
@@ -49,9 +53,9 @@ def _refused_address(message: str, code: str) -> InvalidRequest:
     return InvalidRequest(message, code=code, fields=[fault])
 
 
-def check_before_saving(settings: TtsSettings | None) -> Probe | None:
+def check_before_saving(settings: TtsSettings | None, *, environment_allowed: bool) -> Probe | None:
     """None if there is nothing to try. Raises `Unprocessable` for a Postiz that is too old."""
-    credentials = credentials_to_check(settings)
+    credentials = credentials_to_check(settings, environment_allowed=environment_allowed)
     if credentials is None:
         return None
     probe = probe_credentials(credentials)

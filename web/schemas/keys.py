@@ -5,9 +5,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from web.schemas.common import Body, IsoTime, Name
+from web.http_layer.shown_once import ShownOnce
+from web.schemas.common import Body, IsoTime, Name, Whole
 
 Scope = Literal["read", "publish", "settings", "admin"]
+A_DAY, A_WEEK = 86_400, 604_800
 
 
 class NewKey(Body):
@@ -16,7 +18,15 @@ class NewKey(Body):
         None, description="null: every profile"
     )
     scopes: Annotated[list[Scope], Field(min_length=1)]
-    expires_at: IsoTime | None = None
+    expires_at: IsoTime | None = Field(
+        None, description="null: never, or when the key that makes it does"
+    )
+
+
+class RotateKey(Body):
+    overlap_seconds: Annotated[Whole, Field(ge=0, le=A_WEEK)] = Field(
+        A_DAY, description="For so long the earlier key works too; 0 ends it at once"
+    )
 
 
 class KeyView(BaseModel):
@@ -25,8 +35,12 @@ class KeyView(BaseModel):
     profile_ids: list[str] | None
     scopes: list[str]
     expires_at: datetime | None
+    last_used_at: datetime | None = Field(description="To within five minutes; null: never")
+    old_key_until: datetime | None = Field(
+        description="Until when a key that was rotated out works too"
+    )
     created_at: datetime
 
 
 class CreatedKey(KeyView):
-    key: str = Field(description="Shown this once")
+    key: ShownOnce

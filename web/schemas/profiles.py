@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from shared.http_address import parse_postiz_address
 from web.auth import PROFILE_ID
-from web.schemas.common import AnyUrl, Body, Name
+from web.schemas.common import AnyUrl, Body, Flag, Name
 
 _MASK = "•"
 
@@ -51,11 +51,20 @@ class TtsSettings(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     postiz: PostizCredentials | None = Field(
-        None, description="null: use the credentials of the environment"
+        None, description="null: use the credentials of the environment, where that is allowed"
     )
 
     def changes(self) -> dict[str, Any]:
         return self.model_dump(exclude_unset=True)
+
+
+EnvironmentAllowed = Annotated[
+    Flag | None,
+    Field(
+        description="Whether it may use the credentials of the environment while it has none of "
+        "its own; only an admin key that is bound to no profile sets it"
+    ),
+]
 
 
 class NewProfile(Body):
@@ -63,6 +72,7 @@ class NewProfile(Body):
     name: Name
     description: str | None = None
     tts_settings: TtsSettings | None = None
+    environment_allowed: EnvironmentAllowed = None
 
 
 class PutProfile(Body):
@@ -76,6 +86,7 @@ class PatchProfile(Body):
     name: Name | None = None
     description: str | None = None
     tts_settings: TtsSettings | None = None
+    environment_allowed: EnvironmentAllowed = None
 
     @model_validator(mode="after")
     def _has_a_name(self) -> "PatchProfile":
@@ -116,6 +127,9 @@ class ProfileView(BaseModel):
     name: str
     description: str | None
     tts_settings: dict[str, Any] = Field(description="The Postiz key is masked")
+    environment_allowed: bool = Field(
+        description="It may use the credentials of the environment while it has none of its own"
+    )
     account_id: str | None
     paused: bool
     deleting_since: datetime | None = Field(

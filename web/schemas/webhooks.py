@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from web.http_layer.pagination import PageQuery
+from web.http_layer.shown_once import ShownOnce
 from web.schemas.common import Body, Flag, Url
 
 EventName = Literal[
@@ -62,7 +63,7 @@ class WebhookView(BaseModel):
 
 
 class WebhookWithSecret(WebhookView):
-    secret: str = Field(description="Shown this once")
+    secret: ShownOnce
 
 
 class Attempt(BaseModel):

@@ -20,6 +20,7 @@ from shared.models import (
     Job,
     JobMedia,
     Post,
+    RetiredKey,
     ScheduleRun,
     Submission,
     Webhook,
@@ -38,6 +39,13 @@ def delete_old_idempotency_keys(session: Session, settings: Settings) -> int:
     old = IdempotencyKey.created_at < _days_ago(settings.idempotency_retention_days)
     query = select(*key).where(old).limit(BATCH).with_for_update(skip_locked=True)
     return _delete_rows(session, delete(IdempotencyKey).where(row_of(*key).in_(query)))
+
+
+def delete_ended_keys(session: Session, _: Settings) -> int:
+    """What rotated keys were before, once the overlap is over."""
+    query = select(RetiredKey.key_hash).where(RetiredKey.valid_until < func.now()).limit(BATCH)
+    some = query.with_for_update(skip_locked=True)
+    return _delete_rows(session, delete(RetiredKey).where(RetiredKey.key_hash.in_(some)))
 
 
 def delete_old_timelines(session: Session, settings: Settings) -> int:
@@ -125,6 +133,7 @@ def delete_unused_holds(session: Session, _: Settings) -> int:
 #: Each step deletes a batch, and returns 0 if nothing is left.
 STEPS: dict[str, Callable[[Session, Settings], int]] = {
     "idempotency keys": delete_old_idempotency_keys,
+    "rotated keys": delete_ended_keys,
     "timelines": delete_old_timelines,
     "jobs": delete_old_jobs,
     "submissions": delete_old_submissions,

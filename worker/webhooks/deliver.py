@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Select, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from shared import db, failpoints, metrics
+from shared.access.visible_profiles import EVERY_PROFILE
 from shared.containment import contain_failures
 from shared.crypto import SecretBox
 from shared.models import Delivery, Webhook
@@ -143,7 +144,8 @@ def _claim_deliveries(session: Session, webhook_id: int, room: int) -> list[Clai
     chosen = session.scalars(
         select(Delivery.id)
         .where(
-            subscriptions.visible_deliveries_condition(webhook, None), *_due_deliveries_condition()
+            subscriptions.visible_deliveries_condition(webhook, EVERY_PROFILE),
+            *_due_deliveries_condition(),
         )
         .order_by(Delivery.next_at)
         .limit(room)

@@ -6,7 +6,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, text
 
 from local.postgres import Postgres
-from shared.api_keys import find_api_key
+from shared.access.api_keys import find_api_key
 from shared.config import read_settings
 from shared.db import Database, sqlalchemy_url
 from shared.migrate import alembic_config, migrate_database
@@ -119,11 +119,47 @@ def test_what_was_held_by_its_policy_is_held_by_its_state(postgres: Postgres) ->
     ]
 
 
+WITHOUT_A_GRANT = """
+    INSERT INTO profiles (id, name, tts_settings) VALUES
+      ('plain', 'P', '{"voice": 1}'), ('cleared', 'P', '{"postiz": null}'),
+      ('own', 'P', '{"postiz": {"api_url": "https://a.example", "api_key": "sealed"}}');
+    INSERT INTO api_keys (name, key_hash, profile_ids, scopes) VALUES
+      ('all', 'a', NULL, '{read}'), ('one', 'b', '{own}', '{read}'), ('none', 'c', '{}', '{read}');
+    INSERT INTO webhooks (url, events, profile_ids, secret) VALUES
+      ('https://a.example', '{}', '{}', 's'), ('https://b.example', '{}', NULL, 's');
+"""
+
+
+def test_who_used_the_environment_may_go_on_and_what_was_bound_to_nothing_goes(
+    postgres: Postgres,
+) -> None:
+    postgres.create_database("without_a_grant")
+    url = postgres.url("without_a_grant")
+    command.upgrade(alembic_config(url), "0025")
+    engine = create_engine(sqlalchemy_url(url))
+    with engine.begin() as connection:
+        connection.execute(text(WITHOUT_A_GRANT))
+    command.upgrade(alembic_config(url), "head")
+    with engine.connect() as connection:
+        allowed, keys, urls = (
+            set(connection.scalars(text(query)))
+            for query in (
+                "SELECT id FROM profiles WHERE environment_allowed",
+                "SELECT name FROM api_keys",
+                "SELECT url FROM webhooks",
+            )
+        )
+    engine.dispose()
+    postgres.drop_database("without_a_grant")
+    assert allowed == {"plain", "cleared"}
+    assert (keys, urls) == ({"all", "one"}, {"https://b.example"})
+
+
 def test_a_new_admin_key_replaces_the_installed_one(database_url: str) -> None:
-    for key in ("pk_first", "pk_second", "pk_second"):
+    for key in ("pr_the-first-admin-key", "pr_the-second-admin-key", "pr_the-second-admin-key"):
         migrate_database(read_settings({"DATABASE_URL": database_url, "PRESSROOM_ADMIN_KEY": key}))
     database = Database.connect(read_settings({"DATABASE_URL": database_url}))
     with database.transaction() as session:
-        assert find_api_key(session, "pk_first") is None
-        assert find_api_key(session, "pk_second") is not None
+        assert find_api_key(session, "pr_the-first-admin-key") is None
+        assert find_api_key(session, "pr_the-second-admin-key") is not None
     database.close()

@@ -10,12 +10,14 @@ import pytest
 
 from shared import log
 from shared.db import Database
-from tests.api import settings_for
+from tests.servers.settings import make_settings
 
 
 @pytest.fixture
 def database(postgres_url: str, tmp_path: Path) -> Iterator[Database]:
-    opened = Database.connect(settings_for(postgres_url, "redis://127.0.0.1:1", tmp_path))
+    opened = Database.connect(
+        make_settings(postgres_url, tmp_path, REDIS_URL="redis://127.0.0.1:1")
+    )
     yield opened
     opened.close()
 

@@ -59,6 +59,26 @@ def test_an_upload_of_chunks_without_a_length_is_taken(server: Server) -> None:
     assert reply.json()["media"]["size"] == len(FILES.png())
 
 
+def test_a_revoked_key_is_no_key_in_any_process_at_once(server: Server) -> None:
+    """Two processes answer; whichever had accepted it asks again."""
+    made = server.post("/keys", json={"name": "k", "scopes": ["read"]}).json()
+    rotated = server.post(f"/keys/{made['id']}/rotate", json={"overlap_seconds": 60}).json()
+    for key in (made["key"], rotated["key"]):
+        assert statuses(server, key) == {200}
+    headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
+    url = f"{server.url}/keys/{made['id']}"
+    assert requests.delete(url, headers=headers, timeout=PATIENCE).status_code == 204
+    for key in (made["key"], rotated["key"]):
+        assert statuses(server, key) == {401}
+
+
+def statuses(server: Server, key: str) -> set[int]:
+    """Of so many requests, each by a connection of its own, that every process gets some."""
+    headers = {"Authorization": f"Bearer {key}"}
+    url = f"{server.url}/profiles"
+    return {requests.get(url, headers=headers, timeout=PATIENCE).status_code for _ in range(30)}
+
+
 def test_no_key_reaches_the_log_and_the_end_is_clean(server: Server, tmp_path: Path) -> None:
     assert server.post("/keys", json={"name": "k", "scopes": ["read"]}).status_code == 201
     server.process.send_signal(signal.SIGTERM)

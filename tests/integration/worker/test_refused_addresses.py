@@ -15,7 +15,10 @@ from shared.domain.publishing.states import PostState
 from shared.errors import Transient
 from shared.models import Account
 from shared.postiz import discovery
-from tests.world import KEY, World, runtime_for
+from tests.factories.posts import make_posts
+from tests.factories.profiles import KEY, make_profile
+from tests.workers.runtimes import make_runtime
+from tests.workers.world import World
 from worker.runtime import Runtime
 
 NAME = "postiz.example"
@@ -29,7 +32,7 @@ def restarted(world: World, tmp_path: Path) -> Callable[..., Runtime]:
         world.runtime.close()
         url = world.settings.database_url.get_secret_value()
         values = {"PRESSROOM_ALLOW_PRIVATE_URLS": "0", **settings}
-        world.runtime = runtime_for(url, tmp_path, **values)
+        world.runtime = make_runtime(url, tmp_path, **values)
         return world.runtime
 
     return restart
@@ -58,8 +61,8 @@ def test_a_postiz_that_may_not_be_called_any_more_is_not_and_goes_on_once_it_is_
     world: World, restarted: Callable[..., Runtime], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(holds, "LOOK_AGAIN", timedelta(seconds=1))
-    world.profile(key=KEY)
-    posts = world.job("acme", ["waits"])
+    make_profile(world, key=KEY)
+    posts = make_posts(world, "acme", ["waits"])
     before = calls(world)
     restarted()
     world.until(lambda: world.holds() == ["private_address"])
@@ -77,7 +80,7 @@ def test_a_running_call_is_refused_even_where_its_publisher_was_built_before(
     """The name of its Postiz leads to a private address from now on."""
     leads_to("127.0.0.1")
     restarted(PRESSROOM_ALLOWED_HOSTS="127.0.0.1")
-    world.profile(key=KEY, api_url=named(world))
+    make_profile(world, key=KEY, api_url=named(world))
     publisher = world.runtime.publishers.get("acme", 1)
     publisher.postiz.connected()
     before = calls(world)
@@ -98,8 +101,8 @@ def test_a_name_that_does_not_resolve_for_a_while_holds_nothing(
 ) -> None:
     leads_to("127.0.0.1")
     restarted(PRESSROOM_ALLOWED_HOSTS="127.0.0.1")
-    world.profile(key=KEY, api_url=named(world))
-    posts = world.job("acme", ["waits"])
+    make_profile(world, key=KEY, api_url=named(world))
+    posts = make_posts(world, "acme", ["waits"])
     leads_to(None)
     probe = discovery.probe_postiz(named(world), KEY, world.settings)
     assert (probe.code, probe.detail) == ("unresolved_host", f"{NAME} does not resolve")

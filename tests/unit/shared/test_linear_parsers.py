@@ -14,7 +14,7 @@ from shared.domain.publishing.fingerprint import normalize_content
 from shared.domain.timing.cron import normalize_expression
 from shared.errors import InvalidRequest
 from shared.http_address import parse_http_address, parse_postiz_address
-from tests.growth import assert_linear
+from tests.timing.growth import assert_linear
 from web.http_layer.pagination import decode_cursor
 from web.http_layer.request import read_json
 from web.request_parsing.csv_rows import read_table

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from shared import redaction
-from tests.growth import assert_linear
+from tests.timing.growth import assert_linear
 
 #: What a pattern may begin with, find a part of, or look back for, again and again.
 PIECES = [

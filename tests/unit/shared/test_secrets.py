@@ -2,8 +2,9 @@
 
 import pytest
 from cryptography.fernet import Fernet
+from pydantic import ValidationError
 
-from shared.config import read_settings
+from shared.config import SHORTEST_ADMIN_KEY, read_settings
 from shared.crypto import SecretBox
 from shared.errors import PressroomError
 from shared.log import redact_event
@@ -46,3 +47,13 @@ def test_what_is_printed_of_our_objects_has_no_key() -> None:
     credentials = Credentials(source="profile", api_url="https://p.example", api_key=KEY)
     postiz = Postiz("https://p.example/public/v1", KEY, route=Route(allow_private=False))
     assert KEY not in f"{settings!r} {credentials!r} {postiz!r}"
+
+
+@pytest.mark.parametrize("short", ["x", "admin", "a" * (SHORTEST_ADMIN_KEY - 1)])
+def test_number_8_a_short_admin_key_is_refused_and_not_repeated(short: str) -> None:
+    with pytest.raises(ValidationError, match=f"at least {SHORTEST_ADMIN_KEY}") as caught:
+        read_settings({"PRESSROOM_ADMIN_KEY": short})
+    assert f"'{short}'" not in str(caught.value)
+    long_enough = "a" * SHORTEST_ADMIN_KEY
+    assert read_settings({"PRESSROOM_ADMIN_KEY": long_enough}).admin_key is not None
+    assert read_settings({"PRESSROOM_ADMIN_KEY": ""}).admin_key is None

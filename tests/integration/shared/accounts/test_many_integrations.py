@@ -10,13 +10,13 @@ from sqlalchemy import event
 from shared.accounts import identity
 from shared.models import Account
 from shared.postiz.client import RemoteIntegration
-from tests.rows import Rows
-from tests.world import runtime_for
+from tests.factories.rows import Rows
+from tests.workers.runtimes import make_runtime
 
 
 @pytest.fixture
 def rows(database_url: str, tmp_path: Path) -> Iterator[Rows]:
-    runtime = runtime_for(database_url, tmp_path)
+    runtime = make_runtime(database_url, tmp_path)
     yield Rows(runtime.database)
     runtime.close()
 

@@ -200,7 +200,7 @@ def test_a_profile_that_the_environment_configures_no_more_is_held_by_itself(
     named = {"POSTIZ_API_URL": world.api_url, "POSTIZ_API_KEY": KEY}
     first = make_runtime(database_url, tmp_path, **named)
     with world.database.transaction() as session:
-        session.add(Profile(id="acme", name="acme", tts_settings={}))
+        session.add(Profile(id="acme", name="acme", tts_settings={}, environment_allowed=True))
         session.flush()
         box = SecretBox.from_settings(first.settings)
         profile = profile_settings.load_profile(session, "acme")

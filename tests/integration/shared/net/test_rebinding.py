@@ -21,9 +21,9 @@ from shared.net.download import read_url
 from shared.net.outbound_route import MOST_TRIED, PRIVATE, UNRESOLVED, Proxy, Route
 from shared.net.transport import NotSent, Transport
 from shared.postiz.client import KeyAuth
-from tests.certificates import Authority
-from tests.connect_proxy import ConnectProxy, Listener, TlsFront
-from tests.receiver import attempted
+from tests.servers.certificates import Authority
+from tests.servers.connect_proxy import ConnectProxy, Listener, TlsFront
+from tests.servers.receiver import attempted
 
 NAME = "rebinding.example"
 ALLOWED, FORBIDDEN = "127.0.0.1", "127.0.0.2"

@@ -5,6 +5,7 @@ import threading
 import pytest
 from sqlalchemy import insert, select
 
+from shared.access.visible_profiles import EVERY_PROFILE, VisibleProfiles
 from shared.domain.publishing.states import PostState
 from shared.models import Post
 from shared.posts import bulk_cancel_retry
@@ -18,7 +19,7 @@ from tests.workers.world import World
 from worker.publishing import release
 from worker.staging import stage, submissions
 
-EVERYTHING = PostFilter(profile_ids=["acme"])
+EVERYTHING = PostFilter(visible=VisibleProfiles.only({"acme"}))
 
 
 def many(world: World, number: int) -> int:
@@ -45,7 +46,7 @@ def test_ten_thousand_posts_are_cancelled_while_a_worker_holds_one(
     monkeypatch.setattr(bulk_cancel_retry, "PATIENCE", PATIENCE)
     make_profile(world, key=KEY)
     job_id = many(world, 10_000)
-    wanted = PostFilter(profile_ids=None, job_id=job_id)
+    wanted = PostFilter(visible=EVERY_PROFILE, job_id=job_id)
     held, let_go = threading.Event(), threading.Event()
 
     def hold() -> None:

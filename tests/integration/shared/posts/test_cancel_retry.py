@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import requests
 
+from shared.access.visible_profiles import EVERY_PROFILE
 from shared.domain.publishing.states import PostState
 from shared.errors import Conflict
 from shared.models import Post
@@ -136,7 +137,7 @@ def test_what_may_be_live_is_retried_only_on_the_users_word(world: World) -> Non
 def test_a_jobs_retry_leaves_alone_what_may_be_live(world: World) -> None:
     ids = make_posts(world, "acme", ["tired"], integration="int-tired")
     world.until_all(PostState.FAILED, ids)
-    of_job = PostFilter(profile_ids=None, job_id=world.post(ids[0]).job_id)
+    of_job = PostFilter(visible=EVERY_PROFILE, job_id=world.post(ids[0]).job_id)
     left = bulk_cancel_retry.retry_matching_posts(world.database, of_job, confirmed=False)
     assert (left.posts, left.count_refused("may_be_live")) == (0, 1)
     assert bulk_cancel_retry.retry_matching_posts(world.database, of_job, confirmed=True).posts == 1

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text, update
 
+from shared.access.visible_profiles import EVERY_PROFILE, VisibleProfiles
 from shared.domain.publishing.states import JobState, PostState
 from shared.jobs import progress
 from shared.models import Handover, Job, Post
@@ -72,7 +73,7 @@ def test_a_retry_of_the_job_lets_go_what_is_held_and_skipped(world: World) -> No
     ids = job(world, "hold", "held", "skipped", ago=400)
     late_by(world, ids[1:], 400, late_policy="skip")
     world.until(lambda: all(world.post(each).error_code for each in ids))
-    of_job = PostFilter(profile_ids=None, job_id=world.post(ids[0]).job_id)
+    of_job = PostFilter(visible=EVERY_PROFILE, job_id=world.post(ids[0]).job_id)
     assert bulk_cancel_retry.retry_matching_posts(
         world.database, of_job, confirmed=False
     ).posts == len(ids)
@@ -130,7 +131,7 @@ def test_a_job_waits_for_a_person_as_long_as_its_posts_are_held(world: World) ->
     assert (found.state, found.percentage) == (JobState.RUNNING, 50)
     assert found.counts == {"held": 1, "published": 1}
     assert found.job.finished_at is None
-    of_profile = PostFilter(profile_ids=["acme"])
+    of_profile = PostFilter(visible=VisibleProfiles.only({"acme"}))
     assert (
         bulk_cancel_retry.cancel_matching_posts(
             world.database, of_profile, states=bulk_cancel_retry.UNPUBLISHED

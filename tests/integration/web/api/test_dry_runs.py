@@ -36,7 +36,8 @@ def plan(api: Api, profile: str, body: dict[str, Any] | None = None) -> dict[str
 
 
 def fingerprint(api: Api) -> dict[str, list[str]]:
-    """Every row of every table, with the transaction that wrote it."""
+    """Every row of every table, with the transaction that wrote it; the key's use is noted."""
+    api.get("/profiles")
     with api.services.database.transaction() as session:
         return {
             table.name: list(

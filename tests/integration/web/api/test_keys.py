@@ -3,9 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import func, update
 
-from shared import api_keys
-from shared.models import ApiKey
+from shared.access import api_keys
+from shared.models import ApiKey, RetiredKey
 from tests.factories.files import FILES
 from tests.servers.api import ADMIN_KEY, Api
 
@@ -147,7 +148,72 @@ def test_nobody_makes_a_key_that_can_do_more_than_they_can(api: Api) -> None:
 def test_a_deleted_profile_takes_its_place_in_keys_with_it(api: Api) -> None:
     api.post("/profiles", {"id": "gone", "name": "G"})
     key = api.key("read", profiles=["gone"])
+    both = api.key("read", profiles=["acme", "gone", "gone"])
     api.call("DELETE", "/profiles/gone")
     api.post("/profiles", {"id": "gone", "name": "another"})
-    assert api.get("/profiles/gone", key=key).status_code == 404
-    assert api.get("/profiles", key=key).json["items"] == []
+    assert api.get("/profiles", key=key).status_code == 401
+    assert api.get("/profiles/gone", key=both).status_code == 404
+    assert [row["id"] for row in api.get("/profiles", key=both).json["items"]] == ["acme"]
+
+
+def test_the_last_use_of_a_key_is_shown(bare_api: Api) -> None:
+    made = bare_api.post("/keys", {"name": "ci", "scopes": ["read"]}).json
+    assert made["last_used_at"] is None
+    path = f"/keys/{made['id']}"
+    bare_api.get("/profiles", key=made["key"])
+    used = bare_api.get(path).json["last_used_at"]
+    assert datetime.fromisoformat(used) <= datetime.now(UTC)
+    bare_api.get("/profiles", key=made["key"])
+    assert bare_api.get(path).json["last_used_at"] == used, "no row is written at each request"
+    with bare_api.services.database.transaction() as session:
+        long_ago = datetime.now(UTC) - timedelta(hours=1)
+        session.get_one(ApiKey, int(made["id"])).last_used_at = long_ago
+    bare_api.get("/profiles", key=made["key"])
+    assert bare_api.get(path).json["last_used_at"] > used
+
+
+def test_a_rotated_key_works_until_the_overlap_is_over(bare_api: Api) -> None:
+    body = {"name": "ci", "scopes": ["read"]}
+    made = bare_api.post("/keys", body).json
+    path = f"/keys/{made['id']}"
+    assert (made["old_key_until"], made["key"][:3]) == (None, "pr_")
+    second = bare_api.post(f"{path}/rotate").json
+    third = bare_api.post(f"{path}/rotate", {"overlap_seconds": 60}).json
+    assert {**third, "key": 0, "old_key_until": 0} == {**second, "key": 0, "old_key_until": 0}
+    keys = [each["key"] for each in (made, second, third)]
+    assert len(set(keys)) == 3
+    assert [bare_api.get("/profiles", key=key).status_code for key in keys] == [200] * 3
+    until = datetime.fromisoformat(third["old_key_until"])
+    assert until <= datetime.now(UTC) + timedelta(seconds=60), "of all the earlier ones"
+    with bare_api.services.database.transaction() as session:
+        session.execute(update(RetiredKey).values(valid_until=func.now()))
+    assert [bare_api.get("/profiles", key=key).status_code for key in keys] == [401, 401, 200]
+    assert bare_api.get(path).json["old_key_until"] is None
+
+
+def test_a_key_that_leaked_ends_at_once(bare_api: Api) -> None:
+    made = bare_api.post("/keys", {"name": "ci", "scopes": ["read"]}).json
+    path = f"/keys/{made['id']}/rotate"
+    second = bare_api.post(path).json["key"]
+    newest = bare_api.post(path, {"overlap_seconds": 0}).json["key"]
+    keys = [made["key"], second, newest]
+    assert [bare_api.get("/profiles", key=key).status_code for key in keys] == [401, 401, 200]
+    assert bare_api.rows()["retired_keys"] == 0
+    for overlap in (-1, 604_801, "1"):
+        assert bare_api.post(path, {"overlap_seconds": overlap}).status_code == 400
+    installed = bare_api.post("/keys/1/rotate")
+    assert (installed.status_code, installed.json["code"]) == (409, "installed_key")
+
+
+def test_a_key_makes_no_key_that_outlives_it(bare_api: Api) -> None:
+    soon, later = (datetime.now(UTC) + timedelta(hours=hours) for hours in (1, 2))
+    body = {"name": "k", "scopes": ["admin"]}
+    brief = bare_api.post("/keys", {**body, "expires_at": soon.isoformat()}).json
+    key = brief["key"]
+    longer = bare_api.post("/keys", {**body, "expires_at": later.isoformat()}, key=key)
+    assert (longer.status_code, longer.json["errors"][0]["field"]) == (422, "expires_at")
+    heir = bare_api.post("/keys", body, key=key).json
+    assert datetime.fromisoformat(heir["expires_at"]) == soon
+    lasting = bare_api.post("/keys", body).json
+    assert bare_api.post(f"/keys/{lasting['id']}/rotate", key=key).status_code == 403
+    assert bare_api.post(f"/keys/{brief['id']}/rotate", key=key).status_code == 200

@@ -9,7 +9,8 @@ import pytest
 
 from local.sandbox.process import SandboxProcess
 from local.valkey import Valkey
-from tests.api import Api, Reply, settings_for
+from tests.servers.api import Api, Reply
+from tests.servers.settings import make_settings
 
 KEY = "a-long-enough-key"
 DEMO_KEY = "sandbox-demo-key"
@@ -63,7 +64,7 @@ def strict(
     home = tmp_path_factory.mktemp("strict")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket, "getaddrinfo", look_up)
-        api = Api(settings_for(module_database_url, valkey_server.url(), home, **rules))
+        api = Api(make_settings(module_database_url, home, REDIS_URL=valkey_server.url(), **rules))
         postiz = own(api_sandbox.api_url, DEMO_KEY)
         made = api.post("/profiles", {"id": "acme", "name": "A", **postiz})
         assert made.status_code == 201, made.text
@@ -136,7 +137,7 @@ def test_a_default_postiz_that_does_not_resolve_now_can_be_gone_back_to(
 ) -> None:
     """It is not of the request, and may be back in a moment."""
     default = {"POSTIZ_API_URL": "https://lost.invalid", "POSTIZ_API_KEY": KEY}
-    api = Api(settings_for(database_url, redis_url, tmp_path, **default))
+    api = Api(make_settings(database_url, tmp_path, REDIS_URL=redis_url, **default))
     try:
         body = {"id": "acme", "name": "A", "tts_settings": {"postiz": None}}
         made = api.post("/profiles", body)

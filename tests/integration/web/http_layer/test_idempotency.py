@@ -25,7 +25,6 @@ BULK = {"items": [{"caption": "a"}, {"caption": "b"}], "integration_ids": ["int-
         ("/postiz/upload", {"url": "http://example.com/a.mp4"}),
         ("/postiz/bulk-upload", {"items": [{"url": "http://example.com/a.mp4"}]}),
         ("/profiles", {"name": "New"}),
-        ("/keys", {"name": "k", "scopes": ["read"]}),
     ],
 )
 def test_a_repeated_request_is_answered_as_before(
@@ -119,11 +118,23 @@ def test_many_at_once_do_it_once(api: Api) -> None:
     assert (api.rows()["jobs"], api.rows()["posts"]) == (1, 2)
 
 
-def test_a_stored_answer_is_encrypted(api: Api) -> None:
+def test_number_10_a_key_is_shown_once_and_not_in_the_repeated_answer(api: Api) -> None:
     body = {"name": "k", "scopes": ["read"]}
-    key = api.post("/keys", body, headers=ONCE).json["key"]
+    first, again = (api.post("/keys", body, headers=ONCE) for _ in range(2))
+    assert api.get("/profiles", key=first.json["key"]).status_code == 200
+    assert (again.status_code, again.json) == (201, {**first.json, "key": None})
+    assert again.headers["Idempotent-Replayed"] == "true"
     with api.services.database.transaction() as session:
-        assert key not in session.scalars(select(IdempotencyKey.body)).one()
+        kept = session.scalars(select(IdempotencyKey.body)).one()
+    assert first.json["key"] not in api.services.box.open(kept)
+
+
+def test_a_stored_answer_is_encrypted(api: Api) -> None:
+    api.post("/postiz/publish", PUBLISH, profile="acme", headers=ONCE)
+    with api.services.database.transaction() as session:
+        kept = session.scalars(select(IdempotencyKey.body)).one()
+    assert "job" not in kept
+    assert '"job"' in api.services.box.open(kept)
 
 
 def test_an_answer_is_kept_for_more_than_a_day(api: Api) -> None:

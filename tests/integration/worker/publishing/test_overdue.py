@@ -10,6 +10,7 @@ import requests
 from sqlalchemy import func, select, update
 
 from local.sandbox.process import SandboxProcess
+from shared.access.visible_profiles import VisibleProfiles
 from shared.domain.publishing.states import JobState, PostState
 from shared.errors import Conflict
 from shared.jobs import progress
@@ -26,7 +27,7 @@ from worker import sweep
 from worker.accounts import remote_posts
 from worker.publishing import track
 
-EVERYTHING = PostFilter(profile_ids=["acme"])
+EVERYTHING = PostFilter(visible=VisibleProfiles.only({"acme"}))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, func, select, text, update
 
-from shared import api_keys
+from shared.access import api_keys
 from shared.config import read_settings
 from shared.models import (
     AccountMedia,
@@ -20,6 +20,7 @@ from shared.models import (
     Job,
     Media,
     Post,
+    RetiredKey,
     ScheduleRun,
     Submission,
     Webhook,
@@ -247,6 +248,19 @@ def test_answers_that_are_kept_for_repeated_requests_go(acme: World) -> None:
         assert session.scalars(select(IdempotencyKey.key)).all() == ["k0"]
 
 
+def test_what_a_rotated_key_was_goes_when_its_overlap_is_over(acme: World) -> None:
+    body: dict[str, Any] = {"name": "k", "profile_ids": None, "scopes": ["read"]}
+    for overlap in (-1, 60):
+        with acme.database.transaction() as session:
+            row, _ = api_keys.create_api_key(session, **body, expires_at=None)
+            retired = {"key_hash": f"{overlap}", "api_key_id": row.id}
+            until = func.now() + timedelta(seconds=overlap)
+            session.add(RetiredKey(**retired, valid_until=until))
+    prune_all(acme)
+    with acme.database.transaction() as session:
+        assert session.scalars(select(RetiredKey.key_hash)).all() == ["60"]
+
+
 def test_what_became_of_old_fire_times_goes(acme: World) -> None:
     with acme.database.transaction() as session:
         schedule = build_schedule([])
@@ -365,6 +379,6 @@ def test_every_table_is_pruned_or_grows_with_nothing_but_what_people_keep() -> N
     with_jobs = {"jobs", "posts", "events", "handovers", "submissions", "job_media"}
     with_media = {"media", "account_media"}
     with_users = {"schedules", "webhooks"}
-    by_themselves = {"pulses", "idempotency_keys", "schedule_runs", "deliveries"}
+    by_themselves = {"pulses", "idempotency_keys", "schedule_runs", "deliveries", "retired_keys"}
     known = with_people | with_users | with_jobs | with_media | by_themselves
     assert set(Base.metadata.tables) == known

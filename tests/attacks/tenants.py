@@ -1,0 +1,221 @@
+"""Two clients with one thing of each kind, and for each operation what is asked of them."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select, text, update
+
+from local.sandbox.process import SandboxProcess
+from shared.models import Base, Delivery, Post
+from tests.factories.files import FILES
+from tests.servers.api import ADMIN_KEY, PREFIX, Api
+
+ACME, BETA = "acme", "beta"
+ANY_SUCCESS = range(200, 300)
+EVERYTHING = ("read", "publish", "settings", "admin")
+DATED = {"schedule_date": "2031-08-01T00:00:00Z"}
+HOOK = {"url": "http://127.0.0.1:9/hook", "events": ["post.failed"]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tenant:
+    """`ids`: of one thing of each kind, by the part of the path before it."""
+
+    key: str
+    ids: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """What is sent, about acme; what beta's key gets for it, and what acme's own.
+
+    `thing`: the kind of the path's thing, where that is not the part before it.
+    """
+
+    body: Any = None
+    query: str = ""
+    header: bool = False
+    thing: str | None = None
+    stranger: Collection[int] = (404,)
+    owner: Collection[int] = ANY_SUCCESS
+    operator: Collection[int] = ANY_SUCCESS
+
+
+@dataclass
+class World:
+    api: Api
+    tenants: dict[str, Tenant]
+    dead_key: str
+    rows: dict[str, list[str]] = field(default_factory=dict)
+
+    def read_rows(self) -> dict[str, list[str]]:
+        """Every row of every table, but for when keys were used."""
+        with self.api.services.database.transaction() as session:
+            return {
+                table.name: sorted(
+                    session.scalars(
+                        text(f"SELECT (to_jsonb(t) - 'last_used_at')::text FROM {table.name} t")
+                    )
+                )
+                for table in Base.metadata.sorted_tables
+            }
+
+    def restore(self) -> None:
+        """Back to the rows that were there first."""
+        names = [table.name for table in Base.metadata.sorted_tables]
+        with self.api.services.database.transaction() as session:
+            for name in reversed(names):  # of so few rows, faster than TRUNCATE
+                session.execute(text(f"DELETE FROM {name}"))
+            for name in names:
+                if self.rows[name]:
+                    statement = (
+                        f"INSERT INTO {name} OVERRIDING SYSTEM VALUE "
+                        f"SELECT * FROM jsonb_populate_recordset(NULL::{name}, :rows)"
+                    )
+                    session.execute(text(statement), {"rows": f"[{','.join(self.rows[name])}]"})
+
+
+def found_world(api: Api, postiz: SandboxProcess) -> World:
+    for name in (ACME, BETA, "gone"):
+        channels = [{"id": f"int-{name}", "name": name, "identifier": "mastodon"}]
+        postiz.admin.create_org(name, keys=[f"key-of-{name}"], integrations=channels)
+        credentials = {"api_url": postiz.api_url, "api_key": f"key-of-{name}"}
+        body = {"id": name, "name": name, "tts_settings": {"postiz": credentials}}
+        made = api.post("/profiles", body)
+        assert made.json["postiz_check"]["ok"], made.text
+    dead_key = api.key(*EVERYTHING, profiles=["gone"])
+    assert api.get("/profiles/gone", key=dead_key).status_code == 200
+    assert api.call("DELETE", "/profiles/gone").status_code == 204
+    world = World(api, {name: _add_things(api, name) for name in (ACME, BETA)}, dead_key)
+    world.rows = world.read_rows()
+    return world
+
+
+def _add_things(api: Api, name: str) -> Tenant:
+    items = [{"caption": f"{word} of {name}"} for word in ("waiting", "failed")]
+    bulk = {"items": items, "integration_ids": [f"int-{name}"], **DATED}
+    job = _made(api.post("/postiz/bulk-publish", bulk, profile=name))["job"]["id"]
+    medium = _made(api.upload(FILES.png(len(name)), profile=name))["media"]["id"]
+    plan = {"name": "daily", "cron": "0 9 * * *", "bulk": {**bulk, "items": items[:1]}}
+    del plan["bulk"]["schedule_date"]  # type: ignore[attr-defined]
+    schedule = _made(api.post("/schedules", plan, profile=name))["id"]
+    hook = _made(api.post("/webhooks", {**HOOK, "profile_ids": [name]}))["id"]
+    spare = {"name": "spare", "scopes": ["read"], "profile_ids": [name]}
+    ids = {
+        "profiles": name,
+        "accounts": api.get(f"/profiles/{name}").json["account_id"],
+        "jobs": job,
+        "publish": job,
+        "media": medium,
+        "schedules": schedule,
+        "webhooks": hook,
+        "keys": _made(api.post("/keys", spare))["id"],
+    }
+    with api.services.database.transaction() as session:
+        posts = session.scalars(select(Post.id).where(Post.job_id == int(job)).order_by(Post.id))
+        ids["posts"], ids["failed post"] = (str(post_id) for post_id in posts)
+        failed = update(Post).where(Post.id == int(ids["failed post"]))
+        session.execute(failed.values(state="failed", error_code="rejected_by_postiz"))
+        event = Delivery(webhook_id=int(hook), message_id=f"m-{name}", event="post.failed", data={})
+        event.profile_ids, event.state = [name], "failed"
+        session.add(event)
+        session.flush()
+        ids["deliveries"] = str(event.id)
+    return Tenant(key=api.key(*EVERYTHING, profiles=[name]), ids=ids)
+
+
+def _made(reply: Any) -> Any:
+    assert reply.status_code in ANY_SUCCESS, reply.text
+    return reply.json
+
+
+def cases(world: World) -> dict[str, Case]:
+    """For each operation of the API, by method and path below the prefix."""
+    ids = world.tenants[ACME].ids
+    unseen, kept_out = (422,), (403,)
+    publish = {"caption": "hi", "integration_ids": ["int-acme"], **DATED}
+    bulk = {"items": [{"caption": "hi"}], "integration_ids": ["int-acme"]}
+    schedule = {"name": "s", "cron": "0 9 * * *", "profile_id": ACME, "bulk": bulk}
+    picture = {"url": "http://127.0.0.1:9/a.png"}
+    listed = Case(stranger=(200,))
+    plain = Case()
+    return {
+        "GET /accounts": listed,
+        "PATCH /accounts/{id}": Case(body={"budget_reserve": 1}),
+        "POST /accounts/{id}/pause": plain,
+        "POST /accounts/{id}/resume": plain,
+        "POST /accounts/{id}/cancel": plain,
+        "POST /accounts/{id}/retry": plain,
+        "POST /posts/cancel": Case(body={"ids": [ids["posts"]]}, stranger=(202,)),
+        "POST /posts/retry": Case(body={"ids": [ids["failed post"]]}, stranger=(202,)),
+        "POST /profiles/{id}/cancel": plain,
+        "POST /profiles/{id}/retry": plain,
+        "GET /profiles/{id}/credentials": plain,
+        "POST /profiles/{id}/validate": plain,
+        "GET /jobs": listed,
+        "GET /jobs/{id}": plain,
+        "GET /jobs/{id}/events": plain,
+        "GET /jobs/{id}/posts": plain,
+        "POST /jobs/{id}/pause": plain,
+        "POST /jobs/{id}/resume": plain,
+        "POST /jobs/{id}/cancel": plain,
+        "POST /jobs/{id}/retry": plain,
+        "GET /postiz/publish/{id}/progress": plain,
+        "GET /keys": listed,
+        "POST /keys": Case(
+            body={"name": "k", "scopes": ["read"], "profile_ids": [ACME]}, stranger=unseen
+        ),
+        "GET /keys/{id}": plain,
+        "POST /keys/{id}/rotate": plain,
+        "DELETE /keys/{id}": plain,
+        "GET /postiz/status": Case(header=True),
+        "GET /postiz/integrations": Case(header=True),
+        "POST /postiz/publish": Case(header=True, body=publish),
+        "POST /postiz/bulk-publish": Case(header=True, body=bulk),
+        "POST /postiz/upload": Case(header=True, body=picture),
+        "POST /postiz/bulk-upload": Case(header=True, body={"items": [picture]}),
+        "GET /posts": listed,
+        "GET /posts/{id}": plain,
+        "POST /posts/{id}/cancel": plain,
+        "POST /posts/{id}/retry": Case(thing="failed post"),
+        "GET /profiles": listed,
+        "POST /profiles": Case(body={"name": "N"}, stranger=kept_out, owner=kept_out),
+        "GET /profiles/{id}": plain,
+        "PUT /profiles/{id}": Case(body={"name": "N"}),
+        "PATCH /profiles/{id}": Case(body={"name": "N"}),
+        "DELETE /profiles/{id}": Case(query="?force=true"),
+        "POST /profiles/{id}/pause": plain,
+        "POST /profiles/{id}/resume": plain,
+        "GET /schedules": listed,
+        "POST /schedules": Case(body=schedule),
+        "GET /schedules/{id}": plain,
+        "PATCH /schedules/{id}": Case(body={"name": "N"}),
+        "DELETE /schedules/{id}": plain,
+        "POST /schedules/{id}/run": plain,
+        "GET /schedules/{id}/runs": plain,
+        "GET /webhooks": listed,
+        "POST /webhooks": Case(body={**HOOK, "profile_ids": [ACME]}, stranger=unseen),
+        "GET /webhooks/{id}": plain,
+        "PATCH /webhooks/{id}": Case(body={"events": ["post.published"]}),
+        "DELETE /webhooks/{id}": plain,
+        "POST /webhooks/{id}/rotate": plain,
+        "GET /webhooks/{id}/deliveries": plain,
+        "GET /webhooks/{id}/deliveries/{delivery_id}": plain,
+        "POST /webhooks/{id}/deliveries/{delivery_id}/redeliver": plain,
+    }
+
+
+#: What anybody may ask: nothing in it is anybody's.
+OPEN = {"GET /health/live", "GET /health/ready"}
+OPERATOR = ADMIN_KEY
+
+
+def operations(api: Api) -> dict[str, Any]:
+    """The API as it describes itself: by method and path below the prefix."""
+    paths = api.get("/openapi.json", key=None).json["paths"]
+    return {
+        f"{method.upper()} {path.removeprefix(PREFIX)}": operation
+        for path, methods in paths.items()
+        for method, operation in methods.items()
+    }
