@@ -40,9 +40,11 @@ def read_profiles(
 
 
 def read_all(database: Database, *, after: int | None, limit: int = 100) -> list[int]:
-    found = budget_queries.read_profile_accounts(session, EVERY_PROFILE, after=after, limit=limit)
-    found = budget_queries.read_profile_accounts(session, EVERY_PROFILE, after=after, limit=limit)
-    return [read.account.id for read in found]
+    with database.transaction() as session:
+        found = budget_queries.read_profile_accounts(
+            session, EVERY_PROFILE, after=after, limit=limit
+        )
+        return [read.account.id for read in found]
 
 
 def read_one(rows: Rows, visible: VisibleProfiles = EVERY_PROFILE) -> AccountRead:
