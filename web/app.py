@@ -23,7 +23,7 @@ from web.api import (
     webhooks,
 )
 from web.api.resource import SECURITY_SCHEME
-from web.http_layer import body_drain, problems, request_logging
+from web.http_layer import body_drain, problems, request_logging, security_headers
 from web.http_layer.request import ApiRequest
 from web.metrics import endpoint
 from web.openapi import description
@@ -70,6 +70,7 @@ def create_app(settings: Settings | None = None, parts: Services | None = None) 
     endpoint.install(app, parts)
     problems.register_error_handlers(app)
     body_drain.install(app)
+    security_headers.install(app)
     app.before_request(_authenticate_api_request)
     for module in RESOURCES:
         app.register_api(module.api)

@@ -3,6 +3,8 @@
 import os
 from typing import Any
 
+from gunicorn.http import wsgi
+
 from web.concurrency_limits import STREAMS, UPLOADS
 
 wsgi_app = "web.app:create_app()"
@@ -22,6 +24,8 @@ accesslog = None
 errorlog = "-"
 logger_class = "web.gunicorn_log.OneForm"
 control_socket_disable = True
+#: Which server and version this is, only an attacker needs to know.
+wsgi.SERVER = "pressroom"
 
 
 def post_worker_init(worker: Any) -> None:

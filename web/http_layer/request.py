@@ -12,6 +12,8 @@ from flask import Request
 from gunicorn.http.errors import ParseException
 
 from shared.errors import FieldError, InvalidRequest
+from web.arriving_request import SHORT_BODY
+from web.services import current_services
 
 #: For JSON; files are read elsewhere, and have their own limits.
 MAX_JSON_BYTES = 64 * 1024**2
@@ -42,6 +44,17 @@ class ApiRequest(Request):
     def __init__(self, environ: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         environ["wsgi.input"] = _FramedInput(environ["wsgi.input"])
         super().__init__(environ, *args, **kwargs)
+
+    def get_data(self, *args: Any, **kwargs: Any) -> Any:
+        """A short body is here; for a long one its reader waits, so it takes a slot of uploads.
+
+        Raises `Unavailable` where none is free.
+        """
+        chunked = "Transfer-Encoding" in self.headers
+        if not chunked and (self.content_length or 0) <= SHORT_BODY:
+            return super().get_data(*args, **kwargs)
+        with current_services().uploads.place():
+            return super().get_data(*args, **kwargs)
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
         """The body. Never None: what is not a JSON object raises `InvalidRequest`."""
