@@ -9,7 +9,9 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 RUNS := $(VENV)/.installed-local
 DEVELOPS := $(VENV)/.installed-dev
-# Files of tests that run at once: most tests wait for something most of their time.
+# Files of tests that run at once: those with whole stacks use the processors, the others wait for
+# something most of their time.
+STACKS_AT_ONCE := 3
 AT_ONCE := 5
 
 .DEFAULT_GOAL := help
@@ -39,8 +41,12 @@ else
 test: $(DEVELOPS) ## The whole test suite, with real Valkey and PostgreSQL (T=path: only these tests)
 	@echo "all tests, with embedded servers: first what is judged to the millisecond, with nothing beside"
 	@$(PY) -m pytest -m alone
+	@echo "then whole stacks, $(STACKS_AT_ONCE) files at a time"
+	@$(PY) -m pytest -n $(STACKS_AT_ONCE) --dist loadfile --no-loadscope-reorder -m "not alone" --durations=5 \
+		tests/chaos tests/stack tests/browser
 	@echo "then the others, $(AT_ONCE) files at a time; coverage and the slowest are listed at the end"
-	@$(PY) -m pytest -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder -m "not alone" --durations=15 --cov
+	@$(PY) -m pytest -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder -m "not alone" --durations=15 \
+		tests/integration tests/model tests/contract tests/repository tests/unit --cov
 endif
 
 test-unit: $(DEVELOPS) ## Only the tests that open no socket

@@ -16,6 +16,7 @@ from local.ports import free_port
 from local.postgres import Postgres
 from local.valkey import Valkey
 from tests.servers.embedded import migrate, running
+from tests.servers.emptied import empty_database
 from tests.servers.stacks import RunningStack
 from worker.accounts import leases
 from worker.accounts.error_policy import backoff_seconds
@@ -68,12 +69,19 @@ def migrated_copy(postgres: Postgres, name: str) -> str:
     return made
 
 
+@pytest.fixture(scope="session")
+def _emptied() -> list[str]:
+    """Names of databases without rows and without users."""
+    return []
+
+
 @pytest.fixture
-def database_url(postgres: Postgres) -> Iterator[str]:
-    """A migrated database for this test alone."""
-    name = migrated_copy(postgres, "test")
+def database_url(postgres: Postgres, _emptied: list[str]) -> Iterator[str]:
+    """A migrated database for this test alone, with no rows."""
+    name = _emptied.pop() if _emptied else migrated_copy(postgres, "test")
     yield postgres.url(name)
-    postgres.drop_database(name)
+    empty_database(postgres.url(name))
+    _emptied.append(name)
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
 from shared.access import api_keys
 from shared.config import Settings
 from shared.models import Base, Post
+from tests.servers.emptied import empty_tables
 from web.app import create_app
 from web.services import Services
 
@@ -36,9 +37,8 @@ class Api:
 
     def empty(self) -> None:
         """Back to the beginning: no rows but the admin key, no files, no publishers."""
-        tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
         with self.services.database.transaction() as session:
-            session.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+            empty_tables(session.connection())
             api_keys.install_admin_key(session, ADMIN_KEY)
         shutil.rmtree(self.home, ignore_errors=True)
         self.services.publishers.reset()

@@ -21,6 +21,10 @@ from worker.accounts import server_turns
 from worker.publishing import release
 from worker.runtime import Runtime
 
+#: Seconds between two sweeps, and between two looks for what is due.
+SWEEP_SECONDS = 0.4
+LOOK_SECONDS = 0.1
+
 
 @dataclass
 class World:
@@ -57,12 +61,16 @@ class World:
     def until(self, reached: Callable[[], bool], *, seconds: float = PATIENCE) -> None:
         """Beat and work until it is so."""
         deadline = time.monotonic() + seconds
+        next_sweep = 0.0
         while not reached():
-            assert time.monotonic() < deadline, self.describe()
-            sweep.run_sweep(self.runtime)
+            now = time.monotonic()
+            assert now < deadline, self.describe()
+            if now >= next_sweep:
+                next_sweep = now + SWEEP_SECONDS
+                sweep.run_sweep(self.runtime)
             sweep.run_tick(self.runtime)
             self.work()
-            time.sleep(0.05)
+            time.sleep(LOOK_SECONDS)
 
     def until_all(self, state: PostState, ids: Sequence[int], *, seconds: float = PATIENCE) -> None:
         self.until(lambda: set(self.states(ids)) == {state}, seconds=seconds)
