@@ -43,7 +43,7 @@ test: $(DEVELOPS) ## The whole test suite, with real Valkey and PostgreSQL (T=pa
 	@$(PY) -m pytest -m alone
 	@echo "then whole stacks, $(STACKS_AT_ONCE) files at a time"
 	@$(PY) -m pytest -n $(STACKS_AT_ONCE) --dist loadfile --no-loadscope-reorder -m "not alone" --durations=5 \
-		tests/chaos tests/stack tests/browser
+		tests/chaos tests/stack tests/attacks tests/browser
 	@echo "then the others, $(AT_ONCE) files at a time; coverage and the slowest are listed at the end"
 	@$(PY) -m pytest -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder -m "not alone" --durations=15 \
 		tests/integration tests/model tests/contract tests/repository tests/unit --cov

@@ -17,8 +17,10 @@ _NO_BUCKET = """\
 
 
 def main() -> None:
+    """Makes what is missing, as after an update that needs more, and changes nothing."""
     FOLDER.mkdir(mode=0o700, exist_ok=True)
-    postgres, redis = secrets.token_hex(24), secrets.token_hex(24)
+    postgres = _read_or_make("postgres_password", secrets.token_hex(24))
+    redis = _read_or_make("redis_password", secrets.token_hex(24))
     contents = {
         "postgres_password": postgres,
         "database_url": f"postgresql://pressroom:{postgres}@postgres:5432/pressroom",
@@ -26,16 +28,25 @@ def main() -> None:
         "redis_url": f"redis://:{redis}@valkey:6379/0",
         "secret_keys": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "admin_key": f"pr_{secrets.token_urlsafe(32)}",
+        "metrics_token": secrets.token_urlsafe(32),
         "postiz_api_key": "",
         "proxy_url": "",
         "ca": "",
         "aws_credentials": _NO_BUCKET,
     }
-    if any((FOLDER / name).exists() for name in contents):
-        raise SystemExit(f"there are secrets in {FOLDER} already; nothing was changed")
-    for name, content in contents.items():
-        _write(FOLDER / name, content)
-    print(f"created {len(contents)} files in {FOLDER}; sign in with the key in {FOLDER}/admin_key")
+    missing = [name for name in contents if not (FOLDER / name).exists()]
+    for name in missing:
+        _write(FOLDER / name, contents[name])
+    if missing:
+        print(f"created {', '.join(missing)} in {FOLDER}")
+        print(f"the key that may do everything is in {FOLDER}/admin_key")
+    else:
+        print(f"all secrets are in {FOLDER} already; nothing was changed")
+
+
+def _read_or_make(name: str, new: str) -> str:
+    path = FOLDER / name
+    return path.read_text(encoding="utf-8").strip() if path.exists() else new
 
 
 def _write(path: Path, content: str) -> None:

@@ -11,12 +11,32 @@ from local.home import Home
 #: Decided by the stack, or kept from processes that do not need it, whatever the user's own say.
 _OURS = ("DATABASE_URL", "REDIS_URL", "PRESSROOM_ADMIN_KEY")
 
+#: What only processes get that call Postiz, fetch media or deliver webhooks: web and the workers.
+_CREDENTIALS = (
+    "PRESSROOM_SECRET_KEYS",
+    "PRESSROOM_PROXY_URL",
+    "POSTIZ_API_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+)
+
+
+def without(environ: Mapping[str, str], *names: str) -> dict[str, str]:
+    """Of these names, and of the files that may hold their values."""
+    hidden = {*names, *(f"{name}_FILE" for name in names)}
+    return {name: value for name, value in environ.items() if name not in hidden}
+
+
+def without_credentials(environ: Mapping[str, str]) -> dict[str, str]:
+    """For processes that need only the database and the broker."""
+    return without(environ, *_CREDENTIALS)
+
 
 def service_environment(
     users: Mapping[str, str], home: Home, *, database_url: str, redis_url: str
 ) -> dict[str, str]:
-    hidden = {*_OURS, *(f"{name}_FILE" for name in _OURS)}
-    environ = {name: value for name, value in users.items() if name not in hidden}
+    environ = without(users, *_OURS)
     defaults = {
         "PRESSROOM_MEDIA_URL": f"file://{quote(str(home.media))}",
         "PRESSROOM_ALLOW_PRIVATE_URLS": str(not _names_allowed_hosts(users)).lower(),

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from local.environment import service_environment
+from local.environment import service_environment, without, without_credentials
 from local.errors import StackError
 from local.health import celery_answers, http_answers, http_ok
 from local.home import Home
@@ -108,7 +108,7 @@ class Stack:
                 role="sandbox",
                 title="the sandbox",
                 command=_python("-m", "local.sandbox", *options),
-                environ=self._environ,
+                environ=without(without_credentials(self._environ), "DATABASE_URL", "REDIS_URL"),
                 healthy=http_answers(f"{self.addresses.sandbox_url}/"),
             )
         ]
@@ -142,18 +142,18 @@ class Stack:
             name="beat",
             role="beat",
             command=_celery("beat", "--enable-remote-control"),
-            environ=self._environ,
+            environ=without_credentials(self._environ),
             healthy=celery_answers(self.addresses.redis_url, "celerybeat"),
         )
 
     def _flower(self) -> Service:
         # In its environment: a command line can be read by every user of the machine.
-        environ = {**self._environ, "FLOWER_BASIC_AUTH": f"admin:{self._admin_key}"}
+        login = {"FLOWER_BASIC_AUTH": f"admin:{self._admin_key}"}
         return Service(
             name="flower",
             role="flower",
             command=_celery("flower", f"--address={LOOPBACK}", f"--port={self._ports.flower}"),
-            environ=environ,
+            environ={**without_credentials(self._environ), **login},
             healthy=http_ok(f"{self.addresses.flower_url}/healthcheck"),
         )
 

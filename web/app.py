@@ -65,6 +65,7 @@ def create_app(settings: Settings | None = None, parts: Services | None = None) 
     )
     app.request_class = ApiRequest
     app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False  # it would redirect to the host that the request names
     request_logging.install(app)
     services.install_services(app, parts)
     endpoint.install(app, parts)

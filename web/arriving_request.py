@@ -13,7 +13,7 @@ ARRIVAL_SECONDS = 10.0
 _END_OF_HEAD = b"\r\n\r\n"
 _END_OF_CHUNKS = b"0\r\n\r\n"
 _LENGTH = re.compile(rb"\r\nContent-Length:[ \t]*+([0-9]{1,18})[ \t]*+\r\n", re.IGNORECASE)
-_CHUNKED = re.compile(rb"\r\nTransfer-Encoding:", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\nTransfer-Encoding:[^\r\n]*?chunked", re.IGNORECASE)
 _EXPECTS = re.compile(rb"\r\nExpect:[ \t]*+100-continue[ \t]*+(?=\r\n)", re.IGNORECASE)
 
 

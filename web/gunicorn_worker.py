@@ -32,6 +32,8 @@ MAX_ARRIVING = 500
 MAX_ARRIVING_BYTES = 64 * 1024**2
 #: How long a process that is told to stop waits for requests that are arriving (seconds).
 STOP_SECONDS = 2.0
+#: How long a thread waits for the rest of a body that was not read (seconds).
+REST_SECONDS = 0.05
 _PIECE = 64 * 1024
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -72,6 +74,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn brings no types
             if min(arriving.deadline, self._stops_at) <= now:
                 self._give_up(conn)
         super().murder_pending()
+
+    def _keepalive_after(self, conn: TConn, keepalive: bool) -> bool:
+        """Whether the connection may be used again: not where the rest of a body would be read.
+
+        gunicorn reads it for up to 5 s, in the thread; what the application reads of a refused
+        body has slots of its own (web/http_layer/body_drain.py).
+        """
+        deadline = time.monotonic() + REST_SECONDS
+        return keepalive and bool(conn.parser.finish_body(deadline=deadline))
 
     def finish_request(self, conn: TConn, fs: "Future[Any]") -> None:
         close = conn.close

@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     pages = [item for item in items if "browser" in getattr(item, "fixturenames", ())]
     if not pages or all(map(shutil.which, PROGRAMS)):
         return
-    if os.environ.get("PRESSROOM_BROWSER_TESTS") == "required":
+    if os.environ.get("PRESSROOM_OPTIONAL_TESTS") == "required":
         raise pytest.UsageError(MISSING)
     for item in pages:
         item.add_marker(pytest.mark.skip(reason=MISSING))

@@ -24,14 +24,14 @@ def run_page_tests(folder: Path, **settings: str) -> "subprocess.CompletedProces
 
 
 def test_page_tests_are_skipped_with_what_to_install(tmp_path: Path) -> None:
-    done = run_page_tests(tmp_path, PRESSROOM_BROWSER_TESTS="")
+    done = run_page_tests(tmp_path, PRESSROOM_OPTIONAL_TESTS="")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count(ADVICE) == 1
     assert "1 skipped" in done.stdout
 
 
 def test_ci_fails_without_a_browser(tmp_path: Path) -> None:
-    done = run_page_tests(tmp_path, PRESSROOM_BROWSER_TESTS="required")
+    done = run_page_tests(tmp_path, PRESSROOM_OPTIONAL_TESTS="required")
     assert done.returncode != 0
     assert ADVICE in done.stderr
-    assert "PRESSROOM_BROWSER_TESTS=required" in (ROOT / ".ci" / "run").read_text()
+    assert "PRESSROOM_OPTIONAL_TESTS=required" in (ROOT / ".ci" / "run").read_text()

@@ -117,6 +117,7 @@ def host(tmp_path: Path, postgres: Postgres, redis_url: str) -> Iterator[Host]:
         "redis_url": redis_url,
         "secret_keys": Fernet.generate_key().decode(),
         "admin_key": "pr_of-the-compose-test",
+        "metrics_token": "of-the-compose-test",
         "postiz_api_key": "",
         "proxy_url": "",
         "ca": "",
@@ -236,15 +237,47 @@ def test_no_secret_is_in_the_file() -> None:
 def test_our_services_have_no_rights_to_spare() -> None:
     for name in OURS:
         assert "user" not in SERVICES[name]
-        assert SERVICES[name]["cap_drop"] == ["ALL"]
+    for name, service in SERVICES.items():
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert service["pids_limit"]
+        if name != "postgres":  # which changes its user, and its files
+            assert service["cap_drop"] == ["ALL"]
+            assert service["read_only"]
+    assert all(SERVICES[name]["mem_limit"] for name in OURS)
     dockerfile = (ROOT / "Dockerfile").read_text()
     assert re.findall(r"^USER (\w+)$", dockerfile, re.MULTILINE) == ["pressroom"]
 
 
-def test_only_web_and_flower_are_published_and_only_on_loopback() -> None:
+def test_only_the_gateway_is_published_beyond_loopback() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert set(published) == {"web", "flower"}
-    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
+    assert set(published) == {"gateway", "web", "flower"}
+    for name in ("web", "flower"):
+        assert all(port.startswith("127.0.0.1:") for port in published[name])
+
+
+def test_what_holds_the_data_is_reached_only_from_inside() -> None:
+    assert COMPOSE["networks"]["inside"] == {"internal": True}
+    networks = {name: service["networks"] for name, service in SERVICES.items()}
+    for name in ("postgres", "valkey", "migrate", "beat"):
+        assert networks[name] == ["inside"]
+    assert networks["gateway"] == ["outside"]
+
+
+def test_credentials_are_only_where_they_are_used() -> None:
+    callers = {"web", "worker-publish", "worker-upload", "worker-webhooks"}
+    for secret in ("secret_keys", "postiz_api_key", "proxy_url", "aws_credentials"):
+        assert {name for name, service in SERVICES.items() if has(service, secret)} == callers
+    for service in SERVICES.values():
+        files = [
+            value.removeprefix("/run/secrets/")
+            for value in service.get("environment", {}).values()
+            if str(value).startswith("/run/secrets/")
+        ]
+        assert set(files) <= set(service.get("secrets", ()))
+
+
+def has(service: dict[str, Any], secret: str) -> bool:
+    return secret in service.get("secrets", ())
 
 
 def test_the_image_and_the_file_start_web_alike() -> None:
@@ -255,7 +288,7 @@ def test_the_image_and_the_file_start_web_alike() -> None:
 
 
 def test_make_secrets_makes_each_secret_of_the_file_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     compose_secrets.main()
@@ -264,5 +297,10 @@ def test_make_secrets_makes_each_secret_of_the_file_once(
     assert made["postgres_password"] in made["database_url"]
     assert made["redis_password"] in made["redis_url"]
     Fernet(made["secret_keys"])
-    with pytest.raises(SystemExit, match="nothing was changed"):
-        compose_secrets.main()
+    compose_secrets.main()
+    assert "nothing was changed" in capsys.readouterr().out
+    for name in ("metrics_token", "database_url"):  # as after an update that needs more
+        (tmp_path / "secrets" / name).unlink()
+    compose_secrets.main()
+    again = {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()}
+    assert again == {**made, "metrics_token": again["metrics_token"]}

@@ -4,12 +4,12 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import islice
 from typing import Any, NoReturn
 
 from flask import Request
 from gunicorn.http.errors import ParseException
+from werkzeug.utils import cached_property
 
 from shared.errors import FieldError, InvalidRequest
 from web.arriving_request import SHORT_BODY
@@ -60,7 +60,7 @@ class ApiRequest(Request):
         """The body. Never None: what is not a JSON object raises `InvalidRequest`."""
         return self._checked_body
 
-    @cached_property
+    @cached_property  # not that of functools: in Python 3.11 all requests would share its lock
     def _checked_body(self) -> dict[str, Any]:
         """Parsed once: a bulk is large, and the body is used more than once."""
         if not self.mimetype and not self.get_data():
