@@ -68,6 +68,11 @@ class Settings(BaseModel):
     admin_key: SecretStr | None = Field(None, alias="PRESSROOM_ADMIN_KEY")
     log_format: str = Field("json", alias="PRESSROOM_LOG_FORMAT", pattern="^(json|text)$")
 
+    public_url: str | None = Field(None, alias="PRESSROOM_PUBLIC_URL")
+    oidc_issuer: str | None = Field(None, alias="PRESSROOM_OIDC_ISSUER")
+    oidc_client_id: str | None = Field(None, alias="PRESSROOM_OIDC_CLIENT_ID")
+    oidc_client_secret: SecretStr | None = Field(None, alias="PRESSROOM_OIDC_CLIENT_SECRET")
+
     metrics_dir: Path | None = Field(None, alias="PRESSROOM_METRICS_DIR")
     metrics_token: SecretStr | None = Field(None, alias="PRESSROOM_METRICS_TOKEN")
     media_retention_days: float = Field(90, alias="PRESSROOM_MEDIA_RETENTION_DAYS")
@@ -102,6 +107,10 @@ class Settings(BaseModel):
         "admin_key",
         "metrics_dir",
         "metrics_token",
+        "public_url",
+        "oidc_issuer",
+        "oidc_client_id",
+        "oidc_client_secret",
         mode="before",
     )
     @classmethod
@@ -126,6 +135,13 @@ class Settings(BaseModel):
         if value is not None:
             parse_postiz_address(value)
         return value
+
+    @field_validator("public_url", "oidc_issuer")
+    @classmethod
+    def _is_a_web_address(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_http_address(value)
+        return value.rstrip("/") if value else None
 
     @field_validator("postiz_api_key")
     @classmethod

@@ -16,13 +16,14 @@ from shared.crypto import SecretBox
 from shared.db import Database
 from shared.errors import SecretUnreadable
 from shared.log import configure_logging, get_logger
-from shared.models import Base, IdempotencyKey, Profile, Webhook
+from shared.models import Base, IdempotencyKey, Profile, User, Webhook
 
 #: Where secrets are stored: a column, and in a JSON column the path to the secret in it, or in each
 #: element of its list.
 SEALED: tuple[tuple[type[Base], str, tuple[str, ...]], ...] = (
     (Profile, "tts_settings", ("postiz", "api_key")),
     (IdempotencyKey, "body", ()),
+    (User, "totp_secret", ()),
     (Webhook, "secret", ()),
     (Webhook, "old_secrets", ("secret",)),
 )

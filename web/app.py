@@ -22,12 +22,13 @@ from web.api import (
     uploads,
     webhooks,
 )
-from web.api.resource import SECURITY_SCHEME
+from web.api.resource import SECURITY_SCHEMES
 from web.http_layer import body_drain, problems, request_logging, security_headers
 from web.http_layer.request import ApiRequest
 from web.metrics import endpoint
 from web.openapi import description
 from web.paths import PREFIX
+from web.people import own_session, users
 from web.services import Services
 
 RESOURCES = (
@@ -44,6 +45,8 @@ RESOURCES = (
     schedules,
     keys,
     webhooks,
+    users,
+    own_session,
 )
 
 
@@ -56,7 +59,7 @@ def create_app(settings: Settings | None = None, parts: Services | None = None) 
     app = OpenAPI(
         "pressroom",
         info=Info(title="Pressroom", version="0.1.0", description="Publishes through Postiz."),
-        security_schemes={SECURITY_SCHEME: {"type": "http", "scheme": "bearer"}},
+        security_schemes=SECURITY_SCHEMES,
         validation_error_status=400,
         validation_error_model=problems.Problem,
         validation_error_callback=problems.refuse_invalid,

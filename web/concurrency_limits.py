@@ -14,6 +14,8 @@ from shared.errors import Unavailable
 UPLOADS = 6
 STREAMS = 6
 DRAINS = 3
+#: Each takes a processor for some hundredths of a second, and 19 MiB.
+SIGN_INS = 2
 
 
 class ConcurrencyLimit:

@@ -39,6 +39,7 @@ class Services:
     uploads: ConcurrencyLimit
     streams: ConcurrencyLimit
     drains: ConcurrencyLimit
+    sign_ins: ConcurrencyLimit
 
     @classmethod
     def start(cls, settings: Settings) -> Self:
@@ -60,6 +61,7 @@ class Services:
             uploads=ConcurrencyLimit(concurrency_limits.UPLOADS, "uploads", retry_after=5),
             streams=ConcurrencyLimit(concurrency_limits.STREAMS, "event streams", retry_after=10),
             drains=ConcurrencyLimit(concurrency_limits.DRAINS, "refused bodies", retry_after=1),
+            sign_ins=ConcurrencyLimit(concurrency_limits.SIGN_INS, "sign-ins", retry_after=1),
         )
 
     def close(self) -> None:

@@ -25,6 +25,7 @@ from shared.models import (
     Schedule,
     SettingsHold,
     Submission,
+    User,
     Webhook,
 )
 from shared.models.base import is_id
@@ -46,6 +47,7 @@ OF_ONE: Mapping[type[Base], InstrumentedAttribute[str]] = {
 OF_MANY: Mapping[type[Base], InstrumentedAttribute[Any]] = {
     ApiKey: ApiKey.profile_ids,
     Delivery: Delivery.profile_ids,
+    User: User.profile_ids,
     Webhook: Webhook.profile_ids,
 }
 #: What callers name by an id in a path, in their words.
@@ -56,6 +58,7 @@ _NOUNS: Mapping[type[Base], str] = {
     Job: "job",
     Post: "post",
     Schedule: "schedule",
+    User: "user",
     Webhook: "webhook",
 }
 
@@ -140,7 +143,7 @@ def keep_visible_profiles(
     """
     if wanted is None:
         if visible.ids is not None:
-            raise Forbidden("This API key is bound to profiles: name the profiles")
+            raise Forbidden("You are bound to profiles: name the profiles")
         return None
     query = select(Profile.id).where(Profile.id.in_(wanted), visible.condition(Profile))
     locked = query.order_by(Profile.id).with_for_update(read=True, key_share=True)

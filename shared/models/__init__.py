@@ -7,6 +7,7 @@ from shared.models.events import Event
 from shared.models.heartbeats import Pulse
 from shared.models.jobs import Job, JobMedia
 from shared.models.media import AccountMedia, Media
+from shared.models.people import OneTimeLink, User, UserSession
 from shared.models.posts import TIMED, Handover, Post, Submission
 from shared.models.schedules import Schedule, ScheduleRun
 from shared.models.webhooks import Delivery, Webhook
@@ -26,6 +27,7 @@ __all__ = [
     "Job",
     "JobMedia",
     "Media",
+    "OneTimeLink",
     "Post",
     "Profile",
     "Pulse",
@@ -35,5 +37,7 @@ __all__ = [
     "Server",
     "SettingsHold",
     "Submission",
+    "User",
+    "UserSession",
     "Webhook",
 ]

@@ -43,13 +43,14 @@ class RetiredKey(Base):
 
 
 class IdempotencyKey(Base):
-    """The answer that a repeated request gets again; the body is encrypted."""
+    """The answer that a repeated request gets again; the body is encrypted.
+
+    `caller`: the key or user that asked, such as `key 7` or `user 3`.
+    """
 
     __tablename__ = "idempotency_keys"
 
-    api_key_id: Mapped[int] = mapped_column(
-        ForeignKey("api_keys.id", ondelete="CASCADE"), primary_key=True
-    )
+    caller: Mapped[str] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)
     request_hash: Mapped[str] = mapped_column(String(64))
     status: Mapped[int]

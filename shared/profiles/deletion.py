@@ -30,6 +30,7 @@ from shared.models import (
     Schedule,
     Submission,
 )
+from shared.people import users
 from shared.posts import cancel_retry
 from shared.profiles import profile_settings
 from shared.storage import file_lock
@@ -225,6 +226,7 @@ def _finish_removal(session: Session, profile_id: str) -> bool:
     if any(_has_any(session, table, profile_id) for table in _OWNED_TABLES):
         return False
     api_keys.forget_profile(session, profile_id)
+    users.forget_profile(session, profile_id)
     subscriptions.forget_profile(session, profile_id)
     session.delete(profile)
     session.flush()

@@ -111,6 +111,7 @@ def _add_things(api: Api, name: str) -> Tenant:
         "schedules": schedule,
         "webhooks": hook,
         "keys": _made(api.post("/keys", spare))["id"],
+        "users": _made(api.post("/users", _person(name)))["id"],
     }
     with api.services.database.transaction() as session:
         posts = session.scalars(select(Post.id).where(Post.job_id == int(job)).order_by(Post.id))
@@ -123,6 +124,11 @@ def _add_things(api: Api, name: str) -> Tenant:
         session.flush()
         ids["deliveries"] = str(event.id)
     return Tenant(key=api.key(*EVERYTHING, profiles=[name]), ids=ids)
+
+
+def _person(name: str) -> dict[str, Any]:
+    email = f"spare@{name}.example"
+    return {"email": email, "name": "spare", "role": "viewer", "profile_ids": [name]}
 
 
 def _made(reply: Any) -> Any:
@@ -140,6 +146,7 @@ def cases(world: World) -> dict[str, Case]:
     picture = {"url": "http://127.0.0.1:9/a.png"}
     listed = Case(stranger=(200,))
     plain = Case()
+    for_people = Case(stranger=kept_out, owner=kept_out, operator=kept_out)
     return {
         "GET /accounts": listed,
         "PATCH /accounts/{id}": Case(body={"budget_reserve": 1}),
@@ -194,6 +201,16 @@ def cases(world: World) -> dict[str, Case]:
         "DELETE /schedules/{id}": plain,
         "POST /schedules/{id}/run": plain,
         "GET /schedules/{id}/runs": plain,
+        "GET /users": listed,
+        "POST /users": Case(body={**_person(ACME), "email": "new@acme.example"}, stranger=unseen),
+        "GET /users/{id}": plain,
+        "PATCH /users/{id}": Case(body={"name": "N"}),
+        "POST /users/{id}/invite": plain,
+        "POST /users/{id}/end-sessions": plain,
+        "GET /session": for_people,
+        "DELETE /session": for_people,
+        "POST /session/end-everywhere": for_people,
+        "POST /session/password": for_people,
         "GET /webhooks": listed,
         "POST /webhooks": Case(body={**HOOK, "profile_ids": [ACME]}, stranger=unseen),
         "GET /webhooks/{id}": plain,

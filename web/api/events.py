@@ -10,14 +10,13 @@ from pydantic import BaseModel
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shared.access import api_keys
 from shared.errors import FieldError, InvalidRequest
 from shared.jobs import event_feed, progress
 from shared.jobs.event_feed import Entry, Place
 from shared.models import Job
 from web.api.jobs import require_visible_job
 from web.api.resource import create_blueprint
-from web.auth import Caller, current_caller
+from web.auth import Caller, current_caller, is_in_force
 from web.schemas.common import IdPath
 from web.serializers.rows import job_view
 from web.services import Services, current_services
@@ -58,7 +57,7 @@ def stream_events(path: IdPath) -> Response:
 
 
 def _event_stream(ours: Services, job_id: int, behind: Place, caller: Caller) -> Iterator[str]:
-    """Ends early once the caller's key is revoked or the job is no longer there for it."""
+    """Ends early once the caller's key or session is ended or the job is no longer there for it."""
     yield "retry: 2000\n\n"
     ends_at = time.monotonic() + LONGEST
     last_sent_at = time.monotonic()
@@ -84,7 +83,7 @@ def _event_stream(ours: Services, job_id: int, behind: Place, caller: Caller) ->
 
 def _may_go_on(ours: Services, caller: Caller, job_id: int) -> bool:
     with ours.database.transaction() as session:
-        in_force = api_keys.is_in_force(session, caller.key_id)
+        in_force = is_in_force(session, caller)
         return in_force and _find_job(session, caller, job_id) is not None
 
 

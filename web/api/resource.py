@@ -7,10 +7,15 @@ from flask import request
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
-from web.auth import require_scope
+from web import session_cookie
+from web.auth import require_person, require_scope
 from web.paths import PREFIX
 
-SECURITY_SCHEME = "key"
+_KEY, _SESSION = "key", "session"
+SECURITY_SCHEMES: dict[str, Any] = {
+    _KEY: {"type": "http", "scheme": "bearer"},
+    _SESSION: {"type": "apiKey", "in": "cookie", "name": session_cookie.NAME},
+}
 _ALWAYS = (400, 401, 403, 404, 503)
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -29,13 +34,28 @@ def problem_responses(*statuses: int) -> dict[Any, Any]:
 
 def create_blueprint(name: str, about: str, *, read: str = "read", write: str) -> APIBlueprint:
     """A blueprint whose reads need the scope `read`, and all else the scope `write`."""
-    api = APIBlueprint(
+    api = _new_blueprint(name, about, [_KEY, _SESSION])
+    api.before_request(lambda: require_scope(read if request.method in _READS else write))
+    return api
+
+
+def create_personal_blueprint(name: str, about: str) -> APIBlueprint:
+    """A blueprint for people who have signed in, whatever their role, and for no key."""
+    api = _new_blueprint(name, about, [_SESSION])
+    api.before_request(_refuse_keys)
+    return api
+
+
+def _refuse_keys() -> None:
+    require_person()
+
+
+def _new_blueprint(name: str, about: str, schemes: list[str]) -> APIBlueprint:
+    return APIBlueprint(
         name,
         __name__,
         url_prefix=PREFIX,
         abp_tags=[Tag(name=name, description=about)],
-        abp_security=[{SECURITY_SCHEME: []}],
+        abp_security=[{scheme: []} for scheme in schemes],
         abp_responses=problem_responses(*_ALWAYS),
     )
-    api.before_request(lambda: require_scope(read if request.method in _READS else write))
-    return api

@@ -98,7 +98,7 @@ def _request_hash(content: str | None) -> str:
 def _find_earlier_response(session: Session, key: str, request_hash: str) -> Response | None:
     row = session.scalar(
         select(IdempotencyKey).where(
-            IdempotencyKey.api_key_id == current_caller().key_id, IdempotencyKey.key == key
+            IdempotencyKey.caller == current_caller().name, IdempotencyKey.key == key
         )
     )
     if row is None:
@@ -116,7 +116,7 @@ def _find_earlier_response(session: Session, key: str, request_hash: str) -> Res
 
 def _lock_key(session: Session, key: str, request_hash: str) -> Response | None:
     """Lock the key until the transaction ends; returns an answer that was stored just before."""
-    name = f"{current_caller().key_id}:{key}"
+    name = f"{current_caller().name}:{key}"
     query = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 11))")
     if not session.scalar(query, {"name": name}):
         raise Conflict(f"The first request with this {HEADER} is still under way", code=UNDER_WAY)
@@ -126,7 +126,7 @@ def _lock_key(session: Session, key: str, request_hash: str) -> Response | None:
 def _store_reply(session: Session, key: str, request_hash: str, reply: Reply) -> None:
     session.add(
         IdempotencyKey(
-            api_key_id=current_caller().key_id,
+            caller=current_caller().name,
             key=key,
             request_hash=request_hash,
             status=reply.status,

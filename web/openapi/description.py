@@ -14,7 +14,7 @@ from web.http_layer import idempotency, security_headers
 _PAGE, _SCRIPT = ((Path(__file__).parent / name).read_text() for name in ("docs.html", "docs.js"))
 
 #: Resources that are not about one profile, or name it in their path.
-_WITHOUT_PROFILE = frozenset({"profiles", "credentials", "keys"})
+_WITHOUT_PROFILE = frozenset({"profiles", "credentials", "keys", "users", "session"})
 _PROFILE = "The profile; a key that is bound to one needs none. Lists span all without it"
 _ONCE = "The same key with the same request gets the same answer, and does nothing twice (24 h)"
 

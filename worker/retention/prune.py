@@ -19,12 +19,15 @@ from shared.models import (
     IdempotencyKey,
     Job,
     JobMedia,
+    OneTimeLink,
     Post,
     RetiredKey,
     ScheduleRun,
     Submission,
+    UserSession,
     Webhook,
 )
+from shared.people import sessions
 from worker.media import unused_media
 
 #: Maximum rows per transaction, so that locks are short.
@@ -35,7 +38,7 @@ FINAL_STATES = (PostState.PUBLISHED, PostState.FAILED, PostState.CANCELLED, Post
 
 
 def delete_old_idempotency_keys(session: Session, settings: Settings) -> int:
-    key = (IdempotencyKey.api_key_id, IdempotencyKey.key)
+    key = (IdempotencyKey.caller, IdempotencyKey.key)
     old = IdempotencyKey.created_at < _days_ago(settings.idempotency_retention_days)
     query = select(*key).where(old).limit(BATCH).with_for_update(skip_locked=True)
     return _delete_rows(session, delete(IdempotencyKey).where(row_of(*key).in_(query)))
@@ -46,6 +49,20 @@ def delete_ended_keys(session: Session, _: Settings) -> int:
     query = select(RetiredKey.key_hash).where(RetiredKey.valid_until < func.now()).limit(BATCH)
     some = query.with_for_update(skip_locked=True)
     return _delete_rows(session, delete(RetiredKey).where(RetiredKey.key_hash.in_(some)))
+
+
+def delete_ended_sessions(session: Session, _: Settings) -> int:
+    """Sessions of people that nobody can use any more."""
+    some = select(UserSession.token_hash).where(sessions.has_ended()).limit(BATCH)
+    batch = some.with_for_update(skip_locked=True)
+    return _delete_rows(session, delete(UserSession).where(UserSession.token_hash.in_(batch)))
+
+
+def delete_ended_links(session: Session, _: Settings) -> int:
+    """Links that were not used in time."""
+    some = select(OneTimeLink.token_hash).where(OneTimeLink.valid_until < func.now()).limit(BATCH)
+    batch = some.with_for_update(skip_locked=True)
+    return _delete_rows(session, delete(OneTimeLink).where(OneTimeLink.token_hash.in_(batch)))
 
 
 def delete_old_timelines(session: Session, settings: Settings) -> int:
@@ -134,6 +151,8 @@ def delete_unused_holds(session: Session, _: Settings) -> int:
 STEPS: dict[str, Callable[[Session, Settings], int]] = {
     "idempotency keys": delete_old_idempotency_keys,
     "rotated keys": delete_ended_keys,
+    "sessions": delete_ended_sessions,
+    "one-time links": delete_ended_links,
     "timelines": delete_old_timelines,
     "jobs": delete_old_jobs,
     "submissions": delete_old_submissions,

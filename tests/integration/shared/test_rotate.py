@@ -11,7 +11,7 @@ from local.child import ROOT
 from shared.config import read_settings
 from shared.crypto import SecretBox
 from shared.db import Database
-from shared.models import ApiKey, IdempotencyKey, Profile, Webhook
+from shared.models import ApiKey, IdempotencyKey, Profile, User, Webhook
 from shared.rotate import Rotated, reseal_secrets
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
@@ -25,13 +25,15 @@ def fill(database: Database, box: SecretBox) -> None:
             session.add(Profile(id=f"p{number:03}", name="n", tts_settings=settings))
         old = [{"secret": box.seal(f"old {n}"), "until": "2027-01-01T00:00:00Z"} for n in range(2)]
         hook = {"url": "https://a.example", "events": [], "secret": box.seal("hook")}
+        user = {"email": "a@a.example", "name": "n", "role": "viewer"}
+        session.add(User(**user, totp_secret=box.seal("totp")))
         session.add(Webhook(**hook, old_secrets=old))
         session.add(ApiKey(id=1, name="k", key_hash="h", scopes=[]))
         session.flush()
         sealed = box.seal("b")
         session.add_all(
             IdempotencyKey(
-                api_key_id=1,
+                caller="key 1",
                 key=str(n),
                 request_hash="h",
                 status=200,
@@ -58,11 +60,11 @@ def sealed_anywhere(database: Database) -> list[str]:
 def test_after_rotation_the_new_key_alone_opens_everything(database_url: str) -> None:
     database = Database.connect(read_settings({"DATABASE_URL": database_url}))
     fill(database, SecretBox([OLD]))
-    assert len(sealed_anywhere(database)) == 121
-    assert reseal_secrets(database, SecretBox([NEW, OLD])) == Rotated(count=120)
+    assert len(sealed_anywhere(database)) == 122
+    assert reseal_secrets(database, SecretBox([NEW, OLD])) == Rotated(count=121)
     opened = [SecretBox([NEW]).open(token) for token in sealed_anywhere(database)]
     assert sorted(opened)[:3] == ["b", "b", "b"]
-    assert opened.count("key 229") == opened.count("hook") == opened.count("old 1") == 1
+    assert {opened.count(each) for each in ("key 229", "hook", "totp", "old 1")} == {1}
     assert reseal_secrets(database, SecretBox([NEW])) == Rotated(count=0)
     database.close()
 
@@ -73,7 +75,7 @@ def test_a_key_that_is_missing_is_said_and_loses_nothing(database_url: str) -> N
     before = sealed_anywhere(database)
     done = reseal_secrets(database, SecretBox([NEW]))
     assert done.count == 0
-    assert len(done.unreadable) == 120 and "profiles.tts_settings of ('p001',)" in done.unreadable
+    assert len(done.unreadable) == 121 and "profiles.tts_settings of ('p001',)" in done.unreadable
     assert sealed_anywhere(database) == before
     database.close()
 
@@ -86,11 +88,12 @@ def test_the_command(database_url: str) -> None:
     done = subprocess.run(
         command, cwd=ROOT, env=environ, capture_output=True, text=True, check=True
     )
-    assert '"count": 120' in done.stderr
+    assert '"count": 121' in done.stderr
     assert {SecretBox([NEW]).open(token)[:1] for token in sealed_anywhere(database)} == {
         "b",
         "k",
         "h",
         "o",
+        "t",
     }
     database.close()

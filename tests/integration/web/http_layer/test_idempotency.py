@@ -95,7 +95,7 @@ def test_a_first_request_still_under_way_is_a_409_to_try_again(api: Api) -> None
     with api.services.database.transaction() as session:
         owner = session.scalars(select(ApiKey.id)).one()
         lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 11))")
-        session.execute(lock, {"name": f"{owner}:once"})
+        session.execute(lock, {"name": f"key {owner}:once"})
         busy = api.post("/postiz/publish", PUBLISH, profile="acme", headers=ONCE)
     assert (busy.status_code, busy.json["code"]) == (409, "still_under_way")
     assert busy.json["retryable"] is True

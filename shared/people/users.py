@@ -1,0 +1,82 @@
+"""Users: made, found and changed; whatever makes them less or other ends their sessions."""
+
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from shared.errors import Conflict
+from shared.models import OneTimeLink, User
+from shared.people import sessions
+from shared.people.passwords import hash_password
+
+
+def plain_email(email: str) -> str:
+    return email.strip().lower()
+
+
+def create_user(
+    session: Session, *, email: str, name: str, role: str, profile_ids: list[str] | None
+) -> User:
+    """Raises `Conflict` if the email is taken."""
+    user = User(email=plain_email(email), name=name, role=role, profile_ids=profile_ids)
+    try:
+        with session.begin_nested():
+            session.add(user)
+            session.flush()
+    except IntegrityError as error:
+        raise Conflict("Somebody has this email already", code="email_taken") from error
+    session.refresh(user)
+    return user
+
+
+def change_user(
+    session: Session,
+    user: User,
+    *,
+    name: str,
+    role: str,
+    profile_ids: list[str] | None,
+    disabled: bool,
+) -> None:
+    """`user` must be locked. Sessions end, and links too, if they could open something else."""
+    before = user.role, user.profile_ids, user.disabled
+    user.name, user.role, user.profile_ids, user.disabled = name, role, profile_ids, disabled
+    if (role, profile_ids, disabled) != before:
+        sessions.end_sessions(session, [user.id])
+    if disabled:
+        _drop_links(session, user)
+    session.flush()
+
+
+def set_password(session: Session, user: User, password: str) -> None:
+    """Every session ends, and links that would set it once more. Raises `Unprocessable`."""
+    user.password_hash = hash_password(password)
+    user.failures, user.next_attempt_at = 0, session.scalars(select(func.now())).one()
+    sessions.end_sessions(session, [user.id])
+    _drop_links(session, user)
+    session.flush()
+
+
+def reset_second_factor(session: Session, user: User) -> None:
+    user.totp_secret, user.totp_confirmed, user.recovery_hashes = None, False, []
+    sessions.end_sessions(session, [user.id])
+    session.flush()
+
+
+def lock_user(session: Session, user_id: int) -> User:
+    """Of a user who exists: nobody else changes the row before we commit."""
+    query = select(User).where(User.id == user_id).with_for_update(key_share=True)
+    return session.scalars(query.execution_options(populate_existing=True)).one()
+
+
+def forget_profile(session: Session, profile_id: str) -> None:
+    """A profile is being deleted: whoever was bound to it alone sees nothing any more."""
+    bound = User.profile_ids.contains([profile_id])
+    fewer = func.array_remove(User.profile_ids, profile_id)
+    session.execute(update(User).where(bound).values(profile_ids=fewer))
+
+
+def _drop_links(session: Session, user: User) -> None:
+    links = select(OneTimeLink).where(OneTimeLink.user_id == user.id)
+    for link in session.scalars(links):
+        session.delete(link)

@@ -1,0 +1,32 @@
+"""Users and sessions as replies show them."""
+
+from shared.models import User
+from shared.people.roles import SCOPES_OF_ROLE
+from shared.people.sessions import KnownSession
+from web.schemas.people import OwnSession, UserView
+from web.session_cookie import csrf_token
+
+
+def user_view(user: User) -> UserView:
+    return UserView(
+        id=str(user.id),
+        email=user.email,
+        name=user.name,
+        role=user.role,
+        profile_ids=user.profile_ids,
+        disabled=user.disabled,
+        has_password=user.password_hash is not None,
+        has_second_factor=user.totp_confirmed,
+        last_signed_in_at=user.last_signed_in_at,
+        created_at=user.created_at,
+    )
+
+
+def own_session_view(known: KnownSession, token: str) -> OwnSession:
+    return OwnSession(
+        user=user_view(known.user),
+        scopes=sorted(SCOPES_OF_ROLE[known.user.role]) if known.is_complete else [],
+        second_factor=known.second_factor,
+        csrf_token=csrf_token(token),
+        ends_at=known.row.ends_at,
+    )
