@@ -15,6 +15,7 @@ from local.service import Service
 from local.stack import Stack, choose_ports
 from local.stack_file import Processes
 from local.supervisor import StopRequested, Supervisor
+from shared import first_admin
 from shared.access.api_keys import new_key
 from shared.config import read_settings
 
@@ -84,6 +85,14 @@ class _Run:
         self._is_ready = self._keep_file = True
         self._note(self._supervisor.processes())
         logger.info("%s", _announcement(self._home, self._stack))
+        self._offer_first_admin()
+
+    def _offer_first_admin(self) -> None:
+        addresses = self._stack.addresses
+        path = first_admin.make_link(read_settings({"DATABASE_URL": addresses.database_url}))
+        if path is not None:
+            logger.info("no user yet; this link makes the first admin, once, within an hour:")
+            logger.info("  %s%s", addresses.web_url, path)
 
     def _stop(self) -> None:
         logger.info("stopping (running work gets up to half a minute to finish)")

@@ -69,9 +69,6 @@ class Settings(BaseModel):
     log_format: str = Field("json", alias="PRESSROOM_LOG_FORMAT", pattern="^(json|text)$")
 
     public_url: str | None = Field(None, alias="PRESSROOM_PUBLIC_URL")
-    oidc_issuer: str | None = Field(None, alias="PRESSROOM_OIDC_ISSUER")
-    oidc_client_id: str | None = Field(None, alias="PRESSROOM_OIDC_CLIENT_ID")
-    oidc_client_secret: SecretStr | None = Field(None, alias="PRESSROOM_OIDC_CLIENT_SECRET")
 
     metrics_dir: Path | None = Field(None, alias="PRESSROOM_METRICS_DIR")
     metrics_token: SecretStr | None = Field(None, alias="PRESSROOM_METRICS_TOKEN")
@@ -108,9 +105,6 @@ class Settings(BaseModel):
         "metrics_dir",
         "metrics_token",
         "public_url",
-        "oidc_issuer",
-        "oidc_client_id",
-        "oidc_client_secret",
         mode="before",
     )
     @classmethod
@@ -136,7 +130,7 @@ class Settings(BaseModel):
             parse_postiz_address(value)
         return value
 
-    @field_validator("public_url", "oidc_issuer")
+    @field_validator("public_url")
     @classmethod
     def _is_a_web_address(cls, value: str | None) -> str | None:
         if value is not None:

@@ -28,7 +28,7 @@ from web.http_layer.request import ApiRequest
 from web.metrics import endpoint
 from web.openapi import description
 from web.paths import PREFIX
-from web.people import own_session, users
+from web.people import own_session, pages, users
 from web.services import Services
 
 RESOURCES = (
@@ -79,6 +79,7 @@ def create_app(settings: Settings | None = None, parts: Services | None = None) 
     for module in RESOURCES:
         app.register_api(module.api)
     app.register_api(health.api)
+    app.register_blueprint(pages.pages)
     description.add_docs_routes(app)
     return app
 

@@ -43,6 +43,10 @@ class KnownSession:
         return self.second_factor in {"given", "not_needed"}
 
 
+def hash_token(token: str) -> str:
+    return hash_secret(token)
+
+
 def begin_session(session: Session, user: User, *, second_factor: bool = False) -> str:
     """The token, which cannot be read again."""
     token = secrets.token_urlsafe(32)

@@ -1,0 +1,73 @@
+"""Pages of forms, without scripts; each form repeats a token that another site cannot know."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from flask import Response, request
+from jinja2 import Environment
+
+from shared.errors import Forbidden, InvalidRequest
+from web import session_cookie
+from web.http_layer import security_headers
+from web.http_layer.request import is_clean
+
+#: Of a browser that is not signed in, so that nobody signs it in as somebody else.
+FORM_COOKIE = "pressroom_form"
+_FORM_SECONDS = 24 * 3600
+_TEMPLATE = Environment(autoescape=True).from_string(
+    (Path(__file__).parent / "page.html").read_text(encoding="utf-8")
+)
+
+
+@dataclass(frozen=True)
+class Field:
+    name: str
+    label: str
+    kind: str = "text"
+    autocomplete: str = "off"
+
+
+EMAIL = Field("email", "Email", "email", "username")
+NAME = Field("name", "Name", "text", "name")
+PASSWORD = Field("password", "Password", "password", "current-password")
+NEW_PASSWORD = Field("password", "New password", "password", "new-password")
+CODE = Field("code", "Code", "text", "one-time-code")
+
+
+def show_page(
+    title: str,
+    *,
+    fields: Sequence[Field] | None = None,
+    button: str = "",
+    lines: Sequence[str] = (),
+    problem: str = "",
+    status: int = 200,
+) -> Response:
+    """`fields`: of a form that is sent to the page's own address; None: no form."""
+    cookie = request.cookies.get(FORM_COOKIE) or secrets.token_urlsafe(32)
+    text = _TEMPLATE.render(
+        title=title,
+        fields=fields,
+        button=button,
+        lines=lines,
+        problem=problem,
+        action=request.path,
+        csrf=session_cookie.csrf_token(cookie),
+    )
+    headers = {"Content-Security-Policy": security_headers.PAGE_POLICY}
+    response = Response(text + "\n", status, headers, mimetype="text/html")
+    session_cookie.set_cookie(response, FORM_COOKIE, cookie, seconds=_FORM_SECONDS)
+    return response
+
+
+def read_form(*fields: Field) -> list[str]:
+    """What the form holds. Raises `Forbidden` for one that another site has sent."""
+    cookie = request.cookies.get(FORM_COOKIE, "")
+    if not cookie or not session_cookie.is_csrf_token(request.form.get("csrf", ""), cookie):
+        raise Forbidden("This form is too old: open its page again", code="csrf")
+    values = [request.form.get(field.name, "") for field in fields]
+    if not all(map(is_clean, values)):
+        raise InvalidRequest("The form has values that cannot be stored")
+    return values
