@@ -132,6 +132,12 @@ class SecretUnreadable(PressroomError):
     code = "secret_unreadable"
 
 
+class TooManyRequests(Unavailable):
+    """The caller itself asked too often, or for too much at once; others may go on."""
+
+    code = "rate_limited"
+
+
 class StorageFull(Unavailable):
     code = "storage_full"
 

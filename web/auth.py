@@ -1,11 +1,13 @@
 """Who the caller is, what it may do, and which profiles it may see."""
 
 import re
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime
 
 from flask import g, request
 from sqlalchemy.orm import Session
+from structlog.contextvars import bind_contextvars
 
 from shared.access import api_keys
 from shared.access.visible_profiles import EVERY_PROFILE, VisibleProfiles
@@ -24,6 +26,7 @@ class Caller:
     """`visible`: the profiles that the key is bound to, or every one. `expires_at`: of the key."""
 
     key_id: int
+    key_name: str
     visible: VisibleProfiles
     scopes: frozenset[str]
     expires_at: datetime | None
@@ -33,6 +36,7 @@ class Caller:
         bound = row.profile_ids
         return cls(
             key_id=row.id,
+            key_name=row.name,
             visible=EVERY_PROFILE if bound is None else VisibleProfiles.only(bound),
             scopes=frozenset(row.scopes),
             expires_at=row.expires_at,
@@ -46,21 +50,32 @@ class Caller:
         return self.visible.ids is not None
 
     @property
+    def holder(self) -> Hashable:
+        """Whose share of what few can have at once: all keys of the same profiles have one."""
+        return self.key_id if self.visible.ids is None else self.visible.ids
+
+    @property
     def is_operator(self) -> bool:
         """An admin of the whole installation."""
         return not self.is_bound and "admin" in self.scopes
 
 
 def authenticate_request() -> None:
-    """Read the key of this request. Raises `Unauthorized`."""
+    """Read the key of this request. Raises `Unauthorized`, and `TooManyRequests`."""
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
         raise Unauthorized("Send an API key: Authorization: Bearer KEY")
-    database = current_services().database
+    key, address = key.strip(), request.remote_addr or ""
+    database, rates = current_services().database, current_services().rates
+    rates.refuse_guesses(address, key)
     with database.transaction() as session:
-        known = api_keys.find_api_key(session, key.strip())
+        known = api_keys.find_api_key(session, key)
     if known is None:
+        rates.note_failure(address, key)
         raise Unauthorized("This API key is unknown, or has expired")
+    rates.note_success(address, key)
+    bind_contextvars(by_key=str(known.row.id))
+    rates.count_request(known.row.id)
     if known.is_use_due:
         with database.statements() as connection:
             api_keys.note_use(connection, known.row.id)
