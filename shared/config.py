@@ -78,6 +78,10 @@ class Settings(BaseModel):
 
     failed_keys_per_minute: int = Field(60, alias="PRESSROOM_FAILED_KEYS_PER_MINUTE", ge=1)
     requests_per_minute: int = Field(6000, alias="PRESSROOM_REQUESTS_PER_MINUTE", ge=1)
+    quota_media_bytes: int = Field(1024**4, alias="PRESSROOM_QUOTA_MEDIA_BYTES", ge=0)
+    quota_open_posts: int = Field(1_000_000, alias="PRESSROOM_QUOTA_OPEN_POSTS", ge=0)
+    quota_schedules: int = Field(1000, alias="PRESSROOM_QUOTA_SCHEDULES", ge=0)
+    quota_requests_per_minute: int = Field(6000, alias="PRESSROOM_QUOTA_REQUESTS_PER_MINUTE", ge=1)
     streams_per_key: int = Field(3, alias="PRESSROOM_STREAMS_PER_KEY", ge=1)
     live_calls_per_key: int = Field(3, alias="PRESSROOM_LIVE_CALLS_PER_KEY", ge=1)
     trusted_proxies: int = Field(0, alias="PRESSROOM_TRUSTED_PROXIES", ge=0, le=10)

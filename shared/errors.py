@@ -100,6 +100,12 @@ class Forbidden(RequestError):
     code = "forbidden"
 
 
+class QuotaExceeded(Forbidden):
+    """The profile has as much as it may have; `fields` names the quota."""
+
+    code = "quota_exceeded"
+
+
 class Unauthorized(RequestError):
     code = "unauthorized"
 

@@ -4,15 +4,17 @@ import re
 from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from flask import g, request
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 from structlog.contextvars import bind_contextvars
 
 from shared.access import api_keys
 from shared.access.visible_profiles import EVERY_PROFILE, VisibleProfiles
 from shared.errors import Forbidden, InvalidRequest, NotFound, Unauthorized
-from shared.models import ApiKey
+from shared.models import ApiKey, Profile
 from shared.profiles import profile_settings
 from web.services import current_services
 
@@ -70,16 +72,40 @@ def authenticate_request() -> None:
     rates.refuse_guesses(address, key)
     with database.transaction() as session:
         known = api_keys.find_api_key(session, key)
+        profile = _find_counted_profile(session, known.row) if known else None
     if known is None:
         rates.note_failure(address, key)
         raise Unauthorized("This API key is unknown, or has expired")
     rates.note_success(address, key)
     bind_contextvars(by_key=str(known.row.id))
     rates.count_request(known.row.id)
+    if profile is not None:
+        rates.count_profile_request(profile.id, profile.quotas)
     if known.is_use_due:
         with database.statements() as connection:
             api_keys.note_use(connection, known.row.id)
     g.caller = Caller.of(known.row)
+
+
+def _find_counted_profile(session: Session, key: ApiKey) -> Row[str, dict[str, Any]] | None:
+    """The profile whose requests this one counts among: the one it names, else the key's only one.
+
+    Id and quotas. None for a key that is bound to none, so that the operator's are always heard.
+    """
+    bound = key.profile_ids or ()
+    path = str((request.view_args or {}).get("id", "")) if "/profiles/<" in _rule() else ""
+    named = request.headers.get(PROFILE_HEADER) or path
+    if not named and len(bound) == 1:
+        [named] = bound
+    if named not in bound:
+        return None
+    its_own = VisibleProfiles.only(bound).condition(Profile)
+    query = select(Profile.id, Profile.quotas).where(Profile.id == named, its_own)
+    return session.execute(query).one_or_none()
+
+
+def _rule() -> str:
+    return request.url_rule.rule if request.url_rule else ""
 
 
 def current_caller() -> Caller:

@@ -5,7 +5,7 @@ While Valkey is away each process counts for itself, and nothing fails.
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from typing import TypeVar
@@ -16,10 +16,12 @@ from limits.errors import StorageError
 from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
+from shared import quotas
 from shared.access import api_keys
 from shared.config import Settings
-from shared.errors import TooManyRequests
+from shared.errors import QuotaExceeded, TooManyRequests
 from shared.log import get_logger
+from shared.quotas import Quota
 
 T = TypeVar("T")
 
@@ -28,7 +30,7 @@ T = TypeVar("T")
 STORE_SECONDS = 0.5
 AWAY_SECONDS = 5.0
 #: The names of the policies, as replies show them.
-REQUESTS, FAILURES = "requests", "failures"
+REQUESTS, PROFILE, FAILURES = "requests", "profile", "failures"
 _PREFIX = "pressroom.limits"
 #: How many pairs of an address and a key a process remembers as good, and for how long (seconds);
 #: then it notes in Valkey again that they are.
@@ -49,10 +51,10 @@ class Usage:
     resets_in: int
     window: int
 
-    def require_room(self, message: str) -> None:
+    def require_room(self, message: str, *, code: str | None = None) -> None:
         """Raises `TooManyRequests`."""
         if self.remaining < 0:
-            raise TooManyRequests(message, retry_after=max(1, self.resets_in))
+            raise TooManyRequests(message, code=code, retry_after=max(1, self.resets_in))
 
 
 class Counters:
@@ -104,6 +106,7 @@ class RateLimits:
     """The limits of a process. What is over one raises `TooManyRequests`."""
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._counters = Counters(settings.redis_url.get_secret_value())
         self._failures = RateLimitItemPerMinute(settings.failed_keys_per_minute, namespace=FAILURES)
         self._requests = RateLimitItemPerMinute(settings.requests_per_minute, namespace=REQUESTS)
@@ -147,6 +150,22 @@ class RateLimits:
         used = self._counters.usage(self._requests, about, fits=fits)
         show_usage(used)
         used.require_room(f"This API key may make {used.limit} requests a minute")
+
+    def count_profile_request(self, profile_id: str, own: Mapping[str, int]) -> None:
+        """A request for this profile, by whatever key. `own`: its own quotas."""
+        item = self._profile_item(own)
+        fits = self._counters.hit(item, profile_id)
+        used = self._counters.usage(item, profile_id, fits=fits)
+        show_usage(used)
+        message = f"The profile may be asked for in {used.limit} requests a minute"
+        used.require_room(message, code=QuotaExceeded.code)
+
+    def profile_usage(self, profile_id: str, own: Mapping[str, int]) -> Usage:
+        return self._counters.usage(self._profile_item(own), profile_id, fits=True)
+
+    def _profile_item(self, own: Mapping[str, int]) -> RateLimitItem:
+        limit = quotas.limit_of(Quota.REQUESTS_PER_MINUTE, own, self._settings)
+        return RateLimitItemPerMinute(limit, namespace=PROFILE)
 
 
 def _pair(address: str, key: str) -> tuple[str, str]:
