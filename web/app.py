@@ -3,10 +3,11 @@
 from flask import request
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from shared.config import Settings, read_settings
 from shared.log import configure_logging
-from web import auth, health, services
+from web import auth, health, rate_limits, services
 from web.api import (
     accounts,
     control,
@@ -63,10 +64,13 @@ def create_app(settings: Settings | None = None, parts: Services | None = None) 
         doc_ui=False,
         static_folder=None,
     )
+    if proxies := parts.settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
     app.request_class = ApiRequest
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # it would redirect to the host that the request names
     request_logging.install(app)
+    rate_limits.install(app)
     services.install_services(app, parts)
     endpoint.install(app, parts)
     problems.register_error_handlers(app)

@@ -11,7 +11,7 @@ from web.auth import require_scope
 from web.paths import PREFIX
 
 SECURITY_SCHEME = "key"
-_ALWAYS = (400, 401, 403, 404, 503)
+_ALWAYS = (400, 401, 403, 404, 429, 503)
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 

@@ -29,6 +29,7 @@ STATUS: dict[type[PressroomError], int] = {
     errors.UnsupportedMedia: 415,
     errors.Unprocessable: 422,
     errors.StorageFull: 507,
+    errors.TooManyRequests: 429,
     errors.Unavailable: 503,
     errors.ClaimLost: 409,
     errors.SecretUnreadable: 409,

@@ -172,6 +172,7 @@ def _transfer_medium(runtime: Runtime, upload: Upload, beat: Heartbeat) -> None:
         runtime.storage,
         upload.media_id,
         route=Route.from_settings(runtime.settings),
+        settings=runtime.settings,
         on_progress=beat,
     )
     key, mime = _validate_stored_medium(runtime, upload)
