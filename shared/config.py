@@ -74,6 +74,7 @@ class Settings(BaseModel):
     event_retention_days: float = Field(90, alias="PRESSROOM_EVENT_RETENTION_DAYS")
     job_retention_days: float = Field(365, alias="PRESSROOM_JOB_RETENTION_DAYS")
     delivery_retention_days: float = Field(30, alias="PRESSROOM_DELIVERY_RETENTION_DAYS")
+    audit_retention_days: float = Field(730, alias="PRESSROOM_AUDIT_RETENTION_DAYS", ge=365)
     idempotency_retention_days: float = Field(2, alias="PRESSROOM_IDEMPOTENCY_RETENTION_DAYS", ge=1)
 
     failed_keys_per_minute: int = Field(60, alias="PRESSROOM_FAILED_KEYS_PER_MINUTE", ge=1)

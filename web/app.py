@@ -7,9 +7,10 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from shared.config import Settings, read_settings
 from shared.log import configure_logging
-from web import auth, health, rate_limits, services
+from web import audit_trail, auth, health, rate_limits, services
 from web.api import (
     accounts,
+    audit,
     control,
     credentials,
     events,
@@ -45,6 +46,7 @@ RESOURCES = (
     schedules,
     keys,
     webhooks,
+    audit,
 )
 
 
@@ -77,6 +79,7 @@ def create_app(settings: Settings | None = None, parts: Services | None = None) 
     body_drain.install(app)
     security_headers.install(app)
     app.before_request(_authenticate_api_request)
+    audit_trail.install(app, parts)
     for module in RESOURCES:
         app.register_api(module.api)
     app.register_api(health.api)

@@ -142,6 +142,7 @@ def cases(world: World) -> dict[str, Case]:
     plain = Case()
     return {
         "GET /accounts": listed,
+        "GET /audit": listed,
         "PATCH /accounts/{id}": Case(body={"budget_reserve": 1}),
         "POST /accounts/{id}/pause": plain,
         "POST /accounts/{id}/resume": plain,

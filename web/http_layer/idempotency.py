@@ -19,6 +19,7 @@ from shared.errors import (
     Unprocessable,
 )
 from shared.models import IdempotencyKey
+from web.audit_trail import note_created
 from web.auth import PROFILE_HEADER, current_caller
 from web.http_layer.shown_once import without_secrets
 from web.services import current_services
@@ -67,6 +68,7 @@ def answer_once(work: Callable[[Session], Reply], *, content: str | None = None)
     with current_services().database.transaction() as session:
         if key is None:
             reply = work(session)
+            note_created(reply.headers.get("Location"))
         else:
             request_hash = _request_hash(content)
             earlier = _find_earlier_response(session, key, request_hash) or _lock_key(
@@ -75,6 +77,7 @@ def answer_once(work: Callable[[Session], Reply], *, content: str | None = None)
             if earlier is not None:
                 return earlier
             reply = work(session)
+            note_created(reply.headers.get("Location"))
             _store_reply(session, key, request_hash, reply)
     reply.afterwards()
     return reply.response()
