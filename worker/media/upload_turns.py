@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, func, select, true
+from sqlalchemy import Select, func, not_, select, true
 from structlog.contextvars import bound_contextvars
 
 from shared.containment import contain_failures
@@ -106,7 +106,7 @@ def _first_uploads_query() -> Select[Any]:
         .where(AccountMedia.profile_id == Profile.id)
         .where(AccountMedia.account_id == Profile.account_id)
         .where(AccountMedia.state == "pending", AccountMedia.next_at <= func.now())
-        .where(upload.may_start())
+        .where(upload.may_start(), not_(upload.needs_fetch()))
         .order_by(AccountMedia.next_at)
         .limit(1)
         .correlate(Profile)
