@@ -30,7 +30,7 @@ from tests.servers.settings import make_settings
 from tests.timing.sandbox_timings import QUICK
 
 #: Requests for each operation and key.
-CASES = int(os.environ.get("PRESSROOM_FUZZ_CASES", "6"))
+CASES = int(os.environ.get("PRESSROOM_FUZZ_CASES", "2"))
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
