@@ -30,6 +30,8 @@ _ANSWER = 4096
 _SECONDS = 20.0
 #: How many files a process has read at once.
 _AT_ONCE = threading.BoundedSemaphore(2)
+#: How long a file waits for its turn (seconds): less than an upload's lease.
+_TURN_SECONDS = 10.0
 
 log = get_logger("media")
 
@@ -46,8 +48,18 @@ class Facts(BaseModel):
 
 
 def read_facts(file: BinaryIO, *, mime: str) -> Facts:
-    """Never raises because of the file's content."""
-    with _AT_ONCE, _reader_of(file, mime=mime) as reader:
+    """Never raises because of the file's content, nor where others keep it waiting for long."""
+    if not _AT_ONCE.acquire(timeout=_TURN_SECONDS):
+        log.warning("the metadata of a file is not read: too many files at once")
+        return Facts()
+    try:
+        return _read_apart(file, mime=mime)
+    finally:
+        _AT_ONCE.release()
+
+
+def _read_apart(file: BinaryIO, *, mime: str) -> Facts:
+    with _reader_of(file, mime=mime) as reader:
         try:
             return Facts.model_validate_json(_serve_parts(reader, file))
         except (OSError, EOFError, ValidationError) as error:

@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import sys
+import threading
 import time
 import zlib
 from pathlib import Path
@@ -58,6 +59,16 @@ def test_a_reader_that_says_nothing_is_ended(
     assert read_facts(io.BytesIO(FILES.mp4()), mime=MP4) == Facts()
     assert time.monotonic() - began < PATIENCE
     assert not [child for child in psutil.Process().children() if str(silent) in child.cmdline()]
+
+
+def test_whoever_waits_for_others_for_long_goes_on_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(metadata, "_TURN_SECONDS", 0.1)
+    monkeypatch.setattr(metadata, "_AT_ONCE", threading.BoundedSemaphore(1))
+    with metadata._AT_ONCE:
+        assert read_facts(io.BytesIO(FILES.mp4()), mime=MP4) == Facts()
+    assert read_facts(io.BytesIO(FILES.mp4()), mime=MP4) != Facts()
 
 
 @pytest.mark.parametrize(
