@@ -110,7 +110,7 @@ def test_without_the_sandbox_and_with_more_children(start_stack: Start, tmp_path
     assert "sandbox" not in stack.facts()["processes"]
     assert "starting Valkey and PostgreSQL in" in stack.output()
     assert "the sandbox" not in stack.output()
-    wait_until(lambda: len(stack.pids("worker")) == 2 * (1 + 4) + (1 + 1), stack.output)
+    wait_until(lambda: len(stack.pids("worker")) == 2 * (1 + 4) + (1 + 2), stack.output)
 
 
 def test_a_port_that_is_taken_is_named_at_once(tmp_path: Path) -> None:
