@@ -145,7 +145,7 @@ class Database:
             then()
 
     def _tell_of_writes(self, session: Session) -> None:
-        if self.on_write is None:
+        if self.on_write is None or not session.in_transaction():  # it was rolled back
             return
         session.flush()
         if session.connection().info.get(_WROTE):
