@@ -3,28 +3,17 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
 import requests
 
-from local.valkey import Valkey
 from tests.servers.api import ADMIN_KEY, PREFIX
-from tests.servers.web_server import Server, serving
+from tests.servers.web_server import Server
 from tests.timing.patience import PATIENCE
 
 #: What made the search for secrets in the log's lines long.
 PIECES = ("a", "-", "token", "://a", "'", "token=")
-
-
-@pytest.fixture(scope="module")
-def server(
-    module_database_url: str, valkey_server: Valkey, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("attacked")
-    with serving(module_database_url, valkey_server.url(), folder) as running:
-        yield running
 
 
 def exchange(server: Server, request: bytes, *, is_all: bool = False) -> bytes:
