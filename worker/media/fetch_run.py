@@ -9,20 +9,19 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, not_, select, true
+from sqlalchemy import ColumnElement, Row, Select, func, not_, select
 from sqlalchemy.orm import Session, aliased
 
 from shared.containment import contain_failures
 from shared.errors import ClaimLost, PublisherError, RequestError, Unavailable
 from shared.media import repository
-from shared.models import Account, AccountMedia, Media, Profile
+from shared.models import AccountMedia, Media, Profile
 from shared.net.outbound_route import Route
 from shared.storage import file_lock
 from shared.task_queue import FETCH
 from worker import heartbeats
 from worker.accounts.defects import translate_defects
-from worker.accounts.eligibility import is_rested
-from worker.media import upload
+from worker.media import upload, upload_turns
 from worker.runtime import Runtime
 
 #: Fetches at once in a pool.
@@ -66,24 +65,8 @@ def _find_waiting(runtime: Runtime, busy: set[str]) -> list[Row[Any]]:
 
 @cache
 def _first_fetches_query() -> Select[Any]:
-    first = (
-        select(AccountMedia.id, AccountMedia.next_at)
-        .where(AccountMedia.profile_id == Profile.id)
-        .where(AccountMedia.account_id == Profile.account_id)
-        .where(AccountMedia.state == "pending", AccountMedia.next_at <= func.now())
-        .where(upload.may_start(), upload.needs_fetch())
-        .order_by(AccountMedia.next_at)
-        .limit(1)
-        .correlate(Profile)
-        .lateral()
-    )
-    return (
-        select(first.c.id, first.c.next_at, Profile.id.label("profile_id"))
-        .join(Account, Account.id == Profile.account_id)
-        .join(first, true())
-        .where(is_rested(), Account.paused.is_(False), Profile.paused.is_(False))
-        .where(not_(_is_fetching(Profile.id)))
-    )
+    waiting = upload_turns.select_first_media(upload.needs_fetch())
+    return waiting.where(not_(_is_fetching(Profile.id)))
 
 
 def _is_fetching(profile_id: Any) -> ColumnElement[bool]:
