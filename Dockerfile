@@ -11,8 +11,8 @@ RUN useradd --system --uid 10001 --home-dir /app --shell /usr/sbin/nologin press
  && install --directory --owner pressroom --group pressroom /var/lib/pressroom/media /var/lib/pressroom/metrics
 WORKDIR /app
 
-COPY requirements.txt ./
-RUN pip install --requirement requirements.txt
+COPY deploy/requirements.lock ./
+RUN pip install --require-hashes --requirement requirements.lock
 
 COPY shared shared
 COPY web web

@@ -15,7 +15,7 @@ STACKS_AT_ONCE := 3
 AT_ONCE := 5
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test test-unit test-integration chaos bench mutate house check format secrets
+.PHONY: help demo up down test test-unit test-integration chaos bench fuzz mutate house check lock format secrets
 
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,11 +61,18 @@ chaos: $(DEVELOPS) ## Break everything at once for long, audit it, print the tab
 bench: $(DEVELOPS) ## Measure what is promised to be fast, and print it
 	@$(PY) -m pytest -q tests/bench
 
+fuzz: $(DEVELOPS) ## Make thousands of requests from the description of the API, right and wrong ones (long)
+	@PRESSROOM_FUZZ_CASES=60 $(PY) -m pytest -q -s --timeout 7200 tests/attacks/test_schema.py
+
 mutate: $(DEVELOPS) ## Change the rules in small ways, and print how many changes the fast tests notice (long)
 	@$(PY) -m tests.mutation
 
 house: $(DEVELOPS) ## Measure the floor plan: names, sizes, cycles, complexity
 	@$(PY) -m tests.house
+
+lock: $(DEVELOPS) ## Write deploy/requirements.lock: what the image installs, with hashes for every platform
+	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile requirements.txt --universal \
+		--python-version 3.11 --generate-hashes --quiet --output-file deploy/requirements.lock
 
 format: $(DEVELOPS) ## Put the code into its format
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .

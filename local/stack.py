@@ -22,7 +22,7 @@ from local.sandbox import timing
 from local.service import Service
 from local.stack_file import Addresses
 from local.valkey import Valkey
-from shared.task_queue import PUBLISH, RELEASE, UPLOAD, WEBHOOKS
+from shared.task_queue import FETCH, PUBLISH, RELEASE, UPLOAD, WEBHOOKS
 
 _WORKER_PATIENCE = 30.0  # a warm shutdown: what is under way may end
 
@@ -87,7 +87,7 @@ class Stack:
         workers = [
             self._worker(PUBLISH, RELEASE, children=asked or "3"),
             self._worker(UPLOAD, children=asked or "3"),
-            self._worker(WEBHOOKS, children="1"),  # which has threads
+            self._worker(WEBHOOKS, FETCH, children="2"),  # each of which has threads
         ]
         return [self._web(), *workers, self._beat(), self._flower()]
 

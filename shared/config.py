@@ -5,9 +5,10 @@ import re
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Self
 from urllib.parse import unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from shared import redaction
 from shared.http_address import (
@@ -69,6 +70,9 @@ class Settings(BaseModel):
     log_format: str = Field("json", alias="PRESSROOM_LOG_FORMAT", pattern="^(json|text)$")
 
     public_url: str | None = Field(None, alias="PRESSROOM_PUBLIC_URL")
+    oidc_issuer: str | None = Field(None, alias="PRESSROOM_OIDC_ISSUER")
+    oidc_client_id: str | None = Field(None, alias="PRESSROOM_OIDC_CLIENT_ID")
+    oidc_client_secret: SecretStr | None = Field(None, alias="PRESSROOM_OIDC_CLIENT_SECRET")
 
     metrics_dir: Path | None = Field(None, alias="PRESSROOM_METRICS_DIR")
     metrics_token: SecretStr | None = Field(None, alias="PRESSROOM_METRICS_TOKEN")
@@ -76,7 +80,19 @@ class Settings(BaseModel):
     event_retention_days: float = Field(90, alias="PRESSROOM_EVENT_RETENTION_DAYS")
     job_retention_days: float = Field(365, alias="PRESSROOM_JOB_RETENTION_DAYS")
     delivery_retention_days: float = Field(30, alias="PRESSROOM_DELIVERY_RETENTION_DAYS")
+    audit_retention_days: float = Field(730, alias="PRESSROOM_AUDIT_RETENTION_DAYS", ge=365)
     idempotency_retention_days: float = Field(2, alias="PRESSROOM_IDEMPOTENCY_RETENTION_DAYS", ge=1)
+
+    failed_keys_per_minute: int = Field(60, alias="PRESSROOM_FAILED_KEYS_PER_MINUTE", ge=1)
+    requests_per_minute: int = Field(6000, alias="PRESSROOM_REQUESTS_PER_MINUTE", ge=1)
+    quota_media_bytes: int = Field(1024**4, alias="PRESSROOM_QUOTA_MEDIA_BYTES", ge=0)
+    quota_open_posts: int = Field(1_000_000, alias="PRESSROOM_QUOTA_OPEN_POSTS", ge=0)
+    quota_schedules: int = Field(1000, alias="PRESSROOM_QUOTA_SCHEDULES", ge=0)
+    quota_requests_per_minute: int = Field(6000, alias="PRESSROOM_QUOTA_REQUESTS_PER_MINUTE", ge=1)
+    uploads_per_key: int = Field(4, alias="PRESSROOM_UPLOADS_PER_KEY", ge=1)
+    streams_per_key: int = Field(3, alias="PRESSROOM_STREAMS_PER_KEY", ge=1)
+    live_calls_per_key: int = Field(3, alias="PRESSROOM_LIVE_CALLS_PER_KEY", ge=1)
+    trusted_proxies: int = Field(0, alias="PRESSROOM_TRUSTED_PROXIES", ge=0, le=10)
 
     settle_seconds: float = Field(60, alias="PRESSROOM_SETTLE_SECONDS", ge=0)
     unknown_release_seconds: float = Field(90, alias="PRESSROOM_UNKNOWN_RELEASE_SECONDS", ge=0)
@@ -105,6 +121,9 @@ class Settings(BaseModel):
         "metrics_dir",
         "metrics_token",
         "public_url",
+        "oidc_issuer",
+        "oidc_client_id",
+        "oidc_client_secret",
         mode="before",
     )
     @classmethod
@@ -130,12 +149,22 @@ class Settings(BaseModel):
             parse_postiz_address(value)
         return value
 
-    @field_validator("public_url")
+    @field_validator("public_url", "oidc_issuer")
     @classmethod
     def _is_a_web_address(cls, value: str | None) -> str | None:
         if value is not None:
             parse_http_address(value)
         return value.rstrip("/") if value else None
+
+    @model_validator(mode="after")
+    def _openid_is_whole_or_absent(self) -> Self:
+        parts = (self.oidc_issuer, self.oidc_client_id, self.oidc_client_secret)
+        if any(parts) and not (all(parts) and self.public_url):
+            raise ValueError(
+                "sign-in with OpenID Connect needs PRESSROOM_OIDC_ISSUER, _CLIENT_ID and "
+                "_CLIENT_SECRET, and PRESSROOM_PUBLIC_URL, which people are sent back to"
+            )
+        return self
 
     @field_validator("postiz_api_key")
     @classmethod

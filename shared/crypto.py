@@ -29,10 +29,10 @@ class SecretBox:
     def seal(self, text: str) -> str:
         return self._fernet.encrypt(text.encode()).decode()
 
-    def open(self, token: str) -> str:
-        """Raises `SecretUnreadable` if none of the keys has sealed it."""
+    def open(self, token: str, *, seconds: int | None = None) -> str:
+        """Raises `SecretUnreadable` if none of the keys has sealed it, or not in these seconds."""
         try:
-            return self._fernet.decrypt(token.encode()).decode()
+            return self._fernet.decrypt(token.encode(), ttl=seconds).decode()
         except InvalidToken as error:
             raise SecretUnreadable(
                 "A stored secret cannot be opened with any of PRESSROOM_SECRET_KEYS",

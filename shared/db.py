@@ -1,5 +1,6 @@
 """Access to PostgreSQL: an engine that is made after the fork, and transactions."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -92,6 +93,9 @@ def sqlalchemy_url(url: str) -> str:
 
 
 _THEN = "after_commit"
+_WROTE = "wrote"
+#: A statement that changes rows, also within a WITH; `FOR UPDATE` only locks them.
+_WRITES = re.compile(r"(?<!FOR )(?<!FOR NO KEY )\b(?:INSERT INTO|UPDATE|DELETE FROM)\b")
 
 
 def after_commit(session: Session, then: Callable[[], None]) -> None:
@@ -107,6 +111,8 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        #: Called in each transaction that wrote, before it is committed.
+        self.on_write: Callable[[Session], None] | None = None
 
     @classmethod
     def connect(
@@ -120,6 +126,8 @@ class Database:
             pool_timeout=5,
             connect_args=connect_args(statement_ms=statement_ms),
         )
+        event.listen(engine, "begin", _forget_writes)
+        event.listen(engine, "after_cursor_execute", _note_write)
         event.listen(engine, "checkin", _note_use)
         event.listen(engine, "checkout", _ping_if_idle)
         return cls(engine)
@@ -132,8 +140,16 @@ class Database:
             session.begin(),
         ):
             yield session
+            self._tell_of_writes(session)
         for then in session.info.pop(_THEN, ()):
             then()
+
+    def _tell_of_writes(self, session: Session) -> None:
+        if self.on_write is None or not session.in_transaction():  # it was rolled back
+            return
+        session.flush()
+        if session.connection().info.get(_WROTE):
+            self.on_write(session)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -158,6 +174,16 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _forget_writes(connection: Connection) -> None:
+    connection.info[_WROTE] = False
+
+
+def _note_write(connection: Connection, cursor: Any, statement: str, *_: object) -> None:
+    """Locks are no writes, and neither is a statement that met no row."""
+    if cursor.rowcount != 0 and _WRITES.search(statement):
+        connection.info[_WROTE] = True
 
 
 def _note_use(_: object, record: ConnectionPoolEntry) -> None:

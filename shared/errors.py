@@ -100,6 +100,12 @@ class Forbidden(RequestError):
     code = "forbidden"
 
 
+class QuotaExceeded(Forbidden):
+    """The profile has as much as it may have; `fields` names the quota."""
+
+    code = "quota_exceeded"
+
+
 class Unauthorized(RequestError):
     code = "unauthorized"
 
@@ -130,6 +136,12 @@ class SecretUnreadable(PressroomError):
     """A stored secret that none of our keys opens."""
 
     code = "secret_unreadable"
+
+
+class TooManyRequests(Unavailable):
+    """The caller itself asked too often, or for too much at once; others may go on."""
+
+    code = "rate_limited"
 
 
 class StorageFull(Unavailable):

@@ -13,15 +13,17 @@ from shared.log import get_logger
 PUBLISH = "publish"  # short work: nothing here may take longer than a call to Postiz
 RELEASE = "release"  # what is due to the second: the same workers, but ahead of other work
 UPLOAD = "upload"  # long work: whole files
+FETCH = "fetch"  # files from addresses of users: no upload waits for a slow source
 WEBHOOKS = "webhooks"  # receivers of all kinds: no release and no file waits for them
 
 #: Each queue needs a worker.
-QUEUE_NAMES = (RELEASE, PUBLISH, UPLOAD, WEBHOOKS)
+QUEUE_NAMES = (RELEASE, PUBLISH, UPLOAD, FETCH, WEBHOOKS)
 
 #: Task → queue. Arguments are ids, never content.
 QUEUES = {
     "pressroom.tick": RELEASE,
     "pressroom.upload": UPLOAD,
+    "pressroom.fetch": FETCH,
     "pressroom.stage": PUBLISH,
     "pressroom.release": RELEASE,
     "pressroom.reconcile": PUBLISH,
@@ -123,10 +125,18 @@ class Waker:
         return self.wake("pressroom.upload", account_media_id)
 
     def uploads(self, account_media_ids: Sequence[int]) -> None:
-        """Stops at the first that cannot be sent: without a broker, each costs a time-out."""
+        """Stops at the first that cannot be sent: without a broker, each costs a time-out.
+
+        Media of which only the address is known are fetched first.
+        """
+        if not account_media_ids or not self.fetch():
+            return
         for upload_id in account_media_ids[:UPLOADS_WOKEN]:
             if not self.upload(upload_id):
                 return
+
+    def fetch(self) -> bool:
+        return self.wake("pressroom.fetch")
 
     def stage(self, account_id: int) -> bool:
         return self.wake("pressroom.stage", account_id)

@@ -4,7 +4,6 @@ import itertools
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from local.postgres import Postgres
 from local.valkey import Valkey
 from tests.servers.embedded import migrate, running
 from tests.servers.emptied import empty_database
-from tests.servers.stacks import RunningStack
+from tests.servers.stacks import RunningStack, starting_stacks
 from worker.accounts import leases
 from worker.accounts.error_policy import backoff_seconds
 from worker.media import upload
@@ -118,11 +117,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
 @pytest.fixture(scope="module")
 def start_stack() -> Iterator[Callable[..., RunningStack]]:
     """Starts a stack of one's own, to harm at will: `start_stack(home, PRESSROOM_SANDBOX="0")`."""
-    with ExitStack() as started:
-
-        def start(home: Path, **settings: str) -> RunningStack:
-            return started.enter_context(RunningStack(home, **settings))
-
+    with starting_stacks() as start:
         yield start
 
 

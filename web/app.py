@@ -3,12 +3,14 @@
 from flask import request
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from shared.config import Settings, read_settings
 from shared.log import configure_logging
-from web import auth, health, services
+from web import audit_trail, auth, health, rate_limits, services
 from web.api import (
     accounts,
+    audit,
     control,
     credentials,
     events,
@@ -28,7 +30,7 @@ from web.http_layer.request import ApiRequest
 from web.metrics import endpoint
 from web.openapi import description
 from web.paths import PREFIX
-from web.people import own_session, pages, users
+from web.people import account_page, openid_pages, own_session, sign_in_pages, users
 from web.services import Services
 
 RESOURCES = (
@@ -47,6 +49,7 @@ RESOURCES = (
     webhooks,
     users,
     own_session,
+    audit,
 )
 
 
@@ -66,20 +69,25 @@ def create_app(settings: Settings | None = None, parts: Services | None = None) 
         doc_ui=False,
         static_folder=None,
     )
+    if proxies := parts.settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
     app.request_class = ApiRequest
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # it would redirect to the host that the request names
     request_logging.install(app)
+    rate_limits.install(app)
     services.install_services(app, parts)
     endpoint.install(app, parts)
     problems.register_error_handlers(app)
     body_drain.install(app)
     security_headers.install(app)
     app.before_request(_authenticate_api_request)
+    audit_trail.install(app, parts)
     for module in RESOURCES:
         app.register_api(module.api)
     app.register_api(health.api)
-    app.register_blueprint(pages.pages)
+    for pages in (sign_in_pages, account_page, openid_pages):
+        app.register_blueprint(pages.pages)
     description.add_docs_routes(app)
     return app
 

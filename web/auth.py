@@ -1,16 +1,20 @@
 """Who the caller is, what it may do, and which profiles it may see."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from flask import g, request
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
+from structlog.contextvars import bind_contextvars
 
 from shared.access import api_keys
 from shared.access.visible_profiles import EVERY_PROFILE, VisibleProfiles
 from shared.errors import Forbidden, InvalidRequest, NotFound, Unauthorized
-from shared.models import ApiKey
+from shared.models import ApiKey, Profile, User
 from shared.people import sessions
 from shared.people.roles import SCOPES_OF_ROLE
 from shared.people.sessions import KnownSession
@@ -21,50 +25,64 @@ from web.services import current_services
 PROFILE_HEADER = "X-Profile-Id"
 #: Also safe as a folder's name.
 PROFILE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+#: The kinds of callers.
+KEY, USER = "key", "user"
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """A key, or a person in a session: one of `key_id` and `user_id` is there.
+    """A key, or a person in a session.
 
-    `visible`: the profiles that they are bound to, or every one. `expires_at`: of a key.
-    `session_hash`: what its session is known by. `is_complete`: a second factor is not missing.
+    `id` and `name`: of its row; a person's email. `visible`: the profiles that it is bound to, or
+    every one. `expires_at`: of a key. `session_hash`: what a person's session is known by.
+    `is_complete`: no second factor is missing.
     """
 
-    key_id: int | None = None
-    user_id: int | None = None
-    session_hash: str | None = None
+    kind: str
+    id: int
+    name: str
     visible: VisibleProfiles
     scopes: frozenset[str]
     expires_at: datetime | None = None
+    session_hash: str | None = None
     is_complete: bool = True
 
     @classmethod
     def of_key(cls, row: ApiKey) -> "Caller":
         return cls(
-            key_id=row.id,
+            kind=KEY,
+            id=row.id,
+            name=row.name,
             visible=_visible_to(row.profile_ids),
             scopes=frozenset(row.scopes),
             expires_at=row.expires_at,
         )
 
     @classmethod
-    def of_session(cls, known: KnownSession) -> "Caller":
-        """Without its second factor it may do nothing, and sees nothing."""
-        user = known.user
+    def of_user(cls, user: User, *, session_hash: str | None = None) -> "Caller":
         return cls(
-            user_id=user.id,
-            session_hash=known.row.token_hash,
-            visible=_visible_to(user.profile_ids if known.is_complete else []),
-            scopes=SCOPES_OF_ROLE[user.role] if known.is_complete else frozenset(),
-            is_complete=known.is_complete,
+            kind=USER,
+            id=user.id,
+            name=user.email,
+            visible=_visible_to(user.profile_ids),
+            scopes=SCOPES_OF_ROLE[user.role],
+            session_hash=session_hash,
         )
 
+    @classmethod
+    def of_session(cls, known: KnownSession) -> "Caller":
+        """Without its second factor it may do nothing, and sees nothing."""
+        whole = cls.of_user(known.user, session_hash=known.row.token_hash)
+        if known.is_complete:
+            return whole
+        nothing = VisibleProfiles.only(())
+        return replace(whole, visible=nothing, scopes=frozenset(), is_complete=False)
+
     @property
-    def name(self) -> str:
+    def reference(self) -> str:
         """Of all callers only this one has it."""
-        return f"key {self.key_id}" if self.user_id is None else f"user {self.user_id}"
+        return f"{self.kind} {self.id}"
 
     def may(self, scope: str) -> bool:
         return scope in self.scopes or "admin" in self.scopes
@@ -72,6 +90,11 @@ class Caller:
     @property
     def is_bound(self) -> bool:
         return self.visible.ids is not None
+
+    @property
+    def holder(self) -> Hashable:
+        """Whose share of what few can have at once: all callers of the same profiles have one."""
+        return self.reference if self.visible.ids is None else self.visible.ids
 
     @property
     def is_operator(self) -> bool:
@@ -84,31 +107,43 @@ def _visible_to(profile_ids: list[str] | None) -> VisibleProfiles:
 
 
 def authenticate_request() -> None:
-    """By the key of this request or, without one, by its session. Raises `Unauthorized`."""
+    """By the key of this request or, without one, by its session.
+
+    Raises `Unauthorized`, `TooManyRequests`, and `Forbidden` for what another site made it send.
+    """
     cookie = session_cookie.read_token()
     if "Authorization" in request.headers or cookie is None:
-        g.caller = _caller_by_key()
+        caller = _accept_key()
     else:
-        g.caller = _caller_by_session(cookie)
+        caller = _accept_session(cookie)
+    g.caller = caller
+    bind_contextvars(**{f"by_{caller.kind}": str(caller.id)})
+    rates = current_services().rates
+    rates.count_request(caller.reference)
+    if (profile := _find_counted_profile(caller)) is not None:
+        rates.count_profile_request(profile.id, profile.quotas)
 
 
-def _caller_by_key() -> Caller:
+def _accept_key() -> Caller:
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
         raise Unauthorized("Send an API key: Authorization: Bearer KEY")
-    database = current_services().database
+    key, address = key.strip(), request.remote_addr or ""
+    database, rates = current_services().database, current_services().rates
+    rates.refuse_guesses(address, key)
     with database.transaction() as session:
-        known = api_keys.find_api_key(session, key.strip())
+        known = api_keys.find_api_key(session, key)
     if known is None:
+        rates.note_failure(address, key)
         raise Unauthorized("This API key is unknown, or has expired")
+    rates.note_success(address, key)
     if known.is_use_due:
         with database.statements() as connection:
             api_keys.note_use(connection, known.row.id)
     return Caller.of_key(known.row)
 
 
-def _caller_by_session(cookie: str) -> Caller:
-    """Raises `Forbidden` for an unsafe request that another site may have made the browser send."""
+def _accept_session(cookie: str) -> Caller:
     known = find_known_session(cookie)
     if known is None:
         raise Unauthorized("This session has ended: sign in again", code="session_ended")
@@ -137,7 +172,30 @@ def is_in_force(session: Session, caller: Caller) -> bool:
     """Whether the key or session that was accepted before still would be."""
     if caller.session_hash is not None:
         return sessions.is_in_force(session, caller.session_hash)
-    return caller.key_id is not None and api_keys.is_in_force(session, caller.key_id)
+    return api_keys.is_in_force(session, caller.id)
+
+
+def _find_counted_profile(caller: Caller) -> Row[str, dict[str, Any]] | None:
+    """The profile whose requests this one counts among: the one it names, else the only one.
+
+    Id and quotas. None for who is bound to none, so that the operator's are always heard.
+    """
+    bound = caller.visible.ids or ()
+    path = str((request.view_args or {}).get("id", "")) if "/profiles/<" in _rule() else ""
+    named = request.headers.get(PROFILE_HEADER) or path
+    if not named and len(bound) == 1:
+        [named] = bound
+    if named not in bound:
+        return None
+    query = select(Profile.id, Profile.quotas).where(
+        Profile.id == named, caller.visible.condition(Profile)
+    )
+    with current_services().database.reading() as session:
+        return session.execute(query).one_or_none()
+
+
+def _rule() -> str:
+    return request.url_rule.rule if request.url_rule else ""
 
 
 def current_caller() -> Caller:
@@ -148,7 +206,7 @@ def current_caller() -> Caller:
 def require_scope(scope: str) -> None:
     require_complete_session()
     if not current_caller().may(scope):
-        who = "API key" if current_caller().user_id is None else "role"
+        who = "API key" if current_caller().kind == KEY else "role"
         raise Forbidden(f"This {who} lacks the scope {scope!r}")
 
 
@@ -159,10 +217,9 @@ def require_complete_session() -> None:
 
 def require_person() -> int:
     """The user's id. Raises `Forbidden` for a key."""
-    user_id = current_caller().user_id
-    if user_id is None:
+    if current_caller().kind != USER:
         raise Forbidden("Only a person who has signed in has a session", code="not_a_person")
-    return user_id
+    return current_caller().id
 
 
 def require_visible_profile(profile_id: str) -> str:

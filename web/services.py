@@ -18,6 +18,8 @@ from shared.storage.factory import open_storage
 from web import concurrency_limits
 from web.bounded_calls import BoundedCalls
 from web.concurrency_limits import ConcurrencyLimit
+from web.people.openid_provider import OpenIdProvider
+from web.rate_limits import RateLimits
 
 #: As many as a worker has threads besides those for uploads and streams, which use a connection
 #: only for moments.
@@ -36,10 +38,13 @@ class Services:
     publishers: Publishers
     listener: Listener
     calls: BoundedCalls
+    rates: RateLimits
     uploads: ConcurrencyLimit
     streams: ConcurrencyLimit
     drains: ConcurrencyLimit
     sign_ins: ConcurrencyLimit
+    openid_calls: ConcurrencyLimit
+    openid: OpenIdProvider | None
 
     @classmethod
     def start(cls, settings: Settings) -> Self:
@@ -57,17 +62,39 @@ class Services:
             waker=task_queue.Waker(task_queue.make_sender(redis_url)),
             publishers=publishers,
             listener=Listener(redis_url, publishers.reset).start(),
-            calls=BoundedCalls(),
-            uploads=ConcurrencyLimit(concurrency_limits.UPLOADS, "uploads", retry_after=5),
-            streams=ConcurrencyLimit(concurrency_limits.STREAMS, "event streams", retry_after=10),
+            calls=BoundedCalls(
+                ConcurrencyLimit(
+                    concurrency_limits.LIVE_CALLS,
+                    "requests that ask Postiz",
+                    retry_after=5,
+                    each=settings.live_calls_per_key,
+                )
+            ),
+            rates=RateLimits(settings),
+            uploads=ConcurrencyLimit(
+                concurrency_limits.UPLOADS,
+                "uploads",
+                retry_after=5,
+                each=settings.uploads_per_key,
+            ),
+            streams=ConcurrencyLimit(
+                concurrency_limits.STREAMS,
+                "event streams",
+                retry_after=10,
+                each=settings.streams_per_key,
+            ),
             drains=ConcurrencyLimit(concurrency_limits.DRAINS, "refused bodies", retry_after=1),
             sign_ins=ConcurrencyLimit(concurrency_limits.SIGN_INS, "sign-ins", retry_after=1),
+            openid_calls=ConcurrencyLimit(concurrency_limits.OPENID_CALLS, "sign-ins", retry_after=3),
+            openid=OpenIdProvider.from_settings(settings),
         )
 
     def close(self) -> None:
         self.listener.stop()
         self.publishers.reset()
         self.calls.close()
+        if self.openid is not None:
+            self.openid.close()
         self.broker.close()
         self.database.close()
 

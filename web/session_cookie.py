@@ -43,4 +43,9 @@ def csrf_token(cookie: str) -> str:
 
 
 def is_csrf_token(given: str, cookie: str) -> bool:
-    return hmac.compare_digest(given.encode(), csrf_token(cookie).encode())
+    return is_same(given, csrf_token(cookie))
+
+
+def is_same(given: str, right: str) -> bool:
+    """Takes as long for what is wrong at its beginning as at its end."""
+    return hmac.compare_digest(given.encode("utf-8", "replace"), right.encode())

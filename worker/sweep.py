@@ -15,7 +15,7 @@ from shared.task_queue import MOST_WAITING, UPLOADS_WOKEN
 from shared.webhooks import outbox
 from worker import heartbeats
 from worker.accounts import organization_lookup, outage_probe
-from worker.media import lost_uploads, upload
+from worker.media import fetch_run, lost_uploads, upload
 from worker.profiles import account_moves
 from worker.publishing import (
     blocked_reasons,
@@ -51,6 +51,8 @@ def run_sweep(runtime: Runtime) -> None:
     run_steps(runtime, RESCUES)
     account_moves.continue_moves(runtime)
     runtime.waker.uploads(run_step(runtime, "find_uploads", _waiting_uploads) or ())
+    if run_step(runtime, "find_fetches", lambda _, session: fetch_run.has_waiting(session)):
+        runtime.waker.fetch()
     if run_step(
         runtime, "find_removals", lambda _, session: deletion.list_marked_profiles(session)
     ):
@@ -73,6 +75,7 @@ def _waiting_uploads(_: Runtime, session: Session) -> Sequence[int]:
             AccountMedia.state == "pending",
             AccountMedia.next_at <= func.now(),
             upload.may_start(),
+            ~upload.needs_fetch(),
         )
         .order_by(AccountMedia.next_at)
         .limit(UPLOADS_WOKEN)

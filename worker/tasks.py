@@ -15,7 +15,7 @@ from shared.task_queue import QUEUES
 from worker import heartbeats, sweep
 from worker.accounts import organization_lookup, outage_probe
 from worker.app import app, current_runtime, worker_bulkhead
-from worker.media import upload_turns
+from worker.media import fetch_run, upload_turns
 from worker.profiles import profile_deletion
 from worker.publishing import cancel, reconcile, release_loop, track
 from worker.retention import clean
@@ -29,6 +29,9 @@ log = get_logger("tasks")
 SHORT = {"soft_time_limit": 120, "time_limit": 150}
 #: Enough for a gigabyte over a slow line; an upload without progress ends much earlier (seconds).
 LONG = {"soft_time_limit": 4 * 3600, "time_limit": 4 * 3600 + 60}
+
+#: A task that goes on while there is work, each part of which has a limit of its own.
+NO_LIMIT: Mapping[str, int] = {}
 
 
 def guarded_task(
@@ -56,6 +59,13 @@ def guarded_task(
 def upload_medium(_: int) -> None:
     """The id only says that uploads wait; the database decides which one is next."""
     upload_turns.upload_in_turn(current_runtime(), worker_bulkhead())
+
+
+@guarded_task("pressroom.fetch", NO_LIMIT)
+def fetch_media() -> None:
+    with worker_bulkhead().leader_lock("fetcher") as admitted:
+        if admitted:
+            fetch_run.fetch_waiting(current_runtime())
 
 
 @guarded_task("pressroom.stage")

@@ -16,6 +16,7 @@ from shared.models import (
     Account,
     AccountMedia,
     ApiKey,
+    AuditEntry,
     Base,
     Delivery,
     Job,
@@ -46,6 +47,7 @@ OF_ONE: Mapping[type[Base], InstrumentedAttribute[str]] = {
 #: Tables whose rows are about several profiles, or (None) about all.
 OF_MANY: Mapping[type[Base], InstrumentedAttribute[Any]] = {
     ApiKey: ApiKey.profile_ids,
+    AuditEntry: AuditEntry.profile_ids,
     Delivery: Delivery.profile_ids,
     User: User.profile_ids,
     Webhook: Webhook.profile_ids,

@@ -1,6 +1,6 @@
 """Common types of request bodies: strict bodies, times, time zones, numbers."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -41,8 +41,9 @@ def _parse_iso_time(value: object) -> object:
     if not isinstance(value, str):
         raise ValueError("must be a time in ISO 8601")  # noqa: TRY004 (pydantic reports these)
     try:
-        return datetime.fromisoformat(value)
-    except ValueError as error:
+        moment = datetime.fromisoformat(value)
+        return moment.astimezone(UTC) if moment.tzinfo else moment
+    except (ValueError, OverflowError) as error:
         raise ValueError("must be a time in ISO 8601, such as 2026-08-01T18:30:00Z") from error
 
 
@@ -60,7 +61,7 @@ def _check_http_url(value: str) -> str:
     return value
 
 
-#: With or without a time zone.
+#: In UTC where it names an offset (PostgreSQL takes none of 16 hours or more), else without a zone.
 IsoTime = Annotated[datetime, BeforeValidator(_parse_iso_time)]
 AnyUrl = Annotated[str, Field(min_length=1, max_length=2000)]
 Url = Annotated[AnyUrl, AfterValidator(_check_http_url)]

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from shared import quotas
 from shared.accounts import budget_queries
 from shared.config import Settings
 from shared.domain.networks.warning import RowWarning
@@ -23,6 +24,7 @@ from shared.media import repository
 from shared.models import Account, Job
 from shared.posts import occupancy
 from shared.posts.late_policy import LatePolicy
+from shared.quotas import Quota
 from shared.task_queue import Waker
 
 #: Renames the fields of faults to those of the request's own format.
@@ -156,7 +158,8 @@ class WakeUps:
             waker.uploads(self.uploads)
 
 
-def accept_order(session: Session, checked: Checked) -> tuple[Job, WakeUps]:
+def accept_order(session: Session, checked: Checked, settings: Settings) -> tuple[Job, WakeUps]:
+    """All of its posts, or none: raises `QuotaExceeded`."""
     order, account, posts = checked.order, checked.account, checked.posts
     rows = [row.row for row in checked.rows if row.posts]
     deferred = deferred_rules.deferred_options(rows) if checked.known.channels is None else {}
@@ -169,6 +172,7 @@ def accept_order(session: Session, checked: Checked) -> tuple[Job, WakeUps]:
         late_policy=order.late_policy,
     )
     job = job_creation.accept_posts(session, order.profile_id, account, posts, how)
+    quotas.require_room(session, order.profile_id, Quota.OPEN_POSTS, settings)
     used = {media_id for post in posts for media_id in post.media_ids}
     waiting = job_creation.waiting_uploads(session, account, used)
     return job, WakeUps(account_id=account.id, uploads=waiting)

@@ -1,115 +1,126 @@
-"""The metadata of a stored file, as far as PyAV can read it: for planning, and for people.
+"""The metadata of a stored file, as far as it can be read: for planning, and for people.
 
 It never decides whether a file is accepted: a file with unreadable metadata is still published.
+The file is untrusted, so it is read by a process of its own (metadata_reader.py).
 """
 
 import io
+import socket
+import subprocess
+import sys
+import threading
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import BinaryIO
 
-import av
-from av.container import InputContainer
-from av.error import FFmpegError
-from av.video.codeccontext import VideoCodecContext
-from av.video.stream import VideoStream
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-#: The demuxer for each accepted type, so that no demuxer is chosen by the content.
-_FORMATS = {
-    "image/jpeg": "jpeg_pipe",
-    "image/png": "png_pipe",
-    "image/gif": "gif",
-    "image/webp": "webp_pipe",
-    "video/mp4": "mov",
-}
-#: An image must be decoded to get its size; larger ones than this (160 MB) are not decoded.
-_PIXELS = 40_000_000
-_OPTIONS = {"max_pixels": str(_PIXELS), "probesize": "1000000", "analyzeduration": "1000000"}
-#: The most that is read of a file, and the most time for it (bytes, seconds).
+from shared.log import get_logger
+from shared.media import metadata_reader
+from shared.media.metadata_reader import ANSWER, REQUEST
+
+#: The most that is read of a file, and of it at once (bytes).
 _READ = 64 * 1024**2
-_SECONDS = 5.0
+_PIECE = 1024**2
+#: The longest answer (bytes).
+_ANSWER = 4096
+#: How long it may take until the reader has ended (seconds), of which starting it takes 0.3.
+_SECONDS = 20.0
+#: How many files a process has read at once.
+_AT_ONCE = threading.BoundedSemaphore(2)
+#: How long a file waits for its turn (seconds): less than an upload's lease.
+_TURN_SECONDS = 10.0
+
+log = get_logger("media")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Facts:
+class Facts(BaseModel):
     """`width` and `height` as shown, `duration` in seconds, for videos only. None: unknown."""
 
-    width: int | None = None
-    height: int | None = None
-    duration: float | None = None
-    codec: str | None = None
+    model_config = ConfigDict(frozen=True)
+
+    width: int | None = Field(None, gt=0, lt=2**31)
+    height: int | None = Field(None, gt=0, lt=2**31)
+    duration: float | None = Field(None, gt=0, lt=2**31, allow_inf_nan=False)
+    codec: str | None = Field(None, max_length=64, pattern=r"^[\w.-]*$")
 
 
 def read_facts(file: BinaryIO, *, mime: str) -> Facts:
-    """Never raises because of the file's content."""
-    limited = _LimitedFile(file)
-    try:
-        with av.open(limited, mode="r", format=_FORMATS[mime], options=_OPTIONS) as container:
-            return _facts_of(container, is_video=mime.startswith("video/"))
-    except (FFmpegError, ValueError, OverflowError):
+    """Never raises because of the file's content, nor where others keep it waiting for long."""
+    if not _AT_ONCE.acquire(timeout=_TURN_SECONDS):
+        log.warning("the metadata of a file is not read: too many files at once")
         return Facts()
-
-
-class _LimitedFile(io.RawIOBase):
-    """A file that ends once enough of it was read, or enough time has passed."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        super().__init__()
-        self._file = file
-        self._left = _READ
-        self._until = time.monotonic() + _SECONDS
-
-    def read(self, size: int = -1) -> bytes:
-        if self._left <= 0 or time.monotonic() > self._until:
-            return b""
-        data = self._file.read(min(size, self._left) if size >= 0 else self._left)
-        self._left -= len(data)
-        return data
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-
-def _facts_of(container: InputContainer, *, is_video: bool) -> Facts:
-    seconds = container.duration / av.time_base if is_video and container.duration else None
-    # the cover of a song or a film is a stream of its own
-    streams = [stream for stream in container.streams.video if not _is_cover(stream)]
-    if not streams:
-        return Facts(duration=seconds)
-    context: VideoCodecContext | None = streams[0].codec_context
-    if context is None or not context.width or not context.height:
-        return Facts(duration=seconds)  # damaged, unusual, or too large to decode
-    context.thread_count = 1
-    facts = Facts(
-        width=context.width,
-        height=context.height,
-        duration=seconds,
-        codec=context.codec.canonical_name,
-    )
-    return _swap_sides(facts) if is_video and _is_rotated(container, streams[0]) else facts
-
-
-def _is_cover(stream: VideoStream) -> bool:
-    return bool(stream.disposition & av.stream.Disposition.attached_pic)
-
-
-def _swap_sides(facts: Facts) -> Facts:
-    return replace(facts, width=facts.height, height=facts.width)
-
-
-def _is_rotated(container: InputContainer, stream: VideoStream) -> bool:
-    """Phones store upright videos sideways with a rotation, which only a frame shows."""
     try:
-        frame = next(container.decode(stream), None)
-    except FFmpegError:
-        return False
-    return frame is not None and abs(frame.rotation) % 180 == 90
+        return _read_apart(file, mime=mime)
+    finally:
+        _AT_ONCE.release()
+
+
+def _read_apart(file: BinaryIO, *, mime: str) -> Facts:
+    with _reader_of(file, mime=mime) as reader:
+        try:
+            return Facts.model_validate_json(_serve_parts(reader, file))
+        except (OSError, EOFError, ValidationError) as error:
+            log.warning("the metadata of a file is unreadable", reason=type(error).__name__)
+            return Facts()
+
+
+@contextmanager
+def _reader_of(file: BinaryIO, *, mime: str) -> Iterator[socket.socket]:
+    """The end of its socket; it is killed at the end, whatever it does."""
+    ours, theirs = socket.socketpair()
+    program = str(Path(metadata_reader.__file__))
+    size = file.seek(0, io.SEEK_END)
+    command = [sys.executable, "-I", program, str(theirs.fileno()), mime, str(size)]
+    with ours, theirs:
+        process = subprocess.Popen(  # noqa: S603 - no word of it is anybody's but ours
+            command,
+            env={},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno()],
+        )
+        try:
+            theirs.close()
+            yield ours
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _serve_parts(reader: socket.socket, file: BinaryIO) -> bytes:
+    """Answer its requests within the limits, until it says what it found.
+
+    Raises `EOFError` if it ended without a word, and `OSError`, also if it took too long.
+    """
+    until, left = time.monotonic() + _SECONDS, _READ
+    while True:
+        place, size = REQUEST.unpack(_receive(reader, REQUEST.size, until))
+        if place < 0:
+            return _receive(reader, min(max(size, 0), _ANSWER), until)
+        file.seek(place)
+        data = file.read(max(0, min(size, _PIECE, left)))
+        left -= len(data)
+        _set_timeout(reader, until)
+        reader.sendall(ANSWER.pack(len(data)) + data)
+
+
+def _receive(reader: socket.socket, length: int, until: float) -> bytes:
+    pieces = bytearray()
+    while len(pieces) < length:
+        _set_timeout(reader, until)
+        piece = reader.recv(length - len(pieces))
+        if not piece:
+            raise EOFError("it ended without a word")
+        pieces += piece
+    return bytes(pieces)
+
+
+def _set_timeout(reader: socket.socket, until: float) -> None:
+    seconds = until - time.monotonic()
+    if seconds <= 0:
+        raise TimeoutError("it took too long")
+    reader.settimeout(seconds)

@@ -8,6 +8,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from shared import quotas
+from shared.config import Settings
 from shared.db import Database
 from shared.domain.networks.medium import Medium
 from shared.errors import InvalidRequest, NotFound
@@ -16,6 +18,7 @@ from shared.models import Media
 from shared.models.base import is_id
 from shared.net.download import read_url
 from shared.net.outbound_route import Route
+from shared.quotas import Quota
 from shared.storage import file_lock
 from shared.storage.base import Storage, key_of
 
@@ -94,13 +97,14 @@ def fetch_file(
     media_id: int,
     *,
     route: Route,
+    settings: Settings,
     on_progress: Callable[[], None] = lambda: None,
 ) -> None:
     """Download a medium that was given as an address; nothing to do if it is stored already.
 
     `on_progress` is called after each piece, and may raise to stop the fetch. Raises `Transient` if
     it may succeed later; `InvalidRequest`, `UnsupportedMedia` or `TooLarge` if it never will;
-    `StorageFull`; `NotFound` if the row is gone.
+    `StorageFull`; `QuotaExceeded`; `NotFound` if the row is gone.
     """
     with database.transaction() as session:
         media = _get_media(session, media_id)
@@ -117,6 +121,7 @@ def fetch_file(
         received.prepare(storage, media.profile_id)
         with database.transaction() as session:
             _record_file(session, storage, _get_media(session, media_id), received)
+            quotas.require_room(session, media.profile_id, Quota.MEDIA_BYTES, settings)
 
 
 def _get_media(session: Session, media_id: int) -> Media:

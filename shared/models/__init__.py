@@ -2,6 +2,7 @@
 
 from shared.models.accounts import Account, Hold, Integration, Profile, Server, SettingsHold
 from shared.models.api import ApiKey, IdempotencyKey, RetiredKey
+from shared.models.audit import AuditEntry
 from shared.models.base import Base
 from shared.models.events import Event
 from shared.models.heartbeats import Pulse
@@ -17,6 +18,7 @@ __all__ = [
     "Account",
     "AccountMedia",
     "ApiKey",
+    "AuditEntry",
     "Base",
     "Delivery",
     "Event",

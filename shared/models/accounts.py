@@ -29,6 +29,7 @@ class Profile(Base):
     account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"), index=True)
     key_hash: Mapped[str | None]  # of the key that `account_id` was found with
     environment_allowed: Mapped[bool] = flag_column()  # without own credentials, the operator's
+    quotas: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")  # its own
     paused: Mapped[bool] = flag_column()
     deleting_since: Mapped[datetime | None]  # accepts nothing new; its rows are deleted in batches
     created_at: Mapped[datetime] = now_column()

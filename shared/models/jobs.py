@@ -20,6 +20,12 @@ class Job(Base):
     __table_args__ = (
         Index("ix_jobs_unfinished", "id", postgresql_where=text("finished_at IS NULL")),
         Index(
+            "ix_jobs_unfinished_profile",
+            "profile_id",
+            postgresql_where=text("finished_at IS NULL"),
+            postgresql_include=["total"],
+        ),
+        Index(
             "ix_jobs_finished_at", "finished_at", postgresql_where=text("finished_at IS NOT NULL")
         ),
         Index(

@@ -28,6 +28,12 @@ class Media(Base):
             postgresql_where=text("removed_at IS NOT NULL AND storage_key IS NOT NULL"),
         ),
         Index("ix_media_storage_key", "storage_key"),
+        Index(
+            "ix_media_kept",
+            "profile_id",
+            postgresql_where=text("storage_key IS NOT NULL AND sha256 IS NOT NULL"),
+            postgresql_include=["size"],
+        ),
     )
 
     id: Mapped[int] = id_column()

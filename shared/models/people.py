@@ -27,14 +27,17 @@ class User(Base):
     disabled: Mapped[bool] = flag_column()
     password_hash: Mapped[str | None]  # argon2
     oidc_subject: Mapped[str | None] = mapped_column(unique=True)  # a hash of issuer and subject
-    totp_secret: Mapped[str | None]  # encrypted
-    totp_confirmed: Mapped[bool] = flag_column()
-    totp_step: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    totp_secret: Mapped[str | None]  # encrypted; there once a code has confirmed it
+    totp_step: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # last used
     recovery_hashes: Mapped[list[str]] = mapped_column(default=list, server_default="{}")
     failures: Mapped[int] = count_column()  # attempts since the last success
     next_attempt_at: Mapped[datetime] = now_column()
     last_signed_in_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = now_column()
+
+    @property
+    def has_second_factor(self) -> bool:
+        return self.totp_secret is not None
 
 
 class UserSession(Base):

@@ -24,8 +24,11 @@ MAX_REDIRECTS = 5
 HEAD_SECONDS = 60.0
 #: A source that sends nothing for this long is given up.
 STALL_SECONDS = 30.0
-#: So is a source that is still sending after this long.
+#: So is a source that is still sending after this long,
 TOTAL_SECONDS = 3600.0
+#: or takes longer than this for so many bytes: less than 16 KiB a second.
+PACE_SECONDS = 20.0
+PACE_BYTES = 320 * 1024
 CHUNK = 1024**2
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TIMEOUT = urllib3.Timeout(connect=CONNECT_SECONDS, read=STALL_SECONDS)
@@ -39,10 +42,11 @@ def read_url(url: str, route: Route) -> Iterator[bytes]:
     """
     for _ in range(MAX_REDIRECTS + 1):
         address = _parse_address(url)
-        pool, reply = _send_get(address, route)
+        call = Call(total=HEAD_SECONDS, stall=STALL_SECONDS)
+        pool, reply = _send_get(address, route, call)
         with closing(pool), closing(reply):
             if reply.status not in _REDIRECTS:
-                yield from _read_body(reply, address.host)
+                yield from _read_body(reply, address.host, call)
                 return
             url = _resolve_redirect(url, reply.headers.get("Location", ""))
     raise InvalidRequest(f"More than {MAX_REDIRECTS} redirects", code="unfetchable")
@@ -57,11 +61,11 @@ def _parse_address(url: str) -> HttpAddress:
 
 
 def _send_get(
-    address: HttpAddress, route: Route
+    address: HttpAddress, route: Route, call: Call
 ) -> tuple[HTTPConnectionPool, urllib3.BaseHTTPResponse]:
     pool = pool_to(address, route)
     try:
-        with under_way(Call(total=HEAD_SECONDS, stall=STALL_SECONDS)):
+        with under_way(call):
             reply = pool.urlopen(
                 "GET",
                 address.target,
@@ -89,16 +93,39 @@ def _resolve_redirect(url: str, location: str) -> str:
         raise InvalidRequest("It redirects to a malformed address", code="unfetchable") from error
 
 
-def _read_body(reply: urllib3.BaseHTTPResponse, host: str) -> Iterator[bytes]:
+def _read_body(reply: urllib3.BaseHTTPResponse, host: str, call: Call) -> Iterator[bytes]:
     if reply.status >= 500 or reply.status in {408, 425, 429}:
         raise Transient(f"{host} answered {reply.status}", code="unfetchable")
     if reply.status != 200:
         raise InvalidRequest(f"{host} answered {reply.status}", code="unfetchable")
-    deadline = time.monotonic() + TOTAL_SECONDS
     try:
-        while piece := reply.read1(CHUNK, decode_content=False):  # only what has arrived:
-            yield piece  # a slow source would keep us for a whole piece
-            if time.monotonic() > deadline:
-                raise Transient(f"{host} is too slow", code="unfetchable")
+        yield from _read_at_pace(reply, call)
     except HTTPError as error:
-        raise Transient(f"{host} ended the connection: {error}", code="unfetchable") from error
+        if not call.expired:
+            reason = f"{host} ended the connection: {error}"
+            raise Transient(reason, code="unfetchable") from error
+    finally:
+        call.end()
+    if call.expired:  # where a reply names no length, our end of it looks like its own
+        raise Transient(f"{host} is too slow", code="unfetchable")
+
+
+def _read_at_pace(reply: urllib3.BaseHTTPResponse, call: Call) -> Iterator[bytes]:
+    """Until the end, or until the call has expired, which ends the connection.
+
+    A timer does it: a read can wait for long without giving us anything, as for the length of a
+    chunk. The caller's own time with a piece does not count.
+    """
+    ends = time.monotonic() + TOTAL_SECONDS
+    left, arrived = PACE_SECONDS, 0
+    while not call.expired:
+        began = time.monotonic()
+        call.restart_timer(max(0.0, min(left, ends - began)))
+        piece = reply.read1(CHUNK, decode_content=False)  # only what has arrived
+        call.end()
+        if not piece:
+            return
+        left, arrived = left - (time.monotonic() - began), arrived + len(piece)
+        if arrived >= PACE_BYTES:
+            left, arrived = PACE_SECONDS, 0
+        yield piece

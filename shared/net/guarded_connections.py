@@ -48,10 +48,17 @@ class Call:
         self._carrier: object | None = None
         self._sock: socket.socket | None = None
         self._own: socket.socket | None = None
-        self._timer = threading.Timer(total, self._expire_call) if total else None
+        self._timer: threading.Timer | None = None
+        if total:
+            self.restart_timer(total)
+
+    def restart_timer(self, total: float) -> None:
+        """The call ends in `total` seconds from now, unless it has ended before."""
         if self._timer:
-            self._timer.daemon = True
-            self._timer.start()
+            self._timer.cancel()
+        self._timer = threading.Timer(total, self._expire_call)
+        self._timer.daemon = True
+        self._timer.start()
 
     def begin(self, connection: object) -> None:
         """`connection` will carry this call, and has sent nothing of it yet."""

@@ -111,6 +111,18 @@ class Transport:
         (`TooLarge` if the reply was too large to be read), and whatever the checks raise.
         """
         prepared = self._prepare_request(method, url, headers=headers or {}, **kwargs)
+        return self.send(prepared, total=total, stall=stall, check=check, most=most)
+
+    def send(
+        self,
+        prepared: requests.PreparedRequest,
+        *,
+        total: float | None,
+        stall: float,
+        check: Callable[[], None] | None = None,
+        most: int = MAX_BYTES,
+    ) -> requests.Response:
+        """As `request`, for what somebody else has prepared."""
         if time.monotonic() - self._used_at > IDLE_SECONDS:
             self.drop_connections()
         call = Call(total=total, stall=stall, checks=(self._check, check))

@@ -33,7 +33,7 @@ class KnownSession:
     def second_factor(self) -> SecondFactor:
         if self.row.second_factor:
             return "given"
-        if self.user.totp_confirmed:
+        if self.user.has_second_factor:
             return "needed"
         return "to_be_enrolled" if self.user.role in NEEDS_SECOND_FACTOR else "not_needed"
 

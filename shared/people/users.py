@@ -58,7 +58,7 @@ def set_password(session: Session, user: User, password: str) -> None:
 
 
 def reset_second_factor(session: Session, user: User) -> None:
-    user.totp_secret, user.totp_confirmed, user.recovery_hashes = None, False, []
+    user.totp_secret, user.recovery_hashes = None, []
     sessions.end_sessions(session, [user.id])
     session.flush()
 

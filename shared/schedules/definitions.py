@@ -118,7 +118,7 @@ def start_run(
         schedule.position = turn.position
     if turn and turn.ended:
         schedule.ended, schedule.next_fire_at = True, None
-    return validation.accept_order(session, checked)
+    return validation.accept_order(session, checked, context.settings)
 
 
 def _playlist_turn(schedule: Schedule, playlist: Playlist) -> Selection:

@@ -149,6 +149,7 @@ def cases(world: World) -> dict[str, Case]:
     for_people = Case(stranger=kept_out, owner=kept_out, operator=kept_out)
     return {
         "GET /accounts": listed,
+        "GET /audit": listed,
         "PATCH /accounts/{id}": Case(body={"budget_reserve": 1}),
         "POST /accounts/{id}/pause": plain,
         "POST /accounts/{id}/resume": plain,

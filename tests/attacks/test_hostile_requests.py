@@ -3,34 +3,25 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
 import requests
 
-from local.valkey import Valkey
 from tests.servers.api import ADMIN_KEY, PREFIX
-from tests.servers.web_server import Server, serving
+from tests.servers.web_server import Server
 from tests.timing.patience import PATIENCE
 
 #: What made the search for secrets in the log's lines long.
 PIECES = ("a", "-", "token", "://a", "'", "token=")
 
 
-@pytest.fixture(scope="module")
-def server(
-    module_database_url: str, valkey_server: Valkey, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("attacked")
-    with serving(module_database_url, valkey_server.url(), folder) as running:
-        yield running
-
-
-def exchange(server: Server, request: bytes) -> bytes:
-    """The beginning of the answer."""
+def exchange(server: Server, request: bytes, *, is_all: bool = False) -> bytes:
+    """The beginning of the answer; `is_all`: say that nothing more is sent."""
     with closing(socket.create_connection(("127.0.0.1", server.port), PATIENCE)) as connection:
         connection.sendall(request)
+        if is_all:
+            connection.shutdown(socket.SHUT_WR)
         return connection.recv(64 * 1024)
 
 
@@ -65,7 +56,8 @@ def test_a_malformed_chunk_is_a_400(server: Server, size: bytes, kind: str) -> N
         f"Authorization: Bearer {ADMIN_KEY}\r\nTransfer-Encoding: chunked\r\n"
         f"Connection: close\r\nContent-Type: {kind}\r\n\r\n"
     )
-    answer = exchange(server, head.encode() + b"3\r\n--b\r\n" + size + b"\r\nx\r\n0\r\n\r\n")
+    chunks = b"3\r\n--b\r\n" + size + b"\r\nx\r\n0\r\n\r\n"
+    answer = exchange(server, head.encode() + chunks, is_all=True)
     assert answer.startswith(b"HTTP/1.1 4"), answer
 
 

@@ -2,15 +2,13 @@
 
 import json
 import socket
-from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
 import pytest
 import requests
 
-from local.valkey import Valkey
 from tests.servers.api import ADMIN_KEY, PREFIX
-from tests.servers.web_server import Server, serving
+from tests.servers.web_server import Server
 from tests.timing.patience import PATIENCE
 
 #: More than both processes have threads.
@@ -41,15 +39,6 @@ BEGUN = {
     "a long body without a key": b"POST /api/v1/profiles HTTP/1.1\r\nHost: a\r\n"
     b"Content-Length: 60000000\r\n\r\n{",
 }
-
-
-@pytest.fixture(scope="module")
-def server(
-    module_database_url: str, valkey_server: Valkey, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("slow")
-    with serving(module_database_url, valkey_server.url(), folder) as running:
-        yield running
 
 
 def connected(server: Server) -> socket.socket:

@@ -1,5 +1,6 @@
 """Number 3: no key acts on another profile's things, whatever became of settings and profiles."""
 
+import json
 import threading
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -10,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from local.sandbox.process import start_sandbox
 from local.valkey import Valkey
+from shared.access import api_keys
 from shared.access.visible_profiles import OF_MANY, OF_ONE, VisibleProfiles, keep_visible_profiles
 from shared.models import Account, ApiKey, Base, Delivery, Post, Profile, Webhook
 from tests.attacks.tenants import (
@@ -107,6 +109,39 @@ def listed_rows(shown: Any) -> list[dict[str, Any]] | None:
 def is_about_only(row: dict[str, Any], profile_id: str) -> bool:
     about = row.get("profile_ids") or [row.get("profile_id", row["id"])]
     return set(about) == {profile_id}
+
+
+def test_number_8_no_change_is_without_its_entry_and_no_entry_without_a_change(
+    world: World,
+) -> None:
+    """Of all operations that there are, so of a new one too; once each, about whom it concerns."""
+    owner = key_id(world, world.tenants[ACME].key)
+    for operation in [name for name in cases(world) if not name.startswith("GET ")]:
+        world.restore()
+        ask(world, operation, world.tenants[ACME].key, headers={"User-Agent": "a" * 999})
+        after = world.read_rows()
+        changed = {name for name, rows in after.items() if rows != world.rows[name]}
+        entries = [
+            json.loads(row) for row in set(after["audit_entries"]) - {*world.rows["audit_entries"]}
+        ]
+        assert len(entries) == bool(changed), (operation, changed)
+        for entry in entries:
+            method, path = operation.split(" ")
+            assert changed - {"audit_entries"}, operation
+            assert entry["method"] == method
+            assert entry["route"].endswith(path.replace("{", "<").replace("}", ">"))
+            assert entry["profile_ids"] == [ACME]
+            assert entry["actor_id"] == owner
+            assert len(entry["user_agent"]) == 200
+            assert entry["refused"] is None
+            if "{id}" in path:
+                assert entry["targets"], operation
+
+
+def key_id(world: World, key: str) -> int | None:
+    by_hash = select(ApiKey.id).where(ApiKey.key_hash == api_keys.hash_key(key))
+    with world.api.services.database.transaction() as session:
+        return session.scalar(by_hash)
 
 
 @pytest.mark.parametrize("who", ["owner", "operator"])

@@ -16,6 +16,7 @@ MAY_ASK = {
     "shared/storage/filesystem.py": "the age of files, by the clock of their disk",
     "shared/storage/s3.py": "the age of files, by the bucket's clock",
     "worker/retention/clean.py": "the age of files, by the storage's clock",
+    "web/rate_limits.py": "when a window ends, which the library of limits tells by this clock",
     "worker/webhooks/delivery_attempt.py": "what a receiver compares with its own clock",
 }
 CLOCKS = {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today")}

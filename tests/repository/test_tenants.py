@@ -22,6 +22,7 @@ NAMES_THEM = {
 QUERIES = {"delete", "exists", "get", "get_one", "query", "select", "update"}
 #: Functions that are given what was found by the caller's profiles, or the profile itself.
 GIVEN = {
+    "web/audit_trail.py",  # changes the entry of its own request only
     "web/api/postiz.py:_last_known_response",  # the account of the profile's own credentials
     "web/api/profiles.py:_insert_profile",  # makes it
     "web/request_parsing/live_integrations.py",  # likewise

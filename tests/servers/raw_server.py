@@ -74,3 +74,16 @@ def body(content: bytes, *lines: str, status: int = 200) -> list[bytes]:
 def bomb(size: int) -> bytes:
     """So many bytes, compressed to a thousandth."""
     return gzip.compress(b"[" + b" " * size + b"]")
+
+
+class Dripping:
+    """`first`, then a byte twenty times a second, until it is `over`."""
+
+    def __init__(self, first: bytes, byte: bytes = b"\0") -> None:
+        self._first, self._byte = first, byte
+        self.over = threading.Event()
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._first
+        while not self.over.wait(0.05):
+            yield self._byte

@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,17 @@ class RunningStack:
         """The supervisor and everything below it, listed in stack.json or not."""
         parent = psutil.Process(self.supervisor.pid)
         return [parent, *parent.children(recursive=True)]
+
+
+@contextmanager
+def starting_stacks() -> Iterator[Callable[..., RunningStack]]:
+    """Gives what starts a stack: `start(home, PRESSROOM_SANDBOX="0")`; at the end all are ended."""
+    with ExitStack() as started:
+
+        def start(home: Path, **settings: str) -> RunningStack:
+            return started.enter_context(RunningStack(home, **settings))
+
+        yield start
 
 
 def still_running(processes: list[psutil.Process]) -> list[psutil.Process]:

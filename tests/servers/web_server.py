@@ -15,7 +15,7 @@ import requests
 from local.child import ROOT
 from local.ports import free_port
 from tests.servers.api import ADMIN_KEY, PREFIX
-from tests.servers.settings import SECRET_KEY
+from tests.servers.settings import SECRET_KEY, UNLIMITED
 from tests.timing.patience import PATIENCE, wait_until
 
 HEADERS = {"Authorization": f"Bearer {ADMIN_KEY}", "X-Profile-Id": "acme"}
@@ -39,8 +39,11 @@ class Server:
 
 
 @contextmanager
-def serving(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Server]:
-    """A server with a profile `acme`, whose Postiz nobody can reach."""
+def serving(database_url: str, redis_url: str, tmp_path: Path, **more: str) -> Iterator[Server]:
+    """A server with a profile `acme`, whose Postiz nobody can reach.
+
+    `more`: settings, by the names of the environment.
+    """
     environ = {
         **os.environ,
         "DATABASE_URL": database_url,
@@ -50,6 +53,8 @@ def serving(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Serve
         "PRESSROOM_ADMIN_KEY": ADMIN_KEY,
         "POSTIZ_API_URL": "http://203.0.113.1",
         "POSTIZ_API_KEY": "a-key-of-nobody",
+        **UNLIMITED,
+        **more,
     }
     command = [sys.executable, "-m", "shared.migrate"]
     subprocess.run(command, cwd=ROOT, env=environ, check=True, capture_output=True)

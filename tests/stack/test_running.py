@@ -17,7 +17,7 @@ from tests.servers.stacks import RunningStack
 from tests.timing.patience import wait_until
 
 ROLES = ["web", "worker", "beat", "flower", "valkey", "postgres", "sandbox"]
-POOLS = {"publish": 3, "upload": 3, "webhooks": 1}
+POOLS = {"publish": 3, "upload": 3, "webhooks": 2}
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """How the time of a function grows with its input: no more than the input does.
 
 What is compared is the thread's own time on the processor, which other work on the machine does not
-lengthen, without the collection of garbage that others left.
+lengthen; garbage is not collected meanwhile.
 """
 
 import gc
@@ -37,7 +37,6 @@ def assert_linear(run: Callable[[T], object], make: Callable[[int], T], *, most:
 def _cost(run: Callable[[T], object], value: T, *, runs: int = 3) -> float:
     """Seconds, the least of a few runs."""
     times = []
-    gc.collect()
     gc.disable()
     try:
         for _ in range(runs):

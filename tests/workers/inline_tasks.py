@@ -10,7 +10,7 @@ from typing import Any
 from shared.task_queue import PUBLISH, Waker
 from worker.accounts import organization_lookup, outage_probe
 from worker.bulkhead import Bulkhead
-from worker.media import upload_turns
+from worker.media import fetch_run, upload_turns
 from worker.profiles import profile_deletion
 from worker.publishing import cancel, reconcile, release_loop, track
 from worker.runtime import Runtime
@@ -32,6 +32,7 @@ def upload_due(runtime: Runtime, _: int = 0) -> None:
 
 STEPS: dict[str, Callable[[Runtime, int], None]] = {
     "pressroom.upload": upload_due,
+    "pressroom.fetch": lambda runtime, _: fetch_run.fetch_waiting(runtime),
     "pressroom.stage": stage.stage_posts,
     "pressroom.release": release_due,
     "pressroom.reconcile": reconcile.settle,

@@ -49,7 +49,7 @@ def stream_events(path: IdPath) -> Response:
     if behind is None:
         fault = FieldError(field=RESUME, message="is not an id of this stream")
         raise InvalidRequest(f"{RESUME} is not an id of this stream", fields=[fault])
-    give_back = ours.streams.take()
+    give_back = ours.streams.take(current_caller().holder)
     events = _event_stream(ours, job.id, behind, current_caller())
     response = Response(events, headers=HEADERS, content_type="text/event-stream")
     response.call_on_close(give_back)

@@ -21,7 +21,7 @@ from web.auth import current_caller, require_visible_profile
 from web.http_layer.idempotency import Reply, answer_once
 from web.http_layer.pagination import PageQuery, Query, decode_cursor, next_cursor
 from web.paths import PREFIX
-from web.request_parsing import credential_check, environment_grant
+from web.request_parsing import credential_check, environment_grant, profile_quotas
 from web.schemas.common import IdPath, Page
 from web.schemas.profiles import (
     HoldView,
@@ -140,9 +140,9 @@ def list_profiles(query: PageQuery) -> Response:
 def get_profile(path: IdPath) -> Response:
     """Read a profile"""
     with current_services().database.transaction() as session:
-        [shown] = profile_views(
-            session, [profile_settings.load_profile(session, require_visible_profile(path.id))]
-        )
+        profile = profile_settings.load_profile(session, require_visible_profile(path.id))
+        [shown] = profile_views(session, [profile])
+        shown.quotas = profile_quotas.quotas_view(session, profile)
     return Reply(body=shown).response()
 
 
@@ -160,6 +160,7 @@ def patch_profile(path: IdPath, body: PatchProfile) -> Response:
     """Change a profile; new credentials are tried, and in force everywhere once this answers"""
     with current_services().database.transaction() as session:
         profile = profile_settings.load_profile(session, require_visible_profile(path.id))
+    profile_quotas.require_grant(body)
     allowed = environment_grant.decide_grant(body, profile.environment_allowed)
     probe = credential_check.check_before_saving(body.tts_settings, environment_allowed=allowed)
     with current_services().database.transaction() as session:
@@ -169,6 +170,7 @@ def patch_profile(path: IdPath, body: PatchProfile) -> Response:
         profile.name = body.name or profile.name
         if "description" in body.model_fields_set:
             profile.description = body.description
+        profile.quotas = profile_quotas.merge_quotas(profile.quotas, body.quotas)
         _save_settings(session, profile, body.tts_settings, probe, allowed=allowed)
         answer = _save_and_respond(session, profile, probe)
     if profile.settings_version != version:

@@ -54,7 +54,7 @@ def publish(body: PublishRequest) -> Response:
 def _accept_order(session: Session, order: Order) -> Reply:
     checked = _prepare_and_check(session, order)
     validation.require_faultless(checked)
-    job, wake = validation.accept_order(session, checked)
+    job, wake = validation.accept_order(session, checked, current_services().settings)
     shown = JobReply(job=new_job_view(session, job), warnings=planned_posts.warning_views(checked))
     return Reply(
         body=shown,
@@ -108,7 +108,7 @@ def _plan_response(sent: BulkRequest) -> Response:
 def _accept_bulk_order(session: Session, order: Order, *, skip_invalid: bool) -> Reply:
     checked = _prepare_and_check(session, order)
     validation.require_faultless(checked, skip_invalid=skip_invalid)
-    job, wake = validation.accept_order(session, checked)
+    job, wake = validation.accept_order(session, checked, current_services().settings)
     shown = BulkJobReply(
         job=new_job_view(session, job),
         warnings=planned_posts.warning_views(checked)[:TOLD],

@@ -16,7 +16,7 @@ SECURITY_SCHEMES: dict[str, Any] = {
     _KEY: {"type": "http", "scheme": "bearer"},
     _SESSION: {"type": "apiKey", "in": "cookie", "name": session_cookie.NAME},
 }
-_ALWAYS = (400, 401, 403, 404, 503)
+_ALWAYS = (400, 401, 403, 404, 429, 503)
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 

@@ -4,13 +4,14 @@ from flask import Response, request
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, defer
 
-from shared import db
+from shared import db, quotas
 from shared.access.visible_profiles import load_visible
 from shared.errors import Conflict, FieldError, InvalidRequest
 from shared.intake import targets
 from shared.intake.validation import Checked
 from shared.models import Schedule, ScheduleRun
 from shared.profiles import profile_settings
+from shared.quotas import Quota
 from shared.schedules import definitions
 from shared.schedules.definitions import RunContext
 from shared.schedules.runs import Content
@@ -83,6 +84,7 @@ def _insert_schedule(session: Session, profile_id: str, body: NewSchedule) -> Re
     _set_enabled(session, row, wanted=body.enabled, anew=True)
     session.add(row)
     session.flush()
+    quotas.require_room(session, profile_id, Quota.SCHEDULES, current_services().settings)
     session.refresh(row)
     headers = {"Location": f"{PREFIX}/schedules/{row.id}"}
     return Reply(body=saved_schedule(row, checked), status=201, headers=headers)

@@ -12,7 +12,7 @@ from shared.domain.networks.media_types import MP4, size_limit_message
 from shared.errors import FieldError, InvalidRequest, TooLarge, Unprocessable
 from shared.profiles import profile_settings
 from web.api.resource import create_blueprint, problem_responses
-from web.auth import current_profile
+from web.auth import current_caller, current_profile
 from web.http_layer import multipart
 from web.http_layer.idempotency import Reply, answer_once
 from web.http_layer.problems import refuse_invalid
@@ -56,7 +56,7 @@ def upload() -> Response:
         raise TooLarge(size_limit_message(MP4))
     fields = frozenset({_EXTERNAL_ID})
     with (
-        current_services().uploads.place(),
+        current_services().uploads.place(current_caller().holder),
         multipart.receive_body(current_services().storage, single=True, fields=fields) as form,
     ):
         external_id = _external_id(form.fields)
@@ -78,7 +78,7 @@ def bulk_upload() -> Response:
         items = upload_items.url_items(profile_id, _parse_json(BulkUploadByUrl).items)
         return answer_once(lambda session: _accept_bulk_upload(session, profile_id, items))
     with (
-        current_services().uploads.place(),
+        current_services().uploads.place(current_caller().holder),
         multipart.receive_body(
             current_services().storage, single=False, fields=frozenset()
         ) as form,

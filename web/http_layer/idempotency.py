@@ -19,6 +19,7 @@ from shared.errors import (
     Unprocessable,
 )
 from shared.models import IdempotencyKey
+from web.audit_trail import note_created
 from web.auth import PROFILE_HEADER, current_caller
 from web.http_layer.shown_once import without_secrets
 from web.services import current_services
@@ -67,6 +68,7 @@ def answer_once(work: Callable[[Session], Reply], *, content: str | None = None)
     with current_services().database.transaction() as session:
         if key is None:
             reply = work(session)
+            note_created(reply.headers.get("Location"))
         else:
             request_hash = _request_hash(content)
             earlier = _find_earlier_response(session, key, request_hash) or _lock_key(
@@ -75,6 +77,7 @@ def answer_once(work: Callable[[Session], Reply], *, content: str | None = None)
             if earlier is not None:
                 return earlier
             reply = work(session)
+            note_created(reply.headers.get("Location"))
             _store_reply(session, key, request_hash, reply)
     reply.afterwards()
     return reply.response()
@@ -98,7 +101,7 @@ def _request_hash(content: str | None) -> str:
 def _find_earlier_response(session: Session, key: str, request_hash: str) -> Response | None:
     row = session.scalar(
         select(IdempotencyKey).where(
-            IdempotencyKey.caller == current_caller().name, IdempotencyKey.key == key
+            IdempotencyKey.caller == current_caller().reference, IdempotencyKey.key == key
         )
     )
     if row is None:
@@ -116,7 +119,7 @@ def _find_earlier_response(session: Session, key: str, request_hash: str) -> Res
 
 def _lock_key(session: Session, key: str, request_hash: str) -> Response | None:
     """Lock the key until the transaction ends; returns an answer that was stored just before."""
-    name = f"{current_caller().name}:{key}"
+    name = f"{current_caller().reference}:{key}"
     query = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 11))")
     if not session.scalar(query, {"name": name}):
         raise Conflict(f"The first request with this {HEADER} is still under way", code=UNDER_WAY)
@@ -126,7 +129,7 @@ def _lock_key(session: Session, key: str, request_hash: str) -> Response | None:
 def _store_reply(session: Session, key: str, request_hash: str, reply: Reply) -> None:
     session.add(
         IdempotencyKey(
-            caller=current_caller().name,
+            caller=current_caller().reference,
             key=key,
             request_hash=request_hash,
             status=reply.status,

@@ -127,8 +127,9 @@ def _check_fields(
         raise _invalid_field(FILE_FIELD, "there is no file in this body")
 
 
-def _invalid_field(name: str, message: str) -> InvalidRequest:
-    name = name if is_clean(name) else "?"
+def _invalid_field(given: str | None, message: str) -> InvalidRequest:
+    """`given`: its name; None where the part has none."""
+    name = given if given and is_clean(given) else "?"
     return InvalidRequest(f"{name}: {message}", fields=[FieldError(field=name, message=message)])
 
 

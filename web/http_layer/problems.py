@@ -29,6 +29,7 @@ STATUS: dict[type[PressroomError], int] = {
     errors.UnsupportedMedia: 415,
     errors.Unprocessable: 422,
     errors.StorageFull: 507,
+    errors.TooManyRequests: 429,
     errors.Unavailable: 503,
     errors.ClaimLost: 409,
     errors.SecretUnreadable: 409,
@@ -117,14 +118,14 @@ def _fault_message(kind: str, message: str) -> str:
 
 
 def register_error_handlers(app: Flask) -> None:
-    app.register_error_handler(PressroomError, _handle_known_error)
+    app.register_error_handler(PressroomError, answer_known_error)
     app.register_error_handler(HTTPException, _handle_http_error)
     for error_class in (OperationalError, InterfaceError, PoolTimeout):
         app.register_error_handler(error_class, _handle_database_error)
     app.register_error_handler(Exception, _handle_unexpected_error)
 
 
-def _handle_known_error(error: PressroomError) -> Response:
+def answer_known_error(error: PressroomError) -> Response:
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
     if status == 500:
         return _handle_unexpected_error(error)
@@ -163,7 +164,7 @@ def _handle_http_error(error: HTTPException) -> Response:
 
 def _handle_database_error(error: Exception) -> Response:
     log.warning("the database is away", reason=type(error).__name__)
-    return _handle_known_error(DATABASE_AWAY)
+    return answer_known_error(DATABASE_AWAY)
 
 
 def _handle_unexpected_error(error: Exception) -> Response:

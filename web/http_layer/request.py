@@ -13,6 +13,7 @@ from werkzeug.utils import cached_property
 
 from shared.errors import FieldError, InvalidRequest
 from web.arriving_request import SHORT_BODY
+from web.auth import current_caller
 from web.services import current_services
 
 #: For JSON; files are read elsewhere, and have their own limits.
@@ -48,12 +49,12 @@ class ApiRequest(Request):
     def get_data(self, *args: Any, **kwargs: Any) -> Any:
         """A short body is here; for a long one its reader waits, so it takes a slot of uploads.
 
-        Raises `Unavailable` where none is free.
+        Raises `TooManyRequests` if the caller has its share, and `Unavailable` if none is left.
         """
         chunked = "Transfer-Encoding" in self.headers
         if not chunked and (self.content_length or 0) <= SHORT_BODY:
             return super().get_data(*args, **kwargs)
-        with current_services().uploads.place():
+        with current_services().uploads.place(current_caller().holder):
             return super().get_data(*args, **kwargs)
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:

@@ -60,7 +60,7 @@ def _description_response(description: dict[str, Any]) -> Response:
 
 
 def _docs_page() -> Response:
-    policy = {"Content-Security-Policy": security_headers.PAGE_POLICY}
+    policy = {"Content-Security-Policy": security_headers.DOCS_POLICY}
     return Response(_PAGE, mimetype="text/html", headers=policy)
 
 

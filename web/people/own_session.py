@@ -66,7 +66,7 @@ def change_own_password(body: NewPassword) -> Response:
         with ours.database.transaction() as session:
             user = users.lock_user(session, user_id)
             users.set_password(session, user, body.new_password)
-            token = sessions.begin_session(session, user, second_factor=user.totp_confirmed)
+            token = sessions.begin_session(session, user, second_factor=user.has_second_factor)
     response = show_session(token)
     session_cookie.set_token(response, token)
     return response

@@ -1,9 +1,10 @@
 """Pages of forms, without scripts; each form repeats a token that another site cannot know."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from flask import Response, request
 from jinja2 import Environment
@@ -34,6 +35,14 @@ NAME = Field("name", "Name", "text", "name")
 PASSWORD = Field("password", "Password", "password", "current-password")
 NEW_PASSWORD = Field("password", "New password", "password", "new-password")
 CODE = Field("code", "Code", "text", "one-time-code")
+#: Hidden: what an enrolment carries until its first code confirms it.
+SEALED = Field("sealed", "", "hidden")
+
+
+@dataclass(frozen=True)
+class Link:
+    path: str
+    text: str
 
 
 def show_page(
@@ -42,16 +51,29 @@ def show_page(
     fields: Sequence[Field] | None = None,
     button: str = "",
     lines: Sequence[str] = (),
+    items: Sequence[str] = (),
+    links: Sequence[Link] = (),
+    image: str = "",
+    image_label: str = "",
+    hidden: Mapping[str, str] = MappingProxyType({}),
     problem: str = "",
     status: int = 200,
 ) -> Response:
-    """`fields`: of a form that is sent to the page's own address; None: no form."""
+    """`fields`: of a form that is sent to the page's own address; None: no form.
+
+    `hidden`: values that the form sends too. `image`: its address.
+    """
     cookie = request.cookies.get(FORM_COOKIE) or secrets.token_urlsafe(32)
     text = _TEMPLATE.render(
         title=title,
         fields=fields,
         button=button,
         lines=lines,
+        items=items,
+        links=links,
+        image=image,
+        image_label=image_label,
+        hidden=hidden,
         problem=problem,
         action=request.path,
         csrf=session_cookie.csrf_token(cookie),

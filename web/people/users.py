@@ -10,7 +10,7 @@ from shared.models import User
 from shared.people import one_time_links, sessions
 from shared.people import users as people
 from web.api.resource import create_blueprint, problem_responses
-from web.auth import current_caller
+from web.auth import USER, current_caller
 from web.http_layer.idempotency import Reply, answer_once
 from web.http_layer.pagination import PageQuery, next_cursor, page_query
 from web.paths import PREFIX
@@ -82,7 +82,7 @@ def change_user(path: IdPath, body: UserPatch) -> Response:
 
 def _apply_patch(session: Session, user: User, body: UserPatch) -> None:
     given = body.model_fields_set
-    if user.id == current_caller().user_id and given - {"name"}:
+    if _is_oneself(user) and given - {"name"}:
         raise Conflict("Of yourself, you change only the name here", code="own_user")
     profile_ids = user.profile_ids
     if "profile_ids" in given:
@@ -116,6 +116,10 @@ def end_user_sessions(path: IdPath) -> Response:
         user = _require_visible_user(session, path.id, lock=True)
         sessions.end_sessions(session, [user.id])
     return Response(status=204)
+
+
+def _is_oneself(user: User) -> bool:
+    return (USER, user.id) == (current_caller().kind, current_caller().id)
 
 
 def _require_lasting() -> None:

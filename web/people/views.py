@@ -16,7 +16,7 @@ def user_view(user: User) -> UserView:
         profile_ids=user.profile_ids,
         disabled=user.disabled,
         has_password=user.password_hash is not None,
-        has_second_factor=user.totp_confirmed,
+        has_second_factor=user.has_second_factor,
         last_signed_in_at=user.last_signed_in_at,
         created_at=user.created_at,
     )

@@ -5,6 +5,7 @@ from shared.net.outbound_route import UNRESOLVED
 from shared.postiz import discovery
 from shared.postiz.discovery import Probe
 from shared.profiles.profile_settings import Credentials, environment_credentials
+from web.auth import current_caller
 from web.schemas.profiles import PostizCheck, TtsSettings
 from web.services import current_services
 
@@ -31,13 +32,14 @@ def probe_credentials(credentials: Credentials) -> Probe:
     """The result of trying them. A Postiz that is away is a result, not an error.
 
     Raises `InvalidRequest` for an address that we may not call, and for one of the profile's own
-    that does not resolve.
+    that does not resolve; `Unavailable` if too many ask at once.
     """
     ours = current_services()  # the call runs in a thread of its own, without a request
     try:
         probe = ours.calls.within(
             CHECK_SECONDS,
             lambda: discovery.probe_postiz(credentials.api_url, credentials.api_key, ours.settings),
+            holder=current_caller().holder,
         )
     except Transient as error:
         return Probe(code="unreachable", detail=error.message, server=credentials.server)

@@ -10,7 +10,7 @@ from functools import partial
 from shared.accounts import identity
 from shared.accounts.identity import Found
 from shared.db import ROW_LOCK
-from shared.errors import NotFound, PublisherError, SettingsChanged, WrongBaseUrl
+from shared.errors import NotFound, PublisherError, SettingsChanged, Unavailable, WrongBaseUrl
 from shared.models import Account, Profile
 from shared.net.outbound_route import Route
 from shared.postiz import discovery
@@ -19,6 +19,7 @@ from shared.postiz.discovery import Probe
 from shared.profiles import profile_settings
 from shared.profiles.profile_settings import Credentials
 from shared.profiles.publisher_cache import Publisher, blamed_on_settings
+from web.auth import current_caller
 from web.services import Services, current_services
 
 #: The longest time that a request waits to refresh the known integrations (seconds).
@@ -29,17 +30,20 @@ def refresh_integrations(profile_id: str) -> None:
     """Refresh the known integrations, if this takes no longer than a request may wait."""
     try:
         update_integrations(profile_id, seconds=REFRESH_SECONDS)
-    except PublisherError:
+    except (PublisherError, Unavailable):
         return  # the known list is used; if there is none, the worker checks later
 
 
 def update_integrations(profile_id: str, *, seconds: float) -> list[RemoteIntegration]:
     """The live list, which is also stored.
 
-    Raises `NotConfigured`, and `PublisherError` if Postiz refuses or takes longer.
+    Raises `NotConfigured`; `PublisherError` if Postiz refuses or takes longer; `Unavailable` if too
+    many ask at once.
     """
     ours = current_services()  # the call runs in a thread of its own, without a request
-    return ours.calls.within(seconds, lambda: _ask_postiz(ours, profile_id, seconds))
+    return ours.calls.within(
+        seconds, lambda: _ask_postiz(ours, profile_id, seconds), holder=current_caller().holder
+    )
 
 
 def look_up_integrations(profile_id: str) -> Found | None:
@@ -58,8 +62,10 @@ def look_up_integrations(profile_id: str) -> Found | None:
     look = partial(_look_up, ours, profile, credentials, account.base_url)
     try:
         with blamed_on_settings(profile_id, profile.settings_version):
-            return credentials.found(ours.calls.within(REFRESH_SECONDS, look))
-    except PublisherError:
+            return credentials.found(
+                ours.calls.within(REFRESH_SECONDS, look, holder=current_caller().holder)
+            )
+    except (PublisherError, Unavailable):
         return credentials.found()
 
 

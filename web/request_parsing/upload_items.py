@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from shared import quotas
 from shared.errors import FieldError, InvalidRequest, RequestError
 from shared.intake import job_creation, targets
 from shared.intake.job_creation import Upload
@@ -13,6 +14,7 @@ from shared.media.ingest import Received
 from shared.models import AccountMedia, Job, Media
 from shared.net import outbound_route
 from shared.net.outbound_route import Route
+from shared.quotas import Quota
 from web.http_layer.multipart import Part
 from web.schemas.uploads import ItemError, UploadByUrl, UploadedItem
 from web.serializers.rows import media_view
@@ -99,6 +101,7 @@ def accept_items(
         if item.index in added
     ]
     job, rows = job_creation.accept_uploads(session, profile_id, account, uploads, kind=kind)
+    quotas.require_room(session, profile_id, Quota.MEDIA_BYTES, current_services().settings)
     return (
         job,
         _waiting_upload_ids(rows),

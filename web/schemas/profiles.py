@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from shared.http_address import parse_postiz_address
 from web.auth import PROFILE_ID
-from web.schemas.common import AnyUrl, Body, Flag, Name
+from web.schemas.common import AnyUrl, Body, Flag, Name, Whole
 
 _MASK = "•"
 
@@ -67,6 +67,18 @@ EnvironmentAllowed = Annotated[
 ]
 
 
+QuotaNumber = Annotated[Whole, Field(ge=0, le=2**53)] | None
+
+
+class OwnQuotas(Body):
+    """What is not named stays; null: the installation's default."""
+
+    media_bytes: QuotaNumber = None
+    open_posts: QuotaNumber = None
+    schedules: QuotaNumber = None
+    requests_per_minute: Annotated[Whole, Field(ge=1, le=10**9)] | None = None
+
+
 class NewProfile(Body):
     id: ProfileId | None = None
     name: Name
@@ -87,6 +99,9 @@ class PatchProfile(Body):
     description: str | None = None
     tts_settings: TtsSettings | None = None
     environment_allowed: EnvironmentAllowed = None
+    quotas: OwnQuotas | None = Field(
+        None, description="Only an admin key that is bound to no profile sets them"
+    )
 
     @model_validator(mode="after")
     def _has_a_name(self) -> "PatchProfile":
@@ -122,6 +137,20 @@ class HoldView(BaseModel):
     since: datetime
 
 
+class QuotaView(BaseModel):
+    limit: int
+    used: int
+
+
+class QuotasView(BaseModel):
+    """How much the profile may have or ask, and how much of it is used."""
+
+    media_bytes: QuotaView = Field(description="Of files that are kept")
+    open_posts: QuotaView = Field(description="Accepted, and not in Postiz with a time yet")
+    schedules: QuotaView
+    requests_per_minute: QuotaView
+
+
 class ProfileView(BaseModel):
     id: str
     name: str
@@ -141,6 +170,7 @@ class ProfileView(BaseModel):
     postiz_check: PostizCheck | None = Field(
         None, description="What trying the new credentials came to; only where they changed"
     )
+    quotas: QuotasView | None = Field(None, description="null in lists, and where it was changed")
 
 
 class CredentialsView(BaseModel):

@@ -14,6 +14,7 @@ from shared.accounts import waits
 from shared.domain.publishing.states import PostState
 from shared.errors import (
     ClaimLost,
+    InvalidRequest,
     Paused,
     PressroomError,
     PublisherError,
@@ -21,9 +22,7 @@ from shared.errors import (
     Transient,
     Unavailable,
 )
-from shared.media import repository
 from shared.models import Account, AccountMedia, Job, JobMedia, Media, Post, Profile
-from shared.net.outbound_route import Route
 from shared.postiz.client import Postiz
 from shared.postiz.payloads import RemoteMedia
 from shared.posts import transitions
@@ -55,12 +54,12 @@ class Upload:
 
 
 def upload_medium(runtime: Runtime, account_media_id: int) -> bool:
-    """Fetch the medium if it is only a URL yet, and send it to its account's Postiz.
+    """Send the medium to its account's Postiz; one that is only an address yet is not claimed.
 
     Returns whether we claimed the upload, whatever its result.
     """
     with runtime.database.transaction() as session:
-        upload = _claim_upload(session, account_media_id)
+        upload = claim_upload(session, account_media_id, not_(needs_fetch()))
     if upload is None:
         return False
     beat = Heartbeat(runtime, upload)
@@ -70,11 +69,14 @@ def upload_medium(runtime: Runtime, account_media_id: int) -> bool:
     except ClaimLost:
         return True
     except (PublisherError, RequestError, Unavailable) as error:
-        _record_failed_upload(runtime, upload, error)
+        record_failed_upload(runtime, upload, error)
     return True
 
 
-def _claim_upload(session: Session, account_media_id: int) -> Upload | None:
+def claim_upload(
+    session: Session, account_media_id: int, *conditions: ColumnElement[bool]
+) -> Upload | None:
+    """None if it is not to be made now, or does not meet `conditions`."""
     claim = leases.new_claim()
     row = session.scalar(
         update(AccountMedia)
@@ -83,6 +85,7 @@ def _claim_upload(session: Session, account_media_id: int) -> Upload | None:
             AccountMedia.state == "pending",
             AccountMedia.next_at <= func.now(),
             may_start(),
+            *conditions,
         )
         .values(
             state="uploading",
@@ -94,6 +97,12 @@ def _claim_upload(session: Session, account_media_id: int) -> Upload | None:
         .execution_options(synchronize_session=False)
     )
     return _upload_of(session, row, claim) if row else None
+
+
+def needs_fetch() -> ColumnElement[bool]:
+    """The medium was given as an address, and its file is not in the storage."""
+    unfetched = Media.storage_key.is_(None), Media.source_url.is_not(None)
+    return select(Media.id).where(Media.id == AccountMedia.media_id, *unfetched).exists()
 
 
 def may_start() -> ColumnElement[bool]:
@@ -137,8 +146,9 @@ class Heartbeat:
     It also records the queue's heartbeat, because a pool may be busy with long uploads only.
     """
 
-    def __init__(self, runtime: Runtime, upload: Upload) -> None:
+    def __init__(self, runtime: Runtime, upload: Upload, queue: str = UPLOAD) -> None:
         self._runtime = runtime
+        self._queue = queue
         self._upload = upload
         self._last = time.monotonic()
 
@@ -146,14 +156,14 @@ class Heartbeat:
         if time.monotonic() - self._last < HEARTBEAT:
             return
         with self._runtime.database.transaction() as session:
-            _update_claimed_upload(
+            update_claimed_upload(
                 session, self._upload, lease_until=func.now() + timedelta(seconds=LEASE)
             )
-        heartbeats.record_queue_heartbeat(self._runtime, UPLOAD)
+        heartbeats.record_queue_heartbeat(self._runtime, self._queue)
         self._last = time.monotonic()
 
 
-def _update_claimed_upload(session: Session, upload: Upload, **values: object) -> None:
+def update_claimed_upload(session: Session, upload: Upload, **values: object) -> None:
     """Change the row if it is still under our claim. Raises `ClaimLost`."""
     query = update(AccountMedia).where(
         AccountMedia.id == upload.id,
@@ -167,13 +177,6 @@ def _update_claimed_upload(session: Session, upload: Upload, **values: object) -
 
 
 def _transfer_medium(runtime: Runtime, upload: Upload, beat: Heartbeat) -> None:
-    repository.fetch_file(
-        runtime.database,
-        runtime.storage,
-        upload.media_id,
-        route=Route.from_settings(runtime.settings),
-        on_progress=beat,
-    )
     key, mime = _validate_stored_medium(runtime, upload)
     name = f"{upload.media_id}.{mime.rsplit('/', 1)[1]}"
     size = runtime.storage.size(key)
@@ -189,7 +192,7 @@ def _transfer_medium(runtime: Runtime, upload: Upload, beat: Heartbeat) -> None:
     account_id = upload.credentials.account_id
     with runtime.database.transaction() as session:
         leases.record_success(session, account_id)
-        _update_claimed_upload(
+        update_claimed_upload(
             session,
             upload,
             state="uploaded",
@@ -210,14 +213,14 @@ def _validate_stored_medium(runtime: Runtime, upload: Upload) -> tuple[str, str]
     with runtime.database.transaction() as session:
         medium = session.get_one(Media, upload.media_id)
         if medium.storage_key is None or medium.mime is None:
-            raise Unavailable("the medium is not in the storage yet")
+            raise InvalidRequest("The file of this medium was removed. Upload it again")
         if medium.source_url is not None:
             account_id = upload.credentials.account_id
             deferred_validation.check_posts_with_medium(session, account_id, upload.media_id)
         return medium.storage_key, medium.mime
 
 
-def _record_failed_upload(runtime: Runtime, upload: Upload, error: PressroomError) -> None:
+def record_failed_upload(runtime: Runtime, upload: Upload, error: PressroomError) -> None:
     """Retry later, hold the account, or fail the upload with the reason."""
     try:
         with runtime.database.transaction() as session:
@@ -235,7 +238,7 @@ def _record_failed_upload(runtime: Runtime, upload: Upload, error: PressroomErro
 
 
 def _schedule_retry(session: Session, upload: Upload, error: PressroomError) -> None:
-    _update_claimed_upload(
+    update_claimed_upload(
         session,
         upload,
         state="pending",
@@ -251,7 +254,7 @@ def _schedule_retry(session: Session, upload: Upload, error: PressroomError) -> 
 
 def _give_up_upload(session: Session, upload: Upload, error: PressroomError) -> None:
     """Fail the upload, and the posts that need the medium."""
-    _update_claimed_upload(
+    update_claimed_upload(
         session,
         upload,
         state="failed",

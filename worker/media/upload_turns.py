@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, func, select, true
+from sqlalchemy import ColumnElement, Select, func, not_, select, true
 from structlog.contextvars import bound_contextvars
 
 from shared.containment import contain_failures
@@ -100,13 +100,20 @@ def _find_waiting_uploads(runtime: Runtime) -> list[Waiting]:
 
 @cache
 def _first_uploads_query() -> Select[Any]:
-    """Each profile's first upload; reads one index entry each, so that long queues cost nothing."""
+    return select_first_media(not_(upload.needs_fetch()))
+
+
+def select_first_media(condition: ColumnElement[bool]) -> Select[Any]:
+    """Each profile's first waiting medium that meets `condition`, where nothing forbids to go on.
+
+    It reads one index entry each, so that long queues cost nothing.
+    """
     first = (
         select(AccountMedia.id, AccountMedia.next_at)
         .where(AccountMedia.profile_id == Profile.id)
         .where(AccountMedia.account_id == Profile.account_id)
         .where(AccountMedia.state == "pending", AccountMedia.next_at <= func.now())
-        .where(upload.may_start())
+        .where(upload.may_start(), condition)
         .order_by(AccountMedia.next_at)
         .limit(1)
         .correlate(Profile)

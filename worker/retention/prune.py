@@ -12,6 +12,7 @@ from shared.config import Settings
 from shared.domain.publishing.states import PostState
 from shared.models import (
     AccountMedia,
+    AuditEntry,
     Delivery,
     Event,
     Handover,
@@ -142,6 +143,13 @@ def _delete_deliveries(
     return _delete_rows(session, delete(Delivery).where(Delivery.id.in_(batch)))
 
 
+def delete_old_audit_entries(session: Session, settings: Settings) -> int:
+    """Who changed what is known for a year at least: the settings allow no less."""
+    old = AuditEntry.at < _days_ago(settings.audit_retention_days)
+    batch = select(AuditEntry.id).where(old).limit(BATCH).with_for_update(skip_locked=True)
+    return _delete_rows(session, delete(AuditEntry).where(AuditEntry.id.in_(batch)))
+
+
 def delete_unused_holds(session: Session, _: Settings) -> int:
     """Delete holds of keys that no profile uses any more."""
     return _delete_rows(session, delete(Hold).where(holds.is_unused()))
@@ -159,6 +167,7 @@ STEPS: dict[str, Callable[[Session, Settings], int]] = {
     "runs of schedules": delete_old_runs,
     "deliveries": delete_old_deliveries,
     "deliveries to disabled webhooks": delete_undeliverable,
+    "audit trail": delete_old_audit_entries,
     "holds": delete_unused_holds,
 }
 

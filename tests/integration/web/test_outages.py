@@ -80,6 +80,7 @@ def test_readiness_tells_what_is_missing_until_all_is_there(bare_api: Api) -> No
         "worker:release": f"not seen within 30 s{UNASKED}",
         "worker:publish": f"not seen within 30 s{UNASKED}",
         "worker:upload": f"not seen within 30 s{UNASKED}",
+        "worker:fetch": f"not seen within 30 s{UNASKED}",
         "worker:webhooks": f"not seen within 30 s{UNASKED}",
         "beat": "not seen within 30 s",
         "broker": "ok",

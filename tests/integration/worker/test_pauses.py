@@ -174,7 +174,7 @@ def test_a_pause_while_an_upload_is_being_prepared_holds_it_back(control: Contro
     with world.database.transaction() as session:
         number = session.scalar(select(AccountMedia.id).where(AccountMedia.media_id == medium))
         assert number is not None
-        one = upload._claim_upload(session, number)
+        one = upload.claim_upload(session, number)
     assert one is not None
     control.set("/profiles/acme", "pause")
     with pytest.raises(Paused):

@@ -60,7 +60,7 @@ def calls(world: World) -> int:
 def test_a_postiz_that_may_not_be_called_any_more_is_not_and_goes_on_once_it_is_allowed(
     world: World, restarted: Callable[..., Runtime], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(holds, "LOOK_AGAIN", timedelta(seconds=1))
+    monkeypatch.setattr(holds, "RETRY_AFTER", timedelta(seconds=1))
     make_profile(world, key=KEY)
     posts = make_posts(world, "acme", ["waits"])
     before = calls(world)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from shared.errors import InvalidRequest, Transient, UnsupportedMedia
+from shared.errors import InvalidRequest, QuotaExceeded, Transient, UnsupportedMedia
 from shared.media import repository
 from shared.models import AccountMedia, Job, Media
 from shared.net.outbound_route import Route
@@ -269,9 +269,19 @@ def by_url(api: Api, url: str) -> int:
 def fetch(api: Api, media_id: int, *, allow_private: bool = True) -> Media:
     database, storage = api.services.database, api.services.storage
     route = Route(allow_private=allow_private)
-    repository.fetch_file(database, storage, media_id, route=route)
+    repository.fetch_file(database, storage, media_id, route=route, settings=api.services.settings)
     with database.transaction() as session:
         return session.get_one(Media, media_id)
+
+
+def test_a_fetched_file_is_not_kept_over_the_profile_s_quota(api: Api, source: str) -> None:
+    one = {"quotas": {"media_bytes": 1}}
+    assert api.call("PATCH", "/profiles/acme", json=one).status_code == 200
+    medium = by_url(api, source + "/a.png")
+    with pytest.raises(QuotaExceeded):
+        fetch(api, medium)
+    with api.services.database.transaction() as session:
+        assert session.get_one(Media, medium).storage_key is None
 
 
 @pytest.mark.parametrize("path", ["/a.png", "/moved", "/moved à l'été?q=1 2"])

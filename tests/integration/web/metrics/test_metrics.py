@@ -106,6 +106,7 @@ def test_it_tells_what_is_open(own_api: Api) -> None:
         ("release",),
         ("publish",),
         ("upload",),
+        ("fetch",),
         ("webhooks",),
     }
 

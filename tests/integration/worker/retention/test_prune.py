@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from sqlalchemy import event, func, select, text, update
 
 from shared.access import api_keys
 from shared.config import read_settings
 from shared.models import (
     AccountMedia,
+    AuditEntry,
     Base,
     Delivery,
     Event,
@@ -41,6 +43,30 @@ YEAR_AGO = timedelta(days=366)
 def acme(world: World) -> World:
     make_profile(world, key=KEY)
     return world
+
+
+def test_the_audit_trail_is_kept_for_a_year_at_least(world: World) -> None:
+    with pytest.raises(ValidationError):
+        read_settings({"PRESSROOM_AUDIT_RETENTION_DAYS": "364"})
+    entry = dict.fromkeys(("method", "route", "operation", "address", "user_agent"), "x")
+    for days in (364, 366):
+        with world.database.transaction() as session:
+            session.add(
+                AuditEntry(
+                    **entry,
+                    actor_kind="key",
+                    actor_id=1,
+                    actor_name=f"{days}",
+                    request_id="r",
+                    targets={},
+                    fields=[],
+                    at=datetime.now(UTC) - timedelta(days=days),
+                )
+            )
+    settings = read_settings({"PRESSROOM_AUDIT_RETENTION_DAYS": "365"})
+    with world.database.transaction() as session:
+        assert prune.delete_old_audit_entries(session, settings) == 1
+        assert session.scalars(select(AuditEntry.actor_name)).all() == ["364"]
 
 
 def ended(world: World, *, ago: timedelta = YEAR_AGO, posts: int = 2) -> list[int]:
@@ -377,6 +403,6 @@ def test_every_table_is_pruned_or_grows_with_nothing_but_what_people_keep() -> N
     with_media = {"media", "account_media"}
     with_users = {"schedules", "webhooks", "users"}
     by_themselves = {"pulses", "idempotency_keys", "schedule_runs", "deliveries", "retired_keys"}
-    by_themselves |= {"user_sessions", "one_time_links"}
+    by_themselves |= {"user_sessions", "one_time_links", "audit_entries"}
     known = with_people | with_users | with_jobs | with_media | by_themselves
     assert set(Base.metadata.tables) == known

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from shared.domain.networks.media_types import brand_of
 from shared.media.metadata import Facts, read_facts
+from shared.media.metadata_reader import read_metadata
 from tests.factories.files import FILES
 
 MP4, PNG = "video/mp4", "image/png"
@@ -125,8 +126,8 @@ def test_no_damage_makes_reading_fail(edits: list[tuple[bool, int, bytes]]) -> N
     for at_end, place, data in edits:
         start = len(content) - 1 - place if at_end else place
         content[start : start + len(data)] = data
-    found = facts(bytes(content))
-    assert found.width is None or found.width > 0
+    found = read_metadata(io.BytesIO(content), MP4)  # here: starting a process takes longer
+    Facts.model_validate(found)
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,15 @@
 """People: users, sessions, links that work once; answers are kept for a caller, key or user
 
-Revision ID: 0028
-Revises: 0026
+Revision ID: 0029
+Revises: 0028
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import ARRAY
 
-revision = "0028"
-down_revision = "0026"
+revision = "0029"
+down_revision = "0028"
 branch_labels = None
 depends_on = None
 
@@ -37,7 +37,6 @@ def upgrade() -> None:
         sa.Column("password_hash", sa.Text(), nullable=True),
         sa.Column("oidc_subject", sa.Text(), nullable=True),
         sa.Column("totp_secret", sa.Text(), nullable=True),
-        flag("totp_confirmed"),
         sa.Column("totp_step", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("recovery_hashes", ARRAY(sa.Text()), server_default="{}", nullable=False),
         sa.Column("failures", sa.Integer(), server_default="0", nullable=False),

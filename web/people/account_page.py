@@ -1,0 +1,137 @@
+"""One's own account, and its second factor."""
+
+import segno
+from flask import Response
+
+from shared.errors import Forbidden
+from shared.people import attempts, second_factor, sessions, users
+from shared.people.sessions import KnownSession
+from web import session_cookie
+from web.people.page_session import (
+    ACCOUNT,
+    SECOND_FACTOR,
+    SIGN_IN,
+    complete_session,
+    current_session,
+    go_to,
+)
+from web.people.page_blueprint import create_page_blueprint
+from web.people.rendering import CODE, SEALED, Link, read_form, show_page
+from web.people.sign_in_pages import SIGN_OUT
+from web.services import current_services
+
+pages = create_page_blueprint("account")
+WRONG = "This code is not right, or was used already, or there were too many attempts: wait a bit"
+
+
+@pages.get(ACCOUNT)
+def show_account() -> Response:
+    known = current_session()
+    if known is None:
+        return go_to(SIGN_IN)
+    if not known.is_complete:
+        return go_to(SECOND_FACTOR)
+    user = known.user
+    whose = "all profiles" if user.profile_ids is None else ", ".join(user.profile_ids)
+    links = (
+        Link("/docs", "The API"),
+        Link(SECOND_FACTOR, "Second factor: " + ("on" if user.has_second_factor else "off")),
+        Link(SIGN_OUT, "Sign out"),
+    )
+    lines = (f"{user.name} <{user.email}>", f"Role: {user.role}, for {whose or 'no profile'}")
+    return show_page("Your account", lines=lines, links=links)
+
+
+@pages.get(SECOND_FACTOR)
+def show_second_factor() -> Response:
+    known = current_session()
+    return go_to(SIGN_IN) if known is None else _second_factor_page(known)
+
+
+def _second_factor_page(
+    known: KnownSession, *, sealed: str = "", problem: str = "", status: int = 200
+) -> Response:
+    """Of a session that needs a code, its form; of any other, an enrolment."""
+    if known.second_factor == "needed":
+        line = "The code that your app shows, or one of your recovery codes."
+        return show_page(
+            "Second factor",
+            lines=(line,),
+            fields=(CODE,),
+            button="Go on",
+            problem=problem,
+            status=status,
+        )
+    box, holder = current_services().box, known.row.token_hash
+    enrolment = second_factor.open_enrolment(box, known.user, holder, sealed)
+    enrolment = enrolment or second_factor.new_enrolment(box, known.user, holder)
+    return show_page(
+        "Set up your second factor",
+        lines=(
+            "Scan this with an authenticator app, or type the secret into it. Then enter its code.",
+            enrolment.secret,
+        ),
+        image=segno.make_qr(enrolment.uri).svg_data_uri(scale=4, light="white"),
+        image_label="The secret, for the camera of your phone",
+        hidden={SEALED.name: enrolment.sealed},
+        fields=(CODE,),
+        button="Turn it on",
+        problem=problem,
+        status=status,
+    )
+
+
+@pages.post(SECOND_FACTOR)
+def give_second_factor() -> Response:
+    code, sealed = read_form(CODE, SEALED)
+    known = current_session()
+    if known is None:
+        return go_to(SIGN_IN)
+    if not attempts.count_second_attempt(current_services().database, known.user.id):
+        return _second_factor_page(known, sealed=sealed, problem=WRONG, status=429)
+    if known.second_factor == "needed":
+        return _use_code(known, code)
+    return _enrol(known, code, sealed)
+
+
+def _use_code(known: KnownSession, code: str) -> Response:
+    ours = current_services()
+    with ours.database.transaction() as session:
+        user = users.lock_user(session, known.user.id)
+        _require_going_on(sessions.is_in_force(session, known.row.token_hash))
+        right = second_factor.use_code(ours.box, user, code)
+        token = complete_session(session, user) if right else None
+    if token is None:
+        return _second_factor_page(known, problem=WRONG, status=401)
+    return go_to(ACCOUNT, token=token)
+
+
+def _enrol(known: KnownSession, code: str, sealed: str) -> Response:
+    """All other sessions end: they were begun without this factor."""
+    ours = current_services()
+    with ours.database.transaction() as session:
+        user = users.lock_user(session, known.user.id)
+        _require_going_on(sessions.is_in_force(session, known.row.token_hash))
+        enrolment = second_factor.open_enrolment(ours.box, user, known.row.token_hash, sealed)
+        codes = enrolment and second_factor.confirm_enrolment(ours.box, user, enrolment, code)
+        if codes:
+            sessions.end_sessions(session, [user.id])
+            token = complete_session(session, user)
+    if not codes:
+        return _second_factor_page(known, sealed=sealed, problem=WRONG, status=401)
+    page = show_page(
+        "Your recovery codes",
+        lines=(
+            "If you lose your app, each of these signs you in once. They are shown only now: print "
+            "them, or put them where you keep your passwords.",
+        ),
+        items=codes,
+        links=(Link(ACCOUNT, "Go on"),),
+    )
+    session_cookie.set_token(page, token)
+    return page
+
+
+def _require_going_on(is_in_force: bool) -> None:
+    if not is_in_force:
+        raise Forbidden("This session has ended: sign in again", code="session_ended")

@@ -1,0 +1,55 @@
+"""The session of whoever looks at a page: found, begun, completed, ended."""
+
+from flask import Response, redirect
+from sqlalchemy.orm import Session
+
+from shared.models import User
+from shared.people import attempts, sessions
+from web import session_cookie
+from web.audit_trail import begin_personal_change
+from web.auth import find_known_session
+
+SIGN_IN, SECOND_FACTOR, ACCOUNT = "/sign-in", "/sign-in/second-factor", "/account"
+
+
+def current_session() -> sessions.KnownSession | None:
+    cookie = session_cookie.read_token()
+    return None if cookie is None else find_known_session(cookie)
+
+
+def begin_session(session: Session, user: User) -> str:
+    """A new session in place of the browser's; its token. `user` must be locked.
+
+    The attempts count on while a second factor is missing: who has the password alone must not
+    start counting anew with each sign-in.
+    """
+    begin_personal_change(user)
+    end_session(session)
+    token = sessions.begin_session(session, user)
+    known = sessions.find_session(session, token)
+    if known is not None and known.is_complete:
+        attempts.note_success(user, session)
+    return token
+
+
+def complete_session(session: Session, user: User) -> str:
+    """The second factor was given: a new session in place of the browser's; its token."""
+    begin_personal_change(user)
+    attempts.note_success(user, session)
+    end_session(session)
+    return sessions.begin_session(session, user, second_factor=True)
+
+
+def end_session(session: Session) -> None:
+    cookie = session_cookie.read_token()
+    if cookie is not None:
+        sessions.end_session(session, sessions.hash_token(cookie))
+
+
+def go_to(path: str, *, token: str | None = None) -> Response:
+    """`token`: of the session that has begun."""
+    response = redirect(path, 303)
+    assert isinstance(response, Response)
+    if token is not None:
+        session_cookie.set_token(response, token)
+    return response
