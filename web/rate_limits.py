@@ -124,7 +124,9 @@ class RateLimits:
         if self._counters.has_room(_KNOWN, ":".join(pair)):
             used = self._counters.usage(self._failures, source, fits=False)
             show_usage(used)
-            used.require_room("Too many wrong keys or passwords came from your address: try again later")
+            used.require_room(
+                "Too many wrong keys or passwords came from your address: try again later"
+            )
 
     def note_failure(self, address: str, key: str) -> None:
         """The key was wrong."""

@@ -85,7 +85,9 @@ class Services:
             ),
             drains=ConcurrencyLimit(concurrency_limits.DRAINS, "refused bodies", retry_after=1),
             sign_ins=ConcurrencyLimit(concurrency_limits.SIGN_INS, "sign-ins", retry_after=1),
-            openid_calls=ConcurrencyLimit(concurrency_limits.OPENID_CALLS, "sign-ins", retry_after=3),
+            openid_calls=ConcurrencyLimit(
+                concurrency_limits.OPENID_CALLS, "sign-ins", retry_after=3
+            ),
             openid=OpenIdProvider.from_settings(settings),
         )
 

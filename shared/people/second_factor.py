@@ -34,9 +34,7 @@ def new_enrolment(box: SecretBox, user: User, session_hash: str) -> Enrolment:
     return _make_enrolment(box, user, session_hash, pyotp.random_base32())
 
 
-def open_enrolment(
-    box: SecretBox, user: User, session_hash: str, sealed: str
-) -> Enrolment | None:
+def open_enrolment(box: SecretBox, user: User, session_hash: str, sealed: str) -> Enrolment | None:
     """The one that this session of the user began, else None."""
     try:
         holder, secret = json.loads(box.open(sealed))

@@ -7,6 +7,7 @@ from shared.errors import Forbidden
 from shared.people import attempts, second_factor, sessions, users
 from shared.people.sessions import KnownSession
 from web import session_cookie
+from web.people.page_blueprint import create_page_blueprint
 from web.people.page_session import (
     ACCOUNT,
     SECOND_FACTOR,
@@ -15,7 +16,6 @@ from web.people.page_session import (
     current_session,
     go_to,
 )
-from web.people.page_blueprint import create_page_blueprint
 from web.people.rendering import CODE, SEALED, Link, read_form, show_page
 from web.people.sign_in_pages import SIGN_OUT
 from web.services import current_services

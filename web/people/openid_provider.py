@@ -78,7 +78,7 @@ class OpenIdProvider:
         self.issuer = issuer
         self.callback = f"{settings.public_url}/sign-in/openid/callback"
         self._settings = settings
-        self._transport = Transport(requests_without_auth, route=Route.from_settings(settings))
+        self._transport = Transport(_NoAuth(), route=Route.from_settings(settings))
         self._client = self._new_client()
         self._known_since = time.monotonic()
 
@@ -150,6 +150,7 @@ class _Client(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]
         super().__init__(None, client_kwargs=asked, **credentials)
         self._calls = calls
         self._issuer = issuer
+        self.server_metadata: dict[str, Any] = {}
 
     def load_server_metadata(self) -> dict[str, Any]:
         if not self.server_metadata:
@@ -202,5 +203,8 @@ class _Calls(BaseAdapter):
         """None: the transport is the provider's."""
 
 
-def requests_without_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
+class _NoAuth(requests.auth.AuthBase):
+    """Authlib adds what a call needs."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        return request

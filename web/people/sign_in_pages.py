@@ -4,7 +4,7 @@ from flask import Response, request
 from pydantic import TypeAdapter, ValidationError
 
 from shared.errors import NotFound, RequestError, TooManyRequests
-from shared.people import attempts, one_time_links, sessions, users
+from shared.people import attempts, one_time_links, users
 from web import session_cookie
 from web.audit_trail import begin_personal_change
 from web.people.page_blueprint import create_page_blueprint

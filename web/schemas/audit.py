@@ -8,7 +8,6 @@ from pydantic import BaseModel, Field
 from web.http_layer.pagination import PageQuery
 from web.schemas.common import IsoTime
 
-
 RowId = Annotated[str, Field(pattern="^[1-9][0-9]{0,17}$")]
 
 
