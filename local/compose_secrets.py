@@ -30,6 +30,7 @@ def main() -> None:
         "admin_key": f"pr_{secrets.token_urlsafe(32)}",
         "metrics_token": secrets.token_urlsafe(32),
         "postiz_api_key": "",
+        "oidc_client_secret": "",
         "proxy_url": "",
         "ca": "",
         "aws_credentials": _NO_BUCKET,

@@ -10,6 +10,7 @@ from shared import metrics, task_queue
 from shared.config import Settings
 from shared.crypto import SecretBox
 from shared.db import Database
+from shared.people.openid_provider import OpenIdProvider
 from shared.profiles import invalidation
 from shared.profiles.invalidation import Listener
 from shared.profiles.publisher_cache import PublisherFactory, Publishers
@@ -18,7 +19,6 @@ from shared.storage.factory import open_storage
 from web import concurrency_limits
 from web.bounded_calls import BoundedCalls
 from web.concurrency_limits import ConcurrencyLimit
-from web.people.openid_provider import OpenIdProvider
 from web.rate_limits import RateLimits
 
 #: As many as a worker has threads besides those for uploads and streams, which use a connection
@@ -62,14 +62,7 @@ class Services:
             waker=task_queue.Waker(task_queue.make_sender(redis_url)),
             publishers=publishers,
             listener=Listener(redis_url, publishers.reset).start(),
-            calls=BoundedCalls(
-                ConcurrencyLimit(
-                    concurrency_limits.LIVE_CALLS,
-                    "requests that ask Postiz",
-                    retry_after=5,
-                    each=settings.live_calls_per_key,
-                )
-            ),
+            calls=_bounded_calls(settings),
             rates=RateLimits(settings),
             uploads=ConcurrencyLimit(
                 concurrency_limits.UPLOADS,
@@ -104,6 +97,16 @@ class Services:
         """Drop the profile's publisher here at once, and tell all other processes to do so."""
         self.publishers.reset(profile_id)
         invalidation.broadcast_invalidation(self.broker, profile_id, version)
+
+
+def _bounded_calls(settings: Settings) -> BoundedCalls:
+    limit = ConcurrencyLimit(
+        concurrency_limits.LIVE_CALLS,
+        "requests that ask Postiz",
+        retry_after=5,
+        each=settings.live_calls_per_key,
+    )
+    return BoundedCalls(limit)
 
 
 def install_services(app: object, services: Services) -> None:

@@ -4,9 +4,11 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from shared.crypto import hash_secret
 from shared.errors import Conflict
 from shared.models import OneTimeLink, User
 from shared.people import sessions
+from shared.people.openid_provider import Identity
 from shared.people.passwords import hash_password
 
 
@@ -27,6 +29,20 @@ def create_user(
         raise Conflict("Somebody has this email already", code="email_taken") from error
     session.refresh(user)
     return user
+
+
+def find_openid_user(session: Session, issuer: str, identity: Identity) -> User | None:
+    """By who they are at the issuer; at the first time by their email, if it has checked that."""
+    subject = hash_secret("openid", issuer, identity.subject)
+    known = session.scalar(select(User).where(User.oidc_subject == subject))
+    if known is not None or identity.email is None or not identity.email_verified:
+        return known
+    by_email = User.email == plain_email(identity.email)
+    query = select(User).where(by_email, User.oidc_subject.is_(None), User.disabled.is_(False))
+    found = session.scalar(query.with_for_update(key_share=True))
+    if found is not None:
+        found.oidc_subject = subject
+    return found
 
 
 def change_user(

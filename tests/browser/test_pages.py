@@ -1,8 +1,10 @@
 """What a person sees: the API's page, Flower and the sandbox's page, in a real browser."""
 
+import re
 from typing import Any
 from urllib.parse import quote
 
+import pyotp
 import pytest
 import requests
 from selenium import webdriver
@@ -58,6 +60,44 @@ def test_the_api_can_be_read_and_tried_without_the_internet(
     browser.get(f"{stack.facts()['web_url']}/docs")
     wait_for_text(browser, "/api/v1/postiz/bulk-publish")
     assert complaints(browser) == []
+
+
+def press(browser: webdriver.Chrome, button: str, **fields: str) -> None:
+    for name, text in fields.items():
+        browser.find_element(By.NAME, name).send_keys(text)
+    browser.find_element(By.XPATH, f"//button[text()='{button}']").click()
+
+
+def test_the_first_admin_is_made_by_a_link_and_signs_in_with_two_factors(
+    stack: RunningStack, browser: webdriver.Chrome
+) -> None:
+    [link] = re.findall(r"http://\S+/sign-in/link/\S+", stack.output())
+    password = {"email": "boss@example.com", "password": "correct horse battery"}
+    browser.get(link)
+    press(browser, "Save", name="Boss", **password)
+    wait_for_text(browser, "Set up your second factor")
+    picture = browser.find_element(By.TAG_NAME, "img")
+    assert int(picture.get_attribute("naturalWidth") or 0) > 100
+    [secret] = re.findall(r"\b[A-Z2-7]{32}\b", text_of(browser))
+    press(browser, "Turn it on", code=pyotp.TOTP(secret).now())
+    wait_for_text(browser, "Your recovery codes")
+    codes = [each.text for each in browser.find_elements(By.TAG_NAME, "code")]
+    browser.find_element(By.LINK_TEXT, "Go on").click()
+    wait_for_text(browser, "Role: admin, for all profiles")
+    browser.find_element(By.LINK_TEXT, "Sign out").click()
+    press(browser, "Sign out")
+    wait_for_text(browser, "Email")
+    press(browser, "Sign in", **password)
+    wait_for_text(browser, "one of your recovery codes")
+    press(browser, "Go on", code="000000")
+    wait_for_text(browser, "This code is not right")
+    press(browser, "Go on", code=codes[0])
+    wait_for_text(browser, "Role: admin, for all profiles")
+    refused = [row for row in complaints(browser) if "401" not in row["message"]]
+    assert refused == []
+    browser.get(link)
+    wait_for_text(browser, "This link was used already")
+    browser.delete_all_cookies()
 
 
 def test_flower_shows_the_tasks_by_telling_names(

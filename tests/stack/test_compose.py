@@ -118,6 +118,7 @@ def host(tmp_path: Path, postgres: Postgres, redis_url: str) -> Iterator[Host]:
         "secret_keys": Fernet.generate_key().decode(),
         "admin_key": "pr_of-the-compose-test",
         "metrics_token": "of-the-compose-test",
+        "oidc_client_secret": "",
         "postiz_api_key": "",
         "proxy_url": "",
         "ca": "",

@@ -2,17 +2,13 @@
 
 from flask import Response, request
 from pydantic import ValidationError
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
-from shared.crypto import hash_secret
 from shared.errors import NotFound, SecretUnreadable, Unavailable
-from shared.models import User
-from shared.people.users import plain_email
+from shared.people import users
+from shared.people.openid_provider import Attempt, Identity, OpenIdProvider
 from web import session_cookie
 from web.audit_trail import begin_personal_change
 from web.http_layer.request import is_clean
-from web.people.openid_provider import Attempt, Identity, OpenIdProvider
 from web.people.page_blueprint import create_page_blueprint
 from web.people.page_session import go_to
 from web.people.sign_in_pages import OPENID, admit_user, sign_in_page
@@ -53,10 +49,11 @@ def _admit_whoever_came() -> Response:
         return sign_in_page("Your organization's sign-in was not finished: begin again")
     identity = _ask(provider, attempt, code)
     with current_services().database.transaction() as session:
-        user = _find_user(session, provider.issuer, identity)
+        user = users.find_openid_user(session, provider.issuer, identity)
         if user is None:
             problem = "Nobody here has your email: ask an admin to make you a user"
             return sign_in_page(problem, status=403)
+        begin_personal_change(user)
     return admit_user(user.id, password_hash=user.password_hash)
 
 
@@ -87,18 +84,3 @@ def _ask(provider: OpenIdProvider, attempt: Attempt, code: str) -> Identity:
         except Unavailable:
             ours.rates.note_failure(address, "openid")
             raise
-
-
-def _find_user(session: Session, issuer: str, identity: Identity) -> User | None:
-    """By who they are at the issuer; at the first time by their email, if it has checked that."""
-    subject = hash_secret("openid", issuer, identity.subject)
-    known = session.scalar(select(User).where(User.oidc_subject == subject))
-    if known is not None or identity.email is None or not identity.email_verified:
-        return known
-    by_email = User.email == plain_email(identity.email)
-    query = select(User).where(by_email, User.oidc_subject.is_(None), User.disabled.is_(False))
-    found = session.scalar(query.with_for_update(key_share=True))
-    if found is not None:
-        begin_personal_change(found)
-        found.oidc_subject = subject
-    return found

@@ -13,7 +13,7 @@ from authlib.integrations.base_client.sync_app import BaseApp, OAuth2Mixin
 from authlib.integrations.base_client.sync_openid import OpenIDMixin
 from authlib.integrations.requests_client import OAuth2Session
 from joserfc.errors import JoseError
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from requests.adapters import BaseAdapter
 
 from shared.config import Settings
@@ -29,6 +29,8 @@ _MOST_BYTES = 1024**2
 _ASKED = "openid email profile"
 #: Only these can be checked with a key that everybody may see.
 _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA", "Ed25519")
+_KEY_TYPES = ("RSA", "EC", "OKP")
+_KEYS = "jwks"
 _Text = Annotated[str, Field(min_length=1, max_length=1000)]
 _UNUSABLE = (
     AuthlibBaseError,
@@ -53,6 +55,16 @@ class Metadata(BaseModel):
     userinfo_endpoint: _Text | None = None
     id_token_signing_alg_values_supported: list[str] = ["RS256"]
     token_endpoint_auth_methods_supported: list[str] = ["client_secret_basic"]
+
+
+class Key(BaseModel, extra="allow"):
+    kty: str
+
+
+class Keys(BaseModel):
+    """RFC 7517, section 5."""
+
+    keys: list[Key]
 
 
 class Identity(BaseModel):
@@ -146,7 +158,7 @@ class _Client(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]
     client_cls = OAuth2Session
 
     def __init__(self, calls: "_Calls", issuer: str, **credentials: Any) -> None:
-        asked = {"scope": _ASKED, "code_challenge_method": "S256"}
+        asked = {"scope": _ASKED, "code_challenge_method": "S256", "leeway": 0}
         super().__init__(None, client_kwargs=asked, **credentials)
         self._calls = calls
         self._issuer = issuer
@@ -158,7 +170,7 @@ class _Client(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]
             with self._get_session() as session:
                 reply = session.get(url, withhold_token=True)
             reply.raise_for_status()
-            found = Metadata.model_validate(reply.json())
+            found = Metadata.model_validate_json(reply.content)
             if found.issuer.rstrip("/") != self._issuer:
                 raise ValueError(f"it calls itself {found.issuer}")
             algorithms = [
@@ -171,6 +183,17 @@ class _Client(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]
             known = found.model_dump(exclude={"token_endpoint_auth_methods_supported"})
             self.server_metadata = {**known, "id_token_signing_alg_values_supported": algorithms}
         return self.server_metadata
+
+    def fetch_jwk_set(self, force: bool = False) -> dict[str, Any]:
+        if force or _KEYS not in self.server_metadata:
+            with self._get_session() as session:
+                reply = session.get(self.load_server_metadata()["jwks_uri"], withhold_token=True)
+            reply.raise_for_status()
+            found = Keys.model_validate_json(reply.content)
+            usable = [key.model_dump() for key in found.keys if key.kty in _KEY_TYPES]
+            self.server_metadata[_KEYS] = {"keys": usable}
+        keys: dict[str, Any] = self.server_metadata[_KEYS]
+        return keys
 
     def _get_session(self) -> OAuth2Session:
         return self._guarded(super()._get_session())
@@ -195,9 +218,13 @@ class _Calls(BaseAdapter):
         self._transport = transport
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
-        return self._transport.send(
+        """Raises `ValueError` for an answer that is not a JSON object."""
+        reply = self._transport.send(
             request, total=CALL_SECONDS, stall=CALL_SECONDS, most=_MOST_BYTES
         )
+        if not reply.is_redirect:
+            TypeAdapter(dict[str, Any]).validate_json(reply.content)
+        return reply
 
     def close(self) -> None:
         """None: the transport is the provider's."""
