@@ -57,8 +57,7 @@ def test_what_is_due_first_goes_first_and_staged_posts_are_staged_anew(
     assert [world.post(each).account_id for each in (*soon, *staged)] == [new, new]
     assert world.states(staged) == [PostState.PENDING]
     assert "account_changed" in world.timeline(staged[0])
-    assert {world.post(each).account_id for each in late[:8]} == {new}
-    assert world.post(late[9]).account_id != new
+    assert [world.post(each).account_id for each in late].count(new) == 8, "they are due alike"
 
 
 def test_a_post_that_somebody_holds_is_come_back_for(two_organizations: World) -> None:

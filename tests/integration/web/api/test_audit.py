@@ -6,7 +6,7 @@ import pytest
 from structlog.contextvars import get_contextvars
 
 from tests.servers.api import Api
-from web import audit_trail
+from web import auth
 from web.api import jobs
 
 SECRET = "a-key-of-postiz-that-nobody-may-see"
@@ -72,7 +72,7 @@ def test_the_change_is_undone_where_its_entry_cannot_be_written(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = api.get("/profiles/acme").json["name"]
-    monkeypatch.setattr(audit_trail, "KEY", None)  # which the column refuses
+    monkeypatch.setattr(auth, "KEY", None)  # which the column refuses
     assert api.call("PUT", "/profiles/acme", json={"name": "Other"}).status_code == 500
     assert api.get("/profiles/acme").json["name"] == before
 
