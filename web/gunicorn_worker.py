@@ -35,6 +35,8 @@ STOP_SECONDS = 2.0
 #: How long a thread waits for the rest of a body that was not read (seconds).
 REST_SECONDS = 0.05
 _PIECE = 64 * 1024
+#: Has a thread of its own: whether the process is alive does not depend on how many others ask.
+_LIVENESS = b"GET /health/live "
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _STATUS = {
@@ -49,6 +51,7 @@ log = get_logger("web")
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn brings no types
     def init_process(self) -> None:  # after the fork; ends with the process
+        self._liveness = ThreadPoolExecutor(1, thread_name_prefix="liveness")
         self._ending = ThreadPoolExecutor(ENDING, thread_name_prefix="ending")
         self._arriving: dict[TConn, ArrivingRequest] = {}  #: the oldest first
         self._arriving_bytes = 0
@@ -132,7 +135,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn brings no types
         conn.init()  # makes its parser
         conn.parser.unreader.unread(content)
         conn.sock.begin_request()
-        super().enqueue_req(conn)
+        pool = self._liveness if content.startswith(_LIVENESS) else self.tpool
+        answered = pool.submit(self.handle, conn)
+        answered.add_done_callback(
+            lambda future: self.method_queue.defer(self.finish_request, conn, future)
+        )
 
     def _limit_arriving(self) -> None:
         while len(self._arriving) > MAX_ARRIVING or self._arriving_bytes > MAX_ARRIVING_BYTES:

@@ -1,6 +1,7 @@
 """6: clients that never finish what they began leave the threads to everybody else."""
 
 import json
+import select
 import socket
 from contextlib import ExitStack, closing
 
@@ -13,6 +14,7 @@ from tests.timing.patience import PATIENCE
 
 #: More than both processes have threads.
 CLIENTS = 60
+MANY = 200
 #: An answer that waits for a slow client would take longer (seconds): they hold on for longer.
 SOON = 30.0
 
@@ -115,3 +117,18 @@ def test_what_no_application_sees_is_refused_in_the_same_form(
     assert b"gunicorn" not in answer
     problem = json.loads(body)
     assert (problem["status"], problem["retryable"]) == (status, False)
+
+
+def test_whether_the_process_is_alive_is_told_before_its_turn(server: Server) -> None:
+    """However many others wait for an answer."""
+    with ExitStack() as held:
+        many = [held.enter_context(closing(connected(server))) for _ in range(MANY)]
+        for each in many:
+            each.sendall(f"GET {PREFIX}/posts HTTP/1.1\r\n".encode() + AUTHORIZED + b"\r\n")
+        asking = held.enter_context(closing(connected(server)))
+        asking.sendall(LIVE)
+        assert asking.recv(1024).startswith(b"HTTP/1.1 200")
+        answered, _, _ = select.select(many, [], [], 0)
+        assert len(answered) < MANY / 2
+        for each in many:
+            assert each.recv(1024).startswith(b"HTTP/1.1 200")
