@@ -1,4 +1,4 @@
-"""Number 8: guesses end, one key leaves room for the others, and limits outlive their counter."""
+"""Attack 8: guesses end, one key leaves room for the others, and limits outlive their counter."""
 
 import threading
 from collections import Counter

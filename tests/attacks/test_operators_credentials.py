@@ -1,4 +1,4 @@
-"""Number 9: a profile uses the operator's own credentials only where an unbound admin allows it."""
+"""Attack 9: a profile uses the operator's own credentials only where an unbound admin allows it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -71,7 +71,7 @@ def of_operator(postiz: SandboxProcess) -> int:
 
 
 @pytest.mark.parametrize("bound", [True, False])
-def test_number_9_null_takes_nothing_that_was_not_granted(
+def test_attack_9_null_takes_nothing_that_was_not_granted(
     api: Api, postiz: SandboxProcess, bound: bool
 ) -> None:
     key = api.key("read", "settings", profiles=["acme"] if bound else None)

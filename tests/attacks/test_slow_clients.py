@@ -1,4 +1,4 @@
-"""6: clients that never finish what they began leave the threads to everybody else."""
+"""Attack 6: clients that never finish what they began leave the threads to everybody else."""
 
 import json
 import select

@@ -1,4 +1,4 @@
-"""6: a source of a file that drips is given up, however it drips."""
+"""Attack 6: a source of a file that drips is given up, however it drips."""
 
 import time
 

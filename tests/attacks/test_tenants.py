@@ -1,4 +1,4 @@
-"""Number 3: no key acts on another profile's things, whatever became of settings and profiles."""
+"""Attack 3: no key acts on another profile's things, whatever became of settings and profiles."""
 
 import json
 import threading
@@ -111,7 +111,7 @@ def is_about_only(row: dict[str, Any], profile_id: str) -> bool:
     return set(about) == {profile_id}
 
 
-def test_number_8_no_change_is_without_its_entry_and_no_entry_without_a_change(
+def test_attack_8_no_change_is_without_its_entry_and_no_entry_without_a_change(
     world: World,
 ) -> None:
     """Of all operations that there are, so of a new one too; once each, about whom it concerns."""
@@ -172,7 +172,7 @@ def states(world: World) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("act", ["cancel", "retry"])
-def test_number_3_an_account_s_acts_leave_posts_of_a_profile_that_has_left_it(
+def test_attack_3_an_account_s_acts_leave_posts_of_a_profile_that_has_left_it(
     world: World, act: str
 ) -> None:
     """Its settings lead elsewhere by now; what it had in flight is there still."""

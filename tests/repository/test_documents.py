@@ -105,3 +105,10 @@ def test_each_check_finds_what_is_missing(
     check: Check, name: str, text: str, missing: list[str]
 ) -> None:
     assert list(check(ROOT / name, text)) == missing
+
+
+def test_every_test_that_security_names_is_there() -> None:
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(tests/[\w/.]+)`", text))
+    assert named, "SECURITY.md names its tests"
+    assert sorted(name for name in named if not (ROOT / name).exists()) == []

@@ -1,4 +1,4 @@
-"""Every parser of what others send takes time in proportion to it."""
+"""Attack 7: every parser of what others send takes time in proportion to it."""
 
 from collections.abc import Callable
 from contextlib import suppress

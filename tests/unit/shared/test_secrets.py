@@ -50,7 +50,7 @@ def test_what_is_printed_of_our_objects_has_no_key() -> None:
 
 
 @pytest.mark.parametrize("short", ["x", "admin", "a" * (SHORTEST_ADMIN_KEY - 1)])
-def test_number_8_a_short_admin_key_is_refused_and_not_repeated(short: str) -> None:
+def test_attack_8_a_short_admin_key_is_refused_and_not_repeated(short: str) -> None:
     with pytest.raises(ValidationError, match=f"at least {SHORTEST_ADMIN_KEY}") as caught:
         read_settings({"PRESSROOM_ADMIN_KEY": short})
     assert f"'{short}'" not in str(caught.value)

@@ -118,7 +118,7 @@ def test_many_at_once_do_it_once(api: Api) -> None:
     assert (api.rows()["jobs"], api.rows()["posts"]) == (1, 2)
 
 
-def test_number_10_a_key_is_shown_once_and_not_in_the_repeated_answer(api: Api) -> None:
+def test_attack_10_a_key_is_shown_once_and_not_in_the_repeated_answer(api: Api) -> None:
     body = {"name": "k", "scopes": ["read"]}
     first, again = (api.post("/keys", body, headers=ONCE) for _ in range(2))
     assert api.get("/profiles", key=first.json["key"]).status_code == 200

@@ -1,4 +1,4 @@
-"""4: no file makes the process grow that receives it, or keeps it waiting for long."""
+"""Attack 4: no file makes the process grow that receives it, or keeps it waiting for long."""
 
 import io
 import os

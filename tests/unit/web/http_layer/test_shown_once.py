@@ -22,7 +22,7 @@ def shapes() -> Iterator[type[BaseModel]]:
                 yield each
 
 
-def test_number_10_every_answer_with_a_secret_is_kept_without_it() -> None:
+def test_attack_10_every_answer_with_a_secret_is_kept_without_it() -> None:
     answers = {each for each in shapes() if not issubclass(each, Body)}
     with_secrets = {each for each in answers if SECRETS & set(each.model_fields)}
     assert {each.__name__ for each in with_secrets} >= {"CreatedKey", "WebhookWithSecret"}
