@@ -1,4 +1,4 @@
-"""Attack 5: a Postiz that answers with too much, or with what no Postiz says, costs little and harms nothing.
+"""Attack 5: a Postiz that answers with too much, or with nonsense, costs little, harms nothing.
 
 Whatever it answers, a read ends in `Transient`, and a write that may have happened in
 `OutcomeUnknown`: it is never sent again.

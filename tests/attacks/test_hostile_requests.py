@@ -1,4 +1,4 @@
-"""Attacks 7 and 10: requests that no client makes: each gets its 4xx, and none delays the others."""
+"""Attacks 7 and 10: requests that no client makes get their 4xx, and none delays the others."""
 
 import socket
 import threading

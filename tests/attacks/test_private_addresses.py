@@ -1,4 +1,4 @@
-"""Attack 2: nobody reaches the private network through a running stack, by a trick or by what was saved.
+"""Attack 2: nobody reaches the private network, by a trick or by what was saved.
 
 A server that must never be called listens on this machine. Allowed are a sandbox Postiz, and a lure
 that sends whoever calls it to that server.

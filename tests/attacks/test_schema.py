@@ -1,4 +1,4 @@
-"""Attack 11: requests made from /openapi.json, right and wrong ones, for an admin's and a bound key.
+"""Attack 11: requests made from /openapi.json, right and wrong ones, by two kinds of keys.
 
 No answer is a 5xx or one that is not described, and nothing is accepted that breaks the
 description. `make fuzz` makes thousands of each.

@@ -1,4 +1,4 @@
-"""Attack 1: no text makes the search for secrets long: its time grows with the text, and texts are cut."""
+"""Attack 1: no text makes the search for secrets long: it grows with the text, which is cut."""
 
 import time
 from functools import partial
