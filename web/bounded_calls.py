@@ -2,15 +2,19 @@
 
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
-from shared.errors import Transient
+from shared.errors import PressroomError, Transient, Unavailable
+from shared.log import get_logger
 from web.concurrency_limits import ConcurrencyLimit
 
 T = TypeVar("T")
 
 #: More than `places` has, so that no call ever waits for a thread.
 THREADS = 16
+
+log = get_logger("web")
 
 
 class BoundedCalls:
@@ -34,6 +38,11 @@ class BoundedCalls:
             future.cancel()
             raise Transient(f"Postiz did not answer within {seconds:g} s") from error
 
+    def begin(self, call: Callable[[], object]) -> None:
+        """Make a call that nobody waits for, if there is a place for it."""
+        with suppress(Unavailable):
+            self._begin(call, self._places.take()).add_done_callback(_log_defect)
+
     def _begin(self, call: Callable[[], T], give_back: Callable[[], None]) -> Future[T]:
         try:
             future = self._pool.submit(call)
@@ -45,3 +54,10 @@ class BoundedCalls:
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _log_defect(future: Future[object]) -> None:
+    """What Postiz refuses is of no interest to anybody here."""
+    error = None if future.cancelled() else future.exception()
+    if error is not None and not isinstance(error, PressroomError):
+        log.error("a call that nobody waits for failed", exc_info=error)

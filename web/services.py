@@ -1,12 +1,14 @@
 """The services of a web process: made once, after the fork, and used by the views."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Self, cast
 
 import redis
 from flask import current_app
 
 from shared import metrics, task_queue
+from shared.accounts.known_lists import KnownLists
 from shared.config import Settings
 from shared.crypto import SecretBox
 from shared.db import Database
@@ -38,6 +40,7 @@ class Services:
     publishers: Publishers
     listener: Listener
     calls: BoundedCalls
+    known_lists: KnownLists
     rates: RateLimits
     uploads: ConcurrencyLimit
     streams: ConcurrencyLimit
@@ -53,6 +56,7 @@ class Services:
         database = Database.connect(settings, pool_size=POOL_SIZE)
         box = SecretBox.from_settings(settings)
         publishers = Publishers(PublisherFactory(database, settings, box))
+        known_lists = KnownLists()
         return cls(
             settings=settings,
             database=database,
@@ -61,8 +65,11 @@ class Services:
             broker=invalidation.connect_broker(redis_url),
             waker=task_queue.Waker(task_queue.make_sender(redis_url)),
             publishers=publishers,
-            listener=Listener(redis_url, publishers.reset).start(),
+            listener=Listener(
+                redis_url, partial(_forget_settings, publishers, known_lists)
+            ).start(),
             calls=_bounded_calls(settings),
+            known_lists=known_lists,
             rates=RateLimits(settings),
             uploads=ConcurrencyLimit(
                 concurrency_limits.UPLOADS,
@@ -94,9 +101,16 @@ class Services:
         self.database.close()
 
     def settings_changed(self, profile_id: str, version: int) -> None:
-        """Drop the profile's publisher here at once, and tell all other processes to do so."""
-        self.publishers.reset(profile_id)
+        """Drop what is known by them here at once, and tell all other processes to do so."""
+        _forget_settings(self.publishers, self.known_lists, profile_id)
         invalidation.broadcast_invalidation(self.broker, profile_id, version)
+
+
+def _forget_settings(
+    publishers: Publishers, known_lists: KnownLists, profile_id: str | None
+) -> None:
+    publishers.reset(profile_id)
+    known_lists.reset()
 
 
 def _bounded_calls(settings: Settings) -> BoundedCalls:

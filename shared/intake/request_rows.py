@@ -11,7 +11,7 @@ from shared.domain.timing.local_time import in_utc, whole_second
 from shared.domain.timing.spacing import LATEST, Spread, Taken, Wish, assign_times
 from shared.domain.timing.spacing_conflicts import find_conflicts
 from shared.errors import FieldError, InvalidRequest, Unprocessable
-from shared.intake.schemas import BulkItem, BulkPublishRequest, Defaults, PublishRequest
+from shared.intake.schemas import BulkItem, BulkPublishRequest, Defaults, Playlist, PublishRequest
 from shared.intake.validation import Placed
 
 
@@ -47,8 +47,9 @@ def spread_of(body: BulkPublishRequest, now: datetime) -> Spread:
     )
 
 
-def integrations_of(body: BulkPublishRequest) -> set[str]:
-    own = {name for item in body.items for name in item.integration_ids or ()}
+def integrations_of(body: BulkPublishRequest | Playlist) -> set[str]:
+    items = body.items if isinstance(body, BulkPublishRequest) else ()
+    own = {name for item in items for name in item.integration_ids or ()}
     return own.union(body.integration_ids)
 
 

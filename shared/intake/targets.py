@@ -1,7 +1,7 @@
 """The account that a profile's work goes to: created if needed before work is accepted, and only
 looked up for a dry run."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -23,6 +23,11 @@ class Target:
 
     account: Account
     channels: Mapping[str, Channel] | None
+
+    def can_use(self, wanted: Collection[str]) -> bool:
+        """Whether all of them are known, and none is disabled."""
+        known = self.channels or {}
+        return all(name in known and not known[name].disabled for name in wanted)
 
 
 def ensure_target(session: Session, profile_id: str, settings: Settings, box: SecretBox) -> Target:

@@ -42,6 +42,7 @@ class Api:
             api_keys.install_admin_key(session, ADMIN_KEY)
         shutil.rmtree(self.home, ignore_errors=True)
         self.services.publishers.reset()
+        self.services.known_lists.reset()
 
     def close(self) -> None:
         self.services.close()

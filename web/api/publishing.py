@@ -1,5 +1,6 @@
 """Publish and bulk-publish: a request becomes a job, with a post per row and integration."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from flask import Response
@@ -8,7 +9,7 @@ from sqlalchemy.orm import Session
 from shared import db
 from shared.intake import targets, validation
 from shared.intake.bulk_rows import bulk_order
-from shared.intake.request_rows import single_row
+from shared.intake.request_rows import integrations_of, single_row
 from shared.intake.schemas import PublishRequest
 from shared.intake.validation import Checked, Order, Placed
 from web.api.resource import create_blueprint, problem_responses
@@ -41,7 +42,7 @@ def publish(body: PublishRequest) -> Response:
     row = single_row(body, now)
     order = Order(
         kind="publish",
-        profile_id=_prepare_profile(),
+        profile_id=_prepare_profile(body.integration_ids),
         body=body,
         rows=lambda _session, _account: Placed(rows=[row]),
         now=now,
@@ -78,7 +79,7 @@ def bulk_publish(query: BulkQuery) -> Response:
     if query.dry_run:
         return _plan_response(sent)
     now = _database_now()
-    order = _build_bulk_order(sent, _prepare_profile(), now)
+    order = _build_bulk_order(sent, _prepare_profile(integrations_of(sent.body)), now)
     return answer_once(
         lambda session: _accept_bulk_order(session, order, skip_invalid=query.skip_invalid),
         content=sent.content,
@@ -96,7 +97,7 @@ def _plan_response(sent: BulkRequest) -> Response:
     ours = current_services()
     with ours.database.reading() as session:
         now, profile_id = db.read_clock(session), current_profile(session)
-    found = live_integrations.look_up_integrations(profile_id)
+    found = live_integrations.look_up_integrations(profile_id, integrations_of(sent.body))
     order = _build_bulk_order(sent, profile_id, now)
     with ours.database.reading() as session:
         target = targets.recognize_target(session, profile_id, found)
@@ -141,12 +142,11 @@ def _database_now() -> datetime:
         return db.read_clock(session)
 
 
-def _prepare_profile() -> str:
-    """The profile, with an account, and with its integrations as fresh as quickly possible."""
-    with current_services().database.transaction() as session:
+def _prepare_profile(wanted: Collection[str]) -> str:
+    """The profile, with an account whose integrations are known as well as quickly possible."""
+    ours = current_services()
+    with ours.database.transaction() as session:
         profile_id = current_profile(session)
-        targets.ensure_locked_account(
-            session, profile_id, current_services().settings, current_services().box
-        )
-    live_integrations.refresh_integrations(profile_id)
+        target = targets.ensure_target(session, profile_id, ours.settings, ours.box)
+    live_integrations.refresh_integrations(profile_id, target, wanted)
     return profile_id

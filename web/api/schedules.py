@@ -8,6 +8,8 @@ from shared import db, quotas
 from shared.access.visible_profiles import load_visible
 from shared.errors import Conflict, FieldError, InvalidRequest
 from shared.intake import targets
+from shared.intake.request_rows import integrations_of
+from shared.intake.targets import Target
 from shared.intake.validation import Checked
 from shared.models import Schedule, ScheduleRun
 from shared.profiles import profile_settings
@@ -51,12 +53,12 @@ api = create_blueprint(
 @api.post("/schedules", responses={201: SavedSchedule, **problem_responses(409, 422)})
 def create_schedule(body: NewSchedule) -> Response:
     """Save what is published at each fire time; it is checked as bulk-publish would check it"""
-    profile_id = _prepare_profile(body.profile_id)
+    profile_id = _prepare_profile(body.profile_id, body.bulk or body.playlist)
     return answer_once(lambda session: _insert_schedule(session, profile_id, body))
 
 
-def _prepare_profile(named: str | None) -> str:
-    """The profile, with an account, and with its integrations as fresh as quickly possible."""
+def _prepare_profile(named: str | None, content: Content | None) -> str:
+    """The profile, with an account whose integrations are known as well as quickly possible."""
     header = request.headers.get(PROFILE_HEADER)
     if named is not None and header not in {None, named}:
         fault = FieldError(field="profile_id", message=f"is not the profile of {PROFILE_HEADER}")
@@ -65,11 +67,19 @@ def _prepare_profile(named: str | None) -> str:
         if named is None:
             named = current_profile(session)
         profile_id = profile_settings.load_profile(session, require_visible_profile(named)).id
-        targets.ensure_locked_account(
-            session, profile_id, current_services().settings, current_services().box
-        )
-    live_integrations.refresh_integrations(profile_id)
+        target = _ensure_target(session, profile_id)
+    _refresh_integrations(profile_id, target, content)
     return profile_id
+
+
+def _ensure_target(session: Session, profile_id: str) -> Target:
+    ours = current_services()
+    return targets.ensure_target(session, profile_id, ours.settings, ours.box)
+
+
+def _refresh_integrations(profile_id: str, target: Target, content: Content | None) -> None:
+    wanted = integrations_of(content) if content else ()
+    live_integrations.refresh_integrations(profile_id, target, wanted)
 
 
 def _insert_schedule(session: Session, profile_id: str, body: NewSchedule) -> Reply:
@@ -143,8 +153,9 @@ def patch_schedule(path: IdPath, body: PatchSchedule) -> Response:
     content = body.bulk or body.playlist
     with current_services().database.transaction() as session:
         profile_id = _require_visible_schedule(session, path.id).profile_id
-    if content:
-        live_integrations.refresh_integrations(profile_id)
+        target = _ensure_target(session, profile_id) if content else None
+    if target:
+        _refresh_integrations(profile_id, target, content)
     with current_services().database.transaction() as session:
         row = _require_visible_schedule(session, path.id, lock=True)
         checked = _apply_changes(session, row, body, content)

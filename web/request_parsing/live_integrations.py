@@ -3,14 +3,15 @@
 For a dry run it asks in the same way, and stores nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import closing, suppress
 from functools import partial
 
-from shared.accounts import identity
+from shared.accounts import channels, identity
 from shared.accounts.identity import Found
 from shared.db import ROW_LOCK
 from shared.errors import NotFound, PublisherError, SettingsChanged, Unavailable, WrongBaseUrl
+from shared.intake.targets import Target
 from shared.models import Account, Profile
 from shared.net.outbound_route import Route
 from shared.postiz import discovery
@@ -24,10 +25,22 @@ from web.services import Services, current_services
 
 #: The longest time that a request waits to refresh the known integrations (seconds).
 REFRESH_SECONDS = 1.0
+#: And the longest of a call that no request waits for.
+BACKGROUND_SECONDS = 10.0
 
 
-def refresh_integrations(profile_id: str) -> None:
-    """Refresh the known integrations, if this takes no longer than a request may wait."""
+def refresh_integrations(profile_id: str, target: Target, wanted: Collection[str]) -> None:
+    """Let the known integrations be good enough for a request that names those `wanted`.
+
+    One of the last minute is; one that is somewhat older is used too, and asked for again in the
+    background. Otherwise, or if one of those wanted cannot be used by it, Postiz is asked now, if
+    that takes no longer than a request may wait.
+    """
+    ours = current_services()
+    if ours.known_lists.is_recent(target.account.id) and target.can_use(wanted):
+        if ours.known_lists.take_turn(target.account.id):
+            ours.calls.begin(lambda: _ask_postiz(ours, profile_id, BACKGROUND_SECONDS))
+        return
     try:
         update_integrations(profile_id, seconds=REFRESH_SECONDS)
     except (PublisherError, Unavailable):
@@ -46,8 +59,10 @@ def update_integrations(profile_id: str, *, seconds: float) -> list[RemoteIntegr
     )
 
 
-def look_up_integrations(profile_id: str) -> Found | None:
+def look_up_integrations(profile_id: str, wanted: Collection[str]) -> Found | None:
     """What the profile's key leads to, with the live list if it comes in time; nothing is written.
+
+    Without a live list, where the known one is of the last minute and those wanted can be used.
 
     None where the key cannot be opened. Raises what `ensure_locked_account` raises.
     """
@@ -59,6 +74,9 @@ def look_up_integrations(profile_id: str) -> Found | None:
         if credentials is None:
             return None
         account = profile_settings.recognize_account(session, profile, credentials.found())
+        target = Target(account=account, channels=channels.read_channels(session, account))
+    if ours.known_lists.is_fresh(account.id) and target.can_use(wanted):
+        return credentials.found()
     look = partial(_look_up, ours, profile, credentials, account.base_url)
     try:
         with blamed_on_settings(profile_id, profile.settings_version):
@@ -101,6 +119,7 @@ def _ask_postiz(ours: Services, profile_id: str, seconds: float) -> list[RemoteI
         publisher = _rediscover_publisher(ours, publisher)
         rows = publisher.postiz.integrations(seconds=seconds)
     _record_integrations(ours, publisher.account_id, rows)
+    ours.known_lists.note_listed(publisher.account_id)
     return rows
 
 

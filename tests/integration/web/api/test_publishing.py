@@ -7,11 +7,13 @@ import pytest
 from sqlalchemy import select
 
 from local.sandbox.process import SandboxProcess
+from shared.accounts import known_lists
 from shared.domain.networks.channel import Channel
 from shared.intake import deferred_rules
 from shared.models import Account, AccountMedia, Event, Integration, Job, Post
 from tests.factories.files import FILES
 from tests.servers.api import Api, Reply
+from tests.timing.patience import wait_until
 
 X = {"x": {"who_can_reply_post": "everyone"}}
 START = "2031-08-01T09:00:00Z"
@@ -267,6 +269,52 @@ def test_the_list_is_refreshed_before_rows_are_checked(api: Api, postiz: Sandbox
     postiz.admin.patch_org("demo", integrations={"int-mastodon": {"disabled": True}})
     try:
         assert faults(publish(api)) == [("integration_ids.0", "integration_disabled")]
+    finally:
+        postiz.admin.patch_org("demo", integrations={"int-mastodon": {"disabled": False}})
+
+
+def listings(postiz: SandboxProcess) -> int:
+    """How often Postiz was asked for its integrations."""
+    asked = postiz.admin.ledger(kind="request")
+    return sum(each["path"].endswith("/integrations") for each in asked)
+
+
+def test_a_list_of_the_last_minute_costs_no_call(api: Api, postiz: SandboxProcess) -> None:
+    assert publish(api).status_code == 202
+    before = listings(postiz)
+    assert {publish(api).status_code for _ in range(5)} == {202}
+    dry = api.post(
+        "/postiz/bulk-publish?dry_run=true",
+        {"items": [{"caption": "a"}], "integration_ids": ["int-mastodon"]},
+        profile="acme",
+    )
+    assert (dry.status_code, listings(postiz)) == (200, before)
+
+
+def test_a_channel_that_is_not_known_as_ready_is_asked_for(
+    api: Api, postiz: SandboxProcess
+) -> None:
+    postiz.admin.patch_org("demo", integrations={"int-mastodon": {"disabled": True}})
+    assert faults(publish(api)) == [("integration_ids.0", "integration_disabled")]
+    postiz.admin.patch_org("demo", integrations={"int-mastodon": {"disabled": False}})
+    assert publish(api).status_code == 202
+    before = listings(postiz)
+    assert faults(publish(api, integration_ids=["int-new"]))
+    assert listings(postiz) == before + 1
+
+
+def test_an_older_list_is_used_and_asked_for_in_the_background(
+    api: Api, postiz: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert publish(api).status_code == 202
+    before = listings(postiz)
+    monkeypatch.setattr(known_lists, "FRESH_SECONDS", 0.0)
+    postiz.admin.patch_org("demo", integrations={"int-mastodon": {"disabled": True}})
+    try:
+        assert publish(api).status_code == 202
+        wait_until(lambda: listings(postiz) > before)
+        monkeypatch.undo()
+        wait_until(lambda: publish(api).status_code == 422)
     finally:
         postiz.admin.patch_org("demo", integrations={"int-mastodon": {"disabled": False}})
 
