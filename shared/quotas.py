@@ -7,7 +7,7 @@ checks take, until its end. So two that fit one by one never pass together, and 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shared.config import Settings
@@ -43,10 +43,12 @@ def limit_of(quota: Quota, own: Mapping[str, int] | None, settings: Settings) ->
 
 def require_room(session: Session, profile_id: str, quota: Quota, settings: Settings) -> None:
     """Call it after the rows are added. Raises `QuotaExceeded` if they are too many by now."""
-    lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 12))")
-    session.execute(lock, {"name": f"quota:{quota}:{profile_id}"})
-    own = session.scalar(select(Profile.quotas).where(Profile.id == profile_id))
-    limit = limit_of(quota, own, settings)
+    name = f"quota:{quota}:{profile_id}"
+    lock = func.pg_advisory_xact_lock(func.hashtextextended(name, 12))
+    own = session.execute(
+        select(Profile.quotas, lock).where(Profile.id == profile_id)
+    ).one_or_none()
+    limit = limit_of(quota, own.quotas if own else None, settings)
     if _QUICK_BOUNDS[quota](session, profile_id) <= limit:
         return
     used = count_used(session, profile_id, quota)

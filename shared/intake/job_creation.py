@@ -122,6 +122,8 @@ def _write_accepted(session: Session, job: Job) -> None:
 
 def waiting_uploads(session: Session, account: Account, media_ids: Collection[int]) -> list[int]:
     """The ids of the rows of `account_media` that wait for an upload."""
+    if not media_ids:
+        return []
     query = select(AccountMedia.id).where(
         AccountMedia.account_id == account.id,
         AccountMedia.media_id.in_(media_ids),

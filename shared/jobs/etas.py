@@ -4,7 +4,7 @@ The rows of an account's backlog are counted once per request.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -42,19 +42,35 @@ def with_etas(session: Session, outcomes: Sequence[Outcome], settings: Settings)
         return list(outcomes)
     used = select(Post.account_id).where(Post.job_id.in_(running), Post.state.in_(BACKLOG))
     accounts = _account_flows(session, session.scalars(used.distinct()).all(), settings)
-    loads = _job_loads(session, list(accounts))
-    etas: dict[int, list[datetime]] = defaultdict(list)
+    etas = _find_ends(_job_loads(session, list(accounts)), running, accounts)
+    return [replace(found, eta=max(etas[found.job.id], default=None)) for found in outcomes]
+
+
+def find_eta(
+    session: Session, outcome: Outcome, account: Account, now: datetime, settings: Settings
+) -> datetime | None:
+    """The `eta` of a job whose posts all go to this account."""
+    if outcome.state not in _OPEN or account.paused:
+        return None
+    flows = {account.id: _flow_of(account, now, settings)}
+    ends = _find_ends(_job_loads(session, list(flows)), [outcome.job.id], flows)
+    return max(ends[outcome.job.id], default=None)
+
+
+def _find_ends(
+    loads: Sequence[_JobLoad], job_ids: Collection[int], flows: Mapping[int, Flow]
+) -> dict[int, list[datetime]]:
+    """When each of these jobs is done, by account."""
+    ends: dict[int, list[datetime]] = defaultdict(list)
     for job_load in loads:
-        if job_load.job_id in running:
+        if job_load.job_id in job_ids:
             others = [
                 other.load
                 for other in loads
                 if other.account_id == job_load.account_id and other is not job_load
             ]
-            etas[job_load.job_id].append(
-                done_at(job_load.load, others, accounts[job_load.account_id])
-            )
-    return [replace(found, eta=max(etas[found.job.id], default=None)) for found in outcomes]
+            ends[job_load.job_id].append(done_at(job_load.load, others, flows[job_load.account_id]))
+    return ends
 
 
 def drain_times(
@@ -77,15 +93,16 @@ def _account_flows(session: Session, ids: Sequence[int], settings: Settings) -> 
     rows = session.scalars(
         select(Account).where(Account.id.in_(ids), Account.paused.is_(False))
     ).all()
-    return {
-        row.id: Flow(
-            now=now,
-            budget=budget_state(row),
-            settle=timedelta(seconds=settings.settle_seconds),
-            pace=settings.writes_per_second,
-        )
-        for row in rows
-    }
+    return {row.id: _flow_of(row, now, settings) for row in rows}
+
+
+def _flow_of(account: Account, now: datetime, settings: Settings) -> Flow:
+    return Flow(
+        now=now,
+        budget=budget_state(account),
+        settle=timedelta(seconds=settings.settle_seconds),
+        pace=settings.writes_per_second,
+    )
 
 
 def _job_loads(session: Session, account_ids: Sequence[int]) -> list[_JobLoad]:

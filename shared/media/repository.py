@@ -69,6 +69,8 @@ def add_url(session: Session, profile_id: str, url: str) -> Media:
 def find_media(session: Session, profile_id: str, ids: Collection[str]) -> dict[str, Medium]:
     """Which of `ids` are media of the profile, by the ids as they were given."""
     numbers = {int(text) for text in ids if is_id(text)}
+    if not numbers:
+        return {}
     query = select(Media).where(
         Media.profile_id == profile_id, Media.id.in_(numbers), Media.removed_at.is_(None)
     )

@@ -59,13 +59,19 @@ def find_accepted_posts(
         )
     ).all()
     used = {media_id for row in rows for media_id in row.media_ids}
-    is_video = Media.mime.startswith("video/")
-    videos = set(session.scalars(select(Media.id).where(Media.id.in_(used), is_video)))
+    videos = _find_videos(session, used)
     for row in rows:
         at = max(row.publish_at, now) if row.state in _WAITING else row.publish_at
         accepted = EarlierPost(at=at, has_video=not videos.isdisjoint(row.media_ids))
         found[row.integration_id].append(accepted)
     return found
+
+
+def _find_videos(session: Session, media_ids: Collection[int]) -> set[int]:
+    if not media_ids:
+        return set()
+    is_video = Media.mime.startswith("video/")
+    return set(session.scalars(select(Media.id).where(Media.id.in_(media_ids), is_video)))
 
 
 def _will_be_published(account_id: int, integration_ids: Collection[str]) -> ColumnElement[bool]:

@@ -45,8 +45,11 @@ def mask_api_key(api_key: str) -> str:
 
 def load_profile(session: Session, profile_id: str, *, lock: bool = False) -> Profile:
     """The profile; with `lock`, locked against other writers. Raises `NotFound`."""
-    query = select(Profile).where(Profile.id == profile_id)
-    profile = session.scalar(query.with_for_update(key_share=True) if lock else query)
+    if lock:
+        query = select(Profile).where(Profile.id == profile_id)
+        profile = session.scalar(query.with_for_update(key_share=True))
+    else:
+        profile = session.get(Profile, profile_id)
     if profile is None:
         raise NotFound(f"There is no profile {profile_id!r}")
     return profile

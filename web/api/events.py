@@ -1,13 +1,15 @@
 """A job's events as they happen: server-sent and resumable; the stream ends when the job does."""
 
 import json
+import select
+import socket
 import time
 from collections.abc import Iterator
 from typing import Any
 
+import sqlalchemy
 from flask import Response, request
 from pydantic import BaseModel
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared.errors import FieldError, InvalidRequest
@@ -50,19 +52,25 @@ def stream_events(path: IdPath) -> Response:
         fault = FieldError(field=RESUME, message="is not an id of this stream")
         raise InvalidRequest(f"{RESUME} is not an id of this stream", fields=[fault])
     give_back = ours.streams.take(current_caller().holder)
-    events = _event_stream(ours, job.id, behind, current_caller())
+    client = request.environ.get("gunicorn.socket")
+    events = _event_stream(ours, job.id, behind, current_caller(), client)
     response = Response(events, headers=HEADERS, content_type="text/event-stream")
     response.call_on_close(give_back)
     return response
 
 
-def _event_stream(ours: Services, job_id: int, behind: Place, caller: Caller) -> Iterator[str]:
-    """Ends early once the caller's key or session is ended or the job is no longer there for it."""
+def _event_stream(
+    ours: Services, job_id: int, behind: Place, caller: Caller, client: socket.socket | None
+) -> Iterator[str]:
+    """Ends early once the client has left, or may no longer see the job.
+
+    Who is cut off often would otherwise have all of its streams in use until their next heartbeat.
+    """
     yield "retry: 2000\n\n"
     ends_at = time.monotonic() + LONGEST
     last_sent_at = time.monotonic()
     while ours.streams.going_on() and time.monotonic() < ends_at:
-        if not _may_go_on(ours, caller, job_id):
+        if _has_left(client) or not _may_go_on(ours, caller, job_id):
             return
         part = _read_entries(ours, job_id, behind)
         for entry in part.entries:
@@ -81,6 +89,18 @@ def _event_stream(ours: Services, job_id: int, behind: Place, caller: Caller) ->
         time.sleep(LOOK)
 
 
+def _has_left(client: socket.socket | None) -> bool:
+    """Whether it has closed the connection, on which it sends nothing while it listens."""
+    if client is None:
+        return False
+    poll = select.poll()
+    poll.register(client, select.POLLIN)
+    try:
+        return bool(poll.poll(0)) and client.recv(1, socket.MSG_PEEK) == b""
+    except OSError:
+        return True
+
+
 def _may_go_on(ours: Services, caller: Caller, job_id: int) -> bool:
     with ours.database.transaction() as session:
         in_force = is_in_force(session, caller)
@@ -88,7 +108,7 @@ def _may_go_on(ours: Services, caller: Caller, job_id: int) -> bool:
 
 
 def _find_job(session: Session, caller: Caller, job_id: int) -> Job | None:
-    own = select(Job).where(Job.id == job_id, caller.visible.condition(Job))
+    own = sqlalchemy.select(Job).where(Job.id == job_id, caller.visible.condition(Job))
     return session.scalar(own)
 
 

@@ -1,7 +1,8 @@
 """Publish and bulk-publish: a request becomes a job, with a post per row and integration."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
+from functools import partial
 
 from flask import Response
 from sqlalchemy.orm import Session
@@ -18,6 +19,7 @@ from web.http_layer.idempotency import Reply, answer_once
 from web.openapi.bulk_body import ROWS
 from web.request_parsing import live_integrations
 from web.request_parsing.bulk_request import BulkRequest, read_bulk
+from web.request_parsing.live_integrations import ListNeeded
 from web.schemas.publishing import (
     BulkJobReply,
     BulkQuery,
@@ -26,7 +28,7 @@ from web.schemas.publishing import (
     SkippedRow,
 )
 from web.serializers import planned_posts, plans
-from web.serializers.rows import location_header, new_job_view
+from web.serializers.rows import accepted_job_view, location_header
 from web.services import current_services
 
 #: At most this many skipped rows, and warnings, are listed; a dry run lists all.
@@ -38,25 +40,29 @@ api = create_blueprint("publishing", "Posts, one or ten thousand", write="publis
 @api.post("/postiz/publish", responses={202: JobReply, **problem_responses(409, 422)})
 def publish(body: PublishRequest) -> Response:
     """Publish a caption and media through one or more integrations"""
-    now = _database_now()
-    row = single_row(body, now)
-    order = Order(
-        kind="publish",
-        profile_id=_prepare_profile(body.integration_ids),
-        body=body,
-        rows=lambda _session, _account: Placed(rows=[row]),
-        now=now,
-        external_id=body.external_id,
-        options={"timezone": body.timezone},
-    )
-    return answer_once(lambda session: _accept_order(session, order))
+
+    def build_order(profile_id: str, now: datetime) -> Order:
+        row = single_row(body, now)
+        return Order(
+            kind="publish",
+            profile_id=profile_id,
+            body=body,
+            rows=lambda _session, _account: Placed(rows=[row]),
+            now=now,
+            external_id=body.external_id,
+            options={"timezone": body.timezone},
+        )
+
+    return _check_and_answer(build_order, body.integration_ids, _accept_order)
 
 
-def _accept_order(session: Session, order: Order) -> Reply:
-    checked = _prepare_and_check(session, order)
+def _accept_order(session: Session, checked: Checked) -> Reply:
     validation.require_faultless(checked)
     job, wake = validation.accept_order(session, checked, current_services().settings)
-    shown = JobReply(job=new_job_view(session, job), warnings=planned_posts.warning_views(checked))
+    shown = JobReply(
+        job=accepted_job_view(session, job, checked),
+        warnings=planned_posts.warning_views(checked),
+    )
     return Reply(
         body=shown,
         status=202,
@@ -78,10 +84,10 @@ def bulk_publish(query: BulkQuery) -> Response:
     sent = read_bulk(query)
     if query.dry_run:
         return _plan_response(sent)
-    now = _database_now()
-    order = _build_bulk_order(sent, _prepare_profile(integrations_of(sent.body)), now)
-    return answer_once(
-        lambda session: _accept_bulk_order(session, order, skip_invalid=query.skip_invalid),
+    return _check_and_answer(
+        partial(_build_bulk_order, sent),
+        integrations_of(sent.body),
+        partial(_accept_bulk_order, skip_invalid=query.skip_invalid),
         content=sent.content,
     )
 
@@ -106,12 +112,11 @@ def _plan_response(sent: BulkRequest) -> Response:
     return Reply(body=PlanReply(plan=plan)).response()
 
 
-def _accept_bulk_order(session: Session, order: Order, *, skip_invalid: bool) -> Reply:
-    checked = _prepare_and_check(session, order)
+def _accept_bulk_order(session: Session, checked: Checked, *, skip_invalid: bool) -> Reply:
     validation.require_faultless(checked, skip_invalid=skip_invalid)
     job, wake = validation.accept_order(session, checked, current_services().settings)
     shown = BulkJobReply(
-        job=new_job_view(session, job),
+        job=accepted_job_view(session, job, checked),
         warnings=planned_posts.warning_views(checked)[:TOLD],
         skipped=len(checked.invalid),
         skipped_rows=_list_skipped_rows(checked),
@@ -131,22 +136,30 @@ def _list_skipped_rows(checked: Checked) -> list[SkippedRow]:
     ]
 
 
-def _prepare_and_check(session: Session, order: Order) -> Checked:
+def _check_and_answer(
+    build_order: Callable[[str, datetime], Order],
+    wanted: Collection[str],
+    accept: Callable[[Session, Checked], Reply],
+    *,
+    content: str | None = None,
+) -> Response:
+    """Check and accept in one transaction, and once for an idempotency key.
+
+    Where Postiz has to be asked for its integrations first, that is done between two attempts, and
+    in no transaction.
+    """
     ours = current_services()
-    target = targets.ensure_target(session, order.profile_id, ours.settings, ours.box)
-    return validation.check_order(session, order, target, ours.settings)
 
-
-def _database_now() -> datetime:
-    with current_services().database.transaction() as session:
-        return db.read_clock(session)
-
-
-def _prepare_profile(wanted: Collection[str]) -> str:
-    """The profile, with an account whose integrations are known as well as quickly possible."""
-    ours = current_services()
-    with ours.database.transaction() as session:
+    def attempt(session: Session, *, is_first: bool) -> Reply:
         profile_id = current_profile(session)
         target = targets.ensure_target(session, profile_id, ours.settings, ours.box)
-    live_integrations.refresh_integrations(profile_id, target, wanted)
-    return profile_id
+        if is_first:
+            live_integrations.require_known(profile_id, target, wanted)
+        order = build_order(profile_id, db.read_clock(session))
+        return accept(session, validation.check_order(session, order, target, ours.settings))
+
+    try:
+        return answer_once(partial(attempt, is_first=True), content=content)
+    except ListNeeded as needed:
+        live_integrations.ask_now(needed.profile_id)
+    return answer_once(partial(attempt, is_first=False), content=content)

@@ -29,6 +29,7 @@ from web.http_layer.idempotency import Reply, answer_once
 from web.http_layer.pagination import next_cursor, page_query
 from web.paths import PREFIX
 from web.request_parsing import live_integrations
+from web.request_parsing.live_integrations import ListNeeded
 from web.schemas.common import IdPath, Page
 from web.schemas.schedules import (
     NewSchedule,
@@ -68,7 +69,7 @@ def _prepare_profile(named: str | None, content: Content | None) -> str:
             named = current_profile(session)
         profile_id = profile_settings.load_profile(session, require_visible_profile(named)).id
         target = _ensure_target(session, profile_id)
-    _refresh_integrations(profile_id, target, content)
+    _know_integrations(profile_id, target, content)
     return profile_id
 
 
@@ -77,9 +78,12 @@ def _ensure_target(session: Session, profile_id: str) -> Target:
     return targets.ensure_target(session, profile_id, ours.settings, ours.box)
 
 
-def _refresh_integrations(profile_id: str, target: Target, content: Content | None) -> None:
-    wanted = integrations_of(content) if content else ()
-    live_integrations.refresh_integrations(profile_id, target, wanted)
+def _know_integrations(profile_id: str, target: Target, content: Content | None) -> None:
+    try:
+        wanted = integrations_of(content) if content else ()
+        live_integrations.require_known(profile_id, target, wanted)
+    except ListNeeded:
+        live_integrations.ask_now(profile_id)
 
 
 def _insert_schedule(session: Session, profile_id: str, body: NewSchedule) -> Reply:
@@ -155,7 +159,7 @@ def patch_schedule(path: IdPath, body: PatchSchedule) -> Response:
         profile_id = _require_visible_schedule(session, path.id).profile_id
         target = _ensure_target(session, profile_id) if content else None
     if target:
-        _refresh_integrations(profile_id, target, content)
+        _know_integrations(profile_id, target, content)
     with current_services().database.transaction() as session:
         row = _require_visible_schedule(session, path.id, lock=True)
         checked = _apply_changes(session, row, body, content)

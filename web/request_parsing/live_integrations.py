@@ -29,18 +29,29 @@ REFRESH_SECONDS = 1.0
 BACKGROUND_SECONDS = 10.0
 
 
-def refresh_integrations(profile_id: str, target: Target, wanted: Collection[str]) -> None:
-    """Let the known integrations be good enough for a request that names those `wanted`.
+class ListNeeded(Exception):
+    """What is known of the profile's integrations is not enough to check a request."""
 
-    One of the last minute is; one that is somewhat older is used too, and asked for again in the
-    background. Otherwise, or if one of those wanted cannot be used by it, Postiz is asked now, if
-    that takes no longer than a request may wait.
+    def __init__(self, profile_id: str) -> None:
+        super().__init__(profile_id)
+        self.profile_id = profile_id
+
+
+def require_known(profile_id: str, target: Target, wanted: Collection[str]) -> None:
+    """Raises `ListNeeded` if a request that names those `wanted` cannot be checked.
+
+    A list of the last minute is good enough; one that is somewhat older too, and is asked for again
+    in the background. But not if by it one of those wanted cannot be used.
     """
     ours = current_services()
-    if ours.known_lists.is_recent(target.account.id) and target.can_use(wanted):
-        if ours.known_lists.take_turn(target.account.id):
-            ours.calls.begin(lambda: _ask_postiz(ours, profile_id, BACKGROUND_SECONDS))
-        return
+    if not (ours.known_lists.is_recent(target.account.id) and target.can_use(wanted)):
+        raise ListNeeded(profile_id)
+    if ours.known_lists.take_turn(target.account.id):
+        ours.calls.begin(lambda: _ask_postiz(ours, profile_id, BACKGROUND_SECONDS))
+
+
+def ask_now(profile_id: str) -> None:
+    """Ask Postiz for the list, if this takes no longer than a request may wait."""
     try:
         update_integrations(profile_id, seconds=REFRESH_SECONDS)
     except (PublisherError, Unavailable):

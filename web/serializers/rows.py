@@ -1,12 +1,14 @@
 """Rows as replies show them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
 from shared.accounts import holds
 from shared.accounts.holds import HeldProfile
 from shared.domain.publishing.states import PostState
+from shared.intake.validation import Checked
 from shared.jobs import etas, progress
 from shared.jobs.progress import Outcome
 from shared.media.repository import sha256_of
@@ -45,6 +47,15 @@ def new_job_view(session: Session, job: Job) -> JobView:
     """Of a job that this transaction has created."""
     session.refresh(job)
     return read_job_view(session, job)
+
+
+def accepted_job_view(session: Session, job: Job, checked: Checked) -> JobView:
+    """Of a job whose posts this transaction has just accepted: nothing of it is read again."""
+    counts: dict[str, int] = {PostState.PENDING: job.total} if job.total else {}
+    outcome = Outcome(job=job, counts=counts, touched_at=job.updated_at)
+    settings, order = current_services().settings, checked.order
+    ends_at = etas.find_eta(session, outcome, checked.account, order.now, settings)
+    return job_view(replace(outcome, eta=ends_at))
 
 
 def read_job_view(session: Session, job: Job) -> JobView:

@@ -24,6 +24,7 @@ from tests.factories.files import FILES
 from tests.servers.api import ADMIN_KEY
 from tests.servers.web_server import HEADERS, Server
 from tests.timing.patience import PATIENCE, wait_until
+from web.api.events import HEARTBEAT
 from web.concurrency_limits import STREAMS, UPLOADS
 
 
@@ -184,6 +185,23 @@ def test_a_client_that_is_cut_off_goes_on_without_loss_or_repetition(
     places = [tuple(map(int, event["id"].split("-"))) for event in seen]
     assert places == sorted(set(places))
     assert done["data"]["state"] == "cancelled"
+
+
+def test_who_is_cut_off_again_and_again_is_let_in_again_soon(
+    server: Server, database: Database
+) -> None:
+    """Nothing happens meanwhile, so no event that is written meets the end of the connection."""
+    job_id, _ = a_job(database, 1)
+    began_at = time.monotonic()
+    for _ in range(5 * STREAMS):
+        wait_until(lambda: is_let_in(server, job_id))
+    assert time.monotonic() - began_at < 3 * HEARTBEAT, "as many as fit are noticed at each of them"
+
+
+def is_let_in(server: Server, job_id: int) -> bool:
+    stream = Stream(server, job_id)
+    stream.close()
+    return stream.reply.status_code == 200
 
 
 def test_streams_leave_threads_for_everybody_else(server: Server, database: Database) -> None:

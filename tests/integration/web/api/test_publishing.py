@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from local.sandbox.process import SandboxProcess
 from shared.accounts import known_lists
@@ -271,6 +271,32 @@ def test_the_list_is_refreshed_before_rows_are_checked(api: Api, postiz: Sandbox
         assert faults(publish(api)) == [("integration_ids.0", "integration_disabled")]
     finally:
         postiz.admin.patch_org("demo", integrations={"int-mastodon": {"disabled": False}})
+
+
+def test_accepting_one_takes_few_statements_and_one_transaction_besides_the_key_s(
+    api: Api,
+) -> None:
+    publish(api)
+    engine = api.services.database.engine
+    statements: list[str] = []
+
+    transactions: list[object] = []
+
+    def note_statement(*args: Any) -> None:
+        statements.append(args[2])
+
+    def note_transaction(connection: object) -> None:
+        transactions.append(connection)
+
+    event.listen(engine, "after_cursor_execute", note_statement)
+    event.listen(engine, "begin", note_transaction)
+    try:
+        assert publish(api, schedule_date=START).status_code == 202
+    finally:
+        event.remove(engine, "after_cursor_execute", note_statement)
+        event.remove(engine, "begin", note_transaction)
+    assert len(statements) <= 15, "\n".join(statements)
+    assert len(transactions) == 2
 
 
 def listings(postiz: SandboxProcess) -> int:
