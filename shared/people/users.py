@@ -54,12 +54,14 @@ def change_user(
     profile_ids: list[str] | None,
     disabled: bool,
 ) -> None:
-    """`user` must be locked. Sessions end, and links too, if they could open something else."""
+    """`user` must be locked. Sessions and links end, if they could open something else.
+
+    Whoever has made a link for somebody with few rights must not open more rights with it.
+    """
     before = user.role, user.profile_ids, user.disabled
     user.name, user.role, user.profile_ids, user.disabled = name, role, profile_ids, disabled
     if (role, profile_ids, disabled) != before:
         sessions.end_sessions(session, [user.id])
-    if disabled:
         _drop_links(session, user)
     session.flush()
 
