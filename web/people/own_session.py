@@ -6,7 +6,13 @@ from shared.errors import Forbidden
 from shared.people import attempts, sessions, users
 from web import session_cookie
 from web.api.resource import create_personal_blueprint, problem_responses
-from web.auth import current_caller, find_known_session, require_complete_session, require_person
+from web.auth import (
+    current_caller,
+    find_known_session,
+    require_complete_session,
+    require_going_on,
+    require_person,
+)
 from web.http_layer.idempotency import Reply
 from web.people.views import own_session_view
 from web.schemas.people import NewPassword, OwnSession
@@ -65,6 +71,8 @@ def change_own_password(body: NewPassword) -> Response:
             )
         with ours.database.transaction() as session:
             user = users.lock_user(session, user_id)
+            # a new password or second factor, meanwhile, has ended it
+            require_going_on(session, current_caller().session_hash or "")
             users.set_password(session, user, body.new_password)
             token = sessions.begin_session(session, user, second_factor=user.has_second_factor)
     response = show_session(token)

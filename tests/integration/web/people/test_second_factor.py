@@ -78,6 +78,14 @@ def test_an_admin_enrols_and_then_gives_a_code_at_each_sign_in(bare_api: Api) ->
     assert Browser(bare_api).open("GET", SECOND_FACTOR).location == SIGN_IN
 
 
+def test_the_longest_email_has_room_in_the_picture(bare_api: Api) -> None:
+    email = "\U0001f600" * 242 + "@example.com"
+    make_user(bare_api, email)
+    browser = Browser(bare_api)
+    assert browser.submit(SIGN_IN, {**RIGHT, "email": email}).location == ACCOUNT
+    enrol(browser)
+
+
 def test_a_viewer_may_have_one_and_is_then_asked_for_it(bare_api: Api) -> None:
     make_user(bare_api)
     other, browser = sign_in(bare_api), sign_in(bare_api)
