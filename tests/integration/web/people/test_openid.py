@@ -17,6 +17,7 @@ from tests.servers.api import Api
 from tests.servers.browsers import Browser, make_user
 from tests.servers.openid_server import CLIENT_ID, CLIENT_SECRET, OpenIdServer, openid_server
 from tests.servers.settings import make_settings
+from web.people.openid_pages import ATTEMPT_COOKIE
 
 BAD_KEYS = b'{"keys": [{"kty": "RSA"}, {"kty": 7}]}'
 ANN = {"sub": "ann-1", "email": "Ann@example.com", "email_verified": True}
@@ -142,6 +143,7 @@ def assert_refused(api: Api, server: OpenIdServer) -> None:
     reply = sign_in(browser, server)
     assert (reply.status_code, browser.token) == (503, None)
     assert "did not work" in reply.text
+    assert browser.client.get_cookie(ATTEMPT_COOKIE) is None, "it was good for one answer"
 
 
 @pytest.mark.parametrize("algorithm", ["none", "HS256"])
@@ -185,11 +187,11 @@ def test_an_answer_works_once(api: Api, server: OpenIdServer) -> None:
     make_user(api, "ann@example.com")
     browser = Browser(api)
     address = server.authorize(browser.open("GET", "/sign-in/openid").location or "")
-    cookie = browser.client.get_cookie("pressroom_openid")
+    cookie = browser.client.get_cookie(ATTEMPT_COOKIE)
     assert come_back(browser, address).location == "/account"
     assert cookie is not None
     thief = Browser(api)
-    thief.client.set_cookie("pressroom_openid", cookie.value)
+    thief.client.set_cookie(ATTEMPT_COOKIE, cookie.value)
     assert come_back(thief, address).status_code == 503
     assert thief.token is None
 
