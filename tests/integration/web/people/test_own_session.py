@@ -101,7 +101,7 @@ def test_a_changed_password_ends_every_other_session(bare_api: Api) -> None:
 def test_a_session_that_ends_while_its_password_changes_gets_no_other(
     bare_api: Api, monkeypatch: pytest.MonkeyPatch, meanwhile: str
 ) -> None:
-    """Else who knows an earlier password would keep it, or be past a factor that they never gave."""
+    """Else an earlier password goes on, or a factor counts that was never given."""
     user_id = make_user(bare_api)
     browser = Browser.signed_in(bare_api, user_id)
     check_password = attempts.check_password
