@@ -38,10 +38,11 @@ def find_openid_user(session: Session, issuer: str, identity: Identity) -> User 
     if known is not None or identity.email is None or not identity.email_verified:
         return known
     by_email = User.email == plain_email(identity.email)
-    query = select(User).where(by_email, User.oidc_subject.is_(None), User.disabled.is_(False))
+    query = select(User).where(by_email, User.disabled.is_(False))
     found = session.scalar(query.with_for_update(key_share=True))
-    if found is not None:
-        found.oidc_subject = subject
+    if found is None or found.oidc_subject not in {None, subject}:
+        return None
+    found.oidc_subject = subject  # also where a request beside this one has just set it
     return found
 
 

@@ -3,12 +3,12 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import func, text, update
+from sqlalchemy import func, update
 
 from shared.models import OneTimeLink, User
 from shared.people import one_time_links, users
 from tests.servers.api import Api
-from tests.servers.browsers import PASSWORD, Browser, make_user
+from tests.servers.browsers import PASSWORD, Browser, is_anybody_waiting, make_user
 from tests.timing.patience import wait_until
 from web.http_layer.security_headers import PAGE_POLICY
 from web.people.page_session import ACCOUNT
@@ -115,11 +115,6 @@ def test_a_link_that_ends_while_it_is_used_waits_for_nobody_for_ever(bare_api: A
             wait_until(lambda: is_anybody_waiting(bare_api))
             one_time_links.invite_user(session, user)
         assert using.result().status_code == 404
-
-
-def is_anybody_waiting(api: Api) -> bool:
-    with api.services.database.reading() as session:
-        return bool(session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
 
 
 def test_the_first_admin_is_made_once(bare_api: Api) -> None:
