@@ -37,7 +37,10 @@ def find_openid_user(session: Session, issuer: str, identity: Identity) -> User 
     known = session.scalar(select(User).where(User.oidc_subject == subject))
     if known is not None or identity.email is None or not identity.email_verified:
         return known
-    by_email = User.email == plain_email(identity.email)
+    email = plain_email(identity.email)
+    if email.isascii() and not identity.email.isascii():
+        return None  # another mailbox: the Kelvin sign, for one, is a "k" in small letters only
+    by_email = User.email == email
     query = select(User).where(by_email, User.disabled.is_(False))
     found = session.scalar(query.with_for_update(key_share=True))
     if found is None or found.oidc_subject not in {None, subject}:

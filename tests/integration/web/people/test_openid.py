@@ -137,6 +137,15 @@ def test_who_is_nobody_here_gets_no_session(
     assert browser.token is None
 
 
+def test_an_email_of_look_alike_letters_is_another_s(api: Api, server: OpenIdServer) -> None:
+    """In small letters, U+212A is a "k"."""
+    make_user(api, "kim@example.com")
+    server.person["email"] = "\u212aim@example.com"
+    assert sign_in(Browser(api), server).status_code == 403
+    server.person["email"] = "KIM@example.com"
+    assert sign_in(Browser(api), server).location == "/account"
+
+
 @pytest.mark.parametrize(
     "lies",
     [
