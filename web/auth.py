@@ -175,6 +175,15 @@ def is_in_force(session: Session, caller: Caller) -> bool:
     return api_keys.is_in_force(session, caller.id)
 
 
+def require_going_on(session: Session, session_hash: str) -> None:
+    """Of a person whose row is locked, so that nothing ends it before we commit.
+
+    Raises `Forbidden`, also for what has ended since it was accepted.
+    """
+    if not sessions.is_in_force(session, session_hash):
+        raise Forbidden("This session has ended: sign in again", code="session_ended")
+
+
 def _find_counted_profile(caller: Caller) -> Row[str, dict[str, Any]] | None:
     """The profile whose requests this one counts among: the one it names, else the only one.
 

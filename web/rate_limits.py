@@ -30,7 +30,7 @@ T = TypeVar("T")
 STORE_SECONDS = 0.5
 AWAY_SECONDS = 5.0
 #: The names of the policies, as replies show them.
-REQUESTS, PROFILE, FAILURES = "requests", "profile", "failures"
+REQUESTS, PROFILE, FAILURES, PASSWORDS = "requests", "profile", "failures", "passwords"
 _PREFIX = "pressroom.limits"
 #: How many pairs of an address and a key a process remembers as good, and for how long (seconds);
 #: then it notes in Valkey again that they are.
@@ -109,6 +109,9 @@ class RateLimits:
         self._settings = settings
         self._counters = Counters(settings.redis_url.get_secret_value())
         self._failures = RateLimitItemPerMinute(settings.failed_keys_per_minute, namespace=FAILURES)
+        self._passwords = RateLimitItemPerMinute(
+            settings.failed_keys_per_minute, namespace=PASSWORDS
+        )
         self._requests = RateLimitItemPerMinute(settings.requests_per_minute, namespace=REQUESTS)
         self._good_until: dict[tuple[str, str], float] = {}
 
@@ -144,6 +147,21 @@ class RateLimits:
 
     def _is_good(self, pair: tuple[str, str]) -> bool:
         return self._good_until.get(pair, 0.0) > time.monotonic()
+
+    def refuse_passwords(self, address: str) -> None:
+        """After as many right ones as it may have wrong ones: each costs as much to look at.
+
+        Wrong ones do not count here, so a guesser keeps out nobody who shares the address.
+        """
+        source = _group_address(address)
+        if not self._counters.has_room(self._passwords, source):
+            used = self._counters.usage(self._passwords, source, fits=False)
+            show_usage(used)
+            used.require_room("Too many passwords came from your address: try again later")
+
+    def note_password(self, address: str) -> None:
+        """It was right, or set."""
+        self._counters.hit(self._passwords, _group_address(address))
 
     def count_request(self, caller: str) -> None:
         """A request of this key or person."""

@@ -32,6 +32,8 @@ class User(Base):
     recovery_hashes: Mapped[list[str]] = mapped_column(default=list, server_default="{}")
     failures: Mapped[int] = count_column()  # attempts since the last success
     next_attempt_at: Mapped[datetime] = now_column()
+    code_failures: Mapped[int] = count_column()  # of those, at the second factor
+    next_code_at: Mapped[datetime] = now_column()
     last_signed_in_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = now_column()
 

@@ -50,14 +50,14 @@ def use_link(session: Session, token: str, *, password: str, email: str, name: s
     """
     session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('first admin', 28))"))
     link = find_link(session, token)
+    # the user before the link, as everybody does who ends links: else both may wait for each other
+    user = None if link.user_id is None else users.lock_user(session, link.user_id)
     taken = delete(OneTimeLink).where(OneTimeLink.token_hash == link.token_hash)
     if session.scalar(taken.returning(OneTimeLink.user_id.is_(None))) is None:
         raise NotFound("This link was used already")
     session.expunge(link)
-    if link.user_id is None:
+    if user is None:
         user = users.create_user(session, email=email, name=name, role="admin", profile_ids=None)
-    else:
-        user = users.lock_user(session, link.user_id)
     users.set_password(session, user, password)
     return user
 

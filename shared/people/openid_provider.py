@@ -144,12 +144,21 @@ class OpenIdProvider:
         )
 
     def _unavailable(self, error: Exception) -> Unavailable:
-        log.warning("the OpenID provider is of no use", reason=f"{type(error).__name__}: {error}")
+        log.warning("the OpenID provider is of no use", reason=_reason(error))
         return Unavailable(
             "Your organization's sign-in did not work. Try again; if it stays so, an admin finds "
             "the reason in the log",
             code="openid_failed",
         )
+
+
+def _reason(error: Exception) -> str:
+    """Without what was answered, which has tokens in it."""
+    said = str(error)
+    if isinstance(error, ValidationError):
+        faults = error.errors(include_url=False, include_context=False, include_input=False)
+        said = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in faults)
+    return f"{type(error).__name__}: {said}"
 
 
 class _Client(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]

@@ -19,6 +19,8 @@ ISSUER = "Pressroom"
 RECOVERY_CODES = 10
 #: Of 30 s each; one earlier or later is right too, for clocks that differ.
 _WINDOW = 1
+#: Characters of an email that the app shows: a picture has no room for the longest.
+_SHOWN = 100
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ def open_enrolment(box: SecretBox, user: User, session_hash: str, sealed: str) -
 
 
 def _make_enrolment(box: SecretBox, user: User, session_hash: str, secret: str) -> Enrolment:
-    uri = pyotp.TOTP(secret).provisioning_uri(name=user.email, issuer_name=ISSUER)
+    shown = user.email[:_SHOWN]
+    uri = pyotp.TOTP(secret).provisioning_uri(name=shown, issuer_name=ISSUER)
     return Enrolment(secret, uri, box.seal(json.dumps([session_hash, secret])))
 
 

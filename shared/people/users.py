@@ -37,11 +37,15 @@ def find_openid_user(session: Session, issuer: str, identity: Identity) -> User 
     known = session.scalar(select(User).where(User.oidc_subject == subject))
     if known is not None or identity.email is None or not identity.email_verified:
         return known
-    by_email = User.email == plain_email(identity.email)
-    query = select(User).where(by_email, User.oidc_subject.is_(None), User.disabled.is_(False))
+    email = plain_email(identity.email)
+    if email.isascii() and not identity.email.isascii():
+        return None  # another mailbox: the Kelvin sign, for one, is a "k" in small letters only
+    by_email = User.email == email
+    query = select(User).where(by_email, User.disabled.is_(False))
     found = session.scalar(query.with_for_update(key_share=True))
-    if found is not None:
-        found.oidc_subject = subject
+    if found is None or found.oidc_subject not in {None, subject}:
+        return None
+    found.oidc_subject = subject  # also where a request beside this one has just set it
     return found
 
 
@@ -54,12 +58,14 @@ def change_user(
     profile_ids: list[str] | None,
     disabled: bool,
 ) -> None:
-    """`user` must be locked. Sessions end, and links too, if they could open something else."""
+    """`user` must be locked. Sessions and links end, if they could open something else.
+
+    Whoever has made a link for somebody with few rights must not open more rights with it.
+    """
     before = user.role, user.profile_ids, user.disabled
     user.name, user.role, user.profile_ids, user.disabled = name, role, profile_ids, disabled
     if (role, profile_ids, disabled) != before:
         sessions.end_sessions(session, [user.id])
-    if disabled:
         _drop_links(session, user)
     session.flush()
 

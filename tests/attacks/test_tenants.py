@@ -27,9 +27,10 @@ from tests.attacks.tenants import (
     found_world,
     operations,
 )
-from tests.servers.api import Api
+from tests.servers.api import Api, Reply
+from tests.servers.browsers import Browser, is_anybody_waiting, make_user
 from tests.servers.settings import make_settings
-from tests.timing.patience import PATIENCE
+from tests.timing.patience import PATIENCE, wait_until
 from tests.timing.sandbox_timings import QUICK
 from web.api import profiles as profiles_api
 
@@ -281,13 +282,7 @@ def test_what_is_being_bound_to_a_profile_goes_with_it(world: World) -> None:
 
 def wait_for_lock(world: World) -> None:
     """Until somebody waits for one that another transaction has."""
-    waiting = threading.Event()
-    for _ in range(int(PATIENCE / 0.05)):
-        with world.api.services.database.statements() as connection:
-            if connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
-                return
-        waiting.wait(0.05)
-    raise AssertionError("nobody waited")
+    wait_until(lambda: is_anybody_waiting(world.api), lambda: "nobody waited")
 
 
 def test_a_stream_of_events_ends_with_its_key(world: World) -> None:
@@ -297,7 +292,21 @@ def test_a_stream_of_events_ends_with_its_key(world: World) -> None:
     reply = api.get(f"/jobs/{job}/events", key=made["key"])
     assert reply.status_code in ANY_SUCCESS
     assert api.call("DELETE", f"/keys/{made['id']}").status_code == 204
-    ended = threading.Thread(target=lambda: list(reply.response), daemon=True)
+    assert_ends(reply)
+
+
+def test_a_stream_of_events_ends_with_its_session(world: World) -> None:
+    api = world.api
+    browser = Browser.signed_in(api, make_user(api, role="publisher", profiles=[ACME]))
+    job = world.tenants[ACME].ids["jobs"]
+    reply = browser.get(f"/jobs/{job}/events")
+    assert reply.status_code in ANY_SUCCESS
+    assert browser.post("/session/end-everywhere").status_code == 204
+    assert_ends(reply)
+
+
+def assert_ends(stream: Reply) -> None:
+    ended = threading.Thread(target=lambda: list(stream.response), daemon=True)
     ended.start()
     ended.join(PATIENCE)
     assert not ended.is_alive()

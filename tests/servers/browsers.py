@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from html import unescape
 from typing import Any, cast
 
+from sqlalchemy import text
+
 from shared.models import User
 from shared.people import sessions, users
 from tests.servers.api import PREFIX, Api, Reply
@@ -25,6 +27,12 @@ def make_user(
         user = users.create_user(session, email=email, name="Ann", role=role, profile_ids=profiles)
         users.set_password(session, user, password)
         return user.id
+
+
+def is_anybody_waiting(api: Api) -> bool:
+    """For a lock in the database."""
+    with api.services.database.reading() as session:
+        return bool(session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
 
 
 class Browser:

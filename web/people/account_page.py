@@ -3,10 +3,10 @@
 import segno
 from flask import Response
 
-from shared.errors import Forbidden
 from shared.people import attempts, second_factor, sessions, users
 from shared.people.sessions import KnownSession
 from web import session_cookie
+from web.auth import require_going_on
 from web.people.page_blueprint import create_page_blueprint
 from web.people.page_session import (
     ACCOUNT,
@@ -98,7 +98,7 @@ def _use_code(known: KnownSession, code: str) -> Response:
     ours = current_services()
     with ours.database.transaction() as session:
         user = users.lock_user(session, known.user.id)
-        _require_going_on(sessions.is_in_force(session, known.row.token_hash))
+        require_going_on(session, known.row.token_hash)
         right = second_factor.use_code(ours.box, user, code)
         token = complete_session(session, user) if right else None
     if token is None:
@@ -111,7 +111,7 @@ def _enrol(known: KnownSession, code: str, sealed: str) -> Response:
     ours = current_services()
     with ours.database.transaction() as session:
         user = users.lock_user(session, known.user.id)
-        _require_going_on(sessions.is_in_force(session, known.row.token_hash))
+        require_going_on(session, known.row.token_hash)
         enrolment = second_factor.open_enrolment(ours.box, user, known.row.token_hash, sealed)
         codes = enrolment and second_factor.confirm_enrolment(ours.box, user, enrolment, code)
         if codes:
@@ -130,8 +130,3 @@ def _enrol(known: KnownSession, code: str, sealed: str) -> Response:
     )
     session_cookie.set_token(page, token)
     return page
-
-
-def _require_going_on(is_in_force: bool) -> None:
-    if not is_in_force:
-        raise Forbidden("This session has ended: sign in again", code="session_ended")

@@ -1,6 +1,6 @@
 """The way to the OpenID Connect provider and back."""
 
-from flask import Response, request
+from flask import Response, after_this_request, request
 from pydantic import ValidationError
 
 from shared.errors import NotFound, SecretUnreadable, Unavailable
@@ -35,7 +35,11 @@ def send_to_provider() -> Response:
 @pages.get(f"{OPENID}/callback")
 def come_back() -> Response:
     """An attempt is good for one answer: its cookie goes, whatever becomes of it."""
-    response = _admit_whoever_came()
+    after_this_request(_forget_attempt)
+    return _admit_whoever_came()
+
+
+def _forget_attempt(response: Response) -> Response:
     response.delete_cookie(ATTEMPT_COOKIE)
     return response
 

@@ -3,11 +3,18 @@
 from flask import Response
 
 from shared.errors import Forbidden
-from shared.people import attempts, sessions, users
+from shared.people import sessions, users
 from web import session_cookie
 from web.api.resource import create_personal_blueprint, problem_responses
-from web.auth import current_caller, find_known_session, require_complete_session, require_person
+from web.auth import (
+    current_caller,
+    find_known_session,
+    require_complete_session,
+    require_going_on,
+    require_person,
+)
 from web.http_layer.idempotency import Reply
+from web.people.password_check import check_password, password_work
 from web.people.views import own_session_view
 from web.schemas.people import NewPassword, OwnSession
 from web.services import current_services
@@ -56,17 +63,18 @@ def change_own_password(body: NewPassword) -> Response:
     ours, user_id = current_services(), require_person()
     with ours.database.transaction() as session:
         email = users.lock_user(session, user_id).email
-    with ours.sign_ins.place():
-        checked = attempts.check_password(ours.database, email, body.current_password)
-        if checked is None or checked.id != user_id:
-            raise Forbidden(
-                "The current password is wrong, or there were too many attempts: wait a moment",
-                code="wrong_password",
-            )
-        with ours.database.transaction() as session:
-            user = users.lock_user(session, user_id)
-            users.set_password(session, user, body.new_password)
-            token = sessions.begin_session(session, user, second_factor=user.has_second_factor)
+    checked = check_password(email, body.current_password)
+    if checked is None or checked.id != user_id:
+        raise Forbidden(
+            "The current password is wrong, or there were too many attempts: wait a moment",
+            code="wrong_password",
+        )
+    with password_work(), ours.database.transaction() as session:
+        user = users.lock_user(session, user_id)
+        # a new password or second factor, meanwhile, has ended it
+        require_going_on(session, current_caller().session_hash or "")
+        users.set_password(session, user, body.new_password)
+        token = sessions.begin_session(session, user, second_factor=user.has_second_factor)
     response = show_session(token)
     session_cookie.set_token(response, token)
     return response

@@ -7,14 +7,19 @@ from shared.models import User
 from shared.people import attempts, sessions
 from web import session_cookie
 from web.audit_trail import begin_personal_change
-from web.auth import find_known_session
+from web.auth import Caller, find_known_session
+from web.services import current_services
 
 SIGN_IN, SECOND_FACTOR, ACCOUNT = "/sign-in", "/sign-in/second-factor", "/account"
 
 
 def current_session() -> sessions.KnownSession | None:
+    """Raises `TooManyRequests`: pages count as requests of the person, as the API does."""
     cookie = session_cookie.read_token()
-    return None if cookie is None else find_known_session(cookie)
+    known = None if cookie is None else find_known_session(cookie)
+    if known is not None:
+        current_services().rates.count_request(Caller.of_session(known).reference)
+    return known
 
 
 def begin_session(session: Session, user: User) -> str:

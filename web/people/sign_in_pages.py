@@ -1,10 +1,10 @@
 """The pages to sign in and out, to use a link that works once, and of one's own account."""
 
-from flask import Response, request
+from flask import Response
 from pydantic import TypeAdapter, ValidationError
 
 from shared.errors import NotFound, RequestError, TooManyRequests
-from shared.people import attempts, one_time_links, users
+from shared.people import one_time_links, users
 from web import session_cookie
 from web.audit_trail import begin_personal_change
 from web.people.page_blueprint import create_page_blueprint
@@ -16,6 +16,7 @@ from web.people.page_session import (
     end_session,
     go_to,
 )
+from web.people.password_check import check_password, password_work
 from web.people.rendering import (
     EMAIL,
     NAME,
@@ -55,18 +56,12 @@ def sign_in_page(problem: str = "", *, status: int = 200) -> Response:
 @pages.post(SIGN_IN)
 def sign_in() -> Response:
     email, password = read_form(EMAIL, PASSWORD)
-    ours, address = current_services(), request.remote_addr or ""
-    who = f"password of {users.plain_email(email)}"
     try:
-        ours.rates.refuse_guesses(address, who)
+        user = check_password(email, password)
     except TooManyRequests:
         return sign_in_page(WRONG, status=429)
-    with ours.sign_ins.place():
-        user = attempts.check_password(ours.database, email, password)
     if user is None:
-        ours.rates.note_failure(address, who)
         return sign_in_page(WRONG, status=401)
-    ours.rates.note_success(address, who)
     return admit_user(user.id, password_hash=user.password_hash)
 
 
@@ -119,18 +114,17 @@ def _is_first_admins(token: str) -> bool:
 def use_link(token: str) -> Response:
     """The link is proof enough of who they are: they are signed in at once."""
     email, name, password = read_form(EMAIL, NAME, NEW_PASSWORD)
-    ours = current_services()
     try:
         if _is_first_admins(token):
             _EMAIL.validate_python(email)
-        with ours.sign_ins.place(), ours.database.transaction() as session:
+        with password_work(), current_services().database.transaction() as session:
             user = one_time_links.use_link(
                 session, token, password=password, email=email, name=name[:200] or email
             )
             session_token = begin_session(session, user)
     except ValidationError:
         return _link_page(token, "This is not an email", status=422)
-    except NotFound:
+    except (NotFound, TooManyRequests):
         raise
     except RequestError as error:
         return _link_page(token, error.message, status=422)

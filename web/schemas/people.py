@@ -60,18 +60,3 @@ class OwnSession(BaseModel):
 class NewPassword(Body):
     current_password: Secret
     new_password: Secret
-
-
-class TotpEnrolment(BaseModel):
-    """What an authenticator app is given; it counts once a code has confirmed it."""
-
-    secret: ShownOnce
-    uri: ShownOnce
-
-
-class TotpCode(Body):
-    code: Annotated[str, Field(min_length=6, max_length=32)]
-
-
-class RecoveryCodes(OwnSession):
-    recovery_codes: list[str] = Field(description="Each works once; shown this once")

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,11 +13,14 @@ from sqlalchemy import select
 
 from shared import redaction
 from shared.models import AuditEntry
-from shared.people.openid_provider import OpenIdProvider
+from shared.people import users
+from shared.people.openid_provider import Identity, OpenIdProvider
 from tests.servers.api import Api
-from tests.servers.browsers import Browser, make_user
+from tests.servers.browsers import Browser, is_anybody_waiting, make_user
 from tests.servers.openid_server import CLIENT_ID, CLIENT_SECRET, OpenIdServer, openid_server
 from tests.servers.settings import make_settings
+from tests.timing.patience import wait_until
+from web.people.openid_pages import ATTEMPT_COOKIE
 
 BAD_KEYS = b'{"keys": [{"kty": "RSA"}, {"kty": 7}]}'
 ANN = {"sub": "ann-1", "email": "Ann@example.com", "email_verified": True}
@@ -76,6 +80,24 @@ def test_one_signs_in_and_is_known_by_the_subject_from_then_on(
     assert again.get("/session").json["user"]["id"] == str(user_id)
 
 
+def test_who_comes_back_twice_at_once_is_known_both_times(bare_api: Api) -> None:
+    user_id = make_user(bare_api)
+    database, identity = bare_api.services.database, Identity.model_validate(ANN)
+
+    def find() -> int | None:
+        with database.transaction() as session:
+            user = users.find_openid_user(session, "https://issuer.example", identity)
+            return user.id if user else None
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction() as session:
+            users.find_openid_user(session, "https://issuer.example", identity)
+            session.flush()
+            second = pool.submit(find)
+            wait_until(lambda: is_anybody_waiting(bare_api))
+        assert second.result() == user_id
+
+
 def test_the_page_offers_it_only_where_there_is_a_provider(api: Api) -> None:
     browser = Browser(api)
     assert "/sign-in/openid" in browser.open("GET", "/sign-in").text
@@ -115,6 +137,15 @@ def test_who_is_nobody_here_gets_no_session(
     assert browser.token is None
 
 
+def test_an_email_of_look_alike_letters_is_another_s(api: Api, server: OpenIdServer) -> None:
+    """In small letters, U+212A is a "k"."""
+    make_user(api, "kim@example.com")
+    server.person["email"] = "\u212aim@example.com"
+    assert sign_in(Browser(api), server).status_code == 403
+    server.person["email"] = "KIM@example.com"
+    assert sign_in(Browser(api), server).location == "/account"
+
+
 @pytest.mark.parametrize(
     "lies",
     [
@@ -142,6 +173,7 @@ def assert_refused(api: Api, server: OpenIdServer) -> None:
     reply = sign_in(browser, server)
     assert (reply.status_code, browser.token) == (503, None)
     assert "did not work" in reply.text
+    assert browser.client.get_cookie(ATTEMPT_COOKIE) is None, "it was good for one answer"
 
 
 @pytest.mark.parametrize("algorithm", ["none", "HS256"])
@@ -185,11 +217,11 @@ def test_an_answer_works_once(api: Api, server: OpenIdServer) -> None:
     make_user(api, "ann@example.com")
     browser = Browser(api)
     address = server.authorize(browser.open("GET", "/sign-in/openid").location or "")
-    cookie = browser.client.get_cookie("pressroom_openid")
+    cookie = browser.client.get_cookie(ATTEMPT_COOKIE)
     assert come_back(browser, address).location == "/account"
     assert cookie is not None
     thief = Browser(api)
-    thief.client.set_cookie("pressroom_openid", cookie.value)
+    thief.client.set_cookie(ATTEMPT_COOKIE, cookie.value)
     assert come_back(thief, address).status_code == 503
     assert thief.token is None
 
@@ -225,6 +257,16 @@ def test_an_admin_gives_a_second_factor_here_too(api: Api, server: OpenIdServer)
     sign_in(browser, server)
     assert browser.open("GET", "/account").location == "/sign-in/second-factor"
     assert browser.get("/profiles").json["code"] == "second_factor_needed"
+
+
+@pytest.mark.parametrize("said", [b'{"access_token": "of-ann", ', b'["of-ann"]'])
+def test_an_answer_that_cannot_be_read_is_not_in_the_log(
+    api: Api, server: OpenIdServer, said: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    server.replies = {"/token": said}
+    sign_in(Browser(api), server)
+    logged = "".join(capfd.readouterr())
+    assert "of no use" in logged and "of-ann" not in logged
 
 
 @pytest.mark.usefixtures("api")

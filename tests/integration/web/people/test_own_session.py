@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, update
 
-from shared.models import UserSession
-from shared.people import sessions
+from shared.db import Database
+from shared.models import User, UserSession
+from shared.people import attempts, sessions, users
 from tests.servers.api import Api
 from tests.servers.browsers import PASSWORD, Browser, make_user
 
@@ -94,6 +95,37 @@ def test_a_changed_password_ends_every_other_session(bare_api: Api) -> None:
     assert [each.get("/session").status_code for each in (one, two)] == [200, 401]
     two.token = before or ""
     assert two.get("/session").status_code == 401
+
+
+@pytest.mark.parametrize("meanwhile", ["second factor", "password", "disabled"])
+def test_a_session_that_ends_while_its_password_changes_gets_no_other(
+    bare_api: Api, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    """Else an earlier password goes on, or a factor counts that was never given."""
+    user_id = make_user(bare_api)
+    browser = Browser.signed_in(bare_api, user_id)
+    check_password = attempts.check_password
+
+    def check_slowly(database: Database, email: str, password: str) -> User | None:
+        found = check_password(database, email, password)
+        with database.transaction() as session:
+            user = users.lock_user(session, user_id)
+            if meanwhile == "second factor":
+                user.totp_secret = "sealed"
+                sessions.end_sessions(session, [user_id])
+            elif meanwhile == "password":
+                users.set_password(session, user, "the owner's new password")
+            else:
+                user.disabled = True
+        return found
+
+    monkeypatch.setattr(attempts, "check_password", check_slowly)
+    body = {"current_password": PASSWORD, "new_password": ANOTHER}
+    reply = browser.post("/session/password", body)
+    assert (reply.status_code, reply.json["code"]) == (403, "session_ended")
+    monkeypatch.undo()
+    assert browser.get("/session").status_code == 401
+    assert attempts.check_password(bare_api.services.database, "ann@example.com", ANOTHER) is None
 
 
 def test_an_admin_without_a_second_factor_may_do_nothing_yet(bare_api: Api) -> None:

@@ -78,6 +78,14 @@ def test_an_admin_enrols_and_then_gives_a_code_at_each_sign_in(bare_api: Api) ->
     assert Browser(bare_api).open("GET", SECOND_FACTOR).location == SIGN_IN
 
 
+def test_the_longest_email_has_room_in_the_picture(bare_api: Api) -> None:
+    email = "\U0001f600" * 242 + "@example.com"
+    make_user(bare_api, email)
+    browser = Browser(bare_api)
+    assert browser.submit(SIGN_IN, {**RIGHT, "email": email}).location == ACCOUNT
+    enrol(browser)
+
+
 def test_a_viewer_may_have_one_and_is_then_asked_for_it(bare_api: Api) -> None:
     make_user(bare_api)
     other, browser = sign_in(bare_api), sign_in(bare_api)
@@ -126,6 +134,21 @@ def test_who_knows_the_password_does_not_guess_the_code(bare_api: Api) -> None:
         assert session.scalar(select(User.next_attempt_at > func.now()))
 
 
+def test_who_guesses_passwords_keeps_nobody_from_giving_a_code(bare_api: Api) -> None:
+    """Of whoever signed in before, or with their organization."""
+    make_user(bare_api, role="admin")
+    secret, _ = enrol(sign_in(bare_api))
+    forget_step(bare_api)
+    browser = sign_in(bare_api)
+    form = fields_of(browser.open("GET", SECOND_FACTOR).text)
+    guesser = Browser(bare_api)
+    with bare_api.services.database.transaction() as session:
+        session.execute(update(User).values(failures=2 * attempts.FREE))
+    guesser.submit(SIGN_IN, {**RIGHT, "password": "not the right one"})
+    assert guesser.submit(SIGN_IN, RIGHT).status_code == 401
+    assert send(browser, form, code_of(secret)).location == ACCOUNT
+
+
 def test_an_enrolment_is_of_its_session_alone(bare_api: Api) -> None:
     """Who has only the password cannot have somebody else confirm a secret that both know."""
     make_user(bare_api, role="admin")
@@ -138,7 +161,7 @@ def test_an_enrolment_is_of_its_session_alone(bare_api: Api) -> None:
     assert secret_on(reply.text) != secret
     for sealed in ("", "x", bare_api.services.box.seal("[]"), bare_api.services.box.seal("7")):
         with bare_api.services.database.transaction() as session:
-            session.execute(update(User).values(failures=0, next_attempt_at=func.now()))
+            session.execute(update(User).values(code_failures=0, next_code_at=func.now()))
         assert send(owner, {**form, "sealed": sealed}, code_of(secret)).status_code == 401
     with bare_api.services.database.transaction() as session:
         assert session.scalars(select(User.totp_secret)).all() == [None]

@@ -6,9 +6,10 @@ import pytest
 from sqlalchemy import func, update
 
 from shared.models import OneTimeLink, User
-from shared.people import one_time_links
+from shared.people import one_time_links, users
 from tests.servers.api import Api
-from tests.servers.browsers import PASSWORD, Browser, make_user
+from tests.servers.browsers import PASSWORD, Browser, is_anybody_waiting, make_user
+from tests.timing.patience import wait_until
 from web.http_layer.security_headers import PAGE_POLICY
 from web.people.page_session import ACCOUNT
 from web.people.rendering import FORM_COOKIE
@@ -100,6 +101,20 @@ def test_a_link_ends_with_its_time_and_with_a_newer_one(bare_api: Api) -> None:
     with bare_api.services.database.transaction() as session:
         session.execute(update(OneTimeLink).values(valid_until=func.now()))
     assert browser.open("GET", second).status_code == 404
+
+
+def test_a_link_that_ends_while_it_is_used_waits_for_nobody_for_ever(bare_api: Api) -> None:
+    """Whoever ends it has locked the user first: so does who uses it."""
+    user_id = make_user(bare_api)
+    link = bare_api.post(f"/users/{user_id}/invite").json["link"]
+    database = bare_api.services.database
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction() as session:
+            user = users.lock_user(session, user_id)
+            using = pool.submit(Browser(bare_api).submit, link, {"password": PASSWORD})
+            wait_until(lambda: is_anybody_waiting(bare_api))
+            one_time_links.invite_user(session, user)
+        assert using.result().status_code == 404
 
 
 def test_the_first_admin_is_made_once(bare_api: Api) -> None:

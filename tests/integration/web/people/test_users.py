@@ -128,6 +128,18 @@ def test_nobody_changes_what_they_may_do_themselves(bare_api: Api) -> None:
         assert reply.json["code"] == "own_user"
 
 
+@pytest.mark.parametrize(
+    "change", [{"role": "admin"}, {"profile_ids": None}, {"disabled": True}, {"name": "Bee"}]
+)
+def test_a_link_opens_no_more_than_when_it_was_made(api: Api, change: dict[str, Any]) -> None:
+    """A bound admin has it, and an unbound one gives the user more."""
+    bound = api.key("admin", profiles=["acme"])
+    made = api.post("/users", {**NEW, "profile_ids": ["acme"]}, key=bound).json
+    assert api.call("PATCH", f"/users/{made['id']}", json=change).status_code == 200
+    opened = Browser(api).open("GET", made["link"]).status_code
+    assert opened == (200 if "name" in change else 404)
+
+
 @pytest.mark.parametrize("wrong", [{"email": "x"}, {"role": "owner"}, {"profile_ids": []}])
 def test_a_malformed_user_is_refused(bare_api: Api, wrong: dict[str, Any]) -> None:
     assert bare_api.post("/users", {**NEW, **wrong}).status_code == 400
