@@ -261,11 +261,16 @@ def test_an_admin_gives_a_second_factor_here_too(api: Api, server: OpenIdServer)
 
 @pytest.mark.parametrize("said", [b'{"access_token": "of-ann", ', b'["of-ann"]'])
 def test_an_answer_that_cannot_be_read_is_not_in_the_log(
-    api: Api, server: OpenIdServer, said: bytes, capfd: pytest.CaptureFixture[str]
+    api: Api,
+    server: OpenIdServer,
+    said: bytes,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    """Wherever the log of this process goes."""
     server.replies = {"/token": said}
     sign_in(Browser(api), server)
-    logged = "".join(capfd.readouterr())
+    logged = "".join((*capfd.readouterr(), caplog.text))
     assert "of no use" in logged and "of-ann" not in logged
 
 
