@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 from local.postgres import Postgres
 from local.sandbox.process import SandboxProcess, start_sandbox
@@ -96,12 +97,23 @@ def receiver() -> Iterator[Receiver]:
         yield started
 
 
+@pytest.fixture(scope="session")
+def _engines() -> dict[str, Engine]:
+    """By address of the database: each keeps the statements that it has compiled."""
+    return {}
+
+
 @pytest.fixture
 def world(
-    only_acme: SandboxProcess, database_url: str, tmp_path: Path, short_rests: None
+    only_acme: SandboxProcess,
+    database_url: str,
+    tmp_path: Path,
+    short_rests: None,
+    _engines: dict[str, Engine],
 ) -> Iterator[World]:
     """A worker in this process, for the organization `acme`."""
-    runtime = make_runtime(database_url, tmp_path)
+    runtime = make_runtime(database_url, tmp_path, _engines.get(database_url))
+    _engines[database_url] = runtime.database.engine
     yield World(runtime=runtime, sandbox=only_acme.admin, api_url=only_acme.api_url)
     runtime.close()
 

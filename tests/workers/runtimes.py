@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Engine
+
 from shared.crypto import SecretBox
 from shared.db import Database
 from shared.profiles.publisher_cache import PublisherFactory, Publishers
@@ -23,10 +25,16 @@ SHORT_TIMES = {
 }
 
 
-def make_runtime(database_url: str, home: Path, **settings: Any) -> Runtime:
-    """With the short times of a test; `settings` by their environment names."""
+def make_runtime(
+    database_url: str, home: Path, engine: Engine | None = None, /, **settings: Any
+) -> Runtime:
+    """With the short times of a test; `settings` by their environment names.
+
+    `engine` is that of a runtime on this database which is closed: it knows the statements that it
+    has compiled, and opens new connections.
+    """
     read = make_settings(database_url, home, **{**SHORT_TIMES, **settings})
-    database = Database.connect(read)
+    database = Database(engine) if engine else Database.connect(read)
     factory = PublisherFactory(database, read, SecretBox.from_settings(read))
     return Runtime(
         settings=read,
