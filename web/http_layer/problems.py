@@ -40,6 +40,7 @@ STATUS: dict[type[PressroomError], int] = {
     errors.PublisherError: 503,
 }
 RETRYABLE = frozenset({429, 503, 507})
+DATABASE_ERRORS = (OperationalError, InterfaceError, PoolTimeout)
 DATABASE_AWAY = errors.Unavailable(
     "The database is away. Try again soon; with an Idempotency-Key nothing is done twice"
 )
@@ -120,7 +121,7 @@ def _fault_message(kind: str, message: str) -> str:
 def register_error_handlers(app: Flask) -> None:
     app.register_error_handler(PressroomError, answer_known_error)
     app.register_error_handler(HTTPException, _handle_http_error)
-    for error_class in (OperationalError, InterfaceError, PoolTimeout):
+    for error_class in DATABASE_ERRORS:
         app.register_error_handler(error_class, _handle_database_error)
     app.register_error_handler(Exception, _handle_unexpected_error)
 
@@ -163,8 +164,13 @@ def _handle_http_error(error: HTTPException) -> Response:
 
 
 def _handle_database_error(error: Exception) -> Response:
+    return answer_known_error(note_database_error(error))
+
+
+def note_database_error(error: Exception) -> PressroomError:
+    """Log it; what to answer."""
     log.warning("the database is away", reason=type(error).__name__)
-    return answer_known_error(DATABASE_AWAY)
+    return DATABASE_AWAY
 
 
 def _handle_unexpected_error(error: Exception) -> Response:

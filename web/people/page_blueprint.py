@@ -15,12 +15,18 @@ def create_page_blueprint(name: str) -> Blueprint:
     pages = Blueprint(name, __name__)
     pages.before_request(_bound_form)
     pages.register_error_handler(PressroomError, _show_problem)
+    for error_class in problems.DATABASE_ERRORS:
+        pages.register_error_handler(error_class, _show_outage)
     return pages
 
 
 def _bound_form() -> None:
     """Nobody is known yet, so no body may be long; one of unknown length counts as long."""
     request.max_content_length = 0 if "Transfer-Encoding" in request.headers else MOST_BYTES
+
+
+def _show_outage(error: Exception) -> Response:
+    return _show_problem(problems.note_database_error(error))
 
 
 def _show_problem(error: PressroomError) -> Response:

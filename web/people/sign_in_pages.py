@@ -1,9 +1,10 @@
 """The pages to sign in and out, to use a link that works once, and of one's own account."""
 
-from flask import Response
+from flask import Response, request
 from pydantic import TypeAdapter, ValidationError
 
 from shared.errors import NotFound, RequestError, TooManyRequests
+from shared.log import get_logger
 from shared.people import one_time_links, users
 from web import session_cookie
 from web.audit_trail import begin_personal_change
@@ -34,6 +35,8 @@ SIGN_OUT, OPENID = "/sign-out", "/sign-in/openid"
 WRONG = "The email or the password is wrong, or there were too many attempts: wait a bit"
 _EMAIL = TypeAdapter[str](Email)
 
+log = get_logger("people")
+
 
 @pages.get(SIGN_IN)
 def show_sign_in() -> Response:
@@ -61,6 +64,7 @@ def sign_in() -> Response:
     except TooManyRequests:
         return sign_in_page(WRONG, status=429)
     if user is None:
+        log.info("a sign-in was refused", address=request.remote_addr)
         return sign_in_page(WRONG, status=401)
     return admit_user(user.id, password_hash=user.password_hash)
 

@@ -5,10 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import func, update
 
+from shared.db import Database
 from shared.models import OneTimeLink, User
 from shared.people import one_time_links, users
 from tests.servers.api import Api
 from tests.servers.browsers import PASSWORD, Browser, is_anybody_waiting, make_user
+from tests.servers.settings import make_settings
 from tests.timing.patience import wait_until
 from web.http_layer.security_headers import PAGE_POLICY
 from web.people.page_session import ACCOUNT
@@ -136,3 +138,17 @@ def test_a_first_link_is_of_no_use_once_somebody_exists(bare_api: Api) -> None:
     link = first_link(bare_api)
     make_user(bare_api)
     assert Browser(bare_api).open("GET", link).status_code == 404
+
+
+def test_pages_say_in_words_that_the_database_is_away(
+    bare_api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For people, who read no problem+json."""
+    away = Database.connect(make_settings("postgresql://pressroom@127.0.0.1:9/x", bare_api.home))
+    monkeypatch.setattr(bare_api.services.database, "engine", away.engine)
+    browser = Browser(bare_api)
+    reply = browser.submit("/sign-in", RIGHT)
+    assert (reply.status_code, reply.mimetype) == (503, "text/html")
+    assert "The database is away" in reply.text
+    assert int(reply.headers["Retry-After"]) > 0
+    away.close()
