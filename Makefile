@@ -12,7 +12,7 @@ DEVELOPS := $(VENV)/.installed-dev
 # Files of tests that run at once: those with whole stacks use the processors, the others wait for
 # something most of their time.
 STACKS_AT_ONCE := 3
-AT_ONCE := 8
+AT_ONCE := 5
 # What both `make check` and `make test` run. With ONCE=1, as in CI, the second leaves it to the
 # first, which then counts coverage for both.
 FAST_TESTS := tests/repository tests/unit
