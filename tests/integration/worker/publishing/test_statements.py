@@ -11,7 +11,7 @@ from tests.factories.posts import make_posts
 from tests.workers.world import World
 
 POSTS = 200
-MOST_STATEMENTS, MOST_TRANSACTIONS = 30.0, 14.0
+MOST_STATEMENTS, MOST_TRANSACTIONS = 20.0, 10.0
 
 
 @contextmanager
