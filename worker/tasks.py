@@ -17,7 +17,8 @@ from worker.accounts import organization_lookup, outage_probe
 from worker.app import app, current_runtime, worker_bulkhead
 from worker.media import fetch_run, upload_turns
 from worker.profiles import profile_deletion
-from worker.publishing import cancel, reconcile, release_loop, track
+from worker.publishing import cancel, reconcile, track
+from worker.releasing import release_run
 from worker.retention import clean
 from worker.runtime import Runtime
 from worker.schedules import fire
@@ -75,7 +76,7 @@ def stage_account(account_id: int) -> None:
 
 @guarded_task("pressroom.release")
 def release_due() -> None:
-    release_loop.release_due_posts(current_runtime(), worker_bulkhead())
+    release_run.release_due_posts(current_runtime(), worker_bulkhead())
 
 
 @guarded_task("pressroom.reconcile")

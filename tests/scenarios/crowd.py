@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 from shared.db import Database
 from shared.domain.publishing.fairness import DueProfile
 from shared.models import Account
+from tests.workers import releases
 from worker import sweep
 from worker.accounts import server_turns
-from worker.publishing import release
 from worker.runtime import Runtime
 from worker.staging import batch_selection
 
@@ -143,7 +143,7 @@ def set_aside(runtime: Runtime, account_id: int) -> None:
         due_at=datetime.now(UTC),
     )
     with runtime.database.transaction() as session:
-        release._find_next_post(session, due, 0)
+        releases.lock_first(session, due)
         account = session.get_one(Account, account_id)
         batch_selection.choose_posts(session, account, {}, Counter())
 
