@@ -30,7 +30,7 @@ from tests.workers import naive_tasks
 
 CHILDREN = 3
 PACE_OFF = {"PRESSROOM_WRITES_PER_SECOND": "10000", "PRESSROOM_SETTLE_SECONDS": "0"}
-PUBLISHED = "SELECT count(*) FROM posts WHERE state = 'published'"
+PUBLISHED = "SELECT count(*) FROM posts WHERE state = 'published' AND profile_id IN ({})"
 #: Statements and transactions of all processes, also of those that only look for work.
 WORK = """
 SELECT coalesce(sum(calls) FILTER (WHERE query NOT IN ('BEGIN', 'COMMIT', 'ROLLBACK')), 0)::int,
@@ -141,21 +141,26 @@ class Pressroom:
             with connection.cursor() as cursor:
                 return self._run(servers, posts, latency, cursor)
 
+    def accept(self, server: Instant, posts: int) -> None:
+        """A bulk of so many posts, to be published as soon as possible."""
+        items = [{"caption": f"post {number}"} for number in range(posts)]
+        more = {"integration_ids": ["int-one"], "schedule_interval_minutes": 0}
+        self._call(self._names[server.url], "/postiz/bulk-publish", {"items": items, **more})
+
     def _run(self, servers: Sequence[Instant], posts: int, latency: float, cursor: Any) -> Cost:
         def read(query: str) -> tuple[int, ...]:
             cursor.execute(query)
             row: tuple[int, ...] = cursor.fetchone()
             return row
 
-        [published] = read(PUBLISHED)
+        names = [self._names[server.url] for server in servers]
+        query = PUBLISHED.format(", ".join(f"'{name}'" for name in names))
+        [published] = read(query)
 
         def publish() -> int:
             for server in servers:
-                items = [{"caption": f"post {n}"} for n in range(posts // len(servers))]
-                more = {"integration_ids": ["int-one"], "schedule_interval_minutes": 0}
-                name = self._names[server.url]
-                self._call(name, "/postiz/bulk-publish", {"items": items, **more})
-            wait_until(lambda: read(PUBLISHED)[0] == published + posts)
+                self.accept(server, posts // len(servers))
+            wait_until(lambda: read(query)[0] == published + posts)
             return posts
 
         read("SELECT 1 FROM pg_stat_statements_reset()")
@@ -170,10 +175,13 @@ class Pressroom:
 
 
 @contextmanager
-def pressroom(folder: Path, servers: Sequence[Instant]) -> Iterator[Pressroom]:
-    settings = {"PRESSROOM_SANDBOX": "0", "PRESSROOM_CONCURRENCY": str(CHILDREN), **PACE_OFF}
+def pressroom(
+    folder: Path, servers: Sequence[Instant], *, children: int = CHILDREN, **settings: str
+) -> Iterator[Pressroom]:
+    """Without a pace and a settle time, unless `settings` say so."""
+    fixed = {"PRESSROOM_SANDBOX": "0", "PRESSROOM_CONCURRENCY": str(children)}
     _make_counting_database(folder / "home" / "postgres")
-    with RunningStack(folder / "home", **settings) as stack:
+    with RunningStack(folder / "home", **{**fixed, **PACE_OFF, **settings}) as stack:
         _execute(stack.facts()["database_url"], "CREATE EXTENSION pg_stat_statements")
         yield Pressroom(stack, servers)
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -76,8 +77,11 @@ class Releaser:
 
     def start(self, due: Sequence[DueProfile]) -> None:
         """Start releases of these profiles, in this order, as far as there is room for calls."""
-        ready = [profile for profile in due if self._may_release(profile)]
-        self._start_probes([profile for profile in due if profile not in ready])
+        ready: list[DueProfile] = []
+        unsound: list[DueProfile] = []
+        for profile in due:
+            (ready if self._may_release(profile) else unsound).append(profile)
+        self._start_probes(unsound)
         turns = share_turns(ready, self._room_for(ready))
         wanted = [
             Turns(due=profile, count=turns[profile.profile_id] if profile.sound else 1)
@@ -152,7 +156,7 @@ class Releaser:
     def _submit(self, call: _Call, make: Callable[[], None]) -> None:
         with self._changed:
             self._under_way.add(call)
-        self._threads.submit(self._run_call, call, make)
+        self._threads.submit(copy_context().run, self._run_call, call, make)  # logs name the task
 
     def _run_call(self, call: _Call, make: Callable[[], None]) -> None:
         try:
