@@ -69,7 +69,7 @@ def build_runtime(waker: Waker, settings: Settings | None = None) -> Runtime:
     settings = settings or read_settings()
     configure_logging(settings.log_format)
     metrics.use_folder(settings.metrics_dir)
-    database = Database.connect(settings, pool_size=2)
+    database = Database.connect(settings, pool_size=2, overflow=4)
     factory = PublisherFactory(database, settings, SecretBox.from_settings(settings))
     publishers = Publishers(factory)
     return Runtime(
