@@ -21,8 +21,10 @@ from worker.runtime import Runtime
 
 log = get_logger("steps")
 PLACES = CallPlaces(total=32, quick=4, unsure=2, all_unsure=16)
-#: How long a child waits for a step (seconds): longer than a slice of most steps.
+#: How long a child waits for a step (seconds): longer than most steps take.
 WAIT_SECONDS = 1.5
+#: The same for an account that is new or slow: many of them may hang together.
+UNSURE_WAIT_SECONDS = 0.25
 
 
 class StepThreads:
@@ -50,7 +52,8 @@ class StepThreads:
                 return False
             self._under_way[account] += 1
         future = self._threads.submit(copy_context().run, self._run_step, account, step)
-        if wait([future], WAIT_SECONDS).done:
+        seconds = WAIT_SECONDS if account in quick else UNSURE_WAIT_SECONDS
+        if wait([future], seconds).done:
             future.result()
             return True
         with self._lock:

@@ -24,7 +24,7 @@ def let_go() -> threading.Event:
 
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch, let_go: threading.Event) -> Iterator[StepThreads]:
-    monkeypatch.setattr(step_threads, "WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(step_threads, "UNSURE_WAIT_SECONDS", 0.05)
     threads = StepThreads(NO_RUNTIME)
     yield threads
     let_go.set()
