@@ -14,9 +14,11 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 
+from shared import db
 from shared.containment import contain_failures
 from shared.domain.publishing.call_places import CallPlaces, free_places
 from shared.domain.publishing.fairness import DueProfile, share_turns
+from shared.log import get_logger
 from worker.accounts import health_probe
 from worker.releasing.claims import Release, claim_releases
 from worker.releasing.due_posts import Turns
@@ -24,6 +26,7 @@ from worker.releasing.last_check import LastCheck
 from worker.releasing.release import Answer, AnswerRecorder, send_release
 from worker.runtime import Runtime
 
+log = get_logger("releases")
 PLACES = CallPlaces(total=128, quick=32, unsure=1, all_unsure=64)
 #: A server is quick if it answers within this time, and no call waits for longer (seconds).
 QUICK_SECONDS = 1.0
@@ -175,6 +178,9 @@ class Releaser:
             if self._runs:
                 self._errors.append(error)
                 return
+        if db.is_away(error):
+            log.warning("the database is away", account=call.account_id)
+            return
         with contain_failures("release", account=call.account_id):
             raise error
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
+from shared import metrics
 from shared.domain.publishing.fairness import DueProfile
 from shared.domain.publishing.states import PostState
 from shared.errors import OutcomeUnknown, PressroomError, Transient
@@ -24,6 +25,7 @@ from worker.releasing.releaser import PLACES, Releaser
 from worker.runtime import Runtime
 
 S = PostState
+CONTAINED = ("pressroom_contained_failures_total", {"where": "release"})
 
 
 @pytest.fixture
@@ -178,3 +180,28 @@ def test_calls_that_meet_one_outage_are_one_failure_of_their_account(
     assert rows.account().healthy
     expected = S.STAGED if isinstance(error, Transient) else S.RELEASING
     assert states(rows, ids[1:]) == [expected] * 5
+
+
+def test_an_error_that_no_run_waits_for_is_contained(
+    runtime: Runtime,
+    two: tuple[Rows, Rows],
+    postiz: dict[str, MemoryPostiz],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The post stays as it is until its lease ends; then it is read."""
+    rows, _ = two
+    [post] = rows.posts(S.STAGED)
+    let_go = threading.Event()
+    postiz[rows.profile_id].before_check = lambda: let_go.wait(PATIENCE)  # type: ignore[assignment]
+    release_run.release_due_posts(runtime, only_child())
+    releaser = runtime.keep(Releaser)
+    before = metrics.COUNTED.get_sample_value(*CONTAINED) or 0.0
+
+    def fail(*_: object) -> None:
+        raise KeyError("of the test")
+
+    monkeypatch.setattr(releaser._recorder, "record", fail)
+    let_go.set()
+    wait_until(lambda: not releaser.count_calls_since(0.0))
+    assert metrics.COUNTED.get_sample_value(*CONTAINED) == before + 1
+    assert rows.post(post).state == S.RELEASING
