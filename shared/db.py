@@ -116,13 +116,19 @@ class Database:
 
     @classmethod
     def connect(
-        cls, settings: Settings, *, pool_size: int = 4, statement_ms: int = STATEMENT_TIMEOUT_MS
+        cls,
+        settings: Settings,
+        *,
+        pool_size: int = 4,
+        overflow: int | None = None,
+        statement_ms: int = STATEMENT_TIMEOUT_MS,
     ) -> "Database":
+        """`overflow`: connections besides, while they are needed; `pool_size` if None."""
         engine = create_engine(
             sqlalchemy_url(settings.database_url.get_secret_value()),
             hide_parameters=True,  # error texts must not contain the values
             pool_size=pool_size,
-            max_overflow=pool_size,
+            max_overflow=pool_size if overflow is None else overflow,
             pool_timeout=5,
             connect_args=connect_args(statement_ms=statement_ms),
         )

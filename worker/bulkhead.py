@@ -2,8 +2,7 @@
 
 Each child writes into a file which account it serves. A child refuses an account if too many other
 children serve it, or if the account failed recently and such accounts already occupy half of the
-pool. Refused work is tried again within a second. Long calls, which create hundreds of posts, never
-occupy the last child, so that it can release posts that become due.
+pool. Refused work is tried again within a second.
 
 A child writes its own file before it reads the files of the others, and deletes it if there are too
 many. So children that start at the same time see each other without a lock. A lock would block all
@@ -42,15 +41,13 @@ class Served:
 
     account_id: int
     suspect: bool
-    long: bool = False
     asks: bool = False
 
 
 def may_serve(served: list[Served], wanted: Served, *, children: int) -> bool:
     """Whether a child may serve `wanted`, given what the other children serve."""
     same_account = sum(child.account_id == wanted.account_id for child in served)
-    long_calls = sum(child.long for child in served)
-    if same_account >= max(1, children - 1) or (wanted.long and long_calls >= max(1, children - 1)):
+    if same_account >= max(1, children - 1):
         return False
     suspects = sum(child.suspect for child in served)
     return not wanted.suspect or suspects < max(1, children // 2)
@@ -74,7 +71,6 @@ class Bulkhead:
         database: Database,
         account_id: int,
         *,
-        long: bool = False,
         suspect: bool | None = None,
     ) -> Iterator[bool]:
         """Yields whether this child may serve the account now; the child is counted until the end.
@@ -83,7 +79,7 @@ class Bulkhead:
         """
         if suspect is None:
             suspect = _is_suspect(database, account_id)
-        wanted = Served(account_id=account_id, suspect=suspect, long=long)
+        wanted = Served(account_id=account_id, suspect=suspect)
         try:
             yield self._claim_place(wanted)
         finally:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Protocol, TypeVar, cast
 
 from shared import metrics
 from shared.config import Settings, read_settings
@@ -13,6 +14,17 @@ from shared.profiles.publisher_cache import PublisherFactory, Publishers
 from shared.storage.base import Storage
 from shared.storage.factory import open_storage
 from shared.task_queue import Waker
+
+
+class Kept(Protocol):
+    """What lives as long as the runtime."""
+
+    def __init__(self, runtime: "Runtime") -> None: ...
+
+    def close(self) -> None: ...
+
+
+K = TypeVar("K", bound=Kept)
 
 
 @dataclass
@@ -35,7 +47,18 @@ class Runtime:
     #: Account: number of its counted calls; profile: number of its releases
     counts: Counter[int | str] = field(default_factory=Counter)
 
+    #: Made at first use, by their class
+    kept: dict[type[Kept], Kept] = field(default_factory=dict)
+
+    def keep(self, kind: type[K]) -> K:
+        """The process's only object of this class."""
+        if kind not in self.kept:
+            self.kept[kind] = kind(self)
+        return cast(K, self.kept[kind])
+
     def close(self) -> None:
+        for kept in self.kept.values():
+            kept.close()
         if self.listener:
             self.listener.stop()
         self.publishers.reset()
@@ -46,7 +69,7 @@ def build_runtime(waker: Waker, settings: Settings | None = None) -> Runtime:
     settings = settings or read_settings()
     configure_logging(settings.log_format)
     metrics.use_folder(settings.metrics_dir)
-    database = Database.connect(settings, pool_size=2)
+    database = Database.connect(settings, pool_size=2, overflow=4)
     factory = PublisherFactory(database, settings, SecretBox.from_settings(settings))
     publishers = Publishers(factory)
     return Runtime(

@@ -17,11 +17,13 @@ from worker.accounts import organization_lookup, outage_probe
 from worker.app import app, current_runtime, worker_bulkhead
 from worker.media import fetch_run, upload_turns
 from worker.profiles import profile_deletion
-from worker.publishing import cancel, reconcile, release_loop, track
+from worker.publishing import cancel, reconcile, track
+from worker.releasing import release_run
 from worker.retention import clean
 from worker.runtime import Runtime
 from worker.schedules import fire
 from worker.staging import orphan_drafts, stage
+from worker.step_threads import StepThreads
 from worker.webhooks import deliver
 
 log = get_logger("tasks")
@@ -70,12 +72,12 @@ def fetch_media() -> None:
 
 @guarded_task("pressroom.stage")
 def stage_account(account_id: int) -> None:
-    _run_account_step(stage.stage_posts, account_id, long=True)
+    _run_account_step(stage.stage_posts, account_id)
 
 
 @guarded_task("pressroom.release")
 def release_due() -> None:
-    release_loop.release_due_posts(current_runtime(), worker_bulkhead())
+    release_run.release_due_posts(current_runtime(), worker_bulkhead())
 
 
 @guarded_task("pressroom.reconcile")
@@ -147,20 +149,18 @@ def answer_heartbeat(_: str) -> None:
     """Sent by beat through each queue; does nothing, since every task records a heartbeat."""
 
 
-def _run_account_step(
-    step: Callable[[Runtime, int], None], account_id: int, *, long: bool = False
-) -> None:
-    """Run a step if the bulkhead allows it. If another worker took the rows, only log it."""
+def _run_account_step(step: Callable[[Runtime, int], None], account_id: int) -> None:
+    """Run a step if its account has room. If another worker took the rows, only log it."""
     runtime = current_runtime()
     bind_contextvars(account=account_id)
-    place = worker_bulkhead().place(runtime.database, account_id, long=long)
-    with place as admitted:
-        if not admitted:
-            return
-        try:
-            step(runtime, account_id)
-        except ClaimLost as error:
-            log.warning("claim lost", account=account_id, reason=error.message)
+    runtime.keep(StepThreads).run(account_id, lambda: _run_step(runtime, step, account_id))
+
+
+def _run_step(runtime: Runtime, step: Callable[[Runtime, int], None], account_id: int) -> None:
+    try:
+        step(runtime, account_id)
+    except ClaimLost as error:
+        log.warning("claim lost", account=account_id, reason=error.message)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ it: no setting of the environment, no retry, no redirect, no other pool.
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -21,6 +22,8 @@ from shared.net.connect_tunnel import Unreachable
 from shared.net.outbound_route import Route
 
 CONNECT_SECONDS = 3.0
+#: Less than half of Node's limit: a connection that was idle for longer is not used again.
+IDLE_SECONDS = 2.0
 AGENT = "Pressroom"
 
 
@@ -139,6 +142,13 @@ class _Guarded(HTTPConnection):
     def __init__(self, *args: Any, route: Route, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._route = route
+        self.idle_since: float | None = None
+
+    def close_if_stale(self) -> None:
+        """The other side may be closing it just now; the next request opens a new one."""
+        if self.idle_since is not None and time.monotonic() - self.idle_since > IDLE_SECONDS:
+            self.close()
+        self.idle_since = None
 
     def _new_conn(self) -> socket.socket:
         call = _current_call()
@@ -168,11 +178,26 @@ class _GuardedTLS(_Guarded, HTTPSConnection):
     """Over TLS."""
 
 
-class Pool(HTTPConnectionPool):
+class _FreshPool(HTTPConnectionPool):
+    """The common part of both kinds of pools: each connection knows how long it was idle."""
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        connection = super()._get_conn(timeout)
+        if isinstance(connection, _Guarded):
+            connection.close_if_stale()
+        return connection
+
+    def _put_conn(self, conn: Any) -> None:
+        if isinstance(conn, _Guarded):
+            conn.idle_since = time.monotonic()
+        super()._put_conn(conn)
+
+
+class Pool(_FreshPool):
     ConnectionCls = _Guarded
 
 
-class TLSPool(HTTPSConnectionPool):
+class TLSPool(_FreshPool, HTTPSConnectionPool):
     ConnectionCls = _GuardedTLS
 
 

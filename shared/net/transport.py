@@ -8,7 +8,6 @@ connections of guarded_connections.py.
 """
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -30,8 +29,8 @@ from shared.net.guarded_connections import (
 )
 from shared.net.outbound_route import Route
 
-#: Less than half of Node's limit: a connection that was idle for longer is not used again.
-IDLE_SECONDS = 2.0
+#: Connections that are kept to a server.
+CONNECTIONS = 32
 _HEADERS = {"User-Agent": AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
 
 
@@ -60,7 +59,7 @@ class _Adapter(HTTPAdapter):
         place = (address.scheme, address.host, address.port)
         with self._lock:
             if place not in self._pools:
-                self._pools[place] = pool_to(address, self._route, maxsize=8)
+                self._pools[place] = pool_to(address, self._route, maxsize=CONNECTIONS)
             return self._pools[place]
 
     def cert_verify(self, *_: Any, **__: Any) -> None:
@@ -89,7 +88,6 @@ class Transport:
         self._auth = auth
         self._adapter = _Adapter(route)
         self._check = check
-        self._used_at = time.monotonic()
 
     def request(
         self,
@@ -99,19 +97,23 @@ class Transport:
         total: float | None,
         stall: float,
         check: Callable[[], None] | None = None,
+        last_check: Callable[[], None] | None = None,
         headers: dict[str, str] | None = None,
         most: int = MAX_BYTES,
         **kwargs: Any,
     ) -> requests.Response:
         """The reply, read to its end. `total` and `stall`: seconds in all, and without progress.
 
-        `check` is an additional check, for this call alone. `most`: bytes of the reply's body.
+        `check` is an additional check, for this call alone; `last_check` replaces all others.
+        `most`: bytes of the reply's body.
 
         Raises `NotSent` if certainly nothing was sent, `Broken` if something may have been
         (`TooLarge` if the reply was too large to be read), and whatever the checks raise.
         """
         prepared = self._prepare_request(method, url, headers=headers or {}, **kwargs)
-        return self.send(prepared, total=total, stall=stall, check=check, most=most)
+        return self.send(
+            prepared, total=total, stall=stall, check=check, last_check=last_check, most=most
+        )
 
     def send(
         self,
@@ -120,12 +122,12 @@ class Transport:
         total: float | None,
         stall: float,
         check: Callable[[], None] | None = None,
+        last_check: Callable[[], None] | None = None,
         most: int = MAX_BYTES,
     ) -> requests.Response:
         """As `request`, for what somebody else has prepared."""
-        if time.monotonic() - self._used_at > IDLE_SECONDS:
-            self.drop_connections()
-        call = Call(total=total, stall=stall, checks=(self._check, check))
+        checks = (last_check,) if last_check is not None else (self._check, check)
+        call = Call(total=total, stall=stall, checks=checks)
         try:
             with under_way(call):
                 reply = self._exchange(prepared, stall=stall, most=most)
@@ -133,8 +135,6 @@ class Transport:
             raise _reason_of(refusal) from None
         except Exception as error:
             raise _failure_of(error, call) from error
-        finally:
-            self._used_at = time.monotonic()
         if call.expired:  # a reply that is cut off in its headers looks complete
             raise Broken("no answer in time")
         return reply
@@ -157,9 +157,6 @@ class Transport:
             return request.prepare()
         except ValueError:  # its text may contain the key
             raise NotSent("its address or its key cannot be put into a request") from None
-
-    def drop_connections(self) -> None:
-        self._adapter.close()
 
     def close(self) -> None:
         self._adapter.close()

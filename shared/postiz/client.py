@@ -203,10 +203,14 @@ class Postiz:
         """Change the dates of existing posts in place, as parking does; counted once."""
         return self._send_posts("update", date, elements)
 
-    def release(self, postiz_id: str, *, check: Check = None) -> int:
-        """Schedule a draft; never twice for one id. A 200 proves little: read the post after it."""
+    def release(self, postiz_id: str, *, last_check: Check = None) -> int:
+        """Schedule a draft; never twice for one id. A 200 proves little: read the post after it.
+
+        `last_check` replaces our own `check`: it must compare the settings, too.
+        """
         path = f"/posts/{postiz_id}/status"
-        return self._send_write("PUT", path, {"status": "schedule"}, check=check).status_code
+        reply = self._send_write("PUT", path, {"status": "schedule"}, last_check=last_check)
+        return reply.status_code
 
     def delete(self, postiz_id: str) -> None:
         """Delete a post in Postiz. For an unknown id Postiz answers 500: OutcomeUnknown."""
@@ -240,9 +244,8 @@ class Postiz:
             raise failed from error
 
     def _send_write(
-        self, method: str, path: str, body: Any, check: Check = None
+        self, method: str, path: str, body: Any, check: Check = None, **options: Any
     ) -> requests.Response:
-        options: dict[str, Any] = {}
         if body is not None:
             options["data"] = encode_json(body)
             options["headers"] = {"Content-Type": "application/json"}

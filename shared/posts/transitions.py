@@ -7,12 +7,15 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     CursorResult,
+    Text,
+    cast,
     func,
     insert,
     literal,
     select,
     update,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from shared import metrics
@@ -46,7 +49,7 @@ def move_posts(
     target: PostState,
     *,
     event: str,
-    detail: str | None = None,
+    detail: str | ColumnElement[str | None] | None = None,
     claim: int | None = None,
     values: Mapping[str, Any] | None = None,
 ) -> None:
@@ -76,11 +79,21 @@ def move_posts(
     outbox.enqueue_post_events(session, ids, source, target)
 
 
+def value_of_each(values: Mapping[int, str | None]) -> ColumnElement[str | None]:
+    """For one statement about many posts: the value of each, by its id."""
+    value: ColumnElement[str | None] = cast(values, JSONB)[cast(Post.id, Text)].astext
+    return value
+
+
 def add_events(
-    session: Session, ids: Collection[int], event: str, detail: str | None = None
+    session: Session,
+    ids: Collection[int],
+    event: str,
+    detail: str | ColumnElement[str | None] | None = None,
 ) -> None:
     """Write one entry into the timeline of each post."""
-    source = select(Post.id, Post.job_id, literal(event), literal(detail)).where(Post.id.in_(ids))
+    words = detail if isinstance(detail, ColumnElement) else literal(detail)
+    source = select(Post.id, Post.job_id, literal(event), words).where(Post.id.in_(ids))
     session.execute(insert(Event).from_select(["post_id", "job_id", "event", "detail"], source))
     after_commit(session, lambda: metrics.POST_EVENTS.labels(event).inc(len(ids)))
 

@@ -91,10 +91,13 @@ class Publishers:
         self._lock = threading.Lock()
         self.builds = 0
 
-    def get(self, profile_id: str, version: int) -> Publisher:
-        """A publisher with settings of `version` or newer. Raises what `build` raises."""
+    def get(self, profile_id: str, version: int, *, ask: bool = True) -> Publisher:
+        """A publisher with settings of `version` or newer. Raises what `build` raises.
+
+        `ask` False: the database is not asked whether it is current, because the call will ask.
+        """
         found = self._find_fresh(profile_id, version)
-        if found is not None and found.is_current:
+        if found is not None and (not ask or found.is_current):
             metrics.CACHE.labels("hit").inc()
             return found
         with self._build_lock(profile_id):

@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 from shared.db import Database
 from shared.domain.publishing.fairness import DueProfile
 from shared.models import Account
+from tests.workers import releases
 from worker import sweep
 from worker.accounts import server_turns
-from worker.publishing import release
+from worker.releasing import due_posts
 from worker.runtime import Runtime
 from worker.staging import batch_selection
 
@@ -123,7 +124,17 @@ def looks(runtime: Runtime, account_id: int) -> dict[str, Callable[[], Any]]:
         "sweep": lambda: sweep.run_sweep(runtime),
         "whose turn": lambda: server_turns.find_releasable(runtime),
         "next call": lambda: _choose(runtime, account_id),
+        "next releases": lambda: _lock_next(runtime),
     }
+
+
+def _lock_next(runtime: Runtime) -> int:
+    due, _ = server_turns.find_releasable(runtime)
+    wanted = [due_posts.Turns(due=profile, count=4) for profile in due]
+    with runtime.database.transaction() as session:
+        found = due_posts.lock_due_posts(session, wanted, Counter(), 0.0)
+        session.rollback()
+        return len(found)
 
 
 def _choose(runtime: Runtime, account_id: int) -> int:
@@ -143,7 +154,7 @@ def set_aside(runtime: Runtime, account_id: int) -> None:
         due_at=datetime.now(UTC),
     )
     with runtime.database.transaction() as session:
-        release._find_next_post(session, due, 0)
+        releases.lock_first(session, due)
         account = session.get_one(Account, account_id)
         batch_selection.choose_posts(session, account, {}, Counter())
 

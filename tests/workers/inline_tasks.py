@@ -12,7 +12,8 @@ from worker.accounts import organization_lookup, outage_probe
 from worker.bulkhead import Bulkhead
 from worker.media import fetch_run, upload_turns
 from worker.profiles import profile_deletion
-from worker.publishing import cancel, reconcile, release_loop, track
+from worker.publishing import cancel, reconcile, track
+from worker.releasing import release_run
 from worker.runtime import Runtime
 from worker.staging import orphan_drafts, stage
 from worker.webhooks import deliver
@@ -23,7 +24,7 @@ def only_child() -> Bulkhead:
 
 
 def release_due(runtime: Runtime, _: int = 0) -> None:
-    release_loop.release_due_posts(runtime, only_child())
+    release_run.release_due_posts(runtime, only_child())
 
 
 def upload_due(runtime: Runtime, _: int = 0) -> None:

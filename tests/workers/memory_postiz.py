@@ -15,10 +15,8 @@ from worker.runtime import Runtime
 class MemoryPostiz(Postiz):
     """Lists what is put into `listed`; each write ends with `error`, if there is one."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "https://postiz.example/public/v1", "key-of-memory", route=Route(allow_private=False)
-        )
+    def __init__(self, base_url: str) -> None:
+        super().__init__(base_url, "key-of-memory", route=Route(allow_private=False))
         self.listed: list[RemotePost] = []
         self.error: PressroomError | None = None
         self.read_error: PressroomError | None = None
@@ -30,10 +28,10 @@ class MemoryPostiz(Postiz):
             raise self.read_error
         return [post for post in self.listed if start <= post.publish_at <= end]
 
-    def release(self, postiz_id: str, *, check: Check = None) -> int:
+    def release(self, postiz_id: str, *, last_check: Check = None) -> int:
         self.before_check()
-        if check is not None:
-            check()
+        if last_check is not None:
+            last_check()
         self._write("release", postiz_id)
         return 200
 
@@ -54,7 +52,7 @@ class MemoryPostiz(Postiz):
 
 def put_behind(runtime: Runtime, rows: Rows) -> MemoryPostiz:
     """All profiles of `runtime` have it from now on, with the account of `rows`."""
-    postiz = MemoryPostiz()
+    postiz = MemoryPostiz(f"{rows.server}/public/v1")
 
     def build(profile_id: str) -> Publisher:
         return Publisher(

@@ -15,10 +15,11 @@ from shared.db import Database
 from shared.domain.publishing.states import PostState
 from shared.models import Account, AccountMedia, Event, Post, Profile
 from tests.timing.patience import PATIENCE
+from tests.workers import releases
 from tests.workers.inline_tasks import STEPS, waiting_tasks
 from worker import sweep
 from worker.accounts import server_turns
-from worker.publishing import release
+from worker.releasing.claims import Release
 from worker.runtime import Runtime
 
 #: Seconds between two sweeps, and between two looks for what is due.
@@ -40,16 +41,19 @@ class World:
     def settings(self) -> Settings:
         return self.runtime.settings
 
-    def claim_release(self) -> release.Release:
+    def claim_release(self) -> Release:
         """The one that is due, claimed by a worker that has not made its call yet."""
         deadline = time.monotonic() + 60
         while not (found := server_turns.find_releasable(self.runtime)[0]):  # its server has a pace
             assert time.monotonic() < deadline, self.describe()
             time.sleep(0.01)
         [turn] = found
-        claimed = release._claim_next_post(self.runtime, turn)
-        assert isinstance(claimed, release.Release)
+        claimed = releases.claim_first(self.runtime, turn)
+        assert claimed is not None
         return claimed
+
+    def send_release(self, claimed: Release) -> None:
+        releases.send(self.runtime, claimed)
 
     def work(self) -> None:
         """Run all wake-ups that are waiting, and those that they cause."""

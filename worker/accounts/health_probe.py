@@ -34,8 +34,8 @@ def confirm_healthy(runtime: Runtime, account_id: int) -> bool:
             .order_by(Post.release_at)
             .limit(1)
         ).first()
-        if staged_row is None:
-            return True
+        if staged_row is None:  # another process may have met a failure meanwhile
+            return session.scalar(select(is_rested()).where(Account.id == account_id)) is True
         marker_at, profile = staged_row
         credentials = CredentialRef.from_profile(profile, account_id)
     try:

@@ -1,6 +1,7 @@
 """Claims accounts for counted calls, and records the results."""
 
 import secrets
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, func, or_, select, true, update
@@ -142,7 +143,12 @@ def learn_budget(session: Session, account: Account, budget: Budget | None) -> N
 
 def record_answer(session: Session, account_id: int) -> None:
     """A call of any kind succeeded: earlier failures no longer count."""
-    recovered = update(Account).where(Account.id == account_id, Account.failures > 0)
+    record_answers(session, {account_id})
+
+
+def record_answers(session: Session, account_ids: Collection[int]) -> None:
+    """A call to each of these accounts succeeded."""
+    recovered = update(Account).where(Account.id.in_(account_ids), Account.failures > 0)
     session.execute(recovered.values(failures=0, retry_at=None, probe_at=None, healthy=True))
 
 

@@ -7,6 +7,7 @@ from shared.errors import PressroomError, SettingsChanged
 from shared.postiz.client import Postiz
 from shared.profiles import profile_settings
 from shared.profiles.credential_ref import CredentialRef
+from shared.profiles.publisher_cache import Publisher
 from worker.accounts import leases
 from worker.accounts.defects import translate_defects
 from worker.runtime import Runtime
@@ -26,15 +27,33 @@ def make_call(
     If the settings change before anything is sent, the call is made again with the new ones. If
     these belong to another account, `SettingsChanged` is raised, and the rows are claimed again.
     """
+    return _make_call(runtime, credentials, lambda publisher: make(publisher.postiz), ask=True)
+
+
+def make_checked_call(
+    runtime: Runtime,
+    credentials: CredentialRef,
+    make: Callable[[Publisher], T],
+) -> T:
+    """As `make_call`, for a call whose own last check raises `SettingsChanged`.
+
+    So the settings are compared once, just before the first byte, and not before that.
+    """
+    return _make_call(runtime, credentials, make, ask=False)
+
+
+def _make_call(
+    runtime: Runtime, credentials: CredentialRef, make: Callable[[Publisher], T], *, ask: bool
+) -> T:
     profile_id, version = credentials.profile_id, credentials.version
-    for _ in range(TRIES):
+    for attempt in range(TRIES):
         with translate_defects("publisher", sent=False):
-            publisher = runtime.publishers.get(profile_id, version)
+            publisher = runtime.publishers.get(profile_id, version, ask=ask or attempt > 0)
         if publisher.account_id != credentials.account_id:
             raise SettingsChanged(f"{profile_id!r} has another account now")
         try:
             with translate_defects("call", sent=True):
-                return make(publisher.postiz)
+                return make(publisher)
         except SettingsChanged:
             with runtime.database.transaction() as session:
                 version = profile_settings.version_of(session, profile_id) or version

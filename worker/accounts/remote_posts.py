@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from http import HTTPStatus
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, update
@@ -64,6 +65,10 @@ class Subject:
     @property
     def error_code(self) -> str | None:
         return self.reason.code if self.reason else None
+
+
+#: A post as Postiz shows it, with None for one that it does not list.
+Seen = tuple[Subject, RemotePost | None]
 
 
 def claim_subjects(
@@ -154,8 +159,16 @@ def _reason_of(post: Post) -> Reason | None:
 
 def read_posts(
     runtime: Runtime, account_id: int, subjects: Sequence[Subject], *, ends: float
-) -> Iterator[tuple[Subject, RemotePost | None]]:
-    """Each subject as Postiz shows it, None for one that it does not list.
+) -> Iterator[Seen]:
+    """Each subject as Postiz shows it, as `read_groups` reads them."""
+    for group in read_groups(runtime, account_id, subjects, ends=ends):
+        yield from group
+
+
+def read_groups(
+    runtime: Runtime, account_id: int, subjects: Sequence[Subject], *, ends: float
+) -> Iterator[list[Seen]]:
+    """The subjects as Postiz shows them, those together that one read shows.
 
     Stops early if the account fails, or at the monotonic time `ends`; subjects that were not read
     are returned, so that they are due again.
@@ -180,8 +193,7 @@ def read_posts(
             left[credentials, markers] = group
             break
         answered = True
-        for subject in group:
-            yield subject, seen.get(subject.postiz_id)
+        yield [(subject, seen.get(subject.postiz_id)) for subject in group]
     else:
         if answered:
             _record_answer(runtime, account_id)
@@ -261,12 +273,10 @@ def due_at(subject: Subject, remote: RemotePost | None) -> datetime:
 
 def requeue_subjects(session: Session, subjects: Sequence[Subject], pause: timedelta) -> None:
     """Make the posts due again after `pause`, if they are still under our claim."""
-    for subject in subjects:
-        session.execute(
-            update(Post)
-            .where(Post.id == subject.post_id, Post.claim == subject.claim)
-            .values(lease_until=func.now() + pause)
-        )
+    for claim, claimed in groupby(subjects, lambda subject: subject.claim):
+        ours = Post.id.in_([subject.post_id for subject in claimed]), Post.claim == claim
+        again = update(Post).where(*ours).values(lease_until=func.now() + pause)
+        session.execute(again, execution_options={"synchronize_session": False})
 
 
 def clock_error(runtime: Runtime, subject: Subject) -> timedelta:

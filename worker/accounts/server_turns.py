@@ -11,12 +11,16 @@ from shared.domain.publishing.fairness import DueProfile, order_fairly
 from shared.domain.publishing.states import PostState
 from shared.models import Account, Post, Profile, Server
 from shared.posts.late_policy import is_in_time
+from worker.accounts import rate_limiter
 from worker.accounts.eligibility import is_rested, may_send
 from worker.bulkhead import suspect_servers
 from worker.runtime import Runtime
 
 #: How far ahead to search for posts that are due next (seconds).
 AHEAD = 1.0
+#: Writes to a server within this time are claimed together; a post that becomes due meanwhile is no
+#: later than this (seconds).
+ROUND_SECONDS = 0.2
 
 
 def find_releasable(runtime: Runtime) -> tuple[list[DueProfile], float | None]:
@@ -33,6 +37,11 @@ def find_releasable(runtime: Runtime) -> tuple[list[DueProfile], float | None]:
             waited=-float(row.waits),
             sound=row.failures == 0,
             suspect=row.failures > 0 or row.server in suspects,
+            writes=rate_limiter.allowed_writes(
+                float(row.next_in),
+                per_second=runtime.settings.writes_per_second,
+                ahead=ROUND_SECONDS,
+            ),
         )
         for row in rows
         if row.waits <= 0
@@ -63,7 +72,8 @@ def _releasable_query() -> Select[Any]:
         .correlate(Profile)
         .lateral()
     )
-    moment = func.greatest(first.c.release_at, func.coalesce(Server.next_write_at, func.now()))
+    next_write_at = func.coalesce(Server.next_write_at, func.now())
+    moment = func.greatest(first.c.release_at, next_write_at)
     return (
         select(
             Profile.id,
@@ -72,6 +82,7 @@ def _releasable_query() -> Select[Any]:
             Account.failures,
             first.c.release_at,
             func.extract("epoch", moment - func.clock_timestamp()).label("waits"),
+            func.extract("epoch", next_write_at - func.clock_timestamp()).label("next_in"),
         )
         .join(Account, Account.id == Profile.account_id)
         .outerjoin(Server, Server.server == Account.server)

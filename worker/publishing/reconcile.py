@@ -6,8 +6,8 @@ staged again. Each step is committed before the next one, so that a worker may d
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import ColumnElement, func, update
 from sqlalchemy.orm import Session
@@ -34,8 +34,8 @@ from worker.accounts import rate_limiter, remote_delete, remote_posts
 from worker.accounts.defects import for_account
 from worker.accounts.eligibility import eligible_accounts_query
 from worker.accounts.error_policy import MAX_ATTEMPTS
-from worker.publishing import park, unknown_outcomes
-from worker.publishing.track import track_post
+from worker.publishing import park, unknown_outcomes, usual_outcomes
+from worker.publishing.track import track_group, track_post
 from worker.runtime import Runtime
 
 SLICE_SECONDS = 1.0
@@ -49,12 +49,15 @@ def settle(runtime: Runtime, account_id: int) -> None:
     )
     delete_slice = remote_delete.DeleteSlice(ends=time.monotonic() + SLICE_SECONDS)
     to_park = []
-    for subject, remote in remote_posts.read_posts(
-        runtime, account_id, subjects, ends=delete_slice.ends
-    ):
-        with remote_posts.isolate_post(runtime, "settle", subject):
-            if isinstance(_perform_next_step(runtime, subject, remote, delete_slice), Park):
-                to_park.append(subject)
+    for group in remote_posts.read_groups(runtime, account_id, subjects, ends=delete_slice.ends):
+        taken, others = usual_outcomes.record_reconciled(
+            runtime, group, partial(_choose_step, runtime)
+        )
+        track_group(runtime, taken)
+        for subject, remote in others:
+            with remote_posts.isolate_post(runtime, "settle", subject):
+                if isinstance(_perform_next_step(runtime, subject, remote, delete_slice), Park):
+                    to_park.append(subject)
     park.park_drafts(runtime, account_id, to_park, ends=delete_slice.ends)
 
 
@@ -86,7 +89,7 @@ def _perform_next_step(
         return None
     metrics.SETTLE_STEPS.labels(type(step).__name__).inc()
     if isinstance(step, HandedOver) and remote is not None:
-        track_post(runtime, replace(subject, state=PostState.SCHEDULED), remote)
+        track_post(runtime, usual_outcomes.as_scheduled(subject), remote)
     return step
 
 
@@ -117,7 +120,7 @@ def _record_step(
 ) -> None:
     match step:
         case HandedOver():
-            _mark_scheduled(session, subject, now)
+            usual_outcomes.mark_scheduled(session, [subject], now)
         case LookAgain(after=pause):
             remote_posts.requeue_subjects(session, [subject], pause)
         case Watch(after=pause):
@@ -145,22 +148,6 @@ def _mark_outcome_unknown(session: Session, subject: remote_posts.Subject, reaso
     """The post may be live, and is tracked for a while."""
     unknown_outcomes.leave_to_person(
         session, [subject.post_id], PostState.RELEASING, reason, claim=subject.claim, follow=True
-    )
-
-
-def _mark_scheduled(session: Session, subject: remote_posts.Subject, now: datetime) -> None:
-    transitions.move_posts(
-        session,
-        [subject.post_id],
-        PostState.RELEASING,
-        PostState.SCHEDULED,
-        event="scheduled",
-        claim=subject.claim,
-        values={
-            "attempts": 0,
-            "track_at": max(now, subject.publish_at) + timedelta(seconds=1),
-            **transitions.NO_ERROR,
-        },
     )
 
 

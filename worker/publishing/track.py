@@ -1,6 +1,7 @@
 """Track: follows a post in Postiz until it is published, or failed with a reason."""
 
 import time
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, func, update
@@ -16,10 +17,8 @@ from shared.domain.publishing.reconciliation import (
     Failed,
     LookAgain,
     Overdue,
-    Patience,
     Published,
     TrackStep,
-    track_step,
 )
 from shared.domain.publishing.states import PostState
 from shared.errors import ClaimLost, Defect
@@ -30,7 +29,7 @@ from shared.posts import transitions
 from worker.accounts import leases, rate_limiter, remote_posts
 from worker.accounts.defects import for_account
 from worker.accounts.eligibility import eligible_accounts_query
-from worker.publishing import unknown_outcomes
+from worker.publishing import unknown_outcomes, usual_outcomes
 from worker.publishing.failure_notices import FailureNotices
 from worker.runtime import Runtime
 
@@ -80,9 +79,8 @@ def track(runtime: Runtime, account_id: int) -> None:
         runtime, account_id, _is_due(*TRACKED), lease_column="track_at"
     )
     ends, notices = time.monotonic() + SLICE_SECONDS, FailureNotices(runtime)
-    for subject, remote in remote_posts.read_posts(runtime, account_id, subjects, ends=ends):
-        with remote_posts.isolate_post(runtime, "track", subject):
-            track_post(runtime, subject, remote, notices)
+    for group in remote_posts.read_groups(runtime, account_id, subjects, ends=ends):
+        track_group(runtime, group, notices)
 
 
 def find_due_accounts(session: Session) -> list[int]:
@@ -93,6 +91,17 @@ def find_due_accounts(session: Session) -> list[int]:
 
 def _is_due(*states: PostState) -> tuple[ColumnElement[bool], ...]:
     return Post.state.in_(states), Post.track_at <= func.now()
+
+
+def track_group(
+    runtime: Runtime,
+    group: Sequence[remote_posts.Seen],
+    notices: FailureNotices | None = None,
+) -> None:
+    """Record what was seen of posts that were read together, all of one claim."""
+    for subject, remote in usual_outcomes.record_tracked(runtime, group):
+        with remote_posts.isolate_post(runtime, "track", subject):
+            track_post(runtime, subject, remote, notices)
 
 
 def track_post(
@@ -108,13 +117,8 @@ def track_post(
         _track_failed_post(runtime, subject, remote, now)
         return
     due_at = remote_posts.due_at(subject, remote)
-    step = track_step(
-        remote.state if remote else None,
-        now=now,
-        due_at=due_at,
-        error_at=subject.error_at,
-        patience=_patience_from_settings(runtime),
-    )
+    patience = usual_outcomes.patience_from_settings(runtime)
+    step = usual_outcomes.choose_track_step(subject, remote, now, patience)
     reason = _fixed_reason(step)
     if reason is None and isinstance(step, Failed | Errored):
         notices = notices or FailureNotices(runtime)
@@ -126,15 +130,6 @@ def track_post(
     except ClaimLost:
         return  # another worker was faster
     failpoints.hit("track.after_commit")
-
-
-def _patience_from_settings(runtime: Runtime) -> Patience:
-    settings = runtime.settings
-    return Patience(
-        overdue=timedelta(seconds=settings.overdue_seconds),
-        error_final=timedelta(seconds=settings.error_final_seconds),
-        give_up=timedelta(seconds=settings.outcome_unknown_seconds),
-    )
 
 
 def _fixed_reason(step: TrackStep) -> Reason | None:
@@ -154,7 +149,7 @@ def _record_step(
 ) -> None:
     match step:
         case Published():
-            _mark_published(session, subject, remote.release_url if remote else None)
+            usual_outcomes.mark_published(session, [(subject, remote)])
         case Failed():
             assert reason is not None  # each failure has one
             transitions.fail_posts(
@@ -224,26 +219,13 @@ def _track_failed_post(
     try:
         with runtime.database.transaction() as session:
             if remote is not None and remote.state == PUBLISHED:
-                _mark_published(session, subject, remote.release_url)
+                usual_outcomes.mark_published(session, [(subject, remote)])
             else:
                 _update_claimed_post(
                     session, subject, {"track_at": now + FAILED_PAUSE if recent else None}
                 )
     except ClaimLost:
         return  # a person has retried the post
-
-
-def _mark_published(session: Session, subject: remote_posts.Subject, url: str | None) -> None:
-    transitions.move_posts(
-        session,
-        [subject.post_id],
-        subject.state,
-        PostState.PUBLISHED,
-        event="published",
-        detail=url,
-        claim=subject.claim,
-        values={"release_url": url, "track_at": None, "published_at": func.now()},
-    )
 
 
 def _update_claimed_post(

@@ -22,7 +22,7 @@ def crowded(
     runtime.close()
 
 
-@pytest.mark.parametrize("name", ["tick", "sweep", "whose turn", "next call"])
+@pytest.mark.parametrize("name", ["tick", "sweep", "whose turn", "next call", "next releases"])
 def test_no_look_for_work_reads_all_posts(crowded: Runtime, name: str) -> None:
     for statement, plan in plans(crowded.database, looks(crowded, 1)[name]).items():
         assert "Seq Scan on posts" not in plan, f"{statement}\n\n{plan}"
@@ -36,6 +36,7 @@ def test_what_is_due_is_found_among_many(crowded: Runtime) -> None:
     assert len([each for each in waiting if each[0] == "pressroom.stage"]) == ACCOUNTS
     due, _ = look["whose turn"]()
     assert len(due) == ACCOUNTS  # the first of each is due since a moment, on a server of its own
+    assert look["next releases"]() == ACCOUNTS
     assert look["next call"]() == POSTS // ACCOUNTS // 2  # all that is due within a day
 
 

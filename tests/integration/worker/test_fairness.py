@@ -1,18 +1,41 @@
 """A backlog costs another profile's single post no more than its turn, and a timed one nothing."""
 
 import time
+from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
+import pytest
 from sqlalchemy import func, select, update
 
+from local.sandbox.process import SandboxProcess
 from shared.domain.publishing.states import PostState
-from shared.models import Account, Post, Submission
+from shared.models import Account, Post, Server, Submission
 from tests.factories.posts import make_due, make_posts
 from tests.factories.profiles import KEY, make_profile
+from tests.workers.runtimes import make_runtime
 from tests.workers.world import World
 from worker.staging import submissions
 
 BACKLOG = 40
+
+
+@pytest.fixture
+def world(
+    only_acme: SandboxProcess, database_url: str, tmp_path: Path, short_rests: None
+) -> Iterator[World]:
+    """At a pace at which calls reach Postiz in the order in which they are made."""
+    runtime = make_runtime(database_url, tmp_path, PRESSROOM_WRITES_PER_SECOND="8")
+    yield World(runtime=runtime, sandbox=only_acme.admin, api_url=only_acme.api_url)
+    runtime.close()
+
+
+def begin_now(world: World, *due: list[int]) -> None:
+    """They are due, the first ones for longest, at servers that were written to just now."""
+    with world.database.transaction() as session:
+        session.execute(update(Server).values(next_write_at=func.clock_timestamp()))
+    for ids in due:
+        make_due(world, ids)
 
 
 def released(world: World) -> list[str]:
@@ -39,8 +62,7 @@ def test_a_single_post_is_released_among_the_first_of_a_backlog(world: World) ->
     assert world.account("acme").id == world.account("small").id
     many = staged_for_later(world, "acme", [f"many {n}" for n in range(BACKLOG)])
     single = staged_for_later(world, "small", ["single"])
-    make_due(world, many)
-    make_due(world, single)  # after all of them
+    begin_now(world, many, single)  # after all of them
     world.until_all(PostState.PUBLISHED, many + single)
     assert released(world).index("single") <= 2
 
@@ -55,8 +77,7 @@ def test_another_account_on_the_same_server_has_every_second_turn(world: World) 
     make_profile(world, "other", key="key-of-other")
     many = staged_for_later(world, "acme", [f"many {n}" for n in range(BACKLOG)])
     few = staged_for_later(world, "other", ["few 1", "few 2"], "int-other")
-    make_due(world, many)
-    make_due(world, few)
+    begin_now(world, many, few)
     world.until_all(PostState.PUBLISHED, many + few)
     order = released(world)
     assert max(order.index("few 1"), order.index("few 2")) <= 4
@@ -92,8 +113,7 @@ def test_a_timed_post_is_released_before_a_bulk_of_its_profile_that_has_no_times
     bulk = staged_for_later(world, "acme", [f"bulk {n}" for n in range(8)])
     timed = staged_for_later(world, "acme", [f"timed {n}" for n in range(6)])
     with_a_time_of_their_own(world, timed)
-    make_due(world, bulk)
-    make_due(world, timed)
+    begin_now(world, bulk, timed)
     world.until(lambda: len(released(world)) >= 8)
     order = [content.split()[0] for content in released(world)]
     assert order[:8].count("timed") == 6

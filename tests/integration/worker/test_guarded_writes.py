@@ -22,8 +22,11 @@ from shared.models import Post
 from shared.postiz.client import RemotePost
 from shared.posts import transitions
 from tests.factories.rows import Rows
+from tests.workers import releases
 from worker.accounts import leases, remote_posts, server_turns
-from worker.publishing import reconcile, release
+from worker.publishing import reconcile
+from worker.releasing import release
+from worker.releasing.claims import Release
 from worker.runtime import Runtime
 
 S = PostState
@@ -223,14 +226,17 @@ def test_an_account_rests_after_a_failure_and_is_well_after_an_answer(rows: Rows
 # The release
 
 
-def claim_release(runtime: Runtime, rows: Rows) -> release.Release | None:
+def claim_release(runtime: Runtime, rows: Rows) -> Release | None:
     due = [
         turn
         for turn in server_turns.find_releasable(runtime)[0]
         if turn.account_id == rows.account_id
     ]
-    found = release._claim_next_post(runtime, due[0]) if due else None
-    return found if isinstance(found, release.Release) else None
+    return releases.claim_first(runtime, due[0]) if due else None
+
+
+def require_allowed(runtime: Runtime, rows: Rows, claimed: Release) -> None:
+    releases.require_allowed(runtime, claimed, f"{rows.server}/public/v1")
 
 
 def test_a_draft_is_released_by_one(runtime: Runtime, rows: Rows) -> None:
@@ -267,10 +273,10 @@ def test_the_last_question_needs_claim_and_lease(
     [post] = rows.posts(S.STAGED)
     one = claim_release(runtime, rows)
     assert one is not None
-    release._check_before_send(runtime, one)
+    require_allowed(runtime, rows, one)
     rows.change_posts([post], **values)
     with pytest.raises(ClaimLost):
-        release._check_before_send(runtime, one)
+        require_allowed(runtime, rows, one)
 
 
 def test_the_last_question_sees_a_pause(runtime: Runtime, rows: Rows) -> None:
@@ -279,7 +285,7 @@ def test_the_last_question_sees_a_pause(runtime: Runtime, rows: Rows) -> None:
     assert one is not None
     rows.change_account(paused=True)
     with pytest.raises(Paused):
-        release._check_before_send(runtime, one)
+        require_allowed(runtime, rows, one)
 
 
 def test_what_certainly_never_left_is_staged_as_before(runtime: Runtime, rows: Rows) -> None:

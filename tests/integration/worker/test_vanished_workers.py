@@ -19,13 +19,14 @@ from tests.factories.media import make_medium
 from tests.factories.posts import make_due, make_posts
 from tests.factories.profiles import KEY, make_profile
 from tests.timing.patience import PATIENCE
+from tests.workers import releases
 from tests.workers.inline_tasks import waiting_tasks
 from tests.workers.world import World
 from worker import round_steps, sweep
 from worker.accounts import server_turns
 from worker.accounts.error_policy import MAX_ATTEMPTS
 from worker.media import lost_uploads
-from worker.publishing import release
+from worker.releasing import claims
 from worker.staging import submissions
 
 LONG_AGO = func.now() - timedelta(hours=1)
@@ -116,25 +117,17 @@ def test_a_release_whose_worker_vanishes_before_its_commit_keeps_no_other_from_i
     make_due(world, ids)
     due = {each.profile_id: each for each in server_turns.find_releasable(world.runtime)[0]}
     with world.database.transaction() as session:
-        found = release._find_next_post(session, due["other"], 0)
-        assert found is not None
-        theirs = in_a_free_moment(
-            lambda: release._claim_found_post(world.runtime, session, due["other"], found)
-        )
-        assert isinstance(theirs, release.Release)
-        ours = in_a_free_moment(lambda: release._claim_next_post(world.runtime, due["acme"]))
-        assert isinstance(ours, release.Release)
+        found = releases.lock_first(session, due["other"])
+        in_a_free_moment(lambda: claims._claim_found_posts(world.runtime, session, found))
+        in_a_free_moment(lambda: releases.claim_first(world.runtime, due["acme"]))
 
 
-def in_a_free_moment(
-    claim: Callable[[], release.Release | release.ReleaseOutcome],
-) -> release.Release | release.ReleaseOutcome:
+def in_a_free_moment(claim: Callable[[], object]) -> None:
     """Once the server's pace allows it, which the write before may have used."""
     deadline = time.monotonic() + PATIENCE
-    while (claimed := claim()) is release.ReleaseOutcome.SERVER_BUSY:
+    while not claim():
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    return claimed
 
 
 def test_a_post_to_be_explained_that_is_held_stops_no_sweep(two_profiles: World) -> None:

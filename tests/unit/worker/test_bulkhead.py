@@ -20,10 +20,6 @@ HEALTHY, HANGS, HANGS_TOO = (
     Served(account_id=2, suspect=True),
     Served(account_id=3, suspect=True),
 )
-LONG, LONG_TOO = (
-    Served(account_id=4, suspect=False, long=True),
-    Served(account_id=5, suspect=False, long=True),
-)
 
 
 @pytest.mark.parametrize(
@@ -39,10 +35,6 @@ LONG, LONG_TOO = (
         ([HANGS], HANGS_TOO, 4, True),
         ([HANGS, HANGS_TOO], HANGS, 4, False),
         ([HEALTHY], HANGS, 2, True),
-        ([LONG], LONG_TOO, 2, False),  # what is due in the meantime is released by the last child
-        ([LONG], LONG_TOO, 3, True),
-        ([LONG], HANGS, 2, True),
-        ([], LONG, 1, True),
     ],
 )
 def test_who_is_let_in(served: list[Served], wanted: Served, children: int, admitted: bool) -> None:
@@ -55,7 +47,7 @@ def test_only_living_children_of_the_same_pool_count(tmp_path: Path) -> None:
         gone = subprocess.Popen([sys.executable, "-c", ""])
         gone.wait()
         for pid in (stranger.pid, gone.pid, os.getppid()):
-            (tmp_path / str(pid)).write_text("7 1 0 0")
+            (tmp_path / str(pid)).write_text("7 1 0")
         assert Bulkhead(4, tmp_path)._read_others() == []
 
 
@@ -66,7 +58,7 @@ NO_DATABASE: Database = None  # type: ignore[assignment]  # who names `suspect` 
 def child(folder: Path, at_once: Barrier, answers: "Queue[bool]", over: Event) -> None:
     """One of three that come for the same account, which hangs."""
     at_once.wait()
-    place = Bulkhead(3, folder).place(NO_DATABASE, 1, long=True, suspect=True)
+    place = Bulkhead(3, folder).place(NO_DATABASE, 1, suspect=True)
     with place as admitted:
         answers.put(admitted)
         over.wait()

@@ -14,7 +14,6 @@ from tests.factories.posts import make_due, make_posts
 from tests.factories.profiles import KEY, make_profile, save_key
 from tests.workers.world import World
 from worker import sweep
-from worker.publishing import release
 from worker.staging import submissions
 from worker.staging.stage import _run_call as make_call
 
@@ -143,7 +142,7 @@ def test_a_pause_at_the_last_moment_holds_a_post_back(world: World) -> None:
     make_due(world, ids)
     one = world.claim_release()
     pause(world, one.post_id, paused=True)  # between the claim and the call
-    release._send_release(world.runtime, one)
+    world.send_release(one)
     assert world.states(ids) == [PostState.STAGED]
     assert world.sandbox.sends() == []
     pause(world, ids[0], paused=False)

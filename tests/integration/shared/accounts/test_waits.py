@@ -15,9 +15,9 @@ from shared.models import Account, AccountMedia, Integration, Job, Media, Profil
 from shared.postiz.client import RemoteIntegration
 from shared.posts import transitions
 from tests.factories.rows import Rows
+from tests.workers import releases
 from worker.accounts import server_turns
 from worker.accounts.set_aside import set_aside_for_media
-from worker.publishing import release
 from worker.runtime import Runtime
 from worker.staging import batch_selection
 
@@ -44,8 +44,8 @@ def next_to_release(runtime: Runtime, rows: Rows) -> int | None:
 
 def first_of(rows: Rows, due: DueProfile) -> int | None:
     with rows.database.transaction() as session:
-        found = release._find_next_post(session, due, 0)
-        return found[0].id if found else None
+        found = releases.lock_first(session, due)
+        return found[0].post.id if found else None
 
 
 def aside(rows: Rows, ids: list[int]) -> set[str]:

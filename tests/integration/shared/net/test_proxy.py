@@ -195,7 +195,7 @@ def test_the_last_question_is_asked_when_tunnel_and_tls_stand(
         raise SettingsChanged("newer")
 
     with pytest.raises(SettingsChanged):
-        postiz_at(front.url, route).release("some-id", check=forbid)
+        postiz_at(front.url, route).release("some-id", last_check=forbid)
     assert tunnels == [1]
     assert only_acme.admin.ledger(kind="request") == []
 

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -18,8 +19,9 @@ from shared.errors import (
     Transient,
     WrongBaseUrl,
 )
+from shared.net import guarded_connections
 from shared.net.outbound_route import Route
-from shared.net.transport import IDLE_SECONDS, Broken, NotSent, Transport
+from shared.net.transport import Broken, NotSent, Transport
 from shared.postiz.client import KeyAuth, Postiz
 from shared.postiz.payloads import Element
 from tests.timing.patience import PATIENCE
@@ -141,9 +143,34 @@ def test_a_connection_is_used_again_but_not_when_it_rested(
         for _ in range(3):
             put(transport, counting.url)
         assert counting.connections == 1
-        transport._used_at -= IDLE_SECONDS + 0.1
+        monkeypatch.setattr(guarded_connections, "IDLE_SECONDS", -1.0)
         put(transport, counting.url)
         assert counting.connections == 2
+
+
+def test_a_connection_that_rested_is_not_used_though_another_was_in_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(guarded_connections, "IDLE_SECONDS", 1.0)
+    with server(answer_each) as counting, ThreadPoolExecutor(2) as threads:
+        transport = Transport(KeyAuth("k"), route=OPEN)
+
+        def put_two() -> None:
+            both_open = threading.Barrier(2)
+            puts = [
+                threads.submit(put, transport, counting.url, check=both_open.wait) for _ in range(2)
+            ]
+            for future in puts:
+                future.result()
+
+        put_two()
+        assert counting.connections == 2
+        rested_at = time.monotonic() + 1.0
+        while time.monotonic() < rested_at:
+            put(transport, counting.url)
+        assert counting.connections == 2
+        put_two()
+        assert counting.connections == 3
 
 
 def test_redirects_are_not_followed() -> None:

@@ -16,7 +16,6 @@ from tests.factories.profiles import KEY, make_profile
 from tests.servers.api import Api
 from tests.timing.patience import PATIENCE, wait_until
 from tests.workers.world import World
-from worker.publishing import release
 from worker.staging import stage, submissions
 
 EVERYTHING = PostFilter(visible=VisibleProfiles.only({"acme"}))
@@ -87,7 +86,7 @@ def test_what_is_being_released_is_taken_back_when_that_came_to_nothing(world: W
     one = world.claim_release()
     changed = bulk_cancel_retry.cancel_matching_posts(world.database, EVERYTHING)
     assert changed.posts == 1
-    release._send_release(world.runtime, one)  # asks before its first byte
+    world.send_release(one)  # asks before its first byte
     world.until_all(PostState.CANCELLED, ids)
     assert world.sandbox.sends() == []
     assert world.sandbox.posts()[0]["deleted"]
@@ -101,7 +100,7 @@ def test_what_is_being_released_into_the_calendar_is_taken_back_there(world: Wor
     assert call is not None
     stage._run_call(world.runtime, call)
     one = world.claim_release()
-    release._send_release(world.runtime, one)  # scheduled there, which nobody has read yet
+    world.send_release(one)  # scheduled there, which nobody has read yet
     assert world.states(ids) == [PostState.RELEASING]
     bulk_cancel_retry.cancel_matching_posts(world.database, EVERYTHING)
     world.until_all(PostState.CANCELLED, ids)

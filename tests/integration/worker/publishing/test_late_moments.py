@@ -4,6 +4,7 @@ The moments are the workers' own fail points; what lands there is sent by the te
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from shared.domain.publishing.states import PostState
 from shared.errors import ClaimLost
 from tests.factories.posts import make_due, make_posts
 from tests.factories.profiles import KEY, make_profile
+from tests.timing.patience import wait_until
 from tests.workers.inline_tasks import waiting_tasks
 from tests.workers.runtimes import make_runtime
 from tests.workers.world import World
@@ -25,21 +27,35 @@ CALL_SECONDS, UNKNOWN_SECONDS, GIVE_UP_SECONDS = 1.0, 1.0, 4.0
 ENDED = {PostState.PUBLISHED, PostState.FAILED}
 
 
-@pytest.fixture
-def world(
-    only_acme: SandboxProcess, database_url: str, tmp_path: Path, short_rests: None
-) -> Iterator[World]:
+@contextmanager
+def working(sandbox: SandboxProcess, database_url: str, folder: Path) -> Iterator[World]:
     runtime = make_runtime(
         database_url,
-        tmp_path,
+        folder,
         PRESSROOM_CALL_TIMEOUT_SECONDS=CALL_SECONDS,
         PRESSROOM_UNKNOWN_RELEASE_SECONDS=UNKNOWN_SECONDS,
         PRESSROOM_OUTCOME_UNKNOWN_SECONDS=GIVE_UP_SECONDS,
     )
-    world = World(runtime=runtime, sandbox=only_acme.admin, api_url=only_acme.api_url)
-    make_profile(world, key=KEY)
-    yield world
+    yield World(runtime=runtime, sandbox=sandbox.admin, api_url=sandbox.api_url)
     runtime.close()
+
+
+@pytest.fixture
+def world(
+    only_acme: SandboxProcess, database_url: str, tmp_path: Path, short_rests: None
+) -> Iterator[World]:
+    with working(only_acme, database_url, tmp_path) as world:
+        make_profile(world, key=KEY)
+        yield world
+
+
+@pytest.fixture
+def elsewhere(
+    world: World, only_acme: SandboxProcess, database_url: str, tmp_path: Path
+) -> Iterator[World]:
+    """Another process's worker, with calls and threads of its own."""
+    with working(only_acme, database_url, tmp_path) as elsewhere:
+        yield elsewhere
 
 
 def at(moment: str, act: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -152,7 +168,7 @@ def test_what_a_proxy_repeats_at_once_harms_nothing(world: World, route: str) ->
     ],
 )
 def test_a_worker_that_wakes_after_others_did_its_work_undoes_nothing(
-    world: World, moment: str, monkeypatch: pytest.MonkeyPatch
+    world: World, elsewhere: World, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped beyond its lease just before, or after, a call; then it goes on where it was."""
     world.sandbox.add_fault("reply_lost_before", route=CHANGE, times=1)
@@ -167,11 +183,12 @@ def test_a_worker_that_wakes_after_others_did_its_work_undoes_nothing(
                 "UPDATE submissions SET sent_at = sent_at - interval '1 hour'",
             ):
                 session.execute(text(statement))
-        others.append(until_ended(world, ids))
+        others.append(until_ended(elsewhere, ids))
 
     others: list[int] = []
     met = at(moment, sleep_long, monkeypatch)
     lost = until_ended(world, ids)
+    wait_until(lambda: bool(others))  # a release stops in a thread of its own
     world.until(lambda: not waiting_tasks(world.runtime))
     assert moment in met
     assert others == [0], "nobody stood in the way of those who did its work"

@@ -20,7 +20,7 @@ from tests.workers.runtimes import make_runtime
 from worker.accounts import remote_posts
 from worker.accounts.error_policy import MAX_ATTEMPTS
 from worker.accounts.remote_delete import DeleteSlice
-from worker.publishing import park, reconcile
+from worker.publishing import park, reconcile, usual_outcomes
 from worker.runtime import Runtime
 
 S = PostState
@@ -127,14 +127,14 @@ def test_what_one_post_meets_stops_no_other(
     bad, good = releasing(rows), releasing(rows)
     listed(memory_postiz, rows, bad, "QUEUE")
     listed(memory_postiz, rows, good, "QUEUE")
-    mark_scheduled = reconcile._mark_scheduled
+    mark_scheduled = usual_outcomes.mark_scheduled
 
-    def fail_for_one(session: Any, subject: remote_posts.Subject, now: datetime) -> None:
-        if subject.post_id == bad:
+    def fail_for_one(session: Any, subjects: list[remote_posts.Subject], now: datetime) -> None:
+        if bad in [subject.post_id for subject in subjects]:
             raise KeyError("of the test")
-        mark_scheduled(session, subject, now)
+        mark_scheduled(session, subjects, now)
 
-    monkeypatch.setattr(reconcile, "_mark_scheduled", fail_for_one)
+    monkeypatch.setattr(usual_outcomes, "mark_scheduled", fail_for_one)
     settle(runtime, rows)
     assert (rows.post(bad).state, rows.post(good).state) == (S.RELEASING, S.SCHEDULED)
     assert rows.post(bad).error_code == "internal_error"

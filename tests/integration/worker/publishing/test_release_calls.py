@@ -13,14 +13,13 @@ from shared.domain.publishing.states import PostState
 from shared.errors import OutcomeUnknown, PostRejected, PressroomError, Transient
 from shared.models import Handover, Job, Post, Profile, Server, Submission
 from tests.factories.rows import LONG_AGO, Rows
+from tests.workers import releases
 from tests.workers.memory_postiz import MemoryPostiz
-from worker.publishing import release
-from worker.publishing.release import ReleaseOutcome
+from worker.releasing import claims, due_posts
 from worker.runtime import Runtime
 
 S = PostState
-ATTEMPTED, NOTHING_DONE = ReleaseOutcome.ATTEMPTED, ReleaseOutcome.NOTHING_DONE
-BUSY = ReleaseOutcome.SERVER_BUSY
+ATTEMPTED, NOTHING_DONE = 1, 0
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 SOON = datetime.now(UTC) + timedelta(hours=1)
 #: What a slow machine may take for one step.
@@ -53,8 +52,8 @@ def due_profile(rows: Rows, *, sound: bool = True) -> DueProfile:
     )
 
 
-def release_one(runtime: Runtime, rows: Rows, *, sound: bool = True) -> ReleaseOutcome:
-    return release.release_next_post(runtime, due_profile(rows, sound=sound))
+def release_one(runtime: Runtime, rows: Rows, *, sound: bool = True) -> int:
+    return releases.release_due(runtime, due_profile(rows, sound=sound))
 
 
 def released(rows: Rows, posts: list[int]) -> list[int]:
@@ -72,7 +71,7 @@ def test_a_release_is_made_once_and_looked_at_at_once(
 ) -> None:
     post = staged(rows)
     rows.change_account(failures=1)
-    assert release_one(runtime, rows) is ATTEMPTED
+    assert release_one(runtime, rows) == ATTEMPTED
     after, row = rows.post(post), rows.handover(post)
     assert memory_postiz.written == [("release", row.postiz_id)]
     assert (after.state, after.attempts, row.state) == (S.RELEASING, 1, "releasing")
@@ -84,7 +83,7 @@ def test_a_release_is_made_once_and_looked_at_at_once(
         assert abs(moment - datetime.now(UTC)) < SLACK
     assert rows.timeline(post) == [("releasing", None)]
     assert rows.account().failures == 0
-    assert release_one(runtime, rows) is NOTHING_DONE
+    assert release_one(runtime, rows) == NOTHING_DONE
     assert len(memory_postiz.written) == 1
 
 
@@ -100,7 +99,7 @@ def test_only_a_look_can_tell_what_became_of_an_unclear_release(
 ) -> None:
     post, other = staged(rows), rows.posts(S.RELEASING, lease_until=SOON)[0]
     memory_postiz.error = error
-    assert release_one(runtime, rows) is ATTEMPTED
+    assert release_one(runtime, rows) == ATTEMPTED
     after = rows.post(post)
     assert (after.state, after.attempts) == (S.RELEASING, 1)
     assert after.lease_until is not None
@@ -118,7 +117,7 @@ def test_what_never_left_is_released_later(
 ) -> None:
     post, other = staged(rows), rows.posts(S.RELEASING)[0]
     memory_postiz.error = Transient("refused")
-    assert release_one(runtime, rows) is ATTEMPTED
+    assert release_one(runtime, rows) == ATTEMPTED
     after, row = rows.post(post), rows.handover(post)
     assert (after.state, after.attempts, after.released_at) == (S.STAGED, 0, None)
     assert after.release_at is not None
@@ -133,7 +132,7 @@ def test_a_pause_at_the_last_moment_keeps_it_back(
 ) -> None:
     post = staged(rows)
     memory_postiz.before_check = lambda: rows.change_account(paused=True)
-    assert release_one(runtime, rows) is ATTEMPTED
+    assert release_one(runtime, rows) == ATTEMPTED
     assert (rows.post(post).state, memory_postiz.written) == (S.STAGED, [])
     assert rows.timeline(post)[-1] == ("release_delayed", "held back before it was released")
     assert rows.account().failures == 0
@@ -145,7 +144,7 @@ def test_whoever_was_frozen_beyond_the_lease_sends_and_writes_nothing(
     post = staged(rows)
     lapsed = ago(SECOND)
     memory_postiz.before_check = lambda: rows.change_posts([post], lease_until=lapsed)
-    assert release_one(runtime, rows) is ATTEMPTED
+    assert release_one(runtime, rows) == ATTEMPTED
     assert memory_postiz.written == []
     assert (rows.post(post).state, rows.post(post).lease_until) == (S.RELEASING, lapsed)
     assert rows.timeline(post) == [("releasing", None)]
@@ -157,8 +156,8 @@ def test_whoever_was_frozen_beyond_the_lease_sends_and_writes_nothing(
 
 def test_a_release_is_leased_under_a_claim_of_its_own(runtime: Runtime, rows: Rows) -> None:
     post = staged(rows)
-    one = release._claim_next_post(runtime, due_profile(rows))
-    assert isinstance(one, release.Release)
+    one = releases.claim_first(runtime, due_profile(rows))
+    assert one is not None
     row, lease = rows.handover(post), timedelta(seconds=runtime.settings.lease_seconds)
     assert (one.post_id, one.handover_id, one.postiz_id) == (post, row.id, row.postiz_id)
     assert one.credentials == rows.credentials
@@ -180,7 +179,7 @@ def test_how_late_a_planned_release_is_gets_counted(
 ) -> None:
     before = lateness_count("planned"), lateness_count("at once")
     staged(rows, created_at=ago(timedelta(hours=1)))
-    assert release_one(runtime, rows) is ATTEMPTED
+    assert release_one(runtime, rows) == ATTEMPTED
     assert (lateness_count("planned"), lateness_count("at once")) == (before[0] + 1, before[1])
 
 
@@ -200,7 +199,7 @@ def test_an_id_that_was_given_up_is_not_the_one_that_is_released(
                 buried_at=LONG_AGO,
             )
         )
-    assert release_one(runtime, rows) is ATTEMPTED
+    assert release_one(runtime, rows) == ATTEMPTED
     assert memory_postiz.written == [("release", alive.postiz_id)]
 
 
@@ -227,7 +226,7 @@ def test_a_post_with_a_time_of_its_own_goes_before_a_backlog_three_times_of_four
     far = staged(rows, publish_at=datetime.now(UTC) + 3 * MINUTE, **planned)
     order = []
     for _ in range(7):
-        assert release_one(runtime, rows) is ATTEMPTED
+        assert release_one(runtime, rows) == ATTEMPTED
         order = released(rows, [*backlog, *near, far])
     assert order == [*near[:3], backlog[0], near[3], backlog[1], far]
 
@@ -241,7 +240,7 @@ def test_another_profiles_post_is_left_to_its_turn(
         values = {"name": "B", "account_id": rows.account_id, "key_hash": rows.key_hash}
         session.add(Profile(id=second, **values))
     rows.change_posts([post], profile_id=second)
-    assert release_one(runtime, rows) is NOTHING_DONE
+    assert release_one(runtime, rows) == NOTHING_DONE
     assert rows.post(post).state == S.STAGED
 
 
@@ -254,7 +253,7 @@ def test_what_may_not_go_is_passed(
         rows.change_account(paused=True)
     else:
         rows.change_posts([post], take_back=True)
-    assert release_one(runtime, rows) is NOTHING_DONE
+    assert release_one(runtime, rows) == NOTHING_DONE
     assert (rows.post(post).state, memory_postiz.written) == (S.STAGED, [])
     assert runtime.counts[rows.profile_id] == 0
 
@@ -271,11 +270,11 @@ def test_paused_jobs_are_set_aside_three_in_a_turn(
     paused = [post for _ in range(5) for post in rows.posts(S.STAGED, 2)]
     runs = staged(rows, release_at=ago(SECOND))
     pause_jobs(rows, paused)
-    assert release_one(runtime, rows) is NOTHING_DONE
+    assert release_one(runtime, rows) == NOTHING_DONE
     aside = [rows.post(post).waits_for for post in paused]
     assert aside[:6] == [waits.for_job(rows.post(post).job_id) for post in paused[:6]]
     assert aside[6:] == [""] * 4
-    assert release_one(runtime, rows) is ATTEMPTED
+    assert release_one(runtime, rows) == ATTEMPTED
     assert all(rows.post(post).waits_for for post in paused)
     assert released(rows, [*paused, runs]) == [runs]
 
@@ -289,7 +288,7 @@ def test_on_a_busy_server_it_stays_as_it_is(
     post = staged(rows)
     with rows.database.transaction() as session:
         session.get_one(Server, rows.server).next_write_at = datetime.now(UTC) + MINUTE
-    assert release_one(runtime, rows) is BUSY
+    assert release_one(runtime, rows) == NOTHING_DONE
     assert (rows.post(post).state, memory_postiz.written) == (S.STAGED, [])
     assert runtime.counts[rows.profile_id] == 0
 
@@ -304,7 +303,7 @@ def test_a_server_is_left_quiet_after_much_was_created(
         own_call = update(Submission).where(Submission.id == rows.post(post).submission_id)
         created = {"elements": elements, "sent_at": created_at, "replied_at": created_at}
         session.execute(own_call.values(created))
-    assert release_one(runtime, rows) is (ATTEMPTED if goes else NOTHING_DONE)
+    assert release_one(runtime, rows) == (ATTEMPTED if goes else NOTHING_DONE)
     after = rows.post(post)
     assert after.state == (S.RELEASING if goes else S.STAGED)
     if not goes:
@@ -318,13 +317,14 @@ def test_after_a_bad_answer_it_is_read_from_before_anything_is_released(
     post = staged(rows)
     rows.change_account(failures=1)
     memory_postiz.read_error = Transient("still away")
-    assert release_one(runtime, rows, sound=False) is NOTHING_DONE
+    assert release_one(runtime, rows, sound=False) == NOTHING_DONE
     assert (rows.post(post).state, rows.account().failures) == (S.STAGED, 2)
     memory_postiz.read_error = None
     rows.change_account(retry_at=None)
-    assert release_one(runtime, rows, sound=False) is ATTEMPTED
+    assert release_one(runtime, rows, sound=False) == NOTHING_DONE
+    assert (rows.post(post).state, rows.account().failures) == (S.STAGED, 0)
+    assert release_one(runtime, rows, sound=False) == ATTEMPTED
     assert rows.post(post).state == S.RELEASING
-    assert rows.account().failures == 0
 
 
 # What nobody foresaw
@@ -338,8 +338,8 @@ def test_a_failure_before_a_post_was_found_rests_the_account(
     def fail(*_: object) -> None:
         raise KeyError("of the test")
 
-    monkeypatch.setattr(release, "_find_next_post", fail)
-    assert release_one(runtime, rows) is NOTHING_DONE
+    monkeypatch.setattr(due_posts, "_lock_in_order", fail)
+    assert release_one(runtime, rows) == NOTHING_DONE
     assert rows.account().failures == 1
 
 
@@ -349,10 +349,10 @@ def test_a_failure_with_a_post_makes_this_post_wait(
     bad = staged(rows, release_at=ago(2 * MINUTE))
     good = staged(rows, release_at=ago(MINUTE))
     rows.change_handover(bad, released_at=LONG_AGO)
-    assert release_one(runtime, rows) is NOTHING_DONE
+    assert release_one(runtime, rows) == NOTHING_DONE
     blamed = rows.post(bad)
     assert (blamed.state, blamed.error_code) == (S.STAGED, "internal_error")
-    assert rows.timeline(bad) == [("internal_error", "an error of Pressroom's own: NoResultFound")]
+    assert rows.timeline(bad) == [("internal_error", claims.NO_ID)]
     assert rows.account().failures == 0
-    assert release_one(runtime, rows) is ATTEMPTED
+    assert release_one(runtime, rows) == ATTEMPTED
     assert released(rows, [bad, good]) == [good]

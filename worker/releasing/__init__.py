@@ -1,0 +1,1 @@
+"""Release: lets Postiz publish due drafts, with one status change for each."""
