@@ -1,6 +1,7 @@
 """Puts the whole of Pressroom together on one machine: which processes, in which order, and how.
 
 `PRESSROOM_SANDBOX=0` leaves the sandbox out and changes nothing else: profiles name their Postiz.
+`PRESSROOM_FLOWER=0` leaves Flower out.
 
 Flower has a password for its pages and its API. Its `/metrics` and `/healthcheck` stay open: it has
 no setting for them. They show names of tasks and workers and no content, so its port belongs on the
@@ -89,7 +90,12 @@ class Stack:
             self._worker(UPLOAD, children=asked or "3"),
             self._worker(WEBHOOKS, FETCH, children="2"),  # each of which has threads
         ]
-        return [self._web(), *workers, self._beat(), self._flower()]
+        monitor = [self._flower()] if self.has_flower else []
+        return [self._web(), *workers, self._beat(), *monitor]
+
+    @property
+    def has_flower(self) -> bool:
+        return self._users.get("PRESSROOM_FLOWER") != "0"
 
     @cached_property
     def _environ(self) -> Mapping[str, str]:

@@ -80,7 +80,8 @@ class _Run:
         self._supervisor.start(servers)
         logger.info("bringing the database up to date")
         self._supervisor.run_once(self._stack.migration())
-        logger.info("starting web, workers, beat and Flower")
+        last = " and Flower" if self._stack.has_flower else ""
+        logger.info("starting web, workers, beat%s", last)
         self._supervisor.start(self._stack.pressroom())
         self._is_ready = self._keep_file = True
         self._note(self._supervisor.processes())
@@ -120,11 +121,13 @@ def _announcement(home: Home, stack: Stack) -> str:
     lines = [
         "ready",
         f"  Pressroom   {addresses.web_url}/docs (the API, to read and to try)",
-        f"  Flower      {addresses.flower_url} (user admin, password: the admin key)",
         f"  admin key   in {home.stack_file}, which only you can read",
         f"  logs        {home.logs}",
         "  to stop     make down, or Ctrl-C here",
     ]
+    if stack.has_flower:
+        login = "(user admin, password: the admin key)"
+        lines.insert(2, f"  Flower      {addresses.flower_url} {login}")
     if addresses.sandbox_url:
-        lines.insert(3, f"  sandbox     {addresses.sandbox_url}/public/v1 (key sandbox-demo-key)")
+        lines.insert(-3, f"  sandbox     {addresses.sandbox_url}/public/v1 (key sandbox-demo-key)")
     return "\n".join(lines)

@@ -110,7 +110,8 @@ def redis_url(valkey_server: Valkey) -> str:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """The whole stack, sandbox included, shared by all tests of the session that ask for it."""
-    with RunningStack(tmp_path_factory.mktemp("stack") / "home") as running_stack:
+    home = tmp_path_factory.mktemp("stack") / "home"
+    with RunningStack(home, PRESSROOM_FLOWER="1") as running_stack:
         yield running_stack
 
 

@@ -38,10 +38,10 @@ class BoundedCalls:
             future.cancel()
             raise Transient(f"Postiz did not answer within {seconds:g} s") from error
 
-    def begin(self, call: Callable[[], object]) -> None:
-        """Make a call that nobody waits for, if there is a place for it."""
+    def begin(self, call: Callable[[], object], *, holder: Hashable) -> None:
+        """Make a call that nobody waits for, if `holder` has a place for it."""
         with suppress(Unavailable):
-            self._begin(call, self._places.take()).add_done_callback(_log_defect)
+            self._begin(call, self._places.take(holder)).add_done_callback(_log_defect)
 
     def _begin(self, call: Callable[[], T], give_back: Callable[[], None]) -> Future[T]:
         try:

@@ -8,17 +8,18 @@ import base64
 import hashlib
 import json
 import secrets
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
+
+from tests.servers.http_server import http_server
 
 CLIENT_ID, CLIENT_SECRET = "pressroom", "client secret with: colon"
 CODE_LASTS = 60.0
@@ -153,12 +154,5 @@ def _handler(server: OpenIdServer) -> type[BaseHTTPRequestHandler]:
 @contextmanager
 def openid_server(**person: Any) -> Iterator[OpenIdServer]:
     found = OpenIdServer("", person)
-    http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(found))
-    http.daemon_threads = True
-    found.issuer = f"http://127.0.0.1:{http.server_address[1]}"
-    threading.Thread(target=http.serve_forever, args=(0.05,), daemon=True).start()
-    try:
+    with http_server(_handler(found)) as found.issuer:
         yield found
-    finally:
-        http.shutdown()
-        http.server_close()

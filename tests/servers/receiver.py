@@ -1,12 +1,11 @@
 """A real HTTP receiver of webhooks that answers as a test says, and verifies all it is sent."""
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, TypeVar
 
 from cryptography.fernet import Fernet
@@ -16,6 +15,7 @@ from shared.crypto import SecretBox
 from shared.domain.webhook_retries import Answer
 from shared.net.outbound_route import Route
 from shared.webhooks.subscriptions import new_secret
+from tests.servers.http_server import http_server
 from worker.webhooks.delivery_attempt import ClaimedDelivery, attempt_delivery
 
 
@@ -96,11 +96,6 @@ def _handler(found: Callable[[], Receiver]) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-
-
 def receiving(answers: Sequence[Say] = (Say(),)) -> AbstractContextManager[Receiver]:
     return listening(lambda url: Receiver(url, list(answers)))
 
@@ -108,14 +103,9 @@ def receiving(answers: Sequence[Say] = (Say(),)) -> AbstractContextManager[Recei
 @contextmanager
 def listening(receiver_at: Callable[[str], R]) -> Iterator[R]:
     """A receiver of one's own making, which is told its URL."""
-    server = _Server(("127.0.0.1", 0), _handler(lambda: receiver))
-    receiver = receiver_at(f"http://127.0.0.1:{server.server_address[1]}/hook")
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    try:
+    with http_server(_handler(lambda: receiver)) as url:
+        receiver = receiver_at(f"{url}/hook")
         yield receiver
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def attempted(url: str, route: Route) -> Answer:

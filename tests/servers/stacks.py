@@ -21,6 +21,7 @@ from tests.timing.sandbox_timings import steady_timing
 _SETTINGS = {
     "PRESSROOM_PORT": "0",
     "PRESSROOM_FLOWER_PORT": "0",
+    "PRESSROOM_FLOWER": "0",  # tests of what it shows switch it on
     "PRESSROOM_SETTLE_SECONDS": "1",
     "PRESSROOM_UNKNOWN_RELEASE_SECONDS": "8",
     "PRESSROOM_WRITES_PER_SECOND": "50",

@@ -24,7 +24,7 @@ POOLS = {"publish": 3, "upload": 3, "webhooks": 2}
 def own(
     start_stack: Callable[..., RunningStack], tmp_path_factory: pytest.TempPathFactory
 ) -> RunningStack:
-    return start_stack(tmp_path_factory.mktemp("own") / "home")
+    return start_stack(tmp_path_factory.mktemp("own") / "home", PRESSROOM_FLOWER="1")
 
 
 def test_stack_json_says_all_and_to_its_owner_alone(own: RunningStack) -> None:

@@ -47,7 +47,10 @@ def require_known(profile_id: str, target: Target, wanted: Collection[str]) -> N
     if not (ours.known_lists.is_recent(target.account.id) and target.can_use(wanted)):
         raise ListNeeded(profile_id)
     if ours.known_lists.take_turn(target.account.id):
-        ours.calls.begin(lambda: _ask_postiz(ours, profile_id, BACKGROUND_SECONDS))
+        ours.calls.begin(
+            lambda: _ask_postiz(ours, profile_id, BACKGROUND_SECONDS),
+            holder=current_caller().holder,
+        )
 
 
 def ask_now(profile_id: str) -> None:
