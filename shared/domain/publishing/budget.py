@@ -101,11 +101,13 @@ def update_from_reply(
 
     Within a window, `used` only rises. If the reply is about a new window, this call and the others
     of `unsettled` are charged to the new window, and nothing else of the old one. If the window of
-    the reply is over by now, only its limit counts.
+    the reply is over by now, or was while it was read and a later window is known, only its limit
+    counts.
     """
-    if resets_at <= now:
-        return replace(state, limit=limit)
     known_end = state.window_ends_at or resets_at
+    may_be_over = resets_at <= now + LONGEST_CALL and known_end > resets_at + LONGEST_CALL
+    if resets_at <= now or may_be_over:
+        return replace(state, limit=limit)
     before = unsettled if resets_at > known_end + LONGEST_CALL else state.used
     used = max(before, limit - remaining)
     return replace(state, limit=limit, used=used, window_ends_at=resets_at)

@@ -76,6 +76,12 @@ def test_a_reply_that_comes_when_its_window_is_over_tells_the_limit_alone() -> N
     assert told(state, remaining=4, resets_at=NOW) == replace(state, limit=90)
 
 
+def test_a_reply_of_the_window_before_does_not_end_the_window_that_is_known() -> None:
+    """Its window's end is rounded up, and counted from when the reply was read."""
+    state = replace(UNKNOWN, limit=90, used=2, window_ends_at=NOW + timedelta(hours=1))
+    assert told(state, remaining=4, resets_at=NOW + timedelta(seconds=21)) == state
+
+
 def test_a_window_whose_end_was_only_supposed_ends_when_a_reply_says_so() -> None:
     state = charge_call(UNKNOWN, NOW)
     assert told(state, remaining=50) == replace(state, limit=90, used=40, window_ends_at=SOON)
