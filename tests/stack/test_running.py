@@ -44,9 +44,13 @@ def test_stack_json_says_all_and_to_its_owner_alone(own: RunningStack) -> None:
 
 def test_what_it_says_can_be_opened(own: RunningStack) -> None:
     assert "starting Valkey, PostgreSQL and the sandbox in" in own.output()
+    link = f"{own.facts()['web_url']}/sign-in/link/"
+    wait_until(lambda: link in own.output(), own.output)  # it is told after all else
     told = [word for word in own.output().split() if word.startswith("http")]
-    assert len(told) == 3, told
-    assert {url: requests.get(url, timeout=120).status_code for url in told} == {
+    assert len(told) == 4, told
+    statuses = {url.split("/link/")[0]: requests.get(url, timeout=120).status_code for url in told}
+    assert statuses == {
+        f"{own.facts()['web_url']}/sign-in": 200,
         f"{own.facts()['web_url']}/docs": 200,
         own.facts()["flower_url"]: 401,
         f"{own.facts()['sandbox_url']}/public/v1": 404,
