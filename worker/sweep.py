@@ -24,6 +24,7 @@ from worker.publishing import (
     reconcile,
     track,
     unreachable_posts,
+    waiting_edits,
 )
 from worker.round_steps import Step, run_step, run_steps
 from worker.runtime import Runtime
@@ -115,6 +116,7 @@ RESCUES: Mapping[str, Step[object]] = {
     "give_up_calls": lambda _, session: lost_calls.give_up_calls(session),
     "look_again": lambda _, session: waits.end_expired_waits(session),
     "take_back": lambda _, session: bulk_cancel_retry.finish_requested_cancels(session),
+    "apply_edits": lambda _, session: waiting_edits.apply_waiting(session),
     "explain_scheduled": lambda _, session: blocked_reasons.record_for_scheduled(session),
     "give_up_scheduled": lambda _, session: blocked_reasons.give_up_scheduled(session),
     "give_up_unreachable": lambda runtime, session: unreachable_posts.give_up(

@@ -46,8 +46,9 @@ _OF_STATE = {
 
 
 def event_of(source: PostState, target: PostState) -> str | None:
-    """The event for a post that moved, or None. A cancel that came too late is not an event."""
-    if (source, target) == (PostState.CANCELLING, PostState.SCHEDULED):
+    """The event for a post that moved, or None. It is none that a post could not be taken back."""
+    taken_back = (PostState.CANCELLING, PostState.RESCHEDULING)
+    if source in taken_back and target is PostState.SCHEDULED:
         return None
     return _OF_STATE.get(target)
 

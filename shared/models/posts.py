@@ -10,6 +10,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.models.base import Base, count_column, flag_column, id_column, now_column
@@ -78,7 +79,9 @@ class Post(Base):
         Index(
             "ix_posts_leased",
             "lease_until",
-            postgresql_where=text("state IN ('staging', 'releasing', 'cancelling')"),
+            postgresql_where=text(
+                "state IN ('staging', 'releasing', 'cancelling', 'rescheduling')"
+            ),
         ),
         Index(
             "ix_posts_late_policy",
@@ -96,6 +99,7 @@ class Post(Base):
             postgresql_where=text("state = 'held'"),
         ),
         Index("ix_posts_failed", "account_id", "id", postgresql_where=text("state = 'failed'")),
+        Index("ix_posts_edit", "id", postgresql_where=text("edit IS NOT NULL")),
         Index("ix_posts_take_back", "id", postgresql_where=text("take_back")),
         Index("ix_posts_in_doubt", "job_id", postgresql_where=text("in_doubt")),
         Index("ix_posts_job_id_state", "job_id", "state"),
@@ -131,6 +135,9 @@ class Post(Base):
     claim: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     lease_until: Mapped[datetime | None]
     take_back: Mapped[bool] = flag_column()  # cancel it as soon as its release has ended
+    revision: Mapped[int] = mapped_column(default=1, server_default=text("1"))  # + 1 by each edit
+    #: New values that wait until a call that carries the old ones has ended (shared/posts/edits.py)
+    edit: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
 
     submission_id: Mapped[int | None] = mapped_column(ForeignKey("submissions.id"))
     postiz_post_id: Mapped[str | None]

@@ -34,6 +34,7 @@ UNPUBLISHED = (
     PostState.STAGING,
     PostState.STAGED,
     PostState.SCHEDULED,
+    PostState.RESCHEDULING,
 )
 
 Change = Callable[[Session, Sequence[int]], object]
@@ -102,7 +103,7 @@ def retry_matching_posts(database: Database, wanted: PostFilter, *, confirmed: b
     retryable = [*failed, configured, *([] if confirmed else [~live])]
     held = [*wanted.conditions(), Post.state == PostState.HELD]
     _change_all(database, changed, [*held, configured], cancel_retry.release_held)
-    _change_all(database, changed, retryable, cancel_retry.requeue_failed)
+    _change_all(database, changed, retryable, cancel_retry.requeue_posts)
     if confirmed:
         _change_all(database, changed, [*late, configured], cancel_retry.reconcile_overdue)
     changed.refused += _find_refusals(database, [held, failed, late], confirmed=confirmed)

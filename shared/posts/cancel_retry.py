@@ -15,8 +15,16 @@ from shared.posts import handovers, late_policy, transitions
 
 #: States that are cancelled at once, and those in which a worker first deletes the post in Postiz.
 CANCELLED_AT_ONCE = (PostState.PENDING, PostState.HELD)
-CANCELLED_BY_WORKER = (PostState.STAGING, PostState.STAGED, PostState.SCHEDULED, PostState.DRAFT)
+CANCELLED_BY_WORKER = (
+    PostState.STAGING,
+    PostState.STAGED,
+    PostState.SCHEDULED,
+    PostState.DRAFT,
+    PostState.RESCHEDULING,
+)
 CANCELLABLE = CANCELLED_AT_ONCE + CANCELLED_BY_WORKER
+#: States in which a retry starts from the beginning.
+RETRYABLE = (PostState.FAILED, PostState.CANCELLED)
 #: Error codes of posts that Postiz should have published by now.
 OVERDUE_CODES = (OVERDUE, UNSCHEDULED)
 MAY_BE_LIVE = (
@@ -59,7 +67,7 @@ def cancel_post(session: Session, post: Post) -> None:
 
 
 def retry_post(session: Session, post: Post, *, confirmed: bool) -> None:
-    """Retry a failed or overdue post, or release one that is held because it is late.
+    """Retry a failed, cancelled or overdue post, or release one that is held because it is late.
 
     `confirmed`: a person says that it was not published. Raises `Conflict` if it is in another
     state, or may be live and is not `confirmed`; `NotConfigured` if its profile has no Postiz.
@@ -70,14 +78,18 @@ def retry_post(session: Session, post: Post, *, confirmed: bool) -> None:
         session.refresh(post)
         return
     is_overdue = session.scalar(select(overdue_condition()).where(Post.id == post.id))
-    if post.state != PostState.FAILED and not is_overdue:
+    if post.state not in RETRYABLE and not is_overdue:
         raise Conflict(
-            f"The post is {post.state}: only one that failed or is overdue can be retried"
+            f"The post is {post.state}: only one that failed, was cancelled or is overdue can be "
+            "retried"
         )
     _require_postiz(session, post)
     if not confirmed and find_possibly_live(session, [post.id]):
         raise Conflict(MAY_BE_LIVE, code="may_be_live")
-    (reconcile_overdue if is_overdue else requeue_failed)(session, [post.id])
+    if is_overdue:
+        reconcile_overdue(session, [post.id])
+    else:
+        requeue_posts(session, [post.id], PostState(post.state))
     session.refresh(post)
 
 
@@ -129,19 +141,21 @@ def reconcile_overdue(session: Session, ids: Sequence[int]) -> None:
     progress.reopen_jobs(session, ids)
 
 
-def requeue_failed(session: Session, ids: Sequence[int]) -> None:
-    """Start failed posts again from the beginning."""
+def requeue_posts(
+    session: Session, ids: Sequence[int], source: PostState = PostState.FAILED
+) -> None:
+    """Start failed or cancelled posts again from the beginning."""
     transitions.retire_handovers(session, ids, "retried", discard=True)
-    _requeue_posts(session, ids, PostState.FAILED, event="retried")
+    _make_pending(session, ids, source, event="retried")
 
 
 def release_held(session: Session, ids: Sequence[int]) -> None:
     """A person wants these held posts to be published now, although they are late."""
     detail = "published late, on a person's word"
-    _requeue_posts(session, ids, PostState.HELD, event="let_go", detail=detail)
+    _make_pending(session, ids, PostState.HELD, event="let_go", detail=detail)
 
 
-def _requeue_posts(
+def _make_pending(
     session: Session,
     ids: Sequence[int],
     source: PostState,

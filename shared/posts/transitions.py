@@ -42,6 +42,12 @@ CLEARED_BY_MOVE: Mapping[str, Any] = {
 }
 
 
+#: In these states a waiting edit (shared/posts/edits.py) can no longer take effect.
+_ENDS_EDIT = frozenset(
+    {PostState.SCHEDULED, PostState.PUBLISHED, PostState.CANCELLING, PostState.CANCELLED}
+)
+
+
 def move_posts(
     session: Session,
     ids: Collection[int],
@@ -64,11 +70,10 @@ def move_posts(
     check_transition(source, target)
     if not ids:
         return
-    query = (
-        update(Post)
-        .where(Post.id.in_(ids), Post.state == source)
-        .values({"state": target, "updated_at": func.now(), **CLEARED_BY_MOVE, **(values or {})})
-    )
+    new = {"state": target, "updated_at": func.now(), **CLEARED_BY_MOVE, **(values or {})}
+    if target in _ENDS_EDIT:
+        new["edit"] = None
+    query = update(Post).where(Post.id.in_(ids), Post.state == source).values(new)
     if claim is not None:
         query = query.where(Post.claim == claim)
     moved = session.execute(query, execution_options={"synchronize_session": False})

@@ -46,11 +46,17 @@ IN_POSTIZ = (
     PostState.RELEASING,
     PostState.SCHEDULED,
     PostState.CANCELLING,
+    PostState.RESCHEDULING,
 )
 #: Maximum rows per transaction, so that locks are short.
 BATCH = 500
 #: Workers are working on posts in these states; each ends in another state.
-_IN_PROGRESS = (PostState.STAGING, PostState.RELEASING, PostState.CANCELLING)
+_IN_PROGRESS = (
+    PostState.STAGING,
+    PostState.RELEASING,
+    PostState.CANCELLING,
+    PostState.RESCHEDULING,
+)
 Owned = Post | Submission | Job | AccountMedia | Media | Schedule
 _OWNED_TABLES: tuple[type[Owned], ...] = (Post, Submission, Job, AccountMedia, Media, Schedule)
 

@@ -46,6 +46,7 @@ _STEPS = {
     "staged": "waiting for their time",
     "releasing": "releasing posts",
     "cancelling": "cancelling",
+    "rescheduling": "taking posts out of Postiz's calendar",
     "scheduled": "waiting for Postiz",
     "held": "waiting for a person",
 }

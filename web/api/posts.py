@@ -1,20 +1,26 @@
 """Posts: each with its state, its timeline and the reason for its failure."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from flask import Response
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from shared import db
 from shared.access.visible_profiles import load_visible
+from shared.db import ROW_LOCK
+from shared.errors import Conflict
+from shared.intake import post_edits
 from shared.models import Post
-from shared.posts import cancel_retry, post_queries
+from shared.posts import cancel_retry, edits, post_queries
 from web.api.resource import create_blueprint, problem_responses
 from web.auth import current_caller, requested_profiles
 from web.http_layer.idempotency import Reply
 from web.http_layer.optional_body import body_or_defaults, optional_body
 from web.http_layer.pagination import decode_number, next_cursor
 from web.schemas.common import IdPath, Page
-from web.schemas.jobs import PostsQuery, PostView, RetryRequest
+from web.schemas.jobs import PatchPost, PostsQuery, PostView, RetryRequest
 from web.serializers.rows import post_list
 from web.services import current_services
 
@@ -74,6 +80,34 @@ def retry_post(path: IdPath) -> Response:
         path.id,
         lambda session, post: cancel_retry.retry_post(session, post, confirmed=confirmed),
     )
+
+
+@api.patch("/posts/<id>", responses={202: PostView, **problem_responses(409, 422)})
+def patch_post(path: IdPath, body: PatchPost) -> Response:
+    """Change what a post says, shows or when it is due, until its release is under way
+
+    What Postiz has in its calendar is taken out first (`rescheduling`), until 2 minutes before its
+    time. A post that failed or was cancelled is edited and then retried. With `revision`, only if
+    nobody else has changed it meanwhile. A refused edit changes nothing.
+    """
+
+    def edit(session: Session, post: Post) -> None:
+        session.refresh(post, with_for_update=ROW_LOCK)
+        if body.revision not in {None, post.revision}:
+            message = f"The post is at revision {post.revision} by now: read it again"
+            raise Conflict(message, code="changed_meanwhile")
+        if not session.scalar(select(edits.is_editable()).where(Post.id == post.id)):
+            raise Conflict(f"The post is {post.state}: too late to edit it", code=edits.TOO_LATE)
+        planned = post_edits.plan_content(session, post, body)
+        if body.publish_at is not None:
+            now = db.read_clock(session)
+            moved = post_edits.plan_time(post, body.publish_at, body.timezone, now)
+            planned = replace(planned, publish_at=moved.publish_at)
+        if planned.as_json():
+            edits.edit_posts(session, {post.id: planned})
+            session.refresh(post)
+
+    return _change_post(path.id, edit)
 
 
 def _change_post(post_id: str, change: Callable[[Session, Post], None]) -> Response:

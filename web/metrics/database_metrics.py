@@ -35,7 +35,12 @@ from shared.webhooks.subscriptions import ON_DEMAND
 #: How many accounts have their own metrics: those in trouble, then those with the most to do.
 ACCOUNTS = 100
 
-LEASED = (PostState.STAGING, PostState.RELEASING, PostState.CANCELLING)
+LEASED = (
+    PostState.STAGING,
+    PostState.RELEASING,
+    PostState.CANCELLING,
+    PostState.RESCHEDULING,
+)
 UPLOADS = ("pending", "uploading")
 
 

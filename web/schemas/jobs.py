@@ -1,11 +1,13 @@
 """Jobs, their progress, and posts."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
 from shared.domain.publishing.states import JobState, PostState
+from shared.intake.fields import Whole, Zone
+from shared.intake.post_edits import EditedContent
 from web.http_layer.pagination import PageQuery
 from web.schemas.common import Body, IsoTime
 
@@ -56,6 +58,16 @@ class RetryRequest(Body):
     )
 
 
+class PatchPost(EditedContent):
+    """An edit: what is not given stays as it is."""
+
+    publish_at: IsoTime | None = None
+    timezone: Zone = Field("UTC", description="Of a `publish_at` without a zone")
+    revision: Annotated[Whole, Field(ge=1)] | None = Field(
+        None, description="The revision that you saw; if it is not the current one, it is a 409"
+    )
+
+
 class JobPostsQuery(PageQuery):
     state: PostState | None = None
 
@@ -97,6 +109,7 @@ class PostView(BaseModel):
     media_ids: list[str]
     publish_at: datetime
     state: PostState
+    revision: int = Field(description="1, and one more after each edit")
     attempts: int
     error: PostError | None
     postiz_post_id: str | None

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from shared.accounts import holds
 from shared.accounts.holds import HeldProfile
 from shared.domain.publishing.states import PostState
+from shared.intake.post_edits import current_values
 from shared.intake.validation import Checked
 from shared.jobs import etas, progress
 from shared.jobs.progress import Outcome
@@ -20,7 +21,12 @@ from web.schemas.uploads import MediaView
 from web.services import current_services
 
 #: The states that wait while their profile is held.
-WAITS_WHILE_HELD = (PostState.PENDING, PostState.STAGED, PostState.CANCELLING)
+WAITS_WHILE_HELD = (
+    PostState.PENDING,
+    PostState.STAGED,
+    PostState.CANCELLING,
+    PostState.RESCHEDULING,
+)
 
 
 def job_view(outcome: Outcome) -> JobView:
@@ -109,6 +115,8 @@ def _held_by_profile(session: Session, posts: Sequence[Post]) -> dict[str, HeldP
 
 
 def _post_view(post: Post, timeline: Sequence[Event], error: PostError | None) -> PostView:
+    """With the values of an edit that waits, because they are what will be published."""
+    values = current_values(post)
     return PostView(
         id=str(post.id),
         job_id=str(post.job_id),
@@ -118,10 +126,11 @@ def _post_view(post: Post, timeline: Sequence[Event], error: PostError | None) -
             identifier=post.integration_identifier,
             name=post.integration_name,
         ),
-        content=post.content,
-        media_ids=[str(media_id) for media_id in post.media_ids],
-        publish_at=post.publish_at,
+        content=values.content,
+        media_ids=[str(media_id) for media_id in values.media_ids],
+        publish_at=values.publish_at,
         state=post.state,
+        revision=post.revision,
         attempts=post.attempts + post.unclear_calls,
         error=error,
         postiz_post_id=post.postiz_post_id,

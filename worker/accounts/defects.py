@@ -23,13 +23,19 @@ from worker.runtime import Runtime
 
 _HINT = "Whoever runs Pressroom finds the whole of it in the worker's log."
 #: States of posts that may be published, and so are left to a person.
-_IN_POSTIZ = (PostState.RELEASING, PostState.SCHEDULED, PostState.CANCELLING)
+_IN_POSTIZ = (
+    PostState.RELEASING,
+    PostState.SCHEDULED,
+    PostState.CANCELLING,
+    PostState.RESCHEDULING,
+)
 #: By state: the column that delays the next attempt.
 _DELAY_COLUMNS = {
     PostState.PENDING: "next_at",
     PostState.STAGED: "next_at",
     PostState.RELEASING: "lease_until",
     PostState.CANCELLING: "lease_until",
+    PostState.RESCHEDULING: "lease_until",
     PostState.SCHEDULED: "track_at",
     PostState.FAILED: "track_at",
 }

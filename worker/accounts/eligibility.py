@@ -52,6 +52,7 @@ def waits_for_staging() -> tuple[ColumnElement[bool], ...]:
         Post.next_at <= func.now(),
         Post.publish_at <= func.now() + CALENDAR_AHEAD,
         Post.take_back.is_(False),
+        Post.edit.is_(None),
         is_in_time(),
     )
 
@@ -111,9 +112,10 @@ def may_send() -> tuple[ColumnElement[bool], ...]:
 
 @cache
 def may_go() -> ColumnElement[bool]:
-    """Not paused, not being cancelled, in time, and with a usable key of the account."""
+    """Not paused, not being cancelled or edited, in time, and with a usable key of the account."""
     return and_(
         Post.take_back.is_(False),
+        Post.edit.is_(None),
         _of_post(Job.id == Post.job_id, Job.paused.is_(False)),
         _of_post(Profile.id == Post.profile_id, Profile.paused.is_(False)),
         _of_post(Account.id == Post.account_id, Account.paused.is_(False)),

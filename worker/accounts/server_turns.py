@@ -102,5 +102,6 @@ def could_be_released(*, ahead: float = 0.0) -> tuple[ColumnElement[bool], ...]:
         Post.release_at <= func.now() + timedelta(seconds=ahead),
         Post.next_at <= func.now(),
         Post.take_back.is_(False),
+        Post.edit.is_(None),
         is_in_time(),
     )

@@ -7,7 +7,7 @@ is deleted, under the lock of its key. The row stays as long as a job shows it.
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, Select, delete, exists, func, select, update
+from sqlalchemy import BigInteger, ColumnElement, Select, delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from shared.db import Database
@@ -22,7 +22,9 @@ _NEEDING: Sequence[ColumnElement[bool]] = (
     Post.state == PostState.PENDING,
     Post.state == PostState.HELD,
     Post.state == PostState.STAGED,
-    Post.state.in_((PostState.STAGING, PostState.RELEASING, PostState.CANCELLING)),
+    Post.state.in_(
+        (PostState.STAGING, PostState.RELEASING, PostState.CANCELLING, PostState.RESCHEDULING)
+    ),
     Post.state == PostState.FAILED,
     Post.track_at.is_not(None),
 )
@@ -60,8 +62,11 @@ def _needed_media_queries(ids: list[int]) -> list[Select[int]]:
     uploads = select(AccountMedia.media_id).where(
         AccountMedia.media_id.in_(ids), AccountMedia.state.in_(("pending", "uploading"))
     )
+    edits = select(func.jsonb_array_elements_text(Post.edit["media_ids"]).cast(BigInteger)).where(
+        Post.edit.is_not(None)
+    )
     playing = select(func.unnest(Schedule.media_ids)).where(Schedule.media_ids.overlap(ids))
-    return [uploads, playing, *(used.where(needing) for needing in _NEEDING)]
+    return [uploads, edits, playing, *(used.where(needing) for needing in _NEEDING)]
 
 
 def removed_keys(session: Session, but: Collection[str] = ()) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""Cancel: deletes cancelled posts in Postiz, and checks that they are gone."""
+"""Cancel: deletes cancelled and rescheduled posts in Postiz, and checks that they are gone."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ from shared.domain.publishing.states import PostState
 from shared.errors import PressroomError
 from shared.models import Handover, Post
 from shared.postiz.client import RemotePost
-from shared.posts import handovers, transitions
+from shared.posts import edits, handovers, transitions
 from worker.accounts import rate_limiter, remote_delete, remote_posts
 from worker.accounts.defects import for_account
 from worker.accounts.eligibility import eligible_accounts_query
@@ -30,6 +30,7 @@ from worker.publishing.track import REASONS
 from worker.runtime import Runtime
 
 SLICE_SECONDS = 1.0
+TAKEN_BACK = (PostState.CANCELLING, PostState.RESCHEDULING)
 _LATE_ERROR = {
     "error_code": CANCELLED_LATE,
     "error_message": "It was deleted in Postiz after its time: it may have been sent before.",
@@ -39,7 +40,7 @@ _LATE_ERROR = {
 
 @for_account("cancel")
 def cancel(runtime: Runtime, account_id: int) -> None:
-    """Do the next step for each post of this account that is being cancelled."""
+    """Do the next step for each post of this account that is being taken out of Postiz."""
     with runtime.database.transaction() as session:
         _cancel_without_remote_id(session, account_id)
     subjects = remote_posts.claim_subjects(
@@ -60,7 +61,7 @@ def find_due_accounts(session: Session) -> set[int]:
 
 
 def _is_due() -> tuple[ColumnElement[bool], ...]:
-    return Post.state == PostState.CANCELLING, Post.lease_until <= func.now()
+    return Post.state.in_(TAKEN_BACK), Post.lease_until <= func.now()
 
 
 def _has_no_remote_id() -> ColumnElement[bool]:
@@ -72,6 +73,7 @@ def _cancel_without_remote_id(session: Session, account_id: int) -> None:
     ids = session.scalars(
         select(Post.id)
         .where(Post.account_id == account_id, *_is_due(), _has_no_remote_id())
+        .where(Post.state == PostState.CANCELLING)
         .with_for_update(key_share=True, skip_locked=True)
     ).all()
     transitions.move_posts(
@@ -96,6 +98,8 @@ def _perform_next_step(
         overdue=late >= timedelta(seconds=runtime.settings.overdue_seconds),
     )
     match step:
+        case Cancelled(may_be_live=False) if subject.state is PostState.RESCHEDULING:
+            _hand_over_anew(runtime, subject)
         case Cancelled(may_be_live=may_be_live):
             _mark_cancelled(runtime, subject, may_be_live=may_be_live)
         case Delete():
@@ -108,7 +112,7 @@ def _perform_next_step(
                 transitions.fail_posts(
                     session,
                     [subject.post_id],
-                    PostState.CANCELLING,
+                    subject.state,
                     code=reason.code,
                     message=reason.message,
                     hint=reason.hint,
@@ -116,16 +120,34 @@ def _perform_next_step(
                 )
 
 
+def _hand_over_anew(runtime: Runtime, subject: remote_posts.Subject) -> None:
+    """The post is gone from Postiz's calendar: its edit takes effect."""
+    with runtime.database.transaction() as session:
+        transitions.retire_handovers(session, [subject.post_id], "edited")
+        transitions.move_posts(
+            session,
+            [subject.post_id],
+            PostState.RESCHEDULING,
+            PostState.PENDING,
+            event="taken_back",
+            claim=subject.claim,
+            values=transitions.NOT_IN_POSTIZ,
+        )
+        edits.apply_edits(session, [subject.post_id])
+    runtime.waker.stage(subject.credentials.account_id)
+
+
 def _mark_cancelled(runtime: Runtime, subject: remote_posts.Subject, *, may_be_live: bool) -> None:
     """The post is gone from Postiz; one that was deleted after its time gets an error text."""
+    is_cancelled = subject.state is PostState.CANCELLING
     with runtime.database.transaction() as session:
         transitions.retire_handovers(session, [subject.post_id], "cancelled")
         transitions.move_posts(
             session,
             [subject.post_id],
-            PostState.CANCELLING,
-            PostState.CANCELLED,
-            event="cancelled",
+            subject.state,
+            PostState.CANCELLED if is_cancelled else PostState.FAILED,
+            event="cancelled" if is_cancelled else "failed",
             detail=_LATE_ERROR["error_message"] if may_be_live else None,
             claim=subject.claim,
             values=_LATE_ERROR if may_be_live else {},
@@ -133,17 +155,20 @@ def _mark_cancelled(runtime: Runtime, subject: remote_posts.Subject, *, may_be_l
 
 
 def _return_to_scheduled(runtime: Runtime, subject: remote_posts.Subject) -> None:
-    """The post will be published, and is tracked."""
+    """The post will be published as it is, and is tracked."""
+    is_cancelled = subject.state is PostState.CANCELLING
     with runtime.database.transaction() as session:
         transitions.move_posts(
             session,
             [subject.post_id],
-            PostState.CANCELLING,
+            subject.state,
             PostState.SCHEDULED,
-            event="too_late_to_cancel",
+            event="too_late_to_cancel" if is_cancelled else edits.TOO_LATE,
             claim=subject.claim,
             values={"track_at": func.now()},
         )
+        if not is_cancelled:
+            edits.drop_edit(session, subject.post_id, "Postiz is about to publish it as it was")
 
 
 def _delete_remote_post(
@@ -198,6 +223,8 @@ def _give_up_delete(session: Session, subject: remote_posts.Subject, reason: str
         to = PostState.SCHEDULED
         handover_update = update(Handover).where(Handover.id == subject.handover_id)
         session.execute(handover_update.values(tries=0))
+        if subject.state is PostState.RESCHEDULING:
+            edits.drop_edit(session, subject.post_id, f"Postiz does not delete it: {reason}")
     else:
         values = {
             "error_code": "draft_left_in_postiz",
@@ -212,7 +239,7 @@ def _give_up_delete(session: Session, subject: remote_posts.Subject, reason: str
     transitions.move_posts(
         session,
         [subject.post_id],
-        PostState.CANCELLING,
+        subject.state,
         to,
         event="not_cancelled" if subject.was_released else "cancelled",
         detail=reason,

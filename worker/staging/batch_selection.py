@@ -90,11 +90,15 @@ def choose_posts(
 
 
 def _lock_chosen(session: Session, account_id: int, chosen: Sequence[Chosen]) -> list[Chosen]:
-    """Lock the posts that may still be staged, until the transaction ends."""
+    """Lock the posts that may still be staged, and were not edited since they were read, until the
+    transaction ends."""
     ids = [choice.post.id for choice in chosen]
-    stageable = select(Post.id).where(is_due_for_staging(account_id), Post.id.in_(ids))
-    locked = set(session.scalars(stageable.with_for_update(of=Post, skip_locked=True)))
-    return [choice for choice in chosen if choice.post.id in locked]
+    stageable = select(Post.id, Post.revision).where(
+        is_due_for_staging(account_id), Post.id.in_(ids)
+    )
+    rows = session.execute(stageable.with_for_update(of=Post, skip_locked=True))
+    locked = {(row.id, row.revision) for row in rows}
+    return [choice for choice in chosen if (choice.post.id, choice.post.revision) in locked]
 
 
 def _order_leaders(session: Session, account_id: int, last_led: Mapping[str, float]) -> list[str]:

@@ -14,6 +14,7 @@ class PostState(StrEnum):
     RELEASING = "releasing"  # a call that schedules the draft may be under way, or is unclear
     SCHEDULED = "scheduled"  # Postiz has it and will publish it at its time
     PUBLISHED = "published"  # on the network
+    RESCHEDULING = "rescheduling"  # being deleted in Postiz, to be handed over anew as edited
     FAILED = "failed"  # will not be published, for the reason given
     CANCELLING = "cancelling"  # being deleted in Postiz
     CANCELLED = "cancelled"  # the user cancelled it before its release
@@ -26,18 +27,20 @@ TRANSITIONS: Mapping[PostState, frozenset[PostState]] = {
     S.HELD: frozenset({S.PENDING, S.CANCELLED}),
     # back to pending: the call certainly failed, or left only orphan drafts
     S.STAGING: frozenset({S.STAGED, S.DRAFT, S.PENDING, S.FAILED, S.CANCELLING}),
-    # back to pending: our own acknowledged delete, or another account took over
+    # back to pending: edited, our own acknowledged delete, or another account took over
     S.STAGED: frozenset({S.RELEASING, S.PENDING, S.HELD, S.CANCELLING, S.FAILED}),
     # back to staged: the status change was certainly not sent; to pending: parked and deleted
     S.RELEASING: frozenset({S.SCHEDULED, S.STAGED, S.PENDING, S.FAILED}),
     # to releasing: overdue, and a person asks for it, to have it parked, deleted and staged again
-    S.SCHEDULED: frozenset({S.PUBLISHED, S.FAILED, S.CANCELLING, S.RELEASING}),
+    S.SCHEDULED: frozenset({S.PUBLISHED, S.FAILED, S.CANCELLING, S.RELEASING, S.RESCHEDULING}),
+    # to scheduled: too late, it will be published as it is
+    S.RESCHEDULING: frozenset({S.PENDING, S.SCHEDULED, S.FAILED, S.CANCELLING}),
     S.CANCELLING: frozenset({S.CANCELLED, S.SCHEDULED, S.FAILED}),
     # Postiz sometimes reports a success late; a retry starts from the beginning
     S.FAILED: frozenset({S.PUBLISHED, S.PENDING}),
-    S.DRAFT: frozenset({S.CANCELLING}),
+    S.DRAFT: frozenset({S.CANCELLING, S.PENDING}),
     S.PUBLISHED: frozenset(),
-    S.CANCELLED: frozenset(),
+    S.CANCELLED: frozenset({S.PENDING}),
 }
 del S
 

@@ -87,7 +87,7 @@ def test_a_failed_post_tried_again_while_it_is_looked_at_is_followed_no_more(
         world.runtime, world.account().id, due, lease_column="track_at"
     )
     with world.database.transaction() as session:
-        cancel_retry.requeue_failed(session, [post_id])
+        cancel_retry.requeue_posts(session, [post_id])
     track.track_post(world.runtime, subject, seen(subject, "QUEUE"))
     assert world.post(post_id).track_at is None
 

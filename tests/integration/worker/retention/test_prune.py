@@ -204,7 +204,7 @@ def test_a_post_that_is_being_retried_is_left_alone(acme: World) -> None:
         session.execute(update(Post).values(state="failed"))
         session.execute(update(Handover).values(buried_at=func.now(), state="buried"))
     with acme.database.transaction() as retrying:
-        cancel_retry.requeue_failed(retrying, [post])
+        cancel_retry.requeue_posts(retrying, [post])
         prune_all(acme)
     assert acme.post(post).state == "pending"
     prune_all(acme)
@@ -225,7 +225,7 @@ def test_the_timeline_of_what_is_tried_again_is_pruned_again(acme: World) -> Non
     old = func.now() - timedelta(days=91)
     with acme.database.transaction() as session:
         session.execute(update(Post).values(state="failed"))
-        cancel_retry.requeue_failed(session, [post])
+        cancel_retry.requeue_posts(session, [post])
         session.execute(update(Handover).values(state="buried"))  # as the litter sweep does
         session.execute(update(Post).values(state="published", updated_at=old))
         session.execute(update(Job).values(finished_at=old))

@@ -51,12 +51,13 @@ def test_a_post_begins_as_pending_and_may_come_to_any_state() -> None:
     assert reachable(S.PENDING) == set(PostState)
 
 
-def test_nothing_comes_after_published_or_cancelled() -> None:
-    assert follows(S.PUBLISHED) == follows(S.CANCELLED) == set()
+def test_nothing_comes_after_published_and_only_a_retry_after_cancelled() -> None:
+    assert follows(S.PUBLISHED) == set()
+    assert follows(S.CANCELLED) == {S.PENDING}
 
 
 def test_every_other_state_has_a_way_to_an_end() -> None:
-    ends = {S.PUBLISHED, S.FAILED, S.CANCELLED}
+    ends = {S.PUBLISHED, S.FAILED, S.CANCELLED}  # of which a person may retry the last two
     for state in set(PostState) - ends:
         assert reachable(state) & ends, state
 
@@ -72,43 +73,49 @@ def test_what_goes_to_a_network_was_staged_and_released() -> None:
     assert leads_to(S.STAGED) == {S.STAGING, S.RELEASING}
     assert S.PUBLISHED not in reachable(S.PENDING, without=[S.STAGING, S.FAILED])
     assert S.PUBLISHED not in reachable(S.PENDING, without=[S.RELEASING, S.CANCELLING, S.FAILED])
+    assert S.RESCHEDULING not in reachable(S.PENDING, without=[S.SCHEDULED])
 
 
 def test_only_what_was_handed_over_or_given_up_turns_out_published() -> None:
-    """A cancel that came too late goes back to `scheduled`, where it is followed."""
+    """A cancel or an edit that came too late goes back to `scheduled`, where it is followed."""
     assert leads_to(S.PUBLISHED) == {S.SCHEDULED, S.FAILED}
-    assert leads_to(S.SCHEDULED) == {S.RELEASING, S.CANCELLING}
+    assert leads_to(S.SCHEDULED) == {S.RELEASING, S.CANCELLING, S.RESCHEDULING}
 
 
 def test_what_was_handed_over_is_staged_anew_only_by_settling_or_by_a_person() -> None:
     """`releasing` goes back once its draft is parked and deleted; to be settled is also what is
-    overdue, and `failed` starts anew, both on a person's word."""
-    assert leads_to(S.PENDING) == {S.STAGING, S.STAGED, S.RELEASING, S.FAILED, S.HELD}
-    assert reachable(S.SCHEDULED, without=[S.FAILED, S.RELEASING]) == {
+    overdue, and `failed` and `cancelled` start anew, on a person's word. What is edited goes back
+    once it is gone from Postiz."""
+    unreleased = {S.STAGING, S.STAGED, S.HELD, S.DRAFT}
+    retried = {S.FAILED, S.CANCELLED}
+    assert leads_to(S.PENDING) == {*unreleased, *retried, S.RELEASING, S.RESCHEDULING}
+    by_settling_or_a_person = [S.FAILED, S.RELEASING, S.CANCELLED, S.RESCHEDULING]
+    assert reachable(S.SCHEDULED, without=by_settling_or_a_person) == {
         S.SCHEDULED,
         S.PUBLISHED,
         S.CANCELLING,
-        S.CANCELLED,
     }
 
 
 def test_what_may_be_in_postiz_is_cancelled_only_by_deleting_it_there() -> None:
     assert leads_to(S.CANCELLED) == {S.PENDING, S.HELD, S.CANCELLING}
-    assert leads_to(S.CANCELLING) == {S.STAGING, S.STAGED, S.SCHEDULED, S.DRAFT}
+    assert leads_to(S.CANCELLING) == {
+        S.STAGING,
+        S.STAGED,
+        S.SCHEDULED,
+        S.DRAFT,
+        S.RESCHEDULING,
+    }
 
 
 def test_what_is_being_taken_back_is_never_sent_by_us_any_more() -> None:
-    assert reachable(S.CANCELLING, without=[S.FAILED, S.RELEASING]) == {
-        S.CANCELLING,
-        S.CANCELLED,
-        S.SCHEDULED,
-        S.PUBLISHED,
-    }
+    assert follows(S.CANCELLING) == {S.CANCELLED, S.SCHEDULED, S.FAILED}
+    assert follows(S.RESCHEDULING) == {S.PENDING, S.SCHEDULED, S.FAILED, S.CANCELLING}
 
 
 def test_a_users_draft_is_never_released() -> None:
     assert leads_to(S.DRAFT) == {S.STAGING}
-    assert follows(S.DRAFT) == {S.CANCELLING}
+    assert follows(S.DRAFT) == {S.CANCELLING, S.PENDING}  # taken back, or edited
 
 
 def test_what_is_late_is_held_out_of_postiz_until_a_person_says_what_becomes_of_it() -> None:

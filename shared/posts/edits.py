@@ -1,0 +1,221 @@
+"""Edits: new content, media, settings or time for posts that were accepted before.
+
+An edit is first written beside the post's values (`Post.edit`), and its revision raised. It
+replaces them at once, unless a call that carries the old ones may be under way, or they may be
+published already. Nothing of a post with a waiting edit is staged or released, so what is sent is
+always one whole revision.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    Row,
+    Text,
+    case,
+    cast,
+    func,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, array
+from sqlalchemy.orm import Session
+
+from shared.domain.publishing.reconciliation import CANCEL_AHEAD
+from shared.domain.publishing.states import PostState
+from shared.jobs import progress
+from shared.media import upload_queue
+from shared.models import Post
+from shared.posts import transitions
+from shared.posts.cancel_retry import may_be_live
+
+BATCH = 500
+TOO_LATE = "too_late_to_edit"
+#: States in which an edit replaces the post's values without a state change.
+_IN_PLACE = (PostState.PENDING, PostState.HELD, PostState.FAILED, PostState.CANCELLED)
+#: States in which an unreleased draft is in Postiz.
+_DRAFTED = (PostState.STAGED, PostState.DRAFT)
+#: States in which it waits: for the end of the call, and for Postiz's answer that the post is gone.
+_IN_A_CALL = (PostState.STAGING, PostState.RESCHEDULING)
+EDITABLE = (*_IN_PLACE, *_DRAFTED, *_IN_A_CALL)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edit:
+    """New values of a post; None leaves the old one."""
+
+    content: str | None = None
+    media_ids: Sequence[int] | None = None
+    settings: Mapping[str, Any] | None = None
+    publish_at: datetime | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        values = {
+            "content": self.content,
+            "media_ids": None if self.media_ids is None else list(self.media_ids),
+            "settings": None if self.settings is None else dict(self.settings),
+            "publish_at": None if self.publish_at is None else self.publish_at.isoformat(),
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def is_editable() -> ColumnElement[bool]:
+    """Whether the post's release is not under way; in Postiz's calendar, until its time is near."""
+    in_time = Post.publish_at >= func.clock_timestamp() + CANCEL_AHEAD
+    in_calendar = (Post.state == PostState.SCHEDULED) & in_time & Post.error_code.is_(None)
+    return (Post.state.in_(EDITABLE) | in_calendar) & Post.take_back.is_(False)
+
+
+def edit_posts(session: Session, edits: Mapping[int, Edit]) -> None:
+    """Edit posts that are `is_editable` and locked by this transaction."""
+    if not edits:
+        return
+    values = {post_id: edit.as_json() for post_id, edit in edits.items()}
+    new = {str(post_id): of_post for post_id, of_post in values.items()}
+    of_post = cast(literal(new, JSONB), JSONB)[cast(Post.id, Text)]
+    waiting = func.coalesce(Post.edit, cast(literal({}, JSONB), JSONB))
+    raised = {"edit": waiting.concat(of_post), "revision": Post.revision + 1}
+    _update_posts(session, edits, raised)
+    by_names: dict[str, list[int]] = defaultdict(list)
+    for post_id, named in values.items():
+        by_names[", ".join(named)].append(post_id)
+    for names, ids in by_names.items():
+        detail: ColumnElement[Any] = "revision " + cast(Post.revision, Text) + f": {names}"
+        transitions.add_events(session, ids, "edited", detail)
+    _take_out_of_calendar(session, list(edits))
+    apply_edits(session, list(edits))
+
+
+def _update_posts(session: Session, ids: Collection[int], values: Mapping[str, Any]) -> None:
+    query = update(Post).where(Post.id.in_(ids)).values({**values, "updated_at": func.now()})
+    session.execute(query, execution_options={"synchronize_session": False})
+
+
+def _take_out_of_calendar(session: Session, ids: Sequence[int]) -> None:
+    scheduled = Post.id.in_(ids), Post.state == PostState.SCHEDULED
+    taken = session.scalars(select(Post.id).where(*scheduled)).all()
+    transitions.move_posts(
+        session,
+        taken,
+        PostState.SCHEDULED,
+        PostState.RESCHEDULING,
+        event="rescheduling",
+        values={"lease_until": func.now(), "track_at": None},
+    )
+    progress.reopen_jobs(session, taken)
+
+
+def apply_edits(session: Session, ids: Collection[int]) -> None:
+    """Let waiting edits replace the values of these posts, where nothing is under way with them.
+
+    The posts are locked by this transaction.
+    """
+    own_time = (Post.handoff == "staged").label("own_time")
+    found = select(Post.id, Post.state, Post.profile_id, Post.account_id, Post.edit, own_time)
+    rows = session.execute(found.where(Post.id.in_(ids), *_may_take_effect())).all()
+    _replace_in_place(session, [row.id for row in rows if row.state in _IN_PLACE])
+    moved = [row.id for row in rows if _only_moves_release(row)]
+    at_its_time = func.greatest(_NEW_VALUES["publish_at"], func.now())  # and settled: see due_posts
+    _update_posts(session, moved, {**_NEW_VALUES, "release_at": at_its_time, "waits_for": ""})
+    for state in _DRAFTED:
+        others = [row.id for row in rows if row.state == state and row.id not in set(moved)]
+        _stage_anew(session, others, state)
+    _request_uploads(session, rows)
+
+
+def _may_take_effect() -> tuple[ColumnElement[bool], ...]:
+    """If the old values may be published, the new ones wait for a person's word (a retry)."""
+    ended = Post.state.in_((PostState.FAILED, PostState.CANCELLED))
+    return Post.edit.is_not(None), Post.state.not_in(_IN_A_CALL), ~(ended & may_be_live())
+
+
+def _only_moves_release(row: Row[Any]) -> bool:
+    """A draft without a time in Postiz, of which nothing but its time is edited."""
+    return row.state == PostState.STAGED and row.own_time and set(row.edit) == {"publish_at"}
+
+
+def _new_media() -> ColumnElement[Any]:
+    texts = func.jsonb_array_elements_text(Post.edit["media_ids"]).column_valued("medium")
+    ids = select(func.array_agg(cast(texts, BigInteger)))
+    none = cast(array([]), ARRAY(BigInteger))
+    edited = func.coalesce(ids.scalar_subquery(), none)
+    return case((Post.edit.has_key("media_ids"), edited), else_=Post.media_ids)
+
+
+#: The values of a post after its edit.
+_NEW_VALUES: Mapping[str, Any] = {
+    "content": func.coalesce(Post.edit["content"].astext, Post.content),
+    "settings": func.coalesce(Post.edit["settings"], Post.settings),
+    "publish_at": func.coalesce(
+        cast(Post.edit["publish_at"].astext, DateTime(timezone=True)), Post.publish_at
+    ),
+    "media_ids": _new_media(),
+    "edit": None,
+}
+#: What was true of the old values only.
+_TRIED_ANEW: Mapping[str, Any] = {
+    "attempts": 0,
+    "unclear_calls": 0,
+    "pack_limit": None,
+    "next_at": func.now(),
+    "waits_for": "",
+    "aside_until": None,
+}
+
+
+def _replace_in_place(session: Session, ids: Sequence[int]) -> None:
+    in_future = _NEW_VALUES["publish_at"] > func.now()
+    held = Post.id.in_(ids), Post.state == PostState.HELD
+    let_go = session.scalars(select(Post.id).where(*held, in_future)).all()
+    _update_posts(session, ids, {**_NEW_VALUES, **_TRIED_ANEW})
+    detail = "it has a new time"
+    transitions.move_posts(
+        session, let_go, PostState.HELD, PostState.PENDING, event="let_go", detail=detail
+    )
+
+
+def _stage_anew(session: Session, ids: Sequence[int], state: PostState) -> None:
+    """The draft in Postiz has the old values: it is deleted, and another one is made."""
+    transitions.retire_handovers(session, ids, "edited", discard=True)
+    transitions.move_posts(
+        session,
+        ids,
+        state,
+        PostState.PENDING,
+        event="to_stage_anew",
+        values={**transitions.NOT_IN_POSTIZ, **_TRIED_ANEW, **_NEW_VALUES},
+    )
+    progress.reopen_jobs(session, ids)
+
+
+def _request_uploads(session: Session, rows: Sequence[Row[Any]]) -> None:
+    wanted: dict[tuple[str, int], set[int]] = defaultdict(set)
+    for row in rows:
+        wanted[row.profile_id, row.account_id].update(row.edit.get("media_ids", ()))
+    for (profile_id, account_id), media_ids in sorted(wanted.items()):
+        upload_queue.request_uploads(session, sorted(media_ids), profile_id, account_id)
+
+
+def drop_edit(session: Session, post_id: int, reason: str) -> None:
+    """The post keeps its old values, which is a new revision: whoever knows the edit must not
+    believe that it holds."""
+    _update_posts(session, [post_id], {"edit": None, "revision": Post.revision + 1})
+    transitions.add_events(session, [post_id], "edit_dropped", reason)
+
+
+def lock_waiting(session: Session) -> Sequence[int]:
+    """Posts whose waiting edits may replace their values now, locked."""
+    query = (
+        select(Post.id)
+        .where(*_may_take_effect(), Post.next_at <= func.now())
+        .order_by(Post.id)
+        .limit(BATCH)
+    )
+    return session.scalars(query.with_for_update(key_share=True, skip_locked=True)).all()
