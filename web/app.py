@@ -11,6 +11,7 @@ from web import audit_trail, auth, health, rate_limits, services
 from web.api import (
     accounts,
     audit,
+    bulk_edits,
     control,
     credentials,
     events,
@@ -42,6 +43,7 @@ RESOURCES = (
     jobs,
     events,
     posts,
+    bulk_edits,
     control,
     accounts,
     schedules,

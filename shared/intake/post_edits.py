@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from pydantic import Field
 from sqlalchemy.orm import Session
@@ -12,9 +11,9 @@ from sqlalchemy.orm import Session
 from shared.domain.networks.channel import Channel
 from shared.domain.publishing.planner import LATE
 from shared.domain.rows.post_rows import Known, PlannedPost, Row, check_rows
-from shared.domain.timing.local_time import in_utc, whole_second
 from shared.domain.timing.spacing import LATEST
-from shared.errors import Conflict, FieldError, InvalidRequest, Unprocessable
+from shared.errors import Conflict, FieldError, Unprocessable
+from shared.intake.calendar_times import in_calendar
 from shared.intake.fields import NullIsAbsent
 from shared.intake.schemas import Caption, Ids, NetworkSettings
 from shared.media import repository
@@ -100,11 +99,15 @@ def _plan(session: Session, post: Post, wanted: EditedContent) -> PlannedPost:
 
 def plan_time(post: Post, wanted: datetime, zone: str, now: datetime) -> Edit:
     """What changes. `wanted`: in `zone`, if it names no offset. Raises as `require_future`."""
-    try:
-        moment = whole_second(in_utc(wanted, ZoneInfo(zone)))
-    except OverflowError as error:
-        fault = FieldError(field="publish_at", message="is beyond the calendar")
-        raise InvalidRequest("publish_at is beyond the calendar", fields=[fault]) from error
+    return _plan_moment(post, in_calendar(wanted, zone, "publish_at"), now)
+
+
+def plan_shift(post: Post, by: timedelta, now: datetime) -> Edit:
+    """What changes. Raises as `require_future`."""
+    return _plan_moment(post, current_values(post).publish_at + by, now)
+
+
+def _plan_moment(post: Post, moment: datetime, now: datetime) -> Edit:
     require_future(moment, now)
     return Edit(publish_at=None if moment == current_values(post).publish_at else moment)
 

@@ -7,10 +7,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from shared.domain.rows.post_rows import Row
-from shared.domain.timing.local_time import in_utc, whole_second
+from shared.domain.timing.local_time import whole_second
 from shared.domain.timing.spacing import LATEST, Spread, Taken, Wish, assign_times
 from shared.domain.timing.spacing_conflicts import find_conflicts
-from shared.errors import FieldError, InvalidRequest, Unprocessable
+from shared.errors import FieldError, Unprocessable
+from shared.intake.calendar_times import in_calendar
 from shared.intake.schemas import BulkItem, BulkPublishRequest, Defaults, Playlist, PublishRequest
 from shared.intake.validation import Placed
 
@@ -87,7 +88,7 @@ def _own_time(item: BulkItem, body: BulkPublishRequest, index: int) -> datetime 
     """The row's own time. One too far in the future is kept: it becomes a fault of this row."""
     if item.schedule_date is None:
         return None
-    return _in_calendar(item.schedule_date, body, f"items.{index}.schedule_date")
+    return in_calendar(item.schedule_date, body.timezone, f"items.{index}.schedule_date")
 
 
 def _bulk_row(
@@ -131,18 +132,10 @@ def _normalize_time(moment: datetime | None, body: Defaults, name: str) -> datet
     """In UTC and whole seconds. Raises `Unprocessable` for a time too far in the future."""
     if moment is None:
         return None
-    found = _in_calendar(moment, body, name)
+    found = in_calendar(moment, body.timezone, name)
     if found >= LATEST:
         raise Unprocessable("The time lies too far in the future", fields=[_too_far(name)])
     return found
-
-
-def _in_calendar(moment: datetime, body: Defaults, name: str) -> datetime:
-    try:
-        return whole_second(in_utc(moment, ZoneInfo(body.timezone)))
-    except OverflowError as error:
-        fault = FieldError(field=name, message="is beyond the calendar")
-        raise InvalidRequest(f"{name} is beyond the calendar", fields=[fault]) from error
 
 
 def _too_far(name: str) -> FieldError:

@@ -38,6 +38,7 @@ UNPUBLISHED = (
 )
 
 Change = Callable[[Session, Sequence[int]], object]
+Conditions = Sequence[ColumnElement[bool]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +53,9 @@ class Refused:
 
 @dataclass
 class Changed:
-    """How many posts were changed, and the accounts that they belong to."""
+    """How many posts met the filter and were changed, and the accounts that they belong to."""
 
+    matched: int = 0
     posts: int = 0
     refused: list[Refused] = field(default_factory=list)
     account_ids: set[int] = field(default_factory=set)
@@ -69,19 +71,37 @@ def cancel_matching_posts(
     states: Sequence[PostState] = cancel_retry.CANCELLABLE,
 ) -> Changed:
     """Cancel all posts that can be cancelled; those being released now, when the release ends."""
-    changed = Changed()
-    cancellable = [*wanted.conditions(), Post.state.in_(states)]
-    releasing = [
-        *wanted.conditions(),
-        Post.state == PostState.RELEASING,
-        Post.take_back.is_(False),
-    ]
+    changed = Changed(matched=count_posts(database, wanted.conditions()))
+    cancellable, releasing = _cancellable(wanted, states)
     # a release may begin or end while the other posts are cancelled
     while _change_all(database, changed, cancellable, cancel_retry.cancel_posts) + _change_all(
         database, changed, releasing, _request_cancel
     ):
         continue
     return changed
+
+
+def preview_cancel(database: Database, wanted: PostFilter) -> Changed:
+    """What `cancel_matching_posts` would change now."""
+    groups = _cancellable(wanted, cancel_retry.CANCELLABLE)
+    return Changed(
+        matched=count_posts(database, wanted.conditions()),
+        posts=sum(count_posts(database, group) for group in groups),
+    )
+
+
+def _cancellable(wanted: PostFilter, states: Sequence[PostState]) -> tuple[Conditions, Conditions]:
+    """Posts that can be cancelled now, and those that can when their release has ended."""
+    releasing = Post.state == PostState.RELEASING, Post.take_back.is_(False)
+    return (
+        [*wanted.conditions(), Post.state.in_(states)],
+        [*wanted.conditions(), *releasing],
+    )
+
+
+def count_posts(database: Database, which: Conditions) -> int:
+    with database.transaction() as session:
+        return session.scalar(select(func.count()).select_from(Post).where(*which)) or 0
 
 
 def _request_cancel(session: Session, ids: Sequence[int]) -> None:
@@ -94,29 +114,65 @@ def retry_matching_posts(database: Database, wanted: PostFilter, *, confirmed: b
     With `confirmed` (a person says that they were not published) also posts that may be live, and
     overdue ones. Posts of a profile without a Postiz are refused.
     """
-    changed = Changed()
-    with database.transaction() as session:
-        started_at = session.scalar(select(func.now()))
-    failed = [*wanted.conditions(), Post.state == PostState.FAILED, Post.updated_at <= started_at]
-    late = [*wanted.conditions(), cancel_retry.overdue_condition()]
-    configured, live = cancel_retry.has_postiz(), cancel_retry.may_be_live()
-    retryable = [*failed, configured, *([] if confirmed else [~live])]
-    held = [*wanted.conditions(), Post.state == PostState.HELD]
-    _change_all(database, changed, [*held, configured], cancel_retry.release_held)
-    _change_all(database, changed, retryable, cancel_retry.requeue_posts)
+    changed = Changed(matched=count_posts(database, wanted.conditions()))
+    which = _Retryable.of(database, wanted)
+    held, failed, overdue = which.split(confirmed=confirmed)
+    _change_all(database, changed, held, cancel_retry.release_held)
+    _change_all(database, changed, failed, cancel_retry.requeue_posts)
     if confirmed:
-        _change_all(database, changed, [*late, configured], cancel_retry.reconcile_overdue)
-    changed.refused += _find_refusals(database, [held, failed, late], confirmed=confirmed)
+        _change_all(database, changed, overdue, cancel_retry.reconcile_overdue)
+    changed.refused += _find_refusals(database, which, confirmed=confirmed)
     return changed
 
 
-def _find_refusals(
-    database: Database, groups: Sequence[Sequence[ColumnElement[bool]]], *, confirmed: bool
-) -> list[Refused]:
+def preview_retry(database: Database, wanted: PostFilter, *, confirmed: bool) -> Changed:
+    """What `retry_matching_posts` would change now."""
+    which = _Retryable.of(database, wanted)
+    held, failed, overdue = which.split(confirmed=confirmed)
+    return Changed(
+        matched=count_posts(database, wanted.conditions()),
+        posts=sum(
+            count_posts(database, group) for group in (held, failed, *([overdue] * confirmed))
+        ),
+        refused=_find_refusals(database, which, confirmed=confirmed),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Retryable:
+    """Conditions for posts that may be retried, with those that are refused."""
+
+    held: Conditions
+    failed: Conditions
+    overdue: Conditions
+
+    @classmethod
+    def of(cls, database: Database, wanted: PostFilter) -> "_Retryable":
+        """As they are now: what fails later is not retried."""
+        with database.transaction() as session:
+            now = session.scalar(select(func.now()))
+        chosen = wanted.conditions()
+        return cls(
+            held=[*chosen, Post.state == PostState.HELD],
+            failed=[*chosen, Post.state == PostState.FAILED, Post.updated_at <= now],
+            overdue=[*chosen, cancel_retry.overdue_condition()],
+        )
+
+    def split(self, *, confirmed: bool) -> tuple[Conditions, Conditions, Conditions]:
+        """Without those that are refused."""
+        configured, live = cancel_retry.has_postiz(), cancel_retry.may_be_live()
+        return (
+            [*self.held, configured],
+            [*self.failed, configured, *([] if confirmed else [~live])],
+            [*self.overdue, configured],
+        )
+
+
+def _find_refusals(database: Database, which: _Retryable, *, confirmed: bool) -> list[Refused]:
     configured, live = cancel_retry.has_postiz(), cancel_retry.may_be_live()
     found: list[Refused] = []
     with database.transaction() as session:
-        for group in groups:
+        for group in (which.held, which.failed, which.overdue):
             found += _refused_by_code(session, NOT_CONFIGURED, [*group, ~configured])
             if not confirmed:
                 found += _refused_by_code(session, MAY_BE_LIVE, [*group, configured, live])

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 
 from sqlalchemy import (
     BigInteger,
@@ -30,6 +30,7 @@ from sqlalchemy.orm import Session
 
 from shared.domain.publishing.reconciliation import CANCEL_AHEAD
 from shared.domain.publishing.states import PostState
+from shared.errors import Conflict
 from shared.jobs import progress
 from shared.media import upload_queue
 from shared.models import Post
@@ -71,6 +72,11 @@ def is_editable() -> ColumnElement[bool]:
     in_time = Post.publish_at >= func.clock_timestamp() + CANCEL_AHEAD
     in_calendar = (Post.state == PostState.SCHEDULED) & in_time & Post.error_code.is_(None)
     return (Post.state.in_(EDITABLE) | in_calendar) & Post.take_back.is_(False)
+
+
+def refuse(post: Post) -> NoReturn:
+    """Raises `Conflict` for a post that is not `is_editable`."""
+    raise Conflict(f"The post is {post.state}: too late to edit it", code=TOO_LATE)
 
 
 def edit_posts(session: Session, edits: Mapping[int, Edit]) -> None:

@@ -24,6 +24,7 @@ class PostFilter:
     ids: Sequence[int] | None = None
     account_id: int | None = None
     error_code: str | None = None
+    external_id: str | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
         equal = {
@@ -32,6 +33,7 @@ class PostFilter:
             Post.integration_id: self.integration_id,
             Post.account_id: self.account_id,
             Post.error_code: self.error_code,
+            Post.external_id: self.external_id,
         }
         found = [self.visible.condition(Post)]
         found += [column == value for column, value in equal.items() if value is not None]

@@ -157,6 +157,10 @@ def cases(world: World) -> dict[str, Case]:
         "POST /accounts/{id}/retry": plain,
         "POST /posts/cancel": Case(body={"ids": [ids["posts"]]}, stranger=(202,)),
         "POST /posts/retry": Case(body={"ids": [ids["failed post"]]}, stranger=(202,)),
+        "POST /posts/reschedule": Case(
+            body={"ids": [ids["posts"]], "shift_minutes": 5}, stranger=(202,)
+        ),
+        "POST /posts/edit": Case(body={"ids": [ids["posts"]], "caption": "N"}, stranger=(202,)),
         "POST /profiles/{id}/cancel": plain,
         "POST /profiles/{id}/retry": plain,
         "GET /profiles/{id}/credentials": plain,
@@ -185,6 +189,7 @@ def cases(world: World) -> dict[str, Case]:
         "POST /postiz/bulk-upload": Case(header=True, body={"items": [picture]}),
         "GET /posts": listed,
         "GET /posts/{id}": plain,
+        "PATCH /posts/{id}": Case(body={"caption": "N"}),
         "POST /posts/{id}/cancel": plain,
         "POST /posts/{id}/retry": Case(thing="failed post"),
         "GET /profiles": listed,

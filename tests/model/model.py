@@ -9,7 +9,7 @@ from tests.model.person import is_awake, person_steps
 from tests.model.postiz import advance, own_steps, run_whole
 from tests.model.pressroom import second_thoughts, steps_of, tracking_steps
 from tests.model.protocol import Protocol
-from tests.model.rows import AGES, AWAITS_PUT, IDLE, RELEASES, Row, Worker
+from tests.model.rows import AGES, AHEAD, AWAITS_PUT, DUE, IDLE, RELEASES, Row, Worker
 from tests.model.world import World
 
 Steps = Iterator[Step[World]]
@@ -25,11 +25,13 @@ class Model:
     faults: int = 2
     sweeps: bool = False  # Postiz's own search for missing posts
     person: frozenset[str] = frozenset()  # what a person may do: see person.py
+    ahead: bool = False  # the post's date in Postiz's calendar lies in the future
     whole_calls: bool = False  # a call happens in full when it is made, or not at all
 
     @property
     def start(self) -> World:
-        return World(row=Row(), workers=(Worker(),) * self.workers, faults=self.faults)
+        row = Row(date=AHEAD if self.ahead else DUE)
+        return World(row=row, workers=(Worker(),) * self.workers, faults=self.faults)
 
     def successors(self, world: World) -> Steps:
         for step in self._all(world):
@@ -41,7 +43,7 @@ class Model:
     def _all(self, world: World) -> Steps:
         yield from _time_passes(world)
         yield from tracking_steps(world)
-        yield from person_steps(world, self.person)
+        yield from person_steps(world, self.person, takes_back=self.protocol.takes_back)
         yield from second_thoughts(world)
         seen = set()
         for index, worker in enumerate(world.workers):
@@ -67,7 +69,7 @@ class Model:
             # it may have been lost on its way
             yield Step(f"{words} (given up by us)", after, may_never=request.done == 0)
         for number, remote in enumerate(world.drafts):
-            for step in own_steps(remote, sweeps=self.sweeps):
+            for step in own_steps(remote, sweeps=self.sweeps, due=world.row.date == DUE):
                 words = f"in Postiz, draft {number + 1}: {step.words}"
                 yield Step(words, world.with_draft(number, step.remote), step.fault)
 
@@ -85,6 +87,9 @@ def _time_passes(world: World) -> Steps:
     if _grows_older(world):
         older = world._replace(row=row._replace(age=row.age + 1))
         yield Step(f"the release is {AGES[older.row.age].total_seconds():.0f} s old", older)
+    if row.date:
+        words = "the post's date comes near" if row.date == AHEAD else "the post's date has come"
+        yield Step(words, world._replace(row=row._replace(date=row.date - 1)))
     if row.watched == 0 and not any(map(is_awake, world.drafts)):
         words = "it was watched for a while: whatever had begun to send it is over"
         yield Step(words, world._replace(row=row._replace(watched=1)))

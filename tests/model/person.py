@@ -1,4 +1,4 @@
-"""What a person may do about a post that Postiz has: take it back, or have it tried again."""
+"""What a person may do about a post: edit it, take it back, or have it tried again."""
 
 from collections.abc import Iterator
 
@@ -6,23 +6,60 @@ from shared.domain.publishing.reconciliation import RELEASING
 from shared.domain.publishing.states import PostState
 from tests.model.explorer import Step
 from tests.model.postiz import At, Remote
-from tests.model.rows import Row
+from tests.model.rows import AHEAD, Row
 from tests.model.world import World
 
-RETRY, CANCEL = "retry", "cancel"
+RETRY, CANCEL, EDIT = "retry", "cancel", "edit"
+MOST_EDITS = 2
 IDLE = (At.NONE, At.ASLEEP_TO_2099)
 
 
-def person_steps(world: World, actions: frozenset[str]) -> Iterator[Step[World]]:
+def person_steps(
+    world: World, actions: frozenset[str], *, takes_back: bool = True
+) -> Iterator[Step[World]]:
+    """`takes_back`: whether what is in the calendar is deleted there before it is staged anew."""
     row = world.row
+    if EDIT in actions:
+        yield from _edit_steps(world, takes_back=takes_back)
+    if CANCEL in actions and row.state in (PostState.SCHEDULED, PostState.RESCHEDULING):
+        words = "a person takes the post back"
+        cancelling = row.moved(PostState.CANCELLING, wanted=row.revision)
+        yield Step(words, world._replace(row=cancelling))
     if row.state is not PostState.SCHEDULED:
         return
-    if CANCEL in actions:
-        words = "a person takes the post back"
-        yield Step(words, world._replace(row=row.moved(PostState.CANCELLING)))
     if RETRY in actions and row.overdue and _is_true(world):
         words = "a person says that the overdue post was not published"
         yield Step(words, world._replace(row=retracted(row)))
+
+
+def _edit_steps(world: World, *, takes_back: bool) -> Iterator[Step[World]]:
+    """As in shared/posts/edits.py: it is promised at once, and takes effect when it may."""
+    row = world.row
+    if row.wanted != row.revision and row.state in _AT_ONCE:
+        yield Step("the edit that waited takes effect", world._replace(row=edited(row)))
+    in_calendar = row.state is PostState.SCHEDULED and row.date == AHEAD and not row.overdue
+    waits = row.state in (PostState.STAGING, PostState.RESCHEDULING)
+    if row.wanted > MOST_EDITS or not (in_calendar or waits or row.state in _AT_ONCE):
+        return
+    promised = row._replace(wanted=row.wanted + 1)
+    if row.state in _AT_ONCE:
+        promised = edited(promised)
+    elif in_calendar:
+        promised = promised.moved(PostState.RESCHEDULING)
+        if not takes_back:
+            promised = edited(promised)
+    yield Step(f"a person makes revision {promised.wanted}", world._replace(row=promised))
+
+
+_AT_ONCE = (PostState.PENDING, PostState.STAGED)
+
+
+def edited(row: Row) -> Row:
+    """The draft with the old values is left; it is a draft for ever, as it was never released, or
+    it is gone."""
+    if row.state is not PostState.PENDING:
+        row = row.moved(PostState.PENDING, draft=-1, handover="", age=0, tries=0)
+    return row._replace(revision=row.wanted)
 
 
 def retracted(row: Row) -> Row:

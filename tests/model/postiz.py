@@ -30,6 +30,7 @@ class Remote(NamedTuple):
     listed: bool = False  # by the missing-post sweep, which will restart it
     unmovable: bool = False  # every move to 2099 is refused
     undeletable: bool = False  # every delete is refused
+    revision: int = 1  # of the post as it was when the draft was made
 
 
 class RemoteStep(NamedTuple):
@@ -130,15 +131,17 @@ def look(remote: Remote) -> tuple[str, bool] | None:
 # what Postiz does by itself
 
 
-def own_steps(remote: Remote, *, sweeps: bool) -> Iterator[RemoteStep]:
-    yield from _workflow_steps(remote)
+def own_steps(remote: Remote, *, sweeps: bool, due: bool = True) -> Iterator[RemoteStep]:
+    """`due`: its date has come; until then a workflow sleeps, and no search finds it late."""
+    if due or remote.workflow != At.ASLEEP:
+        yield from _workflow_steps(remote)
     if remote.loose:
         sent = remote._replace(loose=remote.loose - 1, sends=_one_more(remote))
         yield RemoteStep("a send that outlived its workflow reaches the network", sent)
     if remote.stray:
         passed = _terminate(remote)._replace(stray=False)
         yield RemoteStep("the stray pass after the creation terminates its workflow", passed)
-    if sweeps:
+    if sweeps and due:
         yield from _sweep_steps(remote)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from shared.domain.publishing.reconciliation import (
+    CANCELLED_LATE,
     DELETED,
     DELETING,
     PARKED,
@@ -24,6 +25,7 @@ from shared.domain.publishing.reconciliation import RELEASING as HANDED
 from shared.domain.publishing.states import PostState
 from tests.model import postiz, rows
 from tests.model.explorer import Step
+from tests.model.person import edited
 from tests.model.postiz import Remote, Request
 from tests.model.protocol import Decision, Protocol, ReleaseAgain, track
 from tests.model.rows import Row, Seen, Worker
@@ -31,7 +33,8 @@ from tests.model.world import World
 
 Steps = Iterator[Step[World]]
 ABSENT = Seen()
-STUBBORN = (("move", Remote(unmovable=True)), ("delete", Remote(undeletable=True)))
+STUBBORN = (("move", {"unmovable": True}), ("delete", {"undeletable": True}))
+TAKEN_BACK = (PostState.CANCELLING, PostState.RESCHEDULING)
 #: Why a post failed that was seen in 2099 as a draft, which could not be deleted.
 LEFT = "draft_left_in_postiz"
 
@@ -59,17 +62,20 @@ def steps_of(world: World, index: int, protocol: Protocol) -> Steps:
 
 def _claims(world: World, index: int, protocol: Protocol) -> Steps:
     row = world.row
+    ready = row.wanted == row.revision or not protocol.waits_for_edits
     match row.state:
-        case PostState.PENDING:
+        case PostState.PENDING if ready:
             staging = row.moved(PostState.STAGING)
             claimed = world.claimed(index, Worker(doing=rows.STAGING), staging)
             yield Step("a worker commits `staging`", claimed)
-        case PostState.STAGED if not (protocol.waits_for_stray and world.drafts[row.draft].stray):
+        case PostState.STAGED if ready and not (
+            protocol.waits_for_stray and world.drafts[row.draft].stray
+        ):
             releasing = row.moved(PostState.RELEASING, handover=HANDED, age=0)
             worker = Worker(doing=rows.RELEASES, draft=row.draft)
             words = f"a worker commits `releasing` of draft {row.draft + 1}"
             yield Step(words, world.claimed(index, worker, releasing))
-        case PostState.RELEASING | PostState.CANCELLING if not row.leased:
+        case PostState.RELEASING | PostState.CANCELLING | PostState.RESCHEDULING if not row.leased:
             worker = Worker(
                 doing=rows.LOOKS, draft=row.draft, known=row.handover, watched=row.watched
             )
@@ -87,10 +93,11 @@ def _stage(world: World, index: int) -> Steps:
         return
     number = len(world.drafts)
     staged = row.moved(PostState.STAGED, draft=number, handover="staged")
-    made = idle._replace(row=staged, drafts=(*world.drafts, Remote()))
+    draft = Remote(revision=row.revision)
+    made = idle._replace(row=staged, drafts=(*world.drafts, draft))
     yield Step(f"Postiz creates draft {number + 1}; its worker commits `staged`", made)
-    for words, remote in STUBBORN:
-        stubborn = made._replace(drafts=(*world.drafts, remote))
+    for words, never in STUBBORN:
+        stubborn = made._replace(drafts=(*world.drafts, draft._replace(**never)))
         yield Step(f"Postiz creates draft {number + 1}, and will never {words} it", stubborn, True)
     undone = idle._replace(row=row.moved(PostState.PENDING))
     yield Step("a staging ends unclear; its worker commits `pending`", undone, fault=True)
@@ -202,8 +209,8 @@ def _not_deleted(world: World, index: int, protocol: Protocol) -> World:
     row, most = world.row, protocol.most_tries
     if not _still_ours(world, world.workers[index]) or most is None or row.tries < most:
         return _ours_to_look_at(world, index)
-    if row.state is PostState.CANCELLING:
-        ended = row.moved(PostState.SCHEDULED, tries=0)
+    if row.state in TAKEN_BACK:
+        ended = row.moved(PostState.SCHEDULED, tries=0, wanted=row.revision)
     elif row.word:
         ended = row.moved(PostState.FAILED, reason="outcome_unknown")
     else:
@@ -231,7 +238,7 @@ def _deleted(world: World, index: int) -> World:
     """Of what is taken back: the acknowledgement is noted; a look has to say that it is gone."""
     worker, row = world.workers[index], world.row
     after = _ours_to_look_at(world, index)
-    if row.draft == worker.draft and row.state is PostState.CANCELLING:
+    if row.draft == worker.draft and row.state in TAKEN_BACK:
         return after._replace(row=after.row._replace(handover=DELETED))
     return after
 
@@ -245,7 +252,7 @@ def _ours_to_look_at(world: World, index: int) -> World:
 
 
 def _still_ours(world: World, worker: Worker) -> bool:
-    return worker.holds and world.row.state in (PostState.RELEASING, PostState.CANCELLING)
+    return worker.holds and world.row.state in (PostState.RELEASING, *TAKEN_BACK)
 
 
 def _buried(world: World, index: int) -> World:
@@ -288,7 +295,7 @@ def _decide(world: World, index: int, protocol: Protocol) -> Step[World]:
     if not _still_ours(world, worker):
         words = "a worker that has lost its claim drops what it saw"
         return Step(words, world.without_worker(index))
-    if world.row.state is PostState.CANCELLING:
+    if world.row.state in TAKEN_BACK:
         return _decide_cancel(world, index, protocol)
     row = world.row._replace(watched=worker.watched)  # what showed itself later was not seen
     decision = protocol.settle(row, worker.known, worker.seen)
@@ -342,6 +349,10 @@ def _decide_cancel(world: World, index: int, protocol: Protocol) -> Step[World]:
     decision = protocol.cancel(row, worker.known, worker.seen)
     words = f"having seen {_in_words(worker.seen)}, the canceller decides {type(decision).__name__}"
     match decision:
+        case Cancelled(may_be_live=False) if row.state is PostState.RESCHEDULING:
+            after = idle._replace(row=edited(row))
+        case Cancelled() if row.state is PostState.RESCHEDULING:
+            after = idle._replace(row=row.moved(PostState.FAILED, reason=CANCELLED_LATE))
         case Cancelled(may_be_live=warned):
             after = idle._replace(row=row.moved(PostState.CANCELLED, warned=warned))
         case Delete():
@@ -349,7 +360,8 @@ def _decide_cancel(world: World, index: int, protocol: Protocol) -> Step[World]:
         case Failed(code=code):
             after = idle._replace(row=row.moved(PostState.FAILED, reason=code))
         case _:
-            after = idle._replace(row=row.moved(PostState.SCHEDULED, tries=0))
+            scheduled = row.moved(PostState.SCHEDULED, tries=0, wanted=row.revision)
+            after = idle._replace(row=scheduled)
     return Step(words, after)
 
 

@@ -29,6 +29,13 @@ def cancelled_and_still_there(world: World) -> bool:
     return cancelled and not world.drafts[world.row.draft].deleted
 
 
+def published_in_another_revision(world: World) -> bool:
+    """Than the last one that a person was promised."""
+    row = world.row
+    sent = (remote.revision for remote in world.drafts if remote.sends)
+    return row.state is PostState.PUBLISHED and any(revision != row.wanted for revision in sent)
+
+
 def failed_without_a_reason(world: World) -> bool:
     return world.row.state is PostState.FAILED and not world.row.reason
 

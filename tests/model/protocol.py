@@ -14,7 +14,7 @@ from shared.domain.publishing.reconciliation import (
     reconcile_step,
     track_step,
 )
-from tests.model.rows import AGES, GIVE_UP_AFTER, UNKNOWN_AFTER, Row, Seen
+from tests.model.rows import AGES, DUE, GIVE_UP_AFTER, LEFT, UNKNOWN_AFTER, Row, Seen
 
 ERROR_FINAL = timedelta(minutes=30)
 #: As early as the setting allows: the sooner a post is given up, the more may still happen to it.
@@ -50,13 +50,13 @@ def _word_of(row: Row) -> UserReport:
 
 
 def cancel(row: Row, known: str, seen: Seen) -> CancelStep:
-    """What the real table says of a released post that is taken back, at or after its time."""
+    """What the real table says of a released post that is taken back."""
     return cancel_step(
         seen.state or None,
         released=True,
         handover=known,
-        left=-AGES[row.age],
-        overdue=AGES[row.age] >= OVERDUE_AFTER,
+        left=LEFT[row.date] if row.date else -AGES[row.age],
+        overdue=row.date == DUE and AGES[row.age] >= OVERDUE_AFTER,
     )
 
 
@@ -65,7 +65,7 @@ def track(row: Row, seen: Seen) -> TrackStep:
     return track_step(
         seen.state or None,
         now=NOW,
-        due_at=NOW - AGES[row.age],
+        due_at=NOW + LEFT[row.date] if row.date else NOW - AGES[row.age],
         error_at=NOW - ERROR_FINAL if row.error_seen else None,
         patience=Patience(overdue=OVERDUE_AFTER, error_final=ERROR_FINAL, give_up=GIVE_UP_AFTER),
     )
@@ -81,3 +81,7 @@ class Protocol:
     most_tries: int | None = 2  # of a move, and of a delete; None: without an end
     undoes_unclear_moves: bool = False  # takes a move without a reply for one that was refused
     frees_the_unmovable: bool = False  # stages anew what it could not move
+    takes_back: bool = (
+        True  # what is in the calendar is deleted there before it is handed over anew
+    )
+    waits_for_edits: bool = True  # nothing is staged or released while an edit waits

@@ -18,6 +18,11 @@ class Seen(NamedTuple):
     far: bool = False
 
 
+#: The post's date has come, is less than two minutes away, or further.
+DUE, NEAR, AHEAD = 0, 1, 2
+LEFT = (timedelta(0), timedelta(minutes=1), timedelta(minutes=10))
+
+
 class Row(NamedTuple):
     """The post and its living handover, as committed."""
 
@@ -33,6 +38,9 @@ class Row(NamedTuple):
     watched: int = -1  # since it was then seen parked, as an index into AGES
     warned: bool = False  # it was cancelled, and may have been sent before
     tries: int = 0  # of what the handover says: moves, or deletes, that came to nothing
+    revision: int = 1  # of the values that a draft is made of
+    wanted: int = 1  # the last revision that a person was promised
+    date: int = DUE  # where the post stands in Postiz's calendar
 
     def moved(self, target: PostState, **values: Any) -> "Row":
         check_transition(self.state, target)

@@ -78,6 +78,11 @@ def _take_absence_for_gone(row: Row, known: str, seen: Seen) -> CancelStep:
     return cancel(row, known, seen) if seen.state else Cancelled(may_be_live=True)
 
 
+def _take_absence_for_taken_back(row: Row, known: str, seen: Seen) -> CancelStep:
+    """The same, of a post that is to be handed over anew."""
+    return cancel(row, known, seen) if seen.state else Cancelled(may_be_live=False)
+
+
 DELETES_WITHOUT_PARKING = Protocol(settle=_delete_at_once)
 REPEATS_THE_STATUS_CHANGE = Protocol(settle=_release_again)
 STAGES_ANEW_UPON_ABSENCE = Protocol(settle=_bury_what_is_absent)
@@ -93,3 +98,7 @@ RETRIES_WITHOUT_PARKING = Protocol(settle=_on_word(Delete()))
 RETRIES_WITHOUT_WATCHING = Protocol(settle=_delete_once_parked)
 CANCELS_WITHOUT_A_WARNING = Protocol(cancel=_cancel_without_a_warning)
 CANCELS_UPON_ABSENCE = Protocol(cancel=_take_absence_for_gone)
+EDITS_WITHOUT_TAKING_BACK = Protocol(takes_back=False)
+TAKES_BACK_UPON_ABSENCE = Protocol(cancel=_take_absence_for_taken_back)
+TAKES_BACK_LATE = CANCELS_WITHOUT_A_WARNING
+RELEASES_BEFORE_THE_EDIT = Protocol(waits_for_edits=False)

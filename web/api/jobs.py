@@ -110,7 +110,7 @@ def cancel_job(path: IdPath) -> Response:
         counts = progress.read_outcome(session, job).counts
     if not changed.posts and not {"cancelled", "cancelling"} & set(counts):
         raise Conflict("The job has nothing left that can be cancelled")
-    control.wake_accounts(changed)
+    control.wake_accounts(changed.account_ids)
     return _job_response(job.id)
 
 
@@ -131,7 +131,7 @@ def retry_job(path: IdPath) -> Response:
     )
     if not changed.posts:
         _raise_refusal(changed.refused)
-    control.wake_accounts(changed)
+    control.wake_accounts(changed.account_ids)
     return _job_response(job.id)
 
 

@@ -97,7 +97,7 @@ def patch_post(path: IdPath, body: PatchPost) -> Response:
             message = f"The post is at revision {post.revision} by now: read it again"
             raise Conflict(message, code="changed_meanwhile")
         if not session.scalar(select(edits.is_editable()).where(Post.id == post.id)):
-            raise Conflict(f"The post is {post.state}: too late to edit it", code=edits.TOO_LATE)
+            edits.refuse(post)
         planned = post_edits.plan_content(session, post, body)
         if body.publish_at is not None:
             now = db.read_clock(session)
