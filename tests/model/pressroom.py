@@ -33,7 +33,10 @@ from tests.model.world import World
 
 Steps = Iterator[Step[World]]
 ABSENT = Seen()
-STUBBORN = (("move", {"unmovable": True}), ("delete", {"undeletable": True}))
+STUBBORN: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("move", {"unmovable": True}),
+    ("delete", {"undeletable": True}),
+)
 TAKEN_BACK = (PostState.CANCELLING, PostState.RESCHEDULING)
 #: Why a post failed that was seen in 2099 as a draft, which could not be deleted.
 LEFT = "draft_left_in_postiz"

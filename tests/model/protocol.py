@@ -81,7 +81,6 @@ class Protocol:
     most_tries: int | None = 2  # of a move, and of a delete; None: without an end
     undoes_unclear_moves: bool = False  # takes a move without a reply for one that was refused
     frees_the_unmovable: bool = False  # stages anew what it could not move
-    takes_back: bool = (
-        True  # what is in the calendar is deleted there before it is handed over anew
-    )
+    #: What is edited while it is in the calendar is deleted there before it is handed over anew
+    takes_back: bool = True
     waits_for_edits: bool = True  # nothing is staged or released while an edit waits

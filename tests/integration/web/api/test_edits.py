@@ -134,8 +134,8 @@ def test_many_follow_each_other_from_a_start_in_slots(api: Api) -> None:
         "2032-01-01T17:30:00+00:00",
         "2032-01-02T08:00:00+00:00",
     ]
-    body = {"job_id": job, "schedule_date": "2032-02-01T00:00Z", "schedule_interval_minutes": 5}
-    assert api.post("/posts/reschedule", body).json["changed"] == 3
+    later = {"job_id": job, "schedule_date": "2032-02-01T00:00Z", "schedule_interval_minutes": 5}
+    assert api.post("/posts/reschedule", later).json["changed"] == 3
     assert [post.publish_at.minute for post in api.posts()] == [0, 5, 10]
 
 
