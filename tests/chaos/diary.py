@@ -1,10 +1,18 @@
 """What was done to the arena, and when: written by the injectors, read by the audit."""
 
+import re
 import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+
+_REVISION = re.compile(r" \(revision [0-9]+\)$")
+
+
+def origin(content: str) -> str:
+    """The content with which a post was accepted, whatever it was edited to."""
+    return _REVISION.sub("", content)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from shared.models import (
 )
 from tests.chaos.arena import Arena
 from tests.chaos.audience import Audience
-from tests.chaos.diary import Diary
+from tests.chaos.diary import Diary, origin
 from tests.chaos.load import Accepted, Wanted
 from tests.chaos.neighbour import NAME, Created
 from tests.chaos.people import EDITED
@@ -69,7 +69,7 @@ class Evidence:
     def sends_of(self) -> Mapping[Wanted, Sequence[Mapping[str, Any]]]:
         found = defaultdict(list)
         for send in self.sends:
-            content = send["content"].removesuffix(EDITED)
+            content = origin(send["content"].removesuffix(EDITED))
             if not content.startswith(NAME):
                 found[Wanted(send["org"], send["integration"], content)].append(send)
         return found
@@ -126,7 +126,7 @@ OTHER_KINDS = ("never_published", "publish_error", "status", "created", "parked"
 
 def wanted(post: Post) -> Wanted:
     """The organization is part of the ids of its channels."""
-    return Wanted(post.integration_id.rpartition("-")[0], post.integration_id, post.content)
+    return Wanted(post.integration_id.rpartition("-")[0], post.integration_id, origin(post.content))
 
 
 def collect(
@@ -201,7 +201,7 @@ def litter(
     """
     left = stubborn(diary)
     for row in remote:
-        if row["content"] in left:
+        if origin(row["content"]) in left:
             continue
         ours = not row["content"].startswith(NAME) and not row["content"].endswith(EDITED)
         if ours and row["state"] == "DRAFT" and not row["deleted"] and row["id"] not in alive:
@@ -232,7 +232,7 @@ def _unsettled(arena: Arena, audience: Audience, diary: Diary) -> int | None:
     except SQLAlchemyError:
         return None
     killed = diary.details(KILLED)
-    waiting_posts = [post for post in open_posts if post.content not in killed]
+    waiting_posts = [post for post in open_posts if origin(post.content) not in killed]
     return open_uploads + to_tell + sum(not is_settled(post, never) for post in waiting_posts)
 
 

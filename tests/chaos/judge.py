@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from shared.domain.publishing.reconciliation import CANCELLED_LATE
 from shared.domain.publishing.states import PostState
 from shared.models import Post
-from tests.chaos.diary import Diary
+from tests.chaos.diary import Diary, origin
 from tests.chaos.evidence import Evidence, is_settled, wanted
 from tests.chaos.minds import ELSEWHERE, TAKEN_BACK, WORD_GIVEN
+from tests.chaos.revisions import broken_promises
 from tests.chaos.stubborn import stubborn
 
 FAR = "2099"
@@ -38,8 +39,10 @@ class Judge:
         yield from self._taken_back(post)
         if self.evidence.asked[wanted(post)] > 1 and len(sends) > 1:
             yield self._says("duplicate", post, f"sent {len(sends)} times")
-        if post.content in self.diary.details(WORD_GIVEN):
+        if origin(post.content) in self.diary.details(WORD_GIVEN):
             return  # whatever it came to, it was sent again on somebody's word
+        for words in broken_promises(post, self.evidence.events[post.id], sends, self.diary):
+            yield self._says("outdated", post, words)
         match post.state:
             case PostState.PUBLISHED:
                 yield from self._published(post, [send["post"] for send in sends])
@@ -51,7 +54,9 @@ class Judge:
                 yield self._says("disagreement", post, f"{post.state}, and was sent")
 
     def _taken_back(self, post: Post) -> Iterator[Violation]:
-        if post.state != PostState.CANCELLED and post.content in self.diary.details(TAKEN_BACK):
+        if post.state == PostState.CANCELLED:
+            return
+        if origin(post.content) in self.diary.details(TAKEN_BACK):
             yield self._says("disagreement", post, f"answered as cancelled, and is {post.state}")
 
     def _published(self, post: Post, sent: list[str]) -> Iterator[Violation]:
@@ -95,11 +100,11 @@ class Judge:
         )
 
     def _stubborn(self, post: Post) -> bool:
-        return post.content in stubborn(self.diary)
+        return origin(post.content) in stubborn(self.diary)
 
     def _deleted_by_teammate(self, post: Post) -> bool:
         return any(
-            entry.detail == post.content
+            entry.detail == origin(post.content)
             for what in DELETED_BY_TEAMMATE
             for entry in self.diary.of(what)
         )

@@ -14,7 +14,7 @@ from shared.models import Job, Post, Profile
 from tests.chaos.arena import Arena
 from tests.chaos.cast import Member
 from tests.chaos.client import Client
-from tests.chaos.diary import Diary
+from tests.chaos.diary import Diary, origin
 from tests.chaos.people import TIMETABLE, People
 
 #: What the diary calls things that the audit asks for.
@@ -47,44 +47,44 @@ class Minds:
     # taking back, and having tried again
 
     def cancel_post(self, rng: random.Random) -> None:
-        for post in self._pick(rng, OPEN):
+        for post in self.pick(rng, OPEN):
             answer = self._client.ask("POST", f"/posts/{post.id}/cancel")
             if answer is not None:
                 state = answer.json().get("state") if answer.ok else None
-                self._diary.note(_CANCELS.get(state, "too late to cancel"), post.content)
+                self._diary.note(_CANCELS.get(state, "too late to cancel"), origin(post.content))
 
     def cancel_job(self, rng: random.Random) -> None:
-        for post in self._pick(rng, OPEN):
+        for post in self.pick(rng, OPEN):
             answer = self._client.ask("POST", f"/jobs/{post.job_id}/cancel")
             if answer is not None:
                 self._diary.note("job cancelled", str(post.job_id))
 
     def retry_post(self, rng: random.Random) -> None:
         """Without a word: only what was never released may be tried again."""
-        for post in self._pick(rng, [PostState.FAILED]):
+        for post in self.pick(rng, [PostState.FAILED]):
             answer = self._client.ask("POST", f"/posts/{post.id}/retry")
             if answer is not None:
-                self._diary.note("retried" if answer.ok else "retry refused", post.content)
+                self._diary.note("retried" if answer.ok else "retry refused", origin(post.content))
 
     def retry_on_word(self, rng: random.Random) -> None:
         """On a word that may be false: a second send of such a post is not ours."""
-        for post in self._pick(rng, [PostState.FAILED]):
-            self._diary.note(WORD_GIVEN, post.content)
+        for post in self.pick(rng, [PostState.FAILED]):
+            self._diary.note(WORD_GIVEN, origin(post.content))
             word = {"confirm_not_published": True}
             self._client.ask("POST", f"/posts/{post.id}/retry", json=word)
 
     def end_overdue(self, rng: random.Random) -> None:
         """What Postiz has waiting past its time: cancelled, or tried again on somebody's word."""
-        for post in self._pick(rng, [PostState.SCHEDULED], Post.error_code == OVERDUE):
+        for post in self.pick(rng, [PostState.SCHEDULED], Post.error_code == OVERDUE):
             self._diary.note("overdue, and a person decides")
             if rng.random() < 0.5:
                 self._client.ask("POST", f"/posts/{post.id}/cancel")
                 continue
-            self._diary.note(WORD_GIVEN, post.content)
+            self._diary.note(WORD_GIVEN, origin(post.content))
             word = {"confirm_not_published": True}
             self._client.ask("POST", f"/posts/{post.id}/retry", json=word)
 
-    def _pick(
+    def pick(
         self, rng: random.Random, states: Sequence[PostState], *more: ColumnElement[bool]
     ) -> list[Post]:
         with suppress(SQLAlchemyError), self._arena.database.transaction() as session:
@@ -133,7 +133,7 @@ class Minds:
 
     def detour(self, rng: random.Random) -> None:
         """In the middle of a release, if there is one."""
-        releasing = self._pick(rng, [PostState.RELEASING, PostState.STAGED])
+        releasing = self.pick(rng, [PostState.RELEASING, PostState.STAGED])
         name = releasing[0].profile_id if releasing else rng.choice(list(self._cast))
         member = self._cast[name]
         with member.lock:

@@ -20,7 +20,7 @@ from shared.postiz.payloads import format_time
 from tests.chaos.arena import Arena
 from tests.chaos.cast import Member, is_limited
 from tests.chaos.client import Client, NeverAnswered
-from tests.chaos.diary import Diary
+from tests.chaos.diary import Diary, origin
 
 #: What a teammate adds to the content of a draft.
 EDITED = " (edited)"
@@ -106,7 +106,9 @@ class People:
                 self._do(what, rng.choice(posts))
 
     def _do(self, what: str, post: Post) -> None:
-        self._diary.note(what, post.content)  # before: an answer that is lost changes nothing
+        self._diary.note(
+            what, origin(post.content)
+        )  # before: an answer that is lost changes nothing
         key = {"Authorization": self._cast[post.profile_id].teammate_key}
         url = f"{self._arena.api_url}/posts"
         if what not in ("moved", "edited"):

@@ -33,6 +33,7 @@ def write(rng: random.Random, options: Options) -> list[Scene]:
     edits = max(1, options.posts // 1000)
     acts += [act for act in EDITS for _ in range(edits)]
     acts += ["cancel post"] * max(2, options.posts // 100) + ["cancel job"] * edits
+    acts += ["edit post", "move post"] * max(3, options.posts // 60) + ["move job"] * edits
     acts += ["retry post"] * edits * 2 + ["retry on word"] * edits
     acts += ["end overdue"] * some
     acts += [act for act in PAUSES for _ in range(max(1, options.kills // 16))]

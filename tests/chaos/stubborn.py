@@ -14,7 +14,7 @@ from shared.models import Post
 from tests.chaos.arena import Arena
 from tests.chaos.cast import Member, is_limited
 from tests.chaos.client import Client
-from tests.chaos.diary import Diary
+from tests.chaos.diary import Diary, origin
 from tests.chaos.people import TIMETABLE
 
 #: What the diary calls them; each is about one post, named by its content.
@@ -39,28 +39,28 @@ class Stubborn:
     def undeletable(self, rng: random.Random) -> None:
         """Its release ends unclear, and the draft cannot be deleted after it was parked."""
         for post in self._staged(rng):
-            self._diary.note(UNDELETABLE, post.content)
+            self._diary.note(UNDELETABLE, origin(post.content))
             self._add("error_500_before", DELETE, post)
             self._add(rng.choice(UNCLEAR), RELEASE, post, times=1)
 
     def undeletable_when_cancelled(self, rng: random.Random) -> None:
         """A person takes back a post whose draft cannot be deleted."""
         for post in self._staged(rng):
-            self._diary.note(UNDELETABLE, post.content)
+            self._diary.note(UNDELETABLE, origin(post.content))
             self._add("error_500_before", DELETE, post)
             self._client.ask("POST", f"/posts/{post.id}/cancel")
 
     def unmovable(self, rng: random.Random) -> None:
         """Its release ends unclear, and its network's rules refuse the move to 2099."""
         for post in self._staged(rng):
-            self._diary.note(UNMOVABLE, post.content)
+            self._diary.note(UNMOVABLE, origin(post.content))
             self._add("refused_by_network", CREATE, post, type="update")
             self._add(rng.choice(UNCLEAR), RELEASE, post, times=1)
 
     def killed(self, rng: random.Random) -> None:
         """Postiz dies in the middle of its release: in its queue for ever, and never sent."""
         for post in self._staged(rng):
-            self._diary.note(KILLED, post.content)
+            self._diary.note(KILLED, origin(post.content))
             self._add("killed_in_release", RELEASE, post, times=1)
 
     def _staged(self, rng: random.Random) -> list[Post]:

@@ -14,6 +14,7 @@ from tests.chaos.minds import Minds
 from tests.chaos.people import People
 from tests.chaos.poison import Poison, subscribe_in_vain
 from tests.chaos.refusals import Refusals
+from tests.chaos.revisions import Editors
 from tests.chaos.stubborn import Stubborn
 from tests.chaos.timetable import Timetable
 from tests.chaos.vanish import Vanish
@@ -29,6 +30,7 @@ class Troupe:
         self.timetable = Timetable(client)
         self._harm = Harm(arena, diary)
         self._minds = Minds(arena, client, self.people, cast, diary)
+        self._editors = Editors(self._minds, client, diary)
         self._poison = Poison(arena, self.people, cast, diary)
         self._refusals = Refusals(arena, self.people, cast, diary)
         self._stubborn = Stubborn(arena, client, cast, diary)
@@ -48,13 +50,16 @@ class Troupe:
         return {f"{script.KILL} {role}": partial(self._harm.kill, role) for role in VICTIMS}
 
     def _of_people(self) -> dict[str, Act]:
-        people, minds = self.people, self._minds
+        people, minds, editors = self.people, self._minds, self._editors
         return {
             "rotate": people.rotate,
             "delete draft": people.delete_draft,
             "delete scheduled": people.delete_scheduled,
             "move scheduled": people.move_scheduled,
             "edit draft": people.edit_draft,
+            "edit post": editors.edit_post,
+            "move post": editors.move_post,
+            "move job": editors.move_job,
             "cancel post": minds.cancel_post,
             "cancel job": minds.cancel_job,
             "retry post": minds.retry_post,
