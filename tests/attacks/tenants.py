@@ -169,6 +169,7 @@ def cases(world: World) -> dict[str, Case]:
         "GET /jobs/{id}": plain,
         "GET /jobs/{id}/events": plain,
         "GET /jobs/{id}/posts": plain,
+        "GET /jobs/{id}/failures": plain,
         "POST /jobs/{id}/pause": plain,
         "POST /jobs/{id}/resume": plain,
         "POST /jobs/{id}/cancel": plain,

@@ -1,6 +1,7 @@
 """Jobs: the progress of accepted requests, in two forms."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import NoReturn
 
 from flask import Response
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 from shared.access.visible_profiles import load_visible
 from shared.domain.publishing.states import JobState, PostState
 from shared.errors import Conflict, NotConfigured, NotFound
-from shared.jobs import etas, progress
+from shared.jobs import etas, failures, progress
 from shared.jobs.progress import Outcome
 from shared.models import AccountMedia, Job, JobMedia, Post
 from shared.posts import bulk_cancel_retry, cancel_retry, post_queries
@@ -23,7 +24,16 @@ from web.http_layer.idempotency import Reply
 from web.http_layer.optional_body import body_or_defaults, optional_body
 from web.http_layer.pagination import decode_number, next_cursor
 from web.schemas.common import IdPath, Page
-from web.schemas.jobs import JobPostsQuery, JobsQuery, JobView, PostView, ProgressView, RetryRequest
+from web.schemas.jobs import (
+    CauseView,
+    FailuresView,
+    JobPostsQuery,
+    JobsQuery,
+    JobView,
+    PostView,
+    ProgressView,
+    RetryRequest,
+)
 from web.serializers.rows import job_view, location_header, post_list, read_job_view
 from web.services import current_services
 
@@ -86,6 +96,17 @@ def list_job_posts(path: IdPath, query: JobPostsQuery) -> Response:
         shown = post_list(session, rows)
     onward = next_cursor(rows, query.limit, lambda row: row.id)
     return Reply(body=Page[PostView](items=shown, next_cursor=onward)).response()
+
+
+@api.get("/jobs/<id>/failures", responses={200: FailuresView})
+def list_failures(path: IdPath) -> Response:
+    """Why parts of the job failed, grouped by cause, the most frequent first"""
+    visible = current_caller().visible
+    with current_services().database.transaction() as session:
+        job = require_visible_job(session, path.id)
+        causes = failures.list_causes(session, job, visible)
+    items = [CauseView(**{**asdict(cause), "example": str(cause.example)}) for cause in causes]
+    return Reply(body=FailuresView(items=items)).response()
 
 
 @api.post("/jobs/<id>/pause", responses={202: JobView, **problem_responses(409)})

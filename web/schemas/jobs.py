@@ -68,6 +68,24 @@ class PatchPost(EditedContent):
     )
 
 
+class CauseView(BaseModel):
+    """Failures with the same code; `POST /posts/retry` with `job_id` and `error_code` is for them.
+
+    `message` and `hint` are those of the example.
+    """
+
+    code: str
+    message: str
+    hint: str | None
+    count: int
+    may_be_live: int = Field(description="Of these, posts whose retry needs your word")
+    example: str = Field(description="The id of a post, or of a medium in a job of uploads")
+
+
+class FailuresView(BaseModel):
+    items: list[CauseView]
+
+
 class JobPostsQuery(PageQuery):
     state: PostState | None = None
 

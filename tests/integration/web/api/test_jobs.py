@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
-from shared.models import AccountMedia
+from shared.models import AccountMedia, Post
 from tests.factories.files import FILES
 from tests.factories.jobs import make_job, set_states
 from tests.servers.api import Api
@@ -161,3 +161,20 @@ def test_lists_span_the_profiles_unless_one_is_named(api: Api) -> None:
         assert len(api.get(path, profile="acme").json["items"]) == 1
         assert api.get(path, profile="empty").json["items"] == []
         assert api.get(path, profile="nobody").status_code == 404
+
+
+def test_failures_are_grouped_by_cause_and_one_cause_is_retried_alone(api: Api) -> None:
+    job = make_job(api, 4)
+    set_states(api, "failed", "failed", "failed", error_code="media_refused", error_message="no")
+    with api.services.database.transaction() as session:
+        third = session.scalars(select(Post).order_by(Post.id).offset(2).limit(1)).one()
+        third.error_code, third.error_message = "too_many_attempts", "given up"
+    found = api.get(f"/jobs/{job}/failures").json["items"]
+    assert [(cause["code"], cause["count"], cause["message"]) for cause in found] == [
+        ("media_refused", 2, "no"),
+        ("too_many_attempts", 1, "given up"),
+    ]
+    assert found[0]["example"] == api.get(f"/jobs/{job}/posts").json["items"][0]["id"]
+    retried = api.post("/posts/retry", {"job_id": job, "error_code": found[0]["code"]})
+    assert retried.json["changed"] == 2
+    assert [cause["count"] for cause in api.get(f"/jobs/{job}/failures").json["items"]] == [1]
