@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 from shared.access.visible_profiles import load_visible
 from shared.domain.publishing.states import JobState, PostState
 from shared.errors import Conflict, NotConfigured, NotFound
-from shared.jobs import etas, failures, progress
+from shared.jobs import etas, progress
 from shared.jobs.progress import Outcome
 from shared.models import AccountMedia, Job, JobMedia, Post
-from shared.posts import bulk_cancel_retry, cancel_retry, post_queries
+from shared.posts import bulk_cancel_retry, cancel_retry, failure_causes, post_queries
 from shared.posts.bulk_cancel_retry import Refused
 from shared.posts.post_queries import PostFilter
 from web.api import control
@@ -104,7 +104,7 @@ def list_failures(path: IdPath) -> Response:
     visible = current_caller().visible
     with current_services().database.transaction() as session:
         job = require_visible_job(session, path.id)
-        causes = failures.list_causes(session, job, visible)
+        causes = failure_causes.list_causes(session, job, visible)
     items = [CauseView(**{**asdict(cause), "example": str(cause.example)}) for cause in causes]
     return Reply(body=FailuresView(items=items)).response()
 
