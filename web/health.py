@@ -9,13 +9,13 @@ from alembic.script import ScriptDirectory
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from shared.migrate import alembic_config
-from shared.models import Pulse
+from shared.models import Pulse, Server
 from shared.task_queue import QUEUE_NAMES
 from web.http_layer.idempotency import Reply
 from web.services import current_services
@@ -37,6 +37,9 @@ class Ready(BaseModel):
 
     ready: bool
     checks: dict[str, str]
+    stalled_servers: int = Field(
+        0, description="Postiz servers that publish nothing; they say nothing about us"
+    )
 
 
 @api.get("/live", responses={200: Live})
@@ -52,7 +55,17 @@ def get_ready() -> Response:
     ready = all(reason == OK for reason in checks.values())
     headers = {} if ready else {"Retry-After": "5"}
     status = 200 if ready else 503
-    return Reply(body=Ready(ready=ready, checks=checks), status=status, headers=headers).response()
+    shown = Ready(ready=ready, checks=checks, stalled_servers=_count_stalled())
+    return Reply(body=shown, status=status, headers=headers).response()
+
+
+def _count_stalled() -> int:
+    try:
+        with current_services().database.transaction() as session:
+            stalled = select(func.count()).where(Server.stalled_since.is_not(None))
+            return session.scalar(stalled) or 0
+    except SQLAlchemyError:
+        return 0  # the checks say that the database is away
 
 
 def _run_check(check: Callable[[], str]) -> str:

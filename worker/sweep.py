@@ -14,7 +14,7 @@ from shared.profiles import deletion
 from shared.task_queue import MOST_WAITING, UPLOADS_WOKEN
 from shared.webhooks import outbox
 from worker import heartbeats
-from worker.accounts import organization_lookup, outage_probe
+from worker.accounts import organization_lookup, outage_probe, stalled_servers
 from worker.media import fetch_run, lost_uploads, upload
 from worker.profiles import account_moves
 from worker.publishing import (
@@ -123,6 +123,7 @@ RESCUES: Mapping[str, Step[object]] = {
         session, runtime.settings.outcome_unknown_seconds
     ),
     "give_up_old": lambda _, session: unreachable_posts.give_up_old(session),
+    "judge_servers": lambda _, session: stalled_servers.judge_servers(session),
     "late_pending": lambda _, session: late_posts.enforce_policy(session, PostState.PENDING),
     "late_staged": lambda _, session: late_posts.enforce_policy(session, PostState.STAGED),
     "rescue_uploads": lambda _, session: lost_uploads.requeue_lost(session),

@@ -13,6 +13,8 @@ POST_FAILED = "post.failed"
 JOB_COMPLETED = "job.completed"
 ACCOUNT_BLOCKED = "account.blocked"
 CREDENTIALS_REJECTED = "credentials.rejected"
+SERVER_STALLED = "server.stalled"
+SERVER_RECOVERED = "server.recovered"
 EVENTS = (
     POST_SCHEDULED,
     POST_PUBLISHED,
@@ -20,6 +22,8 @@ EVENTS = (
     JOB_COMPLETED,
     ACCOUNT_BLOCKED,
     CREDENTIALS_REJECTED,
+    SERVER_STALLED,
+    SERVER_RECOVERED,
 )
 
 #: Seconds from each failed attempt to the next (Standard Webhooks 1.0, "Deliverability and

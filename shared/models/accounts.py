@@ -120,3 +120,4 @@ class Server(Base):
     server: Mapped[str] = mapped_column(primary_key=True)
     next_write_at: Mapped[datetime] = now_column()
     probe_at: Mapped[datetime | None]  # no probe of an account of this server before this time
+    stalled_since: Mapped[datetime | None]  # nothing is released there until it publishes again

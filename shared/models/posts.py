@@ -99,6 +99,17 @@ class Post(Base):
             postgresql_where=text("state = 'held'"),
         ),
         Index("ix_posts_failed", "account_id", "id", postgresql_where=text("state = 'failed'")),
+        Index(
+            "ix_posts_overdue",
+            "account_id",
+            postgresql_where=text("state = 'scheduled' AND error_code = 'overdue_in_postiz'"),
+        ),
+        Index(
+            "ix_posts_published",
+            "account_id",
+            "published_at",
+            postgresql_where=text("published_at IS NOT NULL"),
+        ),
         Index("ix_posts_edit", "id", postgresql_where=text("edit IS NOT NULL")),
         Index("ix_posts_take_back", "id", postgresql_where=text("take_back")),
         Index("ix_posts_in_doubt", "job_id", postgresql_where=text("in_doubt")),

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, insert, select, text
+from sqlalchemy import ColumnElement, func, insert, select, text
 from sqlalchemy.orm import Session
 
 from shared import db
@@ -121,6 +121,31 @@ def enqueue_account_event(
         if (concerned := _concerned_profiles(webhook, profile_ids))
     ]
     _insert_deliveries(session, rows)
+
+
+def enqueue_server_event(session: Session, server: str, event: str) -> None:
+    """Tell each webhook about those of its profiles whose account is on the server."""
+    listening = _lock_listening_webhooks(session, event)
+    if not listening:
+        return
+    users = select(Profile.id).join(Account, Account.id == Profile.account_id)
+    profile_ids = session.scalars(users.where(Account.server == server).order_by(Profile.id)).all()
+    base_url = session.scalar(select(func.min(Account.base_url)).where(Account.server == server))
+    message_id = _message_id()
+    _insert_deliveries(
+        session,
+        [
+            _delivery_row(
+                webhook,
+                message_id,
+                event,
+                concerned,
+                {"base_url": base_url, "profile_ids": concerned},
+            )
+            for webhook in listening
+            if (concerned := _concerned_profiles(webhook, profile_ids))
+        ],
+    )
 
 
 def _lock_listening_webhooks(session: Session, event: str) -> Sequence[Webhook]:

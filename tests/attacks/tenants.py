@@ -30,13 +30,15 @@ class Tenant:
 class Case:
     """What is sent, about acme; what beta's key gets for it, and what acme's own.
 
-    `thing`: the kind of the path's thing, where that is not the part before it.
+    `thing`: the kind of the path's thing, where that is not the part before it. `common`: tenants
+    share the rows of the list, and each sees its own part of them.
     """
 
     body: Any = None
     query: str = ""
     header: bool = False
     thing: str | None = None
+    common: bool = False
     stranger: Collection[int] = (404,)
     owner: Collection[int] = ANY_SUCCESS
     operator: Collection[int] = ANY_SUCCESS
@@ -150,6 +152,7 @@ def cases(world: World) -> dict[str, Case]:
     return {
         "GET /accounts": listed,
         "GET /audit": listed,
+        "GET /servers": Case(stranger=(200,), common=True),
         "PATCH /accounts/{id}": Case(body={"budget_reserve": 1}),
         "POST /accounts/{id}/pause": plain,
         "POST /accounts/{id}/resume": plain,

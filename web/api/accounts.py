@@ -8,8 +8,9 @@ from flask import Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shared.accounts import budget_queries, identity
+from shared.accounts import budget_queries, identity, server_health
 from shared.accounts.budget_queries import AccountRead
+from shared.accounts.server_health import ServerHealth
 from shared.domain.networks import limit_overrides
 from shared.errors import InvalidRequest
 from shared.jobs import etas
@@ -19,7 +20,14 @@ from web.api.resource import create_blueprint
 from web.auth import current_caller, requested_profiles
 from web.http_layer.idempotency import Reply
 from web.http_layer.pagination import PageQuery, decode_number, next_cursor
-from web.schemas.accounts import AccountHoldView, AccountView, PatchAccount
+from web.schemas.accounts import (
+    AccountHoldView,
+    AccountView,
+    PatchAccount,
+    SecondsToPublish,
+    ServersView,
+    ServerView,
+)
 from web.schemas.common import IdPath, Page
 from web.schemas.profiles import IntegrationView
 from web.services import current_services
@@ -54,6 +62,31 @@ def _account_view(read: AccountRead, drained: Mapping[int, datetime | None]) -> 
 def _effective_reserve(account: Account) -> int | None:
     state = budget_queries.budget_state(account)
     return account.budget_reserve if state.most is None else state.kept
+
+
+@api.get("/servers", responses={200: ServersView})
+def list_servers() -> Response:
+    """Whether the Postiz servers of the key's profiles publish what they are given
+
+    Nothing is released on a `stalled` one until something is published there again.
+    """
+    with current_services().database.transaction() as session:
+        found = list(server_health.read_health(session, requested_profiles(session)))
+    return Reply(body=ServersView(items=[_server_view(server) for server in found])).response()
+
+
+def _server_view(health: ServerHealth) -> ServerView:
+    seconds = health.seconds and SecondsToPublish(p50=health.seconds[0], p99=health.seconds[1])
+    return ServerView(
+        base_url=health.base_url,
+        profile_ids=list(health.profile_ids),
+        verdict=health.verdict,
+        since=health.since,
+        reason=health.reason,
+        overdue=health.overdue,
+        last_published_at=health.last_published_at,
+        seconds_to_publish=seconds,
+    )
 
 
 @api.get("/accounts", responses={200: Page[AccountView]})

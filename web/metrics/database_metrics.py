@@ -26,6 +26,7 @@ from shared.models import (
     Post,
     Profile,
     Pulse,
+    Server,
     Submission,
     Webhook,
 )
@@ -64,6 +65,7 @@ def read_metrics(session: Session) -> Iterator[Metric]:
         _count_metrics,
         _delivery_metrics,
         _heartbeat_metrics,
+        _server_metrics,
     ):
         found: list[Metric] = []
         with contain_failures("read_figures", group=group.__name__), session.begin_nested():
@@ -79,6 +81,12 @@ def _backlog_metrics(session: Session) -> Iterator[Metric]:
     troubles = _account_troubles(session, accounts, now)
     yield _condition_metric(troubles.values())
     yield from _account_metrics(accounts, troubles, by_account, now)
+
+
+def _server_metrics(session: Session) -> Iterator[Metric]:
+    stalled = session.scalar(select(func.count()).where(Server.stalled_since.is_not(None)))
+    about = "Postiz servers that take posts and publish none"
+    yield plain_gauge("stalled_servers", about, float(stalled or 0))
 
 
 def _heartbeat_metrics(session: Session) -> Iterator[Metric]:

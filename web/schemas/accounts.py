@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
+from shared.domain.publishing.server_verdicts import Verdict
 from web.schemas.common import Body, Whole
 from web.schemas.profiles import HoldView, IntegrationView
 
@@ -65,3 +66,25 @@ class PatchAccount(Body):
         description="By identifier or integration id, an object of limits as in docs/NETWORKS.md;"
         " merged key by key, null drops a key; null as a whole drops all",
     )
+
+
+class SecondsToPublish(BaseModel):
+    p50: float
+    p99: float
+
+
+class ServerView(BaseModel):
+    base_url: str
+    profile_ids: list[str]
+    verdict: Verdict
+    since: datetime | None = Field(description="When it stalled")
+    reason: str | None
+    overdue: int = Field(description="Posts that it should have published by now")
+    last_published_at: datetime | None
+    seconds_to_publish: SecondsToPublish | None = Field(
+        description="From the release to the network, of the last posts of each account"
+    )
+
+
+class ServersView(BaseModel):
+    items: list[ServerView]

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
-from shared.accounts import holds
+from shared.accounts import holds, server_health
 from shared.accounts.holds import HeldProfile
 from shared.domain.publishing.states import PostState
 from shared.intake.post_edits import current_values
@@ -95,11 +95,18 @@ def post_list(session: Session, posts: Sequence[Post]) -> list[PostView]:
     timelines = post_queries.read_timelines(session, posts)
     live = cancel_retry.find_possibly_live(session, [post.id for post in posts if post.error_code])
     held = _held_by_profile(session, posts)
+    waiting = {post.account_id for post in posts if post.state == PostState.STAGED}
+    stalled = server_health.find_stalled_accounts(session, waiting)
     return [
         _post_view(
             post,
             timelines[post.id],
-            _post_error(post, held.get(post.profile_id), may_be_live=post.id in live),
+            _post_error(
+                post,
+                held.get(post.profile_id),
+                may_be_live=post.id in live,
+                stalled=post.account_id in stalled,
+            ),
         )
         for post in posts
     ]
@@ -142,9 +149,21 @@ def _post_view(post: Post, timeline: Sequence[Event], error: PostError | None) -
     )
 
 
-def _post_error(post: Post, held: HeldProfile | None, *, may_be_live: bool) -> PostError | None:
+STALLED = PostError(
+    code="postiz_stalled",
+    message="Postiz takes posts and publishes none of them: it waits until one is published again",
+    hint="GET /servers says more. Look whether the workers of Postiz (Temporal) are running.",
+    may_be_live=False,
+)
+
+
+def _post_error(
+    post: Post, held: HeldProfile | None, *, may_be_live: bool, stalled: bool
+) -> PostError | None:
     """What went wrong, or why it waits."""
     code, message, hint = post.error_code, post.error_message or "", post.error_hint
+    if code is None and stalled and post.state == PostState.STAGED:
+        return STALLED
     if code is None and held is not None and post.state in WAITS_WHILE_HELD:
         code, message, hint = held.reason, held.message, held.hint
     if code is None:

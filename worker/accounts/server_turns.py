@@ -87,7 +87,7 @@ def _releasable_query() -> Select[Any]:
         .join(Account, Account.id == Profile.account_id)
         .outerjoin(Server, Server.server == Account.server)
         .join(first, true())
-        .where(is_rested(), *may_send())
+        .where(is_rested(), *may_send(), Server.stalled_since.is_(None))
     )
 
 
