@@ -9,6 +9,9 @@ STALL_SECONDS = 30.0
 #: Once it was waited for so long (seconds), it must have sent so many bytes for each second of it.
 GRACE_SECONDS = 20.0
 MIN_RATE = 4 * 1024
+#: The most that is read at once (bytes), and the size of the pieces in which a body is parsed.
+#: Memory for larger ones goes back to the system after each, and has to be made again for the next.
+PIECE = 128 * 1024
 
 
 class PacedSocket(socket.socket):
@@ -26,9 +29,9 @@ class PacedSocket(socket.socket):
     def setblocking(self, flag: bool) -> None:
         self.settimeout(STALL_SECONDS if flag else 0)
 
-    def recv(self, *args: Any) -> bytes:
+    def recv(self, size: int, *args: Any) -> bytes:
         began_at = time.monotonic()
-        piece = super().recv(*args)
+        piece = super().recv(min(size, PIECE), *args)
         self._waited += time.monotonic() - began_at
         self._received += len(piece)
         too_slow = self._received < self._waited * MIN_RATE

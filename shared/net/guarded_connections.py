@@ -24,6 +24,9 @@ from shared.net.outbound_route import Route
 CONNECT_SECONDS = 3.0
 #: Less than half of Node's limit: a connection that was idle for longer is not used again.
 IDLE_SECONDS = 2.0
+#: A file is read and sent in pieces of so many bytes. Each has the time for which a connection may
+#: stall, so on the slowest line that is accepted a piece must get through within it.
+PIECE = 256 * 1024
 AGENT = "Pressroom"
 
 
@@ -206,6 +209,7 @@ def pool_to(
 ) -> HTTPConnectionPool:
     """Connections to the address's host; TLS checks the certificate for its name."""
     options: dict[str, Any] = {"maxsize": maxsize, "timeout": timeout, "route": route}
+    options["blocksize"] = PIECE
     if address.scheme == "http":
         return Pool(address.host, address.port, **options)
     return TLSPool(address.host, address.port, ssl_context=route.tls_context(), **options)

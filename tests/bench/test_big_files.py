@@ -18,7 +18,8 @@ def test_a_gibibyte_flows_through_with_flat_memory(
     with RunningStack(tmp_path / "home") as stack:
         found = measure(stack, tmp_path, 1024 * MIB, rounds=2)
     with capsys.disabled():
-        print(f"\n1 GiB: {found}")
+        goal = f"{SHARE:.2f} of direct each way, under {MEMORY / MIB:.0f} MiB"
+        print(f"\n1 GiB, goal {goal}: {found}")
     assert found.memory.most < MEMORY
     assert found.into_storage > SHARE * found.direct
     assert found.to_postiz > SHARE * found.direct

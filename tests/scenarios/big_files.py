@@ -87,6 +87,11 @@ class Measured:
     to_postiz: float
     memory: Memory
 
+    @property
+    def both_ways(self) -> float:
+        """In, and then on to Postiz."""
+        return 1 / (1 / self.into_storage + 1 / self.to_postiz)
+
     def __str__(self) -> str:
         name = max(self.memory.growth, key=lambda each: self.memory.growth[each])
         return (
@@ -95,6 +100,8 @@ class Measured:
             f"({self.into_storage / self.direct:.2f}); "
             f"from storage to Postiz {self.to_postiz / MIB:.0f} "
             f"({self.to_postiz / self.direct:.2f}); "
+            f"one after the other {self.both_ways / MIB:.0f} "
+            f"({self.both_ways / self.direct:.2f}); "
             f"most memory: {self.memory.most / MIB:.1f} MiB ({name})"
         )
 

@@ -14,13 +14,13 @@ from shared.errors import FieldError, InvalidRequest, RequestError
 from shared.media.ingest import Received, Receiver
 from shared.storage.base import Storage
 from web.http_layer.request import is_clean
+from web.paced_socket import PIECE
 
 MIMETYPE = "multipart/form-data"
 FILE_FIELD = "file"
 MAX_FILES = 1000
-_BUFFER = 1024**2
-#: The parser applies this limit to its buffer too, so it must be larger than the buffer.
-_MAX_FIELD_BYTES = 4 * _BUFFER
+#: The parser applies this limit to its buffer too, so it must be larger than a piece.
+_MAX_FIELD_BYTES = 4 * 1024**2
 _NAME_LENGTH = 255
 
 
@@ -102,7 +102,7 @@ def _parse_body(open_part: Any) -> tuple[MultiDict[str, str], MultiDict[str, Fil
         open_part,
         max_form_memory_size=_MAX_FIELD_BYTES,
         max_form_parts=MAX_FILES,
-        buffer_size=_BUFFER,
+        buffer_size=PIECE,
     )
     try:
         return parser.parse(request.stream, boundary.encode("latin-1"), request.content_length)

@@ -22,7 +22,12 @@ from shared.errors import (
 from shared.net import guarded_connections
 from shared.net.outbound_route import Route
 from shared.net.transport import Broken, NotSent, Transport
-from shared.postiz.client import KeyAuth, Postiz
+from shared.postiz.client import (
+    SLOWEST_UPLOAD,
+    STALLED_UPLOAD_SECONDS,
+    KeyAuth,
+    Postiz,
+)
 from shared.postiz.payloads import Element
 from tests.timing.patience import PATIENCE
 
@@ -238,3 +243,32 @@ def test_a_plain_server_behind_https_is_told_in_words() -> None:
         with pytest.raises(Transient, match="TLS failed: ") as caught:
             postiz.integrations()
     assert "Max retries" not in str(caught.value)
+
+
+class Zeros:
+    """A file that notes how much is read of it at once."""
+
+    def __init__(self, size: int) -> None:
+        self.len = size
+        self.sizes: list[int] = []
+
+    def read(self, size: int = -1) -> bytes:
+        self.sizes.append(min(size, self.len))
+        self.len -= self.sizes[-1]
+        return bytes(self.sizes[-1])
+
+
+def test_a_file_goes_out_in_few_pieces_of_which_each_is_sent_before_it_stalls() -> None:
+    size, file = 4 * 1024**2, Zeros(4 * 1024**2)
+
+    def take(connection: socket.socket) -> None:
+        received = 0
+        while received < size:
+            received += len(connection.recv(1024**2))
+        connection.sendall(OK)
+
+    with server(take) as taking, pytest.raises(OutcomeUnknown):  # its answer is not of Postiz
+        Postiz(taking.url, "key", route=OPEN).upload("a.mp4", "video/mp4", file)
+    assert sum(file.sizes) == size
+    assert len(file.sizes) < size / (128 * 1024)
+    assert max(file.sizes) < STALLED_UPLOAD_SECONDS * SLOWEST_UPLOAD
