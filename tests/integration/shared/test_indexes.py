@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import text
 
 from tests.scenarios.crowd import fill, hold_back, looks, pages_read, plans, set_aside, tidy
 from tests.workers.inline_tasks import waiting_tasks
 from tests.workers.runtimes import make_runtime
+from web.metrics.database_metrics import read_metrics
 from worker.runtime import Runtime
 
 ACCOUNTS, POSTS = 100, 50_000
@@ -38,6 +40,18 @@ def test_what_is_due_is_found_among_many(crowded: Runtime) -> None:
     assert len(due) == ACCOUNTS  # the first of each is due since a moment, on a server of its own
     assert look["next releases"]() == ACCOUNTS
     assert look["next call"]() == POSTS // ACCOUNTS // 2  # all that is due within a day
+
+
+def test_metrics_read_each_post_a_few_times_at_most(crowded: Runtime) -> None:
+    """However many accounts there are."""
+    with crowded.database.transaction() as session:
+        pages = session.scalar(text("SELECT relpages FROM pg_class WHERE relname = 'posts'"))
+    assert pages_read(crowded.database, lambda: read_all_metrics(crowded)) < 4 * pages
+
+
+def read_all_metrics(runtime: Runtime) -> None:
+    with runtime.database.transaction() as session:
+        list(read_metrics(session))
 
 
 HOLDING, HELD = 3, 500  # so many accounts hold back so many posts in each of ten ways
