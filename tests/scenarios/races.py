@@ -1,7 +1,8 @@
 """Posts through Pressroom, and what that costs all of its processes, from web to the database."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,15 @@ class Pressroom:
         items = [{"caption": f"post {number}"} for number in range(posts)]
         more = {"integration_ids": ["int-one"], "schedule_interval_minutes": 0}
         self._call(self._names[server.url], "/postiz/bulk-publish", {"items": items, **more})
+
+    def accept_at(self, server: Instant, times: Mapping[str, datetime]) -> None:
+        """A bulk of posts, each by its caption with its time."""
+        items = [
+            {"caption": caption, "schedule_date": moment.isoformat()}
+            for caption, moment in times.items()
+        ]
+        body = {"items": items, "integration_ids": ["int-one"]}
+        self._call(self._names[server.url], "/postiz/bulk-publish", body)
 
     def _run(self, servers: Sequence[Instant], posts: int, latency: float, cursor: Any) -> Cost:
         def read(query: str) -> tuple[int, ...]:
