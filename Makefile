@@ -27,6 +27,7 @@ endif
 BENCH := .bench
 QUEUES := $(BENCH)/venv/.installed
 RESULTS ?= $(BENCH)/results
+BENCHES ?= tests/bench
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up down test test-unit test-integration chaos bench fuzz mutate house check lock format secrets
@@ -74,7 +75,7 @@ chaos: $(DEVELOPS) ## Break everything at once for long, audit it, print the tab
 
 bench: $(DEVELOPS) $(QUEUES) ## Measure what is promised to be fast, some 20 minutes (RESULTS=folder)
 	@PRESSROOM_BENCH_PYTHON=$$(test -e $(QUEUES) && echo $(BENCH)/venv/bin/python) \
-		PRESSROOM_BENCH_RESULTS=$(RESULTS) $(PY) -m pytest -q -m "not long" tests/bench; ended=$$?; \
+		PRESSROOM_BENCH_RESULTS=$(RESULTS) $(PY) -m pytest -q -m "not long" $(BENCHES); ended=$$?; \
 	$(PY) -m tests.bench.report $(RESULTS) > $(RESULTS)/results.md; cat $(RESULTS)/results.md; \
 	exit $$ended
 

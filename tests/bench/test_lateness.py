@@ -29,7 +29,7 @@ LATENCY = 0.05
 SETTINGS = {"PRESSROOM_WRITES_PER_SECOND": "20", "PRESSROOM_SETTLE_SECONDS": "1"}
 LATE = "late (s)"
 #: In seconds: what also a machine with much other work keeps.
-EARLIEST, LATEST = -0.05, 5.0
+EARLIEST, LATEST = -0.05, 15.0
 #: By caption, for each server.
 Times = Mapping[str, datetime]
 
@@ -72,7 +72,8 @@ def accept_case(
     moments = spread(round(rate * WINDOW / 60), first_in=first_in, seconds=WINDOW)
     times: list[dict[str, datetime]] = [{} for _ in range(count)]
     for number, moment in enumerate(moments):
-        times[number % count][f"{case_name(rate, count)}: {number}"] = moment
+        caption = f"{case_name(rate, count)}: {number}"
+        times[number % count][caption] = moment.replace(microsecond=0)  # times are whole seconds
     for server, of_server in zip(servers, times, strict=False):
         if of_server:
             ours.accept_at(server, of_server)
