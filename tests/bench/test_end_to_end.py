@@ -21,7 +21,7 @@ SERVERS, ROUNDS = 20, 3
 #: How many posts a run has, by latency (seconds): each takes some seconds.
 POSTS = {0.0: 1000, 0.05: 400, 0.2: 100}
 #: Of these, what the other queues publish.
-SHARE = 4
+SHARE = 5
 RATE, CPU, CALLS = "posts a second", "CPU ms a post", "counted calls"
 #: What also a machine with much other work reaches.
 LEAST_RATE, MOST_CALLS = 0.3, 1 / 50

@@ -30,7 +30,7 @@ from tests.workers.runtimes import make_runtime
 from web.metrics.database_metrics import read_metrics
 from worker.runtime import Runtime
 
-ROUNDS = 15
+ROUNDS = 9
 ACCOUNTS, FEW, MANY = 1_000, 10_000, 1_000_000
 FINISHED = int(os.environ.get("PRESSROOM_BENCH_FINISHED", MANY))
 #: So that the next call of an account carries the same few posts, however many wait behind them.

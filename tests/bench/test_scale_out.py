@@ -10,7 +10,7 @@ from tests.servers.instant_postiz import instant_servers
 
 SERVERS, LATENCY = 20, 0.05
 #: For each number of children: how often, and how many posts.
-CHILDREN, ROUNDS, POSTS = (1, 2, 4, 8), 2, 1000
+CHILDREN, ROUNDS, POSTS = (1, 2, 4, 8), 2, 400
 
 
 @pytest.mark.timeout(900)
