@@ -23,6 +23,12 @@ else
 LAST_TESTS := $(FAST_TESTS)
 endif
 
+# Where `make bench` installs what it measures Pressroom beside, and writes its results.
+BENCH := .bench
+QUEUES := $(BENCH)/venv/.installed
+RESULTS ?= $(BENCH)/results
+BENCHES ?= tests/bench
+
 .DEFAULT_GOAL := help
 .PHONY: help demo up down test test-unit test-integration chaos bench fuzz mutate house check lock format secrets
 
@@ -67,8 +73,11 @@ test-integration: $(DEVELOPS) ## Only the tests of the API and of the worker's s
 chaos: $(DEVELOPS) ## Break everything at once for long, audit it, print the table (CHAOS="--seed 7")
 	@$(PY) -m tests.chaos $(CHAOS)
 
-bench: $(DEVELOPS) ## Measure what is promised to be fast, and print it
-	@$(PY) -m pytest -q tests/bench
+bench: $(DEVELOPS) $(QUEUES) ## Measure what is promised to be fast, some 20 minutes (RESULTS=folder)
+	@mkdir -p $(RESULTS); PRESSROOM_BENCH_PYTHON=$$(test -e $(QUEUES) && echo $(BENCH)/venv/bin/python) \
+		PRESSROOM_BENCH_RESULTS=$(RESULTS) $(PY) -m pytest -q -m "not long" $(BENCHES); ended=$$?; \
+	$(PY) -m tests.bench.report $(RESULTS) > $(RESULTS)/results.md; cat $(RESULTS)/results.md; \
+	exit $$ended
 
 fuzz: $(DEVELOPS) ## Make thousands of requests from the description of the API, right and wrong ones (long)
 	@PRESSROOM_FUZZ_CASES=60 $(PY) -m pytest -q -s --timeout 7200 tests/attacks/test_schema.py
@@ -107,3 +116,9 @@ $(DEVELOPS): requirements-dev.txt $(RUNS)
 	@echo "installing what its developers use (once)"
 	@$(PY) -m pip install --quiet --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
+
+$(QUEUES): tests/bench/requirements.txt | $(PY)
+	@echo "installing the queues to measure beside (once)"
+	@$(PY) -m venv $(BENCH)/venv
+	@$(BENCH)/venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check -r $< \
+		&& touch $@ || echo "they could not be installed: of queues only Celery is measured"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from shared import db
@@ -16,8 +16,20 @@ from shared.domain.publishing.states import PostState
 from shared.errors import Forbidden
 from shared.models import Account, Integration, Post, Profile
 
+#: Those in which a worker has claimed a post that Postiz has not scheduled yet.
+LEASED = (PostState.STAGING, PostState.RELEASING)
 #: States of posts that Postiz has not scheduled yet.
-BACKLOG = (PostState.PENDING, PostState.STAGING, PostState.STAGED, PostState.RELEASING)
+BACKLOG = (PostState.PENDING, PostState.STAGED, *LEASED)
+
+
+def in_backlog() -> ColumnElement[bool]:
+    """Whether Postiz has not scheduled a post yet.
+
+    Each part is the condition of an index, so that posts which have ended are not read.
+    """
+    return or_(
+        Post.state == PostState.PENDING, Post.state == PostState.STAGED, Post.state.in_(LEASED)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +108,7 @@ def _count_backlogs(
     session: Session, ids: Sequence[int], visible: VisibleProfiles
 ) -> dict[int, int]:
     query = select(Post.account_id, func.count()).where(
-        Post.account_id.in_(ids), Post.state.in_(BACKLOG), visible.condition(Post)
+        Post.account_id.in_(ids), in_backlog(), visible.condition(Post)
     )
     return {row[0]: row[1] for row in session.execute(query.group_by(Post.account_id))}
 

@@ -13,6 +13,7 @@ from shared.accounts import budget_queries
 from shared.config import Settings
 from shared.domain.networks.warning import RowWarning
 from shared.domain.publishing.handoff import Situation, choose_handoff
+from shared.domain.publishing.planner import CALENDAR_AHEAD, STAGED_AHEAD
 from shared.domain.rows.post_rows import CheckedRow, Known, PlannedPost, Row, check_rows
 from shared.domain.rows.row_warnings import find_warnings
 from shared.errors import FieldError, Unprocessable
@@ -148,13 +149,17 @@ def require_faultless(checked: Checked, *, skip_invalid: bool = False) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class WakeUps:
-    """What to wake the workers for when a job is committed."""
+    """What to wake the workers for when a job is committed.
+
+    `stages`: whether anything may be staged already. What comes later is found by the sweep.
+    """
 
     account_id: int
     uploads: Sequence[int]
+    stages: bool = True
 
     def send(self, waker: Waker) -> None:
-        if waker.stage(self.account_id):
+        if not self.stages or waker.stage(self.account_id):
             waker.uploads(self.uploads)
 
 
@@ -175,4 +180,13 @@ def accept_order(session: Session, checked: Checked, settings: Settings) -> tupl
     quotas.require_room(session, order.profile_id, Quota.OPEN_POSTS, settings)
     used = {media_id for post in posts for media_id in post.media_ids}
     waiting = job_creation.waiting_uploads(session, account, used)
-    return job, WakeUps(account_id=account.id, uploads=waiting)
+    stages = _may_stage_now(checked)
+    return job, WakeUps(account_id=account.id, uploads=waiting, stages=stages)
+
+
+def _may_stage_now(checked: Checked) -> bool:
+    """Whether a worker has anything to do for the posts: to check them, or to hand one over."""
+    ahead = STAGED_AHEAD if checked.handoff == "staged" else CALENDAR_AHEAD
+    latest = checked.order.now + ahead
+    is_checked = checked.known.channels is not None
+    return not is_checked or any(post.row.publish_at <= latest for post in checked.posts)

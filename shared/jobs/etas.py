@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from shared import db
 from shared.accounts import holds
-from shared.accounts.budget_queries import BACKLOG, budget_state
+from shared.accounts.budget_queries import BACKLOG, budget_state, in_backlog
 from shared.config import Settings
 from shared.domain.publishing.eta import Flow, Load, done_at, drained_at
 from shared.domain.publishing.states import JobState, PostState
@@ -115,7 +115,7 @@ def _job_loads(session: Session, account_ids: Sequence[int]) -> list[_JobLoad]:
         .join(Profile, Profile.id == Post.profile_id)
         .where(
             Post.account_id.in_(account_ids),
-            Post.state.in_(BACKLOG),
+            in_backlog(),
             Job.paused.is_(False),
             Profile.paused.is_(False),
             ~holds.is_held(),

@@ -15,6 +15,7 @@ RAISED = {"PRESSROOM_WRITES_PER_SECOND": "50", "PRESSROOM_SETTLE_SECONDS": "10"}
 PATIENCE = 3600.0
 
 
+@pytest.mark.long
 @pytest.mark.timeout(PATIENCE)
 @pytest.mark.parametrize("kind", ["at once", "distinct times"])
 def test_ten_thousand_posts(tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,77 +1,79 @@
-"""From the request to the network: Pressroom beside a naive Celery task for each post.
+"""From the request to the network, beside a naive task and counted call for each post.
 
-Pace and settle time are switched off on a stand-in Postiz that publishes at once.
+Pace and settle time are switched off on a stand-in Postiz that publishes at once. Pressroom, Celery
+and a plain client take turns; the other queues run alone, once, with fewer posts. Each queue has as
+many processes as Pressroom has children, and each process makes one call at a time.
 """
 
-import json
-import platform
-import statistics
-from collections import defaultdict
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.scenarios.races import Cost, Naive, Pressroom, naive, pressroom
+from tests.bench import goals
+from tests.bench.record import Record
+from tests.scenarios.naive_races import PLAIN, QUEUES, Naive, is_installed, naive, plain
+from tests.scenarios.races import CHILDREN, Pressroom, pressroom
 from tests.servers.instant_postiz import Instant, instant_servers
 
-SERVERS, POSTS, ROUNDS = 10, 200, 1
-LATENCIES = (0.0, 0.05)
-Results = dict[tuple[float, int], dict[str, list[Cost]]]
+OURS, THEIRS = "pressroom", "celery"
+SERVERS, ROUNDS = 20, 3
+#: How many posts a run has, by latency (seconds): each takes some seconds.
+POSTS = {0.0: 1000, 0.05: 400, 0.2: 100}
+#: Of these, what the other queues publish.
+SHARE = 5
+RATE, CPU, CALLS = "posts a second", "CPU ms a post", "counted calls"
+#: What also a machine with much other work reaches.
+LEAST_RATE, MOST_CALLS = 0.3, 1 / 50
 
 
-def test_a_post_beside_the_naive_shape(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    results: Results = defaultdict(lambda: defaultdict(list))
+@pytest.mark.timeout(1200)
+def test_a_post_beside_the_naive_shape(tmp_path: Path, record: Record) -> None:
+    with instant_servers(SERVERS) as servers:
+        race_main(tmp_path, servers, record)
+        for queue in QUEUES:
+            if queue != THEIRS and is_installed(queue):
+                race_queue(queue, tmp_path, servers, record)
+    at_once, at_50_ms = case(0.0, 1), case(0.05, 1)
+    rate = record.compare_with_goal(goals.AT_ONCE, record.ratio(at_once, RATE, OURS, THEIRS))
+    record.compare_with_goal(goals.AT_50_MS, record.ratio(at_50_ms, RATE, OURS, THEIRS))
+    record.compare_with_goal(goals.CPU, record.ratio(at_once, CPU, OURS, THEIRS))
+    calls = record.ratio(at_once, CALLS, OURS, THEIRS)
+    assert record.compare_with_goal(goals.COUNTED_CALLS, calls) <= MOST_CALLS
+    assert rate >= LEAST_RATE
+
+
+def race_main(folder: Path, servers: list[Instant], record: Record) -> None:
     with ExitStack() as opened:
-        servers = opened.enter_context(instant_servers(SERVERS))
-        ours = opened.enter_context(pressroom(tmp_path, servers))
-        theirs = opened.enter_context(naive(tmp_path / "naive"))
-        warm_up(ours, theirs, servers)
-        for _ in range(ROUNDS):
-            for latency in LATENCIES:
-                for count in (1, SERVERS):
-                    by_name = results[latency, count]
-                    by_name["pressroom"].append(ours.run(servers[:count], POSTS, latency))
-                    by_name["naive"].append(theirs.run(servers[:count], POSTS, latency))
-    rows = list(table(results))
-    with capsys.disabled():
-        print(f"\n{POSTS} posts, {ROUNDS} rounds, {platform.platform()}")
-        for row in rows:
-            print("  ".join(f"{value:>20}" for value in row))
-        print(json.dumps(as_json(results)))
-    for by_name in results.values():
-        assert median(by_name["pressroom"], "counted calls") <= POSTS / 10
-
-
-def warm_up(ours: Pressroom, theirs: Naive, servers: list[Instant]) -> None:
-    """Connections are open, accounts are known, modules are loaded."""
-    ours.run(servers, 2 * SERVERS, 0.0)
-    theirs.run(servers, 2 * SERVERS, 0.0)
-
-
-def median(costs: list[Cost], figure: str) -> float:
-    return statistics.median(cost.figures()[figure] for cost in costs)
-
-
-def table(results: Results) -> list[list[str]]:
-    rows = [["latency, servers", "figure", "pressroom", "naive", "ratio"]]
-    for (latency, count), by_name in results.items():
-        for figure in by_name["naive"][0].figures():
-            ours, theirs = (median(by_name[name], figure) for name in ("pressroom", "naive"))
-            ratio = f"{ours / theirs:.2f}" if theirs else ""
-            where = f"{1000 * latency:.0f} ms, {count}"
-            rows.append([where, figure, f"{ours:.1f}", f"{theirs:.1f}", ratio])
-    return rows
-
-
-def as_json(results: Results) -> list[dict[str, object]]:
-    return [
-        {
-            "latency_ms": 1000 * latency,
-            "servers": count,
-            "name": name,
-            **{figure: round(median(costs, figure), 2) for figure in costs[0].figures()},
+        contestants: dict[str, Pressroom | Naive] = {
+            OURS: opened.enter_context(pressroom(folder, servers)),
+            THEIRS: opened.enter_context(naive(THEIRS, folder / THEIRS, children=CHILDREN)),
+            PLAIN: opened.enter_context(plain()),
         }
-        for (latency, count), by_name in results.items()
-        for name, costs in by_name.items()
-    ]
+        for contestant in contestants.values():
+            warm_up(contestant, servers)
+        for _ in range(ROUNDS):
+            for latency, posts in POSTS.items():
+                for count in (1, SERVERS):
+                    for name, contestant in contestants.items():
+                        cost = contestant.run(servers[:count], posts, latency)
+                        record.add_round(case(latency, count), name, cost.figures())
+
+
+def race_queue(queue: str, folder: Path, servers: list[Instant], record: Record) -> None:
+    with naive(queue, folder / queue, children=CHILDREN) as contestant:
+        warm_up(contestant, servers)
+        for latency, posts in POSTS.items():
+            for count in (1, SERVERS):
+                figures = contestant.run(servers[:count], posts // SHARE, latency).figures()
+                del figures[CALLS]  # one for each post
+                record.add_round(case(latency, count), queue, figures)
+
+
+def warm_up(contestant: Pressroom | Naive, servers: list[Instant]) -> None:
+    """Connections are open, accounts are known, modules are loaded."""
+    contestant.run(servers, 2 * SERVERS, 0.0)
+
+
+def case(latency: float, servers: int) -> str:
+    return f"{1000 * latency:.0f} ms, {servers} {'server' if servers == 1 else 'servers'}"

@@ -13,6 +13,7 @@ SECONDS = 600
 LEASE = read_settings({"DATABASE_URL": "postgresql://"}).lease_seconds
 
 
+@pytest.mark.long
 @pytest.mark.timeout(2 * SECONDS)
 def test_ten_minutes_of_hanging_hold_no_lease_for_long_and_delay_nobody_else(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

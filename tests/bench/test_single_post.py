@@ -5,16 +5,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench import goals
+from tests.bench.record import Record
 from tests.scenarios.races import pressroom
 from tests.servers.instant_postiz import instant_servers
 
 HANGS, ROUNDS = 600.0, 5
-#: Promised for two cores that do nothing else (seconds).
-PROMISED = 3.0
+CASE, SECONDS = "two children", "seconds until published"
+#: What also a machine with much other work keeps.
+LONGEST = 15.0
 
 
 @pytest.mark.timeout(600)
-def test_a_single_post_waits_for_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_single_post_waits_for_nobody(tmp_path: Path, record: Record) -> None:
     settings = {"PRESSROOM_WRITES_PER_SECOND": "5", "PRESSROOM_SETTLE_SECONDS": "1"}
     with (
         instant_servers(3) as (hanging, busy, free),
@@ -24,7 +27,7 @@ def test_a_single_post_waits_for_nobody(tmp_path: Path, capsys: pytest.CaptureFi
         ours.accept(hanging, 50)
         ours.accept(busy, 2000)
         time.sleep(5)
-        took = sorted(ours.run([free], 1, 0.0).seconds for _ in range(ROUNDS))
-    with capsys.disabled():
-        print(f"\na single post: {took[ROUNDS // 2]:.2f} s at the median, {took[-1]:.2f} s at most")
-    assert took[-1] < PROMISED
+        for _ in range(ROUNDS):
+            record.add_round(CASE, "pressroom", {SECONDS: ours.run([free], 1, 0.0).seconds})
+    most = max(record.rounds_of(CASE, SECONDS, "pressroom"))
+    assert record.compare_with_goal(goals.SINGLE_POST, most) < LONGEST

@@ -38,6 +38,7 @@ def live_answers(one: Press) -> Iterator[list[float]]:
     thread.join()
 
 
+@pytest.mark.long
 def test_a_neighbour_is_on_time_under_attack(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -48,6 +48,22 @@ JOIN profiles ON profiles.id = jobs.profile_id
 JOIN submissions ON submissions.account_id = profiles.account_id
 """
 
+#: Posts that have ended, ten of each job: so many more for each account.
+FINISH = """
+INSERT INTO jobs (kind, state, profile_id, handoff, total, finished_at)
+SELECT 'bulk_publish', 'completed', 'profile-' || id, 'staged', 10, now()
+FROM accounts, generate_series(1, :each / 10);
+INSERT INTO posts (job_id, position, profile_id, account_id, integration_id,
+                   integration_identifier, content, media_ids, settings, publish_at, handoff,
+                   state, submission_id, created_at, published_at)
+SELECT jobs.id, n, jobs.profile_id, submissions.account_id, 'int-' || submissions.account_id,
+       'mastodon', 'post ' || n, '{}', '{}', now() - jobs.id * interval '1 minute', 'staged',
+       'published', submissions.id, now() - interval '100 days', now()
+FROM generate_series(1, 10) AS n, jobs
+JOIN submissions ON 'profile-' || submissions.account_id = jobs.profile_id
+WHERE jobs.finished_at IS NOT NULL
+"""
+
 #: What is due, or would be, of each account's profile and of others of the account, and is held
 #: back in every way that there is; all of it is due before anything else.
 HOLD = """
@@ -96,6 +112,11 @@ def fill(
     _run(database, FILL, accounts=accounts, each=posts // accounts, apart=apart)
 
 
+def fill_finished(database: Database, *, accounts: int, posts: int) -> None:
+    """Posts that were published, beside those of `fill`."""
+    _run(database, FINISH, each=posts // accounts)
+
+
 def hold_back(database: Database, *, accounts: int, each: int) -> None:
     """For each account so many posts more that are held back in each way."""
     _run(database, HOLD, accounts=accounts, each=each)
@@ -105,6 +126,7 @@ def _run(database: Database, script: str, **values: Any) -> None:
     with database.transaction() as session:
         session.execute(text("SET LOCAL statement_timeout = 0"))
         session.execute(text("SET LOCAL synchronous_commit = off"))
+        session.execute(text("SET LOCAL session_replication_role = replica"))  # no foreign keys
         for statement in filter(str.strip, script.split(";")):
             session.execute(text(statement), values)
     tidy(database)

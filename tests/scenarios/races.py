@@ -1,16 +1,8 @@
-"""Posts through Pressroom and through the naive shape, with the same number of children, and costs.
+"""Posts through Pressroom, and what that costs all of its processes, from web to the database."""
 
-Costs are those of all processes that the one or the other needs, its database and broker included.
-Pressroom's idle processes run beside the naive shape, and cost it a few percent.
-"""
-
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,108 +10,23 @@ import psutil
 import psycopg2
 import requests
 
-from local.child import ROOT
 from local.ports import free_port
 from local.postgres import Postgres
-from local.valkey import Valkey
+from tests.scenarios.race_costs import Cost, measure_run, with_children
 from tests.servers.embedded import running
 from tests.servers.instant_postiz import Instant
 from tests.servers.stacks import RunningStack
 from tests.timing.patience import wait_until
-from tests.workers import naive_tasks
 
 CHILDREN = 3
 PACE_OFF = {"PRESSROOM_WRITES_PER_SECOND": "10000", "PRESSROOM_SETTLE_SECONDS": "0"}
-PUBLISHED = "SELECT count(*) FROM posts WHERE state = 'published' AND profile_id IN ({})"
+PUBLISHED = "SELECT count(*) FROM posts WHERE id > {} AND state = 'published'"
 #: Statements and transactions of all processes, also of those that only look for work.
 WORK = """
 SELECT coalesce(sum(calls) FILTER (WHERE query NOT IN ('BEGIN', 'COMMIT', 'ROLLBACK')), 0)::int,
        coalesce(sum(calls) FILTER (WHERE query IN ('COMMIT', 'ROLLBACK')), 0)::int
 FROM pg_stat_statements
 """
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cost:
-    """Of one run: `seconds` from the first request until all is published."""
-
-    posts: int
-    seconds: float
-    cpu_seconds: float
-    counted_calls: int
-    statements: int = 0
-    transactions: int = 0
-
-    def figures(self) -> dict[str, float]:
-        return {
-            "posts a second": self.posts / self.seconds,
-            "CPU ms a post": 1000 * self.cpu_seconds / self.posts,
-            "counted calls": self.counted_calls,
-            "statements a post": self.statements / self.posts,
-            "transactions a post": self.transactions / self.posts,
-        }
-
-
-def cpu_of(processes: Sequence[psutil.Process]) -> dict[int, float]:
-    """The processor time of each that still runs (seconds)."""
-    used = {}
-    for process in processes:
-        try:
-            times = process.cpu_times()
-        except psutil.NoSuchProcess:
-            continue
-        used[process.pid] = times.user + times.system
-    return used
-
-
-def _measure(
-    servers: Sequence[Instant],
-    latency: float,
-    family: Callable[[], list[psutil.Process]],
-    publish: Callable[[], int],
-) -> Cost:
-    for server in servers:
-        server.begin(latency)
-    before, began = cpu_of(family()), time.monotonic()
-    posts = publish()
-    seconds = time.monotonic() - began
-    after = cpu_of(family())
-    calls = sum(server.asked()["counted"] for server in servers)
-    cpu = sum(used - before.get(pid, 0.0) for pid, used in after.items())
-    return Cost(posts=posts, seconds=seconds, cpu_seconds=cpu, counted_calls=calls)
-
-
-@dataclass(frozen=True)
-class Naive:
-    """A worker of the naive shape with its broker."""
-
-    processes: list[psutil.Process]
-
-    def run(self, servers: Sequence[Instant], posts: int, latency: float) -> Cost:
-        def publish() -> int:
-            for number in range(posts):
-                server = servers[number % len(servers)]
-                naive_tasks.publish.delay(server.api_url, f"post {number}")
-            wait_until(lambda: sum(s.asked()["counted"] for s in servers) == posts)
-            return posts
-
-        return _measure(servers, latency, lambda: self.processes, publish)
-
-
-@contextmanager
-def naive(folder: Path) -> Iterator[Naive]:
-    valkey = Valkey(folder=folder / "valkey", port=free_port())
-    valkey.folder.mkdir(parents=True)
-    with running(valkey.service(), folder / "valkey.log") as broker:
-        environ = {**os.environ, naive_tasks.BROKER: valkey.url()}
-        naive_tasks.app.conf.broker_url = valkey.url()
-        command = [sys.executable, *naive_tasks.COMMAND, "--concurrency", str(CHILDREN)]
-        with subprocess.Popen(command, cwd=ROOT, env=environ) as worker:
-            parent = psutil.Process(worker.pid)
-            wait_until(lambda: len(parent.children(recursive=True)) >= CHILDREN)
-            own = [psutil.Process(), psutil.Process(broker.pid), parent]
-            yield Naive([*own, *parent.children(recursive=True)])
-            worker.terminate()
 
 
 class Pressroom:
@@ -147,24 +54,35 @@ class Pressroom:
         more = {"integration_ids": ["int-one"], "schedule_interval_minutes": 0}
         self._call(self._names[server.url], "/postiz/bulk-publish", {"items": items, **more})
 
+    def accept_at(self, server: Instant, times: Mapping[str, datetime]) -> None:
+        """A bulk of posts, each by its caption with its time."""
+        items = [
+            {"caption": caption, "schedule_date": moment.isoformat()}
+            for caption, moment in times.items()
+        ]
+        body = {"items": items, "integration_ids": ["int-one"]}
+        self._call(self._names[server.url], "/postiz/bulk-publish", body)
+
     def _run(self, servers: Sequence[Instant], posts: int, latency: float, cursor: Any) -> Cost:
         def read(query: str) -> tuple[int, ...]:
             cursor.execute(query)
             row: tuple[int, ...] = cursor.fetchone()
             return row
 
-        names = [self._names[server.url] for server in servers]
-        query = PUBLISHED.format(", ".join(f"'{name}'" for name in names))
-        [published] = read(query)
+        [newest] = read("SELECT coalesce(max(id), 0) FROM posts")
+        query = PUBLISHED.format(newest)
 
-        def publish() -> int:
+        def publish() -> None:
             for server in servers:
                 self.accept(server, posts // len(servers))
-            wait_until(lambda: read(query)[0] == published + posts)
-            return posts
+            wait_until(lambda: read(query)[0] >= posts)
+
+        def database() -> list[psutil.Process]:
+            return with_children(psutil.Process(pid) for pid in self._stack.pids("postgres"))
 
         read("SELECT 1 FROM pg_stat_statements_reset()")
-        cost = _measure(servers, latency, self._stack.family, publish)
+        family = self._stack.family
+        cost = measure_run(servers, latency, posts, publish, family=family, database=database)
         statements, transactions = read(WORK)
         return Cost(**{**vars(cost), "statements": statements, "transactions": transactions})
 

@@ -9,6 +9,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,11 +41,13 @@ Day = dict[str, dict[str, Any]]
 class Organization:
     """The posts of one server, and what it was asked."""
 
+    everywhere: Counter[str] = field(default_factory=Counter)  # of all servers, since the start
     latency: float = 0.0
     created: int = 0
     asked: Counter[str] = field(default_factory=Counter)
     posts: dict[str, dict[str, Any]] = field(default_factory=dict)
     by_date: dict[str, Day] = field(default_factory=dict)
+    released_at: dict[str, float] = field(default_factory=dict)  # by content: Unix time
 
     def answer(self, method: str, target: str, body: bytes) -> tuple[int, Any]:
         path = urlsplit(target)
@@ -52,6 +55,10 @@ class Organization:
         match method, route.split("/")[1:]:
             case "GET", ["_facts"]:
                 return 200, self.asked
+            case "GET", ["_everywhere"]:
+                return 200, self.everywhere
+            case "GET", ["_released"]:
+                return 200, self.released_at
             case "PUT", ["_latency"]:
                 self.latency = float(body)
                 self.asked.clear()
@@ -67,6 +74,7 @@ class Organization:
                 return 200, {"posts": self._window(parse_qs(path.query))}
             case "POST", ["posts"]:
                 self.asked["counted"] += 1
+                self.everywhere["counted"] += 1
                 return 201, self._create(json.loads(body))
             case "PUT", ["posts", postiz_id, "status"]:
                 self.asked["status"] += 1
@@ -105,7 +113,9 @@ class Organization:
         if postiz_id not in self.posts:
             return 400, {"msg": "Post not found"}
         url = f"https://network.example/{postiz_id}"
-        self.posts[postiz_id] |= {"state": "PUBLISHED", "releaseURL": url}
+        post = self.posts[postiz_id]
+        post |= {"state": "PUBLISHED", "releaseURL": url}
+        self.released_at[post["content"]] = time.time()
         return 200, {"id": postiz_id, "state": "QUEUE"}
 
 
@@ -152,7 +162,8 @@ class _Exchange(asyncio.Protocol):
 
 async def _serve(count: int) -> None:
     loop = asyncio.get_running_loop()
-    organizations = [Organization() for _ in range(count)]
+    everywhere: Counter[str] = Counter()
+    organizations = [Organization(everywhere) for _ in range(count)]
     servers = [
         await loop.create_server(lambda one=one: _Exchange(one), "127.0.0.1", 0)  # type: ignore[misc]
         for one in organizations
@@ -177,7 +188,19 @@ class Instant:
 
     def asked(self) -> Counter[str]:
         """`counted` calls, `status` changes and `window` reads since `begin`."""
-        return Counter(requests.get(f"{self.url}/_facts", timeout=60).json())
+        return Counter(self._read("_facts"))
+
+    def counted_everywhere(self) -> int:
+        """Counted calls to all servers since they started."""
+        return Counter(self._read("_everywhere"))["counted"]
+
+    def released_at(self) -> dict[str, float]:
+        """When each post's status was changed, by its content (Unix time)."""
+        found: dict[str, float] = self._read("_released")
+        return found
+
+    def _read(self, name: str) -> Any:
+        return requests.get(f"{self.url}/{name}", timeout=60).json()
 
 
 @contextmanager

@@ -36,6 +36,8 @@ from shared.webhooks.subscriptions import ON_DEMAND
 #: How many accounts have their own metrics: those in trouble, then those with the most to do.
 ACCOUNTS = 100
 
+#: More than the longest time for which a draft is left alone before it is released.
+SETTLING = timedelta(minutes=5)
 LEASED = (
     PostState.STAGING,
     PostState.RELEASING,
@@ -96,22 +98,20 @@ def _heartbeat_metrics(session: Session) -> Iterator[Metric]:
 
 
 def _count_open_posts(session: Session) -> dict[tuple[int, str], int]:
-    """How many posts each account has in each state that an index holds."""
-    wanted: list[ColumnElement[bool]] = [
-        Post.state == PostState.PENDING,
-        Post.state == PostState.HELD,
-        Post.state == PostState.STAGED,
-        Post.state == PostState.FAILED,
-        Post.state.in_(LEASED),
-        (Post.state == PostState.SCHEDULED) & Post.track_at.is_not(None),
-    ]
+    """How many posts each account has in each state that an index holds.
+
+    The state is not read where the index's condition names it, so that the index is enough.
+    """
     found: dict[tuple[int, str], int] = {}
-    for condition in wanted:
-        query = select(Post.account_id, Post.state, func.count()).where(condition)
-        for account_id, state, count in session.execute(
-            query.group_by(Post.account_id, Post.state)
-        ):
+    for state in (PostState.PENDING, PostState.HELD, PostState.STAGED, PostState.FAILED):
+        count_query = select(Post.account_id, func.count()).where(Post.state == state)
+        for account_id, count in session.execute(count_query.group_by(Post.account_id)):
             found[account_id, state] = count
+    tracked = (Post.state == PostState.SCHEDULED) & Post.track_at.is_not(None)
+    for condition in (Post.state.in_(LEASED), tracked):
+        query = select(Post.account_id, Post.state, func.count()).where(condition)
+        for account_id, name, count in session.execute(query.group_by(Post.account_id, Post.state)):
+            found[account_id, name] = count
     return found
 
 
@@ -132,23 +132,31 @@ def _oldest_post_metrics(session: Session) -> Iterator[Metric]:
 
 
 def _oldest_due_seconds(session: Session, state: PostState) -> float:
-    """One look into the index per account; 0 if nothing is late."""
+    """One look into an index per profile that may publish; 0 if nothing is late.
+
+    No index has the times of staged posts. Among those that may be released now, or are settling
+    yet, which are few, the earliest is found by reading them.
+    """
     unpaused_job = exists().where(Job.id == Post.job_id, Job.paused.is_(False)).correlate(Post)
+    unpaused_account = exists().where(Account.id == Profile.account_id, Account.paused.is_(False))
+    soon = func.now() + SETTLING
     first_due = (
         select(Post.publish_at)
-        .join(Profile, (Profile.id == Post.profile_id) & Profile.paused.is_(False))
         .where(
-            ~holds.is_held(),
-            Post.account_id == Account.id,
+            Post.profile_id == Profile.id,
+            Post.account_id == Profile.account_id,
             Post.state == state,
+            Post.waits_for == "",
             Post.publish_at <= func.now(),
+            Post.release_at <= soon if state is PostState.STAGED else true(),
             Post.take_back.is_(False),
             is_in_time(),
             unpaused_job,
         )
         .order_by(Post.publish_at)
     )
-    return _longest_wait(session, Account, first_due, Account.paused.is_(False))
+    may_publish = Profile.paused.is_(False), ~holds.is_held(), unpaused_account
+    return _longest_wait(session, Profile, first_due, *may_publish)
 
 
 def _longest_wait(

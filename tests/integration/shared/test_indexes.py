@@ -3,10 +3,16 @@
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import text
 
+from shared.access.visible_profiles import VisibleProfiles
+from shared.accounts import budget_queries
+from shared.jobs import etas
+from shared.models import Account
 from tests.scenarios.crowd import fill, hold_back, looks, pages_read, plans, set_aside, tidy
 from tests.workers.inline_tasks import waiting_tasks
 from tests.workers.runtimes import make_runtime
+from web.metrics.database_metrics import read_metrics
 from worker.runtime import Runtime
 
 ACCOUNTS, POSTS = 100, 50_000
@@ -38,6 +44,35 @@ def test_what_is_due_is_found_among_many(crowded: Runtime) -> None:
     assert len(due) == ACCOUNTS  # the first of each is due since a moment, on a server of its own
     assert look["next releases"]() == ACCOUNTS
     assert look["next call"]() == POSTS // ACCOUNTS // 2  # all that is due within a day
+
+
+def test_metrics_read_each_post_a_few_times_at_most(crowded: Runtime) -> None:
+    """However many accounts there are."""
+    with crowded.database.transaction() as session:
+        pages = session.scalar(text("SELECT relpages FROM pg_class WHERE relname = 'posts'"))
+    assert pages_read(crowded.database, lambda: read_all_metrics(crowded)) < 4 * pages
+
+
+def read_all_metrics(runtime: Runtime) -> None:
+    with runtime.database.transaction() as session:
+        list(read_metrics(session))
+
+
+def test_an_account_s_backlog_is_found_without_other_accounts_and_ended_posts(
+    crowded: Runtime,
+) -> None:
+    """It is read whenever a post is accepted."""
+
+    def look() -> None:
+        with crowded.database.transaction() as session:
+            assert etas.drain_times(session, [1], crowded.settings)[1] is not None
+            account = session.get_one(Account, 1)
+            [read] = budget_queries.read_accounts(session, [account], VisibleProfiles(None))
+            assert read.backlog == POSTS // ACCOUNTS
+
+    for statement, plan in plans(crowded.database, look).items():
+        assert "Seq Scan on posts" not in plan, f"{statement}\n\n{plan}"
+        assert "ix_posts_job_id_state" not in plan, f"{statement}\n\n{plan}"
 
 
 HOLDING, HELD = 3, 500  # so many accounts hold back so many posts in each of ten ways

@@ -401,3 +401,23 @@ def test_integrations_that_postiz_no_longer_lists_do_not_exist(api: Api) -> None
         )
     reply = publish(api, integration_ids=["int-gone"])
     assert faults(reply) == [("integration_ids.0", "unknown_integration")]
+
+
+@pytest.mark.parametrize(
+    ("ahead", "handoff", "woken"),
+    [
+        (timedelta(minutes=1), None, 1),
+        (timedelta(hours=23), "staged", 1),
+        (timedelta(days=2), "staged", 0),
+        (timedelta(days=2), "calendar", 1),
+        (timedelta(days=15), "calendar", 0),
+    ],
+)
+def test_a_worker_is_woken_only_for_what_it_may_stage_now(
+    api: Api, ahead: timedelta, handoff: str | None, woken: int
+) -> None:
+    due = (datetime.now(UTC) + ahead).isoformat()
+    more = {} if handoff is None else {"handoff": handoff}
+    before = api.services.waker.messages()
+    assert publish(api, schedule_date=due, **more).status_code == 202
+    assert api.services.waker.messages() - before == woken
