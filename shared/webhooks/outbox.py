@@ -41,6 +41,7 @@ WITH told AS MATERIALIZED (
                    to_char(posts.publish_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
                    '.000000Z', 'Z'),
                'state', posts.state,
+               'revision', posts.revision,
                'attempts', posts.attempts,
                'error', CASE WHEN posts.error_code IS NOT NULL THEN jsonb_build_object(
                    'code', posts.error_code,

@@ -2,17 +2,37 @@
 
 from datetime import timedelta
 
-from sqlalchemy import func, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from shared.containment import contain_failures
+from shared.domain.publishing.states import PostState
 from shared.models import Post
-from shared.posts import edits
+from shared.posts import edits, transitions
 from worker.accounts import defects
+from worker.accounts.eligibility import is_reachable
 
 #: When an edit that failed with an unexpected error is tried again.
 RETRY_DEFECT_AFTER = timedelta(minutes=5)
+
+
+def drop_unreachable(session: Session) -> None:
+    """Edits of posts in the calendar of an account that their profile has left: no key of ours can
+    delete these posts any more, so they are published as they were."""
+    left = Post.state == PostState.RESCHEDULING, Post.lease_until < func.now(), ~is_reachable()
+    query = select(Post.id).where(*left).order_by(Post.id).limit(edits.BATCH)
+    ids = session.scalars(query.with_for_update(key_share=True, skip_locked=True)).all()
+    transitions.move_posts(
+        session,
+        ids,
+        PostState.RESCHEDULING,
+        PostState.SCHEDULED,
+        event=edits.TOO_LATE,
+        values={"track_at": func.now()},
+    )
+    for post_id in ids:
+        edits.drop_edit(session, post_id, "its profile has another Postiz account now")
 
 
 def apply_waiting(session: Session) -> None:

@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import select, update
 
 from shared.domain.publishing.states import PostState
-from shared.models import Handover, Post, Submission
+from shared.models import Handover, Post, Profile, Submission
 from shared.posts import cancel_retry, edits
 from shared.posts.edits import Edit
 from tests.factories.posts import make_due, make_posts, request_cancel, request_retry
+from tests.factories.profiles import make_profile
 from tests.workers.world import World
 from worker.staging import batch_selection, stage, submissions
 
@@ -228,3 +229,19 @@ def test_a_cancel_ends_an_edit_that_waits(world: World) -> None:
     world.until_all(PostState.CANCELLED, [post_id])
     assert drafts(world) == []
     assert world.post(post_id).edit is None
+
+
+def test_the_edit_of_a_post_in_the_calendar_of_an_account_that_was_left_is_dropped(
+    world: World,
+) -> None:
+    [post_id] = make_posts(world, "acme", ["old"], handoff="calendar", in_seconds=3600)
+    world.until_all(PostState.SCHEDULED, [post_id])
+    make_profile(world, "other", key="key-of-other")
+    edit(world, [post_id], content="new")
+    with world.database.transaction() as session:
+        other = session.get_one(Profile, "other").account_id
+        session.execute(update(Profile).where(Profile.id == "acme").values(account_id=other))
+    world.until_all(PostState.SCHEDULED, [post_id])
+    post = world.post(post_id)
+    assert (post.content, post.edit, post.revision) == ("old", None, 3)
+    assert "edit_dropped" in world.timeline(post_id)
