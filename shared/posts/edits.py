@@ -216,12 +216,12 @@ def drop_edit(session: Session, post_id: int, reason: str) -> None:
     transitions.add_events(session, [post_id], "edit_dropped", reason)
 
 
+def is_due() -> tuple[ColumnElement[bool], ...]:
+    """Posts whose waiting edits may replace their values now."""
+    return *_may_take_effect(), Post.next_at <= func.now()
+
+
 def lock_waiting(session: Session) -> Sequence[int]:
-    """Posts whose waiting edits may replace their values now, locked."""
-    query = (
-        select(Post.id)
-        .where(*_may_take_effect(), Post.next_at <= func.now())
-        .order_by(Post.id)
-        .limit(BATCH)
-    )
+    """A batch of the posts that `is_due`, locked."""
+    query = select(Post.id).where(*is_due()).order_by(Post.id).limit(BATCH)
     return session.scalars(query.with_for_update(key_share=True, skip_locked=True)).all()

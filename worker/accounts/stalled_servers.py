@@ -3,7 +3,7 @@
 What waits goes out at the server's pace once something is published again, so never in a burst.
 """
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -17,11 +17,21 @@ from shared.webhooks import outbox
 log = get_logger("servers")
 
 
+def may_change() -> ColumnElement[bool]:
+    """Whether a server may have stalled, or may publish again."""
+    overdue = select(literal(1)).where(*server_health.is_overdue()).exists()
+    return or_(overdue, select(literal(1)).where(is_stalled_now()).exists())
+
+
+def is_stalled_now() -> ColumnElement[bool]:
+    return Server.stalled_since.is_not(None)
+
+
 def judge_servers(session: Session) -> None:
     """Mark servers that have stalled, and those that publish again; tell each change once."""
     stuck = server_health.count_stuck(session)
     stalled = {server for server, posts in stuck.items() if is_stalled(posts)}
-    known = set(session.scalars(select(Server.server).where(Server.stalled_since.is_not(None))))
+    known = set(session.scalars(select(Server.server).where(is_stalled_now())))
     for server in sorted(stalled - known):
         row = insert(Server).values(server=server, stalled_since=func.now())
         marked = row.on_conflict_do_update(

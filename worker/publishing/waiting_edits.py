@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -17,11 +17,15 @@ from worker.accounts.eligibility import is_reachable
 RETRY_DEFECT_AFTER = timedelta(minutes=5)
 
 
+def is_unreachable() -> tuple[ColumnElement[bool], ...]:
+    """Posts that are to be taken out of the calendar of an account that their profile has left."""
+    return Post.state == PostState.RESCHEDULING, Post.lease_until < func.now(), ~is_reachable()
+
+
 def drop_unreachable(session: Session) -> None:
     """Edits of posts in the calendar of an account that their profile has left: no key of ours can
     delete these posts any more, so they are published as they were."""
-    left = Post.state == PostState.RESCHEDULING, Post.lease_until < func.now(), ~is_reachable()
-    query = select(Post.id).where(*left).order_by(Post.id).limit(edits.BATCH)
+    query = select(Post.id).where(*is_unreachable()).order_by(Post.id).limit(edits.BATCH)
     ids = session.scalars(query.with_for_update(key_share=True, skip_locked=True)).all()
     transitions.move_posts(
         session,
