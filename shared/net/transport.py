@@ -104,7 +104,8 @@ class Transport:
     ) -> requests.Response:
         """The reply, read to its end. `total` and `stall`: seconds in all, and without progress.
 
-        `check` is an additional check, for this call alone; `last_check` replaces all others.
+        `check` is an additional check, for this call alone, before the one of all calls, whose
+        answer must not grow old; `last_check` replaces both.
         `most`: bytes of the reply's body.
 
         Raises `NotSent` if certainly nothing was sent, `Broken` if something may have been
@@ -126,7 +127,7 @@ class Transport:
         most: int = MAX_BYTES,
     ) -> requests.Response:
         """As `request`, for what somebody else has prepared."""
-        checks = (last_check,) if last_check is not None else (self._check, check)
+        checks = (last_check,) if last_check is not None else (check, self._check)
         call = Call(total=total, stall=stall, checks=checks)
         try:
             with under_way(call):

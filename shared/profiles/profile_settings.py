@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.orm import Session
 
 from shared.accounts import holds, identity
@@ -256,7 +256,9 @@ def version_of(session: Session, profile_id: str) -> int | None:
     return session.scalar(select(Profile.settings_version).where(Profile.id == profile_id))
 
 
-def version_and_base_url(session: Session, profile_id: str) -> tuple[int, str | None] | None:
+def version_and_base_url(
+    session: Session | Connection, profile_id: str
+) -> tuple[int, str | None] | None:
     """The data that a publisher of the profile is built from."""
     row = session.execute(
         select(Profile.settings_version, Account.base_url)

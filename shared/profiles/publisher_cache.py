@@ -207,8 +207,8 @@ class PublisherFactory:
 
         Raises `ProfileGone` if there is no profile.
         """
-        with self.database.transaction() as session:
-            current = profile_settings.version_and_base_url(session, profile_id)
+        with self.database.statements() as connection:  # no commit between answer and call
+            current = profile_settings.version_and_base_url(connection, profile_id)
         if current is None:
             raise ProfileGone(f"There is no profile {profile_id!r} any more")
         if current != (version, base_url):

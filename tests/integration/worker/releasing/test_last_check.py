@@ -1,7 +1,8 @@
 """The last check before the first byte: what it refuses, and that many calls share one question."""
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -131,3 +132,59 @@ def test_an_error_of_the_database_is_raised_for_all_that_asked(
     for check in checks:
         with pytest.raises(KeyError):
             last_check.require_allowed(check)
+
+
+def test_who_was_answered_waits_for_no_later_question(runtime: Runtime, rows: Rows) -> None:
+    """Its answer would grow old meanwhile."""
+    first, second, third = releasing(rows, 3)
+    last_check = LastCheck(runtime.database)
+    holds = [threading.Event(), threading.Event()]
+    asked: list[str] = []
+
+    def note(_: object, __: object, statement: str, *___: object) -> None:
+        if "settings_version" in statement:
+            asked.append(statement)
+            assert holds[len(asked) - 1].wait(PATIENCE) if len(asked) <= 2 else True
+
+    event.listen(runtime.database.engine, "after_cursor_execute", note)
+    try:
+        with ThreadPoolExecutor(3) as threads:
+            opening = threads.submit(last_check.require_allowed, first)
+            wait_until(lambda: len(asked) == 1)
+            others = [threads.submit(last_check.require_allowed, one) for one in (second, third)]
+            wait_until(lambda: len(last_check._waiting) == 2)
+            holds[0].set()
+            wait_until(lambda: len(asked) == 2)
+            assert opening.exception(PATIENCE) is None  # though the next question is under way
+            holds[1].set()
+            assert [each.exception(PATIENCE) for each in others] == [None, None]
+    finally:
+        for hold in holds:
+            hold.set()
+        event.remove(runtime.database.engine, "after_cursor_execute", note)
+
+
+def test_who_gets_to_run_late_asks_again(
+    runtime: Runtime, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [check] = releasing(rows)
+    last_check = LastCheck(runtime.database)
+    answer, delays = last_check._answer, iter([0.2, 0.0])
+
+    def answer_late(questions: Sequence[Any]) -> None:
+        answer(questions)
+        time.sleep(next(delays))
+        rows.change_account(paused=True)
+
+    monkeypatch.setattr(last_check, "_answer", answer_late)
+    with pytest.raises(Paused, match="held back"):
+        last_check.require_allowed(check)
+
+
+def test_a_process_that_never_runs_in_time_sends_nothing(
+    runtime: Runtime, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [check] = releasing(rows)
+    monkeypatch.setattr("worker.releasing.last_check.FRESH_SECONDS", 0.0)
+    with pytest.raises(Paused, match="too busy"):
+        LastCheck(runtime.database).require_allowed(check)
