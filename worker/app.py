@@ -55,7 +55,7 @@ app.conf.update(
     broker_connection_max_retries=None,
     broker_transport_options=TRANSPORT,
     beat_schedule=ENTRIES,
-    beat_scheduler="celery.beat:Scheduler",  # keeps no file: due work is in the database
+    beat_scheduler="worker.clock:Clock",  # keeps no file: due work is in the database
     beat_max_loop_interval=1,
     timezone="UTC",
 )
@@ -89,7 +89,7 @@ def _count_children(sender: Any, **_: Any) -> None:
 def _send_first_heartbeat(sender: Any, **_: Any) -> None:
     """Send a first heartbeat, so that the worker need not wait for beat's first one to be ready."""
     for queue in sender.app.amqp.queues.consume_from:
-        sender.app.send_task("pressroom.pulse", args=(queue,), queue=queue)
+        sender.app.send_task("pressroom.pulse", queue=queue)
 
 
 @worker_shutdown.connect  # type: ignore[untyped-decorator]
