@@ -21,7 +21,7 @@ from worker.due_work import DueWork
 #: Time between two questions (seconds).
 LOOK_SECONDS = 1.0
 #: So long after a round it is sent again in any case (seconds).
-ANYWAY_SECONDS = 30.0
+ANYWAY_SECONDS = 60.0
 #: The longest wait for an answer (milliseconds).
 STATEMENT_MS = 2_000
 

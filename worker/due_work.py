@@ -1,8 +1,8 @@
 """Due work: asks the database, in one statement, which of the rounds would find something.
 
 Each round's queries are those by which its steps find their work, so a round that is not due would
-do nothing. A step that is not named here would be done half a minute late, with the next sweep that
-beat sends in any case.
+do nothing. A step that is not named here would be done a minute late, with the next sweep that beat
+sends in any case.
 """
 
 from collections.abc import Mapping, Sequence

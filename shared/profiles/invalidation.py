@@ -22,6 +22,9 @@ LISTENER = "pressroom-invalidations"
 BROADCAST_SECONDS = 1.0
 #: The longest pause between two attempts to connect (seconds).
 LONGEST_PAUSE = 5.0
+#: How often a listener that hears nothing looks whether it is to stop, or has lost its connection
+#: (seconds).
+LOOK_SECONDS = 2.5
 
 log = get_logger("invalidation")
 
@@ -68,9 +71,9 @@ class Listener:
         return self
 
     def stop(self) -> None:
-        """End the thread; takes a second at most, because the thread wakes that often."""
+        """Let the thread end at its next look. Nobody waits for it: it keeps no process alive, and
+        resets nothing any more."""
         self._stop.set()
-        self._thread.join(timeout=5)
 
     def _listen_until_stopped(self) -> None:
         """Continues after every error: without it old publishers would be kept for minutes."""
@@ -104,8 +107,8 @@ class Listener:
             channel.subscribe(CHANNEL)
             while not self._stop.is_set():
                 # also returns without a message, to notice a stop and to make a health check
-                message = channel.get_message(timeout=0.5)
-                if message is not None:
+                message = channel.get_message(timeout=LOOK_SECONDS)
+                if message is not None and not self._stop.is_set():
                     self._handle_message(message)
 
     def _handle_message(self, message: dict[str, Any]) -> None:
