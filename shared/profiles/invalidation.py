@@ -7,7 +7,9 @@ message only lets idle processes forget old settings sooner.
 import json
 import threading
 import time
+import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import redis
@@ -61,6 +63,7 @@ class Listener:
         self._redis_url = redis_url
         self._reset = reset
         self._stop = threading.Event()
+        self._own_channel = f"pressroom.stop.{uuid.uuid4()}"
         self._thread = threading.Thread(
             target=self._listen_until_stopped, name="invalidations", daemon=True
         )
@@ -71,9 +74,11 @@ class Listener:
         return self
 
     def stop(self) -> None:
-        """Let the thread end at its next look. Nobody waits for it: it keeps no process alive, and
-        resets nothing any more."""
+        """End the thread: at once by a message of its own, or at its next look."""
         self._stop.set()
+        with connect_broker(self._redis_url) as client, suppress(redis.RedisError):
+            client.publish(self._own_channel, "")
+        self._thread.join(timeout=5)
 
     def _listen_until_stopped(self) -> None:
         """Continues after every error: without it old publishers would be kept for minutes."""
@@ -104,11 +109,11 @@ class Listener:
             health_check_interval=5,
         )
         with client, client.pubsub() as channel:  # type: ignore[no-untyped-call]
-            channel.subscribe(CHANNEL)
+            channel.subscribe(CHANNEL, self._own_channel)
             while not self._stop.is_set():
                 # also returns without a message, to notice a stop and to make a health check
                 message = channel.get_message(timeout=LOOK_SECONDS)
-                if message is not None and not self._stop.is_set():
+                if message is not None and message["channel"] == CHANNEL.encode():
                     self._handle_message(message)
 
     def _handle_message(self, message: dict[str, Any]) -> None:
