@@ -5,7 +5,6 @@ import logging
 import os
 import sys
 
-from local.demo import demo
 from local.down import down
 from local.errors import StackError
 from local.home import Home, home_from
@@ -36,6 +35,8 @@ def _run(command: str) -> None:
         case "down":
             down(home)
         case "demo":
+            from local.demo import demo  # noqa: PLC0415 (with what makes videos: not for `up`)
+
             demo(os.environ)
 
 

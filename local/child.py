@@ -43,10 +43,7 @@ class Child:
         """The main process first, then, where stack.json lists them, its children."""
         if not self.service.lists_children:
             return [self.pid]
-        with suppress(psutil.NoSuchProcess):  # it ended at this moment: the next look says so
-            children = psutil.Process(self.pid).children(recursive=True)
-            return [self.pid, *sorted(child.pid for child in children)]
-        return [self.pid]
+        return [self.pid, *sorted(_list_descendants(self.pid))]
 
     def has_ended(self) -> bool:
         """Looks without reaping: until `bury`, no other process can be given its number."""
@@ -64,6 +61,20 @@ class Child:
         if self._process.returncode is None:
             os.killpg(self.pid, signal.SIGKILL)
         return self._process.wait()
+
+
+def _list_descendants(pid: int) -> list[int]:
+    """Linux says which they are; elsewhere all processes of the machine have to be looked at."""
+    threads = Path(f"/proc/{pid}/task")
+    if not (threads / str(pid) / "children").exists():
+        with suppress(psutil.NoSuchProcess):  # it ended at this moment: the next look says so
+            return [child.pid for child in psutil.Process(pid).children(recursive=True)]
+        return []
+    found: list[int] = []
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for thread in threads.iterdir():
+            found += map(int, (thread / "children").read_text().split())
+    return found + [below for child in found for below in _list_descendants(child)]
 
 
 def stop(children: Sequence[Child]) -> None:

@@ -77,7 +77,7 @@ class Stack:
 
     def migration(self) -> Service:
         """The only process that is told the admin key: it keeps a hash of it."""
-        environ = {**self._environ, "PRESSROOM_ADMIN_KEY": self._admin_key}
+        environ = {**self.environ, "PRESSROOM_ADMIN_KEY": self._admin_key}
         command = _python("-m", "shared.migrate")
         return Service(
             name="migrate", role="migrate", command=command, environ=environ, healthy=lambda: True
@@ -98,7 +98,8 @@ class Stack:
         return self._users.get("PRESSROOM_FLOWER") != "0"
 
     @cached_property
-    def _environ(self) -> Mapping[str, str]:
+    def environ(self) -> Mapping[str, str]:
+        """Of Pressroom's own processes; some get less of it."""
         urls = {"database_url": self._postgres.url(), "redis_url": self._valkey.url()}
         return service_environment(self._users, self._home, **urls)
 
@@ -114,7 +115,7 @@ class Stack:
                 role="sandbox",
                 title="the sandbox",
                 command=_python("-m", "local.sandbox", *options),
-                environ=without(without_credentials(self._environ), "DATABASE_URL", "REDIS_URL"),
+                environ=without(without_credentials(self.environ), "DATABASE_URL", "REDIS_URL"),
                 healthy=http_answers(f"{self.addresses.sandbox_url}/"),
             )
         ]
@@ -125,19 +126,19 @@ class Stack:
             name="web",
             role="web",
             command=_python("-m", "gunicorn", "-c", "web/gunicorn_conf.py", *bind, _WEB_APP),
-            environ=self._environ,
+            environ=self.environ,
             healthy=http_ok(f"{self.addresses.web_url}/health/ready"),
             lists_children=True,
         )
 
     def _worker(self, queue: str, *more: str, children: str) -> Service:
         queues = ",".join([*more, queue])
-        options = ["-Q", queues, "-n", f"{queue}@%h", "--concurrency", children, "-E"]
+        options = ["-Q", queues, "-n", f"{queue}@%h", "--concurrency", children, *_APART]
         return Service(
             name=f"worker-{queue}",
             role="worker",
             command=_celery("worker", *options),
-            environ=self._environ,
+            environ=self.environ,
             healthy=celery_answers(self.addresses.redis_url, queue),
             patience=_WORKER_PATIENCE,
             lists_children=True,
@@ -148,18 +149,19 @@ class Stack:
             name="beat",
             role="beat",
             command=_celery("beat", "--enable-remote-control"),
-            environ=without_credentials(self._environ),
+            environ=without_credentials(self.environ),
             healthy=celery_answers(self.addresses.redis_url, "celerybeat"),
         )
 
     def _flower(self) -> Service:
         # In its environment: a command line can be read by every user of the machine.
+        options = [f"--address={LOOPBACK}", f"--port={self._ports.flower}", "--enable_events=False"]
         login = {"FLOWER_BASIC_AUTH": f"admin:{self._admin_key}"}
         return Service(
             name="flower",
             role="flower",
-            command=_celery("flower", f"--address={LOOPBACK}", f"--port={self._ports.flower}"),
-            environ={**without_credentials(self._environ), **login},
+            command=_python("-m", "celery", "-A", "worker.monitor", "flower", *options),
+            environ={**without_credentials(self.environ), **login},
             healthy=http_ok(f"{self.addresses.flower_url}/healthcheck"),
         )
 
@@ -173,6 +175,8 @@ def _sandbox_timing(users: Mapping[str, str]) -> str:
     return asked
 
 
+#: Workers send events to Flower, and have nothing to say to one another.
+_APART = ["-E", "--without-gossip", "--without-mingle", "--heartbeat-interval", "10"]
 _WEB_APP = "web.app:create_app()"
 
 

@@ -3,15 +3,18 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from local.child import Child, stop
 from local.errors import StackError
 from local.logs import keep_bounded, last_lines
 from local.service import Service
+from local.sleep import Sleep
 from local.stack_file import Processes
 
-_LOOK_SECONDS = 0.25  # between two looks at the processes
+_START_LOOK_SECONDS = 0.05  # between two looks at the processes while they start,
+_LOOK_SECONDS = 2.0  # and afterwards, unless one of them ends
 _START_SECONDS = 300.0  # for one stage to be healthy, on a slow machine
 _START_TRIES = 3
 _PAUSE_LIMIT = 5.0  # seconds between two starts of a service that keeps dying
@@ -35,6 +38,7 @@ class Slot:
         self.was_healthy = False
         self.last_error = ""
         self._start_at = 0.0
+        self._question: tuple[Child | None, Future[bool] | None] = (None, None)
 
     def tend(self) -> None:
         """Buries the child if it is dead, and starts another once the pause is over."""
@@ -43,9 +47,15 @@ class Slot:
         if self.child is None and time.monotonic() >= self._start_at:
             self._start()
 
-    def is_healthy(self) -> bool:
-        alive = self.child is not None and not self.child.has_ended()
-        self.was_healthy = alive and self.service.healthy()
+    def is_healthy(self, threads: ThreadPoolExecutor) -> bool:
+        """The last answer of the child that runs now, which is asked again in one of `threads`."""
+        child, answer = self._question
+        if answer is not None and not answer.done():
+            return False
+        is_alive = self.child is not None and not self.child.has_ended()
+        self.was_healthy = is_alive and child is self.child and bool(answer and answer.result())
+        if not self.was_healthy:
+            self._question = self.child, threads.submit(self.service.healthy)
         return self.was_healthy
 
     def _start(self) -> None:
@@ -85,25 +95,31 @@ class Supervisor:
         self._stop_requested = stop_requested
         self._stages: list[list[Slot]] = []
         self._seen: Processes = {}
+        self._sleep = Sleep()
 
     def start(self, services: Sequence[Service]) -> None:
         """Returns once all are healthy; raises `StackError` when one cannot be started."""
         stage = [Slot(service, self._log(service.name)) for service in services]
         self._stages.append(stage)
         deadline = time.monotonic() + _START_SECONDS
-        waiting = stage
-        while waiting:
-            self._look()
-            waiting = [slot for slot in waiting if not slot.is_healthy()]
-            for slot in waiting:
-                _give_up_on_hopeless(slot, too_late=time.monotonic() > deadline)
+        # all are asked at the same time: one that does not answer yet may take seconds to say so
+        threads = ThreadPoolExecutor(len(stage), thread_name_prefix="health")
+        try:
+            waiting = stage
+            while waiting:
+                self._look(_START_LOOK_SECONDS)
+                waiting = [slot for slot in waiting if not slot.is_healthy(threads)]
+                for slot in waiting:
+                    _give_up_on_hopeless(slot, too_late=time.monotonic() > deadline)
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
 
     def run_once(self, service: Service) -> None:
         """Runs a service that ends by itself; raises `StackError` when it fails."""
         child = Child(service, self._log(service.name))
         try:
             while not child.has_ended():
-                self._look()
+                self._look(_START_LOOK_SECONDS)
         finally:
             stop([child])
         if child.bury() != 0:
@@ -113,7 +129,7 @@ class Supervisor:
         """Keeps everything running until it is asked to stop."""
         while True:
             try:
-                self._look()
+                self._look(_LOOK_SECONDS if self._all_run() else _START_LOOK_SECONDS)
             except StopRequested:
                 return
 
@@ -130,7 +146,10 @@ class Supervisor:
                 pids.extend(slot.child.pids())
         return found
 
-    def _look(self) -> None:
+    def _all_run(self) -> bool:
+        return all(slot.child is not None for stage in self._stages for slot in stage)
+
+    def _look(self, pause: float) -> None:
         for slot in (slot for stage in self._stages for slot in stage):
             slot.tend()
             keep_bounded(slot.log)
@@ -140,7 +159,7 @@ class Supervisor:
             self._changed(now)
         if self._stop_requested():
             raise StopRequested
-        time.sleep(_LOOK_SECONDS)
+        self._sleep.wait(pause)
 
 
 def _give_up_on_hopeless(slot: Slot, *, too_late: bool) -> None:

@@ -8,15 +8,14 @@ from types import FrameType
 
 from pydantic import ValidationError
 
-from local import orphans, stack_file
+from local import first_link, orphans, stack_file
 from local.errors import StackError
 from local.home import Home
 from local.service import Service
 from local.stack import Stack, choose_ports
 from local.stack_file import Processes
 from local.supervisor import StopRequested, Supervisor
-from shared import first_admin
-from shared.access.api_keys import new_key
+from shared.access.new_keys import new_key
 from shared.config import read_settings
 
 logger = logging.getLogger("local")
@@ -89,11 +88,14 @@ class _Run:
         self._offer_first_admin()
 
     def _offer_first_admin(self) -> None:
-        addresses = self._stack.addresses
-        path = first_admin.make_link(read_settings({"DATABASE_URL": addresses.database_url}))
+        try:
+            path = first_link.make_link(self._stack.environ)
+        except StackError as error:  # killed at this moment, say: the stack goes on
+            logger.warning("%s", error)
+            return
         if path is not None:
             logger.info("no user yet; this link makes the first admin, once, within an hour:")
-            logger.info("  %s%s", addresses.web_url, path)
+            logger.info("  %s%s", self._stack.addresses.web_url, path)
 
     def _stop(self) -> None:
         logger.info("stopping (running work gets up to half a minute to finish)")

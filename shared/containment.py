@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from celery.exceptions import SoftTimeLimitExceeded
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared import db, metrics
 from shared.log import get_logger
@@ -53,3 +54,12 @@ def contain_failures(
             log.warning("given up for now", where=where, reason=str(error).splitlines()[0], **about)
         else:
             log.exception("failed, and contained", where=where, **about)
+
+
+@contextmanager
+def database_may_be_away() -> Iterator[None]:
+    """Logs that PostgreSQL is unavailable; the work stays in the database and waits."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        log.warning("the database is away", reason=str(error).splitlines()[0])

@@ -56,6 +56,17 @@ TRANSPORT = {
     "socket_keepalive": True,
     "health_check_interval": 25,
 }
+#: Of every Celery app that is told the broker's address.
+CELERY_SETTINGS = {
+    "task_default_queue": PUBLISH,
+    "task_routes": {name: {"queue": queue} for name, queue in QUEUES.items()},
+    "task_serializer": "json",
+    "accept_content": ["json"],
+    "broker_connection_retry_on_startup": True,
+    "broker_connection_max_retries": None,
+    "broker_transport_options": TRANSPORT,
+    "timezone": "UTC",
+}
 WEB_TRANSPORT = {**TRANSPORT, "socket_timeout": 1, "socket_connect_timeout": 1}
 
 log = get_logger("enqueue")

@@ -1,6 +1,8 @@
 """gunicorn's settings: `gunicorn -c python:web.gunicorn_conf`."""
 
+import gc
 import os
+from importlib import import_module
 from typing import Any
 
 from gunicorn.http import wsgi
@@ -13,7 +15,8 @@ worker_class = "web.gunicorn_worker.Worker"
 workers = 2
 #: Eight for quick requests, and the slots of uploads and streams (web/concurrency_limits.py).
 threads = 8 + UPLOADS + STREAMS
-#: Each worker makes its own connections and threads, after the fork.
+#: Each worker makes its own connections and threads, after the fork. The code is loaded before it
+#: (`on_starting`), so that it is loaded once, and the workers share its pages.
 preload_app = False
 #: For a worker whose main loop has stopped; a long upload in one of its threads does not count.
 timeout = 60
@@ -26,6 +29,12 @@ logger_class = "web.gunicorn_log.OneForm"
 control_socket_disable = True
 #: Which server and version this is, only an attacker needs to know.
 wsgi.SERVER = "pressroom"
+
+
+def on_starting(_server: Any) -> None:
+    import_module("web.app")
+    gc.collect()
+    gc.freeze()  # else the collector of a worker would make its own copies of these pages
 
 
 def post_worker_init(worker: Any) -> None:

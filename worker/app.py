@@ -5,6 +5,7 @@ Celery never retries them: if a message is lost, the sweep sends it again; if it
 second claim fails and the duplicate stops.
 """
 
+import gc
 import os
 import shutil
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from celery import Celery, platforms
 from celery.signals import (
     setup_logging,
+    worker_before_create_process,
     worker_init,
     worker_process_init,
     worker_process_shutdown,
@@ -21,7 +23,7 @@ from celery.signals import (
 
 from shared.config import read_settings
 from shared.log import configure_logging
-from shared.task_queue import PUBLISH, QUEUES, TRANSPORT, Waker
+from shared.task_queue import CELERY_SETTINGS, Waker
 from worker import runtime, task_logging
 from worker.beat_schedule import ENTRIES
 from worker.bulkhead import Bulkhead, pool_folder
@@ -33,14 +35,11 @@ task_logging.install()
 #: installed, Celery would overwrite the command line.
 platforms._setproctitle = None
 app.conf.update(
-    task_default_queue=PUBLISH,
-    task_routes={name: {"queue": queue} for name, queue in QUEUES.items()},
+    CELERY_SETTINGS,
     task_acks_late=False,
     task_reject_on_worker_lost=False,
     task_ignore_result=True,
     task_store_errors_even_if_ignored=False,
-    task_serializer="json",
-    accept_content=["json"],
     task_send_sent_event=False,
     worker_send_task_events=True,
     worker_prefetch_multiplier=1,
@@ -51,13 +50,9 @@ app.conf.update(
     worker_soft_shutdown_timeout=settings.call_timeout_seconds + 5,
     worker_cancel_long_running_tasks_on_connection_loss=False,
     worker_hijack_root_logger=False,
-    broker_connection_retry_on_startup=True,
-    broker_connection_max_retries=None,
-    broker_transport_options=TRANSPORT,
     beat_schedule=ENTRIES,
-    beat_scheduler="celery.beat:Scheduler",  # keeps no file: due work is in the database
+    beat_scheduler="worker.clock:Clock",  # keeps no file: due work is in the database
     beat_max_loop_interval=1,
-    timezone="UTC",
 )
 
 
@@ -85,11 +80,19 @@ def _count_children(sender: Any, **_: Any) -> None:
     _Process.children = sender.concurrency or 1
 
 
+@worker_before_create_process.connect  # type: ignore[untyped-decorator]
+def _keep_pages_shared(**_: Any) -> None:
+    """What is loaded by now stays for ever. The collector of a child would mark each object of it,
+    and so get a copy of each of its pages."""
+    gc.collect()
+    gc.freeze()
+
+
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def _send_first_heartbeat(sender: Any, **_: Any) -> None:
     """Send a first heartbeat, so that the worker need not wait for beat's first one to be ready."""
     for queue in sender.app.amqp.queues.consume_from:
-        sender.app.send_task("pressroom.pulse", args=(queue,), queue=queue)
+        sender.app.send_task("pressroom.pulse", queue=queue)
 
 
 @worker_shutdown.connect  # type: ignore[untyped-decorator]

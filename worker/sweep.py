@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import Session
 
 from shared.accounts import waits
@@ -70,31 +70,23 @@ def _wake_found(runtime: Runtime, finders: Finders, *, most: int = MOST_WAITING)
 
 
 def _waiting_uploads(_: Runtime, session: Session) -> Sequence[int]:
-    return session.scalars(
-        select(AccountMedia.id)
-        .where(
-            AccountMedia.state == "pending",
-            AccountMedia.next_at <= func.now(),
-            upload.may_start(),
-            ~upload.needs_fetch(),
-        )
-        .order_by(AccountMedia.next_at)
-        .limit(UPLOADS_WOKEN)
-    ).all()
+    first = waiting_uploads_query().order_by(AccountMedia.next_at)
+    return session.scalars(first.limit(UPLOADS_WOKEN)).all()
+
+
+def waiting_uploads_query() -> Select[int]:
+    return select(AccountMedia.id).where(
+        AccountMedia.state == "pending",
+        AccountMedia.next_at <= func.now(),
+        upload.may_start(),
+        ~upload.needs_fetch(),
+    )
 
 
 def _finish_jobs(_: Runtime, session: Session) -> None:
     """Record the end of jobs that have nothing left to wait for."""
-    open_posts = exists().where(Post.job_id == Job.id, Post.state.in_(OPEN))
-    in_doubt = exists().where(Post.job_id == Job.id, Post.in_doubt)
-    open_media = exists().where(
-        JobMedia.job_id == Job.id,
-        AccountMedia.id == JobMedia.account_media_id,
-        AccountMedia.state.in_(("pending", "uploading")),
-    )
     unfinished = session.scalars(
-        select(Job)
-        .where(Job.finished_at.is_(None), ~open_posts, ~in_doubt, ~open_media)
+        ended_jobs_query()
         .order_by(Job.id)
         .limit(JOBS_AT_ONCE)
         .with_for_update(key_share=True, skip_locked=True)
@@ -104,6 +96,18 @@ def _finish_jobs(_: Runtime, session: Session) -> None:
         outcome.job.state = outcome.state
         outcome.job.finished_at = outcome.finished_at
     outbox.enqueue_job_events(session, ended)
+
+
+def ended_jobs_query() -> Select[Job]:
+    """Jobs that have nothing left to wait for, and are not recorded as ended yet."""
+    open_posts = exists().where(Post.job_id == Job.id, Post.state.in_(OPEN))
+    in_doubt = exists().where(Post.job_id == Job.id, Post.in_doubt)
+    open_media = exists().where(
+        JobMedia.job_id == Job.id,
+        AccountMedia.id == JobMedia.account_media_id,
+        AccountMedia.state.in_(("pending", "uploading")),
+    )
+    return select(Job).where(Job.finished_at.is_(None), ~open_posts, ~in_doubt, ~open_media)
 
 
 #: Steps for work that lost its worker, is too late, or now belongs to another account.

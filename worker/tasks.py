@@ -1,14 +1,12 @@
 """The Celery tasks: thin, with readable names for Flower, and only ids as arguments."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from structlog.contextvars import bind_contextvars
 
+from shared.containment import database_may_be_away
 from shared.errors import ClaimLost
 from shared.log import get_logger
 from shared.task_queue import QUEUES
@@ -145,8 +143,11 @@ def remove_profiles() -> None:
 
 
 @guarded_task("pressroom.pulse")
-def answer_heartbeat(_: str) -> None:
-    """Sent by beat through each queue; does nothing, since every task records a heartbeat."""
+def answer_heartbeat(sender: str | None = None) -> None:
+    """Sent through each queue: every task records a heartbeat of its queue, this one also beat's,
+    if beat says that it sent it."""
+    if sender == heartbeats.BEAT:
+        heartbeats.record_heartbeat(current_runtime(), heartbeats.BEAT)
 
 
 def _run_account_step(step: Callable[[Runtime, int], None], account_id: int) -> None:
@@ -161,12 +162,3 @@ def _run_step(runtime: Runtime, step: Callable[[Runtime, int], None], account_id
         step(runtime, account_id)
     except ClaimLost as error:
         log.warning("claim lost", account=account_id, reason=error.message)
-
-
-@contextmanager
-def database_may_be_away() -> Iterator[None]:
-    """Logs that PostgreSQL is unavailable; the work stays in the database and waits."""
-    try:
-        yield
-    except (OperationalError, InterfaceError, PoolTimeout) as error:
-        log.warning("the database is away", reason=str(error).splitlines()[0])

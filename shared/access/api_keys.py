@@ -1,7 +1,6 @@
 """Keys of the HTTP API: created once, shown once, stored as a hash."""
 
 import hashlib
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, selec
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from shared.access.new_keys import new_key
 from shared.access.visible_profiles import VisibleProfiles
 from shared.errors import Conflict
 from shared.models import ApiKey, RetiredKey
@@ -18,11 +18,6 @@ SCOPES = ("read", "publish", "settings", "admin")
 ADMIN_NAME = "admin (installed)"
 #: How exactly it is known when a key was used last.
 USE_NOTED_EVERY = timedelta(minutes=5)
-
-
-def new_key() -> str:
-    """A fresh key with 256 random bits, so that a fast hash is enough."""
-    return f"pr_{secrets.token_urlsafe(32)}"
 
 
 def hash_key(key: str) -> str:

@@ -88,9 +88,14 @@ def end_for_channels(session: Session, account_id: int, integration_ids: Collect
     _clear_waits(session, Post.waits_for == for_channels(account_id), of_channels, **no_error)
 
 
+def is_expired() -> tuple[ColumnElement[bool], ...]:
+    """Posts whose wait has lasted an hour."""
+    return Post.waits_for != "", Post.aside_until <= func.now()
+
+
 def end_expired_waits(session: Session) -> int:
     """End waits that have lasted an hour; returns how many."""
-    expired = select(Post.id).where(Post.waits_for != "", Post.aside_until <= func.now())
+    expired = select(Post.id).where(*is_expired())
     batch = expired.order_by(Post.aside_until).limit(BATCH)
     ids = session.scalars(batch.with_for_update(key_share=True, skip_locked=True)).all()
     if ids:

@@ -21,6 +21,7 @@ from shared.errors import Unavailable
 from shared.log import get_logger
 from shared.net.outbound_route import Route
 from shared.net.transport import Broken, NotSent, Transport
+from shared.people.openid_identity import Identity
 
 #: Seconds of one call, and for which what the provider says of itself is believed.
 CALL_SECONDS = 10.0
@@ -65,14 +66,6 @@ class Keys(BaseModel):
     """RFC 7517, section 5."""
 
     keys: list[Key]
-
-
-class Identity(BaseModel):
-    """Who the provider says somebody is. `subject`: for ever theirs, at this issuer."""
-
-    subject: str = Field(alias="sub", min_length=1, max_length=255)
-    email: str | None = Field(None, max_length=254)
-    email_verified: bool = False
 
 
 class Attempt(BaseModel):

@@ -8,7 +8,7 @@ from shared.crypto import hash_secret
 from shared.errors import Conflict
 from shared.models import OneTimeLink, User
 from shared.people import sessions
-from shared.people.openid_provider import Identity
+from shared.people.openid_identity import Identity
 from shared.people.passwords import hash_password
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.orm import Session
 
 from shared.db import Database
@@ -235,11 +235,16 @@ def _change_unlocked(
         after = rows[-1].id
 
 
+def is_cancel_due() -> ColumnElement[bool]:
+    """Posts whose cancellation had to wait for the end of a release, which is over."""
+    return and_(Post.take_back, Post.state != PostState.RELEASING)
+
+
 def finish_requested_cancels(session: Session) -> None:
     """Cancel posts whose cancellation had to wait for the end of a release; called by the sweep."""
     ids = session.scalars(
         select(Post.id)
-        .where(Post.take_back, Post.state != PostState.RELEASING)
+        .where(is_cancel_due())
         .order_by(Post.id)
         .limit(BATCH)
         .with_for_update(key_share=True, skip_locked=True)

@@ -33,17 +33,22 @@ def is_in_time() -> ColumnElement[bool]:
     return or_(Post.late_policy == LatePolicy.PUBLISH, Post.as_draft, in_time)
 
 
+def is_to_be_stopped(state: PostState) -> tuple[ColumnElement[bool], ...]:
+    """Posts in `state` that are too late, and are not to be published late."""
+    return (
+        Post.late_policy.in_((LatePolicy.SKIP, LatePolicy.HOLD)),
+        Post.state.in_((PostState.PENDING, PostState.STAGED)),  # so that the index is used
+        Post.state == state,
+        Post.publish_at <= func.clock_timestamp() - LATE,
+        ~Post.as_draft,
+    )
+
+
 def lock_late_posts(session: Session, state: PostState, *, limit: int) -> list[tuple[int, str]]:
     """Lock posts in `state` that are too late, the oldest first; returns their ids and policies."""
     rows = session.execute(
         select(Post.id, Post.late_policy)
-        .where(
-            Post.late_policy.in_((LatePolicy.SKIP, LatePolicy.HOLD)),
-            Post.state.in_((PostState.PENDING, PostState.STAGED)),  # so that the index is used
-            Post.state == state,
-            Post.publish_at <= func.clock_timestamp() - LATE,
-            ~Post.as_draft,
-        )
+        .where(*is_to_be_stopped(state))
         .order_by(Post.publish_at)
         .limit(limit)
         .with_for_update(key_share=True, skip_locked=True)

@@ -6,7 +6,7 @@ Posts that are not moved yet are not sent, because their profile's key is of ano
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select, text, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from shared.accounts import waits
@@ -33,6 +33,11 @@ _MOVE_UPLOADS = (
 
 def find_profiles_to_move(session: Session) -> list[tuple[str, int]]:
     """Some profiles that still have rows in an old account, with the id of their new account."""
+    found = session.execute(profiles_to_move_query().limit(100))
+    return [(profile_id, account_id) for profile_id, account_id in found]
+
+
+def profiles_to_move_query() -> Select[str, int]:
     behind = or_(
         _any_elsewhere(Post, PostState.PENDING),
         _any_elsewhere(Post, PostState.STAGED),
@@ -40,8 +45,7 @@ def find_profiles_to_move(session: Session) -> list[tuple[str, int]]:
     )
     known = Account.integrations_seen_at.is_not(None)
     query = select(Profile.id, Account.id).join(Account, Account.id == Profile.account_id)
-    found = session.execute(query.where(known, behind).limit(100))
-    return [(profile_id, account_id) for profile_id, account_id in found]
+    return query.where(known, behind)
 
 
 def move_batch(session: Session, profile_id: str, account_id: int) -> int:

@@ -8,7 +8,7 @@ next one continues. The profile's own row is deleted last.
 import time
 from collections.abc import Sequence
 
-from sqlalchemy import CursorResult, Delete, delete, func, select, update
+from sqlalchemy import CursorResult, Delete, Select, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
@@ -113,8 +113,11 @@ def _try_to_finish(database: Database, profile_id: str) -> bool:
 
 def list_marked_profiles(session: Session) -> Sequence[str]:
     """The profiles that are being deleted, the longest waiting first."""
-    marked = select(Profile.id).where(Profile.deleting_since.is_not(None))
-    return session.scalars(marked.order_by(Profile.deleting_since)).all()
+    return session.scalars(marked_profiles_query().order_by(Profile.deleting_since)).all()
+
+
+def marked_profiles_query() -> Select[str]:
+    return select(Profile.id).where(Profile.deleting_since.is_not(None))
 
 
 def _delete_schedules(session: Session, profile_id: str) -> None:

@@ -7,7 +7,9 @@ message only lets idle processes forget old settings sooner.
 import json
 import threading
 import time
+import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import redis
@@ -22,6 +24,9 @@ LISTENER = "pressroom-invalidations"
 BROADCAST_SECONDS = 1.0
 #: The longest pause between two attempts to connect (seconds).
 LONGEST_PAUSE = 5.0
+#: How often a listener that hears nothing looks whether it is to stop, or has lost its connection
+#: (seconds).
+LOOK_SECONDS = 2.5
 
 log = get_logger("invalidation")
 
@@ -58,6 +63,7 @@ class Listener:
         self._redis_url = redis_url
         self._reset = reset
         self._stop = threading.Event()
+        self._own_channel = f"pressroom.stop.{uuid.uuid4()}"
         self._thread = threading.Thread(
             target=self._listen_until_stopped, name="invalidations", daemon=True
         )
@@ -68,8 +74,10 @@ class Listener:
         return self
 
     def stop(self) -> None:
-        """End the thread; takes a second at most, because the thread wakes that often."""
+        """End the thread: at once by a message of its own, or at its next look."""
         self._stop.set()
+        with connect_broker(self._redis_url) as client, suppress(redis.RedisError):
+            client.publish(self._own_channel, "")
         self._thread.join(timeout=5)
 
     def _listen_until_stopped(self) -> None:
@@ -101,11 +109,11 @@ class Listener:
             health_check_interval=5,
         )
         with client, client.pubsub() as channel:  # type: ignore[no-untyped-call]
-            channel.subscribe(CHANNEL)
+            channel.subscribe(CHANNEL, self._own_channel)
             while not self._stop.is_set():
                 # also returns without a message, to notice a stop and to make a health check
-                message = channel.get_message(timeout=0.5)
-                if message is not None:
+                message = channel.get_message(timeout=LOOK_SECONDS)
+                if message is not None and message["channel"] == CHANNEL.encode():
                     self._handle_message(message)
 
     def _handle_message(self, message: dict[str, Any]) -> None:

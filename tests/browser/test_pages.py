@@ -84,6 +84,7 @@ def press(browser: webdriver.Chrome, button: str, **fields: str) -> None:
 def test_the_first_admin_is_made_by_a_link_and_signs_in_with_two_factors(
     stack: RunningStack, browser: webdriver.Chrome
 ) -> None:
+    wait_until(lambda: "/sign-in/link/" in stack.output(), stack.output)
     [link] = re.findall(r"http://\S+/sign-in/link/\S+", stack.output())
     password = {"email": "boss@example.com", "password": "correct horse battery"}
     browser.get(link)

@@ -12,7 +12,7 @@ from shared.db import Database
 from shared.domain.publishing.fairness import DueProfile
 from shared.models import Account
 from tests.workers import releases
-from worker import sweep
+from worker import due_work, sweep
 from worker.accounts import server_turns
 from worker.releasing import due_posts
 from worker.runtime import Runtime
@@ -144,10 +144,16 @@ def looks(runtime: Runtime, account_id: int) -> dict[str, Callable[[], Any]]:
     return {
         "tick": lambda: sweep.run_tick(runtime),
         "sweep": lambda: sweep.run_sweep(runtime),
+        "due rounds": lambda: _find_due_rounds(runtime),
         "whose turn": lambda: server_turns.find_releasable(runtime),
         "next call": lambda: _choose(runtime, account_id),
         "next releases": lambda: _lock_next(runtime),
     }
+
+
+def _find_due_rounds(runtime: Runtime) -> set[str]:
+    with runtime.database.transaction() as session:
+        return set(session.scalars(due_work.ask_for_rounds(runtime.settings)))
 
 
 def _lock_next(runtime: Runtime) -> int:

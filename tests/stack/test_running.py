@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from local.child import ROOT
+from tests.scenarios.idle import measure_idle
 from tests.servers.stacks import RunningStack
 from tests.timing.patience import wait_until
 
@@ -64,6 +65,14 @@ def test_all_pools_are_listed_with_their_children(own: RunningStack) -> None:
 
     listed = {queue: 1 + children for queue, children in POOLS.items()}
     wait_until(lambda: pools() == listed, lambda: str(pools()))
+
+
+def test_a_stack_with_nothing_to_do_asks_little_and_wakes_nobody(own: RunningStack) -> None:
+    """Beat's question each second, pulses each ten; each round is sent once a minute."""
+    wait_until(own.is_ready, own.output)
+    cost = measure_idle(own, 20)
+    assert cost.statements < 5
+    assert cost.rounds <= 3
 
 
 def test_a_second_up_on_the_same_home_is_refused(own: RunningStack) -> None:

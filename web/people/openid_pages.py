@@ -5,7 +5,8 @@ from pydantic import ValidationError
 
 from shared.errors import NotFound, SecretUnreadable, Unavailable
 from shared.people import users
-from shared.people.openid_provider import Attempt, Identity, OpenIdProvider
+from shared.people.openid_identity import Identity
+from shared.people.openid_provider import Attempt, OpenIdProvider
 from web import session_cookie
 from web.audit_trail import begin_personal_change
 from web.http_layer.request import is_clean

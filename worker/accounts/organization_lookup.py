@@ -7,7 +7,7 @@ lookup also tries settings again that could not be used.
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from shared.accounts import holds
@@ -30,8 +30,11 @@ WAITING = [
 
 def find_due_accounts(session: Session) -> Sequence[int]:
     """Accounts with a profile that needs a lookup."""
-    query = select(Account.id).where(exists().where(*_profiles_to_build()).correlate(Account))
-    return session.scalars(query).all()
+    return session.scalars(due_accounts_query()).all()
+
+
+def due_accounts_query() -> Select[int]:
+    return select(Account.id).where(exists().where(*_profiles_to_build()).correlate(Account))
 
 
 def _profiles_to_build() -> tuple[ColumnElement[bool], ...]:

@@ -8,7 +8,7 @@ first write, the account is read again (health_probe.py).
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Executable, exists, func, not_, or_, select, update
+from sqlalchemy import ColumnElement, Executable, Select, exists, func, not_, or_, select, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.orm import Session
 
@@ -29,9 +29,13 @@ PAUSE, NEXT_ACCOUNT = leases.PROBE_INTERVAL, timedelta(seconds=0.2)
 
 def find_due_accounts(session: Session) -> Sequence[int]:
     """For each server the account that was probed longest ago."""
+    return session.scalars(due_accounts_query()).all()
+
+
+def due_accounts_query() -> Select[int]:
     with_key = exists().where(*holds.has_usable_key(Account.id))
     is_time = or_(Server.probe_at.is_(None), Server.probe_at <= func.now())
-    query = (
+    return (
         select(Account.id)
         .outerjoin(Server, Server.server == Account.server)
         .where(Account.probe_at <= func.now(), not_(is_rested()), is_time)
@@ -39,7 +43,6 @@ def find_due_accounts(session: Session) -> Sequence[int]:
         .ext(distinct_on(Account.server))
         .order_by(Account.server, Account.probe_at, Account.id)
     )
-    return session.scalars(query).all()
 
 
 @for_account("look")

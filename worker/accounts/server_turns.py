@@ -26,7 +26,7 @@ ROUND_SECONDS = 0.2
 def find_releasable(runtime: Runtime) -> tuple[list[DueProfile], float | None]:
     """Profiles that may release a post now, in fair order; and seconds until the next, if soon."""
     with runtime.database.transaction() as session:
-        rows = session.execute(_releasable_query()).all()
+        rows = session.execute(releasable_query()).all()
         suspects = suspect_servers(session)
     releasable = [
         DueProfile(
@@ -53,12 +53,12 @@ def find_releasable(runtime: Runtime) -> tuple[list[DueProfile], float | None]:
 def is_release_due(session: Session, account_id: int) -> bool:
     """Whether a release on this account's server is due now or within a second."""
     server = select(Account.server).where(Account.id == account_id).scalar_subquery()
-    on_server = _releasable_query().where(Account.server == server).limit(1)
+    on_server = releasable_query().where(Account.server == server).limit(1)
     return session.execute(on_server).first() is not None
 
 
 @cache
-def _releasable_query() -> Select[Any]:
+def releasable_query() -> Select[Any]:
     """Each profile with a post to release now or soon: since when, and the seconds to wait.
 
     Reads only the first index entry of each profile, so that long queues cost nothing.

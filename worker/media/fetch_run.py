@@ -31,7 +31,7 @@ POLL_SECONDS = 0.5
 
 
 def has_waiting(session: Session) -> bool:
-    return session.execute(_first_fetches_query().limit(1)).first() is not None
+    return session.execute(first_fetches_query().limit(1)).first() is not None
 
 
 def fetch_waiting(runtime: Runtime) -> None:
@@ -59,12 +59,13 @@ def fetch_waiting(runtime: Runtime) -> None:
 def _find_waiting(runtime: Runtime, busy: set[str]) -> list[Row[Any]]:
     """The first waiting fetch of each profile that is not `busy`."""
     with runtime.database.transaction() as session:
-        rows = session.execute(_first_fetches_query()).all()
+        rows = session.execute(first_fetches_query()).all()
     return [row for row in rows if row.profile_id not in busy]
 
 
 @cache
-def _first_fetches_query() -> Select[Any]:
+def first_fetches_query() -> Select[Any]:
+    """The first waiting fetch of each profile that has none under way."""
     waiting = upload_turns.select_first_media(upload.needs_fetch())
     return waiting.where(not_(_is_fetching(Profile.id)))
 

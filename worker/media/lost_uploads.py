@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from shared.models import AccountMedia
@@ -15,11 +15,25 @@ BATCH = 100
 _MESSAGE = f"given up after {MAX_ATTEMPTS} attempts"
 
 
+def is_lost() -> tuple[ColumnElement[bool], ...]:
+    """Uploads whose worker died."""
+    return AccountMedia.state == "uploading", AccountMedia.lease_until < func.now()
+
+
+def is_exhausted() -> tuple[ColumnElement[bool], ...]:
+    """Uploads that were lost too often."""
+    return (
+        AccountMedia.state == "pending",
+        AccountMedia.attempts >= MAX_ATTEMPTS + 1,
+        AccountMedia.next_at <= func.now(),
+    )
+
+
 def requeue_lost(session: Session) -> None:
     """Make uploads pending again whose worker died; a second copy in Postiz does no harm."""
     lost = (
         select(AccountMedia.id)
-        .where(AccountMedia.state == "uploading", AccountMedia.lease_until < func.now())
+        .where(*is_lost())
         .limit(BATCH)
         .with_for_update(key_share=True, skip_locked=True)
     )
@@ -34,8 +48,7 @@ def give_up_exhausted(session: Session) -> None:
     """Fail uploads that were lost too often, and the posts that wait for them."""
     exhausted = session.scalars(
         select(AccountMedia)
-        .where(AccountMedia.state == "pending", AccountMedia.attempts >= MAX_ATTEMPTS + 1)
-        .where(AccountMedia.next_at <= func.now())
+        .where(*is_exhausted())
         .order_by(AccountMedia.next_at)
         .limit(BATCH)
         .with_for_update(key_share=True, skip_locked=True)

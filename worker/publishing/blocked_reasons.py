@@ -23,21 +23,29 @@ CANNOT_BE_FOLLOWED = Reason(
 )
 
 
+def is_unexplained() -> tuple[ColumnElement[bool], ...]:
+    """Scheduled posts that cannot be tracked, and do not say so yet."""
+    long_due = func.now() - func.make_interval(0, 0, 0, 0, 0, 5)
+    unsaid = Post.error_code.is_distinct_from(CANNOT_BE_FOLLOWED.code)
+    return *_is_unreachable(long_due), unsaid
+
+
+def is_given_up() -> tuple[ColumnElement[bool], ...]:
+    """Scheduled posts that could not be tracked for too long."""
+    return _is_unreachable(func.now() - FOLLOW_OVERDUE)
+
+
 def record_for_scheduled(session: Session) -> None:
     """Mark scheduled posts that cannot be tracked, because their profile uses another account now.
 
     Their jobs no longer wait for them, and show this error.
     """
-    long_due = func.now() - func.make_interval(0, 0, 0, 0, 0, 5)
-    unsaid = Post.error_code.is_distinct_from(CANNOT_BE_FOLLOWED.code)
-    progress.reopen_jobs(
-        session, _record_reason(session, CANNOT_BE_FOLLOWED, *_is_unreachable(long_due), unsaid)
-    )
+    progress.reopen_jobs(session, _record_reason(session, CANNOT_BE_FOLLOWED, *is_unexplained()))
 
 
 def give_up_scheduled(session: Session) -> None:
     """Leave scheduled posts that could not be tracked for too long to a person."""
-    query = select(Post.id).where(*_is_unreachable(func.now() - FOLLOW_OVERDUE)).limit(BATCH)
+    query = select(Post.id).where(*is_given_up()).limit(BATCH)
     ids = session.scalars(query.with_for_update(of=Post, key_share=True, skip_locked=True)).all()
     unknown_outcomes.leave_to_person(session, ids, PostState.SCHEDULED, CANNOT_BE_FOLLOWED.message)
 

@@ -3,7 +3,7 @@
 import time
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy import ColumnElement, Select, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from shared.domain.publishing.reconciliation import (
@@ -56,8 +56,12 @@ def cancel(runtime: Runtime, account_id: int) -> None:
 
 def find_due_accounts(session: Session) -> set[int]:
     """Accounts with posts to cancel; a post without an id in Postiz needs no key."""
+    return {account_id for query in due_accounts_queries() for account_id in session.scalars(query)}
+
+
+def due_accounts_queries() -> list[Select[int]]:
     no_id = select(Post.account_id).where(*_is_due(), _has_no_remote_id()).distinct()
-    return {*session.scalars(eligible_accounts_query(*_is_due())), *session.scalars(no_id)}
+    return [eligible_accounts_query(*_is_due()), no_id]
 
 
 def _is_due() -> tuple[ColumnElement[bool], ...]:

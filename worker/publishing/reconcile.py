@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-from sqlalchemy import ColumnElement, func, update
+from sqlalchemy import ColumnElement, Select, func, update
 from sqlalchemy.orm import Session
 
 from shared import failpoints, metrics
@@ -63,7 +63,11 @@ def settle(runtime: Runtime, account_id: int) -> None:
 
 def find_due_accounts(session: Session) -> Sequence[int]:
     """Accounts with releases to reconcile."""
-    return session.scalars(eligible_accounts_query(*_is_due())).all()
+    return session.scalars(due_accounts_query()).all()
+
+
+def due_accounts_query() -> Select[int]:
+    return eligible_accounts_query(*_is_due())
 
 
 def _is_due() -> tuple[ColumnElement[bool], ...]:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, update
+from sqlalchemy import ColumnElement, Select, func, update
 from sqlalchemy.orm import Session
 
 from shared import failpoints
@@ -84,9 +84,13 @@ def track(runtime: Runtime, account_id: int) -> None:
 
 
 def find_due_accounts(session: Session) -> list[int]:
-    """Accounts with posts to track; one query per state, so that the index is used."""
-    queries = [eligible_accounts_query(*_is_due(state)) for state in TRACKED]
-    return [account_id for query in queries for account_id in session.scalars(query)]
+    """Accounts with posts to track."""
+    return [account_id for query in due_accounts_queries() for account_id in session.scalars(query)]
+
+
+def due_accounts_queries() -> list[Select[int]]:
+    """One for each state, so that the index is used."""
+    return [eligible_accounts_query(*_is_due(state)) for state in TRACKED]
 
 
 def _is_due(*states: PostState) -> tuple[ColumnElement[bool], ...]:

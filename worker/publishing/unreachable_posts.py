@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import Session
 
 from shared.domain.publishing.states import PostState
@@ -15,6 +15,34 @@ from worker.publishing import unknown_outcomes
 BATCH = 500
 
 
+def is_unreachable(seconds: float) -> tuple[ColumnElement[bool], ...]:
+    """Releases that no key can read, `seconds` after they were made."""
+    unknown = exists().where(
+        Profile.id == Post.profile_id,
+        Account.id == Profile.account_id,
+        Account.integrations_seen_at.is_(None),
+    )
+    return (
+        ~unknown,
+        Post.state == PostState.RELEASING,
+        Post.lease_until < func.now(),
+        Post.released_at < func.now() - timedelta(seconds=seconds),
+        ~is_reachable(),
+    )
+
+
+def is_old() -> tuple[ColumnElement[bool], ...]:
+    """Releases that were reconciled for a day without a result, the last time within an hour."""
+    day_ago, lately = func.now() - timedelta(days=1), func.now() - timedelta(hours=1)
+    recent_report = exists().where(handovers.is_alive_of_post(), Handover.word_at >= day_ago)
+    return (
+        Post.state == PostState.RELEASING,
+        Post.released_at < day_ago,
+        Post.lease_until.between(lately, func.now()),
+        ~recent_report,
+    )
+
+
 def give_up(session: Session, seconds: float) -> None:
     """Leave releases to a person that no key can read any more, `seconds` after the release.
 
@@ -22,21 +50,9 @@ def give_up(session: Session, seconds: float) -> None:
     account whose integrations are not known yet may turn out to be the same, so these are not
     included.
     """
-    old = func.now() - timedelta(seconds=seconds)
-    unknown = exists().where(
-        Profile.id == Post.profile_id,
-        Account.id == Profile.account_id,
-        Account.integrations_seen_at.is_(None),
-    )
     ids = session.scalars(
         select(Post.id)
-        .where(
-            ~unknown,
-            Post.state == PostState.RELEASING,
-            Post.lease_until < func.now(),
-            Post.released_at < old,
-            ~is_reachable(),
-        )
+        .where(*is_unreachable(seconds))
         .limit(BATCH)
         .with_for_update(key_share=True, skip_locked=True)
     ).all()
@@ -54,14 +70,7 @@ def give_up_old(session: Session) -> None:
     Releases that nobody has tried in the last hour are not included: Pressroom was stopped, or
     their key is held.
     """
-    day_ago, lately = func.now() - timedelta(days=1), func.now() - timedelta(hours=1)
-    recent_report = exists().where(handovers.is_alive_of_post(), Handover.word_at >= day_ago)
-    old = select(Post.id).where(
-        Post.state == PostState.RELEASING,
-        Post.released_at < day_ago,
-        Post.lease_until.between(lately, func.now()),
-        ~recent_report,
-    )
+    old = select(Post.id).where(*is_old())
     unknown_outcomes.leave_to_person(
         session,
         session.scalars(old.limit(BATCH).with_for_update(key_share=True, skip_locked=True)).all(),

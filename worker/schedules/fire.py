@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
@@ -51,6 +51,10 @@ class Fired:
     is_blocked: bool = False
 
 
+def due_schedules_query() -> Select[Schedule]:
+    return select(Schedule).where(Schedule.next_fire_at <= func.now())
+
+
 def fire_due(runtime: Runtime) -> None:
     """Run every second. Each account is woken once, however many of its schedules fired."""
     context = RunContext(settings=runtime.settings, box=SecretBox.from_settings(runtime.settings))
@@ -82,9 +86,7 @@ def fire_next(
 
 
 def _claim_schedule(session: Session, skipped_ids: Collection[int] = ()) -> Schedule | None:
-    due = select(Schedule).where(
-        Schedule.next_fire_at <= func.now(), Schedule.id.not_in(skipped_ids)
-    )
+    due = due_schedules_query().where(Schedule.id.not_in(skipped_ids))
     first = due.order_by(Schedule.next_fire_at).limit(1)
     return session.scalar(first.with_for_update(key_share=True, skip_locked=True))
 

@@ -14,7 +14,7 @@ posts"): a draft that exists is complete.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.orm import Session
 
 from shared.domain.publishing import draft_matching
@@ -102,8 +102,11 @@ def _adopt_from_window(runtime: Runtime, window: CallWindow) -> None:
 
 def find_due_accounts(session: Session) -> Sequence[int]:
     """Accounts with a window to read."""
-    due = is_rested(), call_windows.has_due_windows(_is_due())
-    return session.scalars(select(Account.id).where(*due)).all()
+    return session.scalars(due_accounts_query()).all()
+
+
+def due_accounts_query() -> Select[int]:
+    return select(Account.id).where(is_rested(), call_windows.has_due_windows(_is_due()))
 
 
 def _is_due() -> tuple[ColumnElement[bool], ...]:

@@ -16,16 +16,31 @@ BATCH = 100
 GONE = "the worker was gone before Postiz answered"
 
 
+def is_lost(lease_seconds: float) -> tuple[ColumnElement[bool], ...]:
+    """Calls under way for longer than a lease: their worker died."""
+    lost_before = func.now() - timedelta(seconds=lease_seconds)
+    return Submission.state == "sending", Submission.sent_at < lost_before
+
+
+def is_hopeless(*, all_of_them: bool = False) -> tuple[ColumnElement[bool], ...]:
+    """Calls of unknown outcome whose windows are given up."""
+    still_here = select(Profile.id).where(
+        Profile.id == Submission.profile_id, Profile.account_id == Submission.account_id
+    )
+    hopeless = or_(
+        true() if all_of_them else ~still_here.exists(),
+        Submission.may_run_until < func.now() - draft_adoption.TRY_FOR,
+    )
+    return Submission.state == "unclear", hopeless
+
+
 def rescue_calls(session: Session, lease_seconds: float, *, wait_seconds: float) -> int:
     """Mark calls whose worker died as unclear, so that their windows are read; returns how many.
 
     A call is left to the next round while somebody has locked its row or a post of it. A move to
     2099 creates nothing: it is abandoned, and its posts are read and moved again.
     """
-    lost_before = func.now() - timedelta(seconds=lease_seconds)
-    lost = _lock_free_calls(
-        session, Submission.state == "sending", Submission.sent_at < lost_before
-    )
+    lost = _lock_free_calls(session, *is_lost(lease_seconds))
     moves = update(Submission).where(Submission.id.in_(lost), Submission.kind == "park")
     session.execute(moves.values(state="abandoned", detail=GONE))
     until = func.greatest(func.now(), Submission.sent_at + timedelta(seconds=wait_seconds))
@@ -38,14 +53,7 @@ def rescue_calls(session: Session, lease_seconds: float, *, wait_seconds: float)
 def give_up_calls(session: Session, *, all_of_them: bool = False) -> int:
     """Give up windows that no key can read any more, or that could not be read for a day: their
     posts are staged again. Returns how many."""
-    still_here = select(Profile.id).where(
-        Profile.id == Submission.profile_id, Profile.account_id == Submission.account_id
-    )
-    hopeless = or_(
-        true() if all_of_them else ~still_here.exists(),
-        Submission.may_run_until < func.now() - draft_adoption.TRY_FOR,
-    )
-    calls = _lock_free_calls(session, Submission.state == "unclear", hopeless)
+    calls = _lock_free_calls(session, *is_hopeless(all_of_them=all_of_them))
     for submission_id in calls:
         submission = session.get_one(Submission, submission_id)
         rows = draft_adoption.lock_waiting(session, submission_id)

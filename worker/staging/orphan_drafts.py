@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from shared import metrics
@@ -74,9 +74,12 @@ def delete_orphans(runtime: Runtime, account_id: int) -> None:
 
 def find_due_accounts(session: Session) -> list[int]:
     """Accounts with windows to read or discarded posts to delete."""
+    return list(session.scalars(due_accounts_query()))
+
+
+def due_accounts_query() -> Select[int]:
     windows = call_windows.has_due_windows(_is_due())
-    query = select(Account.id).where(is_rested(), or_(windows, discarded_posts.has_due_posts()))
-    return list(session.scalars(query))
+    return select(Account.id).where(is_rested(), or_(windows, discarded_posts.has_due_posts()))
 
 
 def _is_due() -> tuple[ColumnElement[bool], ...]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from shared import db
@@ -41,10 +41,14 @@ class Call:
 
 def find_due_accounts(session: Session) -> Sequence[int]:
     """Accounts that may have a call to make, are not leased, and are due to be planned."""
+    return session.scalars(due_accounts_query()).all()
+
+
+def due_accounts_query() -> Select[int]:
     free = or_(Account.lease_until.is_(None), Account.lease_until < func.now())
     planned = or_(Account.plan_at.is_(None), Account.plan_at <= func.now())
     waiting = eligible_accounts_query(*waits_for_staging(), Profile.paused.is_(False))
-    return session.scalars(waiting.where(free, planned, Account.paused.is_(False))).all()
+    return waiting.where(free, planned, Account.paused.is_(False))
 
 
 def prepare_call(runtime: Runtime, account_id: int) -> Call | None:

@@ -48,7 +48,7 @@ PAUSE = timedelta(seconds=60)
 
 def has_due_deliveries(session: Session) -> bool:
     """Whether any delivery is due."""
-    return session.scalar(_due_webhooks_query().limit(1)) is not None
+    return session.scalar(due_webhooks_query().limit(1)) is not None
 
 
 def send_due_deliveries(runtime: Runtime) -> None:
@@ -56,7 +56,7 @@ def send_due_deliveries(runtime: Runtime) -> None:
     DeliveryRun(runtime).run_slice()
 
 
-def _due_webhooks_query() -> Select[Webhook]:
+def due_webhooks_query() -> Select[Webhook]:
     """Webhooks with due deliveries that may get them now."""
     rested = or_(Webhook.retry_at.is_(None), Webhook.retry_at <= func.now())
     own = or_(Webhook.profile_ids.is_(None), Delivery.profile_ids.contained_by(Webhook.profile_ids))
@@ -94,7 +94,7 @@ class DeliveryRun:
         """Claim and start due deliveries, as far as receivers and threads are free."""
         route = Route.from_settings(self._runtime.settings)
         with self._runtime.database.transaction() as session:
-            due_now = session.scalars(_due_webhooks_query().order_by(func.random())).all()
+            due_now = session.scalars(due_webhooks_query().order_by(func.random())).all()
         for webhook in due_now:
             room = min(self._free_slots(webhook), THREADS - len(self._under_way))
             for claimed in self._try_claim(webhook, room) if room > 0 else ():

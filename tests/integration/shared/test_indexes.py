@@ -28,7 +28,9 @@ def crowded(
     runtime.close()
 
 
-@pytest.mark.parametrize("name", ["tick", "sweep", "whose turn", "next call", "next releases"])
+@pytest.mark.parametrize(
+    "name", ["tick", "sweep", "due rounds", "whose turn", "next call", "next releases"]
+)
 def test_no_look_for_work_reads_all_posts(crowded: Runtime, name: str) -> None:
     for statement, plan in plans(crowded.database, looks(crowded, 1)[name]).items():
         assert "Seq Scan on posts" not in plan, f"{statement}\n\n{plan}"
@@ -89,7 +91,7 @@ def beside_held(crowded: Runtime) -> tuple[Runtime, dict[str, int]]:
     return crowded, before
 
 
-@pytest.mark.parametrize("name", ["tick", "sweep", "whose turn", "next call"])
+@pytest.mark.parametrize("name", ["tick", "sweep", "due rounds", "whose turn", "next call"])
 def test_what_is_held_back_costs_nothing(
     beside_held: tuple[Runtime, dict[str, int]], name: str
 ) -> None:

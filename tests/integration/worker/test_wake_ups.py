@@ -112,7 +112,7 @@ TASKS = """
 from worker import tasks
 tasks.sweep_all.apply(routing_key="publish")
 tasks.wake_due.apply(routing_key="release")
-tasks.answer_heartbeat.apply(args=("upload",), routing_key="upload")
+tasks.answer_heartbeat.apply(routing_key="upload")
 """
 
 

@@ -12,7 +12,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from shared import log, redaction
-from shared.access.api_keys import new_key
+from shared.access.new_keys import new_key
 from shared.config import read_settings
 
 FERNET_KEY = Fernet.generate_key().decode()

@@ -14,7 +14,8 @@ from sqlalchemy import select
 from shared import redaction
 from shared.models import AuditEntry
 from shared.people import users
-from shared.people.openid_provider import Identity, OpenIdProvider
+from shared.people.openid_identity import Identity
+from shared.people.openid_provider import OpenIdProvider
 from tests.servers.api import Api
 from tests.servers.browsers import Browser, is_anybody_waiting, make_user
 from tests.servers.openid_server import CLIENT_ID, CLIENT_SECRET, OpenIdServer, openid_server

@@ -1,0 +1,145 @@
+"""Due work: asks the database, in one statement, which of the rounds would find something.
+
+Each round's queries are those by which its steps find their work, so a round that is not due would
+do nothing. A step that is not named here would be done a minute late, with the next sweep that beat
+sends in any case.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Engine,
+    Select,
+    literal,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared.accounts import waits
+from shared.config import Settings
+from shared.domain.publishing.states import PostState
+from shared.posts import bulk_cancel_retry, edits, late_policy
+from shared.profiles import account_move, deletion
+from worker import sweep
+from worker.accounts import organization_lookup, outage_probe, server_turns, stalled_servers
+from worker.media import fetch_run, lost_uploads
+from worker.publishing import (
+    blocked_reasons,
+    cancel,
+    reconcile,
+    track,
+    unreachable_posts,
+    waiting_edits,
+)
+from worker.schedules import fire
+from worker.staging import draft_adoption, lost_calls, orphan_drafts, submissions
+from worker.webhooks import deliver
+
+#: What each step would find, by its name in worker/sweep.py.
+Queries = Mapping[str, Sequence[Select[*tuple[Any, ...]]]]
+
+
+def tick_queries() -> Queries:
+    return {
+        "pressroom.release": [server_turns.releasable_query()],
+        "pressroom.reconcile": [reconcile.due_accounts_query()],
+        "pressroom.track": track.due_accounts_queries(),
+        "pressroom.cancel": cancel.due_accounts_queries(),
+        "find_deliveries": [deliver.due_webhooks_query()],
+    }
+
+
+def waiting_queries() -> Queries:
+    return {
+        "pressroom.stage": [
+            submissions.due_accounts_query(),
+            draft_adoption.due_accounts_query(),
+        ],
+        "pressroom.litter": [orphan_drafts.due_accounts_query()],
+        "pressroom.meet": [organization_lookup.due_accounts_query()],
+        "pressroom.probe": [outage_probe.due_accounts_query()],
+        "find_uploads": [sweep.waiting_uploads_query()],
+        "find_fetches": [fetch_run.first_fetches_query()],
+        "find_moves": [account_move.profiles_to_move_query()],
+        "find_removals": [deletion.marked_profiles_query()],
+        "finish_jobs": [sweep.ended_jobs_query()],
+    }
+
+
+def rescue_queries(settings: Settings) -> Queries:
+    unreachable = unreachable_posts.is_unreachable(settings.outcome_unknown_seconds)
+    conditions: Mapping[str, Sequence[ColumnElement[bool]]] = {
+        "rescue_calls": lost_calls.is_lost(settings.lease_seconds),
+        "give_up_calls": lost_calls.is_hopeless(),
+        "look_again": waits.is_expired(),
+        "take_back": [bulk_cancel_retry.is_cancel_due()],
+        "explain_scheduled": blocked_reasons.is_unexplained(),
+        "give_up_scheduled": blocked_reasons.is_given_up(),
+        "give_up_unreachable": unreachable,
+        "give_up_old": unreachable_posts.is_old(),
+        "apply_edits": edits.is_due(),
+        "drop_edits": waiting_edits.is_unreachable(),
+        "judge_servers": [stalled_servers.may_change()],
+        "late_pending": late_policy.is_to_be_stopped(PostState.PENDING),
+        "late_staged": late_policy.is_to_be_stopped(PostState.STAGED),
+        "rescue_uploads": lost_uploads.is_lost(),
+        "give_up_uploads": lost_uploads.is_exhausted(),
+    }
+    return {name: [select(literal(1)).where(*which)] for name, which in conditions.items()}
+
+
+def ask_for_rounds(settings: Settings) -> CompoundSelect[str]:
+    """Answers with the tasks whose rounds are due."""
+    return union_all(
+        _ask_for_round("pressroom.tick", tick_queries()),
+        _ask_for_round("pressroom.schedules", {"fire": [fire.due_schedules_query()]}),
+        _ask_for_round("pressroom.sweep", {**waiting_queries(), **rescue_queries(settings)}),
+    )
+
+
+def _ask_for_round(task: str, queries: Queries) -> Select[str]:
+    found = [query.exists() for of_step in queries.values() for query in of_step]
+    return select(literal(task)).where(or_(*found))
+
+
+class DueWork:
+    """A connection of its own, on which the statement is prepared once: its plan costs more than
+    its answer."""
+
+    def __init__(self, engine: Engine, settings: Settings) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._connection: Connection | None = None
+
+    def find_due_rounds(self) -> set[str]:
+        """The tasks whose rounds would find something now.
+
+        Raises `SQLAlchemyError` if the database cannot be asked; the next call connects again.
+        """
+        try:
+            connection = self._connection or self._connect()
+            return set(connection.exec_driver_sql("EXECUTE due_rounds").scalars())
+        except SQLAlchemyError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.invalidate()
+            connection.close()
+
+    def _connect(self) -> Connection:
+        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        self._connection = connection
+        question = ask_for_rounds(self._settings).compile(
+            connection, compile_kwargs={"literal_binds": True}
+        )
+        connection.exec_driver_sql(f"PREPARE due_rounds AS {question}")
+        return connection
