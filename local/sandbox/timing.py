@@ -29,6 +29,7 @@ class Timing:
     search_retry_factor: float = 1.7
     search_retry_longest: float = 10.0
     search_attempts: int = 9
+    workers_stopped: bool = False  # the API answers, and no workflow goes on until this ends
     missing_sweep_every: float = 0.0  # the "missing post" sweep; 0 is off
     missing_sweep_reach: float = 2 * 86400.0  # how late a QUEUE post it still restarts
 

@@ -15,6 +15,8 @@ from .steps import Fail, Proceed, Stop, on_read
 from .timing import Pace
 
 _LONGEST_SLEEP = 3600.0
+#: Between two looks whether workers are back (seconds).
+_LOOK = 0.2
 WAITING = "waiting"
 
 Step = Callable[[str, str], Coroutine[Any, Any, None]]
@@ -107,12 +109,14 @@ class Workflows:
         self.database.run("DELETE FROM workflows WHERE post = ?", post)
 
     async def _run(self, post: str, run: str) -> None:
+        await self._wait_for_workers()
         read = self.posts.get(post)
         if not self._goes_on(post, read):
             return
         assert read is not None
         await self._sleep_until(read.date_ms / 1000)
         await asyncio.sleep(self.pace.draw(self.pace.timing.send_delay))
+        await self._wait_for_workers()
         read = self.posts.get(post)
         if not self._goes_on(post, read):
             return
@@ -133,6 +137,11 @@ class Workflows:
             case Stop():
                 pass
         return False
+
+    async def _wait_for_workers(self) -> None:
+        """Where nobody works on workflows, they wait; starting and ending them goes on."""
+        while self.pace.timing.workers_stopped:
+            await asyncio.sleep(_LOOK)
 
     async def _sleep_until(self, moment: float) -> None:
         while (left := moment - self.clock()) > 0:

@@ -9,6 +9,7 @@ from sqlalchemy import func, select, update
 from shared.access.visible_profiles import EVERY_PROFILE
 from shared.accounts import server_health
 from shared.domain.publishing.server_verdicts import Verdict
+from shared.domain.publishing.states import PostState
 from shared.models import Account, Delivery, Post, Server, Webhook
 from tests.factories.posts import make_posts
 from tests.workers.world import World
@@ -118,3 +119,36 @@ def test_another_server_goes_on(world: World) -> None:
     with world.database.transaction() as session:
         session.add(Server(server="https://elsewhere.example", stalled_since=func.now()))
     assert releasable(world) == 1
+
+
+def test_a_postiz_whose_workers_stop_gets_nothing_more_and_then_all_at_its_pace(
+    world: World,
+) -> None:
+    quick = world.settings.model_copy(update={"overdue_seconds": 2.0})
+    world.runtime.settings = quick
+    world.sandbox.change_timing(workers_stopped=True)
+    first = make_posts(world, "acme", ["a", "b", "c"])
+    world.until(lambda: verdict(world) is Verdict.STALLED)
+    later = make_posts(world, "acme", [f"later {number}" for number in range(8)])
+    world.until_all(PostState.STAGED, later)
+    for _ in range(3):
+        world.until(lambda: True)
+        sweep.run_tick(world.runtime)
+        world.work()
+    assert len(released_at(world)) == len(first)
+    assert world.states(later) == [PostState.STAGED] * len(later)
+    world.sandbox.change_timing(workers_stopped=False)
+    world.until_all(PostState.PUBLISHED, [*first, *later])
+    sent = [send["content"] for send in world.sandbox.sends()]
+    assert sorted(sent) == sorted(["a", "b", "c", *(f"later {number}" for number in range(8))])
+    moments = released_at(world)[len(first) :]
+    pace = world.settings.writes_per_second
+    within = [sum(0 <= other - moment < 1 for other in moments) for moment in moments]
+    assert max(within) <= pace + 1
+
+
+def released_at(world: World) -> list[float]:
+    """When Postiz was asked to publish something."""
+    calls = world.sandbox.ledger(kind="request")
+    changes = (call for call in calls if call["route"] == "PUT /posts/:id/status")
+    return [call["time"] for call in changes if "pressroom-probe" not in call["path"]]
