@@ -25,7 +25,7 @@ from shared.models import Account, Delivery, Profile, Webhook
 #: fail, and so would the change.
 _POSTS_MOVED = text("""
 WITH told AS MATERIALIZED (
-    SELECT posts.profile_id,
+    SELECT posts.id, posts.profile_id,
            'msg_' || replace(gen_random_uuid()::text, '-', '') AS message_id,
            jsonb_build_object(
                'id', posts.id::text,
@@ -63,6 +63,7 @@ SELECT listening.id, told.message_id, :event, ARRAY[told.profile_id], told.data
 FROM told JOIN webhooks AS listening
   ON listening.enabled AND :event = ANY(listening.events)
  AND (listening.profile_ids IS NULL OR told.profile_id = ANY(listening.profile_ids))
+ORDER BY told.id
 FOR KEY SHARE OF listening
 """)
 

@@ -147,7 +147,7 @@ def _claim_deliveries(session: Session, webhook_id: int, room: int) -> list[Clai
             subscriptions.visible_deliveries_condition(webhook, EVERY_PROFILE),
             *_due_deliveries_condition(),
         )
-        .order_by(Delivery.next_at)
+        .order_by(Delivery.next_at, Delivery.id)
         .limit(room)
         .with_for_update(key_share=True, skip_locked=True)
     ).all()
