@@ -41,11 +41,11 @@ BATCH = 500
 TOO_LATE = "too_late_to_edit"
 #: States in which an edit replaces the post's values without a state change.
 _IN_PLACE = (PostState.PENDING, PostState.HELD, PostState.FAILED, PostState.CANCELLED)
-#: States in which an unreleased draft is in Postiz.
-_DRAFTED = (PostState.STAGED, PostState.DRAFT)
+#: States in which Postiz has what people there see and may have changed: it is taken back first.
+_TAKEN_BACK = (PostState.SCHEDULED, PostState.DRAFT)
 #: States in which it waits: for the end of the call, and for Postiz's answer that the post is gone.
 _IN_A_CALL = (PostState.STAGING, PostState.RESCHEDULING)
-EDITABLE = (*_IN_PLACE, *_DRAFTED, *_IN_A_CALL)
+EDITABLE = (*_IN_PLACE, PostState.STAGED, PostState.DRAFT, *_IN_A_CALL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +95,7 @@ def edit_posts(session: Session, edits: Mapping[int, Edit]) -> None:
     for names, ids in by_names.items():
         detail: ColumnElement[Any] = "revision " + cast(Post.revision, Text) + f": {names}"
         transitions.add_events(session, ids, "edited", detail)
-    _take_out_of_calendar(session, list(edits))
+    _take_out_of_postiz(session, list(edits))
     apply_edits(session, list(edits))
 
 
@@ -104,18 +104,19 @@ def _update_posts(session: Session, ids: Collection[int], values: Mapping[str, A
     session.execute(query, execution_options={"synchronize_session": False})
 
 
-def _take_out_of_calendar(session: Session, ids: Sequence[int]) -> None:
-    scheduled = Post.id.in_(ids), Post.state == PostState.SCHEDULED
-    taken = session.scalars(select(Post.id).where(*scheduled)).all()
-    transitions.move_posts(
-        session,
-        taken,
-        PostState.SCHEDULED,
-        PostState.RESCHEDULING,
-        event="rescheduling",
-        values={"lease_until": func.now(), "track_at": None},
-    )
-    progress.reopen_jobs(session, taken)
+def _take_out_of_postiz(session: Session, ids: Sequence[int]) -> None:
+    for state in _TAKEN_BACK:
+        in_state = select(Post.id).where(Post.id.in_(ids), Post.state == state)
+        taken = session.scalars(in_state).all()
+        transitions.move_posts(
+            session,
+            taken,
+            state,
+            PostState.RESCHEDULING,
+            event="rescheduling",
+            values={"lease_until": func.now(), "track_at": None},
+        )
+        progress.reopen_jobs(session, taken)
 
 
 def apply_edits(session: Session, ids: Collection[int]) -> None:
@@ -130,9 +131,8 @@ def apply_edits(session: Session, ids: Collection[int]) -> None:
     moved = [row.id for row in rows if _only_moves_release(row)]
     at_its_time = func.greatest(_NEW_VALUES["publish_at"], func.now())  # and settled: see due_posts
     _update_posts(session, moved, {**_NEW_VALUES, "release_at": at_its_time, "waits_for": ""})
-    for state in _DRAFTED:
-        others = [row.id for row in rows if row.state == state and row.id not in set(moved)]
-        _stage_anew(session, others, state)
+    staged = {row.id for row in rows if row.state == PostState.STAGED}
+    _stage_anew(session, sorted(staged - set(moved)))
     _request_uploads(session, rows)
 
 
@@ -187,13 +187,13 @@ def _replace_in_place(session: Session, ids: Sequence[int]) -> None:
     )
 
 
-def _stage_anew(session: Session, ids: Sequence[int], state: PostState) -> None:
+def _stage_anew(session: Session, ids: Sequence[int]) -> None:
     """The draft in Postiz has the old values: it is deleted, and another one is made."""
     transitions.retire_handovers(session, ids, "edited", discard=True)
     transitions.move_posts(
         session,
         ids,
-        state,
+        PostState.STAGED,
         PostState.PENDING,
         event="to_stage_anew",
         values={**transitions.NOT_IN_POSTIZ, **_TRIED_ANEW, **_NEW_VALUES},

@@ -10,6 +10,7 @@ from shared.domain.publishing.reconciliation import (
     CANCELLED_LATE,
     DELETED,
     DELETING,
+    DRAFT,
     Cancelled,
     Delete,
     Failed,
@@ -91,6 +92,9 @@ def _perform_next_step(
     remote: RemotePost | None,
     delete_slice: remote_delete.DeleteSlice,
 ) -> None:
+    if _was_scheduled_by_hand(subject, remote):
+        _return_to_scheduled(runtime, subject)
+        return
     due_at = remote_posts.due_at(subject, remote)
     with runtime.database.transaction() as session:
         late = rate_limiter.clock(session) - due_at  # the database's clock, as for overdue posts
@@ -124,6 +128,12 @@ def _perform_next_step(
                 )
 
 
+def _was_scheduled_by_hand(subject: remote_posts.Subject, remote: RemotePost | None) -> bool:
+    """A draft that was to be edited, and that somebody has scheduled in Postiz meanwhile."""
+    is_edited = subject.state is PostState.RESCHEDULING and not subject.was_released
+    return is_edited and remote is not None and remote.state != DRAFT
+
+
 def _hand_over_anew(runtime: Runtime, subject: remote_posts.Subject) -> None:
     """The post is gone from Postiz's calendar: its edit takes effect."""
     with runtime.database.transaction() as session:
@@ -139,6 +149,22 @@ def _hand_over_anew(runtime: Runtime, subject: remote_posts.Subject) -> None:
         )
         edits.apply_edits(session, [subject.post_id])
     runtime.waker.stage(subject.credentials.account_id)
+
+
+def _leave_draft(session: Session, subject: remote_posts.Subject, reason: str) -> None:
+    """The draft with the old values never publishes; the edited post gets another one."""
+    transitions.retire_handovers(session, [subject.post_id], "edited", discard=True)
+    transitions.move_posts(
+        session,
+        [subject.post_id],
+        PostState.RESCHEDULING,
+        PostState.PENDING,
+        event="draft_left_in_postiz",
+        detail=reason,
+        claim=subject.claim,
+        values=transitions.NOT_IN_POSTIZ,
+    )
+    edits.apply_edits(session, [subject.post_id])
 
 
 def _mark_cancelled(runtime: Runtime, subject: remote_posts.Subject, *, may_be_live: bool) -> None:
@@ -229,6 +255,9 @@ def _give_up_delete(session: Session, subject: remote_posts.Subject, reason: str
         session.execute(handover_update.values(tries=0))
         if subject.state is PostState.RESCHEDULING:
             edits.drop_edit(session, subject.post_id, f"Postiz does not delete it: {reason}")
+    elif subject.state is PostState.RESCHEDULING:
+        _leave_draft(session, subject, reason)
+        return
     else:
         values = {
             "error_code": "draft_left_in_postiz",

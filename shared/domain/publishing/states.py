@@ -38,7 +38,7 @@ TRANSITIONS: Mapping[PostState, frozenset[PostState]] = {
     S.CANCELLING: frozenset({S.CANCELLED, S.SCHEDULED, S.FAILED}),
     # Postiz sometimes reports a success late; a retry starts from the beginning
     S.FAILED: frozenset({S.PUBLISHED, S.PENDING}),
-    S.DRAFT: frozenset({S.CANCELLING, S.PENDING}),
+    S.DRAFT: frozenset({S.CANCELLING, S.RESCHEDULING}),
     S.PUBLISHED: frozenset(),
     S.CANCELLED: frozenset({S.PENDING}),
 }

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import requests
 from sqlalchemy import select, update
 
 from shared.domain.publishing.states import PostState
@@ -12,7 +13,7 @@ from shared.models import Handover, Post, Profile, Submission
 from shared.posts import cancel_retry, edits
 from shared.posts.edits import Edit
 from tests.factories.posts import make_due, make_posts, request_cancel, request_retry
-from tests.factories.profiles import make_profile
+from tests.factories.profiles import KEY, make_profile
 from tests.workers.world import World
 from worker.staging import batch_selection, stage, submissions
 
@@ -219,6 +220,19 @@ def test_a_draft_that_was_asked_for_is_replaced_by_another(world: World) -> None
     edit(world, [post_id], content="new")
     world.until_all(PostState.DRAFT, [post_id])
     world.until(lambda: drafts(world) == ["new"])
+
+
+def test_a_draft_that_somebody_has_scheduled_in_postiz_is_not_replaced(world: World) -> None:
+    [post_id] = make_posts(world, "acme", ["old"], as_draft=True, in_seconds=600)
+    world.until_all(PostState.DRAFT, [post_id])
+    remote_id = world.post(post_id).postiz_post_id
+    url, key = f"{world.api_url}/posts/{remote_id}/status", {"Authorization": KEY}
+    scheduled = requests.put(url, json={"status": "schedule"}, headers=key, timeout=60)
+    assert scheduled.ok, scheduled.text
+    edit(world, [post_id], content="new")
+    world.until_all(PostState.SCHEDULED, [post_id])
+    assert drafts(world) == ["old"]
+    assert "edit_dropped" in world.timeline(post_id)
 
 
 def test_a_cancel_ends_an_edit_that_waits(world: World) -> None:

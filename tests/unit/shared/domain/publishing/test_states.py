@@ -86,7 +86,7 @@ def test_what_was_handed_over_is_staged_anew_only_by_settling_or_by_a_person() -
     """`releasing` goes back once its draft is parked and deleted; to be settled is also what is
     overdue, and `failed` and `cancelled` start anew, on a person's word. What is edited goes back
     once it is gone from Postiz."""
-    unreleased = {S.STAGING, S.STAGED, S.HELD, S.DRAFT}
+    unreleased = {S.STAGING, S.STAGED, S.HELD}
     retried = {S.FAILED, S.CANCELLED}
     assert leads_to(S.PENDING) == {*unreleased, *retried, S.RELEASING, S.RESCHEDULING}
     by_settling_or_a_person = [S.FAILED, S.RELEASING, S.CANCELLED, S.RESCHEDULING]
@@ -115,7 +115,7 @@ def test_what_is_being_taken_back_is_never_sent_by_us_any_more() -> None:
 
 def test_a_users_draft_is_never_released() -> None:
     assert leads_to(S.DRAFT) == {S.STAGING}
-    assert follows(S.DRAFT) == {S.CANCELLING, S.PENDING}  # taken back, or edited
+    assert follows(S.DRAFT) == {S.CANCELLING, S.RESCHEDULING}  # taken back, or edited
 
 
 def test_what_is_late_is_held_out_of_postiz_until_a_person_says_what_becomes_of_it() -> None:
