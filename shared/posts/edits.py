@@ -95,7 +95,6 @@ def edit_posts(session: Session, edits: Mapping[int, Edit]) -> None:
     for names, ids in by_names.items():
         detail: ColumnElement[Any] = "revision " + cast(Post.revision, Text) + f": {names}"
         transitions.add_events(session, ids, "edited", detail)
-    _take_out_of_postiz(session, list(edits))
     apply_edits(session, list(edits))
 
 
@@ -106,8 +105,8 @@ def _update_posts(session: Session, ids: Collection[int], values: Mapping[str, A
 
 def _take_out_of_postiz(session: Session, ids: Sequence[int]) -> None:
     for state in _TAKEN_BACK:
-        in_state = select(Post.id).where(Post.id.in_(ids), Post.state == state)
-        taken = session.scalars(in_state).all()
+        edited = Post.id.in_(ids), Post.state == state, Post.edit.is_not(None)
+        taken = session.scalars(select(Post.id).where(*edited)).all()
         transitions.move_posts(
             session,
             taken,
@@ -124,6 +123,7 @@ def apply_edits(session: Session, ids: Collection[int]) -> None:
 
     The posts are locked by this transaction.
     """
+    _take_out_of_postiz(session, list(ids))
     own_time = (Post.handoff == "staged").label("own_time")
     found = select(Post.id, Post.state, Post.profile_id, Post.account_id, Post.edit, own_time)
     rows = session.execute(found.where(Post.id.in_(ids), *_may_take_effect())).all()

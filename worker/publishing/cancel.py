@@ -107,7 +107,7 @@ def _perform_next_step(
     )
     match step:
         case Cancelled(may_be_live=False) if subject.state is PostState.RESCHEDULING:
-            _hand_over_anew(runtime, subject)
+            _finish_taking_back(runtime, subject)
         case Cancelled(may_be_live=may_be_live):
             _mark_cancelled(runtime, subject, may_be_live=may_be_live)
         case Delete():
@@ -134,37 +134,37 @@ def _was_scheduled_by_hand(subject: remote_posts.Subject, remote: RemotePost | N
     return is_edited and remote is not None and remote.state != DRAFT
 
 
-def _hand_over_anew(runtime: Runtime, subject: remote_posts.Subject) -> None:
-    """The post is gone from Postiz's calendar: its edit takes effect."""
+def _finish_taking_back(runtime: Runtime, subject: remote_posts.Subject) -> None:
     with runtime.database.transaction() as session:
-        transitions.retire_handovers(session, [subject.post_id], "edited")
-        transitions.move_posts(
-            session,
-            [subject.post_id],
-            PostState.RESCHEDULING,
-            PostState.PENDING,
-            event="taken_back",
-            claim=subject.claim,
-            values=transitions.NOT_IN_POSTIZ,
-        )
-        edits.apply_edits(session, [subject.post_id])
+        _hand_over_anew(session, subject, "taken_back")
     runtime.waker.stage(subject.credentials.account_id)
 
 
-def _leave_draft(session: Session, subject: remote_posts.Subject, reason: str) -> None:
-    """The draft with the old values never publishes; the edited post gets another one."""
-    transitions.retire_handovers(session, [subject.post_id], "edited", discard=True)
+def _hand_over_anew(
+    session: Session,
+    subject: remote_posts.Subject,
+    event: str,
+    detail: str | None = None,
+    *,
+    left_in_postiz: bool = False,
+) -> None:
+    """The old values are not published any more: the edit takes effect.
+
+    `left_in_postiz`: as a draft, which never publishes.
+    """
+    ids = [subject.post_id]
+    transitions.retire_handovers(session, ids, "edited", discard=left_in_postiz)
     transitions.move_posts(
         session,
-        [subject.post_id],
+        ids,
         PostState.RESCHEDULING,
         PostState.PENDING,
-        event="draft_left_in_postiz",
-        detail=reason,
+        event=event,
+        detail=detail,
         claim=subject.claim,
         values=transitions.NOT_IN_POSTIZ,
     )
-    edits.apply_edits(session, [subject.post_id])
+    edits.apply_edits(session, ids)
 
 
 def _mark_cancelled(runtime: Runtime, subject: remote_posts.Subject, *, may_be_live: bool) -> None:
@@ -256,7 +256,7 @@ def _give_up_delete(session: Session, subject: remote_posts.Subject, reason: str
         if subject.state is PostState.RESCHEDULING:
             edits.drop_edit(session, subject.post_id, f"Postiz does not delete it: {reason}")
     elif subject.state is PostState.RESCHEDULING:
-        _leave_draft(session, subject, reason)
+        _hand_over_anew(session, subject, "draft_left_in_postiz", reason, left_in_postiz=True)
         return
     else:
         values = {

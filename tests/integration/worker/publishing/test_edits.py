@@ -222,6 +222,17 @@ def test_a_draft_that_was_asked_for_is_replaced_by_another(world: World) -> None
     world.until(lambda: drafts(world) == ["new"])
 
 
+def test_an_edit_during_the_call_that_makes_a_draft_replaces_it(world: World) -> None:
+    [post_id] = make_posts(world, "acme", ["old"], as_draft=True, in_seconds=600)
+    world.until_all(PostState.DRAFT, [post_id])
+    with world.database.transaction() as session:  # as it is left by an edit of that moment
+        waits = {"edit": {"content": "new"}, "revision": 2}
+        session.execute(update(Post).where(Post.id == post_id).values(waits))
+    world.until(lambda: drafts(world) == ["new"])
+    world.until_all(PostState.DRAFT, [post_id])
+    assert world.post(post_id).edit is None
+
+
 def test_a_draft_that_somebody_has_scheduled_in_postiz_is_not_replaced(world: World) -> None:
     [post_id] = make_posts(world, "acme", ["old"], as_draft=True, in_seconds=600)
     world.until_all(PostState.DRAFT, [post_id])
