@@ -217,13 +217,22 @@ class Permanent(PublisherError):
 
 
 class PostRejected(Permanent):
-    """Postiz refused what was sent. `index`: the faulty element of the call, if Postiz said it."""
+    """Postiz refused what was sent. If Postiz said it: `index`, the faulty element of the call, and
+    `channel_id`, an integration that it does not have."""
 
     code = "rejected_by_postiz"
 
-    def __init__(self, message: str, *, index: int | None = None, code: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        index: int | None = None,
+        channel_id: str | None = None,
+        code: str | None = None,
+    ) -> None:
         super().__init__(message, code=code)
         self.index = index
+        self.channel_id = channel_id
 
 
 class CredentialsRejected(Permanent):

@@ -21,13 +21,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.accounts import waits
+from shared.accounts import channel_states, waits
 from shared.config import Settings
 from shared.domain.publishing.states import PostState
 from shared.posts import bulk_cancel_retry, edits, late_policy
 from shared.profiles import account_move, deletion
 from worker import sweep
-from worker.accounts import organization_lookup, outage_probe, server_turns, stalled_servers
+from worker.accounts import (
+    organization_lookup,
+    outage_probe,
+    server_turns,
+    stalled_servers,
+)
 from worker.media import fetch_run, lost_uploads
 from worker.publishing import (
     blocked_reasons,
@@ -38,8 +43,8 @@ from worker.publishing import (
     waiting_edits,
 )
 from worker.schedules import fire
-from worker.staging import draft_adoption, lost_calls, orphan_drafts, submissions
-from worker.webhooks import deliver
+from worker.staging import channel_watch, draft_adoption, lost_calls, orphan_drafts, submissions
+from worker.webhooks import channel_events, deliver
 
 #: What each step would find, by its name in worker/sweep.py.
 Queries = Mapping[str, Sequence[Select[*tuple[Any, ...]]]]
@@ -60,6 +65,7 @@ def waiting_queries() -> Queries:
         "pressroom.stage": [
             submissions.due_accounts_query(),
             draft_adoption.due_accounts_query(),
+            channel_watch.due_accounts_query(),
         ],
         "pressroom.litter": [orphan_drafts.due_accounts_query()],
         "pressroom.meet": [organization_lookup.due_accounts_query()],
@@ -86,6 +92,8 @@ def rescue_queries(settings: Settings) -> Queries:
         "apply_edits": edits.is_due(),
         "drop_edits": waiting_edits.is_unreachable(),
         "judge_servers": [stalled_servers.may_change()],
+        "try_channels": channel_states.is_trial_due(),
+        "tell_channels": [channel_events.is_untold()],
         "late_pending": late_policy.is_to_be_stopped(PostState.PENDING),
         "late_staged": late_policy.is_to_be_stopped(PostState.STAGED),
         "rescue_uploads": lost_uploads.is_lost(),

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import Session
 
-from shared.accounts import waits
+from shared.accounts import channel_states, waits
 from shared.domain.publishing.states import DONE, PostState
 from shared.jobs import progress
 from shared.models import AccountMedia, Job, JobMedia, Post
@@ -28,8 +28,8 @@ from worker.publishing import (
 )
 from worker.round_steps import Step, run_step, run_steps
 from worker.runtime import Runtime
-from worker.staging import draft_adoption, lost_calls, orphan_drafts, submissions
-from worker.webhooks import deliver
+from worker.staging import channel_watch, draft_adoption, lost_calls, orphan_drafts, submissions
+from worker.webhooks import channel_events, deliver
 
 JOBS_AT_ONCE = 200
 #: Ticks run twice as often as sweeps, and leave half of the places in the queue to them.
@@ -129,6 +129,8 @@ RESCUES: Mapping[str, Step[object]] = {
     ),
     "give_up_old": lambda _, session: unreachable_posts.give_up_old(session),
     "judge_servers": lambda _, session: stalled_servers.judge_servers(session),
+    "try_channels": lambda _, session: channel_states.try_channels(session),
+    "tell_channels": lambda _, session: channel_events.tell_channels(session),
     "late_pending": lambda _, session: late_posts.enforce_policy(session, PostState.PENDING),
     "late_staged": lambda _, session: late_posts.enforce_policy(session, PostState.STAGED),
     "rescue_uploads": lambda _, session: lost_uploads.requeue_lost(session),
@@ -138,6 +140,7 @@ WAITING: Finders = {
     "pressroom.stage": lambda _, session: {
         *submissions.find_due_accounts(session),
         *draft_adoption.find_due_accounts(session),
+        *channel_watch.find_due_accounts(session),
     },
     "pressroom.litter": lambda _, session: orphan_drafts.find_due_accounts(session),
     "pressroom.meet": lambda _, session: organization_lookup.find_due_accounts(session),

@@ -6,12 +6,22 @@ from sqlalchemy.orm import Session
 
 from shared.accounts import identity
 from shared.domain.networks.channel import Channel
+from shared.domain.networks.channel_states import ChannelState
 from shared.models import Account, Integration
 from shared.postiz.client import RemoteIntegration
 
 
 def channel_of(row: Integration | RemoteIntegration) -> Channel:
-    return Channel(id=row.id, identifier=row.identifier, name=row.name, disabled=row.disabled)
+    trouble = None
+    if isinstance(row, Integration) and row.state != ChannelState.READY:
+        trouble = row.state_reason
+    return Channel(
+        id=row.id,
+        identifier=row.identifier,
+        name=row.name,
+        disabled=row.disabled,
+        trouble=trouble,
+    )
 
 
 def channels_by_id(rows: Iterable[Integration | RemoteIntegration]) -> dict[str, Channel]:

@@ -7,7 +7,7 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from shared.accounts import waits
+from shared.accounts import channel_states, waits
 from shared.accounts.merging import merge_accounts
 from shared.crypto import hash_secret
 from shared.models import Account, Integration
@@ -102,6 +102,7 @@ def remember_integrations(
     """
     for other in _find_other_accounts(session, account, [row.id for row in rows]):
         merge_accounts(session, other, account)
+    before = channel_states.known_channels(session, account.id)
     session.execute(
         update(Integration).where(Integration.account_id == account.id).values(listed=False)
     )
@@ -109,6 +110,7 @@ def remember_integrations(
     account.integrations_seen_at = func.now()
     session.flush()
     waits.end_for_channels(session, account.id, [row.id for row in rows])
+    channel_states.record_listing(session, account, before)
 
 
 def _upsert_integrations(

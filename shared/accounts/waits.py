@@ -6,7 +6,8 @@ the indexes of due posts. The code that ends the pause, finishes the upload or s
 also ends the wait.
 
 A wait is only a hint. Whether a post may be sent is checked in the rows themselves, when it is
-claimed and before the first byte; and every wait ends after an hour at the latest.
+claimed and before the first byte; and every wait ends after an hour at the latest, but for that for
+a channel that is not ready (channel_states.py).
 """
 
 from collections.abc import Collection

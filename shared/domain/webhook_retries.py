@@ -15,6 +15,8 @@ ACCOUNT_BLOCKED = "account.blocked"
 CREDENTIALS_REJECTED = "credentials.rejected"
 SERVER_STALLED = "server.stalled"
 SERVER_RECOVERED = "server.recovered"
+CHANNEL_NOT_READY = "channel.not_ready"
+CHANNEL_READY = "channel.ready"
 EVENTS = (
     POST_SCHEDULED,
     POST_PUBLISHED,
@@ -24,6 +26,8 @@ EVENTS = (
     CREDENTIALS_REJECTED,
     SERVER_STALLED,
     SERVER_RECOVERED,
+    CHANNEL_NOT_READY,
+    CHANNEL_READY,
 )
 
 #: Seconds from each failed attempt to the next (Standard Webhooks 1.0, "Deliverability and

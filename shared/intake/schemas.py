@@ -40,6 +40,11 @@ class Defaults(NullIsAbsent):
     save_as_draft: Flag = False
     handoff: Literal["auto", "calendar", "staged"] = "auto"
     timezone: Zone = Field("UTC", description="Of times without a zone")
+    duplicate_policy: Literal["warn", "refuse"] = Field(
+        "warn",
+        description="Of a post with the same text and media on the same channel within the "
+        "profile's `duplicate_window_hours`",
+    )
 
 
 class PublishRequest(Defaults):
@@ -102,5 +107,12 @@ class Playlist(Spreading):
     loop: Flag = Field(default=False, description="Begin again at its end, instead of ending")
     position: Annotated[Whole, Field(ge=0, le=MAX_ITEMS)] | None = Field(
         None, description="How many of the media have had their turn"
+    )
+    until: IsoTime | None = Field(None, description="It is not published after this time")
+    max_runs: Annotated[Whole, Field(ge=1, le=1_000_000)] | None = Field(
+        None, description="It ends after so many runs that published something"
+    )
+    cooldown_days: Annotated[Number, Field(ge=0, le=366, allow_inf_nan=False)] = Field(
+        0, description="Within so many days no medium comes twice on one channel"
     )
     schedule_interval_minutes: Minutes = Field(0, description="Between the media of one run")

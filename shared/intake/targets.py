@@ -3,6 +3,7 @@ looked up for a dry run."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -19,10 +20,11 @@ from shared.profiles import profile_settings
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """`channels`: by id, None if the list is not known."""
+    """`channels`: by id, None if the list is not known. `duplicate_window`: the profile's."""
 
     account: Account
     channels: Mapping[str, Channel] | None
+    duplicate_window: timedelta = timedelta(0)
 
     def can_use(self, wanted: Collection[str]) -> bool:
         """Whether all of them are known, and none is disabled."""
@@ -32,8 +34,12 @@ class Target:
 
 def ensure_target(session: Session, profile_id: str, settings: Settings, box: SecretBox) -> Target:
     """Like `ensure_locked_account`, with the account's channels as Postiz last listed them."""
-    account = ensure_locked_account(session, profile_id, settings, box)
-    return Target(account=account, channels=channels.read_channels(session, account))
+    account, hours = _lock_account(session, profile_id, settings, box)
+    return Target(
+        account=account,
+        channels=channels.read_channels(session, account),
+        duplicate_window=timedelta(hours=hours),
+    )
 
 
 def ensure_locked_account(
@@ -44,17 +50,25 @@ def ensure_locked_account(
     Raises `NotConfigured` with a hint how to configure it, and `Conflict` while the profile is
     being deleted.
     """
+    return _lock_account(session, profile_id, settings, box)[0]
+
+
+def _lock_account(
+    session: Session, profile_id: str, settings: Settings, box: SecretBox
+) -> tuple[Account, int]:
+    """With the profile's `duplicate_window_hours`, as no further statement reads them."""
     account = profile_settings.ensure_account(
         session, profile_settings.load_profile(session, profile_id), settings, box
     )
-    facts = select(Profile.account_id, Profile.deleting_since).where(Profile.id == profile_id)
+    columns = Profile.account_id, Profile.deleting_since, Profile.duplicate_window_hours
+    facts = select(*columns).where(Profile.id == profile_id)
     held = session.execute(facts.with_for_update(read=True)).one_or_none()
     if held is None or held.account_id is None:
         raise NotFound(f"There is no profile {profile_id!r}")
     profile_settings.require_kept(profile_id, held.deleting_since)
     if held.account_id == account.id:
-        return account
-    return session.get_one(Account, held.account_id)
+        return account, held.duplicate_window_hours
+    return session.get_one(Account, held.account_id), held.duplicate_window_hours
 
 
 def recognize_target(session: Session, profile_id: str, found: Found | None) -> Target:
@@ -65,5 +79,8 @@ def recognize_target(session: Session, profile_id: str, found: Found | None) -> 
     profile = profile_settings.load_profile(session, profile_id)
     account = profile_settings.recognize_account(session, profile, found)
     if found is None or found.listed is None:
-        return Target(account=account, channels=channels.read_channels(session, account))
-    return Target(account=account, channels=channels.channels_by_id(found.listed))
+        known = channels.read_channels(session, account)
+    else:
+        known = channels.channels_by_id(found.listed)
+    window = timedelta(hours=profile.duplicate_window_hours)
+    return Target(account=account, channels=known, duplicate_window=window)

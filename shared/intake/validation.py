@@ -9,11 +9,16 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from shared import quotas
-from shared.accounts import budget_queries
+from shared.accounts import budget_queries, channel_states
 from shared.config import Settings
 from shared.domain.networks.warning import RowWarning
 from shared.domain.publishing.handoff import Situation, choose_handoff
 from shared.domain.publishing.planner import CALENDAR_AHEAD, STAGED_AHEAD
+from shared.domain.rows.duplicates import (
+    duplicate_warnings,
+    find_duplicates,
+    refuse_duplicates,
+)
 from shared.domain.rows.post_rows import CheckedRow, Known, PlannedPost, Row, check_rows
 from shared.domain.rows.row_warnings import find_warnings
 from shared.errors import FieldError, Unprocessable
@@ -22,7 +27,7 @@ from shared.intake.job_creation import Accepted
 from shared.intake.schemas import Defaults
 from shared.intake.targets import Target
 from shared.media import repository
-from shared.models import Account, Job
+from shared.models import Account, Job, Post
 from shared.posts import occupancy
 from shared.posts.late_policy import LatePolicy
 from shared.quotas import Quota
@@ -70,7 +75,7 @@ class Checked:
     rows: Sequence[CheckedRow]
     handoff: str
     posts: Sequence[PlannedPost] = field(default_factory=list)
-    time_warnings: Sequence[RowWarning] = ()
+    row_warnings: Sequence[RowWarning] = ()  # about times and duplicates
 
     @property
     def faults(self) -> list[FieldError]:
@@ -81,7 +86,7 @@ class Checked:
         order = self.order
         drafts = order.body.save_as_draft
         return [
-            *self.time_warnings,
+            *self.row_warnings,
             *find_warnings(self.rows, self.known, now=order.now, drafts=drafts),
         ]
 
@@ -104,22 +109,28 @@ def check_order(session: Session, order: Order, target: Target, settings: Settin
         media=repository.find_media(session, order.profile_id, used),
         overrides=account.rule_overrides,
     )
-    checked = check_rows(placed.rows, known)
-    posts = [post for row in checked for post in row.posts]
-    publishable = () if order.body.save_as_draft else posts  # drafts have no rate limits
+    rows = check_rows(placed.rows, known)
+    window = target.duplicate_window
+    # drafts have no rate limits, and may be there twice
+    publishable = [] if order.body.save_as_draft else [post for row in rows for post in row.posts]
+    known = replace(
+        known,
+        before=occupancy.find_accepted_posts(
+            session, account.id, publishable, known, repeats=window, now=order.now
+        ),
+    )
+    duplicates = find_duplicates(publishable, known.before, window, order.now)
+    if order.body.duplicate_policy == "refuse":
+        rows, duplicates = refuse_duplicates(rows, duplicates, window), []
+    posts = [post for row in rows for post in row.posts]
     return Checked(
         order=order,
         account=account,
-        known=replace(
-            known,
-            before=occupancy.find_accepted_posts(
-                session, account.id, publishable, known, order.now
-            ),
-        ),
-        rows=checked,
+        known=known,
+        rows=rows,
         handoff=_order_handoff(order, account, posts, timedelta(seconds=settings.settle_seconds)),
         posts=posts,
-        time_warnings=placed.advice,
+        row_warnings=[*placed.advice, *duplicate_warnings(duplicates, window)],
     )
 
 
@@ -177,6 +188,8 @@ def accept_order(session: Session, checked: Checked, settings: Settings) -> tupl
         late_policy=order.late_policy,
     )
     job = job_creation.accept_posts(session, order.profile_id, account, posts, how)
+    if any(post.channel.trouble for post in posts):
+        channel_states.hold_back(session, Post.job_id == job.id)
     quotas.require_room(session, order.profile_id, Quota.OPEN_POSTS, settings)
     used = {media_id for post in posts for media_id in post.media_ids}
     waiting = job_creation.waiting_uploads(session, account, used)

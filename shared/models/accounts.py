@@ -30,6 +30,7 @@ class Profile(Base):
     key_hash: Mapped[str | None]  # of the key that `account_id` was found with
     environment_allowed: Mapped[bool] = flag_column()  # without own credentials, the operator's
     quotas: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")  # its own
+    duplicate_window_hours: Mapped[int] = mapped_column(default=24, server_default=text("24"))
     paused: Mapped[bool] = flag_column()
     deleting_since: Mapped[datetime | None]  # accepts nothing new; its rows are deleted in batches
     created_at: Mapped[datetime] = now_column()
@@ -99,7 +100,12 @@ class Integration(Base):
     """A connected channel, as Postiz last listed it."""
 
     __tablename__ = "integrations"
-    __table_args__ = (UniqueConstraint("server", "id"), Index("ix_integrations_id", "id"))
+    __table_args__ = (
+        UniqueConstraint("server", "id"),
+        Index("ix_integrations_id", "id"),
+        Index("ix_integrations_not_ready", "trial_at", postgresql_where=text("state <> 'ready'")),
+        Index("ix_integrations_untold", "id", postgresql_where=text("state <> told_state")),
+    )
 
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -110,6 +116,12 @@ class Integration(Base):
     disabled: Mapped[bool] = flag_column()
     profile: Mapped[str | None]
     listed: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+    state: Mapped[str] = mapped_column(default="ready", server_default="ready")
+    state_since: Mapped[datetime | None]
+    state_reason: Mapped[str | None]  # in words, of a channel that is not ready
+    told_state: Mapped[str] = mapped_column(default="ready", server_default="ready")  # to webhooks
+    trial_at: Mapped[datetime | None]  # when one of the posts that wait for it is tried
+    trials: Mapped[int] = count_column()
 
 
 class Server(Base):

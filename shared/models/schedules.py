@@ -37,6 +37,8 @@ class Schedule(Base):
     media_ids: Mapped[list[int]]  # the media that it may still publish
     position: Mapped[int] = count_column()  # how many media of the playlist were published
     ended: Mapped[bool] = flag_column()  # the playlist has reached its end
+    until: Mapped[datetime | None]  # of a playlist: nothing is published after this time
+    runs_left: Mapped[int | None]  # of a playlist with a maximum of runs
     misfire_grace_seconds: Mapped[int]
     next_fire_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = now_column()
@@ -56,7 +58,7 @@ class ScheduleRun(Base):
     id: Mapped[int] = id_column()
     schedule_id: Mapped[int] = mapped_column(ForeignKey("schedules.id", ondelete="CASCADE"))
     fire_at: Mapped[datetime]
-    state: Mapped[str]  # started, missed, failed
+    state: Mapped[str]  # started, missed, failed, nothing_due
     by_hand: Mapped[bool] = flag_column()
     fire_times: Mapped[int | None]  # number of fire times in this row, None for very many
     until: Mapped[datetime | None]  # end of these fire times, if there are several

@@ -63,7 +63,9 @@ def error_of(reply: requests.Response, where: str) -> PublisherError:  # noqa: P
         case 400 if CUT_SHORT in message:
             return Transient(f"{where} did not arrive completely", code="cut_short")
         case _ if 400 <= status < 500:
-            return PostRejected(message, index=_offending_index(message))
+            return PostRejected(
+                message, index=_offending_index(message), channel_id=_missing_channel(message)
+            )
         case _:
             return OutcomeUnknown(f"{where}: Postiz answered {status} ({message})")
 
@@ -131,6 +133,11 @@ def _error_message(reply: requests.Response) -> str:
 def _offending_index(message: str) -> int | None:
     found = set(re.findall(r"posts\.([0-9]{1,6})\.", message))
     return int(found.pop()) if len(found) == 1 else None
+
+
+def _missing_channel(message: str) -> str | None:
+    found = re.search(r"Integration with id (\S{1,200}) not found", message)
+    return found[1] if found else None
 
 
 def _retry_after(reply: requests.Response) -> float:

@@ -1,10 +1,12 @@
-"""When an integration's posts are due: needed for caps, gaps and the rate limits of networks."""
+"""An integration's accepted posts: for caps, gaps, the rate limits of networks, and duplicates."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select, text
+from sqlalchemy import ColumnElement, Row, Text, and_, any_, func, literal, or_, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from shared.domain.networks.limits import KINDS
@@ -38,33 +40,67 @@ def lock_due_times(
 
 
 def find_accepted_posts(
-    session: Session, account_id: int, posts: Sequence[PlannedPost], known: Known, now: datetime
+    session: Session,
+    account_id: int,
+    posts: Sequence[PlannedPost],
+    known: Known,
+    *,
+    repeats: timedelta,
+    now: datetime,
 ) -> dict[str, list[EarlierPost]]:
-    """Accepted posts of the channels of `posts`, within the longest rate window of their networks.
+    """Accepted posts of the channels of `posts`: those within the longest rate window of their
+    networks, and those with the same text within `repeats`.
 
     A waiting post whose time has passed counts as published now.
     """
-    windows = list(_rate_windows(posts, known))
     found: dict[str, list[EarlierPost]] = defaultdict(list)
-    if not windows:
+    if not posts:
         return found
-    longest = max(window for _, window in windows)
+    rates = list(_rate_windows(posts, known))
+    longest = max((window for _, window in rates), default=timedelta(0))
+    channel_ids = {post.channel.id for post in posts}
+    digests = {post.digest for post in posts} if repeats else set()
+    digest = func.md5(Post.content)
+    counted = [_is_within(posts, longest, now), Post.integration_id.in_({id_ for id_, _ in rates})]
+    same = [_is_within(posts, repeats, now), Post.integration_id.in_(channel_ids)]
+    of_channels = {id_ for id_, _ in rates} | (channel_ids if repeats else set())
+    wanted = or_(and_(*counted), and_(*same, digest == any_(literal(list(digests), ARRAY(Text)))))
+    columns = Post.integration_id, Post.publish_at, Post.media_ids, Post.state
+    query = select(*columns, digest.label("digest")).where(
+        _will_be_published(account_id, of_channels), wanted
+    )
+    rows = session.execute(query).all() if of_channels else []
+    for integration_id, earlier in _earlier_posts(session, rows, now):
+        found[integration_id].append(earlier)
+    return found
+
+
+def _earlier_posts(
+    session: Session, rows: Sequence[Row[Any]], now: datetime
+) -> Iterator[tuple[str, EarlierPost]]:
+    videos = _find_videos(session, {medium for row in rows for medium in row.media_ids})
+    for row in rows:
+        yield (
+            row.integration_id,
+            EarlierPost(
+                at=max(row.publish_at, now) if row.state in _WAITING else row.publish_at,
+                has_video=not videos.isdisjoint(row.media_ids),
+                digest=row.digest,
+                media_ids=row.media_ids,
+            ),
+        )
+
+
+def _is_within(
+    posts: Sequence[PlannedPost], window: timedelta, now: datetime
+) -> ColumnElement[bool]:
+    """Posts that go out less than `window` from one of `posts`, or are between these."""
     times = [max(post.row.publish_at, now) for post in posts]
     published_now = and_(Post.state.in_(_WAITING), is_in_time())
-    rows = session.execute(
-        select(Post.integration_id, Post.publish_at, Post.media_ids, Post.state).where(
-            _will_be_published(account_id, {id_ for id_, _ in windows}),
-            Post.publish_at <= max(times) + longest,
-            or_(Post.publish_at >= min(times) - longest, published_now),
-        )
-    ).all()
-    used = {media_id for row in rows for media_id in row.media_ids}
-    videos = _find_videos(session, used)
-    for row in rows:
-        at = max(row.publish_at, now) if row.state in _WAITING else row.publish_at
-        accepted = EarlierPost(at=at, has_video=not videos.isdisjoint(row.media_ids))
-        found[row.integration_id].append(accepted)
-    return found
+    return and_(
+        Post.publish_at <= max(times) + window,
+        or_(Post.publish_at >= min(times) - window, published_now),
+    )
 
 
 def _find_videos(session: Session, media_ids: Collection[int]) -> set[int]:
@@ -91,3 +127,26 @@ def _rate_windows(posts: Sequence[PlannedPost], known: Known) -> Iterator[tuple[
         windows = [window for window in rates if window is not None]
         for id_ in {channel.id, *known.siblings(channel.identifier or "")} if windows else ():
             yield id_, max(windows)
+
+
+def find_used_media(
+    session: Session,
+    profile_id: str,
+    integration_ids: Collection[str],
+    media_ids: Collection[int],
+    *,
+    around: datetime,
+    cooldown: timedelta,
+) -> set[tuple[str, int]]:
+    """Which of these media the profile publishes on which of these channels within `cooldown` of
+    `around`: pairs of channel and medium."""
+    medium = func.unnest(Post.media_ids)
+    query = select(Post.integration_id, medium).where(
+        Post.profile_id == profile_id,
+        Post.integration_id.in_(integration_ids),
+        Post.publish_at.between(around - cooldown, around + cooldown),
+        Post.state.not_in((PostState.FAILED, PostState.CANCELLED)),
+        ~Post.as_draft,
+        Post.media_ids.overlap(media_ids),
+    )
+    return {(row[0], row[1]) for row in session.execute(query.distinct())}

@@ -18,6 +18,8 @@ from shared.models.base import is_id
 
 KINDS = BULK, PLAYLIST = "bulk", "playlist"
 Content = BulkPublishRequest | Playlist
+#: Of a playlist: the channels of each medium to publish now, by its index.
+Turn = Mapping[int, Sequence[str]]
 _MODELS: Mapping[str, type[Content]] = {BULK: BulkPublishRequest, PLAYLIST: Playlist}
 _ITEM = re.compile(r"items\.(\d+)\.(?:(media_ids)\b.*|(.+))")
 
@@ -66,33 +68,42 @@ def refuse_dates(content: Content) -> None:
 
 
 def build_order(
-    schedule: Schedule, content: Content, places: Sequence[int], fire_at: datetime, now: datetime
+    schedule: Schedule, content: Content, turn: Turn, fire_at: datetime, now: datetime
 ) -> Order:
-    """`places`: the indexes of the playlist's media to publish now."""
-    body = (
-        content if isinstance(content, BulkPublishRequest) else _playlist_as_bulk(content, places)
-    )
+    """`turn`: which of a playlist's media to publish now, and where."""
+    body = content if isinstance(content, BulkPublishRequest) else _playlist_as_bulk(content, turn)
     changes: dict[str, Any] = {"schedule_date": fire_at}
     if "timezone" not in content.model_fields_set:
         changes["timezone"] = schedule.timezone
-    rename_faults = partial(_rename_faults, kind_of(content), places)
+    rename_faults = partial(_rename_faults, kind_of(content), list(turn))
     made = bulk_order(
         body.model_copy(update=changes), schedule.profile_id, now, rename_faults=rename_faults
     )
     return replace(made, options={**made.options, "schedule_id": str(schedule.id)})
 
 
-def _playlist_as_bulk(playlist: Playlist, places: Sequence[int]) -> BulkPublishRequest:
+def _playlist_as_bulk(playlist: Playlist, turn: Turn) -> BulkPublishRequest:
     """A bulk with a row for each medium; the playlist's other fields apply to all rows."""
     shared = {name: getattr(playlist, name) for name in Spreading.model_fields}
-    items = [_playlist_item(playlist, playlist.media_ids[place]) for place in places]
+    items = [_playlist_item(playlist, place, channels) for place, channels in turn.items()]
     return BulkPublishRequest(
         **{**shared, "media_ids": []}, integration_ids=playlist.integration_ids, items=items
     )
 
 
-def _playlist_item(playlist: Playlist, medium: str) -> BulkItem:
-    return BulkItem(media_ids=[medium], caption=playlist.media_captions.get(medium))
+def _playlist_item(playlist: Playlist, place: int, channels: Sequence[str]) -> BulkItem:
+    medium = playlist.media_ids[place]
+    return BulkItem(
+        media_ids=[medium],
+        caption=playlist.media_captions.get(medium),
+        integration_ids=list(channels),
+    )
+
+
+def whole_turn(content: Content) -> Turn:
+    """All of its media, on all of its channels."""
+    channels = content.integration_ids
+    return dict.fromkeys(range(len(rows_of(content))), channels)
 
 
 def _rename_faults(

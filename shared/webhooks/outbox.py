@@ -4,7 +4,7 @@ So every change is reported, and nothing is reported that did not happen.
 """
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from shared.domain.publishing.states import PostState
 from shared.domain.webhook_retries import JOB_COMPLETED, event_of
 from shared.errors import PressroomError
 from shared.jobs.progress import Outcome
-from shared.models import Account, Delivery, Profile, Webhook
+from shared.models import Account, Delivery, Integration, Profile, Webhook
 
 #: Posts as the API shows them, without their timelines. It is one statement for any number of
 #: posts, and reads no post if no webhook wants the event. It is materialized, so that an event has
@@ -127,12 +127,36 @@ def enqueue_account_event(
 
 def enqueue_server_event(session: Session, server: str, event: str) -> None:
     """Tell each webhook about those of its profiles whose account is on the server."""
+    _enqueue_for_users(session, event, Account.server == server)
+
+
+def enqueue_channel_event(session: Session, channel: Integration, event: str) -> None:
+    """Tell each webhook about those of its profiles that use the channel's account."""
+    data = {
+        "integration": {
+            "id": channel.id,
+            "identifier": channel.identifier,
+            "name": channel.name,
+        },
+        "state": channel.state,
+        "reason": channel.state_reason,
+    }
+    _enqueue_for_users(session, event, Account.id == channel.account_id, data)
+
+
+def _enqueue_for_users(
+    session: Session,
+    event: str,
+    accounts: ColumnElement[bool],
+    data: Mapping[str, object] | None = None,
+) -> None:
+    """`data`: what is told beside Postiz's address and the profiles that use these accounts."""
     listening = _lock_listening_webhooks(session, event)
     if not listening:
         return
     users = select(Profile.id).join(Account, Account.id == Profile.account_id)
-    profile_ids = session.scalars(users.where(Account.server == server).order_by(Profile.id)).all()
-    base_url = session.scalar(select(func.min(Account.base_url)).where(Account.server == server))
+    profile_ids = session.scalars(users.where(accounts).order_by(Profile.id)).all()
+    base_url = session.scalar(select(func.min(Account.base_url)).where(accounts))
     message_id = _message_id()
     _insert_deliveries(
         session,
@@ -142,7 +166,7 @@ def enqueue_server_event(session: Session, server: str, event: str) -> None:
                 message_id,
                 event,
                 concerned,
-                {"base_url": base_url, "profile_ids": concerned},
+                {**(data or {}), "base_url": base_url, "profile_ids": concerned},
             )
             for webhook in listening
             if (concerned := _concerned_profiles(webhook, profile_ids))

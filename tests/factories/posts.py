@@ -12,6 +12,14 @@ from shared.posts import cancel_retry
 from tests.workers.world import World
 
 
+def make_refused_posts(world: World, contents: Sequence[str]) -> list[int]:
+    """Pending posts of a channel whose network refuses everything."""
+    connected = {"int-tired": {"refresh_needed": False}}
+    world.sandbox.patch_org("acme", integrations=connected)
+    world.sandbox.add_fault("publish_error", integration="int-tired")
+    return make_posts(world, "acme", contents, integration="int-tired")
+
+
 def make_posts(
     world: World,
     profile_id: str,

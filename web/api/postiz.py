@@ -1,5 +1,6 @@
 """What Postiz answers: whether it is connected, and its integrations."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from flask import Response
@@ -7,23 +8,26 @@ from pydantic import RootModel
 from sqlalchemy.orm import Session
 
 from shared import db
-from shared.accounts import budget_queries, identity
+from shared.accounts import budget_queries, channel_states
+from shared.domain.networks.channel_states import ChannelState
 from shared.errors import (
     HOW_TO_CONFIGURE,
     CredentialsRejected,
+    NotFound,
     PublisherError,
     SettingsUnusable,
     Unavailable,
 )
-from shared.models import Account
+from shared.models import Account, Integration
 from shared.profiles import profile_settings
-from web.api.resource import create_blueprint
+from web.api.resource import create_blueprint, problem_responses
 from web.auth import current_profile
 from web.http_layer.idempotency import Reply
 from web.http_layer.problems import describe_error
 from web.request_parsing import live_integrations
 from web.schemas.accounts import Budget, StatusView
-from web.schemas.profiles import IntegrationView
+from web.schemas.common import IdPath
+from web.schemas.profiles import ChannelView, IntegrationView
 from web.services import current_services
 
 #: The longest time that a request waits for Postiz (seconds).
@@ -33,8 +37,8 @@ STALE = "X-Stale"
 api = create_blueprint("postiz", "What the profile's Postiz says", write="publish")
 
 
-class IntegrationList(RootModel[list[IntegrationView]]):
-    """Every channel that is connected in the profile's Postiz."""
+class IntegrationList(RootModel[list[ChannelView]]):
+    """Every channel that is connected in the profile's Postiz, or that posts wait for."""
 
 
 @api.get("/postiz/status", responses={200: StatusView})
@@ -103,29 +107,62 @@ def list_integrations() -> Response:
             current_services().box,
         )
     try:
-        live_rows = live_integrations.update_integrations(profile_id, seconds=LIVE_SECONDS)
+        live_integrations.update_integrations(profile_id, seconds=LIVE_SECONDS)
     except CredentialsRejected:
         raise
     except PublisherError as error:  # also for unusable settings: show what is known
         return _last_known_response(account.id, error)
-    return _integrations_reply([vars(row) for row in live_rows]).response()
+    return _known_reply(profile_id, account.id).response()
 
 
 def _last_known_response(account_id: int, reason: PublisherError) -> Response:
     with current_services().database.transaction() as session:
         seen_at = session.get_one(Account, account_id).integrations_seen_at
-        rows = [_integration_fields(row) for row in identity.read_integrations(session, account_id)]
+        rows = channel_states.read_shown(session, account_id)
     if seen_at is None and isinstance(reason, SettingsUnusable):
         raise reason
     if seen_at is None:
         raise Unavailable(f"Postiz gave no list of integrations, now or before: {reason.message}")
-    reply = _integrations_reply(rows)
-    return Reply(body=reply.body, headers={STALE: "true"}).response()
+    return Reply(body=_channel_views(rows), headers={STALE: "true"}).response()
 
 
-def _integration_fields(row: object) -> dict[str, object]:
-    return {name: getattr(row, name) for name in IntegrationView.model_fields}
+def _known_reply(profile_id: str, account_id: int) -> Reply:
+    """As it was just saved; the list may have led to another account of the same organization."""
+    with current_services().database.transaction() as session:
+        own = profile_settings.load_profile(session, profile_id).account_id
+        rows = channel_states.read_shown(session, own or account_id)
+    return Reply(body=_channel_views(rows))
 
 
-def _integrations_reply(rows: list[dict[str, object]]) -> Reply:
-    return Reply(body=IntegrationList([IntegrationView.model_validate(row) for row in rows]))
+def _channel_views(rows: Sequence[Integration]) -> IntegrationList:
+    return IntegrationList([_channel_view(row) for row in rows])
+
+
+def _channel_view(row: Integration) -> ChannelView:
+    ready = row.state == ChannelState.READY
+    return ChannelView(
+        **{name: getattr(row, name) for name in IntegrationView.model_fields},
+        state=row.state,
+        since=None if ready else row.state_since,
+        reason=row.state_reason,
+    )
+
+
+@api.post(
+    "/postiz/integrations/<id>/resume", responses={200: ChannelView, **problem_responses(404)}
+)
+def resume_channel(path: IdPath) -> Response:
+    """Say that a channel was connected again: the posts that wait for it go on
+
+    Postiz does not tell when that was done, so otherwise one post is tried from time to time.
+    """
+    with current_services().database.transaction() as session:
+        profile = profile_settings.load_profile(session, current_profile(session))
+        account_id = profile.account_id or 0
+        channel_states.mark_ready(session, account_id, [path.id])
+        row = session.get(Integration, (account_id, path.id), populate_existing=True)
+        if row is None:
+            raise NotFound(f"There is no integration {path.id!r}")
+        shown = _channel_view(row)
+    current_services().waker.stage(account_id)
+    return Reply(body=shown).response()

@@ -59,6 +59,7 @@ def _profile_view(
         tts_settings=profile_settings.public_settings(profile, current_services().box),
         environment_allowed=profile.environment_allowed,
         account_id=None if profile.account_id is None else str(profile.account_id),
+        duplicate_window_hours=profile.duplicate_window_hours,
         paused=profile.paused,
         deleting_since=profile.deleting_since,
         holds=[
@@ -85,7 +86,11 @@ def _insert_profile(
 ) -> Reply:
     profile_id = body.id or f"p_{secrets.token_hex(6)}"
     statement = insert(Profile).values(
-        id=profile_id, name=body.name, description=body.description, environment_allowed=allowed
+        id=profile_id,
+        name=body.name,
+        description=body.description,
+        environment_allowed=allowed,
+        duplicate_window_hours=body.duplicate_window_hours,
     )
     if session.scalar(statement.on_conflict_do_nothing().returning(Profile.id)) is None:
         raise Conflict(f"There is a profile {profile_id!r} already")
@@ -170,6 +175,8 @@ def patch_profile(path: IdPath, body: PatchProfile) -> Response:
         profile.name = body.name or profile.name
         if "description" in body.model_fields_set:
             profile.description = body.description
+        if body.duplicate_window_hours is not None:
+            profile.duplicate_window_hours = body.duplicate_window_hours
         profile.quotas = profile_quotas.merge_quotas(profile.quotas, body.quotas)
         _save_settings(session, profile, body.tts_settings, probe, allowed=allowed)
         answer = _save_and_respond(session, profile, probe)

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session, defer
 
 from shared import db, quotas
 from shared.access.visible_profiles import load_visible
-from shared.errors import Conflict, FieldError, InvalidRequest
+from shared.errors import FieldError, InvalidRequest
 from shared.intake import targets
 from shared.intake.request_rows import integrations_of
 from shared.intake.targets import Target
@@ -15,7 +15,7 @@ from shared.models import Schedule, ScheduleRun
 from shared.profiles import profile_settings
 from shared.quotas import Quota
 from shared.schedules import definitions
-from shared.schedules.definitions import RunContext
+from shared.schedules.definitions import PlaylistEnded, RunContext
 from shared.schedules.runs import Content
 from web.api.resource import create_blueprint, problem_responses
 from web.auth import (
@@ -115,12 +115,11 @@ def _current_means() -> RunContext:
 def _set_enabled(session: Session, row: Schedule, *, wanted: bool, anew: bool) -> None:
     """`anew`: count from now on, whatever was due. Raises `Conflict` if the playlist has ended."""
     if wanted and row.ended:
-        message = "The playlist has been played to its end: add media, or set its position"
-        raise Conflict(message, code="playlist_ended")
-    if not wanted:
-        row.next_fire_at = None
-    elif anew or row.next_fire_at is None:
-        row.next_fire_at = definitions.next_after(row, db.read_clock(session))
+        raise PlaylistEnded
+    moment = row.next_fire_at if wanted else None
+    if wanted and (anew or moment is None):
+        moment = definitions.next_after(row, db.read_clock(session))
+    definitions.set_next_fire_at(row, moment)
 
 
 @api.get("/schedules", responses={200: Page[ScheduleSummary]})

@@ -13,15 +13,17 @@ from prometheus_client.metrics_core import Metric
 from sqlalchemy import ColumnElement, Select, case, exists, func, select, true
 from sqlalchemy.orm import Session
 
-from shared.accounts import holds
+from shared.accounts import channel_states, holds
 from shared.accounts.budget_queries import budget_remaining
 from shared.containment import contain_failures
+from shared.domain.networks.channel_states import ChannelState
 from shared.domain.publishing.states import PostState
 from shared.models import (
     Account,
     AccountMedia,
     Base,
     Delivery,
+    Integration,
     Job,
     Post,
     Profile,
@@ -89,6 +91,13 @@ def _server_metrics(session: Session) -> Iterator[Metric]:
     stalled = session.scalar(select(func.count()).where(Server.stalled_since.is_not(None)))
     about = "Postiz servers that take posts and publish none"
     yield plain_gauge("stalled_servers", about, float(stalled or 0))
+    waited_for = (
+        select(func.count())
+        .select_from(Integration)
+        .where(Integration.state != ChannelState.READY, channel_states.is_waited_for())
+    )
+    about = "Channels that cannot publish, and that posts wait for"
+    yield plain_gauge("channels_waited_for", about, float(session.scalar(waited_for) or 0))
 
 
 def _heartbeat_metrics(session: Session) -> Iterator[Metric]:

@@ -1,7 +1,7 @@
 """Profiles and their Postiz credentials."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -79,12 +79,24 @@ class OwnQuotas(Body):
     requests_per_minute: Annotated[Whole, Field(ge=1, le=10**9)] | None = None
 
 
+DuplicateWindow = Annotated[
+    Whole,
+    Field(
+        ge=0,
+        le=24 * 366,
+        description="Within so many hours the same text and media on the same channel count as a "
+        "duplicate; 0: never",
+    ),
+]
+
+
 class NewProfile(Body):
     id: ProfileId | None = None
     name: Name
     description: str | None = None
     tts_settings: TtsSettings | None = None
     environment_allowed: EnvironmentAllowed = None
+    duplicate_window_hours: DuplicateWindow = 24
 
 
 class PutProfile(Body):
@@ -99,6 +111,7 @@ class PatchProfile(Body):
     description: str | None = None
     tts_settings: TtsSettings | None = None
     environment_allowed: EnvironmentAllowed = None
+    duplicate_window_hours: DuplicateWindow | None = None
     quotas: OwnQuotas | None = Field(
         None, description="Only an admin key that is bound to no profile sets them"
     )
@@ -160,6 +173,7 @@ class ProfileView(BaseModel):
         description="It may use the credentials of the environment while it has none of its own"
     )
     account_id: str | None
+    duplicate_window_hours: int
     paused: bool
     deleting_since: datetime | None = Field(
         description="It is being deleted, and takes nothing new"
@@ -192,6 +206,14 @@ class IntegrationView(BaseModel):
     picture: str | None
     disabled: bool
     profile: str | None
+
+
+class ChannelView(IntegrationView):
+    """A channel, and whether it can publish. Posts of one that cannot wait for it."""
+
+    state: Literal["ready", "disabled", "reconnect_needed", "gone"] = "ready"
+    since: datetime | None = Field(None, description="Of a state other than ready")
+    reason: str | None = Field(None, description="Why it is not ready, in words")
 
 
 class ValidationView(BaseModel):

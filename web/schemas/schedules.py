@@ -77,7 +77,8 @@ class ScheduleSummary(BaseModel):
     kind: Literal["bulk", "playlist"]
     items: int = Field(description="Rows of the bulk, or media of the playlist")
     position: int = Field(description="Of the playlist's media, how many have had their turn")
-    ended: bool = Field(description="The playlist has been played to its end")
+    ended: bool = Field(description="The playlist has ended: played, or by until or max_runs")
+    runs_left: int | None = Field(description="Of the playlist's max_runs")
     enabled: bool
     misfire_grace_seconds: int
     next_fire_at: datetime | None
@@ -95,7 +96,7 @@ class SavedSchedule(ScheduleView):
 
 
 class RunsQuery(PageQuery):
-    state: Literal["started", "missed", "failed"] | None = None
+    state: Literal["started", "missed", "failed", "nothing_due"] | None = None
 
 
 class RunError(BaseModel):
@@ -109,7 +110,7 @@ class RunView(BaseModel):
     id: str
     schedule_id: str
     fire_at: datetime
-    state: Literal["started", "missed", "failed"]
+    state: Literal["started", "missed", "failed", "nothing_due"]
     by_hand: bool
     job_id: str | None
     error: RunError | None = Field(description="Why nothing was published")

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import ColumnElement, Select, exists, func, select, update
 from sqlalchemy.orm import Session
 
+from shared.accounts import channel_states
+from shared.domain.networks.failure_reasons import Reason
 from shared.domain.publishing.reconciliation import (
     CANCELLED_LATE,
     DELETED,
@@ -27,6 +29,7 @@ from worker.accounts import rate_limiter, remote_delete, remote_posts
 from worker.accounts.defects import for_account
 from worker.accounts.eligibility import eligible_accounts_query
 from worker.accounts.error_policy import is_about_single_id
+from worker.publishing import refused_posts
 from worker.publishing.track import REASONS
 from worker.runtime import Runtime
 
@@ -104,6 +107,7 @@ def _perform_next_step(
         handover=subject.handover_state,
         left=due_at - datetime.now(UTC) - remote_posts.clock_error(runtime, subject),
         overdue=late >= timedelta(seconds=runtime.settings.overdue_seconds),
+        refused=refused_posts.was_refused(subject),
     )
     match step:
         case Cancelled(may_be_live=False) if subject.state is PostState.RESCHEDULING:
@@ -115,17 +119,20 @@ def _perform_next_step(
         case TooLate():
             _return_to_scheduled(runtime, subject)
         case Failed(code=code):
-            reason = REASONS[code]
-            with runtime.database.transaction() as session:
-                transitions.fail_posts(
-                    session,
-                    [subject.post_id],
-                    subject.state,
-                    code=reason.code,
-                    message=reason.message,
-                    hint=reason.hint,
-                    claim=subject.claim,
-                )
+            _mark_failed(runtime, subject, REASONS[code])
+
+
+def _mark_failed(runtime: Runtime, subject: remote_posts.Subject, reason: Reason) -> None:
+    with runtime.database.transaction() as session:
+        transitions.fail_posts(
+            session,
+            [subject.post_id],
+            subject.state,
+            code=reason.code,
+            message=reason.message,
+            hint=reason.hint,
+            claim=subject.claim,
+        )
 
 
 def _was_scheduled_by_hand(subject: remote_posts.Subject, remote: RemotePost | None) -> bool:
@@ -165,6 +172,7 @@ def _hand_over_anew(
         values=transitions.NOT_IN_POSTIZ,
     )
     edits.apply_edits(session, ids)
+    channel_states.hold_back(session, Post.id.in_(ids))
 
 
 def _mark_cancelled(runtime: Runtime, subject: remote_posts.Subject, *, may_be_live: bool) -> None:

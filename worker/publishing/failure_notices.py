@@ -6,7 +6,13 @@ from sqlalchemy import select
 
 from shared.accounts.channels import channels_by_id
 from shared.domain.networks.channel import Channel
-from shared.domain.networks.failure_reasons import NONE_GIVEN, Notice, Reason, find_reason
+from shared.domain.networks.failure_reasons import (
+    NONE_GIVEN,
+    Notice,
+    Reason,
+    count_refusals,
+    find_reason,
+)
 from shared.errors import PressroomError
 from shared.models import Integration
 from shared.profiles.credential_ref import CredentialRef
@@ -15,6 +21,7 @@ from worker.runtime import Runtime
 
 #: How far around the failure to search: Postiz writes most notifications after the post's state, on
 #: a busy machine with a delay, and its clock may differ from ours.
+CLOCK_MARGIN = timedelta(seconds=2)  # a reply's `Date` has whole seconds
 BEFORE, AFTER = timedelta(minutes=1), timedelta(minutes=5)
 
 
@@ -44,6 +51,17 @@ class FailureNotices:
             until=seen_at + AFTER,
         )
         return found or NONE_GIVEN
+
+    def count_refusals(self, subject: remote_posts.Subject, since: datetime) -> int:
+        """How many posts of its channel Postiz refused since then (by our clock), before it sent
+        anything of them."""
+        ahead = remote_posts.clock_error(self._runtime, subject)
+        return count_refusals(
+            self._notices_for(subject),
+            channel_id=subject.integration_id,
+            channels=self._known_channels(subject),
+            since=since + ahead - CLOCK_MARGIN,
+        )
 
     def _notices_for(self, subject: remote_posts.Subject) -> list[Notice]:
         credentials = subject.credentials

@@ -29,7 +29,7 @@ from shared.posts import transitions
 from worker.accounts import leases, rate_limiter, remote_posts
 from worker.accounts.defects import for_account
 from worker.accounts.eligibility import eligible_accounts_query
-from worker.publishing import unknown_outcomes, usual_outcomes
+from worker.publishing import refused_posts, unknown_outcomes, usual_outcomes
 from worker.publishing.failure_notices import FailureNotices
 from worker.runtime import Runtime
 
@@ -127,10 +127,15 @@ def track_post(
     if reason is None and isinstance(step, Failed | Errored):
         notices = notices or FailureNotices(runtime)
         reason = notices.find(subject, due_at=due_at, seen_at=subject.error_at or now)
+    is_refused = refused_posts.is_certain(runtime, subject, reason, notices, due_at)
     failpoints.hit("track.before_commit")
     try:
         with runtime.database.transaction() as session:
-            _record_step(session, subject, remote, step, reason)
+            refused_posts.note_channel(session, subject, reason)
+            if is_refused and reason is not None:
+                refused_posts.take_back(session, subject, reason)
+            else:
+                _record_step(session, subject, remote, step, reason)
     except ClaimLost:
         return  # another worker was faster
     failpoints.hit("track.after_commit")

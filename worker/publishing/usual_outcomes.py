@@ -14,6 +14,7 @@ from sqlalchemy import func, update
 from sqlalchemy.orm import Session
 
 from shared import failpoints, metrics
+from shared.accounts import channel_states
 from shared.containment import contain_failures
 from shared.domain.publishing.reconciliation import (
     HandedOver,
@@ -191,6 +192,8 @@ def mark_published(session: Session, published: Sequence[Seen]) -> None:
         claim=first.claim,
         values={"release_url": urls, "track_at": None, "published_at": func.now()},
     )
+    of_channels = {subject.integration_id for subject, _ in published}
+    channel_states.mark_connected(session, first.credentials.account_id, of_channels)
 
 
 def _track_again(session: Session, subjects: Sequence[Subject], pause: timedelta) -> None:

@@ -28,7 +28,14 @@ from shared.log import get_logger
 from shared.models import Schedule, ScheduleRun
 from shared.profiles import profile_settings
 from shared.schedules import definitions
-from shared.schedules.definitions import FAILED, MISSED, STARTED, RunContext
+from shared.schedules.definitions import (
+    FAILED,
+    MISSED,
+    NOTHING_DUE,
+    STARTED,
+    NothingDue,
+    RunContext,
+)
 from worker.round_steps import brief_transaction
 from worker.runtime import Runtime
 
@@ -123,7 +130,7 @@ def _handle_fire_time(session: Session, schedule: Schedule, context: RunContext)
     """Record missed fire times, run the one that is due, and set the next one."""
     due = _find_due_fire_times(session, schedule, timedelta(seconds=schedule.misfire_grace_seconds))
     _record_missed(session, schedule, due.missed)
-    schedule.next_fire_at = due.next_at
+    definitions.set_next_fire_at(schedule, due.next_at)
     run = due.fire_at and _record_run_start(session, schedule, due.fire_at)
     return _start_run(session, schedule, run, context) if run else None
 
@@ -194,6 +201,9 @@ def _start_run(
         with session.begin_nested():
             _refuse_paused(session, schedule)
             job, wake = definitions.start_run(session, schedule, run.fire_at, context)
+    except NothingDue as error:
+        run.state, run.error_code, run.error_message = NOTHING_DUE, error.code, error.message
+        return None
     except PressroomError as error:
         log.warning("a schedule did not run", schedule=schedule.id, reason=error.code)
         _mark_run_failed(run, error.code, _describe_error(error))

@@ -10,18 +10,20 @@ from sqlalchemy.orm import Session
 from structlog.contextvars import bound_contextvars
 
 from shared import failpoints, metrics
+from shared.accounts import channel_states
 from shared.db import ROW_LOCK
+from shared.domain.networks.channel_states import SENTENCES, ChannelState
 from shared.domain.publishing.staging_attempts import DEFECTIVE, NO_MOMENT, Patience
 from shared.domain.publishing.states import PostState
-from shared.errors import ClaimLost, NoFreeMoment, PressroomError
-from shared.models import Post, Submission
+from shared.errors import ClaimLost, NoFreeMoment, PostRejected, PressroomError
+from shared.models import Integration, Post, Submission
 from shared.postiz.client import Created, Postiz
 from shared.posts import transitions
 from worker.accounts import leases, postiz_call
 from worker.accounts.defects import for_account
 from worker.accounts.error_policy import Defective, Refused, Unknown, decide_action
 from worker.runtime import Runtime
-from worker.staging import deferred_validation, draft_adoption
+from worker.staging import channel_watch, deferred_validation, draft_adoption
 from worker.staging.staged_drafts import keep_drafts, requeue_counted, requeue_posts
 from worker.staging.submissions import Call, check_before_send, free_marker, prepare_call
 
@@ -37,6 +39,7 @@ def stage_posts(runtime: Runtime, account_id: int) -> None:
     ends = time.monotonic() + SLICE_SECONDS
     draft_adoption.adopt_drafts(runtime, account_id)
     deferred_validation.check_waiting_posts(runtime, account_id)
+    channel_watch.watch_channels(runtime, account_id)
     while call := prepare_call(runtime, account_id):
         _run_call(runtime, call)
         if time.monotonic() > ends:
@@ -150,6 +153,10 @@ def _record_failure(runtime: Runtime, call: Call, error: PressroomError) -> None
             call, post_ids=_exclude_ids(call.post_ids, _hand_over_cancelled(session, call))
         )
         match decision:
+            case Refused() if gone := _find_gone_channel(session, call, error):
+                _return_posts(session, rest, "staging_delayed", error.message)
+                account_id, state = call.credentials.account_id, ChannelState.GONE
+                channel_states.mark_not_ready(session, account_id, gone, state, SENTENCES[state])
             case Refused() as refusal:
                 _handle_refusal(session, rest, error, refusal.find_offender(call.post_ids))
             case Defective():  # the post at fault is found by halving
@@ -160,6 +167,16 @@ def _record_failure(runtime: Runtime, call: Call, error: PressroomError) -> None
                 draft_adoption.mark_failed_call(session, runtime, submission, error)
             case _:
                 _return_posts(session, rest, "staging_delayed", error.message)
+
+
+def _find_gone_channel(session: Session, call: Call, error: PressroomError) -> str | None:
+    """The channel of the call that Postiz had and does not have any more, if this is why it refused
+    the call."""
+    named = error.channel_id if isinstance(error, PostRejected) else None
+    if named not in {element.integration_id for element in call.elements}:
+        return None
+    known = session.get(Integration, (call.credentials.account_id, named))
+    return known.id if known else None
 
 
 def _exclude_ids(ids: Sequence[int], excluded: Collection[int]) -> list[int]:

@@ -14,6 +14,7 @@ class Channel:
     identifier: str | None = None
     name: str | None = None
     disabled: bool = False
+    trouble: str | None = None  # why posts wait for it, in words; None if it is ready
 
     @cached_property
     def keys(self) -> list[str]:

@@ -7,7 +7,7 @@ only if the notification can be about no other channel and fits the time of the 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from shared.domain.networks.channel import Channel
 
@@ -43,6 +43,10 @@ KNOWN = (
         "Look at the channel: it may be published. Retry it only if it is not.",
     ),
 )
+#: Postiz says these before it sends anything to the network (docs/POSTIZ.md, "Notifications").
+#: "Could not refresh" is not among them: a part of a thread may be out already.
+_BEFORE_SENDING = ("need to reconnect it", "it's disabled", "it is disabled")
+LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 #: Finds the network in Postiz's sentences.
 _NETWORK = re.compile(r"\b(?:posting on|post to|sent to|refresh your) ([\w-]+)", re.IGNORECASE)
 
@@ -64,16 +68,41 @@ def find_reason(
 
     Only notices from `since` to `until` count. `channels`: all channels of the account.
     """
-    relevant = [
+    relevant = _failures_of_channel(notices, channel_id, channels, since, until)
+    if not relevant:
+        return None
+    return _parse_reason(max(relevant, key=lambda notice: notice.created_at).content)
+
+
+def count_refusals(
+    notices: Sequence[Notice], *, channel_id: str, channels: Sequence[Channel], since: datetime
+) -> int:
+    """How many posts Postiz refused for this channel since then, before it sent anything of them:
+    it says so once for each."""
+    failures = _failures_of_channel(notices, channel_id, channels, since, LAST_MOMENT)
+    return sum(is_before_sending(notice.content) for notice in failures)
+
+
+def is_before_sending(words: str) -> bool:
+    """Whether Postiz says with these words that it refused a post for its channel, before anything
+    of it was sent."""
+    return any(phrase in words.lower() for phrase in _BEFORE_SENDING)
+
+
+def _failures_of_channel(
+    notices: Sequence[Notice],
+    channel_id: str,
+    channels: Sequence[Channel],
+    since: datetime,
+    until: datetime,
+) -> list[Notice]:
+    return [
         notice
         for notice in notices
         if since <= notice.created_at <= until
         and "has been published" not in notice.content
         and [channel.id for channel in _match_channels(notice.content, channels)] == [channel_id]
     ]
-    if not relevant:
-        return None
-    return _parse_reason(max(relevant, key=lambda notice: notice.created_at).content)
 
 
 def _parse_reason(words: str) -> Reason:

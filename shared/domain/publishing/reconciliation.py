@@ -253,8 +253,11 @@ def cancel_step(
     handover: str,
     left: timedelta,
     overdue: bool,
+    refused: bool = False,
 ) -> CancelStep:
     """The next step for a post that is to be cancelled; `left`: until its date, by Postiz's clock.
+
+    `refused`: Postiz said that it sends nothing of it, so that it is not live when it is gone.
 
     A post that was never released cannot be published: a delete is safe at any time, and if the
     post is missing, that is as good. A released post is gone once its delete was acknowledged and
@@ -263,7 +266,7 @@ def cancel_step(
     in_time = left >= CANCEL_AHEAD
     match state:
         case None if not released or handover == DELETED:
-            return Cancelled(may_be_live=released and not in_time)
+            return Cancelled(may_be_live=released and not (in_time or refused))
         case None:
             return Delete() if handover == DELETING else Failed(code="removed_in_postiz")
         case "DRAFT" if not released:

@@ -32,3 +32,5 @@ REFUSED_MOVES = Tries(most=3, first=timedelta(seconds=30), longest=timedelta(min
 UNCLEAR_MOVES = Tries(most=10, first=timedelta(seconds=4), longest=timedelta(minutes=5))
 #: Steps of one post that fail for an unexpected reason: about a quarter of an hour.
 UNFORESEEN = Tries(most=10, first=timedelta(seconds=2), longest=timedelta(minutes=5))
+#: Posts that are tried on a channel that has to be connected again, one each time: two weeks or so.
+CHANNEL_TRIALS = Tries(most=20, first=timedelta(minutes=15), longest=timedelta(hours=24))

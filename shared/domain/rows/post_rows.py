@@ -1,8 +1,10 @@
 """From the rows of a request to its posts, one per row and integration, or to its errors."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from shared.domain.networks.channel import Channel
@@ -80,13 +82,20 @@ class PlannedPost:
     media_ids: list[int]
     assumed: Mapping[str, Any] = field(default_factory=dict)
 
+    @cached_property
+    def digest(self) -> str:
+        """As PostgreSQL's `md5()` of the text: it tells texts apart, and keeps no secret."""
+        return hashlib.md5(self.content.encode(), usedforsecurity=False).hexdigest()
+
 
 @dataclass(frozen=True, kw_only=True)
 class EarlierPost:
-    """A post that was accepted before, with what the rate limits need."""
+    """A post that was accepted before. `digest`: as of a planned post."""
 
     at: datetime
     has_video: bool = False
+    digest: str = ""
+    media_ids: Sequence[int] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

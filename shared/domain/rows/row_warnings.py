@@ -11,6 +11,7 @@ from datetime import datetime
 
 from shared.domain.networks.caption_length import bare_links, weighted_length
 from shared.domain.networks.channel import Channel
+from shared.domain.networks.channel_states import NOT_READY
 from shared.domain.networks.limits import KINDS, LIMITS, Limit
 from shared.domain.networks.medium import Medium
 from shared.domain.networks.network_settings import NETWORKS
@@ -65,6 +66,8 @@ class _Checker:
 
     def of(self, post: PlannedPost) -> Iterator[WarningText]:
         identifier = post.channel.identifier
+        if post.channel.trouble:
+            yield _not_ready_warning(post.channel)
         if "<" in post.content:
             yield _HTML
         if identifier is None:
@@ -105,6 +108,14 @@ _LINKS = WarningText(
     message="X counts an address without https:// as 23 characters if it treats it as a link",
     remedy="Shorten the caption, or write the address with https://.",
 )
+
+
+def _not_ready_warning(channel: Channel) -> WarningText:
+    return WarningText(
+        code=NOT_READY,
+        message=f"{channel.name or channel.id} cannot publish now: {channel.trouble}",
+        remedy="Its posts wait, and go on by themselves when it is ready again.",
+    )
 
 
 def _unknown_network_warning(identifier: str) -> WarningText:

@@ -11,7 +11,7 @@ from shared.models import Post
 from shared.posts import bulk_cancel_retry
 from shared.posts.post_queries import PostFilter
 from tests.factories.jobs import make_job, set_states
-from tests.factories.posts import make_due, make_posts
+from tests.factories.posts import make_due, make_posts, make_refused_posts
 from tests.factories.profiles import KEY, make_profile
 from tests.servers.api import Api
 from tests.timing.patience import PATIENCE, wait_until
@@ -119,7 +119,7 @@ def test_a_pack_whose_posts_were_taken_back_is_not_sent(world: World) -> None:
 
 def test_retry_takes_what_failed_before_and_leaves_what_may_be_live(world: World) -> None:
     make_profile(world, key=KEY)
-    tired = make_posts(world, "acme", ["tired"], integration="int-tired")
+    tired = make_refused_posts(world, ["tired"])
     gone = make_posts(world, "acme", ["nowhere"], integration="int-gone")
     world.until_all(PostState.FAILED, tired + gone)
     changed = bulk_cancel_retry.retry_matching_posts(world.database, EVERYTHING, confirmed=False)

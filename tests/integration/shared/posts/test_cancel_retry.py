@@ -11,7 +11,7 @@ from shared.errors import Conflict
 from shared.models import Post
 from shared.posts import bulk_cancel_retry, cancel_retry
 from shared.posts.post_queries import PostFilter
-from tests.factories.posts import make_posts, request_retry
+from tests.factories.posts import make_posts, make_refused_posts, request_retry
 from tests.factories.profiles import KEY
 from tests.workers.world import World
 from worker.staging import stage, submissions
@@ -123,11 +123,11 @@ def test_what_was_never_released_is_retried_freely(world: World) -> None:
 
 
 def test_what_may_be_live_is_retried_only_on_the_users_word(world: World) -> None:
-    ids = make_posts(world, "acme", ["tired"], integration="int-tired")
+    ids = make_refused_posts(world, ["tired"])
     world.until_all(PostState.FAILED, ids)
     with pytest.raises(Conflict, match="may be on the network"):
         request_retry(world, ids[0])
-    world.sandbox.patch_org("acme", integrations={"int-tired": {"refresh_needed": False}})
+    world.sandbox.clear_faults()
     request_retry(world, ids[0], confirmed=True)
     world.until_all(PostState.PUBLISHED, ids)
     assert [send["content"] for send in world.sandbox.sends()] == ["tired"]
@@ -135,7 +135,7 @@ def test_what_may_be_live_is_retried_only_on_the_users_word(world: World) -> Non
 
 
 def test_a_jobs_retry_leaves_alone_what_may_be_live(world: World) -> None:
-    ids = make_posts(world, "acme", ["tired"], integration="int-tired")
+    ids = make_refused_posts(world, ["tired"])
     world.until_all(PostState.FAILED, ids)
     of_job = PostFilter(visible=EVERY_PROFILE, job_id=world.post(ids[0]).job_id)
     left = bulk_cancel_retry.retry_matching_posts(world.database, of_job, confirmed=False)

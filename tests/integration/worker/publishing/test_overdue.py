@@ -19,7 +19,7 @@ from shared.models import Handover, Job, Post
 from shared.postiz.client import RemotePost
 from shared.posts import bulk_cancel_retry, cancel_retry
 from shared.posts.post_queries import PostFilter
-from tests.factories.posts import make_posts, request_retry
+from tests.factories.posts import make_posts, make_refused_posts, request_retry
 from tests.factories.profiles import KEY, make_profile, save_key
 from tests.workers.runtimes import make_runtime
 from tests.workers.world import World
@@ -221,7 +221,7 @@ def test_what_was_cancelled_in_time_says_nothing_of_the_kind(world: World) -> No
 
 
 def test_a_post_in_error_is_not_done_for_its_job_until_that_is_final(world: World) -> None:
-    [post_id] = make_posts(world, "acme", ["tired"], integration="int-tired")
+    [post_id] = make_refused_posts(world, ["tired"])
     world.until(lambda: world.post(post_id).error_at is not None)
     found = outcome(world, post_id)
     assert (found.state, found.counts, found.in_doubt) == (JobState.RUNNING, {"scheduled": 1}, 1)
@@ -233,7 +233,7 @@ def test_a_post_in_error_is_not_done_for_its_job_until_that_is_final(world: Worl
 
 def test_a_failed_post_can_be_taken_out_of_postiz_before_that_is_final(world: World) -> None:
     """Postiz may try it again, up to five times."""
-    [post_id] = make_posts(world, "acme", ["tired"], integration="int-tired")
+    [post_id] = make_refused_posts(world, ["tired"])
     world.until(lambda: world.post(post_id).error_at is not None)
     cancel(world, post_id)
     world.until_all(PostState.CANCELLED, [post_id])

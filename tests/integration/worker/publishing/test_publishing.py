@@ -1,6 +1,7 @@
 """From a pending post to a published one: the worker's steps against the sandbox Postiz."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import requests
@@ -155,12 +156,15 @@ def test_a_spontaneous_429_is_waited_out(world: World) -> None:
 
 def test_an_error_in_postiz_ends_with_its_words_and_what_to_do(world: World) -> None:
     make_profile(world, key=KEY)
-    ids = make_posts(world, "acme", ["tired"], integration="int-tired")
+    refusing: dict[str, Any] = {"integration": "int-x", "message": "Duplicate content"}
+    world.sandbox.add_fault("publish_error", **refusing)
+    everyone = {"who_can_reply_post": "everyone"}
+    ids = make_posts(world, "acme", ["no"], integration="int-x", identifier="x", settings=everyone)
     world.until_all(PostState.FAILED, ids)
     post = world.post(ids[0])
-    assert post.error_code == "reconnect_channel"
-    assert "reconnect" in (post.error_message or "")
-    assert "Reconnect" in (post.error_hint or "")
+    assert post.error_code == "failed_in_postiz"
+    assert "Duplicate content" in (post.error_message or "")
+    assert "Correct what the network refuses" in (post.error_hint or "")
 
 
 def test_a_post_that_somebody_deletes_in_postiz_is_reported(world: World) -> None:

@@ -12,7 +12,7 @@ from shared.models import Account, Delivery, Webhook
 from shared.profiles import deletion
 from shared.webhooks import subscriptions
 from tests.factories.media import make_medium
-from tests.factories.posts import make_posts
+from tests.factories.posts import make_posts, make_refused_posts
 from tests.factories.profiles import KEY, make_profile
 from tests.servers.receiver import Receiver
 from tests.workers.world import World
@@ -51,7 +51,7 @@ def test_a_post_is_told_from_its_schedule_to_its_end(world: World, receiver: Rec
     secret = listen(world, receiver.url)
     make_profile(world, key=KEY)
     good = make_posts(world, "acme", ["hello"])
-    bad = make_posts(world, "acme", ["tired"], integration="int-tired")
+    bad = make_refused_posts(world, ["tired"])
     world.until_all(PostState.PUBLISHED, good)
     world.until_all(PostState.FAILED, bad)
     world.until(lambda: told_of_jobs(receiver) == {"completed", "failed"})
@@ -69,7 +69,7 @@ def test_a_post_is_told_from_its_schedule_to_its_end(world: World, receiver: Rec
     assert published["release_url"] == world.post(good[0]).release_url
     assert published["release_url"]
     [failed] = [one["data"] for one in told if one["type"] == "post.failed"]
-    assert failed["error"]["code"] == "reconnect_channel"
+    assert failed["error"]["code"] == "failed_in_postiz"
     jobs = [one["data"] for one in told if one["type"] == "job.completed"]
     assert {job["total"] for job in jobs} == {1}
     for one in receiver.heard:
