@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from shared.domain.publishing.states import PostState
 from shared.jobs.progress import UPLOADS
-from tests.chaos import bounds
+from tests.chaos import bounds, outages
 from tests.chaos.audience import untold
 from tests.chaos.cast import Member
 from tests.chaos.diary import Diary
@@ -16,6 +16,7 @@ from tests.chaos.evidence import Evidence, litter, wanted
 from tests.chaos.judge import FAR, Judge, Violation
 from tests.chaos.minds import PAUSED, RESUMED, WORD_GIVEN
 from tests.chaos.neighbour import NAME
+from tests.chaos.options import WRITES_PER_SECOND
 from tests.chaos.runs import failures_of
 
 #: How long after the answer of a PATCH the old key may still be seen (promise 3 of
@@ -57,6 +58,7 @@ def audit(evidence: Evidence, cast: list[Member], diary: Diary) -> Verdict:
         *_told(evidence),
         *_schedules(evidence, diary),
         *_bounds(evidence, diary),
+        *_outages(evidence, diary),
     ]
     return Verdict(
         violations=violations,
@@ -129,6 +131,13 @@ def _bounds(evidence: Evidence, diary: Diary) -> Iterator[Violation]:
         yield Violation(kind="refused calls", what=what)
     for what in bounds.too_silent(evidence, diary):
         yield Violation(kind="silence", what=what)
+
+
+def _outages(evidence: Evidence, diary: Diary) -> Iterator[Violation]:
+    for what in outages.held_back(evidence.requests, diary):
+        yield Violation(kind="not held back", what=what)
+    for what in outages.bursts(evidence.requests, WRITES_PER_SECOND):
+        yield Violation(kind="burst", what=what)
 
 
 def _litter(evidence: Evidence, diary: Diary) -> Iterator[Violation]:

@@ -22,10 +22,13 @@ class Client:
         self._key = admin_key
         self.retries = 0
 
-    def ask(self, method: str, path: str, **body: Any) -> requests.Response | None:
+    def ask(
+        self, method: str, path: str, *, profile: str | None = None, **body: Any
+    ) -> requests.Response | None:
         """An answer, whatever it says; None where none was to be had in a few tries."""
         for _ in range(TRIES):
             headers = {"Authorization": f"Bearer {self._key}"}
+            headers |= {"X-Profile-Id": profile} if profile else {}
             with suppress(requests.RequestException):
                 url = self._base + path
                 reply = requests.request(method, url, headers=headers, timeout=20, **body)

@@ -10,6 +10,7 @@ LEASE = 2 * CALL_TIMEOUT
 UNKNOWN_RELEASE = 6.0
 ERROR_FINAL = 5.0
 OVERDUE = 20.0
+WRITES_PER_SECOND = 100
 
 #: As a real server showed it, but for Temporal's search quota: at 10 a second 5,000 posts, each
 #: created, scheduled and sometimes deleted, would take half an hour for their searches alone.
@@ -58,7 +59,7 @@ class Options:
             "PRESSROOM_CONCURRENCY": str(self.concurrency),
             "PRESSROOM_SETTLE_SECONDS": "1.5",
             "PRESSROOM_UNKNOWN_RELEASE_SECONDS": str(UNKNOWN_RELEASE),
-            "PRESSROOM_WRITES_PER_SECOND": "100",
+            "PRESSROOM_WRITES_PER_SECOND": str(WRITES_PER_SECOND),
             "PRESSROOM_CALL_TIMEOUT_SECONDS": str(CALL_TIMEOUT),
             "PRESSROOM_ERROR_FINAL_SECONDS": str(ERROR_FINAL),
             "PRESSROOM_OVERDUE_SECONDS": str(OVERDUE),

@@ -42,6 +42,7 @@ def write(rng: random.Random, options: Options) -> list[Scene]:
     acts += ["vanish"] * (options.kills // 20) + ["run schedule"] * some
     acts += ["spoil schedule", "spoil webhook"]
     acts += [act for act in STUBBORN for _ in range(max(1, options.kills // 35))]
+    acts += ["disconnect channel"] * some + ["stall"]
     scenes = [
         Scene(at=_when(rng, act) * options.seconds, act=act, seed=f"{rng.random()}")
         for act in acts
@@ -54,6 +55,8 @@ def _when(rng: random.Random, act: str) -> float:
     """As a share of the run: what is retried must have failed before."""
     if act in ("spoil schedule", "spoil webhook"):
         return rng.uniform(0.05, 0.3)
+    if act == "stall":
+        return rng.uniform(0.4, 0.6)
     late = act.startswith("retry") or act == "end overdue"
     return rng.uniform(0.5 if late else 0.05, 1.0)
 

@@ -10,7 +10,7 @@ from tests.chaos.run import Outcome, run
 
 short_run = partial(Options, patience=150.0, outcome_unknown=45.0)
 #: These take a minute or two to their end: see test_each_fault.py.
-SLOW = frozenset({"undeletable", "undeletable when cancelled", "unmovable"})
+SLOW = frozenset({"undeletable", "undeletable when cancelled", "unmovable", "stall"})
 
 
 def counts(outcome: Outcome) -> list[str]:

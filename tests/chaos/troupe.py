@@ -11,6 +11,7 @@ from tests.chaos.client import Client
 from tests.chaos.diary import Diary
 from tests.chaos.harm import VICTIMS, Act, Harm
 from tests.chaos.minds import Minds
+from tests.chaos.outages import Outages
 from tests.chaos.people import People
 from tests.chaos.poison import Poison, subscribe_in_vain
 from tests.chaos.refusals import Refusals
@@ -31,6 +32,7 @@ class Troupe:
         self._harm = Harm(arena, diary)
         self._minds = Minds(arena, client, self.people, cast, diary)
         self._editors = Editors(self._minds, client, diary)
+        self._outages = Outages(arena, client, cast, diary)
         self._poison = Poison(arena, self.people, cast, diary)
         self._refusals = Refusals(arena, self.people, cast, diary)
         self._stubborn = Stubborn(arena, client, cast, diary)
@@ -86,6 +88,8 @@ class Troupe:
             "spoil schedule": lambda _: poison.spoil_schedule(self.timetable.poison),
             "undeletable": stubborn.undeletable,
             "undeletable when cancelled": stubborn.undeletable_when_cancelled,
+            "disconnect channel": self._outages.disconnect,
+            "stall": self._outages.stall,
             "unmovable": stubborn.unmovable,
             "killed in its release": stubborn.killed,
         }
