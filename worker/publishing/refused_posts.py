@@ -31,9 +31,13 @@ _SHORTLY = timedelta(minutes=1)
 
 
 def note_channel(session: Session, subject: Subject, reason: Reason | None) -> None:
-    """If the reason for a failure tells that the post's channel is not ready, its posts wait."""
-    state = None if reason is None else state_told_by(reason)
-    if state is not None and reason is not None:
+    """If the reason for a failure tells that the post's channel is not ready, its posts wait.
+
+    Only when it is told first: the channel may have been connected again since.
+    """
+    if reason is None or reason == subject.reason:
+        return
+    if (state := state_told_by(reason)) is not None:
         account_id = subject.credentials.account_id
         channel_states.mark_not_ready(
             session, account_id, subject.integration_id, state, reason.message
@@ -77,7 +81,9 @@ def _count_unexplained(session: Session, subject: Subject, since: datetime) -> i
     failed = (Post.state == PostState.FAILED) & (Post.error_at >= lately)
     said_so = exists().where(Event.post_id == Post.id, Event.event == REFUSED, Event.at >= lately)
     taken_back = and_(Post.updated_at >= lately, said_so)
-    ours = select(func.count()).where(*of_channel, or_(under_way, failed, taken_back))
+    ours = select(func.count()).where(
+        *of_channel, or_(Post.id == subject.post_id, under_way, failed, taken_back)
+    )
     return session.scalar(ours) or 0
 
 

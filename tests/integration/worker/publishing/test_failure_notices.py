@@ -3,8 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import func, update
+from sqlalchemy import func, select, update
 
+from shared.accounts import channel_states
+from shared.domain.networks.channel_states import ChannelState
 from shared.domain.networks.failure_reasons import NONE_GIVEN, Notice
 from shared.domain.publishing.states import PostState
 from shared.models import Integration, Post
@@ -17,6 +19,7 @@ from worker.publishing import track
 from worker.publishing.failure_notices import FailureNotices
 
 RECONNECT = "We couldn't post to mastodon for Masto Chan because you need to reconnect it."
+REFRESH = "Could not refresh your mastodon channel . Please go back to the system"
 REFUSED = "An error occurred while posting on mastodon: too long"
 
 
@@ -99,3 +102,35 @@ def test_old_news_and_those_of_others_are_no_reason(world: World, post_id: int) 
     let_it_be_final(world)
     ended = see_error(world, post_id, RECONNECT.replace("Masto Chan", "X Chan"))
     assert (ended.state, ended.error_message) == (PostState.FAILED, NONE_GIVEN.message)
+
+
+def channel_state(world: World) -> str:
+    with world.database.transaction() as session:
+        return session.scalars(
+            select(Integration.state).where(Integration.id == "int-mastodon")
+        ).one()
+
+
+def test_a_channel_that_was_connected_again_is_not_blamed_for_the_same_failure(
+    world: World, post_id: int
+) -> None:
+    failed = see_error(world, post_id, REFRESH)
+    assert (failed.state, failed.error_code) == (PostState.SCHEDULED, "reconnect_channel")
+    assert channel_state(world) == ChannelState.RECONNECT_NEEDED
+    with world.database.transaction() as session:
+        channel_states.mark_ready(session, world.account().id, ["int-mastodon"])
+    see_error(world, post_id, REFRESH)
+    let_it_be_final(world)
+    assert see_error(world, post_id, REFRESH).state == PostState.FAILED
+    assert channel_state(world) == ChannelState.READY
+
+
+def test_a_refusal_that_names_another_post_too_is_left_to_a_person(
+    world: World, post_id: int
+) -> None:
+    [other] = make_posts(world, "acme", ["under way"])
+    with world.database.transaction() as session:
+        begun = {"state": "scheduled", "released_at": func.now(), "publish_at": func.now()}
+        session.execute(update(Post).where(Post.id == other).values(begun))
+    assert see_error(world, post_id, RECONNECT).state == PostState.SCHEDULED
+    assert see_error(world, post_id, RECONNECT, RECONNECT).state == PostState.RESCHEDULING
