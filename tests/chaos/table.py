@@ -78,6 +78,10 @@ def _rows(
     yield "**calls with a replaced key**", verdict.count("stale key")
     yield "**pauses that were not heeded**", verdict.count("paused")
     yield "**drafts left as litter**", verdict.count("litter")
+    yield "**released to a server that stood still**", verdict.count("not held back")
+    yield "**released faster than the pace**", verdict.count("burst")
+    events = (event.event for rows in evidence.events.values() for event in rows)
+    yield "posts that a channel refused, and that waited", Counter(events)["refused_before_sending"]
     neighbour = evidence.neighbour
     yield (
         "of another installation, left alone",
