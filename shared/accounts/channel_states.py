@@ -171,7 +171,9 @@ def try_channels(session: Session) -> None:
     for channel in session.scalars(locked).all():
         waiting = Post.waits_for == wait_for(channel.account_id, channel.id)
         first = select(Post.id).where(waiting).order_by(Post.publish_at, Post.id).limit(1)
-        _end_wait(session, Post.id.in_(first.with_for_update(key_share=True, skip_locked=True)))
+        # not within the update: there it may be executed again for each row
+        post_id = session.scalar(first.with_for_update(key_share=True, skip_locked=True))
+        _end_wait(session, Post.id == post_id)
         channel.trials += 1
         pause = CHANNEL_TRIALS.pause(channel.trials)
         channel.trial_at = None if pause is None else func.now() + pause

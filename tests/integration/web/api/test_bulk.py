@@ -194,7 +194,12 @@ def test_what_is_held_takes_no_place_before_others_in_a_plan(api: Api) -> None:
 
 
 def test_own_times_that_break_the_limits_are_warned_of(api: Api) -> None:
-    items = [{"caption": "a", "schedule_date": START}, {"caption": "b"}] * 2
+    items = [
+        {"caption": "a", "schedule_date": START},
+        {"caption": "b"},
+        {"caption": "c", "schedule_date": START},
+        {"caption": "d"},
+    ]
     limits: dict[str, Any] = {"daily_cap_per_integration": 1, "min_gap_minutes_per_integration": 5}
     warnings = {each["code"]: each["indexes"] for each in dry(api, items, **limits)["warnings"]}
     assert warnings == {"over_daily_cap": [0, 2], "under_min_gap": [0, 2]}
