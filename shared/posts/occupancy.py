@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from shared.domain.networks.limits import KINDS
 from shared.domain.publishing.states import PostState
 from shared.domain.rows.post_rows import EarlierPost, Known, PlannedPost
+from shared.media.used_media import used_media
 from shared.models import Media, Post
 from shared.posts.late_policy import is_in_time
 
@@ -52,7 +53,9 @@ def find_accepted_posts(
     times = [max(post.row.publish_at, now) for post in posts]
     published_now = and_(Post.state.in_(_WAITING), is_in_time())
     rows = session.execute(
-        select(Post.integration_id, Post.publish_at, Post.media_ids, Post.state).where(
+        select(
+            Post.integration_id, Post.publish_at, used_media().label("media_ids"), Post.state
+        ).where(
             _will_be_published(account_id, {id_ for id_, _ in windows}),
             Post.publish_at <= max(times) + longest,
             or_(Post.publish_at >= min(times) - longest, published_now),

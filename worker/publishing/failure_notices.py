@@ -6,7 +6,13 @@ from sqlalchemy import select
 
 from shared.accounts.channels import channels_by_id
 from shared.domain.networks.channel import Channel
-from shared.domain.networks.failure_reasons import NONE_GIVEN, Notice, Reason, find_reason
+from shared.domain.networks.failure_reasons import (
+    INCOMPLETE_UNEXPLAINED,
+    NONE_GIVEN,
+    Notice,
+    Reason,
+    find_reason,
+)
 from shared.errors import PressroomError
 from shared.models import Integration
 from shared.profiles.credential_ref import CredentialRef
@@ -33,7 +39,7 @@ class FailureNotices:
         if (
             subject.reason is not None
             and subject.error_at is not None
-            and subject.reason != NONE_GIVEN
+            and subject.reason not in (NONE_GIVEN, INCOMPLETE_UNEXPLAINED)
         ):
             return subject.reason
         found = find_reason(

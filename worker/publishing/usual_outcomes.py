@@ -138,6 +138,7 @@ def choose_track_step(
         due_at=remote_posts.due_at(subject, remote),
         error_at=subject.error_at,
         patience=patience,
+        thread=subject.thread,
     )
 
 
@@ -189,7 +190,11 @@ def mark_published(session: Session, published: Sequence[Seen]) -> None:
         event="published",
         detail=urls,
         claim=first.claim,
-        values={"release_url": urls, "track_at": None, "published_at": func.now()},
+        values={
+            "release_url": urls,
+            "track_at": None,
+            "published_at": func.coalesce(Post.published_at, func.now()),
+        },
     )
 
 
