@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Select, func, update
 from sqlalchemy.orm import Session
 
 from shared import failpoints
-from shared.domain.networks.failure_reasons import Reason, describe_incomplete
+from shared.domain.networks.failure_reasons import INCOMPLETE, Reason, describe_incomplete
 from shared.domain.publishing.reconciliation import (
     OVERDUE,
     PUBLISHED,
@@ -132,6 +132,8 @@ def track_post(
     failpoints.hit("track.before_commit")
     try:
         with runtime.database.transaction() as session:
+            if reason is not None and reason.code == INCOMPLETE:
+                _note_first_part(session, subject, remote)
             _record_step(session, subject, remote, step, reason)
     except ClaimLost:
         return  # another worker was faster
@@ -201,11 +203,22 @@ def _record_first_part(
     remote: RemotePost | None,
     pause: timedelta,
 ) -> None:
-    """The first part of a thread is published: its address is shown, and the rest waited for."""
-    url = remote.release_url if remote else None
+    """The first part of a thread is published: from now on the rest is waited for."""
     cleared = transitions.CLEARED_BY_MOVE if subject.state is PostState.SCHEDULED else {}
-    values = {**cleared, "release_url": url, "published_at": func.now(), "updated_at": func.now()}
-    _update_claimed_post(session, subject, {**values, "track_at": func.now() + pause})
+    _update_claimed_post(session, subject, {**cleared, "track_at": func.now() + pause})
+    _note_first_part(session, subject, remote)
+
+
+def _note_first_part(
+    session: Session, subject: remote_posts.Subject, remote: RemotePost | None
+) -> None:
+    """The address of a thread's first part, and when it was first seen there."""
+    if remote is None or subject.thread is None or subject.thread.since is not None:
+        return
+    url = remote.release_url
+    now = func.now()
+    values: dict[str, object] = {"release_url": url, "published_at": now, "updated_at": now}
+    _update_claimed_post(session, subject, values)
     transitions.add_events(session, [subject.post_id], "first_part_published", url)
 
 
