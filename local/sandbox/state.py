@@ -57,6 +57,7 @@ class Sandbox:
 
     def _workflows(self) -> Workflows:
         thread_sender = ThreadSender(
+            database=self.database,
             posts=self.posts,
             ledger=self.ledger,
             faults=self.faults,

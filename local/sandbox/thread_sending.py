@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .database import Database
 from .faults import Fault, FaultBook
 from .ledger import Ledger
 from .networks import network, rule_problem
@@ -21,6 +22,7 @@ RecordFailure = Callable[[Post, Fail, Fault | None], None]
 
 @dataclass(kw_only=True)
 class ThreadSender:
+    database: Database
     posts: Posts
     ledger: Ledger
     faults: FaultBook
@@ -50,19 +52,20 @@ class ThreadSender:
             await asyncio.sleep(self.pace.timing.network_delay)
             self._note_part(first, part, number)
             await asyncio.sleep(self.pace.timing.publish_delay)
-            self.posts.set_published(part.id, self.release_url(first.id))
 
     def _note_part(self, first: Post, part: Post, number: int) -> None:
-        self.ledger.add(
-            "part",
-            first.org,
-            post=first.id,
-            part=number,
-            integration=first.integration,
-            content=part.content,
-            media=part.image,
-            delay=part.delay,
-        )
+        with self.database.transaction():
+            self.ledger.add(
+                "part",
+                first.org,
+                post=first.id,
+                part=number,
+                integration=first.integration,
+                content=part.content,
+                media=part.image,
+                delay=part.delay,
+            )
+            self.posts.set_published(part.id, self.release_url(first.id))
 
 
 def _failure_of(part: Post, integration: Integration, fault: Fault | None) -> Fail | None:
