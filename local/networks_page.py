@@ -5,6 +5,13 @@ from collections.abc import Iterator
 from shared.domain.networks.default_settings import DEFAULTS
 from shared.domain.networks.limits import IMAGE_BYTES, KINDS, LIMITS, VIDEO_BYTES, Confidence, Limit
 from shared.domain.networks.network_settings import NETWORKS, PLATFORMS
+from shared.domain.networks.thread_support import (
+    MAX_DELAY,
+    MAX_PARTS,
+    THREADS,
+    WITHOUT_THREADS,
+    Below,
+)
 
 _STANDALONE = " and ".join(f"`{name}`" for name in PLATFORMS)
 _INTRO = f"""# What each network takes
@@ -60,6 +67,7 @@ _WARNINGS = {
     "too_many_posts": "more posts in a period than a channel accepts, earlier ones included",
     "caption_is_changed": "Postiz reads a caption with `<` as HTML, and changes it",
     "caption_may_be_too_long": "X may count a bare address in the caption as a link",
+    "thread_left_out": "the network has neither replies nor comments, so the thread is left out",
     "medium_not_fetched": "a medium is still to be downloaded, so it cannot be checked yet",
     "media_facts_unknown": "the size or length of a video cannot be read, so not all was checked",
     "unknown_network": "no rules of this network are known",
@@ -71,7 +79,8 @@ _WARNINGS = {
 
 
 def page() -> str:
-    return "\n".join([_INTRO + "\n".join(_names()), *_warnings(), *_networks()]) + "\n"
+    sections = [_INTRO + "\n".join(_names()), *_warnings(), *_threads(), *_networks()]
+    return "\n".join(sections) + "\n"
 
 
 def _names() -> Iterator[str]:
@@ -87,6 +96,30 @@ def _warnings() -> Iterator[str]:
         yield f"| {shown} | {words} |"
 
 
+def _threads() -> Iterator[str]:
+    yield f"""
+## Threads and first comments
+
+What comes after the first part of a thread, as Postiz's providers publish it (commit `74b01ad`,
+read on 2026-11-27). Each part may have as many characters as a post of that network. At most
+{MAX_PARTS} parts after the first; at most {MAX_DELAY:,} minutes between two.
+
+| network | a later part is | media of a later part |
+|---|---|---|"""
+    for identifier, support in THREADS.items():
+        most = support.media_most
+        media = "as in a post" if most is None else f"at most {most}" if most else "none"
+        yield f"| `{identifier}` | {_WHERE[support.below]} | {media} |"
+    others = ", ".join(f"`{name}`" for name in sorted(WITHOUT_THREADS))
+    yield f"""
+These have neither, so a thread is refused (`thread_not_supported`), or left out with
+`"thread_policy": "where_supported"`: {others}."""
+
+
+_WHERE = {
+    Below.REPLIES: "a reply to the part before it",
+    Below.COMMENTS: "a comment",
+}
 _HEAD = "| limit | value | how sure | source, and when looked at |\n|---|---|---|---|"
 
 

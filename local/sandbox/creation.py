@@ -1,6 +1,7 @@
 """POST /posts, element after element: not a transaction, and nothing keeps it from repeating."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from . import replies
@@ -24,7 +25,7 @@ async def create(
     created = []
     for index, element in enumerate(call.elements):
         if fault is not None and fault.kind == "stop_midway":
-            _stop_midway(index, fault)
+            _stop_midway(sandbox, org, call, index, fault)
         await asyncio.sleep(sandbox.pace.timing.element_delay)
         post = _place(sandbox, org, call, element)
         created.append({"postId": post.id, "integration": post.integration})
@@ -55,9 +56,14 @@ def _refuse_for_network(sandbox: Sandbox, org: str, call: PostCall, fault: Fault
             raise Refused(refusal)
 
 
-def _stop_midway(index: int, fault: Fault) -> None:
-    if index == int(fault.args.get("elements", 1)):
-        raise Refused(replies.internal_error())
+def _stop_midway(sandbox: Sandbox, org: str, call: PostCall, index: int, fault: Fault) -> None:
+    """After so many elements, and so many parts of the next one."""
+    if index != int(fault.args.get("elements", 1)):
+        return
+    if parts := int(fault.args.get("parts", 0)):
+        element = call.elements[index]
+        _place(sandbox, org, call, replace(element, values=element.values[:parts]))
+    raise Refused(replies.internal_error())
 
 
 def _place(sandbox: Sandbox, org: str, call: PostCall, element: Element) -> Post:

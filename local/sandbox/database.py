@@ -21,7 +21,8 @@ CREATE TABLE IF NOT EXISTS budgets (
 CREATE TABLE IF NOT EXISTS posts (
     id TEXT PRIMARY KEY, org TEXT, integration TEXT, grp TEXT, parent TEXT, position INTEGER,
     content TEXT, image TEXT, settings TEXT, tags TEXT, date_ms INTEGER, state TEXT,
-    release_url TEXT, error TEXT, interval INTEGER, created_at REAL, deleted_at REAL);
+    release_url TEXT, error TEXT, interval INTEGER, created_at REAL, deleted_at REAL,
+    delay REAL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS posts_by_date ON posts (org, date_ms);
 CREATE INDEX IF NOT EXISTS posts_by_group ON posts (org, grp);
 CREATE INDEX IF NOT EXISTS posts_by_parent ON posts (parent);
@@ -53,6 +54,9 @@ class Database:
         columns = {row["name"] for row in self.rows("PRAGMA table_info(integrations)")}
         if "deleted" not in columns:
             self.run("ALTER TABLE integrations ADD COLUMN deleted INTEGER DEFAULT 0")
+        columns = {row["name"] for row in self.rows("PRAGMA table_info(posts)")}
+        if "delay" not in columns:
+            self.run("ALTER TABLE posts ADD COLUMN delay REAL DEFAULT 0")
 
     def run(self, sql: str, *values: Any) -> sqlite3.Cursor:
         return self._connection.execute(sql, values)

@@ -41,8 +41,9 @@ PUBLISH_KINDS = (
     "slow_publishing",
     "never_publish",
 )
+PART_KINDS = ("part_error",)
 SERVER_KINDS = ("refuse",)
-KINDS = (*WIRE_KINDS, *UPLOAD_KINDS, *INSIDE_KINDS, *PUBLISH_KINDS, *SERVER_KINDS)
+KINDS = (*WIRE_KINDS, *UPLOAD_KINDS, *INSIDE_KINDS, *PUBLISH_KINDS, *PART_KINDS, *SERVER_KINDS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,9 +100,16 @@ class Fault:
         return self.route in ("*", label) or (path == "*" and label.startswith(f"{method} "))
 
     def on_publishing(self, post: Post) -> bool:
+        return self.kind in PUBLISH_KINDS and self._is_on(post)
+
+    def on_part(self, first: Post, number: int) -> bool:
+        """Of a part after the first; `args` may name its number by `part`."""
+        is_meant = self.args.get("part", number) == number
+        return self.kind in PART_KINDS and is_meant and self._is_on(first)
+
+    def _is_on(self, post: Post) -> bool:
         subject = Subject(id=post.id, integration=post.integration, content=post.content)
-        on_post = self.kind in PUBLISH_KINDS and self.org in (None, post.org)
-        return on_post and self.concerns(subject)
+        return self.org in (None, post.org) and self.concerns(subject)
 
     def concerns(self, subject: Subject) -> bool:
         return (
@@ -157,6 +165,9 @@ class FaultBook:
 
     def for_publishing(self, post: Post) -> Fault | None:
         return self._first([each for each in self._faults if each.on_publishing(post)])
+
+    def for_part(self, first: Post, number: int) -> Fault | None:
+        return self._first([each for each in self._faults if each.on_part(first, number)])
 
     def _first(self, candidates: list[Fault]) -> Fault | None:
         for fault in candidates:

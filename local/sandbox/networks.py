@@ -228,13 +228,22 @@ def settings_problems(identifier: str, settings: Mapping[str, Any], prefix: str)
 
 
 def rule_problem(
-    identifier: str, values: Sequence[tuple[str, Sequence[str]]], settings: Mapping[str, Any]
+    identifier: str,
+    values: Sequence[tuple[str, Sequence[str]]],
+    settings: Mapping[str, Any],
+    *,
+    later: bool = False,
 ) -> str | None:
-    """What the network itself would refuse in these (content, media paths), first of all."""
+    """What the network itself would refuse in these (content, media paths), first of all.
+
+    `later`: they are parts of a thread after its first one.
+    """
     rules = network(identifier)
     for content, _ in values:
         if rules.length(content) > rules.max_length:
             return "post is too long, please fix it"
+    if later:
+        return None
     if identifier == "facebook" and settings.get("post_type") == "story" and not values[0][1]:
         return "A story needs an image or a video"
     return rules.media(values[0][1])

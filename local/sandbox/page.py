@@ -10,7 +10,7 @@ from .database import dump
 from .dates import iso
 from .faults import Fault
 from .networks import network
-from .posts import DRAFT, Post
+from .posts import DRAFT
 from .state import Sandbox
 
 _SHOWN = 40
@@ -24,6 +24,7 @@ _BUTTONS = (
     ("Database away (empty 401)", {"kind": "empty_401"}),
     ("Throttle POST /posts", {"kind": "spontaneous_429", "route": "POST /posts"}),
     ("Fail every publication", {"kind": "publish_error"}),
+    ("Fail the second part of threads", {"kind": "part_error", "args": {"part": 1}}),
     ("Never publish", {"kind": "never_publish"}),
     ("Die inside a release", {"kind": "killed_in_release", "times": 1}),
     ("Have a network process for 5 min", {"kind": "pending", "args": {"checks": 15}}),
@@ -88,7 +89,7 @@ def overview(sandbox: Sandbox, stats: Mapping[str, Any]) -> str:
         " Nothing here reaches a real network.</p>",
         _cards(stats),
         _section("Organizations", _organizations(stats["orgs"])),
-        _section("Drafted and scheduled", _waiting(sandbox.posts.waiting(_SHOWN))),
+        _section("Drafted and scheduled", _waiting(sandbox)),
         _section("Published", _sends(sandbox, sends)),
         _section("Received", _requests(requests)),
         _section("Faults", _faults(sandbox.faults.all())),
@@ -101,14 +102,21 @@ def published(sandbox: Sandbox, send: Mapping[str, Any]) -> str:
     name = integration.name if integration else send["integration"]
     where = network(integration.identifier).name if integration else ""
     media = "".join(f"<li><code>{escape(str(each['path']))}</code></li>" for each in send["media"])
-    replies = "".join(f"<article><p>{escape(text)}</p></article>" for text in send["replies"])
+    below = [part for part in sandbox.ledger.entries(kind="part") if part["post"] == send["post"]]
+    parts = "".join(_part(part) for part in below)
     main = (
         f"<h1>{escape(name)}</h1><p class='note'>{escape(where)} · sent {_clock(send['time'])} UTC"
         f" · due {escape(send['publish_date'])}</p>"
-        f"<article><p>{escape(send['content'])}</p><ul>{media}</ul></article>{replies}"
+        f"<article><p>{escape(send['content'])}</p><ul>{media}</ul></article>{parts}"
         "<p><a href='/'>Overview</a></p>"
     )
     return _page(f"{name}: published", main)
+
+
+def _part(part: Mapping[str, Any]) -> str:
+    media = "".join(f"<li><code>{escape(str(each['path']))}</code></li>" for each in part["media"])
+    sent = f"<p class='note'>sent {_clock(part['time'])} UTC</p>"
+    return f"<article>{sent}<p>{escape(part['content'])}</p><ul>{media}</ul></article>"
 
 
 def nothing() -> str:
@@ -155,17 +163,18 @@ def _organizations(orgs: Sequence[Mapping[str, Any]]) -> str:
     return _table(heads, rows)
 
 
-def _waiting(posts: Sequence[Post]) -> str:
+def _waiting(sandbox: Sandbox) -> str:
     rows = [
         (
             iso(post.date_ms),
             "draft" if post.state == DRAFT else "scheduled",
             escape(post.integration),
             escape(post.content[:200]),
+            str(1 + len(sandbox.posts.parts(post.id))),
         )
-        for post in posts
+        for post in sandbox.posts.waiting(_SHOWN)
     ]
-    return _table(("Due", "State", "Integration", "Content"), rows)
+    return _table(("Due", "State", "Integration", "Content", "Parts"), rows)
 
 
 def _sends(sandbox: Sandbox, sends: Sequence[Mapping[str, Any]]) -> str:

@@ -6,13 +6,13 @@ import sqlite3
 import string
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .content import stored
 from .database import Database, dump
 from .dates import iso
-from .validation import Element, PostCall
+from .validation import Element, PostCall, Value
 
 DRAFT, QUEUE, PUBLISHED, ERROR = "DRAFT", "QUEUE", "PUBLISHED", "ERROR"
 
@@ -22,7 +22,7 @@ _NOTIFICATIONS_PAGE = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Post:
-    """A row; a reply under a post has that post as `parent`."""
+    """A row; a later part of a thread has the first one as `parent`."""
 
     id: str
     org: str
@@ -40,10 +40,24 @@ class Post:
     interval: int | None
     created_at: float
     deleted_at: float | None
+    delay: float
 
     @property
     def deleted(self) -> bool:
         return self.deleted_at is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Row:
+    """Where a part is written, and in which state."""
+
+    id: str
+    org: str
+    group: str
+    state: str
+    date_ms: int
+    parent: str | None = None
+    position: int = 0
 
 
 def new_id() -> str:
@@ -60,44 +74,44 @@ class Posts:
     def create(
         self, org: str, call: PostCall, element: Element, *, state: str, date_ms: int
     ) -> Post:
-        """A new post, with its replies, in a group of its own."""
+        """A new post, with its parts, in a group of its own: each part is a write of its own."""
         root = new_id()
-        with self._database.transaction():
-            self._insert(org, call, element, root=root, state=state, date_ms=date_ms)
-        return self.known(root)
-
-    def _insert(
-        self,
-        org: str,
-        call: PostCall,
-        element: Element,
-        *,
-        root: str,
-        state: str,
-        date_ms: int,
-    ) -> None:
-        group = str(uuid.uuid4())
+        row = _Row(id=root, org=org, group=str(uuid.uuid4()), state=state, date_ms=date_ms)
         for position, value in enumerate(element.values):
-            self._database.run(
-                "INSERT INTO posts VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                *(new_id() if position else root, org, element.integration, group),
-                *(root if position else None, position, stored(value.content), dump(value.image)),
-                *(dump(element.settings), dump(_tags(call.tags)), date_ms, state),
-                *(None, None, call.interval, self._clock(), None),
-            )
+            below = replace(row, id=new_id(), parent=root, position=position)
+            self._insert(below if position else row, value, call, element)
+        return self.known(root)
 
     def change(
         self, post: Post, call: PostCall, element: Element, *, state: str, date_ms: int
     ) -> Post:
-        """Rewrite a post in place; it keeps its id, and stays deleted if it was."""
-        with self._database.transaction():
-            self._database.run("DELETE FROM posts WHERE id = ? OR parent = ?", post.id, post.id)
-            self._insert(post.org, call, element, root=post.id, state=state, date_ms=date_ms)
-            self._database.run(
-                "UPDATE posts SET created_at = ?, deleted_at = ?, release_url = ? WHERE id = ?",
-                *(post.created_at, post.deleted_at, post.release_url, post.id),
-            )
+        """Rewrite a post in place; it keeps its id, and stays deleted if it was.
+
+        It gets another group. Its parts are neither changed nor lost: they stay in the old one, and
+        those of the call are added to them.
+        """
+        value, *added = element.values
+        group = str(uuid.uuid4())
+        self._database.run(
+            """UPDATE posts SET integration = ?, grp = ?, content = ?, image = ?, settings = ?,
+               tags = ?, date_ms = ?, state = ?, error = NULL, interval = ? WHERE id = ?""",
+            *(element.integration, group, stored(value.content), dump(value.image)),
+            *(dump(element.settings), dump(_tags(call.tags)), date_ms, state, call.interval),
+            post.id,
+        )
+        row = _Row(id="", org=post.org, group=group, state=state, date_ms=date_ms, parent=post.id)
+        for position, part in enumerate(added, 1):
+            self._insert(replace(row, id=new_id(), position=position), part, call, element)
         return self.known(post.id)
+
+    def _insert(self, row: "_Row", value: Value, call: PostCall, element: Element) -> None:
+        self._database.run(
+            "INSERT INTO posts VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            *(row.id, row.org, element.integration, row.group, row.parent, row.position),
+            *(stored(value.content), dump(value.image), dump(element.settings)),
+            *(dump(_tags(call.tags)), row.date_ms, row.state, None, None, call.interval),
+            *(self._clock(), None, value.delay),
+        )
 
     def set_state(self, post: str, state: str, *, error: str | None = None) -> None:
         sql = "UPDATE posts SET state = ?, error = ? WHERE id = ?"
@@ -137,9 +151,10 @@ class Posts:
         found = self.get(post) if post else None
         return found if found and found.org == org else None
 
-    def replies(self, post: str) -> list[Post]:
-        rows = self._database.rows("SELECT * FROM posts WHERE parent = ? ORDER BY position", post)
-        return [_post(row) for row in rows]
+    def parts(self, post: str) -> list[Post]:
+        """Those of a thread after its first one."""
+        sql = "SELECT * FROM posts WHERE parent = ? AND deleted_at IS NULL ORDER BY position, rowid"
+        return [_post(row) for row in self._database.rows(sql, post)]
 
     def window(self, org: str, start: int, end: int) -> list[Post]:
         sql = """SELECT * FROM posts WHERE org = ? AND parent IS NULL AND deleted_at IS NULL
@@ -233,4 +248,5 @@ def _post(row: sqlite3.Row) -> Post:
         interval=row["interval"],
         created_at=row["created_at"],
         deleted_at=row["deleted_at"],
+        delay=row["delay"],
     )

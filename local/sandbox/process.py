@@ -65,6 +65,10 @@ class Admin:
     def sends(self, *, since: int = 0) -> list[dict[str, Any]]:
         return self._list("GET", "sends", params={"since": since})
 
+    def parts(self) -> list[dict[str, Any]]:
+        """What was sent of threads after their first parts, in order."""
+        return self.ledger(kind="part")
+
     def posts(self) -> list[dict[str, Any]]:
         """Every root post there ever was, deleted ones too."""
         return self._list("GET", "posts")

@@ -21,9 +21,11 @@ from .steps import (
     unconfirmed,
     unknown_failure,
 )
+from .thread_sending import ThreadSender
 from .timing import Pace
 
-SENT = "sent"
+#: The phases of a workflow: its first part is at the network; it is published.
+SENT, FOLLOWED = "sent", "followed"
 _ATTEMPTS = 5  # after unknown errors; all else is final at once
 _PENDING_CHECKS = 90
 _LONGEST_ACTIVITY = 1800.0
@@ -49,6 +51,7 @@ class Sender:
     faults: FaultBook
     pace: Pace
     release_url: Callable[[str], str]
+    thread_sender: ThreadSender
 
     async def send(self, post: Post, run: str, spawn: Spawn) -> Sent | None:
         """Nothing stops it from here on; None where the post ends, or hangs, without the network.
@@ -56,8 +59,7 @@ class Sender:
         `spawn` runs what comes later and is not waited for.
         """
         integration = self.orgs.integration(post.integration)
-        replies = self.posts.replies(post.id)
-        verdict = on_send(post, replies, integration)
+        verdict = on_send(post, integration)
         if isinstance(verdict, Fail):
             self._fail(post, verdict, spawn)
             return None
@@ -65,7 +67,7 @@ class Sender:
         sent = await self._meet(post, integration, await self._past_unknown(post, spawn), spawn)
         if sent is not None and sent.reached_network:
             await asyncio.sleep(self.pace.timing.network_delay)
-            self._note_send(post, replies if network(integration.identifier).comments else [], run)
+            self._note_send(post, run)
         return sent
 
     async def _past_unknown(self, post: Post, spawn: Spawn) -> Fault | None:
@@ -121,7 +123,7 @@ class Sender:
         timing = self.pace.timing
         return Sent(wait=round(self.pace.draw(timing.pending_checks)) * timing.pending_every)
 
-    def _note_send(self, post: Post, replies: list[Post], run: str) -> None:
+    def _note_send(self, post: Post, run: str) -> None:
         with self.database.transaction():
             self.ledger.add(
                 "send",
@@ -129,7 +131,6 @@ class Sender:
                 post=post.id,
                 integration=post.integration,
                 content=post.content,
-                replies=[reply.content for reply in replies],
                 settings=post.settings,
                 media=post.image,
                 publish_date=iso(post.date_ms),
@@ -153,9 +154,23 @@ class Sender:
             return
         url = self.release_url(post.id)
         self.posts.set_published(post.id, url)
+        self.database.run("UPDATE workflows SET phase = ? WHERE post = ?", FOLLOWED, post.id)
         self.ledger.add("published", post.org, post=post.id, release_url=url)
         if integration:
             self.posts.notify(post.org, published_notification(integration, url))
+        await self.send_parts(post_id, spawn)
+
+    async def send_parts(self, post_id: str, spawn: Spawn) -> None:
+        """What comes after the first part, once it is published."""
+        post = self.posts.get(post_id)
+        integration = self.orgs.integration(post.integration) if post else None
+        if post is None or integration is None:
+            return
+
+        def record_failure(first: Post, failure: Fail, fault: Fault | None) -> None:
+            self._fail(first, failure, spawn, fault)
+
+        await self.thread_sender.send_parts(post, integration, record_failure)
 
     def _fail(self, post: Post, failure: Fail, spawn: Spawn, fault: Fault | None = None) -> None:
         """`notify_after` of the fault: seconds until the reason is told; None is never."""

@@ -17,6 +17,7 @@ from .orgs import Orgs
 from .posts import Posts
 from .searches import Searches
 from .sending import Sender
+from .thread_sending import ThreadSender
 from .timing import Pace, Timing
 from .workflows import Workflows
 
@@ -55,6 +56,14 @@ class Sandbox:
         self._plant(options.seed)
 
     def _workflows(self) -> Workflows:
+        thread_sender = ThreadSender(
+            database=self.database,
+            posts=self.posts,
+            ledger=self.ledger,
+            faults=self.faults,
+            pace=self.pace,
+            release_url=self.release_url,
+        )
         sender = Sender(
             database=self.database,
             posts=self.posts,
@@ -63,6 +72,7 @@ class Sandbox:
             faults=self.faults,
             pace=self.pace,
             release_url=self.release_url,
+            thread_sender=thread_sender,
         )
         return Workflows(
             database=self.database,

@@ -1,6 +1,5 @@
 """What a workflow does with the post that it has just read: pure decisions."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .networks import rule_problem
@@ -37,8 +36,8 @@ def on_read(post: Post | None) -> Proceed | Stop | Fail:
     return Proceed() if post.state == QUEUE else Stop()
 
 
-def on_send(post: Post, replies: Sequence[Post], integration: Integration | None) -> Proceed | Fail:
-    """The channel's own state and the network's rules, met only now."""
+def on_send(post: Post, integration: Integration | None) -> Proceed | Fail:
+    """The channel's own state and the network's rules for the first part, met only now."""
     if integration is None:
         return Fail("No Integration")
     if integration.refresh_needed:
@@ -46,9 +45,7 @@ def on_send(post: Post, replies: Sequence[Post], integration: Integration | None
         return _channel_failure(integration, "Refresh channel needed", because)
     if integration.disabled:
         return _channel_failure(integration, "Channel disabled", "it's disabled")
-    values = [
-        (each.content, [str(media["path"]) for media in each.image]) for each in (post, *replies)
-    ]
+    values = [(post.content, [str(media["path"]) for media in post.image])]
     problem = rule_problem(integration.identifier, values, post.settings)
     return provider_failure(integration, problem) if problem else Proceed()
 
@@ -60,6 +57,12 @@ def _channel_failure(integration: Integration, error: str, because: str) -> Fail
 
 def provider_failure(integration: Integration, message: str) -> Fail:
     text = f"An error occurred while posting on {integration.identifier}: {message}"
+    return Fail(message, text)
+
+
+def part_failure(integration: Integration, message: str) -> Fail:
+    """Of a part of a thread: the state is that of the first part, which is published."""
+    text = f"An error occurred while posting comments on {integration.identifier}: {message}"
     return Fail(message, text)
 
 

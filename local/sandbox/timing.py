@@ -21,6 +21,7 @@ class Timing:
     publish_delay: float = 0.4  # from the send to state PUBLISHED
     pending_checks: Span = 0  # so many looks until a network has processed a video
     pending_every: float = 20.0  # between two of them
+    part_minute: float = 60.0  # a minute of the delay before a part of a thread
     notice_delay: Span = (0.1, 1.0)  # from state ERROR to the notification that says why
     retry_delay: float = 1.0  # between two attempts after an unknown error
     search_rate: float = 10.0  # workflow searches a second, for the whole server

@@ -30,6 +30,7 @@ class Value:
     id: str | None
     content: str
     image: list[dict[str, Any]]
+    delay: float  # minutes after the part before it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,11 +123,17 @@ def _value_problems(item: Any, prefix: str) -> list[str]:
     content, image = value.get("content"), value.get("image")
     has_text = isinstance(content, str) and content.strip()
     found = [] if has_text or image else [f"{prefix} {EMPTY}"]
+    if not _is_number(value.get("delay")):
+        found.append(f"{prefix}delay must be a number conforming to the specified constraints")
     if not isinstance(image, list):
         return [*found, f"{prefix}image must be an array"]
     for index, media in enumerate(image):
         found += _media_problems(media, f"{prefix}image.{index}.")
     return found
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
 def _media_problems(item: Any, prefix: str) -> list[str]:
@@ -178,6 +185,7 @@ def _read_value(value: Mapping[str, Any]) -> Value:
         id=known if isinstance(known, str) else None,
         content=value.get("content") or "",
         image=value["image"],
+        delay=value.get("delay") or 0,
     )
 
 

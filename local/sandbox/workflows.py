@@ -10,7 +10,7 @@ from .database import Database
 from .ledger import Ledger
 from .posts import DRAFT, ERROR, QUEUE, Post, Posts
 from .searches import Searches, SearchThrottled
-from .sending import SENT, Sender, Sent
+from .sending import FOLLOWED, SENT, Sender, Sent
 from .steps import Fail, Proceed, Stop, on_read
 from .timing import Pace
 
@@ -69,8 +69,9 @@ class Workflows:
 
     def resume(self) -> None:
         """After a restart of the server: every workflow that was running runs again."""
+        steps = {SENT: self._conclude, FOLLOWED: self._follow}
         for row in self.database.rows("SELECT * FROM workflows"):
-            step = self._conclude if row["phase"] == SENT else self._run
+            step = steps.get(row["phase"], self._run)
             self._running[row["post"]] = self._spawn(self._to_end(row["post"], row["run"], step))
         if self.pace.timing.missing_sweep_every:
             self._spawn(self._sweep_forever())
@@ -127,6 +128,9 @@ class Workflows:
 
     async def _conclude(self, post: str, _run: str) -> None:
         await self.sender.conclude(post, Sent(), self._spawn)
+
+    async def _follow(self, post: str, _run: str) -> None:
+        await self.sender.send_parts(post, self._spawn)
 
     def _goes_on(self, post: str, read: Post | None) -> bool:
         match on_read(read):

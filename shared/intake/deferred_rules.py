@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from shared.domain.networks.channel import Channel
 from shared.domain.rows.post_rows import Known, Row, faults_of, plan_post
+from shared.domain.rows.thread_parts import RowPart, saved_parts
 from shared.errors import FieldError
-from shared.media import repository
+from shared.media import repository, used_media
 from shared.models import Account, Job, Post
 from shared.posts import transitions
 
@@ -32,6 +33,8 @@ def _deferred_fields(row: Row) -> dict[str, Any]:
         "captions": dict(row.captions),
         "settings": dict(row.settings),
         "youtube_title": row.youtube_title,
+        "thread": [vars(part) for part in row.thread],
+        "drops_thread": row.drops_thread,
     }
 
 
@@ -43,9 +46,11 @@ def resolve_post(session: Session, post: Post, channel: Channel) -> list[FieldEr
     """
     job = session.get_one(Job, post.job_id)
     row = _post_row(post, job.options.get(DEFERRED, {}).get(str(post.position), {}))
-    made = plan_post(row, channel, post.media_ids)
+    made = plan_post(row, channel, post.media_ids, int)
     post.integration_identifier, post.integration_name = channel.identifier, channel.name
-    post.content, post.settings = made.content, made.settings
+    post.content, post.settings, post.thread = made.content, made.settings, made.thread_json
+    if made.has_lost_thread:
+        transitions.add_events(session, [post.id], "thread_left_out", channel.identifier)
     if made.assumed:
         transitions.add_events(
             session, [post.id], "settings_assumed", _describe_settings(made.assumed)
@@ -61,7 +66,8 @@ def media_faults(session: Session, post: Post) -> list[FieldError]:
     """
     row = _post_row(post, {"settings": {post.integration_id: post.settings}})
     channel = Channel(id=post.integration_id, identifier=post.integration_identifier)
-    found = faults_of(plan_post(row, channel, post.media_ids), _known_facts(session, post))
+    made = plan_post(row, channel, post.media_ids, int)
+    found = faults_of(made, _known_facts(session, post))
     return [fault for fault in found if fault.code == "media_refused"]
 
 
@@ -78,12 +84,20 @@ def _post_row(post: Post, kept: dict[str, Any]) -> Row:
         captions=kept.get("captions", {}),
         settings=kept.get("settings", {post.integration_id: post.settings}),
         youtube_title=kept.get("youtube_title"),
+        thread=_row_parts(post, kept),
+        drops_thread=kept.get("drops_thread", False),
     )
+
+
+def _row_parts(post: Post, kept: dict[str, Any]) -> list[RowPart]:
+    if "thread" not in kept:
+        return saved_parts(post.thread)
+    return [RowPart(**part) for part in kept["thread"]]
 
 
 def _known_facts(session: Session, post: Post) -> Known:
     overrides = session.scalar(select(Account.rule_overrides).where(Account.id == post.account_id))
-    names = [str(media_id) for media_id in post.media_ids]
+    names = [str(media_id) for media_id in used_media.list_media(post)]
     return Known(
         channels=None,
         media=repository.find_media(session, post.profile_id, names),

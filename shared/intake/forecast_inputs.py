@@ -16,7 +16,7 @@ from shared.domain.publishing.states import PostState
 from shared.domain.rows.post_rows import PlannedPost
 from shared.media import upload_queue
 from shared.models import Account, AccountMedia, Post
-from shared.postiz.payloads import Element, RemoteMedia
+from shared.postiz.payloads import Element, ElementPart, RemoteMedia
 from shared.posts.late_policy import is_in_time
 
 #: Placeholder for a medium that is not in Postiz yet: about as long as Postiz's id and path.
@@ -61,7 +61,7 @@ def planner_candidates(
     as_draft: bool,
 ) -> list[Candidate]:
     """`posts` as input for the planner; their ids are their indexes."""
-    used = {media_id for post in posts for media_id in post.media_ids}
+    used = {media_id for post in posts for media_id in post.all_media_ids}
     uploaded = AccountMedia.state == "uploaded"
     remote = upload_queue.read_remote_media(session, account.id, used, uploaded)
     return [
@@ -83,4 +83,12 @@ def _element_size(post: PlannedPost, remote: Mapping[int, RemoteMedia]) -> int:
         content=post.content,
         settings=post.settings,
         images=[remote.get(media_id, _PLACEHOLDER) for media_id in post.media_ids],
+        parts=[
+            ElementPart(
+                content=part.content,
+                images=[remote.get(media_id, _PLACEHOLDER) for media_id in part.media_ids],
+                delay_minutes=part.part.delay_minutes,
+            )
+            for part in post.thread
+        ],
     ).size

@@ -95,7 +95,7 @@ def accept_posts(
     }
     insert_rows(session, Post, [_post_values(post) for post in posts], same=same)
     _write_accepted(session, job)
-    used = {media_id for post in posts for media_id in post.media_ids}
+    used = {media_id for post in posts for media_id in post.all_media_ids}
     upload_queue.request_uploads(session, sorted(used), profile_id, account.id)
     return job
 
@@ -108,6 +108,7 @@ def _post_values(post: PlannedPost) -> dict[str, Any]:
         "integration_name": post.channel.name,
         "content": post.content,
         "media_ids": post.media_ids,
+        "thread": post.thread_json,
         "settings": post.settings,
         "publish_at": post.row.publish_at,
         "external_id": post.row.external_id,

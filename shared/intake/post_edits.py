@@ -11,18 +11,20 @@ from sqlalchemy.orm import Session
 from shared.domain.networks.channel import Channel
 from shared.domain.publishing.planner import LATE
 from shared.domain.rows.post_rows import Known, PlannedPost, Row, check_rows
+from shared.domain.rows.thread_parts import saved_parts
 from shared.domain.timing.spacing import LATEST
 from shared.errors import Conflict, FieldError, Unprocessable
 from shared.intake.calendar_times import in_calendar
-from shared.intake.fields import NullIsAbsent
-from shared.intake.schemas import Caption, Ids, NetworkSettings
+from shared.intake.schemas import NetworkSettings
+from shared.intake.thread_fields import Caption, Ids, ThreadFields
 from shared.media import repository
 from shared.models import Account, Post
 from shared.posts.edits import Edit
 
 
-class EditedContent(NullIsAbsent):
-    """What is not given stays as it is. `settings` are merged with the old ones, key by key."""
+class EditedContent(ThreadFields):
+    """What is not given stays as it is. `settings` are merged with the old ones, key by key; a
+    `thread` is in place of the old one, and an empty one ends it."""
 
     caption: Caption | None = None
     media_ids: Ids | None = None
@@ -38,6 +40,7 @@ class CurrentValues:
     content: str
     media_ids: list[int]
     settings: dict[str, Any]
+    thread: list[dict[str, Any]]
     publish_at: datetime
 
 
@@ -48,6 +51,7 @@ def current_values(post: Post) -> CurrentValues:
         content=edit.get("content", post.content),
         media_ids=edit.get("media_ids", post.media_ids),
         settings=edit.get("settings", post.settings),
+        thread=edit.get("thread", post.thread),
         publish_at=datetime.fromisoformat(moved) if moved else post.publish_at,
     )
 
@@ -55,7 +59,7 @@ def current_values(post: Post) -> CurrentValues:
 def plan_content(session: Session, post: Post, wanted: EditedContent) -> Edit:
     """What changes. Raises `Unprocessable` with what the network would refuse, and `Conflict` while
     the network is not known."""
-    given = wanted.caption, wanted.media_ids, wanted.settings
+    given = wanted.caption, wanted.media_ids, wanted.settings, wanted.parts
     if all(value is None for value in given):
         return Edit()
     if post.integration_identifier is None:
@@ -66,6 +70,7 @@ def plan_content(session: Session, post: Post, wanted: EditedContent) -> Edit:
         content=None if made.content == now.content else made.content,
         media_ids=None if made.media_ids == now.media_ids else made.media_ids,
         settings=None if made.settings == now.settings else made.settings,
+        thread=None if made.thread_json == now.thread else made.thread_json,
     )
 
 
@@ -84,10 +89,11 @@ def _plan(session: Session, post: Post, wanted: EditedContent) -> PlannedPost:
         media_ids=names if wanted.media_ids is None else wanted.media_ids,
         settings={channel.id: {**now.settings, **given}},
         integration_ids=[channel.id],
+        thread=saved_parts(now.thread) if wanted.parts is None else wanted.parts,
     )
     known = Known(
         channels={channel.id: channel},
-        media=repository.find_media(session, post.profile_id, row.media_ids),
+        media=repository.find_media(session, post.profile_id, row.all_media_ids),
         overrides=session.get_one(Account, post.account_id).rule_overrides,
     )
     [checked] = check_rows([row], known)

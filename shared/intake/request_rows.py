@@ -15,6 +15,9 @@ from shared.intake.calendar_times import in_calendar
 from shared.intake.schemas import BulkItem, BulkPublishRequest, Defaults, Playlist, PublishRequest
 from shared.intake.validation import Placed
 
+#: The `thread_policy` that leaves a thread out where the network has none.
+DROP = "where_supported"
+
 
 def single_row(body: PublishRequest, now: datetime) -> Row:
     return Row(
@@ -100,6 +103,10 @@ def _bulk_row(
     texts["settings"] = _merge_settings(body.settings, item.settings)
     if item.caption is not None:
         texts["caption"] = item.caption
+    if item.parts is not None:
+        texts["thread"] = item.parts
+    if item.thread_policy is not None:
+        texts["drops_thread"] = item.thread_policy == DROP
     return Row(
         **texts,
         position=index,
@@ -118,6 +125,8 @@ def _text_fields(body: Defaults) -> dict[str, Any]:
         "captions": body.captions_per_platform,
         "settings": body.settings,
         "youtube_title": body.youtube_title,
+        "thread": body.parts or (),
+        "drops_thread": body.thread_policy == DROP,
     }
 
 

@@ -5,14 +5,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from shared.intake.fields import ExternalId, Flag, IsoTime, NullIsAbsent, Number, Whole, Zone
+from shared.intake.fields import ExternalId, Flag, IsoTime, Number, Whole, Zone
+from shared.intake.thread_fields import Caption, Captions, Ids, ThreadFields
 
 MAX_ITEMS = 10_000
-#: A call to Postiz may have 100 kB, so a longer caption could never be sent.
-Caption = Annotated[str, Field(max_length=100_000)]
-Captions = dict[str, Caption]
 NetworkSettings = dict[str, dict[str, Any]]
-Ids = Annotated[list[str], Field(max_length=100)]
 
 
 def _check_wall_time(text: str) -> str:
@@ -25,9 +22,11 @@ _A_MONTH = 31 * 24 * 60
 #: A time of the day.
 Wall = Annotated[str, AfterValidator(_check_wall_time)]
 Minutes = Annotated[Number, Field(ge=0, le=_A_MONTH, allow_inf_nan=False)]
+#: What becomes of a thread on a network that has neither replies nor comments.
+ThreadPolicy = Literal["refuse", "where_supported"]
 
 
-class Defaults(NullIsAbsent):
+class Defaults(ThreadFields):
     """What publish and bulk-publish have in common."""
 
     media_ids: Ids = Field([])
@@ -36,6 +35,9 @@ class Defaults(NullIsAbsent):
     settings: NetworkSettings = Field({}, description="By integration id, or else identifier")
     youtube_title: Annotated[str, Field(max_length=100)] | None = Field(
         None, description="`settings.title` of youtube, where that is not given"
+    )
+    thread_policy: ThreadPolicy = Field(
+        "refuse", description="Or leave threads out where the network has none, with a warning"
     )
     save_as_draft: Flag = False
     handoff: Literal["auto", "calendar", "staged"] = "auto"
@@ -53,10 +55,11 @@ class PublishRequest(Defaults):
     external_id: ExternalId | None = None
 
 
-class BulkItem(NullIsAbsent):
+class BulkItem(ThreadFields):
     """A row: what it does not name is taken from the request's defaults.
 
-    `captions_per_platform` and `settings` are merged with the defaults, key by key.
+    An own `thread`, also an empty one, is in place of the default. `captions_per_platform` and
+    `settings` are merged with the defaults, key by key.
     """
 
     media_ids: Ids | None = None
@@ -65,6 +68,7 @@ class BulkItem(NullIsAbsent):
     schedule_date: IsoTime | None = None
     captions_per_platform: Captions = Field(default_factory=dict)
     settings: NetworkSettings = Field(default_factory=dict)
+    thread_policy: ThreadPolicy | None = None
     external_id: ExternalId | None = None
 
 

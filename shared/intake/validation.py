@@ -103,7 +103,7 @@ def check_order(session: Session, order: Order, target: Target, settings: Settin
     """
     account = target.account
     placed = order.rows(session, account)
-    used = {media_id for row in placed.rows for media_id in row.media_ids}
+    used = {media_id for row in placed.rows for media_id in row.all_media_ids}
     known = Known(
         channels=target.channels,
         media=repository.find_media(session, order.profile_id, used),
@@ -191,7 +191,7 @@ def accept_order(session: Session, checked: Checked, settings: Settings) -> tupl
     if any(post.channel.trouble for post in posts):
         channel_states.hold_back(session, Post.job_id == job.id)
     quotas.require_room(session, order.profile_id, Quota.OPEN_POSTS, settings)
-    used = {media_id for post in posts for media_id in post.media_ids}
+    used = {media_id for post in posts for media_id in post.all_media_ids}
     waiting = job_creation.waiting_uploads(session, account, used)
     stages = _may_stage_now(checked)
     return job, WakeUps(account_id=account.id, uploads=waiting, stages=stages)

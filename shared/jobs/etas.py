@@ -19,6 +19,7 @@ from shared.config import Settings
 from shared.domain.publishing.eta import Flow, Load, done_at, drained_at
 from shared.domain.publishing.states import JobState, PostState
 from shared.jobs.progress import Outcome
+from shared.media.used_media import used_media
 from shared.models import Account, Job, Post, Profile
 
 #: How long before its time a post is handed to Postiz's calendar. Its job waits for no more.
@@ -131,7 +132,8 @@ def _load_columns() -> list[ColumnElement[Any]]:
         func.octet_length(Post.content)
         + func.octet_length(cast(Post.settings, Text))
         + 250
-        + 300 * func.cardinality(Post.media_ids)
+        + func.octet_length(cast(Post.thread, Text))
+        + 300 * func.cardinality(used_media())
     )
     packed, dated = and_(_UNSENT, ~_DATED), and_(_UNSENT, _DATED)
     ready = case((_DATED, Post.publish_at - CALENDAR_AHEAD), else_=Post.publish_at)

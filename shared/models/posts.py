@@ -128,6 +128,8 @@ class Post(Base):
     content: Mapped[str]
     media_ids: Mapped[list[int]] = mapped_column(default=list, server_default="{}")
     settings: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    #: What is published under it: `content`, `media_ids` and `delay_minutes` of each part
+    thread: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, default=list, server_default="[]")
     publish_at: Mapped[datetime]
     handoff: Mapped[str]  # calendar, staged
     as_draft: Mapped[bool] = flag_column()

@@ -10,6 +10,7 @@ from shared.domain.publishing.states import PostState
 from shared.errors import HOW_TO_CONFIGURE, Conflict, NotConfigured
 from shared.jobs import progress
 from shared.media import upload_queue
+from shared.media.used_media import used_media
 from shared.models import AccountMedia, Handover, Job, JobMedia, Post, Profile
 from shared.posts import handovers, late_policy, transitions
 
@@ -178,9 +179,7 @@ def _make_pending(
     to = PostState.PENDING
     transitions.move_posts(session, ids, source, to, event=event, detail=detail, values=values)
     rows = session.execute(
-        select(Post.profile_id, Post.account_id, func.unnest(Post.media_ids)).where(
-            Post.id.in_(ids)
-        )
+        select(Post.profile_id, Post.account_id, func.unnest(used_media())).where(Post.id.in_(ids))
     ).all()
     for profile_id, account_id in {(row[0], row[1]) for row in rows}:
         wanted = {row[2] for row in rows if row[0] == profile_id}

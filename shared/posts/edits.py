@@ -32,7 +32,7 @@ from shared.domain.publishing.reconciliation import CANCEL_AHEAD
 from shared.domain.publishing.states import PostState
 from shared.errors import Conflict
 from shared.jobs import progress
-from shared.media import upload_queue
+from shared.media import upload_queue, used_media
 from shared.models import Post
 from shared.posts import transitions
 from shared.posts.cancel_retry import may_be_live
@@ -55,6 +55,7 @@ class Edit:
     content: str | None = None
     media_ids: Sequence[int] | None = None
     settings: Mapping[str, Any] | None = None
+    thread: Sequence[Mapping[str, Any]] | None = None
     publish_at: datetime | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -62,6 +63,7 @@ class Edit:
             "content": self.content,
             "media_ids": None if self.media_ids is None else list(self.media_ids),
             "settings": None if self.settings is None else dict(self.settings),
+            "thread": None if self.thread is None else list(self.thread),
             "publish_at": None if self.publish_at is None else self.publish_at.isoformat(),
         }
         return {name: value for name, value in values.items() if value is not None}
@@ -159,6 +161,7 @@ def _new_media() -> ColumnElement[Any]:
 _NEW_VALUES: Mapping[str, Any] = {
     "content": func.coalesce(Post.edit["content"].astext, Post.content),
     "settings": func.coalesce(Post.edit["settings"], Post.settings),
+    "thread": func.coalesce(Post.edit["thread"], Post.thread),
     "publish_at": func.coalesce(
         cast(Post.edit["publish_at"].astext, DateTime(timezone=True)), Post.publish_at
     ),
@@ -204,7 +207,7 @@ def _stage_anew(session: Session, ids: Sequence[int]) -> None:
 def _request_uploads(session: Session, rows: Sequence[Row[Any]]) -> None:
     wanted: dict[tuple[str, int], set[int]] = defaultdict(set)
     for row in rows:
-        wanted[row.profile_id, row.account_id].update(row.edit.get("media_ids", ()))
+        wanted[row.profile_id, row.account_id].update(used_media.media_of_edit(row.edit))
     for (profile_id, account_id), media_ids in sorted(wanted.items()):
         upload_queue.request_uploads(session, sorted(media_ids), profile_id, account_id)
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from shared.domain.networks.limits import KINDS
 from shared.domain.publishing.states import PostState
 from shared.domain.rows.post_rows import EarlierPost, Known, PlannedPost
+from shared.media.used_media import used_media
 from shared.models import Media, Post
 from shared.posts.late_policy import is_in_time
 
@@ -66,7 +67,8 @@ def find_accepted_posts(
     of_channels = {id_ for id_, _ in rates} | (channel_ids if repeats else set())
     wanted = or_(and_(*counted), and_(*same, digest == any_(literal(list(digests), ARRAY(Text)))))
     columns = Post.integration_id, Post.publish_at, Post.media_ids, Post.state
-    query = select(*columns, digest.label("digest")).where(
+    whole = used_media().label("used_media")
+    query = select(*columns, whole, digest.label("digest")).where(
         _will_be_published(account_id, of_channels), wanted
     )
     rows = session.execute(query).all() if of_channels else []
@@ -78,13 +80,13 @@ def find_accepted_posts(
 def _earlier_posts(
     session: Session, rows: Sequence[Row[Any]], now: datetime
 ) -> Iterator[tuple[str, EarlierPost]]:
-    videos = _find_videos(session, {medium for row in rows for medium in row.media_ids})
+    videos = _find_videos(session, {medium for row in rows for medium in row.used_media})
     for row in rows:
         yield (
             row.integration_id,
             EarlierPost(
                 at=max(row.publish_at, now) if row.state in _WAITING else row.publish_at,
-                has_video=not videos.isdisjoint(row.media_ids),
+                has_video=not videos.isdisjoint(row.used_media),
                 digest=row.digest,
                 media_ids=row.media_ids,
             ),

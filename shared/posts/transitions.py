@@ -28,7 +28,14 @@ from shared.webhooks import outbox
 
 #: Values for a post that is no longer in Postiz.
 NOT_IN_POSTIZ: Mapping[str, None] = dict.fromkeys(
-    ("submission_id", "postiz_post_id", "release_at", "released_at")
+    (
+        "submission_id",
+        "postiz_post_id",
+        "release_at",
+        "released_at",
+        "release_url",
+        "published_at",
+    )
 )
 #: Values for a post that no longer waits, or is tried again.
 NO_ERROR: Mapping[str, None] = dict.fromkeys(("error_code", "error_message", "error_hint"))

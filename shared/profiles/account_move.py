@@ -12,6 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from shared.accounts import waits
 from shared.domain.publishing.states import PostState
 from shared.media import upload_queue
+from shared.media.used_media import used_media
 from shared.models import Account, AccountMedia, Post, Profile
 from shared.posts import transitions
 
@@ -68,7 +69,7 @@ def move_batch(session: Session, profile_id: str, account_id: int) -> int:
     with_error = waiting.where(Post.error_code == waits.OTHER_ACCOUNT.code)
     session.execute(with_error.values(transitions.NO_ERROR))
     waits.set_other_account_aside(session, account_id, Post.id.in_(pending))
-    used = select(func.unnest(Post.media_ids)).where(Post.id.in_(pending))
+    used = select(func.unnest(used_media())).where(Post.id.in_(pending))
     upload_queue.request_uploads(
         session, sorted(set(session.scalars(used))), profile_id, account_id
     )

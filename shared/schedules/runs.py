@@ -51,6 +51,8 @@ def media_ids(content: Content) -> list[int]:
     """All media ids in the content, whether they exist or not."""
     rows = content.items if isinstance(content, BulkPublishRequest) else ()
     names = {*content.media_ids, *(name for row in rows for name in row.media_ids or ())}
+    threads = [content.parts or (), *(row.parts or () for row in rows)]
+    names |= {name for thread in threads for part in thread for name in part.media_ids}
     return sorted(int(name) for name in names if is_id(name))
 
 

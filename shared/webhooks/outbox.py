@@ -37,6 +37,14 @@ WITH told AS MATERIALIZED (
                    'name', posts.integration_name),
                'content', posts.content,
                'media_ids', to_jsonb(posts.media_ids::text[]),
+               'thread', (
+                   SELECT coalesce(jsonb_agg(jsonb_build_object(
+                       'content', part->'content',
+                       'media_ids', (
+                           SELECT coalesce(jsonb_agg(medium), '[]'::jsonb)
+                           FROM jsonb_array_elements_text(part->'media_ids') AS medium),
+                       'delay_minutes', part->'delay_minutes') ORDER BY place), '[]'::jsonb)
+                   FROM jsonb_array_elements(posts.thread) WITH ORDINALITY AS parts (part, place)),
                'publish_at', replace(
                    to_char(posts.publish_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
                    '.000000Z', 'Z'),

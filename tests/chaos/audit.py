@@ -18,6 +18,7 @@ from tests.chaos.minds import PAUSED, RESUMED, WORD_GIVEN
 from tests.chaos.neighbour import NAME
 from tests.chaos.options import WRITES_PER_SECOND
 from tests.chaos.runs import failures_of
+from tests.chaos.threads import broken_threads
 
 #: How long after the answer of a PATCH the old key may still be seen (promise 3 of
 #: docs/RELIABILITY.md).
@@ -49,6 +50,7 @@ def audit(evidence: Evidence, cast: list[Member], diary: Diary) -> Verdict:
         *_sent(evidence, diary),
         *(found for post in evidence.posts for found in judge.judge(post)),
         *_too_many_unknown(unknown, len(evidence.posts)),
+        *_threads(evidence),
         *_uploads(evidence),
         *_litter(evidence, diary),
         *_neighbour(evidence),
@@ -100,6 +102,12 @@ def _too_many_unknown(unknown: dict[int, str], posts: int) -> Iterator[Violation
     """Under 1 %, or three of a small run."""
     if len(unknown) > max(3, posts // 100):
         yield Violation(kind="too many unknown", what=f"{len(unknown)} of {posts} posts")
+
+
+def _threads(evidence: Evidence) -> Iterator[Violation]:
+    found = broken_threads(evidence.posts, evidence.owner, evidence.sends, evidence.other["part"])
+    for what, post_id in found:
+        yield Violation(kind="thread", what=what, post_id=post_id)
 
 
 def _uploads(evidence: Evidence) -> Iterator[Violation]:

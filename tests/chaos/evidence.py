@@ -121,7 +121,7 @@ class Evidence:
         return frozenset(row.postiz_id for row in self.handovers if row.buried_at is None)
 
 
-OTHER_KINDS = ("never_published", "publish_error", "status", "created", "parked", "deleted")
+OTHER_KINDS = ("part", "never_published", "publish_error", "status", "created", "parked", "deleted")
 
 
 def wanted(post: Post) -> Wanted:

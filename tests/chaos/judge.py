@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from shared.domain.networks.failure_reasons import INCOMPLETE
 from shared.domain.publishing.reconciliation import CANCELLED_LATE
 from shared.domain.publishing.states import PostState
 from shared.models import Post
@@ -73,6 +74,9 @@ class Judge:
         if code == "outcome_unknown":
             if not self.why_unknown(post):
                 yield self._says("unexplained", post, "nothing explains why nobody can tell")
+        elif code == INCOMPLETE:
+            if not (sent and refused):
+                yield self._says("lost", post, "says that a part failed, and none did")
         elif sent and not deleted:
             yield self._says("disagreement", post, f"failed as {code}, and was sent")
         elif not (refused or deleted or code in HONEST):

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from tests.chaos.cast import Member
 from tests.chaos.client import Client
+from tests.chaos.threads import thread_fields
 
 LOADERS = 3
 KINDS = ("immediate", "spread", "calendar", "auto", "tomorrow")
@@ -91,7 +92,8 @@ def _send(client: Client, bulk: Bulk, accepted: Accepted, *, left: float) -> Non
     media = [_upload(client, bulk, number) for number in range(bulk.images)]
     contents = [f"bulk {bulk.number:04d} clip {index:03d}" for index in range(bulk.size)]
     integration = rng.choice(bulk.member.integrations)
-    body = _body(rng, bulk, contents, media, left=left) | {"integration_ids": [integration]}
+    below = [] if integration.endswith("linkedin") else media  # its comments show none
+    body = _body(rng, bulk, contents, media, below, left=left) | {"integration_ids": [integration]}
     once = f"bulk-{bulk.number}"
     with bulk.member.lock:  # its own organization has those channels, and no other
         reply = client.insist(
@@ -104,10 +106,20 @@ def _send(client: Client, bulk: Bulk, accepted: Accepted, *, left: float) -> Non
 
 
 def _body(
-    rng: random.Random, bulk: Bulk, contents: Sequence[str], media: Sequence[str], *, left: float
+    rng: random.Random,
+    bulk: Bulk,
+    contents: Sequence[str],
+    media: Sequence[str],
+    below: Sequence[str],
+    *,
+    left: float,
 ) -> dict[str, Any]:
+    """`below`: the media that a part of a thread may have."""
     body: dict[str, Any] = {"schedule_interval_minutes": 0}
-    items: list[dict[str, Any]] = [{"caption": content} for content in contents]
+    items: list[dict[str, Any]] = [
+        {"caption": content, **thread_fields(index, content, below)}
+        for index, content in enumerate(contents)
+    ]
     for index, item in enumerate(items):
         if media and index % 3 == 0:
             item["media_ids"] = [rng.choice(media)]

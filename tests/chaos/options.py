@@ -25,6 +25,7 @@ TIMING = Timing(
     search_rate=SEARCHES_PER_SECOND,
     search_burst=SEARCHES_PER_SECOND,
     element_delay=ELEMENT_DELAY,
+    part_minute=1.0,
 )
 
 

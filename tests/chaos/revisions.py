@@ -15,6 +15,7 @@ from tests.chaos.client import Client
 from tests.chaos.diary import Diary, origin
 from tests.chaos.minds import OPEN, Minds
 from tests.chaos.people import EDITED
+from tests.chaos.threads import thread_of
 
 #: What the diary calls an edit that was answered with 202, and one whose answer was lost.
 PROMISED, PERHAPS = "edited by its owner", "perhaps edited by its owner"
@@ -29,7 +30,10 @@ class Editors:
     def edit_post(self, rng: random.Random) -> None:
         for post in self.minds.pick(rng, [*OPEN, PostState.FAILED]):
             content = f"{origin(post.content)} (revision {rng.randrange(10**6)})"
-            answer = self.client.ask("PATCH", f"/posts/{post.id}", json={"caption": content})
+            body: dict[str, Any] = {"caption": content}
+            if post.thread:
+                body["thread"] = thread_of(content, len(post.thread))
+            answer = self.client.ask("PATCH", f"/posts/{post.id}", json=body)
             if answer is None:
                 self.diary.note(PERHAPS, f"{post.id} {content}")
             else:

@@ -20,6 +20,15 @@ BOUNDS = {
     "refused calls": "keys with which calls went on though refused",
     "silence": "more than a minute in which nothing happened",
 }
+WORST = (
+    "duplicate",
+    "lost",
+    "unsettled",
+    "disagreement",
+    "outdated",
+    "accepted twice",
+    "thread",
+)
 #: More timelines of a kind than these are cut off.
 MOST = 4
 
@@ -68,7 +77,15 @@ def _rows(
     quiet = ("kill", "thaw", "resume")
     others = {k: v for k, v in diary.counts().items() if k not in quiet}
     yield "besides", _listed(Counter(others))
-    for kind in ("duplicate", "lost", "unsettled", "disagreement", "outdated", "accepted twice"):
+    for kind in (
+        "duplicate",
+        "lost",
+        "unsettled",
+        "disagreement",
+        "outdated",
+        "accepted twice",
+        "thread",
+    ):
         yield f"**{kind}**", verdict.count(kind)
     yield "**sent and never asked for**", verdict.count("strange send")
     why = Counter(reason or "unexplained" for reason in verdict.outcome_unknown.values())

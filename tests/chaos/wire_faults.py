@@ -29,7 +29,13 @@ KINDS_AT = {
     **dict.fromkeys(ROUTES, WIRE_KINDS),
     "POST /posts": _POST_KINDS,
     "POST /upload": (*_POST_KINDS, *UPLOAD_KINDS),
-    NETWORK: ("publish_error", "publish_error_that_recovers", "never_publish"),
+    NETWORK: (
+        "publish_error",
+        "publish_error_that_recovers",
+        "never_publish",
+        "part_error",
+        "part_error_that_recovers",
+    ),
     SERVER: ("refuse",),
 }
 WEIGHTS = {**ROUTES, NETWORK: 3, SERVER: 2}
@@ -92,7 +98,9 @@ def _args(rng: random.Random, kind: str) -> dict[str, Any]:
             return {"after": rng.random() < 0.5}
         case "refuse":
             return {"seconds": rng.uniform(0.5, 3)}
-        case "publish_error_that_recovers":
+        case "part_error":
+            return {"part": rng.choice((1, 2))}
+        case "publish_error_that_recovers" | "part_error_that_recovers":
             return {"recover": round(rng.uniform(0.5, 2), 1)}
     return {}
 

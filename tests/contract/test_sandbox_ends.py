@@ -235,21 +235,6 @@ def test_deleted_channel_is_hidden_and_published_to(who: Caller) -> None:
     assert [(each["id"], each["state"]) for each in who.window(PAST)] == [(post, "PUBLISHED")]
 
 
-def test_network_without_comments_gets_the_first_part_alone(who: Caller) -> None:
-    parts = [{"content": text, "image": CLIP["image"]} for text in ("first", "second")]
-    settings = {"title": "A title", "type": "public"}
-    sent = {}
-    for integration, more in (("int-youtube", settings), ("int-mastodon", {})):
-        posts = [{"integration": {"id": integration}, "settings": more, "value": parts}]
-        body = {"type": "draft", "date": PAST, "shortLink": False, "tags": [], "posts": posts}
-        [created] = who.call("POST", "/posts", json=body).json()
-        who.release(created["postId"])
-        sent[integration] = created["postId"]
-    wait_for(lambda: len(who.sandbox.admin.sends()) == 2)
-    replies = {send["post"]: send["replies"] for send in who.sandbox.admin.sends()}
-    assert replies == {sent["int-youtube"]: [], sent["int-mastodon"]: ["second"]}
-
-
 def test_network_without_settings_says_so_in_words(who: Caller) -> None:
     told = who.call("GET", "/integration-settings/int-mastodon").json()["output"]
     assert (told["settings"], told["rules"]) == ("No additional settings required", "")

@@ -16,6 +16,8 @@ from web.http_layer.request import is_clean, read_json
 MIMETYPE = "text/csv"
 #: `caption_x`: the caption for the network x, or for the integration of that id.
 _CAPTION = "caption_"
+#: `thread_1` to `thread_9`: the captions of the parts under the first, in this order.
+_PART = re.compile(r"thread_[1-9]")
 MAX_COLUMNS = 200
 #: The most of a row, the first one too (characters): the longest captions of several networks.
 MAX_ROW = 2 * 1024**2
@@ -24,7 +26,7 @@ MAX_HEADER = 100_000
 _SHOWN = 100
 _DELIMITERS = ",;\t"
 _LISTS = frozenset({"media_ids", "integration_ids", "slots"})
-_OBJECTS = frozenset({"settings", "captions_per_platform"})
+_OBJECTS = frozenset({"settings", "captions_per_platform", "thread"})
 _NUMBERS = frozenset(
     {
         "schedule_interval_minutes",
@@ -91,7 +93,7 @@ def _read_item(
 def job_fields(query: Mapping[str, str]) -> dict[str, Any]:
     """The job's own fields, as they would be in a JSON body."""
     known = set(BulkPublishRequest.model_fields) - {"items"}
-    unknown = [name for name in query if name not in known and not _is_caption(name)]
+    unknown = [name for name in query if name not in known and not _is_text_column(name)]
     faults = [_unknown_field(name, "unknown field") for name in unknown]
     unclean = [name for name, value in query.items() if not is_clean(name + value)]
     faults += [FieldError(field=name, message="contains a NUL") for name in unclean]
@@ -194,7 +196,11 @@ def _checked_header(names: Sequence[str]) -> Sequence[str]:
 
 
 def _is_column(name: str) -> bool:
-    return name in BulkItem.model_fields or _is_caption(name)
+    return name in BulkItem.model_fields or _is_text_column(name)
+
+
+def _is_text_column(name: str) -> bool:
+    return _is_caption(name) or _PART.fullmatch(name) is not None
 
 
 def _is_caption(name: str) -> bool:
@@ -215,12 +221,16 @@ def _read_fields(
     """The fields of an item, or of the job; an empty cell counts as not given."""
     found: dict[str, Any] = {}
     captions: dict[str, str] = {}
+    parts: dict[str, str] = {}
     faults: list[FieldError] = []
     for name, cell in cells:
         if not cell.strip():
             continue
         if _is_caption(name):
             captions[name.removeprefix(_CAPTION)] = cell
+            continue
+        if _PART.fullmatch(name):
+            parts[name] = cell
             continue
         try:
             found[name] = _parse_cell(name, cell)
@@ -230,6 +240,11 @@ def _read_fields(
         found["captions_per_platform"] = _merge_captions(
             found.get("captions_per_platform"), captions
         )
+    if parts and "thread" in found:
+        message = f"give either thread or {min(parts)}"
+        faults.append(FieldError(field=f"{path}thread", message=message, code="malformed"))
+    elif parts:
+        found["thread"] = [{"caption": parts[name]} for name in sorted(parts)]
     return found, faults
 
 
@@ -247,7 +262,7 @@ def _parse_cell(name: str, cell: str) -> Any:
         return _parse_number(cell.strip())
     if name == "save_as_draft":
         return _FLAGS.get(cell.strip().lower(), cell)
-    return cell if name.startswith("caption") else cell.strip()
+    return cell if name.startswith("caption") or name == "first_comment" else cell.strip()
 
 
 def _parse_number(text: str) -> float | int | str:

@@ -118,6 +118,14 @@ class EventView(BaseModel):
     detail: str | None
 
 
+class PartView(BaseModel):
+    """What is published under a post; `delay_minutes`: after the part before it."""
+
+    content: str
+    media_ids: list[str]
+    delay_minutes: int
+
+
 class PostView(BaseModel):
     id: str
     job_id: str
@@ -125,6 +133,7 @@ class PostView(BaseModel):
     integration: IntegrationOfPost
     content: str
     media_ids: list[str]
+    thread: list[PartView]
     publish_at: datetime
     state: PostState
     revision: int = Field(description="1, and one more after each edit")

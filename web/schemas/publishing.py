@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from web.schemas.jobs import JobView
+from web.schemas.jobs import JobView, PartView
 
 
 class BulkQuery(BaseModel):
@@ -32,6 +32,7 @@ class PlannedPostView(BaseModel):
     settings: dict[str, Any]
     assumed: list[str] = Field(description="The settings that nobody gave")
     content: str | None
+    thread: list[PartView] = Field(description="What is published under it")
 
 
 class PlannedRow(BaseModel):

@@ -4,6 +4,7 @@ from shared.domain.networks.warning import RowWarning
 from shared.domain.rows.post_rows import CheckedRow, PlannedPost
 from shared.intake.validation import Checked
 from web.schemas.publishing import PlannedPostView, PlanWarning
+from web.serializers.rows import part_view
 
 
 def warning_views(checked: Checked) -> list[PlanWarning]:
@@ -26,4 +27,5 @@ def _post_view(post: PlannedPost) -> PlannedPostView:
         settings=post.settings,
         assumed=list(post.assumed),
         content=post.content if own else None,
+        thread=[part_view(part) for part in post.thread_json],
     )

@@ -1,7 +1,8 @@
 """Rows as replies show them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -16,7 +17,7 @@ from shared.media.repository import sha256_of
 from shared.models import Event, Job, Media, Post
 from shared.posts import cancel_retry, post_queries
 from web.paths import PREFIX
-from web.schemas.jobs import EventView, IntegrationOfPost, JobView, PostError, PostView
+from web.schemas.jobs import EventView, IntegrationOfPost, JobView, PartView, PostError, PostView
 from web.schemas.uploads import MediaView
 from web.services import current_services
 
@@ -112,6 +113,12 @@ def post_list(session: Session, posts: Sequence[Post]) -> list[PostView]:
     ]
 
 
+def part_view(part: Mapping[str, Any]) -> PartView:
+    """Of a part as it is stored."""
+    names = [str(media_id) for media_id in part["media_ids"]]
+    return PartView(content=part["content"], media_ids=names, delay_minutes=part["delay_minutes"])
+
+
 def _held_by_profile(session: Session, posts: Sequence[Post]) -> dict[str, HeldProfile]:
     """Why the posts' profiles send nothing; the newest reason of each profile."""
     profile_ids = sorted({post.profile_id for post in posts})
@@ -135,6 +142,7 @@ def _post_view(post: Post, timeline: Sequence[Event], error: PostError | None) -
         ),
         content=values.content,
         media_ids=[str(media_id) for media_id in values.media_ids],
+        thread=[part_view(part) for part in values.thread],
         publish_at=values.publish_at,
         state=post.state,
         revision=post.revision,

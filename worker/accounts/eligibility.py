@@ -21,6 +21,7 @@ from shared.accounts import holds
 from shared.accounts.waits import is_of_other_account
 from shared.domain.publishing.planner import CALENDAR_AHEAD, LATE, STAGED_AHEAD
 from shared.domain.publishing.states import PostState
+from shared.media.used_media import used_media
 from shared.models import Account, AccountMedia, Job, Post, Profile
 from shared.posts.late_policy import is_in_time
 
@@ -59,7 +60,7 @@ def waits_for_staging() -> tuple[ColumnElement[bool], ...]:
 
 def missing_medium() -> ColumnElement[int | None]:
     """A medium of the post that is not uploaded to its account, None if all are."""
-    wanted = func.unnest(Post.media_ids).column_valued("wanted")
+    wanted = func.unnest(used_media()).column_valued("wanted")
     uploaded = aliased(AccountMedia)
     is_uploaded = exists().where(
         uploaded.media_id == wanted,

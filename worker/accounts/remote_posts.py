@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from structlog.contextvars import bound_contextvars
 
 from shared.domain.networks.failure_reasons import Reason
+from shared.domain.publishing.reconciliation import Thread
 from shared.domain.publishing.states import PostState
 from shared.errors import ClaimLost, PressroomError, PublisherError
 from shared.models import Account, Handover, Post, Profile
@@ -54,6 +55,7 @@ class Subject:
     released_at: datetime
     was_released: bool  # a status change was sent for its current id
     attempts: int
+    thread: Thread | None
     error_at: datetime | None
     reason: Reason | None  # the post's current error
     in_doubt: bool
@@ -126,6 +128,7 @@ def _post_fields(post: Post) -> dict[str, Any]:
         "integration_name": post.integration_name,
         "publish_at": post.publish_at,
         "attempts": post.attempts,
+        "thread": _thread_of(post),
         "error_at": post.error_at,
         "reason": _reason_of(post),
         "in_doubt": post.in_doubt,
@@ -147,6 +150,13 @@ def _handover_fields(handover: Handover) -> dict[str, Any]:
         "word_at": handover.word_at,
         "watched_from": handover.watched_from,
     }
+
+
+def _thread_of(post: Post) -> Thread | None:
+    if not post.thread:
+        return None
+    minutes = sum(part["delay_minutes"] for part in post.thread)
+    return Thread(takes=timedelta(minutes=minutes), since=post.published_at)
 
 
 def _reason_of(post: Post) -> Reason | None:

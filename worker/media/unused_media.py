@@ -7,11 +7,12 @@ is deleted, under the lock of its key. The row stays as long as a job shows it.
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 
-from sqlalchemy import BigInteger, ColumnElement, Select, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Select, delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from shared.db import Database
 from shared.domain.publishing.states import PostState
+from shared.media.used_media import edited_media, used_media, uses_any_of
 from shared.models import AccountMedia, JobMedia, Media, Post, Schedule
 from shared.storage import file_lock
 from shared.storage.base import Storage
@@ -58,13 +59,11 @@ def find_needed_ids(session: Session, ids: Collection[int]) -> set[int]:
 
 
 def _needed_media_queries(ids: list[int]) -> list[Select[int]]:
-    used = select(func.unnest(Post.media_ids)).where(Post.media_ids.overlap(ids))
+    used = select(func.unnest(used_media())).where(uses_any_of(ids))
     uploads = select(AccountMedia.media_id).where(
         AccountMedia.media_id.in_(ids), AccountMedia.state.in_(("pending", "uploading"))
     )
-    edits = select(func.jsonb_array_elements_text(Post.edit["media_ids"]).cast(BigInteger)).where(
-        Post.edit.is_not(None)
-    )
+    edits = select(func.unnest(edited_media())).where(Post.edit.is_not(None))
     playing = select(func.unnest(Schedule.media_ids)).where(Schedule.media_ids.overlap(ids))
     return [uploads, edits, playing, *(used.where(needing) for needing in _NEEDING)]
 

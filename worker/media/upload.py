@@ -22,6 +22,7 @@ from shared.errors import (
     Transient,
     Unavailable,
 )
+from shared.media.used_media import uses_any_of
 from shared.models import Account, AccountMedia, Job, JobMedia, Media, Post, Profile
 from shared.postiz.client import Postiz
 from shared.postiz.payloads import RemoteMedia
@@ -270,7 +271,7 @@ def waiting_posts_condition(account_id: int, media_id: int) -> Sequence[ColumnEl
     return (
         Post.account_id == account_id,
         Post.state == PostState.PENDING,
-        Post.media_ids.contains([media_id]),
+        uses_any_of([media_id]),
     )
 
 

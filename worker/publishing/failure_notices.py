@@ -7,6 +7,7 @@ from sqlalchemy import select
 from shared.accounts.channels import channels_by_id
 from shared.domain.networks.channel import Channel
 from shared.domain.networks.failure_reasons import (
+    INCOMPLETE_UNEXPLAINED,
     NONE_GIVEN,
     Notice,
     Reason,
@@ -40,7 +41,7 @@ class FailureNotices:
         if (
             subject.reason is not None
             and subject.error_at is not None
-            and subject.reason != NONE_GIVEN
+            and subject.reason not in (NONE_GIVEN, INCOMPLETE_UNEXPLAINED)
         ):
             return subject.reason
         found = find_reason(

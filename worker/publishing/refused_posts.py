@@ -58,7 +58,9 @@ def is_certain(
     not known to have ended. A post that stood in Postiz's queue beyond its time may have been begun
     twice there, and only the second time refused; so that is left to a person.
     """
-    if reason is None or notices is None or not is_before_sending(reason.message):
+    if reason is None or notices is None or state_told_by(reason) is None:
+        return False
+    if not is_before_sending(reason.message):
         return False
     if subject.error_code not in _UNTROUBLED or subject.word_at is not None:
         return False

@@ -8,13 +8,14 @@ from sqlalchemy import ColumnElement, Select, func, update
 from sqlalchemy.orm import Session
 
 from shared import failpoints
-from shared.domain.networks.failure_reasons import Reason
+from shared.domain.networks.failure_reasons import INCOMPLETE, Reason, describe_incomplete
 from shared.domain.publishing.reconciliation import (
     OVERDUE,
     PUBLISHED,
     UNSCHEDULED,
     Errored,
     Failed,
+    FirstPublished,
     LookAgain,
     Overdue,
     Published,
@@ -127,6 +128,7 @@ def track_post(
     if reason is None and isinstance(step, Failed | Errored):
         notices = notices or FailureNotices(runtime)
         reason = notices.find(subject, due_at=due_at, seen_at=subject.error_at or now)
+        reason = describe_incomplete(reason) if _is_incomplete(subject, remote) else reason
     is_refused = refused_posts.is_certain(runtime, subject, reason, notices, due_at)
     failpoints.hit("track.before_commit")
     try:
@@ -134,8 +136,10 @@ def track_post(
             refused_posts.note_channel(session, subject, reason)
             if is_refused and reason is not None:
                 refused_posts.take_back(session, subject, reason)
-            else:
-                _record_step(session, subject, remote, step, reason)
+                return
+            if reason is not None and reason.code == INCOMPLETE:
+                _note_first_part(session, subject, remote)
+            _record_step(session, subject, remote, step, reason)
     except ClaimLost:
         return  # another worker was faster
     failpoints.hit("track.after_commit")
@@ -149,6 +153,14 @@ def _fixed_reason(step: TrackStep) -> Reason | None:
     return None
 
 
+def _is_incomplete(subject: remote_posts.Subject, remote: RemotePost | None) -> bool:
+    """Whether an error is of a later part of a thread: its first part has an address."""
+    if subject.thread is None:
+        return False
+    has_address = remote is not None and remote.release_url is not None
+    return has_address or subject.thread.since is not None
+
+
 def _record_step(
     session: Session,
     subject: remote_posts.Subject,
@@ -159,6 +171,8 @@ def _record_step(
     match step:
         case Published():
             usual_outcomes.mark_published(session, [(subject, remote)])
+        case FirstPublished(after=pause):
+            _record_first_part(session, subject, remote, pause)
         case Failed():
             assert reason is not None  # each failure has one
             transitions.fail_posts(
@@ -186,6 +200,31 @@ def _record_step(
     if remote is not None and remote.publish_at != subject.markers[0]:
         handover_update = update(Handover).where(Handover.id == subject.handover_id)
         session.execute(handover_update.values(marker_at=remote.publish_at))
+
+
+def _record_first_part(
+    session: Session,
+    subject: remote_posts.Subject,
+    remote: RemotePost | None,
+    pause: timedelta,
+) -> None:
+    """The first part of a thread is published: from now on the rest is waited for."""
+    cleared = transitions.CLEARED_BY_MOVE if subject.state is PostState.SCHEDULED else {}
+    _update_claimed_post(session, subject, {**cleared, "track_at": func.now() + pause})
+    _note_first_part(session, subject, remote)
+
+
+def _note_first_part(
+    session: Session, subject: remote_posts.Subject, remote: RemotePost | None
+) -> None:
+    """The address of a thread's first part, and when it was first seen there."""
+    if remote is None or subject.thread is None or subject.thread.since is not None:
+        return
+    url = remote.release_url
+    now = func.now()
+    values: dict[str, object] = {"release_url": url, "published_at": now, "updated_at": now}
+    _update_claimed_post(session, subject, values)
+    transitions.add_events(session, [subject.post_id], "first_part_published", url)
 
 
 def _record_doubt(
@@ -225,10 +264,15 @@ def _track_failed_post(
 ) -> None:
     """A failed post may turn out to be published; other changes are ignored."""
     recent = subject.error_at is not None and now - subject.error_at < FOLLOW_FAILED
+    is_published = remote is not None and remote.state == PUBLISHED
+    patience = usual_outcomes.patience_from_settings(runtime)
+    step = usual_outcomes.choose_track_step(subject, remote, now, patience)
     try:
         with runtime.database.transaction() as session:
-            if remote is not None and remote.state == PUBLISHED:
+            if is_published and (step == Published() or not recent):
                 usual_outcomes.mark_published(session, [(subject, remote)])
+            elif isinstance(step, FirstPublished):
+                _record_first_part(session, subject, remote, FAILED_PAUSE)
             else:
                 _update_claimed_post(
                     session, subject, {"track_at": now + FAILED_PAUSE if recent else None}

@@ -139,6 +139,7 @@ def choose_track_step(
         due_at=remote_posts.due_at(subject, remote),
         error_at=subject.error_at,
         patience=patience,
+        thread=subject.thread,
     )
 
 
@@ -190,7 +191,11 @@ def mark_published(session: Session, published: Sequence[Seen]) -> None:
         event="published",
         detail=urls,
         claim=first.claim,
-        values={"release_url": urls, "track_at": None, "published_at": func.now()},
+        values={
+            "release_url": urls,
+            "track_at": None,
+            "published_at": func.coalesce(Post.published_at, func.now()),
+        },
     )
     of_channels = {subject.integration_id for subject, _ in published}
     channel_states.mark_connected(session, first.credentials.account_id, of_channels)

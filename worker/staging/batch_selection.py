@@ -18,8 +18,9 @@ from shared.domain.publishing.batching import Candidate, Pack, interleave_candid
 from shared.domain.publishing.fairness import is_backlog_turn
 from shared.domain.publishing.planner import CANDIDATES, SOON, Wait, next_call
 from shared.media import upload_queue
+from shared.media.used_media import list_media
 from shared.models import Account, Post, Profile
-from shared.postiz.payloads import Element
+from shared.postiz.payloads import Element, ElementPart, RemoteMedia
 from worker.accounts import defects, leases
 from worker.accounts.eligibility import (
     could_be_staged,
@@ -208,7 +209,7 @@ def build_elements(
     A post whose element cannot be built is left out and tried again later.
     """
     present = postiz_ids or {}
-    wanted = {media_id for post in chosen for media_id in post.media_ids}
+    wanted = {media_id for post in chosen for media_id in list_media(post)}
     remote = upload_queue.read_remote_media(session, account_id, wanted)
     elements: dict[int, Element] = {}
     for post in chosen:
@@ -218,6 +219,7 @@ def build_elements(
                 content=post.content,
                 settings=post.settings,
                 images=[remote[media_id] for media_id in post.media_ids],
+                parts=[] if post.id in present else _build_parts(post, remote),
                 postiz_id=present.get(post.id),
             )
             if element.size:  # also checks that it can be encoded
@@ -225,3 +227,14 @@ def build_elements(
         if fate.error is not None:
             defects.blame_post(session, post.id, defects.describe_error(fate.error))
     return elements
+
+
+def _build_parts(post: Post, remote: Mapping[int, RemoteMedia]) -> list[ElementPart]:
+    return [
+        ElementPart(
+            content=part["content"],
+            images=[remote[media_id] for media_id in part["media_ids"]],
+            delay_minutes=part["delay_minutes"],
+        )
+        for part in post.thread
+    ]

@@ -15,6 +15,7 @@ from shared.domain.publishing.planner import CALENDAR_AHEAD
 from shared.domain.publishing.states import PostState
 from shared.errors import FieldError, PressroomError
 from shared.intake import deferred_rules
+from shared.media.used_media import uses_any_of
 from shared.models import Account, Integration, Post, Profile
 from shared.postiz.client import RemoteIntegration
 from shared.posts import transitions
@@ -84,7 +85,7 @@ def check_posts_with_medium(session: Session, account_id: int, media_id: int) ->
             Post.account_id == account_id,
             Post.state == PostState.PENDING,
             Post.integration_identifier.is_not(None),
-            Post.media_ids.contains([media_id]),
+            uses_any_of([media_id]),
         )
         .with_for_update(key_share=True, skip_locked=True)
     ).all()

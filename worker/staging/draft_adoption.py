@@ -8,7 +8,8 @@ drafts that it creates later, or created twice, are orphans (orphan_drafts.py). 
 adopted or deleted, never both.
 
 Postiz creates a post in one write, with its content, settings and media (docs/POSTIZ.md, "Creating
-posts"): a draft that exists is complete.
+posts"): a draft that exists is complete. A thread is written part by part, and Postiz does not show
+how many there are: its draft is never adopted, but deleted, and another one made.
 """
 
 from collections.abc import Sequence

@@ -20,12 +20,14 @@ from worker.staging.settle_time import has_few_recent_elements
 
 def draft_signature(post: Post) -> Ours:
     """The values of the post that are compared with posts in Postiz."""
-    whole = json.dumps([post.media_ids, post.settings, post.content], sort_keys=True)
+    sent = [post.media_ids, post.settings, post.content, post.thread]
+    whole = json.dumps(sent, sort_keys=True)
     return Ours(
         post_id=post.id,
         fingerprint=compute_fingerprint(post.integration_id, post.content),
         whole=hashlib.sha256(whole.encode()).hexdigest(),
         publish_at=post.publish_at,
+        is_thread=bool(post.thread),
     )
 
 

@@ -30,6 +30,8 @@ NONE_GIVEN = Reason(
     message="Postiz could not publish it. Postiz gave no reason.",
     hint="Look at the post in Postiz's calendar.",
 )
+#: The code of a thread whose first part is on the network, and of which Postiz reports an error.
+INCOMPLETE = "thread_incomplete"
 _RECONNECT = "Reconnect this channel in Postiz, then retry the post."
 #: A part of Postiz's text (docs/POSTIZ.md, "Notifications"), the code, and what to do.
 KNOWN = (
@@ -48,12 +50,31 @@ KNOWN = (
 _BEFORE_SENDING = ("need to reconnect it", "it's disabled", "it is disabled")
 LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 #: Finds the network in Postiz's sentences.
-_NETWORK = re.compile(r"\b(?:posting on|post to|sent to|refresh your) ([\w-]+)", re.IGNORECASE)
+_NETWORK = re.compile(
+    r"\b(?:posting(?: comments)? on|post to|sent to|refresh your) ([\w-]+)", re.IGNORECASE
+)
 
 #: A text with the names of more channels than this tells of none of them.
 _MAX_NAMES = 20
 #: Finds the name of the channel in them.
 _NAME = re.compile(r"\bfor (.+) because |\bcheck your (.+) account ")
+
+
+def describe_incomplete(found: Reason) -> Reason:
+    """Why a thread is incomplete: `found` is what Postiz says of one of its later parts."""
+    if found.code == INCOMPLETE:
+        return found
+    return Reason(
+        code=INCOMPLETE,
+        message="The first part is on the network, and Postiz reports an error of a later one: "
+        f"the rest is missing, or went out in a later attempt. {found.message}",
+        hint="Look at the channel, and add there what is missing. A retry publishes all parts "
+        "again: delete those that are there first.",
+    )
+
+
+#: Of a thread, where Postiz gave no reason.
+INCOMPLETE_UNEXPLAINED = describe_incomplete(NONE_GIVEN)
 
 
 def find_reason(

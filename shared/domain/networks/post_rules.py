@@ -6,6 +6,7 @@ from typing import Any
 from shared.domain.networks.limits import Limits
 from shared.domain.networks.medium import Medium
 from shared.domain.networks.network_settings import NETWORKS, Check, Network
+from shared.domain.networks.thread_support import THREADS
 from shared.errors import FieldError
 
 #: The limits that are errors; shared/domain/rows/row_warnings.py warns of the others.
@@ -32,6 +33,24 @@ def find_violations(
     found += _find_media_faults(identifier, network, limits, media)
     if identifier == "facebook" and settings.get("post_type") == "story" and not media:
         found.append(_media_fault("a facebook story needs an image or a video", _ADD))
+    return found
+
+
+def find_part_violations(
+    identifier: str, limits: Limits, *, content: str, media: Sequence[Medium]
+) -> list[FieldError]:
+    """All violations of a thread's later part. Their fields: `caption`, `media_ids`."""
+    network = NETWORKS.get(identifier, Network())
+    found = list(_find_empty_post(content, media))
+    found += _find_long_caption(identifier, limits, network.length(content))
+    own_most = THREADS[identifier].media_most if identifier in THREADS else None
+    most = _limit_value(limits, "media_most") if own_most is None else own_most
+    if most is not None and len(media) > most:
+        words = f"at most {most:.0f} media" if most else "no media"
+        message = f"{identifier} takes {words} in a later part, this has {len(media)}"
+        found.append(_media_fault(message, "Put them into the first part, or leave them out."))
+    elif wrong := network.media(media):
+        found.append(_media_fault(f"{identifier}: {wrong}", _OTHER))
     return found
 
 

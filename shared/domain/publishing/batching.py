@@ -13,9 +13,15 @@ MAX_BYTES = 95_000
 MAX_ELEMENTS = 300
 
 
-def size_of(content: str, settings: Mapping[str, Any], media: int) -> int:
-    """Bytes of a post's JSON in a call, with room for its frame and for a path per medium."""
-    return len(json.dumps([content, settings], ensure_ascii=False).encode()) + 250 + 300 * media
+def size_of(
+    content: str, settings: Mapping[str, Any], media: int, thread: Sequence[str] = ()
+) -> int:
+    """Bytes of a post's JSON in a call, with room for its frames and for a path per medium.
+
+    `media`: of all parts; `thread`: the contents of the parts after the first.
+    """
+    texts = json.dumps([content, settings, *thread], ensure_ascii=False).encode()
+    return len(texts) + 250 + 50 * len(thread) + 300 * media
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,8 @@
 """Matches drafts, created by a call whose outcome is unknown, to the posts of the call; pure.
 
 Postiz shows the content and the channel of a draft, not its media, and in no known order. So posts
-of a call that look alike there but differ cannot be told apart.
+of a call that look alike there but differ cannot be told apart. Of a thread it shows the first part
+alone, and writes the parts one by one: whether all of them are there cannot be seen.
 """
 
 from collections import defaultdict
@@ -17,11 +18,18 @@ SOON = timedelta(minutes=3)
 
 
 def find_adoptable(ours: Iterable[Ours]) -> list[str]:
-    """The fingerprints of this call that only one content with its media and settings has."""
+    """The fingerprints of this call that only one content with its media and settings has, and that
+    are no threads."""
     wholes: dict[str, set[str]] = defaultdict(set)
+    threads: set[str] = set()
     for post in ours:
         wholes[post.fingerprint].add(post.whole)
-    return [fingerprint for fingerprint, contents in wholes.items() if len(contents) == 1]
+        threads.update([post.fingerprint] if post.is_thread else ())
+    return [
+        fingerprint
+        for fingerprint, contents in wholes.items()
+        if len(contents) == 1 and fingerprint not in threads
+    ]
 
 
 def match_drafts(

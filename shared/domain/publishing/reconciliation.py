@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from shared.domain.timing.look_pauses import DAY, SECOND, pause_until_next_look
+
 #: Postiz's own states: the post is a draft, waits, failed, or is on the network (docs/POSTIZ.md,
 #: "States and what moves them").
 DRAFT, QUEUE, ERROR, PUBLISHED = "DRAFT", "QUEUE", "ERROR", "PUBLISHED"
@@ -144,16 +146,28 @@ class Overdue:
     after: timedelta
 
 
-TrackStep = Published | Failed | Errored | Overdue | LookAgain
+@dataclass(frozen=True, kw_only=True)
+class FirstPublished:
+    """The first part of a thread is on the network: from now on the others are waited for."""
+
+    after: timedelta
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thread:
+    """What comes after a post's first part. Postiz shows nothing of it, but that it failed.
+
+    `takes`: from the first part until the last one is due. `since`: when the first was first seen.
+    """
+
+    takes: timedelta
+    since: datetime | None
+
+
+TrackStep = Published | FirstPublished | Failed | Errored | Overdue | LookAgain
 OVERDUE, UNSCHEDULED = "overdue_in_postiz", "unscheduled_in_postiz"
 #: The code of a cancelled post that was deleted in Postiz after its time.
 CANCELLED_LATE = "may_have_been_sent"
-SECOND, MINUTE, HOUR, DAY = (
-    timedelta(seconds=1),
-    timedelta(minutes=1),
-    timedelta(hours=1),
-    timedelta(days=1),
-)
 #: Postiz itself sends late posts for up to two days; after that it never sends them.
 FOLLOW_OVERDUE = 3 * DAY
 
@@ -177,6 +191,7 @@ def track_step(
     due_at: datetime,
     error_at: datetime | None,
     patience: Patience,
+    thread: Thread | None = None,
 ) -> TrackStep:
     """The next step for a post that Postiz has, and that was due at `due_at`.
 
@@ -185,7 +200,7 @@ def track_step(
     late = now - due_at
     match state:
         case "PUBLISHED":
-            return Published()
+            return _published_step(thread, now, patience) if thread else Published()
         case "ERROR":
             return _error_step(timedelta(0) if error_at is None else now - error_at, patience)
         case None:
@@ -196,6 +211,17 @@ def track_step(
             return Failed(code="outcome_unknown")
         case waiting:
             return _waiting_step(waiting, late, patience)
+
+
+def _published_step(thread: Thread, now: datetime, patience: Patience) -> TrackStep:
+    """Published when the last part is due, and no error was seen for as long as a post may be late:
+    Postiz tries a part for some minutes before it reports an error."""
+    seen_for = timedelta(0) if thread.since is None else now - thread.since
+    left = thread.takes + patience.overdue - seen_for
+    pause = min(pause_until_next_look(seen_for), max(left, SECOND))
+    if thread.since is None:
+        return FirstPublished(after=pause)
+    return Published() if left <= timedelta(0) else LookAgain(after=pause)
 
 
 def _waiting_step(state: str, late: timedelta, patience: Patience) -> Overdue | LookAgain:
@@ -212,21 +238,6 @@ def _error_step(quiet: timedelta, patience: Patience) -> Failed | Errored:
     if quiet and left <= timedelta(0):
         return Failed(code="failed_in_postiz")
     return Errored(after=min(max(quiet, SECOND), max(left, SECOND)))
-
-
-def pause_until_next_look(late: timedelta, *marks: timedelta) -> timedelta:
-    """The pause before the next look at a post that is `late`, negative before its time.
-
-    A second for the first ten seconds, five until a minute, then a minute, then a tenth of the
-    lateness, up to an hour. It never goes beyond one of `marks`, at which the result changes.
-    """
-    if late < timedelta(0):
-        return min(SECOND - late, DAY)  # somebody may have moved it: look at least once a day
-    if late < 10 * SECOND:
-        pause = SECOND
-    else:
-        pause = 5 * SECOND if late < MINUTE else min(max(late / 10, MINUTE), HOUR)
-    return min([pause, *(mark - late for mark in marks if mark > late)])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,12 +12,16 @@ from datetime import datetime
 
 @dataclass(frozen=True, kw_only=True)
 class Ours:
-    """A post that would be sent. `fingerprint`: of what Postiz shows; `whole`: of everything."""
+    """A post that would be sent. `fingerprint`: of what Postiz shows; `whole`: of everything.
+
+    Postiz writes a post at once, and a thread part by part.
+    """
 
     post_id: int
     fingerprint: str
     whole: str
     publish_at: datetime
+    is_thread: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,16 @@ from shared.domain.networks.limit_overrides import Overrides, limits_of
 from shared.domain.networks.limits import Limits
 from shared.domain.networks.medium import Medium
 from shared.domain.networks.post_rules import find_violations
+from shared.domain.networks.thread_support import takes_threads
 from shared.domain.publishing.batching import MAX_BYTES, size_of
+from shared.domain.rows.thread_parts import (
+    ABOUT_MEDIA,
+    FindNumber,
+    PlannedPart,
+    RowPart,
+    find_thread_faults,
+    plan_parts,
+)
 from shared.errors import FieldError
 
 YOUTUBE = "youtube"
@@ -38,12 +47,19 @@ class Row:
     integration_ids: Sequence[str] = ()
     publish_at: datetime
     external_id: str | None = None
+    thread: Sequence[RowPart] = ()  # what comes under it
+    drops_thread: bool = False  # where the network has neither replies nor comments
     faults: Sequence[FieldError] = ()  # a row with these is not checked by the rules
 
     @property
     def number(self) -> int | None:
         """Its number among the rows of the request; None if the request is a single row."""
         return self.position if self.path else None
+
+    @property
+    def all_media_ids(self) -> list[str]:
+        """Of the post and of what comes under it."""
+        return [*self.media_ids, *(name for part in self.thread for name in part.media_ids)]
 
     def caption_key(self, channel: Channel) -> str | None:
         """The key in `captions` for `channel`, or None."""
@@ -80,12 +96,28 @@ class PlannedPost:
     content: str
     settings: dict[str, Any]
     media_ids: list[int]
+    thread: Sequence[PlannedPart] = ()
     assumed: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def digest(self) -> str:
         """As PostgreSQL's `md5()` of the text: it tells texts apart, and keeps no secret."""
         return hashlib.md5(self.content.encode(), usedforsecurity=False).hexdigest()
+
+    @property
+    def all_media_ids(self) -> list[int]:
+        """Of the post and of what comes under it."""
+        return [*self.media_ids, *(number for part in self.thread for number in part.media_ids)]
+
+    @property
+    def thread_json(self) -> list[dict[str, Any]]:
+        """As it is stored: `shared.models.Post.thread`."""
+        return [part.as_json() for part in self.thread]
+
+    @property
+    def has_lost_thread(self) -> bool:
+        """Whether its thread is left out, because the network has none."""
+        return self.row.drops_thread and bool(self.row.thread) and not self.thread
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,9 +150,12 @@ class Known:
         known = (self.channels or {}).values()
         return [channel.id for channel in known if channel.identifier == identifier]
 
-    def media_of(self, row: Row) -> list[Medium]:
-        """The row's media that exist."""
+    def media_of(self, row: Row | RowPart) -> list[Medium]:
+        """The media of a row's first part, or of a later one, that exist."""
         return [self.media[media_id] for media_id in row.media_ids if media_id in self.media]
+
+    def find_number(self, media_id: str) -> int | None:
+        return self.media[media_id].id if media_id in self.media else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,14 +177,18 @@ def _check_row(row: Row, known: Known) -> CheckedRow:
         return CheckedRow(row=row, faults=row.faults)
     faults = [*_media_faults(row, known), *_channel_faults(row, known)]
     media_ids = [medium.id for medium in known.media_of(row)]
-    posts = [plan_post(row, channel, media_ids) for channel in _known_channels(row, known)]
+    posts = [
+        plan_post(row, channel, media_ids, known.find_number)
+        for channel in _known_channels(row, known)
+    ]
     faults += [fault for post in posts for fault in faults_of(post, known)]
     return CheckedRow(row=row, faults=faults) if faults else CheckedRow(row=row, posts=posts)
 
 
 def faults_of(post: PlannedPost, known: Known) -> list[FieldError]:
     """What the network would refuse in this post, by the field names of its row."""
-    size = size_of(post.content, post.settings, len(post.media_ids))
+    texts = [part.content for part in post.thread]
+    size = size_of(post.content, post.settings, len(post.all_media_ids), texts)
     if size > MAX_BYTES:
         return [_locate_fault(post, _size_fault(size))]
     if post.channel.identifier is None:
@@ -162,11 +201,16 @@ def faults_of(post: PlannedPost, known: Known) -> list[FieldError]:
         media=known.media_of(post.row),
     )
     if len(post.media_ids) < len(post.row.media_ids):  # some media are unknown
-        found = [fault for fault in found if fault.code not in _ABOUT_MEDIA]
-    return [_locate_fault(post, fault) for fault in found]
-
-
-_ABOUT_MEDIA = frozenset({"media_refused", "empty_post"})
+        found = [fault for fault in found if fault.code not in ABOUT_MEDIA]
+    return [
+        *(_locate_fault(post, fault) for fault in found),
+        *(
+            replace(fault, field=post.row.path + fault.field, row=post.row.number)
+            for fault in find_thread_faults(
+                post.thread, post.channel, known.limits(post.channel), known.media_of
+            )
+        ),
+    ]
 
 
 def _size_fault(size: int) -> FieldError:
@@ -188,15 +232,20 @@ def _locate_fault(post: PlannedPost, fault: FieldError) -> FieldError:
     return replace(fault, field=post.row.path + name, row=post.row.number)
 
 
-def plan_post(row: Row, channel: Channel, media_ids: Sequence[int]) -> PlannedPost:
+def plan_post(
+    row: Row, channel: Channel, media_ids: Sequence[int], find_number: FindNumber
+) -> PlannedPost:
+    """`media_ids`: of the first part; `find_number`: of the media of the others."""
     content, given = row.content_for(channel), row.settings_for(channel)
     added = find_default_settings(channel.identifier, given, content)
+    drops = row.drops_thread and not takes_threads(channel.identifier)
     return PlannedPost(
         row=row,
         channel=channel,
         content=content,
         settings={**given, **added},
         media_ids=list(media_ids),
+        thread=() if drops else plan_parts(row.thread, channel, find_number),
         assumed=added,
     )
 
@@ -210,10 +259,15 @@ def _known_channels(row: Row, known: Known) -> list[Channel]:
 
 
 def _media_faults(row: Row, known: Known) -> Iterator[FieldError]:
-    for index, media_id in enumerate(row.media_ids):
+    names = [(f"media_ids.{index}", name) for index, name in enumerate(row.media_ids)]
+    for part in row.thread:
+        names += [
+            (f"{part.place}.media_ids.{index}", name) for index, name in enumerate(part.media_ids)
+        ]
+    for place, media_id in names:
         if media_id not in known.media:
             yield FieldError(
-                field=f"{row.path}media_ids.{index}",
+                field=row.path + place,
                 message=f"there is no medium {media_id!r} in this profile",
                 code="unknown_media",
                 row=row.number,

@@ -68,8 +68,11 @@ class _Checker:
         identifier = post.channel.identifier
         if post.channel.trouble:
             yield _not_ready_warning(post.channel)
-        if "<" in post.content:
+        texts = [post.content, *(part.content for part in post.thread)]
+        if any("<" in text for text in texts):
             yield _HTML
+        if post.has_lost_thread:
+            yield _lost_thread_warning(post)
         if identifier is None:
             yield _UNCHECKED
             return
@@ -77,9 +80,9 @@ class _Checker:
             yield _unknown_network_warning(identifier)
         if post.assumed:
             yield _defaults_warning(identifier, post)
-        if identifier == "x" and _may_be_too_long(post, self.known):
+        if identifier == "x" and any(_may_be_too_long(text, post, self.known) for text in texts):
             yield _LINKS
-        for medium in self.known.media_of(post.row):
+        for medium in _media_of_all(post, self.known):
             yield from self._medium_warnings(medium, identifier, post.channel)
 
     def _medium_warnings(
@@ -118,6 +121,21 @@ def _not_ready_warning(channel: Channel) -> WarningText:
     )
 
 
+def _media_of_all(post: PlannedPost, known: Known) -> list[Medium]:
+    """Of the first part and of those after it."""
+    below = [medium for planned in post.thread for medium in known.media_of(planned.part)]
+    return [*known.media_of(post.row), *below]
+
+
+def _lost_thread_warning(post: PlannedPost) -> WarningText:
+    return WarningText(
+        code="thread_left_out",
+        message=f"{post.channel.identifier} has neither replies nor comments that Postiz can write:"
+        " the first part is published alone",
+        remedy="Leave this integration out if the thread matters.",
+    )
+
+
 def _unknown_network_warning(identifier: str) -> WarningText:
     return WarningText(
         code="unknown_network",
@@ -149,12 +167,12 @@ def _format_value(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _may_be_too_long(post: PlannedPost, known: Known) -> bool:
+def _may_be_too_long(text: str, post: PlannedPost, known: Known) -> bool:
     limit = known.limits(post.channel).get("characters")
-    extra = bare_links(post.content)
+    extra = bare_links(text)
     if not extra or limit is None or limit.value is None:
         return False
-    return weighted_length(post.content) + extra > limit.value
+    return weighted_length(text) + extra > limit.value
 
 
 def _find_rate_warnings(
@@ -202,7 +220,9 @@ def _list_dated_posts(
     """When each post that the limit counts goes out, and its row."""
     if name == "videos_per_day":
         posts = [
-            entry for entry in posts if any(medium.is_video for medium in known.media_of(entry.row))
+            entry
+            for entry in posts
+            if any(medium.is_video for medium in _media_of_all(entry, known))
         ]
         before = [entry for entry in before if entry.has_video]
     dated = [(max(post.row.publish_at, now), post.row.position) for post in posts]

@@ -55,6 +55,7 @@ def test_a_plan_shows_each_post_with_the_settings_that_it_will_have(api: Api, me
         "settings": {**DEFAULTS["tiktok"], "privacy_level": "SELF_ONLY"},
         "assumed": [name for name in DEFAULTS["tiktok"] if name != "privacy_level"],
         "content": None,
+        "thread": [],
     }
     assert first[1]["settings"] == {"type": "public", "title": "A day out"}
     assert (second[1]["settings"]["title"], second[1]["content"]) == ("Three", "Three")

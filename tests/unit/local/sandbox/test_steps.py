@@ -28,6 +28,7 @@ POST = Post(
     interval=None,
     created_at=0.0,
     deleted_at=None,
+    delay=0.0,
 )
 CHANNEL = Integration(id="int-mastodon", org="demo", name="Masto", identifier="mastodon")
 
@@ -50,7 +51,7 @@ def test_only_a_queued_post_that_is_there_goes_on(
 
 
 def test_healthy_channel_is_sent_to() -> None:
-    assert on_send(POST, [], CHANNEL) == Proceed()
+    assert on_send(POST, CHANNEL) == Proceed()
 
 
 @pytest.mark.parametrize(
@@ -58,11 +59,11 @@ def test_healthy_channel_is_sent_to() -> None:
     [None, replace(CHANNEL, disabled=True), replace(CHANNEL, refresh_needed=True)],
 )
 def test_missing_disabled_and_unlinked_channels_fail(channel: Integration | None) -> None:
-    assert isinstance(on_send(POST, [], channel), Fail)
+    assert isinstance(on_send(POST, channel), Fail)
 
 
-def test_reply_that_is_too_long_fails_the_post() -> None:
-    verdict = on_send(POST, [replace(POST, content="a" * 501)], CHANNEL)
+def test_a_first_part_that_is_too_long_fails_the_post() -> None:
+    verdict = on_send(replace(POST, content="a" * 501), CHANNEL)
     assert isinstance(verdict, Fail)
     assert verdict.notification is not None
 
@@ -101,6 +102,14 @@ def test_fault_inside_of_an_endpoint_keeps_to_its_route_and_type(book: FaultBook
     assert book.for_request(asked)
     assert book.for_request(replace(asked, type="draft")) is None
     assert book.for_request(replace(asked, label="POST /upload")) is None
+
+
+def test_fault_of_a_part_keeps_to_its_posts_and_its_number(book: FaultBook) -> None:
+    book.add(Fault(kind="part_error", args={"part": 2, "contains": "ell"}))
+    assert book.for_publishing(POST) is None
+    assert book.for_part(POST, 1) is None
+    assert book.for_part(POST, 2)
+    assert book.for_part(replace(POST, content="other"), 2) is None
 
 
 def test_publishing_fault_keeps_to_its_posts(book: FaultBook) -> None:

@@ -226,3 +226,19 @@ def test_a_header_of_anything_is_refused_with_a_reason(raw: bytes) -> None:
         read_table(raw + b"\nvalue\n")
     except InvalidRequest as error:
         assert error.message
+
+
+def test_columns_of_parts_are_a_thread_in_their_order() -> None:
+    table = read_table(b'thread_2,caption,thread_1,first_comment\nlast, one ,"first, ",\n,,,x\n')
+    assert table.items == [
+        {"caption": " one ", "thread": [{"caption": "first, "}, {"caption": "last"}]},
+        {"first_comment": "x"},
+    ]
+    for name in ("thread_0", "thread_10", "thread_", "first_comments"):
+        with pytest.raises(InvalidRequest):
+            read_table(f"caption,{name}\na,b\n".encode())
+
+
+def test_a_thread_as_json_and_as_columns_is_refused() -> None:
+    table = read_table(b'thread;thread_1\n[{"caption":"a"}];b\n')
+    assert [fault.field for fault in table.faults[0]] == ["items.0.thread"]

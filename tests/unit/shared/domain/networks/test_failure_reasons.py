@@ -5,7 +5,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.domain.networks.channel import Channel
-from shared.domain.networks.failure_reasons import Notice, Reason, find_reason
+from shared.domain.networks.failure_reasons import (
+    INCOMPLETE,
+    NONE_GIVEN,
+    Notice,
+    Reason,
+    describe_incomplete,
+    find_reason,
+)
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MASTO = Channel(id="c-masto", identifier="mastodon", name="Masto Chan")
@@ -136,3 +143,14 @@ def test_a_name_on_another_network_is_not_meant() -> None:
     only = Channel(id="c", identifier="mastodon", name="The only one")
     assert reason(notice(RECONNECT), of=only) is None
     assert reason(notice(UNCONFIRMED), of=only) is None
+
+
+def test_the_reason_of_a_later_part_is_found_and_said_of_an_incomplete_thread() -> None:
+    words = "An error occurred while posting comments on mastodon: no links"
+    found = reason(notice(words), beside=(X,))
+    assert found is not None
+    assert reason(notice(words), of=X, beside=(MASTO,)) is None
+    told = describe_incomplete(found)
+    assert (told.code, "no links" in told.message) == (INCOMPLETE, True)
+    assert describe_incomplete(told) == told
+    assert "gave no reason" in describe_incomplete(NONE_GIVEN).message

@@ -1,5 +1,6 @@
 """Which drafts of a call whose reply was lost are whose."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -67,6 +68,13 @@ def test_no_draft_is_adopted_twice_and_none_that_looks_different(
     for fingerprint in "abc":
         adopted = sum(other.fingerprint == fingerprint for other in found.values())
         assert adopted == min(mine.count(fingerprint), there.count(fingerprint))
+
+
+def test_a_thread_is_never_adopted_nor_what_looks_like_its_first_part() -> None:
+    """Postiz writes it part by part, and shows the first one."""
+    thread, plain = replace(ours(1, "x"), is_thread=True), ours(2, "y")
+    assert find_adoptable([thread, plain]) == ["y"]
+    assert find_adoptable([thread, ours(3, "x")]) == []
 
 
 def test_only_posts_that_have_time_wait_for_a_request_that_may_still_run() -> None:

@@ -13,6 +13,7 @@ from shared.domain.publishing.reconciliation import (
     Delete,
     Errored,
     Failed,
+    FirstPublished,
     GiveUp,
     HandedOver,
     LookAgain,
@@ -20,6 +21,7 @@ from shared.domain.publishing.reconciliation import (
     Park,
     Patience,
     Published,
+    Thread,
     TooLate,
     UserReport,
     Watch,
@@ -129,6 +131,36 @@ def test_the_next_step_of_a_tracked_post(
     state: str | None, late: timedelta, error_at: datetime | None, expected: object
 ) -> None:
     assert track(state, late=late, error_at=error_at) == expected
+
+
+def follow(since: datetime | None, *, takes: timedelta = timedelta(0)) -> object:
+    return track_step(
+        "PUBLISHED",
+        now=NOW,
+        due_at=NOW - HOUR,
+        error_at=None,
+        patience=Patience(overdue=5 * MINUTE, error_final=30 * MINUTE, give_up=2 * HOUR),
+        thread=Thread(takes=takes, since=since),
+    )
+
+
+@pytest.mark.parametrize(
+    ("since", "takes", "expected"),
+    [
+        (None, timedelta(0), FirstPublished(after=timedelta(seconds=1))),
+        (None, 20 * HOUR, FirstPublished(after=timedelta(seconds=1))),
+        (NOW - MINUTE, timedelta(0), LookAgain(after=MINUTE)),
+        (NOW - 4.5 * MINUTE, timedelta(0), LookAgain(after=MINUTE / 2)),
+        (NOW - 5 * MINUTE, timedelta(0), Published()),
+        (NOW - 5 * MINUTE, HOUR, LookAgain(after=MINUTE)),
+        (NOW - 64 * MINUTE, HOUR, LookAgain(after=MINUTE)),
+        (NOW - 65 * MINUTE, HOUR, Published()),
+    ],
+)
+def test_a_thread_is_published_when_its_last_part_is_and_no_error_came(
+    since: datetime | None, takes: timedelta, expected: object
+) -> None:
+    assert follow(since, takes=takes) == expected
 
 
 def test_an_error_is_final_only_after_its_quiet_time() -> None:
