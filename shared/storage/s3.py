@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError
 
 from shared.errors import FileMissing, PressroomError
 from shared.storage.base import ABANDONED_SECONDS, Stored, require_key
+from shared.storage.pieces import PIECES
 from shared.storage.s3_direct import BucketDirectUploads
 from shared.storage.s3_errors import bucket_errors
 from shared.storage.s3_multipart import INCOMING, IncomingObject
@@ -78,7 +79,7 @@ class BucketStorage:
     def stored(self) -> Iterator[Stored]:
         for name, modified_at in self._list_objects(self.root):
             key = name.removeprefix(self.root)
-            if key.count("/") == 2:
+            if key.count("/") == 2 and not key.startswith(f"{PIECES}/"):
                 yield Stored(key=key, modified_at=modified_at)
 
     def remove_abandoned(self, *, idle_seconds: float = ABANDONED_SECONDS) -> None:

@@ -1,15 +1,19 @@
 """The media of a profile: listed, sent back as files, pictured, deleted once nothing needs them."""
 
 import io
+import threading
 from typing import Any
 
 import av
 import pytest
 from sqlalchemy import update
 
+from shared.media import upload_queue
 from shared.models import AccountMedia, Media, Post
 from tests.factories.files import FILES
 from tests.servers.api import Api, Reply
+from tests.servers.browsers import is_anybody_waiting
+from tests.timing.patience import PATIENCE, wait_until
 
 DATED = {"schedule_date": "2031-08-01T00:00:00Z"}
 
@@ -146,3 +150,23 @@ def test_a_file_that_is_not_fetched_yet_is_said_to_be_so(api: Api) -> None:
     assert listed(api) == [medium]
     for what in ("file", "thumbnail"):
         assert api.get(f"/media/{medium}/{what}").json["code"] == "not_fetched"
+
+
+def test_a_post_that_is_being_accepted_keeps_its_medium(api: Api) -> None:
+    """The deletion waits for it, and then sees that the medium is needed."""
+    medium = uploaded(api, FILES.png())
+    assert published(api, medium).status_code == 202
+    [post] = api.posts()
+    assert api.post(f"/posts/{post.id}/cancel").status_code == 202
+    replies: list[Reply] = []
+    deletion = threading.Thread(
+        target=lambda: replies.append(api.call("DELETE", f"/media/{medium}")), daemon=True
+    )
+    with api.services.database.transaction() as accepting:
+        upload_queue.mark_used(accepting, [int(medium)])
+        deletion.start()
+        wait_until(lambda: is_anybody_waiting(api), lambda: "it did not wait")
+        accepting.execute(update(Post).values(state="pending"))
+    deletion.join(PATIENCE)
+    assert replies[0].json["code"] == "media_in_use"
+    assert api.get(f"/media/{medium}/file").data == FILES.png()

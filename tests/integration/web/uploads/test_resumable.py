@@ -323,3 +323,9 @@ def test_however_it_is_cut_it_is_put_together_in_few_pieces(
             assert len(row.pieces) == len(api.files()) == -(-(start + size) // 40)
     [kept] = api.files()
     assert kept.read_bytes() == content
+
+
+def test_without_a_bucket_nothing_is_sent_straight_into_one(api: Api) -> None:
+    body = {"size": 9, "sha256": "ab" * 32, "mime": "image/png"}
+    reply = api.post("/media/direct", body, profile="acme")
+    assert (reply.status_code, reply.json["code"]) == (400, "no_bucket")
