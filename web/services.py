@@ -18,6 +18,7 @@ from shared.profiles.invalidation import Listener
 from shared.profiles.publisher_cache import PublisherFactory, Publishers
 from shared.storage.base import Storage
 from shared.storage.factory import open_storage
+from shared.uploads.process_lock import ProcessLock
 from web import concurrency_limits as limits
 from web.bounded_calls import BoundedCalls
 from web.concurrency_limits import ConcurrencyLimit
@@ -42,6 +43,7 @@ class Services:
     calls: BoundedCalls
     known_lists: KnownLists
     rates: RateLimits
+    process_lock: ProcessLock
     uploads: ConcurrencyLimit
     streams: ConcurrencyLimit
     downloads: ConcurrencyLimit
@@ -72,6 +74,7 @@ class Services:
             calls=_bounded_calls(settings),
             known_lists=known_lists,
             rates=RateLimits(settings),
+            process_lock=ProcessLock(database.engine),
             uploads=ConcurrencyLimit(
                 limits.UPLOADS, "uploads", retry_after=5, each=settings.uploads_per_key
             ),
@@ -94,6 +97,7 @@ class Services:
         if self.openid is not None:
             self.openid.close()
         self.broker.close()
+        self.process_lock.close()
         self.database.close()
 
     def settings_changed(self, profile_id: str, version: int) -> None:

@@ -43,6 +43,7 @@ class IncomingUpload(Base):
     received: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     claim: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     lease_until: Mapped[datetime | None]
+    holder: Mapped[int | None] = mapped_column(BigInteger)  # the lock of the claiming process
     expires_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
     media_id: Mapped[int | None] = mapped_column(BigInteger)  # it may be deleted before

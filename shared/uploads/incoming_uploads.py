@@ -1,8 +1,9 @@
 """The rows of uploads over several requests: made, found, claimed by one request at a time, ended.
 
-A request that writes claims its upload for as long as bytes come (a lease of `LEASE_SECONDS`), and
-each of its writes names the claim. So when its process is killed, the next request waits a moment;
-and where two write all the same, the rows of the first one's claim are no more.
+A request that writes claims its upload for as long as its process lives and bytes come (a lease of
+`LEASE_SECONDS`), and each of its writes names the claim. So when the process is killed, the next
+request goes on at once; and where two write all the same, the first one's claim is no more, and
+what it wrote is in no list of pieces.
 """
 
 import secrets
@@ -21,6 +22,7 @@ from shared.db import read_clock
 from shared.errors import ClaimLost, Gone, UploadBusy
 from shared.models import IncomingUpload
 from shared.quotas import Quota
+from shared.uploads import process_lock
 
 RESUMABLE, DIRECT = "resumable", "direct"
 #: How long a claim is valid when no bytes come. Shorter than a client waits between its tries.
@@ -86,18 +88,27 @@ def load_upload(
     return row
 
 
-def claim_upload(session: Session, row: IncomingUpload) -> ClaimedUpload:
-    """Of a locked row that is not finished. Raises `UploadBusy` while another request has it."""
-    if row.lease_until is not None and row.lease_until > read_clock(session):
+def claim_upload(session: Session, row: IncomingUpload, holder: int) -> ClaimedUpload:
+    """Of a locked row that is not finished. `holder`: the lock of this process.
+
+    Raises `UploadBusy` while another request has it.
+    """
+    if _is_held(session, row):
         raise UploadBusy(
             "Another request is sending to this upload: ask for its offset when that has ended",
             retry_after=int(LEASE_SECONDS),
         )
-    row.claim = secrets.randbits(62)
+    row.claim, row.holder = secrets.randbits(62), holder
     row.lease_until = _lease_end()
     session.flush()
     names = [name for name in ClaimedUpload.__dataclass_fields__ if name != "pieces"]
     return ClaimedUpload(pieces=tuple(row.pieces), **{name: getattr(row, name) for name in names})
+
+
+def _is_held(session: Session, row: IncomingUpload) -> bool:
+    if row.lease_until is None or row.lease_until <= read_clock(session):
+        return False
+    return row.holder is None or process_lock.is_alive(session, row.holder)
 
 
 def renew_claim(session: Session, claimed: ClaimedUpload) -> None:

@@ -118,10 +118,11 @@ def _load_upload(session: Session, upload_id: str, *, lock: bool = False) -> Inc
 
 def _claim_upload(upload_id: str) -> ClaimedUpload | None:
     """None if it is a medium already."""
+    holder = current_services().process_lock.hold()
     with current_services().database.transaction() as session:
         row = _load_upload(session, upload_id, lock=True)
         _require_bucket()
-        return None if row.finished_at else incoming_uploads.claim_upload(session, row)
+        return None if row.finished_at else incoming_uploads.claim_upload(session, row, holder)
 
 
 def _check_and_finish(claimed: ClaimedUpload) -> None:

@@ -43,11 +43,12 @@ def receive_bytes(upload_id: str, offset: int, checksum: Checksum | None) -> Non
 
 def _claim_upload(upload_id: str, offset: int) -> ClaimedUpload | None:
     """None if it is a medium already, so that nothing is left to do."""
+    holder = current_services().process_lock.hold()
     with current_services().database.transaction() as session:
         visible = current_caller().visible
         row = incoming_uploads.load_upload(session, upload_id, visible, RESUMABLE, lock=True)
         is_finished = row.finished_at is not None
-        claimed = None if is_finished else incoming_uploads.claim_upload(session, row)
+        claimed = None if is_finished else incoming_uploads.claim_upload(session, row, holder)
         told = told_offset(row.received, row.size, is_finished=is_finished)
         if offset != told:
             raise Conflict(f"The upload goes on at {told}, not at {offset}", code="wrong_offset")

@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.Column("received", sa.BigInteger(), server_default=zero, nullable=False),
         sa.Column("claim", sa.BigInteger(), server_default=zero, nullable=False),
         sa.Column("lease_until", moment, nullable=True),
+        sa.Column("holder", sa.BigInteger(), nullable=True),
         sa.Column("expires_at", moment, nullable=False),
         sa.Column("finished_at", moment, nullable=True),
         sa.Column("media_id", sa.BigInteger(), nullable=True),

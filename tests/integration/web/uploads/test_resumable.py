@@ -253,7 +253,11 @@ def test_while_one_sends_another_is_told_to_wait_and_after_a_crash_not_for_long(
     )
     assert int(busy.headers["Retry-After"]) > 0
     assert head(api, path).headers["Upload-Offset"] == "50"
-    change(api, lease_until=func.now() - timedelta(seconds=1))
+    dead = 12345
+    for free in ({"holder": dead}, {"lease_until": func.now() - timedelta(seconds=1)}):
+        change(api, lease_until=func.now() + timedelta(seconds=60))
+        change(api, **free)
+        assert patch(api, path, 50, b"").status_code == 204
     assert "Pressroom-Media-Id" in patch(api, path, 50, PNG[50:]).headers
 
 
