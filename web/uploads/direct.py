@@ -141,7 +141,8 @@ def _finished_reply(upload_id: str) -> Reply:
         row, visible = _load_upload(session, upload_id), current_caller().visible
         job = load_visible(session, Job, str(row.job_id), visible)
         media = load_visible(session, Media, str(row.media_id), visible)
-        body = UploadReply(
-            job=read_job_view(session, job), media=media_view(media, duplicate=False)
-        )
+        assert row.finished_at is not None  # it has a medium
+        duplicate = media.created_at < row.finished_at  # else one transaction made both
+        shown = media_view(media, duplicate=duplicate)
+        body = UploadReply(job=read_job_view(session, job), media=shown)
         return Reply(body=body, status=202, headers=location_header(job))

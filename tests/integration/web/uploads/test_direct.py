@@ -59,7 +59,9 @@ def test_what_is_sent_straight_into_the_bucket_becomes_a_medium(api: Api, bucket
     media, job = done.json["media"], done.json["job"]
     assert (media["mime"], media["width"], media["size"]) == ("video/mp4", 64, len(content))
     assert (job["kind"], job["external_id"], job["total"]) == ("upload", "e1", 1)
-    assert complete(api, begun).json["job"]["id"] == job["id"], "the same, asked for again"
+    again = complete(api, begun).json
+    assert (again["job"]["id"], again["media"]) == (job["id"], media), "the same, asked for again"
+    assert media["duplicate"] is False
     assert bucket.names() == [f"media/acme/{media['sha256'][:2]}/{media['sha256']}"]
     assert bucket.unfinished() == 0
     whole = api.get(f"/media/{media['id']}/file", headers={"Range": "bytes=4-11"})
