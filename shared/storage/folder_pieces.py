@@ -22,9 +22,11 @@ class FolderPieces:
         with folder_errors():
             if not folder.is_dir():
                 folder.mkdir(parents=True, exist_ok=True)
+                sync_folder(self._folder.parent)
                 sync_folder(self._folder)
-            with (folder / name).open("xb", buffering=0) as file:
+            with (folder / name).open("xb") as file:
                 file.write(content)
+                file.flush()
                 os.fsync(file.fileno())
             sync_folder(folder)
 
