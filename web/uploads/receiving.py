@@ -92,14 +92,22 @@ def _store_bytes(claimed: ClaimedUpload, checksum: Checksum | None) -> Sequence[
 def _read_body(room: int) -> Iterator[bytes]:
     """Raises `InvalidRequest` if it ends too early, and `TooLarge` past `room` bytes."""
     request.max_content_length = None  # an upload has a limit of its own
+    missing = request.content_length or 0
     try:
         while data := request.stream.read(READ_AT_ONCE):
             room -= len(data)
+            missing -= len(data)
             if room < 0:
                 raise _too_long()
             yield data
     except (OSError, HTTPException) as error:
-        raise InvalidRequest("The body ended too early", code="broken_body") from error
+        raise _broken_body() from error
+    if missing > 0:
+        raise _broken_body()
+
+
+def _broken_body() -> InvalidRequest:
+    return InvalidRequest("The body ended too early", code="broken_body")
 
 
 def _too_long() -> TooLarge:
