@@ -230,6 +230,7 @@ def cases(world: World) -> dict[str, Case]:
         "GET /uploads/{id}": plain,
         "PATCH /uploads/{id}": Case(headers=TUS_BYTES, content=b"GIF89a"),
         "DELETE /uploads/{id}": Case(headers=TUS),
+        "POST /uploads/{id}": Case(headers={**TUS, "X-HTTP-Method-Override": "DELETE"}),
         "POST /media/direct": Case(header=True, body=direct, **without_bucket),
         "POST /media/direct/{id}/complete": Case(**without_bucket),
         "DELETE /media/direct/{id}": plain,

@@ -35,6 +35,14 @@ class PatchHeaders(TusHeaders):
     )
 
 
+class OverrideHeaders(TusHeaders):
+    """Besides those of the method that is meant."""
+
+    method: str | None = Field(
+        None, alias="X-Http-Method-Override", description="`PATCH` or `DELETE`"
+    )
+
+
 class IncomingUploadView(BaseModel):
     """A resumable upload; `media_id` once it is a medium."""
 

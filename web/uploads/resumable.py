@@ -24,6 +24,7 @@ from web.schemas.common import IdPath
 from web.schemas.incoming_uploads import (
     CreationHeaders,
     IncomingUploadView,
+    OverrideHeaders,
     PatchHeaders,
     TusHeaders,
 )
@@ -161,10 +162,14 @@ def _end_upload(path: IdPath, header: TusHeaders) -> Response:
     return Response(status=204)
 
 
-@api.post("/uploads/<id>", responses={**_DONE, **_REFUSALS}, doc_ui=False)
-def override_method(path: IdPath) -> Response:
+@api.post(
+    "/uploads/<id>",
+    responses={**_DONE, **_REFUSALS},
+    openapi_extensions={"requestBody": {"required": False, "content": _BYTES}},
+)
+def override_method(path: IdPath, header: OverrideHeaders) -> Response:
     """PATCH or DELETE from clients that can only POST, as `X-HTTP-Method-Override` says"""
-    method = request.headers.get("X-HTTP-Method-Override", "").upper()
+    method = (header.method or "").upper()
     try:
         if method == "PATCH":
             return _continue_upload(path, PatchHeaders.model_validate(dict(request.headers)))
