@@ -83,14 +83,20 @@ class Settings(BaseModel):
     audit_retention_days: float = Field(730, alias="PRESSROOM_AUDIT_RETENTION_DAYS", ge=365)
     idempotency_retention_days: float = Field(2, alias="PRESSROOM_IDEMPOTENCY_RETENTION_DAYS", ge=1)
 
+    upload_expiry_seconds: int = Field(  # addresses of parts are signed for a week at most
+        86_400, alias="PRESSROOM_UPLOAD_EXPIRY_SECONDS", ge=1, le=604_800
+    )
+
     failed_keys_per_minute: int = Field(60, alias="PRESSROOM_FAILED_KEYS_PER_MINUTE", ge=1)
     requests_per_minute: int = Field(6000, alias="PRESSROOM_REQUESTS_PER_MINUTE", ge=1)
     quota_media_bytes: int = Field(1024**4, alias="PRESSROOM_QUOTA_MEDIA_BYTES", ge=0)
     quota_open_posts: int = Field(1_000_000, alias="PRESSROOM_QUOTA_OPEN_POSTS", ge=0)
     quota_schedules: int = Field(1000, alias="PRESSROOM_QUOTA_SCHEDULES", ge=0)
+    quota_open_uploads: int = Field(100, alias="PRESSROOM_QUOTA_OPEN_UPLOADS", ge=0)
     quota_requests_per_minute: int = Field(6000, alias="PRESSROOM_QUOTA_REQUESTS_PER_MINUTE", ge=1)
     uploads_per_key: int = Field(4, alias="PRESSROOM_UPLOADS_PER_KEY", ge=1)
     streams_per_key: int = Field(3, alias="PRESSROOM_STREAMS_PER_KEY", ge=1)
+    downloads_per_key: int = Field(4, alias="PRESSROOM_DOWNLOADS_PER_KEY", ge=1)
     live_calls_per_key: int = Field(3, alias="PRESSROOM_LIVE_CALLS_PER_KEY", ge=1)
     trusted_proxies: int = Field(0, alias="PRESSROOM_TRUSTED_PROXIES", ge=0, le=10)
 

@@ -2,6 +2,7 @@
 
 PressroomError
 ├── InvalidRequest · NotFound · Conflict · NotConfigured · Forbidden   mistakes of the caller
+├── Gone · VersionRefused · ChecksumMismatch                    mistakes with an upload in parts
 ├── Unprocessable · TooLarge · UnsupportedMedia                 understood, but cannot be published
 ├── Unavailable                                             a problem of ours: try again later
 ├── SecretUnreadable                                        sealed with a key that we do not have
@@ -122,6 +123,24 @@ class UnsupportedMedia(RequestError):
     code = "unsupported_media"
 
 
+class Gone(RequestError):
+    """It was there, and ended by its time."""
+
+    code = "gone"
+
+
+class VersionRefused(RequestError):
+    """Another version of the protocol of resumable uploads, or none."""
+
+    code = "tus_version"
+
+
+class ChecksumMismatch(RequestError):
+    """What came is not what was sent: nothing of it is kept."""
+
+    code = "checksum_mismatch"
+
+
 class Unavailable(PressroomError):
     """Something that we need is away; the same request may succeed in `retry_after` seconds."""
 
@@ -142,6 +161,12 @@ class TooManyRequests(Unavailable):
     """The caller itself asked too often, or for too much at once; others may go on."""
 
     code = "rate_limited"
+
+
+class UploadBusy(Unavailable):
+    """Another request is sending to the same upload."""
+
+    code = "upload_busy"
 
 
 class StorageFull(Unavailable):

@@ -7,19 +7,20 @@ checks take, until its end. So two that fit one by one never pass together, and 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from shared.config import Settings
 from shared.domain.publishing.states import DONE
 from shared.errors import FieldError, QuotaExceeded
-from shared.models import Job, Media, Post, Profile, Schedule
+from shared.models import IncomingUpload, Job, Media, Post, Profile, Schedule
 
 
 class Quota(StrEnum):
     MEDIA_BYTES = "media_bytes"
     OPEN_POSTS = "open_posts"
     SCHEDULES = "schedules"
+    OPEN_UPLOADS = "open_uploads"
     REQUESTS_PER_MINUTE = "requests_per_minute"
 
 
@@ -27,6 +28,7 @@ _WORDS: Mapping[Quota, str] = {
     Quota.MEDIA_BYTES: "bytes of media",
     Quota.OPEN_POSTS: "posts that Postiz does not have yet",
     Quota.SCHEDULES: "schedules",
+    Quota.OPEN_UPLOADS: "unfinished uploads",
 }
 
 
@@ -36,6 +38,7 @@ def limit_of(quota: Quota, own: Mapping[str, int] | None, settings: Settings) ->
         Quota.MEDIA_BYTES: settings.quota_media_bytes,
         Quota.OPEN_POSTS: settings.quota_open_posts,
         Quota.SCHEDULES: settings.quota_schedules,
+        Quota.OPEN_UPLOADS: settings.quota_open_uploads,
         Quota.REQUESTS_PER_MINUTE: settings.quota_requests_per_minute,
     }
     return (own or {}).get(quota, defaults[quota])
@@ -62,10 +65,22 @@ def count_used(session: Session, profile_id: str, quota: Quota) -> int:
 
 
 def _media_bytes(session: Session, profile_id: str) -> int:
-    """Of files that are kept; media with the same file count once."""
+    """Of files that are kept, and of uploads that are not finished, as they are declared.
+
+    Media with the same file count once.
+    """
     kept = (Media.profile_id == profile_id, Media.sha256.is_not(None))
-    total = select(func.sum(Media.size)).where(*kept, Media.storage_key.is_not(None))
-    return int(session.scalar(total) or 0)
+    stored = select(func.sum(Media.size)).where(*kept, Media.storage_key.is_not(None))
+    coming = select(func.sum(IncomingUpload.size)).where(*_is_coming(profile_id))
+    return sum(int(session.scalar(total) or 0) for total in (stored, coming))
+
+
+def _open_uploads(session: Session, profile_id: str) -> int:
+    return session.scalar(select(func.count()).where(*_is_coming(profile_id))) or 0
+
+
+def _is_coming(profile_id: str) -> tuple[ColumnElement[bool], ...]:
+    return IncomingUpload.profile_id == profile_id, IncomingUpload.finished_at.is_(None)
 
 
 def _posts_of_open_jobs(session: Session, profile_id: str) -> int:
@@ -89,5 +104,6 @@ _COUNTS: Mapping[Quota, _Count] = {
     Quota.MEDIA_BYTES: _media_bytes,
     Quota.OPEN_POSTS: _open_posts,
     Quota.SCHEDULES: _schedules,
+    Quota.OPEN_UPLOADS: _open_uploads,
 }
 _QUICK_BOUNDS: Mapping[Quota, _Count] = {**_COUNTS, Quota.OPEN_POSTS: _posts_of_open_jobs}

@@ -28,17 +28,23 @@ from web.api import (
 from web.api.resource import SECURITY_SCHEMES
 from web.http_layer import body_drain, problems, request_logging, security_headers
 from web.http_layer.request import ApiRequest
+from web.media import files, library
 from web.metrics import endpoint
 from web.openapi import description
 from web.paths import PREFIX
 from web.people import account_page, openid_pages, own_session, sign_in_pages, users
 from web.services import Services
+from web.uploads import direct, resumable
 
 RESOURCES = (
     profiles,
     credentials,
     postiz,
     uploads,
+    resumable,
+    direct,
+    library,
+    files,
     publishing,
     jobs,
     events,

@@ -1,10 +1,10 @@
 """Limits on requests that may take long, so that every process keeps threads for the others.
 
-A process has 20 threads (`gunicorn_conf.threads`). At most 6 are for slow uploads and 6 for event
-streams, so 8 are left for everything else. Of these at most 6 wait for an answer of some Postiz,
-and refused bodies that are still read take at most 3. When all slots of a kind are taken, the
-request gets 503 with Retry-After instead of waiting; when one holder has its share of them, it gets
-429, and the others go on.
+A process has 26 threads (`gunicorn_conf.threads`). At most 6 are for slow uploads, 6 for event
+streams and 6 for files that are sent back, so 8 are left for everything else. Of these at most 6
+wait for an answer of some Postiz, and refused bodies that are still read take at most 3. When all
+slots of a kind are taken, the request gets 503 with Retry-After instead of waiting; when one holder
+has its share of them, it gets 429, and the others go on.
 """
 
 import threading
@@ -16,6 +16,8 @@ from shared.errors import TooManyRequests, Unavailable
 
 UPLOADS = 6
 STREAMS = 6
+#: Files that are sent back, and small pictures of them that are made.
+DOWNLOADS = 6
 LIVE_CALLS = 6
 DRAINS = 3
 #: Each takes a processor for some hundredths of a second, and 19 MiB.

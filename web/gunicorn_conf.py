@@ -7,14 +7,14 @@ from typing import Any
 
 from gunicorn.http import wsgi
 
-from web.concurrency_limits import STREAMS, UPLOADS
+from web.concurrency_limits import DOWNLOADS, STREAMS, UPLOADS
 
 wsgi_app = "web.app:create_app()"
 bind = f"0.0.0.0:{os.environ.get('PRESSROOM_PORT', '8000')}"
 worker_class = "web.gunicorn_worker.Worker"
 workers = 2
-#: Eight for quick requests, and the slots of uploads and streams (web/concurrency_limits.py).
-threads = 8 + UPLOADS + STREAMS
+#: Eight for quick requests, and the slots of long ones (web/concurrency_limits.py).
+threads = 8 + UPLOADS + STREAMS + DOWNLOADS
 #: Each worker makes its own connections and threads, after the fork. The code is loaded before it
 #: (`on_starting`), so that it is loaded once, and the workers share its pages.
 preload_app = False

@@ -18,7 +18,8 @@ from shared.profiles.invalidation import Listener
 from shared.profiles.publisher_cache import PublisherFactory, Publishers
 from shared.storage.base import Storage
 from shared.storage.factory import open_storage
-from web import concurrency_limits
+from shared.uploads.process_lock import ProcessLock
+from web import concurrency_limits as limits
 from web.bounded_calls import BoundedCalls
 from web.concurrency_limits import ConcurrencyLimit
 from web.rate_limits import RateLimits
@@ -42,8 +43,10 @@ class Services:
     calls: BoundedCalls
     known_lists: KnownLists
     rates: RateLimits
+    process_lock: ProcessLock
     uploads: ConcurrencyLimit
     streams: ConcurrencyLimit
+    downloads: ConcurrencyLimit
     drains: ConcurrencyLimit
     sign_ins: ConcurrencyLimit
     openid_calls: ConcurrencyLimit
@@ -71,23 +74,19 @@ class Services:
             calls=_bounded_calls(settings),
             known_lists=known_lists,
             rates=RateLimits(settings),
+            process_lock=ProcessLock(database.engine),
             uploads=ConcurrencyLimit(
-                concurrency_limits.UPLOADS,
-                "uploads",
-                retry_after=5,
-                each=settings.uploads_per_key,
+                limits.UPLOADS, "uploads", retry_after=5, each=settings.uploads_per_key
             ),
             streams=ConcurrencyLimit(
-                concurrency_limits.STREAMS,
-                "event streams",
-                retry_after=10,
-                each=settings.streams_per_key,
+                limits.STREAMS, "event streams", retry_after=10, each=settings.streams_per_key
             ),
-            drains=ConcurrencyLimit(concurrency_limits.DRAINS, "refused bodies", retry_after=1),
-            sign_ins=ConcurrencyLimit(concurrency_limits.SIGN_INS, "sign-ins", retry_after=1),
-            openid_calls=ConcurrencyLimit(
-                concurrency_limits.OPENID_CALLS, "sign-ins", retry_after=3
+            downloads=ConcurrencyLimit(
+                limits.DOWNLOADS, "downloads", retry_after=2, each=settings.downloads_per_key
             ),
+            drains=ConcurrencyLimit(limits.DRAINS, "refused bodies", retry_after=1),
+            sign_ins=ConcurrencyLimit(limits.SIGN_INS, "sign-ins", retry_after=1),
+            openid_calls=ConcurrencyLimit(limits.OPENID_CALLS, "sign-ins", retry_after=3),
             openid=OpenIdProvider.from_settings(settings),
         )
 
@@ -98,6 +97,7 @@ class Services:
         if self.openid is not None:
             self.openid.close()
         self.broker.close()
+        self.process_lock.close()
         self.database.close()
 
     def settings_changed(self, profile_id: str, version: int) -> None:
@@ -115,7 +115,7 @@ def _forget_settings(
 
 def _bounded_calls(settings: Settings) -> BoundedCalls:
     limit = ConcurrencyLimit(
-        concurrency_limits.LIVE_CALLS,
+        limits.LIVE_CALLS,
         "requests that ask Postiz",
         retry_after=5,
         each=settings.live_calls_per_key,

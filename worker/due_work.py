@@ -26,6 +26,7 @@ from shared.config import Settings
 from shared.domain.publishing.states import PostState
 from shared.posts import bulk_cancel_retry, edits, late_policy
 from shared.profiles import account_move, deletion
+from shared.uploads import incoming_uploads
 from worker import sweep
 from worker.accounts import (
     organization_lookup,
@@ -98,6 +99,7 @@ def rescue_queries(settings: Settings) -> Queries:
         "late_staged": late_policy.is_to_be_stopped(PostState.STAGED),
         "rescue_uploads": lost_uploads.is_lost(),
         "give_up_uploads": lost_uploads.is_exhausted(),
+        "expire_uploads": incoming_uploads.is_expired(),
     }
     return {name: [select(literal(1)).where(*which)] for name, which in conditions.items()}
 

@@ -15,7 +15,7 @@ from shared.task_queue import MOST_WAITING, UPLOADS_WOKEN
 from shared.webhooks import outbox
 from worker import heartbeats
 from worker.accounts import organization_lookup, outage_probe, stalled_servers
-from worker.media import fetch_run, lost_uploads, upload
+from worker.media import expired_uploads, fetch_run, lost_uploads, upload
 from worker.profiles import account_moves
 from worker.publishing import (
     blocked_reasons,
@@ -135,6 +135,7 @@ RESCUES: Mapping[str, Step[object]] = {
     "late_staged": lambda _, session: late_posts.enforce_policy(session, PostState.STAGED),
     "rescue_uploads": lambda _, session: lost_uploads.requeue_lost(session),
     "give_up_uploads": lambda _, session: lost_uploads.give_up_exhausted(session),
+    "expire_uploads": expired_uploads.end_expired,
 }
 WAITING: Finders = {
     "pressroom.stage": lambda _, session: {

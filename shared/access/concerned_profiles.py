@@ -5,13 +5,27 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from shared.models import ApiKey, Base, Job, Post, Profile, Schedule, User, Webhook
+from shared.models import (
+    ApiKey,
+    Base,
+    IncomingUpload,
+    Job,
+    Media,
+    Post,
+    Profile,
+    Schedule,
+    User,
+    Webhook,
+)
 from shared.models.base import is_id
 
 _OF_ONE: Mapping[str, tuple[type[Base], InstrumentedAttribute[int]]] = {
     "jobs": (Job, Job.id),
     "posts": (Post, Post.id),
     "schedules": (Schedule, Schedule.id),
+    "media": (Media, Media.id),
+    "uploads": (IncomingUpload, IncomingUpload.id),
+    "direct": (IncomingUpload, IncomingUpload.id),
     "accounts": (Profile, Profile.account_id),  # type: ignore[dict-item]
 }
 _OF_MANY: Mapping[str, type[ApiKey | User | Webhook]] = {

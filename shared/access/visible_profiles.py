@@ -19,6 +19,7 @@ from shared.models import (
     AuditEntry,
     Base,
     Delivery,
+    IncomingUpload,
     Job,
     Media,
     Post,
@@ -36,6 +37,7 @@ T = TypeVar("T", bound=Base)
 #: Tables whose rows belong to one profile: the column that names it.
 OF_ONE: Mapping[type[Base], InstrumentedAttribute[str]] = {
     AccountMedia: AccountMedia.profile_id,
+    IncomingUpload: IncomingUpload.profile_id,
     Job: Job.profile_id,
     Media: Media.profile_id,
     Post: Post.profile_id,
@@ -57,7 +59,9 @@ _NOUNS: Mapping[type[Base], str] = {
     Account: "account",
     ApiKey: "key",
     Delivery: "delivery",
+    IncomingUpload: "upload",
     Job: "job",
+    Media: "medium",
     Post: "post",
     Schedule: "schedule",
     User: "user",

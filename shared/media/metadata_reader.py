@@ -1,12 +1,13 @@
-"""A process of its own that reads the metadata of one file, with little memory, time and rights.
+"""A process of its own that reads one file, with little memory, time and rights.
 
-`python metadata_reader.py SOCKET TYPE SIZE` asks the process that started it for parts of the file
-over the socket SOCKET, and ends with what it found. It imports nothing of Pressroom, so that it
-holds no secret and no connection; and it alone imports PyAV, whose decoders are written in C.
+`python metadata_reader.py SOCKET TYPE SIZE WANTED` asks the process that started it for parts of
+the file over the socket SOCKET, and ends with what it found: with `metadata` as WANTED JSON, with
+`thumbnail` a JPEG. It imports nothing of Pressroom, so that it holds no secret and no connection;
+and it alone imports PyAV, whose decoders are written in C.
 
 Each request is two numbers of 8 bytes, a place in the file and how many bytes are wanted from it;
-the answer is their number and the bytes. A place of -1 says that so many bytes of JSON follow, and
-that it was the last.
+the answer is their number and the bytes. A place of -1 says that so many bytes of what was found
+follow, and that it was the last.
 """
 
 import io
@@ -15,6 +16,7 @@ import resource
 import socket
 import struct
 import sys
+from fractions import Fraction
 from typing import Any
 
 REQUEST = struct.Struct("!qq")
@@ -33,14 +35,24 @@ FORMATS = {
 }
 #: An image must be decoded to get its size; larger ones than this (160 MB) are not decoded.
 _PIXELS = 40_000_000
+#: The longer side of a thumbnail (pixels), and how coarse its JPEG is (1 to 31).
+THUMBNAIL_SIDE = 320
+_COARSENESS = 4
+METADATA, THUMBNAIL = "metadata", "thumbnail"
+#: By the rotation with which a picture is shown (degrees, counterclockwise).
+_TURNS = {90: ("cclock",), -90: ("clock",), 180: ("clock",) * 2, -180: ("clock",) * 2}
 _OPTIONS = {"max_pixels": str(_PIXELS), "probesize": "1000000", "analyzeduration": "1000000"}
 
 
 def main() -> None:
     _limit_resources()
-    handle, mime, size = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    handle, mime, size, wanted = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]
     with socket.socket(fileno=handle) as parent:
-        found = json.dumps(read_metadata(RemoteFile(parent, size), mime)).encode()
+        file = RemoteFile(parent, size)
+        if wanted == THUMBNAIL:
+            found = make_thumbnail(file, mime)
+        else:
+            found = json.dumps(read_metadata(file, mime)).encode()
         parent.sendall(REQUEST.pack(-1, len(found)) + found)
 
 
@@ -106,9 +118,7 @@ def _metadata_of(container: Any, *, is_video: bool) -> dict[str, Any]:
     import av  # noqa: PLC0415
 
     duration = container.duration / av.time_base if is_video and container.duration else None
-    # the cover of a song or a film is a stream of its own
-    cover = av.stream.Disposition.attached_pic
-    streams = [each for each in container.streams.video if not each.disposition & cover]
+    streams = _picture_streams(container)
     context = streams[0].codec_context if streams else None
     if context is None or not context.width or not context.height:
         return {"duration": duration}  # damaged, unusual, or too large to decode
@@ -116,6 +126,14 @@ def _metadata_of(container: Any, *, is_video: bool) -> dict[str, Any]:
     codec, sides = context.codec.canonical_name, (context.width, context.height)
     width, height = reversed(sides) if is_video and _is_rotated(container, streams[0]) else sides
     return {"width": width, "height": height, "duration": duration, "codec": codec}
+
+
+def _picture_streams(container: Any) -> list[Any]:
+    """The cover of a song or a film is a stream of its own, and not among them."""
+    import av  # noqa: PLC0415
+
+    cover = av.stream.Disposition.attached_pic
+    return [each for each in container.streams.video if not each.disposition & cover]
 
 
 def _is_rotated(container: Any, stream: Any) -> bool:
@@ -127,6 +145,50 @@ def _is_rotated(container: Any, stream: Any) -> bool:
     except av.error.FFmpegError:
         return False
     return frame is not None and abs(frame.rotation) % 180 == 90
+
+
+def make_thumbnail(file: Any, mime: str) -> bytes:
+    """A JPEG of the first picture, upright; empty if there is none that can be decoded."""
+    import av  # noqa: PLC0415
+
+    try:
+        with av.open(file, mode="r", format=FORMATS[mime], options=_OPTIONS) as container:
+            [stream] = _picture_streams(container)[:1]
+            stream.codec_context.thread_count = 1
+            frame = next(container.decode(stream))
+            shrink = min(1.0, THUMBNAIL_SIDE / max(frame.width, frame.height))
+            width, height = (max(1, round(side * shrink)) for side in (frame.width, frame.height))
+            small = frame.reformat(width=width, height=height, format="yuvj420p")
+            for turn in _TURNS.get(frame.rotation, ()):
+                small = _turn_frame(small, turn)
+            return _encode_jpeg(small)
+    except (av.error.FFmpegError, ValueError, OverflowError, MemoryError, StopIteration):
+        return b""
+
+
+def _turn_frame(frame: Any, turn: str) -> Any:
+    import av  # noqa: PLC0415
+
+    graph = av.filter.Graph()
+    source = graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1)
+    )
+    turned, sink = graph.add("transpose", turn), graph.add("buffersink")
+    source.link_to(turned)
+    turned.link_to(sink)
+    graph.configure()
+    graph.push(frame)
+    return graph.pull()
+
+
+def _encode_jpeg(frame: Any) -> bytes:
+    import av  # noqa: PLC0415
+
+    encoder = av.CodecContext.create("mjpeg", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, "yuvj420p"
+    encoder.time_base, frame.pts = Fraction(1), 0
+    encoder.qmin = encoder.qmax = _COARSENESS
+    return b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from shared.models.media import AccountMedia, Media
 from shared.models.people import OneTimeLink, User, UserSession
 from shared.models.posts import TIMED, Handover, Post, Submission
 from shared.models.schedules import Schedule, ScheduleRun
+from shared.models.uploads import IncomingUpload
 from shared.models.webhooks import Delivery, Webhook
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Handover",
     "Hold",
     "IdempotencyKey",
+    "IncomingUpload",
     "Integration",
     "Job",
     "JobMedia",

@@ -28,6 +28,7 @@ class Media(Base):
             postgresql_where=text("removed_at IS NOT NULL AND storage_key IS NOT NULL"),
         ),
         Index("ix_media_storage_key", "storage_key"),
+        Index("ix_media_listed", "profile_id", "id", postgresql_where=text("removed_at IS NULL")),
         Index(
             "ix_media_kept",
             "profile_id",

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from shared.domain.networks.limits import KINDS
 from shared.domain.publishing.states import PostState
-from shared.domain.rows.post_rows import EarlierPost, Known, PlannedPost
+from shared.domain.rows.earlier_posts import EarlierPost
+from shared.domain.rows.post_rows import Known, PlannedPost
 from shared.media.used_media import used_media
 from shared.models import Media, Post
 from shared.posts.late_policy import is_in_time

@@ -22,6 +22,7 @@ from shared.models import (
     Delivery,
     Event,
     Handover,
+    IncomingUpload,
     Job,
     JobMedia,
     Media,
@@ -57,8 +58,16 @@ _IN_PROGRESS = (
     PostState.CANCELLING,
     PostState.RESCHEDULING,
 )
-Owned = Post | Submission | Job | AccountMedia | Media | Schedule
-_OWNED_TABLES: tuple[type[Owned], ...] = (Post, Submission, Job, AccountMedia, Media, Schedule)
+Owned = Post | Submission | Job | AccountMedia | Media | Schedule | IncomingUpload
+_OWNED_TABLES: tuple[type[Owned], ...] = (
+    Post,
+    Submission,
+    Job,
+    AccountMedia,
+    Media,
+    Schedule,
+    IncomingUpload,
+)
 
 log = get_logger("removal")
 
@@ -137,7 +146,7 @@ def _remove_batch(session: Session, profile_id: str) -> tuple[int, Sequence[str]
     number = _remove_posts(session, profile_id)
     if number or _has_any(session, Post, profile_id):  # posts refer to the other rows
         return number, ()
-    for step in (_remove_submissions, _remove_jobs, _remove_deliveries):
+    for step in (_remove_submissions, _remove_jobs, _remove_deliveries, _remove_incoming):
         if number := step(session, profile_id):
             return number, ()
     return _remove_media(session, profile_id)
@@ -200,6 +209,13 @@ def _remove_deliveries(session: Session, profile_id: str) -> int:
     about = select(Delivery.id).where(Delivery.profile_ids == [profile_id]).limit(10 * BATCH)
     batch = about.with_for_update(skip_locked=True)
     return _delete_rows(session, delete(Delivery).where(Delivery.id.in_(batch)))
+
+
+def _remove_incoming(session: Session, profile_id: str) -> int:
+    """Their bytes have no row any more, so the hourly cleaning removes them."""
+    batch = select(IncomingUpload.id).where(IncomingUpload.profile_id == profile_id).limit(BATCH)
+    ids = session.scalars(batch.with_for_update(skip_locked=True)).all()
+    return _delete_rows(session, delete(IncomingUpload).where(IncomingUpload.id.in_(ids)))
 
 
 def _remove_media(session: Session, profile_id: str) -> tuple[int, Sequence[str]]:

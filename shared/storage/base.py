@@ -1,12 +1,13 @@
 """Where uploaded files are kept: the interface of every storage."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
 from shared.errors import FileMissing, PressroomError
+from shared.storage.pieces import Pieces
 
 #: An incoming file that was not written to for this long is abandoned.
 ABANDONED_SECONDS = 3600.0
@@ -54,8 +55,48 @@ class Stored:
     modified_at: datetime
 
 
+@dataclass(frozen=True, kw_only=True)
+class DirectPart:
+    """`url`: takes one PUT with exactly `size` bytes."""
+
+    number: int
+    size: int
+    url: str
+
+
+class DirectUploads(Protocol):
+    """Files that clients send straight into the storage, in parts, to addresses that we sign.
+
+    `owner`: the id of the upload. What is left of it, `Pieces.remove_all` removes. Raises
+    `StorageFull` or `StorageAway`.
+    """
+
+    def begin(self, owner: str) -> str:
+        """The storage's own id of the upload."""
+
+    def sign_parts(
+        self, owner: str, remote_id: str, size: int, seconds: int
+    ) -> Sequence[DirectPart]:
+        """`size`: of the whole file. Nobody is asked; the addresses end after `seconds`."""
+
+    def complete(self, owner: str, remote_id: str, size: int) -> Incoming:
+        """The file, to which nothing more is written. It may be asked for again.
+
+        Raises `Conflict` while parts are missing, and `FileMissing` if the storage dropped it.
+        """
+
+
 class Storage(Protocol):
-    """Raises `StorageAway` if it cannot be reached, or refuses us."""
+    """Raises `StorageAway` if it cannot be reached, or refuses us.
+
+    `direct`: None where clients cannot send files straight into it.
+    """
+
+    @property
+    def pieces(self) -> Pieces: ...
+
+    @property
+    def direct(self) -> DirectUploads | None: ...
 
     def receive(self) -> Incoming: ...
 

@@ -1,41 +1,43 @@
 """The storage in a folder that web and workers share."""
 
-import errno
 import os
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from shared.errors import StorageAway, StorageFull
 from shared.storage.base import ABANDONED_SECONDS, Stored, missing_file_error, require_key
+from shared.storage.folder_errors import folder_errors, sync_folder
+from shared.storage.folder_pieces import FolderPieces
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 _INCOMING = "incoming"
 
 
 class FolderStorage:
     """Files below `root`; incoming files are in `root/incoming`, so on the same disk."""
 
+    direct = None
+
     def __init__(self, root: Path) -> None:
         self._root = root
+        self.pieces = FolderPieces(root)
 
     def receive(self) -> "IncomingFile":
         return IncomingFile(self._root)
 
     def open(self, key: str) -> BinaryIO:
         try:
-            with _storage_errors():
+            with folder_errors():
                 return self._path_of(key).open("rb")
         except FileNotFoundError as error:
             raise missing_file_error(key) from error
 
     def size(self, key: str) -> int:
         try:
-            with _storage_errors():
+            with folder_errors():
                 return self._path_of(key).stat().st_size
         except FileNotFoundError as error:
             raise missing_file_error(key) from error
@@ -44,7 +46,7 @@ class FolderStorage:
         return self._path_of(key).is_file()
 
     def delete(self, key: str) -> None:
-        with _storage_errors():
+        with folder_errors():
             self._path_of(key).unlink(missing_ok=True)
 
     def stored(self) -> Iterator[Stored]:
@@ -69,7 +71,7 @@ class IncomingFile:
         self._root = root
         folder = root / _INCOMING
         self._path = folder / secrets.token_hex(16)
-        with _storage_errors():
+        with folder_errors():
             folder.mkdir(parents=True, exist_ok=True)
             self._file = self._path.open("xb")
 
@@ -80,11 +82,11 @@ class IncomingFile:
         self.discard()
 
     def write(self, data: bytes) -> None:
-        with _storage_errors():
+        with folder_errors():
             self._file.write(data)
 
     def finish(self) -> None:
-        with _storage_errors():
+        with folder_errors():
             self._file.flush()
             os.fsync(self._file.fileno())
 
@@ -96,35 +98,14 @@ class IncomingFile:
 
     def keep(self, key: str) -> None:
         target = self._root / require_key(key)
-        with _storage_errors():
+        with folder_errors():
             self._file.close()
             target.parent.mkdir(parents=True, exist_ok=True)
             self._path.replace(target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
 
     def discard(self) -> None:
         with suppress(OSError):  # closing writes the rest, which fails again on a full disk
             self._file.close()
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
-
-
-@contextmanager
-def _storage_errors() -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        if error.errno in _FULL:
-            raise StorageFull("The disk for media is full", retry_after=60) from error
-        raise StorageAway(f"The storage failed: {error.strerror}") from error
-
-
-def _sync_folder(folder: Path) -> None:
-    """A rename is durable only once its folder is written to disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -11,8 +11,11 @@ from botocore.exceptions import BotoCoreError
 
 from shared.errors import FileMissing, PressroomError
 from shared.storage.base import ABANDONED_SECONDS, Stored, require_key
+from shared.storage.pieces import PIECES
+from shared.storage.s3_direct import BucketDirectUploads
 from shared.storage.s3_errors import bucket_errors
 from shared.storage.s3_multipart import INCOMING, IncomingObject
+from shared.storage.s3_pieces import BucketPieces
 from shared.storage.s3_reading import open_object
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ _CONFIG = Config(
     max_pool_connections=20,
     retries={"mode": "standard"},
     tcp_keepalive=True,
+    signature_version="s3v4",  # of signed addresses too
     request_checksum_calculation="when_required",
     response_checksum_validation="when_required",
 )
@@ -38,6 +42,8 @@ class BucketStorage:
         self.client = client
         self.bucket = bucket
         self.root = f"{prefix}/" if prefix else ""
+        self.pieces = BucketPieces(client, bucket, self.root)
+        self.direct = BucketDirectUploads(client, bucket, self.root, self.pieces)
 
     @classmethod
     def connect(cls, bucket: str, *, prefix: str = "") -> Self:
@@ -73,7 +79,7 @@ class BucketStorage:
     def stored(self) -> Iterator[Stored]:
         for name, modified_at in self._list_objects(self.root):
             key = name.removeprefix(self.root)
-            if key.count("/") == 2:
+            if key.count("/") == 2 and not key.startswith(f"{PIECES}/"):
                 yield Stored(key=key, modified_at=modified_at)
 
     def remove_abandoned(self, *, idle_seconds: float = ABANDONED_SECONDS) -> None:

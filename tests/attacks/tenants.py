@@ -2,12 +2,15 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select, text, update
+from sqlalchemy.orm import Session
 
 from local.sandbox.process import SandboxProcess
-from shared.models import Base, Delivery, Post
+from shared.models import Base, Delivery, IncomingUpload, Media, Post
 from tests.factories.files import FILES
 from tests.servers.api import ADMIN_KEY, PREFIX, Api
 
@@ -15,6 +18,8 @@ ACME, BETA = "acme", "beta"
 ANY_SUCCESS = range(200, 300)
 EVERYTHING = ("read", "publish", "settings", "admin")
 DATED = {"schedule_date": "2031-08-01T00:00:00Z"}
+TUS = {"Tus-Resumable": "1.0.0"}
+TUS_BYTES = {**TUS, "Content-Type": "application/offset+octet-stream", "Upload-Offset": "0"}
 HOOK = {"url": "http://127.0.0.1:9/hook", "events": ["post.failed"]}
 
 
@@ -30,11 +35,14 @@ class Tenant:
 class Case:
     """What is sent, about acme; what beta's key gets for it, and what acme's own.
 
-    `thing`: the kind of the path's thing, where that is not the part before it. `common`: tenants
-    share the rows of the list, and each sees its own part of them.
+    `content`: a body that is not JSON. `thing`: the kind of the path's thing, where that is not the
+    part before it. `common`: tenants share the rows of the list, and each sees its own part of
+    them.
     """
 
     body: Any = None
+    content: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
     query: str = ""
     header: bool = False
     thing: str | None = None
@@ -50,6 +58,7 @@ class World:
     tenants: dict[str, Tenant]
     dead_key: str
     rows: dict[str, list[str]] = field(default_factory=dict)
+    files: dict[Path, bytes] = field(default_factory=dict)
 
     def read_rows(self) -> dict[str, list[str]]:
         """Every row of every table, but for when keys were used."""
@@ -64,7 +73,9 @@ class World:
             }
 
     def restore(self) -> None:
-        """Back to the rows that were there first."""
+        """Back to the rows and files that were there first."""
+        for path, content in self.files.items():
+            path.write_bytes(content)
         names = [table.name for table in Base.metadata.sorted_tables]
         with self.api.services.database.transaction() as session:
             for name in reversed(names):  # of so few rows, faster than TRUNCATE
@@ -91,6 +102,7 @@ def found_world(api: Api, postiz: SandboxProcess) -> World:
     assert api.call("DELETE", "/profiles/gone").status_code == 204
     world = World(api, {name: _add_things(api, name) for name in (ACME, BETA)}, dead_key)
     world.rows = world.read_rows()
+    world.files = {path: path.read_bytes() for path in api.files()}
     return world
 
 
@@ -116,7 +128,11 @@ def _add_things(api: Api, name: str) -> Tenant:
         "keys": _made(api.post("/keys", spare))["id"],
         "users": _made(api.post("/users", _person(name)))["id"],
     }
+    begun = api.call("POST", "/uploads", headers={**TUS, "Upload-Length": "900"}, profile=name)
+    ids["uploads"] = begun.headers["Location"].rpartition("/")[2]
     with api.services.database.transaction() as session:
+        unused = _media_row(session, name)
+        ids["unused medium"], ids["direct"] = unused, _direct_upload(session, name)
         posts = session.scalars(select(Post.id).where(Post.job_id == int(job)).order_by(Post.id))
         ids["posts"], ids["failed post"] = (str(post_id) for post_id in posts)
         failed = update(Post).where(Post.id == int(ids["failed post"]))
@@ -127,6 +143,23 @@ def _add_things(api: Api, name: str) -> Tenant:
         session.flush()
         ids["deliveries"] = str(event.id)
     return Tenant(key=api.key(*EVERYTHING, profiles=[name]), ids=ids)
+
+
+def _media_row(session: Session, name: str) -> str:
+    """A medium that nothing needs."""
+    kept = {"storage_key": f"{name}/ab/{'ab' * 32}", "mime": "image/png", "size": 9}
+    session.add(row := Media(profile_id=name, sha256="ab" * 32, **kept))
+    session.flush()
+    return str(row.id)
+
+
+def _direct_upload(session: Session, name: str) -> str:
+    """One that was finished, as if there were a bucket."""
+    values = {"kind": "direct", "owner": f"direct-{name}", "size": 9, "remote_id": "r"}
+    row = IncomingUpload(profile_id=name, expires_at=datetime(2100, 1, 1, tzinfo=UTC), **values)
+    session.add(row)
+    session.flush()
+    return str(row.id)
 
 
 def _person(name: str) -> dict[str, Any]:
@@ -149,6 +182,8 @@ def cases(world: World) -> dict[str, Case]:
     picture = {"url": "http://127.0.0.1:9/a.png"}
     listed = Case(stranger=(200,))
     plain = Case()
+    direct = {"size": 9, "sha256": "ab" * 32, "mime": "image/png"}
+    without_bucket: dict[str, Any] = {"owner": (400,), "operator": (400,)}
     for_people = Case(stranger=kept_out, owner=kept_out, operator=kept_out)
     return {
         "GET /accounts": listed,
@@ -193,6 +228,19 @@ def cases(world: World) -> dict[str, Case]:
         "POST /postiz/bulk-publish": Case(header=True, body=bulk),
         "POST /postiz/upload": Case(header=True, body=picture),
         "POST /postiz/bulk-upload": Case(header=True, body={"items": [picture]}),
+        "POST /uploads": Case(header=True, headers={**TUS, "Upload-Length": "900"}),
+        "GET /uploads/{id}": plain,
+        "PATCH /uploads/{id}": Case(headers=TUS_BYTES, content=b"GIF89a"),
+        "DELETE /uploads/{id}": Case(headers=TUS),
+        "POST /uploads/{id}": Case(headers={**TUS, "X-HTTP-Method-Override": "DELETE"}),
+        "POST /media/direct": Case(header=True, body=direct, **without_bucket),
+        "POST /media/direct/{id}/complete": Case(**without_bucket),
+        "DELETE /media/direct/{id}": plain,
+        "GET /media": listed,
+        "GET /media/{id}": plain,
+        "GET /media/{id}/file": plain,
+        "GET /media/{id}/thumbnail": plain,
+        "DELETE /media/{id}": Case(thing="unused medium"),
         "GET /posts": listed,
         "GET /posts/{id}": plain,
         "PATCH /posts/{id}": Case(body={"caption": "N"}),

@@ -42,6 +42,12 @@ CHECKS = [
 LEFT_OUT = ("/jobs/{id}/events", "/health/ready")
 
 
+@schemathesis.serializer("application/offset+octet-stream")
+def write_bytes(_context: Any, value: Any) -> bytes:
+    """The bytes of a resumable upload."""
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
 @pytest.fixture(scope="module")
 def api(
     module_database_url: str, valkey_server: Valkey, tmp_path_factory: pytest.TempPathFactory

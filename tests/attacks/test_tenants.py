@@ -63,6 +63,9 @@ def ask(world: World, operation: str, key: str | None, **more: Any) -> tuple[int
         path = path.replace("{id}", ids[kind]).replace("{delivery_id}", ids["deliveries"])
     if case.body is not None:
         more["json"] = case.body
+    if case.content is not None:
+        more["data"] = case.content
+    more["headers"] = {**case.headers, **more.get("headers", {})}
     profile = ACME if case.header else None
     reply = world.api.call(method, path + case.query, key=key, profile=profile, **more)
     try:

@@ -13,6 +13,7 @@ from tests.conftest import migrated_copy
 from tests.factories.profiles import CHANNELS, KEY, OTHER, make_profile
 from tests.factories.rows import Rows
 from tests.servers.api import Api
+from tests.servers.buckets import Bucket, running_bucket
 from tests.servers.receiver import Receiver, receiving
 from tests.servers.settings import make_settings
 from tests.servers.web_server import Server, serving
@@ -165,3 +166,32 @@ def server(database_url: str, valkey_server: Valkey, tmp_path: Path) -> Iterator
 def unhurried_deletes(monkeypatch: pytest.MonkeyPatch) -> None:
     """A profile's delete is finished within its request, however long the machine takes for it."""
     monkeypatch.setattr(profiles_api, "DELETING_SECONDS", PATIENCE)
+
+
+@pytest.fixture(scope="session")
+def bucket_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
+    with running_bucket(tmp_path_factory.mktemp("bucket") / "log") as running:
+        yield running
+
+
+@pytest.fixture
+def bucket(bucket_server: Bucket, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    """Empty, and known to what is opened in this test."""
+    for name, value in bucket_server.environ.items():
+        monkeypatch.setenv(name, value)
+    bucket_server.empty()
+    return bucket_server
+
+
+@pytest.fixture
+def bucket_api(
+    bucket: Bucket, postiz: SandboxProcess, database_url: str, redis_url: str, tmp_path: Path
+) -> Iterator[Api]:
+    """With a profile `acme`, and media in a bucket."""
+    values = {"REDIS_URL": redis_url, "PRESSROOM_MEDIA_URL": bucket.url}
+    made = Api(make_settings(database_url, tmp_path, **values))
+    credentials = {"api_url": postiz.api_url, "api_key": DEMO_KEY}
+    body = {"id": "acme", "name": "Acme", "tts_settings": {"postiz": credentials}}
+    assert made.post("/profiles", body).status_code == 201
+    yield made
+    made.close()

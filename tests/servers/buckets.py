@@ -44,6 +44,11 @@ class Bucket:
         return len(self._client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []))
 
     def empty(self) -> None:
+        listed = self._client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
+        for begun in listed:
+            self._client.abort_multipart_upload(
+                Bucket=BUCKET, Key=begun["Key"], UploadId=begun["UploadId"]
+            )
         for name in self.names():
             self._client.delete_object(Bucket=BUCKET, Key=name)
 

@@ -1,6 +1,5 @@
 """What every resource has: its path under /api/v1, its scopes, its documented problems."""
 
-from http import HTTPStatus
 from typing import Any
 
 from flask import request
@@ -9,6 +8,7 @@ from flask_openapi3.models.tag import Tag
 
 from web import session_cookie
 from web.auth import require_person, require_scope
+from web.http_layer.problems import status_phrase
 from web.paths import PREFIX
 
 _KEY, _SESSION = "key", "session"
@@ -25,7 +25,7 @@ def problem_responses(*statuses: int) -> dict[Any, Any]:
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
         status: {
-            "description": HTTPStatus(status).phrase,
+            "description": status_phrase(status),
             "content": {"application/problem+json": {"schema": schema}},
         }
         for status in statuses

@@ -10,9 +10,8 @@ from sqlalchemy.orm import Session
 from shared.domain.networks.limits import VIDEO_BYTES
 from shared.domain.networks.media_types import MP4, size_limit_message
 from shared.errors import FieldError, InvalidRequest, TooLarge, Unprocessable
-from shared.profiles import profile_settings
 from web.api.resource import create_blueprint, problem_responses
-from web.auth import current_caller, current_profile
+from web.auth import current_caller
 from web.http_layer import multipart
 from web.http_layer.idempotency import Reply, answer_once
 from web.http_layer.problems import refuse_invalid
@@ -46,7 +45,7 @@ api = create_blueprint("uploads", "Files for the profile's Postiz", write="publi
 )
 def upload() -> Response:
     """Upload a file, or what lies at a URL, to the profile's Postiz"""
-    profile_id = _configured_profile()
+    profile_id = upload_items.require_upload_profile()
     if request.mimetype != multipart.MIMETYPE:
         [by_url] = upload_items.url_items(profile_id, [_parse_json(UploadByUrl)])
         if by_url.error:
@@ -73,7 +72,7 @@ def upload() -> Response:
 )
 def bulk_upload() -> Response:
     """Upload several files, or what lies at several URLs; each is accepted or refused by itself"""
-    profile_id = _configured_profile()
+    profile_id = upload_items.require_upload_profile()
     if request.mimetype != multipart.MIMETYPE:
         items = upload_items.url_items(profile_id, _parse_json(BulkUploadByUrl).items)
         return answer_once(lambda session: _accept_bulk_upload(session, profile_id, items))
@@ -87,15 +86,6 @@ def bulk_upload() -> Response:
         return answer_once(
             lambda session: _accept_bulk_upload(session, profile_id, items), content=form.content()
         )
-
-
-def _configured_profile() -> str:
-    """Checked before a gigabyte is sent for nothing. Raises `NotConfigured`."""
-    with current_services().database.transaction() as session:
-        profile = profile_settings.load_profile(session, current_profile(session))
-        profile_settings.require_kept(profile.id, profile.deleting_since)
-        profile_settings.require_configured(profile, current_services().settings)
-        return profile.id
 
 
 def _parse_json(model: type[B]) -> B:

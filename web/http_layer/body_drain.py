@@ -17,10 +17,11 @@ from web.services import current_services
 
 #: A body that pauses for longer is given up (seconds).
 STALL_SECONDS = 30.0
-#: The most that is read of a refused body (seconds, bytes); BUSY_SECONDS after a 429 or 503.
+#: The most that is read of a refused body (seconds, bytes); BUSY_SECONDS after one of `_BUSY`.
 DRAIN_SECONDS = 30.0
 BUSY_SECONDS = 1.0
 DRAIN_BYTES = 2 * 1024**3
+_BUSY = frozenset({423, 429, 503})
 _PIECE = 1024**2
 
 
@@ -38,7 +39,7 @@ def _limit_stalls() -> None:
 def _drain_if_refused(response: Response) -> Response:
     chunked = request.headers.get("Transfer-Encoding", "").lower() == "chunked"
     if response.status_code >= 400 and (request.content_length or chunked):
-        _drain_within_limit(BUSY_SECONDS if response.status_code in {429, 503} else DRAIN_SECONDS)
+        _drain_within_limit(BUSY_SECONDS if response.status_code in _BUSY else DRAIN_SECONDS)
     return response
 
 

@@ -87,7 +87,7 @@ def receive_body(storage: Storage, *, single: bool, fields: frozenset[str]) -> I
                     FILE_FIELD, "one file only" if single else f"at most {MAX_FILES} files"
                 )
             incoming = stack.enter_context(storage.receive())
-            parts.append(Part(Receiver(incoming, _base_name(filename)), strict=single))
+            parts.append(Part(Receiver(incoming, base_name(filename)), strict=single))
             return cast(IO[bytes], parts[-1])  # the parser only writes and seeks
 
         form, files = _parse_body(open_part)
@@ -133,7 +133,7 @@ def _invalid_field(given: str | None, message: str) -> InvalidRequest:
     return InvalidRequest(f"{name}: {message}", fields=[FieldError(field=name, message=message)])
 
 
-def _base_name(filename: str | None) -> str | None:
+def base_name(filename: str | None) -> str | None:
     """The file's name for people, without the folders that some browsers send."""
     name = PurePosixPath((filename or "").replace("\\", "/")).name
     return "".join(letter for letter in name if letter.isprintable())[:_NAME_LENGTH] or None

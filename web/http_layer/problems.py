@@ -17,6 +17,8 @@ from shared.log import get_logger
 
 log = get_logger("web")
 
+#: The status that the protocol of resumable uploads has for it.
+CHECKSUM_MISMATCH = 460
 #: The most specific class decides.
 STATUS: dict[type[PressroomError], int] = {
     errors.InvalidRequest: 400,
@@ -25,9 +27,13 @@ STATUS: dict[type[PressroomError], int] = {
     errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
+    errors.Gone: 410,
+    errors.VersionRefused: 412,
     errors.TooLarge: 413,
     errors.UnsupportedMedia: 415,
     errors.Unprocessable: 422,
+    errors.ChecksumMismatch: CHECKSUM_MISMATCH,
+    errors.UploadBusy: 423,
     errors.StorageFull: 507,
     errors.TooManyRequests: 429,
     errors.Unavailable: 503,
@@ -39,7 +45,9 @@ STATUS: dict[type[PressroomError], int] = {
     errors.RateLimited: 429,
     errors.PublisherError: 503,
 }
-RETRYABLE = frozenset({429, 503, 507})
+RETRYABLE = frozenset({423, 429, 503, 507})
+#: Codes of conflicts and damage that the same request gets past.
+_SAME_AGAIN = frozenset({"still_under_way", errors.ChecksumMismatch.code})
 DATABASE_ERRORS = (OperationalError, InterfaceError, PoolTimeout)
 DATABASE_AWAY = errors.Unavailable(
     "The database is away. Try again soon; with an Idempotency-Key nothing is done twice"
@@ -78,7 +86,7 @@ def problem_response(
     retry_after: int | None = None,
 ) -> Response:
     body = Problem(
-        title=HTTPStatus(status).phrase,
+        title=status_phrase(status),
         status=status,
         detail=detail,
         code=code,
@@ -92,6 +100,12 @@ def problem_response(
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
+
+
+def status_phrase(status: int) -> str:
+    if status == CHECKSUM_MISMATCH:
+        return "Checksum Mismatch"
+    return HTTPStatus(status).phrase
 
 
 def refuse_invalid(error: ValidationError) -> NoReturn:
@@ -135,7 +149,7 @@ def answer_known_error(error: PressroomError) -> Response:
         error.code,
         describe_error(error),
         fields=error.fields if isinstance(error, errors.RequestError) else (),
-        retryable=True if error.code == "still_under_way" else None,
+        retryable=True if error.code in _SAME_AGAIN else None,
         retry_after=_retry_after(error, status),
     )
 

@@ -14,7 +14,9 @@ from shared.media.ingest import Received
 from shared.models import AccountMedia, Job, Media
 from shared.net import outbound_route
 from shared.net.outbound_route import Route
+from shared.profiles import profile_settings
 from shared.quotas import Quota
+from web.auth import current_profile
 from web.http_layer.multipart import Part
 from web.schemas.uploads import ItemError, UploadByUrl, UploadedItem
 from web.serializers.rows import media_view
@@ -32,14 +34,33 @@ class Item:
     order: str = ""  # rows are made in this order, so that two requests cannot deadlock
 
 
+def require_upload_profile() -> str:
+    """The profile of this request, which has a Postiz to upload to.
+
+    Checked before a gigabyte is sent for nothing. Raises `NotConfigured`.
+    """
+    with current_services().database.transaction() as session:
+        profile = profile_settings.load_profile(session, current_profile(session))
+        profile_settings.require_kept(profile.id, profile.deleting_since)
+        profile_settings.require_configured(profile, current_services().settings)
+        return profile.id
+
+
 def store_file(profile_id: str, index: int, part: Part, external_id: str | None = None) -> Item:
     """Bring the file to its place; `add` makes its row in the transaction of the request."""
-    received, storage = part.received, current_services().storage
-    if received is None:
+    if part.received is None:
         return Item(index=index, error=part.error)
+    return received_item(profile_id, index, part.received, external_id)
+
+
+def received_item(
+    profile_id: str, index: int, received: Received, external_id: str | None = None
+) -> Item:
+    """The same, of a file that has come by another way than a multipart body."""
+    storage = current_services().storage
     received.prepare(storage, profile_id)
 
-    def add(session: Session, received: Received = received) -> tuple[Media, bool]:
+    def add(session: Session) -> tuple[Media, bool]:
         return repository.add_file(session, storage, profile_id, received)
 
     return Item(index=index, add=add, external_id=external_id, order=received.sha256)

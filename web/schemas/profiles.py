@@ -76,6 +76,7 @@ class OwnQuotas(Body):
     media_bytes: QuotaNumber = None
     open_posts: QuotaNumber = None
     schedules: QuotaNumber = None
+    open_uploads: QuotaNumber = None
     requests_per_minute: Annotated[Whole, Field(ge=1, le=10**9)] | None = None
 
 
@@ -158,9 +159,10 @@ class QuotaView(BaseModel):
 class QuotasView(BaseModel):
     """How much the profile may have or ask, and how much of it is used."""
 
-    media_bytes: QuotaView = Field(description="Of files that are kept")
+    media_bytes: QuotaView = Field(description="Of files that are kept or still coming")
     open_posts: QuotaView = Field(description="Accepted, and not in Postiz with a time yet")
     schedules: QuotaView
+    open_uploads: QuotaView = Field(description="Resumable or direct ones that are not finished")
     requests_per_minute: QuotaView
 
 

@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session
 from shared.containment import contain_failures
 from shared.errors import Unavailable
 from shared.log import get_logger
+from shared.media import unused_media
 from shared.models import Media, Pulse
 from shared.storage import file_lock
-from worker.media import unused_media
+from worker.media import expired_uploads
 from worker.retention import prune
 from worker.runtime import Runtime
 
@@ -53,6 +54,8 @@ def _clean_storage(runtime: Runtime, until: float) -> None:
         remove_unused_files(runtime, until)
     with contain_failures("abandoned files", but=_UNAVAILABLE):
         runtime.storage.remove_abandoned()
+    with contain_failures("left uploads", but=_UNAVAILABLE):
+        _log_count("removed bytes of ended uploads", expired_uploads.remove_left_bytes(runtime))
     with contain_failures("files without a row", but=_UNAVAILABLE):
         _log_count("removed files without a row", remove_orphan_files(runtime, until))
     with contain_failures("rows without a file", but=_UNAVAILABLE):

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from shared.accounts import holds
 from shared.config import Settings
 from shared.domain.publishing.states import PostState
+from shared.media import unused_media
 from shared.models import (
     AccountMedia,
     AuditEntry,
@@ -29,7 +30,6 @@ from shared.models import (
     Webhook,
 )
 from shared.people import sessions
-from worker.media import unused_media
 
 #: Maximum rows per transaction, so that locks are short.
 BATCH = 500

@@ -37,6 +37,9 @@ _ACCEPTED = (
     (b"GIF87a", _image_type("image/gif")),
     (b"GIF89a", _image_type("image/gif")),
 )
+_WEBP = _image_type("image/webp")
+#: What Postiz takes, by MIME type.
+ACCEPTED_TYPES = {kind.mime: kind for kind in (*(kind for _, kind in _ACCEPTED), _WEBP, MP4)}
 
 _CONVERT_VIDEO = "Postiz takes MP4: convert it, for example with ffmpeg -i IN -c copy out.mp4"
 _ENCODE_VIDEO = "Postiz takes MP4: convert it, for example with ffmpeg -i IN out.mp4"
@@ -92,7 +95,7 @@ def brand_of(head: bytes) -> str | None:
 
 def _detect_riff_type(head: bytes) -> FileType:
     if head[8:12] == b"WEBP":
-        return _image_type("image/webp")
+        return _WEBP
     if head[8:12] == b"AVI ":
         raise UnsupportedMedia(f"This is an AVI video. {_ENCODE_VIDEO}")
     raise UnsupportedMedia(_UNKNOWN)

@@ -8,7 +8,8 @@ from itertools import pairwise
 
 from shared.domain.networks.channel import Channel
 from shared.domain.networks.warning import RowWarning, WarningText
-from shared.domain.rows.post_rows import CheckedRow, EarlierPost, PlannedPost
+from shared.domain.rows.earlier_posts import EarlierPost
+from shared.domain.rows.post_rows import CheckedRow, PlannedPost
 from shared.errors import FieldError
 
 DUPLICATE = "duplicate_post"

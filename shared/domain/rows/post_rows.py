@@ -1,6 +1,5 @@
 """From the rows of a request to its posts, one per row and integration, or to its errors."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -15,6 +14,7 @@ from shared.domain.networks.medium import Medium
 from shared.domain.networks.post_rules import find_violations
 from shared.domain.networks.thread_support import takes_threads
 from shared.domain.publishing.batching import MAX_BYTES, size_of
+from shared.domain.rows.earlier_posts import EarlierPost, digest_text
 from shared.domain.rows.thread_parts import (
     ABOUT_MEDIA,
     FindNumber,
@@ -101,8 +101,7 @@ class PlannedPost:
 
     @cached_property
     def digest(self) -> str:
-        """As PostgreSQL's `md5()` of the text: it tells texts apart, and keeps no secret."""
-        return hashlib.md5(self.content.encode(), usedforsecurity=False).hexdigest()
+        return digest_text(self.content)
 
     @property
     def all_media_ids(self) -> list[int]:
@@ -118,16 +117,6 @@ class PlannedPost:
     def has_lost_thread(self) -> bool:
         """Whether its thread is left out, because the network has none."""
         return self.row.drops_thread and bool(self.row.thread) and not self.thread
-
-
-@dataclass(frozen=True, kw_only=True)
-class EarlierPost:
-    """A post that was accepted before. `digest`: as of a planned post."""
-
-    at: datetime
-    has_video: bool = False
-    digest: str = ""
-    media_ids: Sequence[int] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

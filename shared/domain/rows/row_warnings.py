@@ -18,7 +18,8 @@ from shared.domain.networks.network_settings import NETWORKS
 from shared.domain.networks.rate_windows import NO_ROW, Dated, find_excess_rows
 from shared.domain.networks.video_warnings import find_video_warnings
 from shared.domain.networks.warning import RowWarning, WarningText, limit_warning
-from shared.domain.rows.post_rows import CheckedRow, EarlierPost, Known, PlannedPost, Row
+from shared.domain.rows.earlier_posts import EarlierPost
+from shared.domain.rows.post_rows import CheckedRow, Known, PlannedPost, Row
 
 
 def find_warnings(

@@ -2,7 +2,6 @@
 
 import io
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,8 @@ from shared.storage.factory import open_storage
 from shared.storage.s3 import BucketStorage
 from shared.storage.s3_multipart import PART
 from tests.factories.files import FILES
-from tests.integration.conftest import DEMO_KEY
 from tests.servers.api import Api
-from tests.servers.buckets import BUCKET, Bucket, running_bucket
-from tests.servers.settings import make_settings
+from tests.servers.buckets import BUCKET, Bucket
 from tests.workers.runtimes import make_runtime
 from worker.media import upload
 
@@ -36,26 +33,12 @@ LARGE = os.urandom(PART) * 3
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
-    with running_bucket(tmp_path_factory.mktemp("bucket") / "log") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def opened(server: Bucket) -> Storage:
+def opened(bucket_server: Bucket) -> Storage:
     """Opened once: a client takes longer than most of these tests."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in server.environ.items():
+        for name, value in bucket_server.environ.items():
             patch.setenv(name, value)
-        return open_storage(server.url)
-
-
-@pytest.fixture
-def bucket(server: Bucket, monkeypatch: pytest.MonkeyPatch) -> Bucket:
-    for name, value in server.environ.items():
-        monkeypatch.setenv(name, value)
-    server.empty()
-    return server
+        return open_storage(bucket_server.url)
 
 
 @pytest.fixture
@@ -215,20 +198,6 @@ def test_the_bucket_is_opened_without_a_word_to_it(monkeypatch: pytest.MonkeyPat
     storage = open_storage(f"s3://{BUCKET}/deep/er")
     assert isinstance(storage, BucketStorage)
     assert storage.root == "deep/er/"
-
-
-@pytest.fixture
-def bucket_api(
-    bucket: Bucket, postiz: SandboxProcess, database_url: str, redis_url: str, tmp_path: Path
-) -> Iterator[Api]:
-    made = Api(
-        make_settings(database_url, tmp_path, REDIS_URL=redis_url, PRESSROOM_MEDIA_URL=bucket.url)
-    )
-    credentials = {"api_url": postiz.api_url, "api_key": DEMO_KEY}
-    body = {"id": "acme", "name": "Acme", "tts_settings": {"postiz": credentials}}
-    assert made.post("/profiles", body).status_code == 201
-    yield made
-    made.close()
 
 
 def test_an_upload_goes_through_the_bucket_to_postiz(

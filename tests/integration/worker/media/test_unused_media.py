@@ -9,7 +9,7 @@ from sqlalchemy import func, select, update
 
 from shared.domain.publishing.states import PostState
 from shared.errors import Unprocessable
-from shared.media import repository, upload_queue
+from shared.media import repository, unused_media, upload_queue
 from shared.media.ingest import Receiver
 from shared.models import AccountMedia, Job, JobMedia, Media, Post
 from shared.storage import file_lock
@@ -20,7 +20,6 @@ from tests.factories.posts import make_posts
 from tests.factories.profiles import KEY, make_profile
 from tests.factories.schedules import build_schedule
 from tests.workers.world import World
-from worker.media import unused_media
 from worker.retention import clean
 
 OLD = timedelta(days=91)

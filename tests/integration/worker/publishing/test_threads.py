@@ -11,6 +11,7 @@ from sqlalchemy import func, select, update
 from local.sandbox.process import SandboxProcess
 from shared.domain.publishing.states import PostState
 from shared.errors import Conflict
+from shared.media import media_use
 from shared.media.used_media import media_of_parts
 from shared.models import AccountMedia, Handover, Post, Submission
 from shared.posts import cancel_retry, edits
@@ -21,7 +22,7 @@ from tests.factories.posts import make_due, make_posts, request_cancel, request_
 from tests.factories.profiles import KEY, make_profile
 from tests.workers.runtimes import make_runtime
 from tests.workers.world import World
-from worker.media import unused_media, upload
+from worker.media import upload
 from worker.staging.batch_selection import build_elements
 
 PARTS = ["second", "third", "last"]
@@ -202,7 +203,7 @@ def test_an_empty_thread_ends_it(world: World) -> None:
 
 def needed(world: World, *media_ids: int) -> set[int]:
     with world.database.transaction() as session:
-        return unused_media.find_needed_ids(session, media_ids)
+        return media_use.find_needed_ids(session, media_ids)
 
 
 def test_media_of_parts_are_needed_uploaded_and_waited_for(world: World) -> None:

@@ -8,14 +8,16 @@ import sys
 import threading
 import time
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
 from local.child import ROOT
+from shared.errors import Unavailable, Unprocessable
 from shared.media import metadata, metadata_reader
-from shared.media.metadata import Facts, read_facts
+from shared.media.metadata import Facts, read_facts, read_thumbnail
 from tests.factories.files import FILES
 from tests.factories.hostile_media import CORPUS, MP4, PNG, png
 from tests.timing.patience import PATIENCE
@@ -30,6 +32,8 @@ def test_whoever_receives_it_does_not_grow(name: str) -> None:
     before = psutil.Process().memory_info().rss
     found = read_facts(io.BytesIO(content), mime=mime)
     assert isinstance(found, Facts)
+    with suppress(Unprocessable):
+        assert len(read_thumbnail(io.BytesIO(content), mime=mime)) < 32 * 1024
     assert psutil.Process().memory_info().rss - before < GROWTH
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 < metadata_reader.MEMORY
 
@@ -46,6 +50,8 @@ def test_the_largest_picture_that_is_read_fits() -> None:
     rows = zlib.compress((b"\0" + bytes(4 * 8000)) * 5000)
     found = read_facts(io.BytesIO(png(8000, 5000, rows, color=6)), mime=PNG)
     assert (found.width, found.height) == (8000, 5000)
+    small = read_thumbnail(io.BytesIO(png(8000, 5000, rows, color=6)), mime=PNG)
+    assert read_facts(io.BytesIO(small), mime="image/jpeg").width == 320
 
 
 def test_a_reader_that_says_nothing_is_ended(
@@ -68,6 +74,8 @@ def test_whoever_waits_for_others_for_long_goes_on_without(
     monkeypatch.setattr(metadata, "_AT_ONCE", threading.BoundedSemaphore(1))
     with metadata._AT_ONCE:
         assert read_facts(io.BytesIO(FILES.mp4()), mime=MP4) == Facts()
+        with pytest.raises(Unavailable):
+            read_thumbnail(io.BytesIO(FILES.mp4()), mime=MP4)
     assert read_facts(io.BytesIO(FILES.mp4()), mime=MP4) != Facts()
 
 
@@ -87,6 +95,8 @@ def test_what_it_says_is_not_trusted(
     )
     monkeypatch.setattr(metadata_reader, "__file__", str(lying))
     assert read_facts(io.BytesIO(FILES.mp4()), mime=MP4) == Facts()
+    with pytest.raises(Unprocessable, match="no thumbnail"):
+        read_thumbnail(io.BytesIO(FILES.mp4()), mime=MP4)
 
 
 def test_it_is_told_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.networks.media_types import brand_of
-from shared.media.metadata import Facts, read_facts
+from shared.media.metadata import Facts, read_facts, read_thumbnail
 from shared.media.metadata_reader import read_metadata
 from tests.factories.files import FILES
 
@@ -22,7 +22,15 @@ def facts(content: bytes, mime: str = MP4) -> Facts:
     return read_facts(io.BytesIO(content), mime=mime)
 
 
-def made(codec: str, container: str, *, degrees: int = 0, pixels: str = "yuv420p") -> bytes:
+def made(
+    codec: str, container: str, *, degrees: int = 0, pixels: str = "yuv420p", bright: int = 0
+) -> bytes:
+    """`bright`: of so many points on a side is a bright square in the left upper corner."""
+    picture = av.VideoFrame(96, 64, "gray")
+    row = b"\xff" * bright + bytes(96 - bright)
+    stride = picture.planes[0].line_size
+    lines = [row if y < bright else bytes(96) for y in range(64)]
+    picture.planes[0].update(b"".join(line.ljust(stride, b"\0") for line in lines))
     target = io.BytesIO()
     with av.open(target, mode="w", format=container) as file:
         stream = file.add_stream(codec, rate=10)
@@ -31,7 +39,7 @@ def made(codec: str, container: str, *, degrees: int = 0, pixels: str = "yuv420p
         if degrees:
             stream.set_display_rotation(degrees)
         for _ in range(5 if container == "mp4" else 1):
-            file.mux(stream.encode(av.VideoFrame(96, 64, pixels)))
+            file.mux(stream.encode(picture.reformat(format=pixels)))
         file.mux(stream.encode(None))
     return target.getvalue()
 
@@ -62,6 +70,33 @@ def test_a_video_that_lies_on_its_side_is_as_large_as_it_is_shown(
 ) -> None:
     found = facts(made("libx264", "mp4", degrees=degrees))
     assert (found.width, found.height) == size
+
+
+@pytest.mark.parametrize(
+    ("degrees", "corner"), [(0, (0, 0)), (90, (0, 1)), (-90, (1, 0)), (180, (1, 1))]
+)
+def test_a_thumbnail_is_upright(degrees: int, corner: tuple[int, int]) -> None:
+    """Where the bright corner of a film that lies on its side is to be seen."""
+    film = made("libx264", "mp4", degrees=degrees, bright=20)
+    small = read_thumbnail(io.BytesIO(film), mime=MP4)
+    with av.open(io.BytesIO(small), mode="r", format="jpeg_pipe") as file:
+        frame = next(file.decode(video=0))
+    gray = frame.reformat(format="gray")
+    points, width = bytes(gray.planes[0]), gray.planes[0].line_size
+    assert (gray.width, gray.height) == ((64, 96) if abs(degrees) == 90 else (96, 64))
+    bright = {
+        (right, low)
+        for right in (0, 1)
+        for low in (0, 1)
+        if points[(5 + low * (gray.height - 11)) * width + 5 + right * (gray.width - 11)] > 128
+    }
+    assert bright == {corner}
+
+
+def test_a_thumbnail_has_at_most_320_pixels_on_a_side() -> None:
+    small = read_thumbnail(io.BytesIO(black_png(900, 300)), mime=PNG)
+    assert (facts(small, "image/jpeg").width, facts(small, "image/jpeg").height) == (320, 107)
+    assert facts(read_thumbnail(io.BytesIO(FILES.png()), mime=PNG), "image/jpeg").width == 8
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import InvalidRequest, PressroomError, StorageFull, TooLarge, UnsupportedMedia
+from shared.errors import (
+    FileMissing,
+    InvalidRequest,
+    PressroomError,
+    StorageAway,
+    StorageFull,
+    TooLarge,
+    UnsupportedMedia,
+)
 from shared.media.ingest import Receiver
 from shared.storage.base import key_of
 from shared.storage.factory import open_storage
@@ -118,3 +126,27 @@ def test_a_key_never_leads_out_of_the_folder(storage: FolderStorage, key: str) -
 def test_an_address_that_is_no_folder_is_named(url: str) -> None:
     with pytest.raises(PressroomError, match="PRESSROOM_MEDIA_URL"):
         open_storage(url)
+
+
+def test_a_piece_is_durable_when_it_is_put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its bytes, its name, and the name of its folder."""
+    synced: list[str] = []
+    sync = os.fsync
+
+    def note(descriptor: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink().relative_to(tmp_path)))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    pieces = FolderStorage(tmp_path).pieces
+    pieces.put("upload", "first", b"abc")
+    assert synced == [".", "_partial", "_partial/upload/first", "_partial/upload"]
+    assert pieces.read("upload", "first") == b"abc"
+    with pytest.raises(StorageAway):  # a name is given once
+        pieces.put("upload", "first", b"other")
+    assert list(pieces.owners()) == ["upload"]
+    pieces.remove_all("upload")
+    pieces.remove_all("upload")
+    assert list(pieces.owners()) == []
+    with pytest.raises(FileMissing):
+        pieces.read("upload", "first")

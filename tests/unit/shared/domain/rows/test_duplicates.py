@@ -10,7 +10,8 @@ from shared.domain.rows.duplicates import (
     find_duplicates,
     refuse_duplicates,
 )
-from shared.domain.rows.post_rows import CheckedRow, EarlierPost, PlannedPost, Row
+from shared.domain.rows.earlier_posts import EarlierPost
+from shared.domain.rows.post_rows import CheckedRow, PlannedPost, Row
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(hours=24)

@@ -16,7 +16,8 @@ from shared.domain.networks.limits import KINDS, LIMITS
 from shared.domain.networks.medium import Medium
 from shared.domain.networks.network_settings import NETWORKS
 from shared.domain.networks.post_rules import ERRORS
-from shared.domain.rows.post_rows import EarlierPost, Known, Row, check_rows
+from shared.domain.rows.earlier_posts import EarlierPost
+from shared.domain.rows.post_rows import Known, Row, check_rows
 from shared.domain.rows.row_warnings import find_warnings
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)

@@ -7,28 +7,22 @@ is deleted, under the lock of its key. The row stays as long as a job shows it.
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, Select, delete, exists, func, select, update
+from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
+from shared.access.visible_profiles import VisibleProfiles, load_visible
 from shared.db import Database
-from shared.domain.publishing.states import PostState
-from shared.media.used_media import edited_media, used_media, uses_any_of
-from shared.models import AccountMedia, JobMedia, Media, Post, Schedule
+from shared.errors import Conflict, Unavailable
+from shared.log import get_logger
+from shared.media import media_use
+from shared.media.thumbnails import thumbnail_key
+from shared.models import AccountMedia, JobMedia, Media
 from shared.storage import file_lock
 from shared.storage.base import Storage
 
 BATCH = 200
-#: Posts that need their media; each condition has its own index. A tracked post may be retried.
-_NEEDING: Sequence[ColumnElement[bool]] = (
-    Post.state == PostState.PENDING,
-    Post.state == PostState.HELD,
-    Post.state == PostState.STAGED,
-    Post.state.in_(
-        (PostState.STAGING, PostState.RELEASING, PostState.CANCELLING, PostState.RESCHEDULING)
-    ),
-    Post.state == PostState.FAILED,
-    Post.track_at.is_not(None),
-)
+
+log = get_logger("media")
 
 
 def mark_removed(session: Session, days: float) -> int:
@@ -40,32 +34,29 @@ def mark_removed(session: Session, days: float) -> int:
     query = select(Media.id).where(Media.removed_at.is_(None), old).order_by(Media.used_at)
     # media that a request is using are locked, and skipped
     found = session.scalars(query.limit(BATCH).with_for_update(skip_locked=True)).all()
-    needed = find_needed_ids(session, found)
+    needed = media_use.find_needed_ids(session, found)
     unused = [media_id for media_id in found if media_id not in needed]
     session.execute(update(Media).where(Media.id.in_(needed)).values(used_at=func.now()))
     session.execute(update(Media).where(Media.id.in_(unused)).values(removed_at=func.now()))
     return len(found)
 
 
-def find_needed_ids(session: Session, ids: Collection[int]) -> set[int]:
-    """The ids among `ids` that unfinished posts, uploads or schedules need."""
-    if not ids:
-        return set()
-    return {
-        media_id
-        for query in _needed_media_queries(list(ids))
-        for media_id in session.scalars(query)
-    } & set(ids)
+def remove_medium(session: Session, media_id: str, visible: VisibleProfiles) -> str | None:
+    """Mark it as removed; its file's key, which is to be removed after the commit.
 
-
-def _needed_media_queries(ids: list[int]) -> list[Select[int]]:
-    used = select(func.unnest(used_media())).where(uses_any_of(ids))
-    uploads = select(AccountMedia.media_id).where(
-        AccountMedia.media_id.in_(ids), AccountMedia.state.in_(("pending", "uploading"))
-    )
-    edits = select(func.unnest(edited_media())).where(Post.edit.is_not(None))
-    playing = select(func.unnest(Schedule.media_ids)).where(Schedule.media_ids.overlap(ids))
-    return [uploads, edits, playing, *(used.where(needing) for needing in _NEEDING)]
+    Raises `NotFound`, and `Conflict` while something needs it.
+    """
+    present = Media.removed_at.is_(None)
+    row = load_visible(session, Media, media_id, visible, also=[present])
+    # a full lock: a request that is about to use it waits, or is waited for
+    locked = select(Media.id).where(Media.id == row.id, present).with_for_update()
+    if session.scalar(locked) is None or media_use.is_needed(session, row):
+        raise Conflict(
+            f"The medium {media_id} is needed: by a post, an upload or a schedule that is not over",
+            code="media_in_use",
+        )
+    row.removed_at = func.now()
+    return row.storage_key
 
 
 def removed_keys(session: Session, but: Collection[str] = ()) -> Sequence[str]:
@@ -90,10 +81,18 @@ def remove_file(database: Database, storage: Storage, key: str) -> None:
         file_lock.lock_key(session, key)
         rows = select(Media.id).where(Media.storage_key == key, Media.removed_at.is_not(None))
         removed = session.scalars(rows.with_for_update()).all()
-        if removed:
-            file_lock.remove_locked(session, storage, key)
+        if removed and file_lock.remove_locked(session, storage, key):
+            storage.delete(thumbnail_key(key))
         session.execute(update(Media).where(Media.id.in_(removed)).values(storage_key=None))
         drop_rows(session, removed)
+
+
+def remove_file_or_leave(database: Database, storage: Storage, key: str) -> None:
+    """The same; if the storage is away, the hourly cleaning does it."""
+    try:
+        remove_file(database, storage, key)
+    except Unavailable as error:
+        log.warning("the file of a deleted medium is left", reason=error.message)
 
 
 def drop_rows(session: Session, ids: Collection[int]) -> None:

@@ -1,0 +1,67 @@
+"""Which media are needed, and by how many posts: it alone knows what refers to a medium."""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.orm import Session
+
+from shared.domain.publishing.states import PostState
+from shared.media.used_media import edited_media, used_media, uses_any_of
+from shared.models import AccountMedia, Media, Post, Schedule
+
+#: Posts that are not over; each condition has its own index.
+_OPEN: Sequence[ColumnElement[bool]] = (
+    Post.state == PostState.PENDING,
+    Post.state == PostState.HELD,
+    Post.state == PostState.STAGED,
+    Post.state.in_(
+        (PostState.STAGING, PostState.RELEASING, PostState.CANCELLING, PostState.RESCHEDULING)
+    ),
+    Post.track_at.is_not(None),
+)
+#: Posts that need their media: a failed one may be tried again.
+_NEEDING = (*_OPEN, Post.state == PostState.FAILED)
+
+
+def find_needed_ids(session: Session, ids: Collection[int]) -> set[int]:
+    """The ids among `ids` that unfinished posts, uploads or schedules need."""
+    if not ids:
+        return set()
+    return {
+        media_id
+        for query in _needed_media_queries(list(ids))
+        for media_id in session.scalars(query)
+    } & set(ids)
+
+
+def is_needed(session: Session, media: Media) -> bool:
+    """Whether anything that is not over needs it, so that it may not be deleted."""
+    return bool(count_open_posts(session, media)) or any(
+        media.id in session.scalars(query) for query in _other_uses([media.id])
+    )
+
+
+def count_open_posts(session: Session, media: Media) -> int:
+    """How many posts that are not over show it."""
+    shown = Post.profile_id == media.profile_id, uses_any_of([media.id])
+    found = {post_id for state in _OPEN for post_id in session.scalars(_post_ids(state, *shown))}
+    return len(found)
+
+
+def _post_ids(*conditions: ColumnElement[bool]) -> Select[int]:
+    return select(Post.id).where(*conditions)
+
+
+def _needed_media_queries(ids: list[int]) -> list[Select[int]]:
+    used = select(func.unnest(used_media())).where(uses_any_of(ids))
+    return [*_other_uses(ids), *(used.where(needing) for needing in _NEEDING)]
+
+
+def _other_uses(ids: list[int]) -> list[Select[int]]:
+    """Media among others that uploads, waiting edits and schedules need."""
+    uploads = select(AccountMedia.media_id).where(
+        AccountMedia.media_id.in_(ids), AccountMedia.state.in_(("pending", "uploading"))
+    )
+    edits = select(func.unnest(edited_media())).where(Post.edit.is_not(None))
+    playing = select(func.unnest(Schedule.media_ids)).where(Schedule.media_ids.overlap(ids))
+    return [uploads, edits, playing]

@@ -1,0 +1,31 @@
+"""Small pictures of media, made when they are first asked for.
+
+They are kept like files without a row, which the hourly cleaning deletes after some hours: then
+they are made again.
+"""
+
+from shared.errors import FileMissing
+from shared.media.metadata import read_thumbnail
+from shared.storage.base import Storage
+
+
+def thumbnail_key(storage_key: str) -> str:
+    """Of a file's key: beside it, where no hash begins so."""
+    profile_id, _, sha256 = storage_key.split("/")
+    return f"{profile_id}/th/{sha256}"
+
+
+def load_thumbnail(storage: Storage, storage_key: str, mime: str) -> bytes:
+    """A JPEG. Raises `FileMissing`, and as `read_thumbnail`."""
+    kept = thumbnail_key(storage_key)
+    try:
+        with storage.open(kept) as file:
+            return file.read()
+    except FileMissing:
+        with storage.open(storage_key) as file:
+            content = read_thumbnail(file, mime=mime)
+    with storage.receive() as incoming:
+        incoming.write(content)
+        incoming.finish()
+        incoming.keep(kept)
+    return content

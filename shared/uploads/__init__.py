@@ -1,0 +1,1 @@
+"""Uploads over several requests: their rows, and the bytes that have come."""

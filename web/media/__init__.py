@@ -1,0 +1,1 @@
+"""The media of a profile: listed, shown, sent back, deleted."""
