@@ -47,6 +47,7 @@ class Services:
     drains: ConcurrencyLimit
     sign_ins: ConcurrencyLimit
     openid_calls: ConcurrencyLimit
+    feeds: ConcurrencyLimit
     openid: OpenIdProvider | None
 
     @classmethod
@@ -85,9 +86,8 @@ class Services:
             ),
             drains=ConcurrencyLimit(concurrency_limits.DRAINS, "refused bodies", retry_after=1),
             sign_ins=ConcurrencyLimit(concurrency_limits.SIGN_INS, "sign-ins", retry_after=1),
-            openid_calls=ConcurrencyLimit(
-                concurrency_limits.OPENID_CALLS, "sign-ins", retry_after=3
-            ),
+            openid_calls=_openid_limit(),
+            feeds=ConcurrencyLimit(concurrency_limits.FEEDS, "calendars", retry_after=5),
             openid=OpenIdProvider.from_settings(settings),
         )
 
@@ -111,6 +111,10 @@ def _forget_settings(
 ) -> None:
     publishers.reset(profile_id)
     known_lists.reset()
+
+
+def _openid_limit() -> ConcurrencyLimit:
+    return ConcurrencyLimit(concurrency_limits.OPENID_CALLS, "sign-ins", retry_after=3)
 
 
 def _bounded_calls(settings: Settings) -> BoundedCalls:

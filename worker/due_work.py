@@ -38,7 +38,13 @@ from worker.publishing import (
     waiting_edits,
 )
 from worker.schedules import fire
-from worker.staging import draft_adoption, lost_calls, orphan_drafts, submissions
+from worker.staging import (
+    deferred_validation,
+    draft_adoption,
+    lost_calls,
+    orphan_drafts,
+    submissions,
+)
 from worker.webhooks import deliver
 
 #: What each step would find, by its name in worker/sweep.py.
@@ -60,6 +66,7 @@ def waiting_queries() -> Queries:
         "pressroom.stage": [
             submissions.due_accounts_query(),
             draft_adoption.due_accounts_query(),
+            deferred_validation.due_accounts_query(),
         ],
         "pressroom.litter": [orphan_drafts.due_accounts_query()],
         "pressroom.meet": [organization_lookup.due_accounts_query()],
@@ -87,6 +94,7 @@ def rescue_queries(settings: Settings) -> Queries:
         "drop_edits": waiting_edits.is_unreachable(),
         "judge_servers": [stalled_servers.may_change()],
         "late_pending": late_policy.is_to_be_stopped(PostState.PENDING),
+        "late_unapproved": late_policy.is_to_be_stopped(PostState.WAITING_APPROVAL),
         "late_staged": late_policy.is_to_be_stopped(PostState.STAGED),
         "rescue_uploads": lost_uploads.is_lost(),
         "give_up_uploads": lost_uploads.is_exhausted(),

@@ -28,7 +28,13 @@ from worker.publishing import (
 )
 from worker.round_steps import Step, run_step, run_steps
 from worker.runtime import Runtime
-from worker.staging import draft_adoption, lost_calls, orphan_drafts, submissions
+from worker.staging import (
+    deferred_validation,
+    draft_adoption,
+    lost_calls,
+    orphan_drafts,
+    submissions,
+)
 from worker.webhooks import deliver
 
 JOBS_AT_ONCE = 200
@@ -130,6 +136,9 @@ RESCUES: Mapping[str, Step[object]] = {
     "give_up_old": lambda _, session: unreachable_posts.give_up_old(session),
     "judge_servers": lambda _, session: stalled_servers.judge_servers(session),
     "late_pending": lambda _, session: late_posts.enforce_policy(session, PostState.PENDING),
+    "late_unapproved": lambda _, session: late_posts.enforce_policy(
+        session, PostState.WAITING_APPROVAL
+    ),
     "late_staged": lambda _, session: late_posts.enforce_policy(session, PostState.STAGED),
     "rescue_uploads": lambda _, session: lost_uploads.requeue_lost(session),
     "give_up_uploads": lambda _, session: lost_uploads.give_up_exhausted(session),
@@ -138,6 +147,7 @@ WAITING: Finders = {
     "pressroom.stage": lambda _, session: {
         *submissions.find_due_accounts(session),
         *draft_adoption.find_due_accounts(session),
+        *deferred_validation.find_due_accounts(session),
     },
     "pressroom.litter": lambda _, session: orphan_drafts.find_due_accounts(session),
     "pressroom.meet": lambda _, session: organization_lookup.find_due_accounts(session),

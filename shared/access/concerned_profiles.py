@@ -5,16 +5,29 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from shared.models import ApiKey, Base, Job, Post, Profile, Schedule, User, Webhook
+from shared.models import (
+    ApiKey,
+    ApprovalLink,
+    Base,
+    CalendarLink,
+    Job,
+    Post,
+    Profile,
+    Schedule,
+    User,
+    Webhook,
+)
 from shared.models.base import is_id
 
 _OF_ONE: Mapping[str, tuple[type[Base], InstrumentedAttribute[int]]] = {
+    "approval-links": (ApprovalLink, ApprovalLink.id),
     "jobs": (Job, Job.id),
     "posts": (Post, Post.id),
     "schedules": (Schedule, Schedule.id),
     "accounts": (Profile, Profile.account_id),  # type: ignore[dict-item]
 }
-_OF_MANY: Mapping[str, type[ApiKey | User | Webhook]] = {
+_OF_MANY: Mapping[str, type[ApiKey | CalendarLink | User | Webhook]] = {
+    "calendar-links": CalendarLink,
     "keys": ApiKey,
     "users": User,
     "webhooks": Webhook,

@@ -16,8 +16,10 @@ from shared.models import (
     Account,
     AccountMedia,
     ApiKey,
+    ApprovalLink,
     AuditEntry,
     Base,
+    CalendarLink,
     Delivery,
     Job,
     Media,
@@ -36,6 +38,7 @@ T = TypeVar("T", bound=Base)
 #: Tables whose rows belong to one profile: the column that names it.
 OF_ONE: Mapping[type[Base], InstrumentedAttribute[str]] = {
     AccountMedia: AccountMedia.profile_id,
+    ApprovalLink: ApprovalLink.profile_id,
     Job: Job.profile_id,
     Media: Media.profile_id,
     Post: Post.profile_id,
@@ -48,6 +51,7 @@ OF_ONE: Mapping[type[Base], InstrumentedAttribute[str]] = {
 OF_MANY: Mapping[type[Base], InstrumentedAttribute[Any]] = {
     ApiKey: ApiKey.profile_ids,
     AuditEntry: AuditEntry.profile_ids,
+    CalendarLink: CalendarLink.profile_ids,
     Delivery: Delivery.profile_ids,
     User: User.profile_ids,
     Webhook: Webhook.profile_ids,
@@ -56,6 +60,8 @@ OF_MANY: Mapping[type[Base], InstrumentedAttribute[Any]] = {
 _NOUNS: Mapping[type[Base], str] = {
     Account: "account",
     ApiKey: "key",
+    ApprovalLink: "approval link",
+    CalendarLink: "calendar link",
     Delivery: "delivery",
     Job: "job",
     Post: "post",

@@ -38,6 +38,11 @@ class Defaults(NullIsAbsent):
         None, description="`settings.title` of youtube, where that is not given"
     )
     save_as_draft: Flag = False
+    requires_approval: Flag = Field(
+        default=False,
+        description="Nothing reaches Postiz until a person has approved it; true in any case where "
+        "the profile requires it",
+    )
     handoff: Literal["auto", "calendar", "staged"] = "auto"
     timezone: Zone = Field("UTC", description="Of times without a zone")
 

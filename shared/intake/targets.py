@@ -19,10 +19,11 @@ from shared.profiles import profile_settings
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """`channels`: by id, None if the list is not known."""
+    """`channels`: by id, None if the list is not known. `requires_approval`: of all its posts."""
 
     account: Account
     channels: Mapping[str, Channel] | None
+    requires_approval: bool = False
 
     def can_use(self, wanted: Collection[str]) -> bool:
         """Whether all of them are known, and none is disabled."""
@@ -32,8 +33,12 @@ class Target:
 
 def ensure_target(session: Session, profile_id: str, settings: Settings, box: SecretBox) -> Target:
     """Like `ensure_locked_account`, with the account's channels as Postiz last listed them."""
-    account = ensure_locked_account(session, profile_id, settings, box)
-    return Target(account=account, channels=channels.read_channels(session, account))
+    account, profile = _lock_profile_and_account(session, profile_id, settings, box)
+    return Target(
+        account=account,
+        channels=channels.read_channels(session, account),
+        requires_approval=profile.requires_approval,
+    )
 
 
 def ensure_locked_account(
@@ -44,17 +49,24 @@ def ensure_locked_account(
     Raises `NotConfigured` with a hint how to configure it, and `Conflict` while the profile is
     being deleted.
     """
+    account, _ = _lock_profile_and_account(session, profile_id, settings, box)
+    return account
+
+
+def _lock_profile_and_account(
+    session: Session, profile_id: str, settings: Settings, box: SecretBox
+) -> tuple[Account, Profile]:
     account = profile_settings.ensure_account(
         session, profile_settings.load_profile(session, profile_id), settings, box
     )
-    facts = select(Profile.account_id, Profile.deleting_since).where(Profile.id == profile_id)
-    held = session.execute(facts.with_for_update(read=True)).one_or_none()
+    locked = select(Profile).where(Profile.id == profile_id).with_for_update(read=True)
+    held = session.scalar(locked.execution_options(populate_existing=True))
     if held is None or held.account_id is None:
         raise NotFound(f"There is no profile {profile_id!r}")
     profile_settings.require_kept(profile_id, held.deleting_since)
     if held.account_id == account.id:
-        return account
-    return session.get_one(Account, held.account_id)
+        return account, held
+    return session.get_one(Account, held.account_id), held
 
 
 def recognize_target(session: Session, profile_id: str, found: Found | None) -> Target:
@@ -64,6 +76,11 @@ def recognize_target(session: Session, profile_id: str, found: Found | None) -> 
     """
     profile = profile_settings.load_profile(session, profile_id)
     account = profile_settings.recognize_account(session, profile, found)
-    if found is None or found.listed is None:
-        return Target(account=account, channels=channels.read_channels(session, account))
-    return Target(account=account, channels=channels.channels_by_id(found.listed))
+    listed = None if found is None else found.listed
+    return Target(
+        account=account,
+        channels=channels.read_channels(session, account)
+        if listed is None
+        else channels.channels_by_id(listed),
+        requires_approval=profile.requires_approval,
+    )

@@ -71,6 +71,7 @@ class Checked:
     handoff: str
     posts: Sequence[PlannedPost] = field(default_factory=list)
     time_warnings: Sequence[RowWarning] = ()
+    requires_approval: bool = False
 
     @property
     def faults(self) -> list[FieldError]:
@@ -120,6 +121,8 @@ def check_order(session: Session, order: Order, target: Target, settings: Settin
         handoff=_order_handoff(order, account, posts, timedelta(seconds=settings.settle_seconds)),
         posts=posts,
         time_warnings=placed.advice,
+        # a request may ask for it where its profile does not, and not the other way round
+        requires_approval=order.body.requires_approval or target.requires_approval,
     )
 
 
@@ -175,6 +178,7 @@ def accept_order(session: Session, checked: Checked, settings: Settings) -> tupl
         external_id=order.external_id,
         options={**order.options, **deferred},
         late_policy=order.late_policy,
+        requires_approval=checked.requires_approval,
     )
     job = job_creation.accept_posts(session, order.profile_id, account, posts, how)
     quotas.require_room(session, order.profile_id, Quota.OPEN_POSTS, settings)

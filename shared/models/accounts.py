@@ -31,6 +31,7 @@ class Profile(Base):
     environment_allowed: Mapped[bool] = flag_column()  # without own credentials, the operator's
     quotas: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")  # its own
     paused: Mapped[bool] = flag_column()
+    requires_approval: Mapped[bool] = flag_column()  # of all posts that are accepted for it
     deleting_since: Mapped[datetime | None]  # accepts nothing new; its rows are deleted in batches
     created_at: Mapped[datetime] = now_column()
     updated_at: Mapped[datetime] = now_column()

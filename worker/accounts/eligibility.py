@@ -22,6 +22,7 @@ from shared.accounts.waits import is_of_other_account
 from shared.domain.publishing.planner import CALENDAR_AHEAD, LATE, STAGED_AHEAD
 from shared.domain.publishing.states import PostState
 from shared.models import Account, AccountMedia, Job, Post, Profile
+from shared.posts.approval import is_approved
 from shared.posts.late_policy import is_in_time
 
 
@@ -53,6 +54,7 @@ def waits_for_staging() -> tuple[ColumnElement[bool], ...]:
         Post.publish_at <= func.now() + CALENDAR_AHEAD,
         Post.take_back.is_(False),
         Post.edit.is_(None),
+        is_approved(),
         is_in_time(),
     )
 
@@ -112,6 +114,12 @@ def may_send() -> tuple[ColumnElement[bool], ...]:
 
 @cache
 def may_go() -> ColumnElement[bool]:
+    """It may be published as it is: `may_be_prepared`, and approved where somebody has to."""
+    return and_(is_approved(), may_be_prepared())
+
+
+@cache
+def may_be_prepared() -> ColumnElement[bool]:
     """Not paused, not being cancelled or edited, in time, and with a usable key of the account."""
     return and_(
         Post.take_back.is_(False),

@@ -20,6 +20,7 @@ BATCH = 200
 #: Posts that need their media; each condition has its own index. A tracked post may be retried.
 _NEEDING: Sequence[ColumnElement[bool]] = (
     Post.state == PostState.PENDING,
+    Post.state == PostState.WAITING_APPROVAL,
     Post.state == PostState.HELD,
     Post.state == PostState.STAGED,
     Post.state.in_(
