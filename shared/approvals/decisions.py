@@ -16,7 +16,7 @@ from shared.domain.publishing.states import PostState
 from shared.domain.webhook_retries import POST_REJECTED
 from shared.errors import Conflict
 from shared.models import Post
-from shared.posts import edits, transitions
+from shared.posts import transitions
 from shared.posts.bulk_cancel_retry import Changed, change_all_posts, count_posts
 from shared.posts.post_queries import PostFilter
 from shared.webhooks import outbox
@@ -72,16 +72,11 @@ def approve_matching_posts(database: Database, wanted: PostFilter, *, by: str) -
 
 
 def _is_ready() -> tuple[ColumnElement[bool], ...]:
-    """An edit that waits takes effect first: what is approved is one whole revision."""
-    known = Post.integration_identifier.is_not(None)
-    return Post.state == PostState.WAITING_APPROVAL, known, Post.edit.is_(None)
+    return Post.state == PostState.WAITING_APPROVAL, Post.integration_identifier.is_not(None)
 
 
 def _lock_waiting(session: Session, post: Post, revision: int | None) -> None:
     session.refresh(post, with_for_update=ROW_LOCK)
-    if post.edit is not None:
-        edits.apply_edits(session, [post.id])
-        session.refresh(post)
     if revision not in {None, post.revision}:
         message = "The post has changed since you saw it: look at it again"
         raise Conflict(message, code=CHANGED)

@@ -79,14 +79,14 @@ def revoke_link(session: Session, link: ApprovalLink) -> None:
         session.flush()
 
 
-def find_link(session: Session, token: str) -> ApprovalLink:
-    """Locked: nobody revokes it before we commit.
+def find_link(session: Session, token: str, *, lock: bool = False) -> ApprovalLink:
+    """With `lock`, nobody revokes it before we commit.
 
     Raises `NotFound`, whose code says whether the link is unknown, has expired, or was revoked.
     """
     kept = exists().where(Profile.id == ApprovalLink.profile_id, Profile.deleting_since.is_(None))
     query = select(ApprovalLink).where(ApprovalLink.token_hash == hash_secret(token), kept)
-    link = session.scalar(query.with_for_update(key_share=True))
+    link = session.scalar(query.with_for_update(key_share=True) if lock else query)
     if link is None:
         message = "There is no such link: see whether you have all of it, or ask for a new one"
         raise NotFound(message, code="link_unknown")

@@ -92,9 +92,10 @@ def move_posts(
 def ask_for_approval(session: Session, ids: Collection[int]) -> None:
     """Those of `ids` that are pending, and that a person has to approve as they are, wait for it.
 
-    Whatever makes posts pending, or changes pending ones, calls it in the same transaction.
+    Whatever makes posts pending, or changes pending ones, calls it in the same transaction. Those
+    with an edit that waits are asked for once it has taken effect.
     """
-    pending = Post.id.in_(ids), Post.state == PostState.PENDING
+    pending = Post.id.in_(ids), Post.state == PostState.PENDING, Post.edit.is_(None)
     asked = session.scalars(select(Post.id).where(*pending, ~is_approved())).all()
     move_posts(
         session,

@@ -15,6 +15,8 @@ from tests.chaos.cast import Member
 from tests.chaos.client import Client
 
 LOADERS = 3
+#: One bulk of so many asks for approval: see approvers.py.
+ONE_OF = 5
 KINDS = ("immediate", "spread", "calendar", "auto", "tomorrow")
 WEIGHTS = (30, 42, 18, 9, 1)
 
@@ -107,6 +109,8 @@ def _body(
     rng: random.Random, bulk: Bulk, contents: Sequence[str], media: Sequence[str], *, left: float
 ) -> dict[str, Any]:
     body: dict[str, Any] = {"schedule_interval_minutes": 0}
+    if bulk.number % ONE_OF == 0:
+        body["requires_approval"] = True
     items: list[dict[str, Any]] = [{"caption": content} for content in contents]
     for index, item in enumerate(items):
         if media and index % 3 == 0:

@@ -68,7 +68,8 @@ def _rows(
     quiet = ("kill", "thaw", "resume")
     others = {k: v for k, v in diary.counts().items() if k not in quiet}
     yield "besides", _listed(Counter(others))
-    for kind in ("duplicate", "lost", "unsettled", "disagreement", "outdated", "accepted twice"):
+    kinds = ("duplicate", "lost", "unsettled", "disagreement", "outdated", "unapproved")
+    for kind in (*kinds, "accepted twice"):
         yield f"**{kind}**", verdict.count(kind)
     yield "**sent and never asked for**", verdict.count("strange send")
     why = Counter(reason or "unexplained" for reason in verdict.outcome_unknown.values())

@@ -58,18 +58,18 @@ def show_style() -> Response:
 @pages.get(_RULE)
 def show_posts(token: str) -> Response:
     with current_services().database.transaction() as session:
-        link = _open_link(session, token)
+        link = _open_link(session, token, lock=True)
         links.note_use(link)
         job = shown_posts.read_shown_job(session, link, after=_read_after())
     return _job_page(job)
 
 
-def _open_link(session: Session, token: str) -> ApprovalLink:
+def _open_link(session: Session, token: str, *, lock: bool = False) -> ApprovalLink:
     """Raises `NotFound`, and `TooManyRequests` for an address that guesses."""
     rates, address = current_services().rates, request.remote_addr or ""
     rates.refuse_guesses(address, token)
     try:
-        link = links.find_link(session, token)
+        link = links.find_link(session, token, lock=lock)
     except NotFound as error:
         if error.code == "link_unknown":
             rates.note_failure(address, token)
@@ -93,7 +93,7 @@ def decide_posts(token: str) -> Response:
         raise InvalidRequest("The form holds no decision, or too long a note")
     ours = current_services()
     with ours.database.transaction() as session:
-        link = _open_link(session, token)
+        link = _open_link(session, token, lock=True)
         begin_link_change(link)
         posts = decisions.lock_posts_of_job(session, link.job_id, list(seen))
         rejection = note.strip() if decision == _REJECT else None

@@ -19,6 +19,8 @@ EventName = Literal[
     "job.completed",
     "account.blocked",
     "credentials.rejected",
+    "server.stalled",
+    "server.recovered",
 ]
 EventNames = Annotated[list[EventName], Field(min_length=1)]
 ProfileIds = Annotated[list[str], Field(min_length=1, max_length=1000)]

@@ -1,8 +1,9 @@
 """Posts that wait for approval, with a worker beside them: nothing unapproved reaches Postiz."""
 
+import random
 import threading
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,11 +13,12 @@ from sqlalchemy import func, select, update
 from shared.approvals import decisions
 from shared.domain.publishing.states import PostState
 from shared.errors import Conflict
-from shared.models import Handover, Post, Submission
+from shared.models import Delivery, Handover, Post, Submission, Webhook
 from shared.posts import edits, transitions
 from shared.posts.edits import Edit
 from tests.factories.posts import make_due, make_posts, request_retry
 from tests.workers.world import World
+from worker import sweep
 from worker.accounts import server_turns
 from worker.accounts.eligibility import may_go
 from worker.due_work import DueWork
@@ -109,13 +111,27 @@ def test_what_is_in_the_calendar_is_taken_back_before_it_waits_again(world: Worl
     [post_id] = make_waiting(world, ["old"], handoff="calendar", in_seconds=3600)
     approve(world, post_id)
     world.until_all(PostState.SCHEDULED, [post_id])
+    listen(world, "post.approval_requested")
     edit(world, post_id, content="new")
     assert world.states([post_id]) == [PostState.RESCHEDULING]
     world.until_all(PostState.WAITING_APPROVAL, [post_id])
+    assert told(world) == [("new", 2)], "what is to be approved"
     assert [post["deleted"] for post in world.sandbox.posts()] == [True]
     assert (world.post(post_id).content, world.post(post_id).edit) == ("new", None)
     approve(world, post_id)
     world.until_all(PostState.SCHEDULED, [post_id])
+
+
+def listen(world: World, event: str) -> None:
+    with world.database.transaction() as session:
+        session.add(Webhook(url="http://127.0.0.1:9", events=[event], secret="", enabled=True))
+
+
+def told(world: World) -> list[tuple[str, int]]:
+    """The contents and revisions that webhooks are told of."""
+    with world.database.transaction() as session:
+        rows = session.scalars(select(Delivery.data).order_by(Delivery.id))
+        return [(data["content"], data["revision"]) for data in rows]
 
 
 def test_an_edit_during_the_call_that_stages_what_was_approved_asks_anew(world: World) -> None:
@@ -209,3 +225,48 @@ def test_an_approval_and_an_edit_that_meet_end_one_after_the_other(world: World)
     with world.database.transaction() as session:
         assert not session.scalars(select(Submission.id)).all()
         assert not session.scalars(select(Handover.id)).all()
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_whatever_editors_and_approvers_do_what_is_sent_was_approved_as_it_is(
+    world: World, seed: int
+) -> None:
+    rng = random.Random(seed)
+    ids = make_waiting(world, [f"{number}, revision 1" for number in range(8)], in_seconds=-1)
+    seen: dict[int, tuple[int, str]] = {}
+    approved: set[str] = set()
+    for _ in range(80):
+        post_id = rng.choice(ids)
+        post = world.post(post_id)
+        match rng.choice(["look", "approve", "approve", "edit", "reject", "retry", "work"]):
+            case "look":
+                seen[post_id] = (post.revision, post.content)
+            case "approve" if post_id in seen:
+                revision, content = seen[post_id]
+                with suppress(Conflict):
+                    approve(world, post_id, revision=revision)
+                    approved.add(content)
+            case "edit":
+                new = f"{post.position}, revision {post.revision + 1}"
+                with suppress(AssertionError):
+                    edit(world, post_id, content=new)
+            case "reject":
+                reject(world, post_id)
+            case "retry" if post.state == PostState.CANCELLED:
+                request_retry(world, post_id)
+            case "work":
+                sweep.run_sweep(world.runtime)
+                sweep.run_tick(world.runtime)
+                world.work()
+    for post_id in ids:
+        reject(world, post_id)
+    settled = {PostState.PUBLISHED, PostState.CANCELLED, PostState.WAITING_APPROVAL}
+    world.until(lambda: set(world.states(ids)) <= settled)
+    assert set(sent(world)) <= approved
+    assert sent(world), "something was approved and not edited after it"
+    assert len({content.partition(",")[0] for content in sent(world)}) == len(sent(world))
+
+
+def reject(world: World, post_id: int) -> None:
+    with suppress(Conflict), world.database.transaction() as session:
+        decisions.reject_post(session, session.get_one(Post, post_id), by="a test", note="")
