@@ -44,8 +44,8 @@ _NAMES = re.compile(
 )
 
 _FORMS = (
-    # keys of our own API, of webhooks, of Postiz's OAuth
-    re.compile(r"\b(?:pk|pr|whsec|pos)_[A-Za-z0-9+/_=-]{8,}+"),
+    # keys of our own API, of webhooks, of Postiz's OAuth; tokens of links
+    re.compile(r"\b(?:pk|pr|whsec|pos|apl|cal)_[A-Za-z0-9+/_=-]{8,}+"),
     # Fernet: sealed texts, and keys
     re.compile(r"\bgAAAA[A-Za-z0-9_-]{40,}+={0,2}"),
     re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{43}=(?![A-Za-z0-9_=-])"),

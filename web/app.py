@@ -26,6 +26,10 @@ from web.api import (
     webhooks,
 )
 from web.api.resource import SECURITY_SCHEMES
+from web.approvals import endpoints as approvals
+from web.approvals import page as approval_page
+from web.calendar_feed import endpoints as calendar_links
+from web.calendar_feed import feed as calendar_feed
 from web.http_layer import body_drain, problems, request_logging, security_headers
 from web.http_layer.request import ApiRequest
 from web.media import files, library
@@ -51,6 +55,8 @@ RESOURCES = (
     posts,
     bulk_edits,
     control,
+    approvals,
+    calendar_links,
     accounts,
     schedules,
     keys,
@@ -94,7 +100,8 @@ def create_app(settings: Settings | None = None, parts: Services | None = None) 
     for module in RESOURCES:
         app.register_api(module.api)
     app.register_api(health.api)
-    for pages in (sign_in_pages, account_page, openid_pages):
+    app.register_api(calendar_feed.api)
+    for pages in (sign_in_pages, account_page, openid_pages, approval_page):
         app.register_blueprint(pages.pages)
     description.add_docs_routes(app)
     return app

@@ -15,14 +15,14 @@ from sqlalchemy.orm import Session
 from shared import db
 from shared.access.concerned_profiles import KINDS, find_concerned_profiles
 from shared.errors import InvalidRequest
-from shared.models import AuditEntry, User
+from shared.models import ApprovalLink, AuditEntry, User
 from web.auth import PROFILE_HEADER, Caller, current_caller
 from web.paths import PREFIX
 from web.services import Services, current_services
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_TARGET = re.compile(r"/([a-z]+)/<(?:[a-z]+:)?(?:id|[a-z]+_id)>")
-_LOCATION = re.compile(rf"{PREFIX}/([a-z]+)/([^/]+)")
+_TARGET = re.compile(r"/([a-z-]+)/<(?:[a-z]+:)?(?:id|[a-z]+_id)>")
+_LOCATION = re.compile(rf"{PREFIX}/([a-z-]+)/([^/]+)")
 #: What bodies name, besides profiles.
 _NAMED = {"ids": "posts", "job_id": "jobs", "account_id": "accounts"}
 _MAX_FIELDS = 100
@@ -62,6 +62,12 @@ def begin_personal_change(user: User) -> None:
     """What this request of a page writes, `user` does; call it before the commit."""
     g.caller = Caller.of_user(user)
     g.change = Change({"users": str(user.id)}, set(user.profile_ids or ()))
+
+
+def begin_link_change(link: ApprovalLink) -> None:
+    """What this request of a page writes, whoever has `link` does; call it before the commit."""
+    g.caller = Caller.of_approval_link(link)
+    g.change = Change({"jobs": str(link.job_id)}, {link.profile_id})
 
 
 def _path_targets() -> dict[str, str]:

@@ -14,7 +14,7 @@ from structlog.contextvars import bind_contextvars
 from shared.access import api_keys
 from shared.access.visible_profiles import EVERY_PROFILE, VisibleProfiles
 from shared.errors import Forbidden, InvalidRequest, NotFound, Unauthorized
-from shared.models import ApiKey, Profile, User
+from shared.models import ApiKey, ApprovalLink, Profile, User
 from shared.people import sessions
 from shared.people.roles import SCOPES_OF_ROLE
 from shared.people.sessions import KnownSession
@@ -26,13 +26,13 @@ PROFILE_HEADER = "X-Profile-Id"
 #: Also safe as a folder's name.
 PROFILE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 #: The kinds of callers.
-KEY, USER = "key", "user"
+KEY, USER, APPROVAL_LINK = "key", "user", "approval_link"
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """A key, or a person in a session.
+    """A key, or a person in a session, or whoever has a link to approve posts.
 
     `id` and `name`: of its row; a person's email. `visible`: the profiles that it is bound to, or
     every one. `expires_at`: of a key. `session_hash`: what a person's session is known by.
@@ -68,6 +68,16 @@ class Caller:
             visible=_visible_to(user.profile_ids),
             scopes=SCOPES_OF_ROLE[user.role],
             session_hash=session_hash,
+        )
+
+    @classmethod
+    def of_approval_link(cls, link: ApprovalLink) -> "Caller":
+        return cls(
+            kind=APPROVAL_LINK,
+            id=link.id,
+            name=link.name,
+            visible=VisibleProfiles.only({link.profile_id}),
+            scopes=frozenset({"approve"}),
         )
 
     @classmethod

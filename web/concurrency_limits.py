@@ -24,6 +24,8 @@ DRAINS = 3
 SIGN_INS = 2
 #: Of people who come back from the OpenID provider.
 OPENID_CALLS = 2
+#: Calendars: each takes a processor for up to a second.
+FEEDS = 2
 TOO_MANY = "too_many_at_once"
 
 

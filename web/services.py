@@ -50,6 +50,7 @@ class Services:
     drains: ConcurrencyLimit
     sign_ins: ConcurrencyLimit
     openid_calls: ConcurrencyLimit
+    feeds: ConcurrencyLimit
     openid: OpenIdProvider | None
 
     @classmethod
@@ -86,7 +87,8 @@ class Services:
             ),
             drains=ConcurrencyLimit(limits.DRAINS, "refused bodies", retry_after=1),
             sign_ins=ConcurrencyLimit(limits.SIGN_INS, "sign-ins", retry_after=1),
-            openid_calls=ConcurrencyLimit(limits.OPENID_CALLS, "sign-ins", retry_after=3),
+            openid_calls=_openid_limit(),
+            feeds=ConcurrencyLimit(limits.FEEDS, "calendars", retry_after=5),
             openid=OpenIdProvider.from_settings(settings),
         )
 
@@ -111,6 +113,10 @@ def _forget_settings(
 ) -> None:
     publishers.reset(profile_id)
     known_lists.reset()
+
+
+def _openid_limit() -> ConcurrencyLimit:
+    return ConcurrencyLimit(limits.OPENID_CALLS, "sign-ins", retry_after=3)
 
 
 def _bounded_calls(settings: Settings) -> BoundedCalls:

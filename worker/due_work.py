@@ -44,7 +44,14 @@ from worker.publishing import (
     waiting_edits,
 )
 from worker.schedules import fire
-from worker.staging import channel_watch, draft_adoption, lost_calls, orphan_drafts, submissions
+from worker.staging import (
+    channel_watch,
+    deferred_validation,
+    draft_adoption,
+    lost_calls,
+    orphan_drafts,
+    submissions,
+)
 from worker.webhooks import channel_events, deliver
 
 #: What each step would find, by its name in worker/sweep.py.
@@ -67,6 +74,7 @@ def waiting_queries() -> Queries:
             submissions.due_accounts_query(),
             draft_adoption.due_accounts_query(),
             channel_watch.due_accounts_query(),
+            deferred_validation.due_accounts_query(),
         ],
         "pressroom.litter": [orphan_drafts.due_accounts_query()],
         "pressroom.meet": [organization_lookup.due_accounts_query()],
@@ -96,6 +104,7 @@ def rescue_queries(settings: Settings) -> Queries:
         "try_channels": channel_states.is_trial_due(),
         "tell_channels": [channel_events.is_untold()],
         "late_pending": late_policy.is_to_be_stopped(PostState.PENDING),
+        "late_unapproved": late_policy.is_to_be_stopped(PostState.WAITING_APPROVAL),
         "late_staged": late_policy.is_to_be_stopped(PostState.STAGED),
         "rescue_uploads": lost_uploads.is_lost(),
         "give_up_uploads": lost_uploads.is_exhausted(),

@@ -28,7 +28,14 @@ from worker.publishing import (
 )
 from worker.round_steps import Step, run_step, run_steps
 from worker.runtime import Runtime
-from worker.staging import channel_watch, draft_adoption, lost_calls, orphan_drafts, submissions
+from worker.staging import (
+    channel_watch,
+    deferred_validation,
+    draft_adoption,
+    lost_calls,
+    orphan_drafts,
+    submissions,
+)
 from worker.webhooks import channel_events, deliver
 
 JOBS_AT_ONCE = 200
@@ -132,6 +139,9 @@ RESCUES: Mapping[str, Step[object]] = {
     "try_channels": lambda _, session: channel_states.try_channels(session),
     "tell_channels": lambda _, session: channel_events.tell_channels(session),
     "late_pending": lambda _, session: late_posts.enforce_policy(session, PostState.PENDING),
+    "late_unapproved": lambda _, session: late_posts.enforce_policy(
+        session, PostState.WAITING_APPROVAL
+    ),
     "late_staged": lambda _, session: late_posts.enforce_policy(session, PostState.STAGED),
     "rescue_uploads": lambda _, session: lost_uploads.requeue_lost(session),
     "give_up_uploads": lambda _, session: lost_uploads.give_up_exhausted(session),
@@ -142,6 +152,7 @@ WAITING: Finders = {
         *submissions.find_due_accounts(session),
         *draft_adoption.find_due_accounts(session),
         *channel_watch.find_due_accounts(session),
+        *deferred_validation.find_due_accounts(session),
     },
     "pressroom.litter": lambda _, session: orphan_drafts.find_due_accounts(session),
     "pressroom.meet": lambda _, session: organization_lookup.find_due_accounts(session),

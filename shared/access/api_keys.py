@@ -14,7 +14,7 @@ from shared.access.visible_profiles import VisibleProfiles
 from shared.errors import Conflict
 from shared.models import ApiKey, RetiredKey
 
-SCOPES = ("read", "publish", "settings", "admin")
+SCOPES = ("read", "publish", "approve", "settings", "admin")
 ADMIN_NAME = "admin (installed)"
 #: How exactly it is known when a key was used last.
 USE_NOTED_EVERY = timedelta(minutes=5)

@@ -7,7 +7,9 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from shared.models import (
     ApiKey,
+    ApprovalLink,
     Base,
+    CalendarLink,
     IncomingUpload,
     Job,
     Media,
@@ -20,6 +22,7 @@ from shared.models import (
 from shared.models.base import is_id
 
 _OF_ONE: Mapping[str, tuple[type[Base], InstrumentedAttribute[int]]] = {
+    "approval-links": (ApprovalLink, ApprovalLink.id),
     "jobs": (Job, Job.id),
     "posts": (Post, Post.id),
     "schedules": (Schedule, Schedule.id),
@@ -28,7 +31,8 @@ _OF_ONE: Mapping[str, tuple[type[Base], InstrumentedAttribute[int]]] = {
     "direct": (IncomingUpload, IncomingUpload.id),
     "accounts": (Profile, Profile.account_id),  # type: ignore[dict-item]
 }
-_OF_MANY: Mapping[str, type[ApiKey | User | Webhook]] = {
+_OF_MANY: Mapping[str, type[ApiKey | CalendarLink | User | Webhook]] = {
+    "calendar-links": CalendarLink,
     "keys": ApiKey,
     "users": User,
     "webhooks": Webhook,

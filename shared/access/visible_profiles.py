@@ -16,8 +16,10 @@ from shared.models import (
     Account,
     AccountMedia,
     ApiKey,
+    ApprovalLink,
     AuditEntry,
     Base,
+    CalendarLink,
     Delivery,
     IncomingUpload,
     Job,
@@ -38,6 +40,7 @@ T = TypeVar("T", bound=Base)
 OF_ONE: Mapping[type[Base], InstrumentedAttribute[str]] = {
     AccountMedia: AccountMedia.profile_id,
     IncomingUpload: IncomingUpload.profile_id,
+    ApprovalLink: ApprovalLink.profile_id,
     Job: Job.profile_id,
     Media: Media.profile_id,
     Post: Post.profile_id,
@@ -50,6 +53,7 @@ OF_ONE: Mapping[type[Base], InstrumentedAttribute[str]] = {
 OF_MANY: Mapping[type[Base], InstrumentedAttribute[Any]] = {
     ApiKey: ApiKey.profile_ids,
     AuditEntry: AuditEntry.profile_ids,
+    CalendarLink: CalendarLink.profile_ids,
     Delivery: Delivery.profile_ids,
     User: User.profile_ids,
     Webhook: Webhook.profile_ids,
@@ -58,6 +62,8 @@ OF_MANY: Mapping[type[Base], InstrumentedAttribute[Any]] = {
 _NOUNS: Mapping[type[Base], str] = {
     Account: "account",
     ApiKey: "key",
+    ApprovalLink: "approval link",
+    CalendarLink: "calendar link",
     Delivery: "delivery",
     IncomingUpload: "upload",
     Job: "job",

@@ -10,6 +10,9 @@ from shared.domain.publishing.states import PostState
 POST_SCHEDULED = "post.scheduled"
 POST_PUBLISHED = "post.published"
 POST_FAILED = "post.failed"
+APPROVAL_REQUESTED = "post.approval_requested"
+POST_APPROVED = "post.approved"
+POST_REJECTED = "post.rejected"
 JOB_COMPLETED = "job.completed"
 ACCOUNT_BLOCKED = "account.blocked"
 CREDENTIALS_REJECTED = "credentials.rejected"
@@ -21,6 +24,9 @@ EVENTS = (
     POST_SCHEDULED,
     POST_PUBLISHED,
     POST_FAILED,
+    APPROVAL_REQUESTED,
+    POST_APPROVED,
+    POST_REJECTED,
     JOB_COMPLETED,
     ACCOUNT_BLOCKED,
     CREDENTIALS_REJECTED,
@@ -50,6 +56,7 @@ _OF_STATE = {
     PostState.SCHEDULED: POST_SCHEDULED,
     PostState.PUBLISHED: POST_PUBLISHED,
     PostState.FAILED: POST_FAILED,
+    PostState.WAITING_APPROVAL: APPROVAL_REQUESTED,
 }
 
 
@@ -58,6 +65,8 @@ def event_of(source: PostState, target: PostState) -> str | None:
     taken_back = (PostState.CANCELLING, PostState.RESCHEDULING)
     if source in taken_back and target is PostState.SCHEDULED:
         return None
+    if source is PostState.WAITING_APPROVAL and target is PostState.PENDING:
+        return POST_APPROVED
     return _OF_STATE.get(target)
 
 

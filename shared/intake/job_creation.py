@@ -7,12 +7,14 @@ from typing import Any
 from sqlalchemy import func, insert, literal, select
 from sqlalchemy.orm import Session
 
-from shared.domain.publishing.states import JobState
+from shared.domain.publishing.states import JobState, PostState
 from shared.domain.rows.post_rows import PlannedPost
+from shared.domain.webhook_retries import APPROVAL_REQUESTED
 from shared.intake.bulk_insert import insert_rows
 from shared.jobs import progress
 from shared.media import upload_queue
 from shared.models import Account, AccountMedia, Event, Job, JobMedia, Post
+from shared.posts import transitions
 from shared.posts.late_policy import LatePolicy
 from shared.webhooks import outbox
 
@@ -65,6 +67,11 @@ class Accepted:
     external_id: str | None
     options: Mapping[str, Any]
     late_policy: str = LatePolicy.PUBLISH
+    requires_approval: bool = False
+
+    @property
+    def first_state(self) -> PostState:
+        return PostState.WAITING_APPROVAL if self.requires_approval else PostState.PENDING
 
 
 def accept_posts(
@@ -74,7 +81,10 @@ def accept_posts(
     posts: Sequence[PlannedPost],
     how: Accepted,
 ) -> Job:
-    """Create the job with a pending post for each of `posts`, in order; request their uploads."""
+    """Create the job with a post for each of `posts`, in order; request their uploads.
+
+    Also of posts that wait for an approval, so that they are not late once they have it.
+    """
     job = Job(
         kind=how.kind,
         profile_id=profile_id,
@@ -92,9 +102,13 @@ def accept_posts(
         "handoff": how.handoff,
         "as_draft": how.as_draft,
         "late_policy": how.late_policy,
+        "requires_approval": how.requires_approval,
+        "state": how.first_state,
     }
     insert_rows(session, Post, [_post_values(post) for post in posts], same=same)
     _write_accepted(session, job)
+    if how.requires_approval:
+        _request_approval(session, job)
     used = {media_id for post in posts for media_id in post.all_media_ids}
     upload_queue.request_uploads(session, sorted(used), profile_id, account.id)
     return job
@@ -119,6 +133,12 @@ def _write_accepted(session: Session, job: Job) -> None:
     source = select(Post.id, Post.job_id, literal("accepted")).where(Post.job_id == job.id)
     events = insert(Event).from_select(["post_id", "job_id", "event"], source.order_by(Post.id))
     session.execute(events)
+
+
+def _request_approval(session: Session, job: Job) -> None:
+    ids = session.scalars(select(Post.id).where(Post.job_id == job.id)).all()
+    transitions.add_events(session, ids, transitions.APPROVAL_REQUESTED)
+    outbox.enqueue_post_event(session, ids, APPROVAL_REQUESTED)
 
 
 def waiting_uploads(session: Session, account: Account, media_ids: Collection[int]) -> list[int]:

@@ -40,6 +40,11 @@ class Defaults(ThreadFields):
         "refuse", description="Or leave threads out where the network has none, with a warning"
     )
     save_as_draft: Flag = False
+    requires_approval: Flag = Field(
+        default=False,
+        description="Nothing reaches Postiz until a person has approved it; true in any case where "
+        "the profile requires it",
+    )
     handoff: Literal["auto", "calendar", "staged"] = "auto"
     timezone: Zone = Field("UTC", description="Of times without a zone")
     duplicate_policy: Literal["warn", "refuse"] = Field(

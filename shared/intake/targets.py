@@ -20,11 +20,15 @@ from shared.profiles import profile_settings
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """`channels`: by id, None if the list is not known. `duplicate_window`: the profile's."""
+    """`channels`: by id, None if the list is not known. `duplicate_window`: the profile's.
+
+    `requires_approval`: of all its posts.
+    """
 
     account: Account
     channels: Mapping[str, Channel] | None
     duplicate_window: timedelta = timedelta(0)
+    requires_approval: bool = False
 
     def can_use(self, wanted: Collection[str]) -> bool:
         """Whether all of them are known, and none is disabled."""
@@ -34,12 +38,8 @@ class Target:
 
 def ensure_target(session: Session, profile_id: str, settings: Settings, box: SecretBox) -> Target:
     """Like `ensure_locked_account`, with the account's channels as Postiz last listed them."""
-    account, hours = _lock_account(session, profile_id, settings, box)
-    return Target(
-        account=account,
-        channels=channels.read_channels(session, account),
-        duplicate_window=timedelta(hours=hours),
-    )
+    account, profile = _lock_profile_and_account(session, profile_id, settings, box)
+    return _target_of(account, profile, channels.read_channels(session, account))
 
 
 def ensure_locked_account(
@@ -50,25 +50,24 @@ def ensure_locked_account(
     Raises `NotConfigured` with a hint how to configure it, and `Conflict` while the profile is
     being deleted.
     """
-    return _lock_account(session, profile_id, settings, box)[0]
+    account, _ = _lock_profile_and_account(session, profile_id, settings, box)
+    return account
 
 
-def _lock_account(
+def _lock_profile_and_account(
     session: Session, profile_id: str, settings: Settings, box: SecretBox
-) -> tuple[Account, int]:
-    """With the profile's `duplicate_window_hours`, as no further statement reads them."""
+) -> tuple[Account, Profile]:
     account = profile_settings.ensure_account(
         session, profile_settings.load_profile(session, profile_id), settings, box
     )
-    columns = Profile.account_id, Profile.deleting_since, Profile.duplicate_window_hours
-    facts = select(*columns).where(Profile.id == profile_id)
-    held = session.execute(facts.with_for_update(read=True)).one_or_none()
+    locked = select(Profile).where(Profile.id == profile_id).with_for_update(read=True)
+    held = session.scalar(locked.execution_options(populate_existing=True))
     if held is None or held.account_id is None:
         raise NotFound(f"There is no profile {profile_id!r}")
     profile_settings.require_kept(profile_id, held.deleting_since)
     if held.account_id == account.id:
-        return account, held.duplicate_window_hours
-    return session.get_one(Account, held.account_id), held.duplicate_window_hours
+        return account, held
+    return session.get_one(Account, held.account_id), held
 
 
 def recognize_target(session: Session, profile_id: str, found: Found | None) -> Target:
@@ -82,5 +81,13 @@ def recognize_target(session: Session, profile_id: str, found: Found | None) -> 
         known = channels.read_channels(session, account)
     else:
         known = channels.channels_by_id(found.listed)
-    window = timedelta(hours=profile.duplicate_window_hours)
-    return Target(account=account, channels=known, duplicate_window=window)
+    return _target_of(account, profile, known)
+
+
+def _target_of(account: Account, profile: Profile, known: Mapping[str, Channel] | None) -> Target:
+    return Target(
+        account=account,
+        channels=known,
+        duplicate_window=timedelta(hours=profile.duplicate_window_hours),
+        requires_approval=profile.requires_approval,
+    )

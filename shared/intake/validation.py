@@ -76,6 +76,7 @@ class Checked:
     handoff: str
     posts: Sequence[PlannedPost] = field(default_factory=list)
     row_warnings: Sequence[RowWarning] = ()  # about times and duplicates
+    requires_approval: bool = False
 
     @property
     def faults(self) -> list[FieldError]:
@@ -131,6 +132,8 @@ def check_order(session: Session, order: Order, target: Target, settings: Settin
         handoff=_order_handoff(order, account, posts, timedelta(seconds=settings.settle_seconds)),
         posts=posts,
         row_warnings=[*placed.advice, *duplicate_warnings(duplicates, window)],
+        # a request may ask for it where its profile does not, and not the other way round
+        requires_approval=order.body.requires_approval or target.requires_approval,
     )
 
 
@@ -186,6 +189,7 @@ def accept_order(session: Session, checked: Checked, settings: Settings) -> tupl
         external_id=order.external_id,
         options={**order.options, **deferred},
         late_policy=order.late_policy,
+        requires_approval=checked.requires_approval,
     )
     job = job_creation.accept_posts(session, order.profile_id, account, posts, how)
     if any(post.channel.trouble for post in posts):

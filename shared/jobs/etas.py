@@ -37,8 +37,9 @@ class _JobLoad:
 
 
 def with_etas(session: Session, outcomes: Sequence[Outcome], settings: Settings) -> list[Outcome]:
-    """The outcomes with their `eta`: None for jobs that are over, paused or held."""
-    running = [found.job.id for found in outcomes if found.state in _OPEN]
+    """The outcomes with their `eta`: None for jobs that are over, paused or held, or wait for an
+    approval."""
+    running = [found.job.id for found in outcomes if _has_end(found)]
     if not running:
         return list(outcomes)
     used = select(Post.account_id).where(Post.job_id.in_(running), Post.state.in_(BACKLOG))
@@ -51,11 +52,15 @@ def find_eta(
     session: Session, outcome: Outcome, account: Account, now: datetime, settings: Settings
 ) -> datetime | None:
     """The `eta` of a job whose posts all go to this account."""
-    if outcome.state not in _OPEN or account.paused:
+    if not _has_end(outcome) or account.paused:
         return None
     flows = {account.id: _flow_of(account, now, settings)}
     ends = _find_ends(_job_loads(session, list(flows)), [outcome.job.id], flows)
     return max(ends[outcome.job.id], default=None)
+
+
+def _has_end(outcome: Outcome) -> bool:
+    return outcome.state in _OPEN and not outcome.counts.get(PostState.WAITING_APPROVAL)
 
 
 def _find_ends(

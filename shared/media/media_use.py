@@ -12,6 +12,7 @@ from shared.models import AccountMedia, Media, Post, Schedule
 #: Posts that are not over; each condition has its own index.
 _OPEN: Sequence[ColumnElement[bool]] = (
     Post.state == PostState.PENDING,
+    Post.state == PostState.WAITING_APPROVAL,
     Post.state == PostState.HELD,
     Post.state == PostState.STAGED,
     Post.state.in_(

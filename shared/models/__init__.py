@@ -7,6 +7,7 @@ from shared.models.base import Base
 from shared.models.events import Event
 from shared.models.heartbeats import Pulse
 from shared.models.jobs import Job, JobMedia
+from shared.models.links import ApprovalLink, CalendarLink
 from shared.models.media import AccountMedia, Media
 from shared.models.people import OneTimeLink, User, UserSession
 from shared.models.posts import TIMED, Handover, Post, Submission
@@ -19,8 +20,10 @@ __all__ = [
     "Account",
     "AccountMedia",
     "ApiKey",
+    "ApprovalLink",
     "AuditEntry",
     "Base",
+    "CalendarLink",
     "Delivery",
     "Event",
     "Handover",

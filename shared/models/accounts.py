@@ -32,6 +32,7 @@ class Profile(Base):
     quotas: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")  # its own
     duplicate_window_hours: Mapped[int] = mapped_column(default=24, server_default=text("24"))
     paused: Mapped[bool] = flag_column()
+    requires_approval: Mapped[bool] = flag_column()  # of all posts that are accepted for it
     deleting_since: Mapped[datetime | None]  # accepts nothing new; its rows are deleted in batches
     created_at: Mapped[datetime] = now_column()
     updated_at: Mapped[datetime] = now_column()

@@ -67,7 +67,14 @@ class Post(Base):
             "ix_posts_unchecked",
             "account_id",
             "publish_at",
-            postgresql_where=text("state = 'pending' AND integration_identifier IS NULL"),
+            postgresql_where=text(
+                "state IN ('pending', 'waiting_approval') AND integration_identifier IS NULL"
+            ),
+        ),
+        Index(
+            "ix_posts_waiting_approval",
+            "account_id",
+            postgresql_where=text("state = 'waiting_approval'"),
         ),
         Index(
             "ix_posts_tracked",
@@ -87,7 +94,8 @@ class Post(Base):
             "ix_posts_late_policy",
             "publish_at",
             postgresql_where=text(
-                "late_policy IN ('skip', 'hold') AND state IN ('pending', 'staged')"
+                "late_policy IN ('skip', 'hold')"
+                " AND state IN ('pending', 'staged', 'waiting_approval')"
             ),
         ),
         Index("ix_posts_integration_id_publish_at", "integration_id", "publish_at"),
@@ -149,6 +157,8 @@ class Post(Base):
     lease_until: Mapped[datetime | None]
     take_back: Mapped[bool] = flag_column()  # cancel it as soon as its release has ended
     revision: Mapped[int] = mapped_column(default=1, server_default=text("1"))  # + 1 by each edit
+    requires_approval: Mapped[bool] = flag_column()  # it goes out only as a person approved it
+    approved_revision: Mapped[int | None]  # see shared/posts/approval.py
     #: New values that wait until a call that carries the old ones has ended (shared/posts/edits.py)
     edit: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
 

@@ -7,7 +7,7 @@ from shared.access.api_keys import SCOPES
 SCOPES_OF_ROLE: Mapping[str, frozenset[str]] = {
     "viewer": frozenset({"read"}),
     "publisher": frozenset({"read", "publish"}),
-    "manager": frozenset({"read", "publish", "settings"}),
+    "manager": frozenset({"read", "publish", "approve", "settings"}),
     "admin": frozenset(SCOPES),
 }
 #: Roles whose people give a second factor.

@@ -30,6 +30,7 @@ PATIENCE = 20.0
 #: What is cancelled for a whole profile or account. Drafts that the user asked for are kept.
 UNPUBLISHED = (
     PostState.PENDING,
+    PostState.WAITING_APPROVAL,
     PostState.HELD,
     PostState.STAGING,
     PostState.STAGED,
@@ -74,9 +75,9 @@ def cancel_matching_posts(
     changed = Changed(matched=count_posts(database, wanted.conditions()))
     cancellable, releasing = _cancellable(wanted, states)
     # a release may begin or end while the other posts are cancelled
-    while _change_all(database, changed, cancellable, cancel_retry.cancel_posts) + _change_all(
-        database, changed, releasing, _request_cancel
-    ):
+    while change_all_posts(
+        database, changed, cancellable, cancel_retry.cancel_posts
+    ) + change_all_posts(database, changed, releasing, _request_cancel):
         continue
     return changed
 
@@ -117,10 +118,10 @@ def retry_matching_posts(database: Database, wanted: PostFilter, *, confirmed: b
     changed = Changed(matched=count_posts(database, wanted.conditions()))
     which = _Retryable.of(database, wanted)
     held, failed, overdue = which.split(confirmed=confirmed)
-    _change_all(database, changed, held, cancel_retry.release_held)
-    _change_all(database, changed, failed, cancel_retry.requeue_posts)
+    change_all_posts(database, changed, held, cancel_retry.release_held)
+    change_all_posts(database, changed, failed, cancel_retry.requeue_posts)
     if confirmed:
-        _change_all(database, changed, overdue, cancel_retry.reconcile_overdue)
+        change_all_posts(database, changed, overdue, cancel_retry.reconcile_overdue)
     changed.refused += _find_refusals(database, which, confirmed=confirmed)
     return changed
 
@@ -189,7 +190,7 @@ def _refused_by_code(
         yield Refused(code=code, message=message, count=count, post_id=post_id)
 
 
-def _change_all(
+def change_all_posts(
     database: Database, changed: Changed, which: Sequence[ColumnElement[bool]], change: Change
 ) -> int:
     """Change all posts that match `which`; a changed post must no longer match. Returns how many.

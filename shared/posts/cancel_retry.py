@@ -15,7 +15,7 @@ from shared.models import AccountMedia, Handover, Job, JobMedia, Post, Profile
 from shared.posts import handovers, late_policy, transitions
 
 #: States that are cancelled at once, and those in which a worker first deletes the post in Postiz.
-CANCELLED_AT_ONCE = (PostState.PENDING, PostState.HELD)
+CANCELLED_AT_ONCE = (PostState.PENDING, PostState.WAITING_APPROVAL, PostState.HELD)
 CANCELLED_BY_WORKER = (
     PostState.STAGING,
     PostState.STAGED,

@@ -18,6 +18,7 @@ from sqlalchemy import (
     DateTime,
     Row,
     Text,
+    and_,
     case,
     cast,
     func,
@@ -35,12 +36,19 @@ from shared.jobs import progress
 from shared.media import upload_queue, used_media
 from shared.models import Post
 from shared.posts import transitions
+from shared.posts.approval import is_approved
 from shared.posts.cancel_retry import may_be_live
 
 BATCH = 500
 TOO_LATE = "too_late_to_edit"
 #: States in which an edit replaces the post's values without a state change.
-_IN_PLACE = (PostState.PENDING, PostState.HELD, PostState.FAILED, PostState.CANCELLED)
+_IN_PLACE = (
+    PostState.PENDING,
+    PostState.WAITING_APPROVAL,
+    PostState.HELD,
+    PostState.FAILED,
+    PostState.CANCELLED,
+)
 #: States in which Postiz has what people there see and may have changed: it is taken back first.
 _TAKEN_BACK = (PostState.SCHEDULED, PostState.DRAFT)
 #: States in which it waits: for the end of the call, and for Postiz's answer that the post is gone.
@@ -126,7 +134,7 @@ def apply_edits(session: Session, ids: Collection[int]) -> None:
     The posts are locked by this transaction.
     """
     _take_out_of_postiz(session, list(ids))
-    own_time = (Post.handoff == "staged").label("own_time")
+    own_time = and_(Post.handoff == "staged", is_approved()).label("own_time")
     found = select(Post.id, Post.state, Post.profile_id, Post.account_id, Post.edit, own_time)
     rows = session.execute(found.where(Post.id.in_(ids), *_may_take_effect())).all()
     _replace_in_place(session, [row.id for row in rows if row.state in _IN_PLACE])
@@ -145,7 +153,7 @@ def _may_take_effect() -> tuple[ColumnElement[bool], ...]:
 
 
 def _only_moves_release(row: Row[Any]) -> bool:
-    """A draft without a time in Postiz, of which nothing but its time is edited."""
+    """A draft without a time in Postiz, not to be approved, of which only the time is edited."""
     return row.state == PostState.STAGED and row.own_time and set(row.edit) == {"publish_at"}
 
 
@@ -188,6 +196,7 @@ def _replace_in_place(session: Session, ids: Sequence[int]) -> None:
     transitions.move_posts(
         session, let_go, PostState.HELD, PostState.PENDING, event="let_go", detail=detail
     )
+    transitions.ask_for_approval(session, ids)
 
 
 def _stage_anew(session: Session, ids: Sequence[int]) -> None:
@@ -214,8 +223,10 @@ def _request_uploads(session: Session, rows: Sequence[Row[Any]]) -> None:
 
 def drop_edit(session: Session, post_id: int, reason: str) -> None:
     """The post keeps its old values, which is a new revision: whoever knows the edit must not
-    believe that it holds."""
-    _update_posts(session, [post_id], {"edit": None, "revision": Post.revision + 1})
+    believe that it holds. They were approved if they had to be, because they are in Postiz."""
+    approved = case((Post.requires_approval, Post.revision + 1))
+    values = {"edit": None, "revision": Post.revision + 1, "approved_revision": approved}
+    _update_posts(session, [post_id], values)
     transitions.add_events(session, [post_id], "edit_dropped", reason)
 
 

@@ -22,6 +22,8 @@ class LatePolicy(StrEnum):
     HOLD = "hold"
 
 
+#: The states of posts that are stopped when they are late; what waits for an approval, too.
+STOPPABLE = (PostState.PENDING, PostState.STAGED, PostState.WAITING_APPROVAL)
 #: The error code of a skipped post, and of a held one.
 SKIPPED, HELD = "late_skipped", "late_held"
 _MESSAGE = "It could not go out within 5 minutes of its time"
@@ -37,7 +39,7 @@ def is_to_be_stopped(state: PostState) -> tuple[ColumnElement[bool], ...]:
     """Posts in `state` that are too late, and are not to be published late."""
     return (
         Post.late_policy.in_((LatePolicy.SKIP, LatePolicy.HOLD)),
-        Post.state.in_((PostState.PENDING, PostState.STAGED)),  # so that the index is used
+        Post.state.in_(STOPPABLE),  # so that the index is used
         Post.state == state,
         Post.publish_at <= func.clock_timestamp() - LATE,
         ~Post.as_draft,

@@ -24,6 +24,7 @@ from shared.domain.publishing.states import PostState, check_transition
 from shared.errors import ClaimLost
 from shared.models import Event, Post
 from shared.posts import handovers
+from shared.posts.approval import is_approved
 from shared.webhooks import outbox
 
 #: Values for a post that is no longer in Postiz.
@@ -49,6 +50,8 @@ CLEARED_BY_MOVE: Mapping[str, Any] = {
 }
 
 
+#: The event in the timeline of a post that waits for a person's approval.
+APPROVAL_REQUESTED = "approval_requested"
 #: In these states a waiting edit (shared/posts/edits.py) can no longer take effect.
 _ENDS_EDIT = frozenset(
     {PostState.SCHEDULED, PostState.PUBLISHED, PostState.CANCELLING, PostState.CANCELLED}
@@ -62,14 +65,14 @@ def move_posts(
     target: PostState,
     *,
     event: str,
-    detail: str | ColumnElement[str | None] | None = None,
+    detail: str | ColumnElement[str] | ColumnElement[str | None] | None = None,
     claim: int | None = None,
     values: Mapping[str, Any] | None = None,
 ) -> None:
     """Move all posts from `source` to `target`, or none; write timelines and webhook deliveries.
 
     What described the old state (why a post waited, what went wrong) is cleared unless `values` set
-    it.
+    it. What becomes pending in a revision that nobody has approved goes on to `waiting_approval`.
 
     Raises `IllegalTransition` if the table forbids it, and `ClaimLost` if any post is no longer in
     `source` or no longer under `claim`; the caller's transaction then rolls back.
@@ -89,6 +92,30 @@ def move_posts(
         raise ClaimLost(f"{moved.rowcount} of {len(ids)} posts were still {source}")
     add_events(session, ids, event, detail)
     outbox.enqueue_post_events(session, ids, source, target)
+    if target is PostState.PENDING:
+        ask_for_approval(session, ids)
+
+
+def ask_for_approval(session: Session, ids: Collection[int]) -> None:
+    """Those of `ids` that are pending, and that a person has to approve as they are, wait for it.
+
+    Whatever makes posts pending, or changes pending ones, calls it in the same transaction. Those
+    with an edit that waits are asked for once it has taken effect.
+    """
+    pending = Post.id.in_(ids), Post.state == PostState.PENDING, Post.edit.is_(None)
+    asked = session.scalars(select(Post.id).where(*pending, ~is_approved())).all()
+    move_posts(
+        session,
+        asked,
+        PostState.PENDING,
+        PostState.WAITING_APPROVAL,
+        event=APPROVAL_REQUESTED,
+        detail=in_words_of_revision(),
+    )
+
+
+def in_words_of_revision() -> ColumnElement[str]:
+    return literal("revision ") + cast(Post.revision, Text)
 
 
 def value_of_each(values: Mapping[int, str | None]) -> ColumnElement[str | None]:
@@ -101,7 +128,7 @@ def add_events(
     session: Session,
     ids: Collection[int],
     event: str,
-    detail: str | ColumnElement[str | None] | None = None,
+    detail: str | ColumnElement[str] | ColumnElement[str | None] | None = None,
 ) -> None:
     """Write one entry into the timeline of each post."""
     words = detail if isinstance(detail, ColumnElement) else literal(detail)

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from shared.access import api_keys
+from shared.calendar_feed import links as calendar_links
 from shared.db import Database
 from shared.domain.publishing.states import PostState
 from shared.errors import Conflict, Unavailable
@@ -39,7 +40,7 @@ from shared.storage.base import Storage
 from shared.webhooks import subscriptions
 
 #: States of posts that are not in Postiz.
-WAITING = (PostState.PENDING, PostState.HELD)
+WAITING = (PostState.PENDING, PostState.WAITING_APPROVAL, PostState.HELD)
 #: States of posts that are or may be in Postiz.
 IN_POSTIZ = (
     PostState.STAGING,
@@ -252,6 +253,7 @@ def _finish_removal(session: Session, profile_id: str) -> bool:
         return False
     api_keys.forget_profile(session, profile_id)
     users.forget_profile(session, profile_id)
+    calendar_links.forget_profile(session, profile_id)
     subscriptions.forget_profile(session, profile_id)
     session.delete(profile)
     session.flush()

@@ -50,6 +50,8 @@ WITH told AS MATERIALIZED (
                    '.000000Z', 'Z'),
                'state', posts.state,
                'revision', posts.revision,
+               'requires_approval', posts.requires_approval,
+               'approved_revision', posts.approved_revision,
                'attempts', posts.attempts,
                'error', CASE WHEN posts.error_code IS NOT NULL THEN jsonb_build_object(
                    'code', posts.error_code,
@@ -81,7 +83,12 @@ def enqueue_post_events(
 ) -> None:
     """Call it after the posts are in `target`."""
     if event := event_of(source, target):
-        session.execute(_POSTS_MOVED, {"ids": list(ids), "event": event})
+        enqueue_post_event(session, ids, event)
+
+
+def enqueue_post_event(session: Session, ids: Collection[int], event: str) -> None:
+    """One that no change of state alone stands for; call it after the posts were changed."""
+    session.execute(_POSTS_MOVED, {"ids": list(ids), "event": event})
 
 
 def enqueue_job_events(session: Session, outcomes: Sequence[Outcome]) -> None:

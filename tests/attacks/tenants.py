@@ -16,7 +16,7 @@ from tests.servers.api import ADMIN_KEY, PREFIX, Api
 
 ACME, BETA = "acme", "beta"
 ANY_SUCCESS = range(200, 300)
-EVERYTHING = ("read", "publish", "settings", "admin")
+EVERYTHING = ("read", "publish", "approve", "settings", "admin")
 DATED = {"schedule_date": "2031-08-01T00:00:00Z"}
 TUS = {"Tus-Resumable": "1.0.0"}
 TUS_BYTES = {**TUS, "Content-Type": "application/offset+octet-stream", "Upload-Offset": "0"}
@@ -109,7 +109,8 @@ def found_world(api: Api, postiz: SandboxProcess) -> World:
 def _add_things(api: Api, name: str) -> Tenant:
     items = [{"caption": f"{word} of {name}"} for word in ("waiting", "failed")]
     bulk = {"items": items, "integration_ids": [f"int-{name}"], **DATED}
-    job = _made(api.post("/postiz/bulk-publish", bulk, profile=name))["job"]["id"]
+    asked = {**bulk, "requires_approval": True}
+    job = _made(api.post("/postiz/bulk-publish", asked, profile=name))["job"]["id"]
     medium = _made(api.upload(FILES.png(len(name)), profile=name))["media"]["id"]
     plan = {"name": "daily", "cron": "0 9 * * *", "bulk": {**bulk, "items": items[:1]}}
     del plan["bulk"]["schedule_date"]  # type: ignore[attr-defined]
@@ -122,9 +123,11 @@ def _add_things(api: Api, name: str) -> Tenant:
         "jobs": job,
         "publish": job,
         "integrations": f"int-{name}",
+        "approval-links": _made(api.post(f"/jobs/{job}/approval-links"))["id"],
         "media": medium,
         "schedules": schedule,
         "webhooks": hook,
+        "calendar-links": _made(api.post("/calendar-links", {"profile_id": name}))["id"],
         "keys": _made(api.post("/keys", spare))["id"],
         "users": _made(api.post("/users", _person(name)))["id"],
     }
@@ -200,6 +203,12 @@ def cases(world: World) -> dict[str, Case]:
             body={"ids": [ids["posts"]], "shift_minutes": 5}, stranger=(202,)
         ),
         "POST /posts/edit": Case(body={"ids": [ids["posts"]], "caption": "N"}, stranger=(202,)),
+        "POST /jobs/{id}/approve": plain,
+        "POST /posts/{id}/approve": plain,
+        "POST /posts/{id}/reject": Case(body={"note": "No"}),
+        "POST /jobs/{id}/approval-links": plain,
+        "GET /jobs/{id}/approval-links": plain,
+        "DELETE /approval-links/{id}": plain,
         "POST /profiles/{id}/cancel": plain,
         "POST /profiles/{id}/retry": plain,
         "GET /profiles/{id}/credentials": plain,
@@ -214,6 +223,9 @@ def cases(world: World) -> dict[str, Case]:
         "POST /jobs/{id}/cancel": plain,
         "POST /jobs/{id}/retry": plain,
         "GET /postiz/publish/{id}/progress": plain,
+        "GET /calendar-links": listed,
+        "POST /calendar-links": Case(body={"profile_id": ACME}),
+        "DELETE /calendar-links/{id}": plain,
         "GET /keys": listed,
         "POST /keys": Case(
             body={"name": "k", "scopes": ["read"], "profile_ids": [ACME]}, stranger=unseen
@@ -283,8 +295,8 @@ def cases(world: World) -> dict[str, Case]:
     }
 
 
-#: What anybody may ask: nothing in it is anybody's.
-OPEN = {"GET /health/live", "GET /health/ready"}
+#: What anybody may ask: nothing in it is anybody's, but for who has a link's token.
+OPEN = {"GET /health/live", "GET /health/ready", "GET /calendar.ics"}
 OPERATOR = ADMIN_KEY
 
 

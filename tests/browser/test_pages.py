@@ -114,6 +114,44 @@ def test_the_first_admin_is_made_by_a_link_and_signs_in_with_two_factors(
     browser.delete_all_cookies()
 
 
+#: Of a phone, in its own pixels.
+WIDTH, HEIGHT = 390, 844
+FINGER = 44
+
+
+def test_a_client_approves_and_rejects_on_a_phone_without_scripts(
+    stack: RunningStack, browser: webdriver.Chrome, published: dict[str, Any]
+) -> None:
+    items = [{"caption": f"To approve, {word} {'x' * 60}"} for word in ("right", "wrong")]
+    more = {"integration_ids": ["int-mastodon"], "requires_approval": True}
+    job = call(stack, "POST", "/postiz/bulk-publish", {"items": items, **more})["job"]["id"]
+    link = call(stack, "POST", f"/jobs/{job}/approval-links", {"name": "Client"})["url"]
+    phone = {"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 2, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    try:
+        browser.get(link)
+        wide, high = browser.execute_script(
+            "return [document.documentElement.scrollWidth,"
+            " Math.min(...[...document.querySelectorAll('button')].map(b => b.offsetHeight))]"
+        )
+        assert wide <= WIDTH, "it is read without scrolling sideways"
+        assert high >= FINGER
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+        press(browser, "Approve")
+        wait_for_text(browser, "Approved: it goes out at its time")
+        press(browser, "Reject", note="The logo is the old one")
+        wait_for_text(browser, "Rejected: The logo is the old one")
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+    def states() -> list[str]:
+        return [post["state"] for post in call(stack, "GET", f"/jobs/{job}/posts")["items"]]
+
+    wait_until(lambda: states() == ["published", "cancelled"], lambda: str(states()))
+    assert complaints(browser) == []
+
+
 def test_flower_shows_the_tasks_by_telling_names(
     stack: RunningStack, browser: webdriver.Chrome, published: dict[str, Any]
 ) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from shared.domain.publishing.states import PostState
 from shared.jobs.progress import UPLOADS
 from tests.chaos import bounds, outages
+from tests.chaos.approvers import find_unapproved
 from tests.chaos.audience import untold
 from tests.chaos.cast import Member
 from tests.chaos.diary import Diary
@@ -48,6 +49,7 @@ def audit(evidence: Evidence, cast: list[Member], diary: Diary) -> Verdict:
     violations = [
         *_accepted(evidence),
         *_sent(evidence, diary),
+        *_unapproved(evidence, diary),
         *(found for post in evidence.posts for found in judge.judge(post)),
         *_too_many_unknown(unknown, len(evidence.posts)),
         *_threads(evidence),
@@ -74,6 +76,11 @@ def audit(evidence: Evidence, cast: list[Member], diary: Diary) -> Verdict:
             if not row["deleted"] and not row["content"].startswith(NAME)
         ),
     )
+
+
+def _unapproved(evidence: Evidence, diary: Diary) -> Iterator[Violation]:
+    for post_id, words in find_unapproved(evidence, diary):
+        yield Violation(kind="unapproved", what=f"post {post_id} {words}", post_id=post_id)
 
 
 def _accepted(evidence: Evidence) -> Iterator[Violation]:

@@ -16,6 +16,8 @@ from tests.chaos.client import Client
 from tests.chaos.threads import thread_fields
 
 LOADERS = 3
+#: One bulk of so many asks for approval: see approvers.py.
+ONE_OF = 5
 KINDS = ("immediate", "spread", "calendar", "auto", "tomorrow")
 WEIGHTS = (30, 42, 18, 9, 1)
 
@@ -116,6 +118,8 @@ def _body(
 ) -> dict[str, Any]:
     """`below`: the media that a part of a thread may have."""
     body: dict[str, Any] = {"schedule_interval_minutes": 0}
+    if bulk.number % ONE_OF == 0:
+        body["requires_approval"] = True
     items: list[dict[str, Any]] = [
         {"caption": content, **thread_fields(index, content, below)}
         for index, content in enumerate(contents)

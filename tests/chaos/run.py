@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.chaos import cast as casting
 from tests.chaos import evidence as found
 from tests.chaos import load, script, table
+from tests.chaos.approvers import Approvers
 from tests.chaos.arena import Arena, arena
 from tests.chaos.audience import Audience
 from tests.chaos.audit import Verdict, audit
@@ -78,15 +79,17 @@ class _Run:
         scenes = [] if options.careless else script.write(self._dice, options)
         self._say(f"seed {options.seed}: {script.summary(scenes)}")
         feeder, mender = self._feeder(), Mender(self.troupe.people)
+        approvers = Approvers(self._client, random.Random(f"approvers {options.seed}"), self._diary)
         watcher = _Watcher(self._arena, self._say)
         others = self._others()
-        for thread in (feeder, mender, watcher, *others):
+        for thread in (feeder, mender, watcher, approvers, *others):
             thread.start()
         self._perform(bulks, scenes)
         feeder.stop()
         for other in others:
             other.stop()
         settled_in = self._settle()
+        approvers.stop()
         self._diary.write(self._folder / "diary.txt")
         mender.stop()
         watcher.stop()

@@ -83,6 +83,7 @@ def _rows(
         "unsettled",
         "disagreement",
         "outdated",
+        "unapproved",
         "accepted twice",
         "thread",
     ):

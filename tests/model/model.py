@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from shared.domain.publishing.states import PostState
 from tests.model.explorer import Step
-from tests.model.person import is_awake, person_steps
+from tests.model.person import APPROVE, is_awake, person_steps
 from tests.model.postiz import advance, own_steps, run_whole
 from tests.model.pressroom import second_thoughts, steps_of, tracking_steps
 from tests.model.protocol import Protocol
@@ -30,7 +30,7 @@ class Model:
 
     @property
     def start(self) -> World:
-        row = Row(date=AHEAD if self.ahead else DUE)
+        row = Row(date=AHEAD if self.ahead else DUE, asks=APPROVE in self.person).asked()
         return World(row=row, workers=(Worker(),) * self.workers, faults=self.faults)
 
     def successors(self, world: World) -> Steps:
@@ -43,7 +43,7 @@ class Model:
     def _all(self, world: World) -> Steps:
         yield from _time_passes(world)
         yield from tracking_steps(world)
-        yield from person_steps(world, self.person, takes_back=self.protocol.takes_back)
+        yield from person_steps(world, self.person, self.protocol)
         yield from second_thoughts(world)
         seen = set()
         for index, worker in enumerate(world.workers):

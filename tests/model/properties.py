@@ -36,6 +36,13 @@ def published_in_another_revision(world: World) -> bool:
     return row.state is PostState.PUBLISHED and any(revision != row.wanted for revision in sent)
 
 
+def sent_unseen(world: World) -> bool:
+    """In a revision that nobody had before them when they approved it."""
+    row = world.row
+    sent = (remote.revision for remote in world.drafts if remote.sends)
+    return row.asks and any(revision not in row.blessed for revision in sent)
+
+
 def failed_without_a_reason(world: World) -> bool:
     return world.row.state is PostState.FAILED and not world.row.reason
 

@@ -84,3 +84,5 @@ class Protocol:
     #: What is edited while it is in the calendar is deleted there before it is handed over anew
     takes_back: bool = True
     waits_for_edits: bool = True  # nothing is staged or released while an edit waits
+    asks_anew: bool = True  # an edit ends the approval of what was there before
+    approves_unseen: bool = False  # whatever there is by now, not what the page has shown

@@ -41,11 +41,22 @@ class Row(NamedTuple):
     revision: int = 1  # of the values that a draft is made of
     wanted: int = 1  # the last revision that a person was promised
     date: int = DUE  # where the post stands in Postiz's calendar
+    asks: bool = False  # it goes out only as a person approved it
+    approved: int = 0  # the last revision that we take for approved
+    shown: int = 0  # the revision that a person who decides has before them
+    blessed: frozenset[int] = frozenset()  # those that they had, whenever they approved
 
     def moved(self, target: PostState, **values: Any) -> "Row":
+        """What becomes pending in a revision that nobody has approved goes on to wait."""
         check_transition(self.state, target)
         off = {"leased": False, "overdue": False}
-        return self._replace(**{"state": target, **off, **values})
+        row = self._replace(**{"state": target, **off, **values})
+        return row.asked() if target is PostState.PENDING else row
+
+    def asked(self) -> "Row":
+        if self.state is PostState.PENDING and self.asks and self.approved != self.wanted:
+            return self.moved(PostState.WAITING_APPROVAL)
+        return self
 
 
 #: What a worker is at; the words complete "the worker that …".

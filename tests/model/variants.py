@@ -102,3 +102,5 @@ EDITS_WITHOUT_TAKING_BACK = Protocol(takes_back=False)
 TAKES_BACK_UPON_ABSENCE = Protocol(cancel=_take_absence_for_taken_back)
 TAKES_BACK_LATE = CANCELS_WITHOUT_A_WARNING
 RELEASES_BEFORE_THE_EDIT = Protocol(waits_for_edits=False)
+LETS_AN_APPROVAL_HOLD = Protocol(asks_anew=False)
+APPROVES_UNSEEN = Protocol(approves_unseen=True)

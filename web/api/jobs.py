@@ -52,6 +52,7 @@ _STATUS = {
 _STEPS = {
     "uploading": "uploading media",
     "pending": "waiting",
+    "waiting_approval": "waiting for approval",
     "staging": "handing posts to Postiz",
     "staged": "waiting for their time",
     "releasing": "releasing posts",

@@ -61,6 +61,7 @@ def _profile_view(
         account_id=None if profile.account_id is None else str(profile.account_id),
         duplicate_window_hours=profile.duplicate_window_hours,
         paused=profile.paused,
+        requires_approval=profile.requires_approval,
         deleting_since=profile.deleting_since,
         holds=[
             HoldView.model_validate(held_profile, from_attributes=True) for held_profile in held
@@ -91,6 +92,7 @@ def _insert_profile(
         description=body.description,
         environment_allowed=allowed,
         duplicate_window_hours=body.duplicate_window_hours,
+        requires_approval=bool(body.requires_approval),
     )
     if session.scalar(statement.on_conflict_do_nothing().returning(Profile.id)) is None:
         raise Conflict(f"There is a profile {profile_id!r} already")
@@ -157,6 +159,7 @@ def put_profile(path: IdPath, body: PutProfile) -> Response:
     with current_services().database.transaction() as session:
         profile = profile_settings.lock_profile(session, require_visible_profile(path.id))
         profile.name, profile.description = body.name, body.description
+        _set_approval(profile, body)
         return _save_and_respond(session, profile)
 
 
@@ -177,6 +180,7 @@ def patch_profile(path: IdPath, body: PatchProfile) -> Response:
             profile.description = body.description
         if body.duplicate_window_hours is not None:
             profile.duplicate_window_hours = body.duplicate_window_hours
+        _set_approval(profile, body)
         profile.quotas = profile_quotas.merge_quotas(profile.quotas, body.quotas)
         _save_settings(session, profile, body.tts_settings, probe, allowed=allowed)
         answer = _save_and_respond(session, profile, probe)
@@ -184,6 +188,12 @@ def patch_profile(path: IdPath, body: PatchProfile) -> Response:
         current_services().settings_changed(profile.id, profile.settings_version)
     _wake_account(profile)
     return answer
+
+
+def _set_approval(profile: Profile, body: PutProfile | PatchProfile) -> None:
+    """Whoever does not name it does not know of it, and must not switch it off."""
+    if body.requires_approval is not None:
+        profile.requires_approval = body.requires_approval
 
 
 def _save_and_respond(session: Session, profile: Profile, probe: Probe | None = None) -> Response:

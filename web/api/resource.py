@@ -7,7 +7,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
 from web import session_cookie
-from web.auth import require_person, require_scope
+from web.auth import USER, current_caller, require_person, require_scope
 from web.http_layer.problems import status_phrase
 from web.paths import PREFIX
 
@@ -32,11 +32,22 @@ def problem_responses(*statuses: int) -> dict[Any, Any]:
     }
 
 
-def create_blueprint(name: str, about: str, *, read: str = "read", write: str) -> APIBlueprint:
-    """A blueprint whose reads need the scope `read`, and all else the scope `write`."""
+def create_blueprint(
+    name: str, about: str, *, read: str = "read", write: str, person: str | None = None
+) -> APIBlueprint:
+    """A blueprint whose reads need the scope `read`, and all else the scope `write`.
+
+    `person`: in place of `write` for people, where they act for themselves.
+    """
     api = _new_blueprint(name, about, [_KEY, _SESSION])
-    api.before_request(lambda: require_scope(read if request.method in _READS else write))
+    api.before_request(lambda: require_scope(_needed_scope(read, write, person or write)))
     return api
+
+
+def _needed_scope(read: str, write: str, person: str) -> str:
+    if request.method in _READS:
+        return read
+    return person if current_caller().kind == USER else write
 
 
 def create_personal_blueprint(name: str, about: str) -> APIBlueprint:

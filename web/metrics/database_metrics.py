@@ -46,6 +46,14 @@ LEASED = (
     PostState.CANCELLING,
     PostState.RESCHEDULING,
 )
+WAITING = (PostState.PENDING, PostState.WAITING_APPROVAL, PostState.HELD, PostState.STAGED)
+#: What is not to be handed over: it was, or it will not be, or a person has to say so first.
+_NOT_OURS = (
+    PostState.SCHEDULED,
+    PostState.FAILED,
+    PostState.HELD,
+    PostState.WAITING_APPROVAL,
+)
 UPLOADS = ("pending", "uploading")
 
 
@@ -112,7 +120,7 @@ def _count_open_posts(session: Session) -> dict[tuple[int, str], int]:
     The state is not read where the index's condition names it, so that the index is enough.
     """
     found: dict[tuple[int, str], int] = {}
-    for state in (PostState.PENDING, PostState.HELD, PostState.STAGED, PostState.FAILED):
+    for state in (*WAITING, PostState.FAILED):
         count_query = select(Post.account_id, func.count()).where(Post.state == state)
         for account_id, count in session.execute(count_query.group_by(Post.account_id)):
             found[account_id, state] = count
@@ -125,8 +133,7 @@ def _count_open_posts(session: Session) -> dict[tuple[int, str], int]:
 
 
 def _state_metric(by_account: dict[tuple[int, str], int]) -> Metric:
-    waiting = (PostState.PENDING, PostState.HELD, PostState.STAGED, PostState.SCHEDULED)
-    shown = (*waiting, PostState.FAILED, *LEASED)
+    shown = (*WAITING, PostState.SCHEDULED, PostState.FAILED, *LEASED)
     total = {str(state): 0.0 for state in shown}
     for (_, state), count in by_account.items():
         total[state] += count
@@ -274,7 +281,7 @@ def _account_metrics(
     """Labelled with the id that `GET /accounts` shows."""
     waiting: Counter[int] = Counter()
     for (account_id, state), count in by_account.items():
-        if state not in (PostState.SCHEDULED, PostState.FAILED, PostState.HELD):
+        if state not in _NOT_OURS:
             waiting[account_id] += count
     ranked = sorted(accounts, key=lambda account: (not troubles[account.id], -waiting[account.id]))
     shown = {str(account.id): account for account in ranked[:ACCOUNTS]}

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from flask import Response, request
-from jinja2 import Environment
+from jinja2 import Environment, Template
 
 from shared.errors import Forbidden, InvalidRequest
 from web import session_cookie
@@ -63,8 +63,9 @@ def show_page(
 
     `hidden`: values that the form sends too. `image`: its address.
     """
-    cookie = request.cookies.get(FORM_COOKIE) or secrets.token_urlsafe(32)
-    text = _TEMPLATE.render(
+    return answer_page(
+        _TEMPLATE,
+        status=status,
         title=title,
         fields=fields,
         button=button,
@@ -75,9 +76,14 @@ def show_page(
         image_label=image_label,
         hidden=hidden,
         problem=problem,
-        action=request.path,
-        csrf=session_cookie.csrf_token(cookie),
     )
+
+
+def answer_page(template: Template, *, status: int, **values: object) -> Response:
+    """The template besides gets `action`, the page's own address, and `csrf`, for its forms."""
+    cookie = request.cookies.get(FORM_COOKIE) or secrets.token_urlsafe(32)
+    token = session_cookie.csrf_token(cookie)
+    text = template.render(action=request.path, csrf=token, **values)
     headers = {"Content-Security-Policy": security_headers.PAGE_POLICY}
     response = Response(text + "\n", status, headers, mimetype="text/html")
     session_cookie.set_cookie(response, FORM_COOKIE, cookie, seconds=_FORM_SECONDS)

@@ -260,7 +260,7 @@ def _parse_cell(name: str, cell: str) -> Any:
         return read_json(cell)
     if name in _NUMBERS:
         return _parse_number(cell.strip())
-    if name == "save_as_draft":
+    if name in {"save_as_draft", "requires_approval"}:
         return _FLAGS.get(cell.strip().lower(), cell)
     return cell if name.startswith("caption") or name == "first_comment" else cell.strip()
 

@@ -26,7 +26,7 @@ class AuditQuery(PageQuery):
 
 
 class ActorView(BaseModel):
-    kind: str = Field(description="key, or user: a person")
+    kind: str = Field(description="key, user: a person, or approval_link: whoever has it")
     id: str
     name: str = Field(description="As it was then; a person's is their email")
 

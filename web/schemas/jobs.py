@@ -137,6 +137,10 @@ class PostView(BaseModel):
     publish_at: datetime
     state: PostState
     revision: int = Field(description="1, and one more after each edit")
+    requires_approval: bool
+    approved_revision: int | None = Field(
+        description="The last revision that a person approved; a later one waits for it again"
+    )
     attempts: int
     error: PostError | None
     postiz_post_id: str | None

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from web.http_layer.shown_once import ShownOnce
 from web.schemas.common import Body, IsoTime, Name, Whole
 
-Scope = Literal["read", "publish", "settings", "admin"]
+Scope = Literal["read", "publish", "approve", "settings", "admin"]
 A_DAY, A_WEEK = 86_400, 604_800
 
 

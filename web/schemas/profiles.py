@@ -67,6 +67,13 @@ EnvironmentAllowed = Annotated[
 ]
 
 
+RequiresApproval = Annotated[
+    Flag | None,
+    Field(
+        description="Whether all posts that are accepted for it from now on wait for a person's "
+        "approval; what is not given stays"
+    ),
+]
 QuotaNumber = Annotated[Whole, Field(ge=0, le=2**53)] | None
 
 
@@ -98,11 +105,13 @@ class NewProfile(Body):
     tts_settings: TtsSettings | None = None
     environment_allowed: EnvironmentAllowed = None
     duplicate_window_hours: DuplicateWindow = 24
+    requires_approval: RequiresApproval = None
 
 
 class PutProfile(Body):
     name: Name
     description: str | None = None
+    requires_approval: RequiresApproval = None
 
 
 class PatchProfile(Body):
@@ -113,6 +122,7 @@ class PatchProfile(Body):
     tts_settings: TtsSettings | None = None
     environment_allowed: EnvironmentAllowed = None
     duplicate_window_hours: DuplicateWindow | None = None
+    requires_approval: RequiresApproval = None
     quotas: OwnQuotas | None = Field(
         None, description="Only an admin key that is bound to no profile sets them"
     )
@@ -177,6 +187,7 @@ class ProfileView(BaseModel):
     account_id: str | None
     duplicate_window_hours: int
     paused: bool
+    requires_approval: bool = Field(description="Of all posts that are accepted for it")
     deleting_since: datetime | None = Field(
         description="It is being deleted, and takes nothing new"
     )

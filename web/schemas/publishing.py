@@ -74,6 +74,9 @@ class Plan(BaseModel):
     first_at: datetime | None
     finishes_at: datetime | None
     late_posts: int = Field(description="Posts that cannot go out within 5 minutes of their time")
+    requires_approval: bool = Field(
+        description="They wait for a person's approval; the times are those of an approval now"
+    )
     handoff: Handovers
     jitter_seed: int | None = Field(description="Of the times, where there is jitter")
     warnings: list[PlanWarning]

@@ -13,9 +13,14 @@ EventName = Literal[
     "post.scheduled",
     "post.published",
     "post.failed",
+    "post.approval_requested",
+    "post.approved",
+    "post.rejected",
     "job.completed",
     "account.blocked",
     "credentials.rejected",
+    "server.stalled",
+    "server.recovered",
 ]
 EventNames = Annotated[list[EventName], Field(min_length=1)]
 ProfileIds = Annotated[list[str], Field(min_length=1, max_length=1000)]

@@ -44,6 +44,7 @@ def plan_view(session: Session, checked: Checked) -> Plan:
         first_at=totals.first_at,
         finishes_at=totals.finishes_at,
         late_posts=len(totals.late),
+        requires_approval=checked.requires_approval,
         handoff=Handovers(calendar=posts) if in_calendar else Handovers(staged=posts),
         jitter_seed=checked.order.options.get("jitter_seed"),
         warnings=[*_late_warnings(checked, totals), *planned_posts.warning_views(checked)],

@@ -58,7 +58,8 @@ def new_job_view(session: Session, job: Job) -> JobView:
 
 def accepted_job_view(session: Session, job: Job, checked: Checked) -> JobView:
     """Of a job whose posts this transaction has just accepted: nothing of it is read again."""
-    counts: dict[str, int] = {PostState.PENDING: job.total} if job.total else {}
+    waits = PostState.WAITING_APPROVAL if checked.requires_approval else PostState.PENDING
+    counts: dict[str, int] = {waits: job.total} if job.total else {}
     outcome = Outcome(job=job, counts=counts, touched_at=job.updated_at)
     settings, order = current_services().settings, checked.order
     ends_at = etas.find_eta(session, outcome, checked.account, order.now, settings)
@@ -146,6 +147,8 @@ def _post_view(post: Post, timeline: Sequence[Event], error: PostError | None) -
         publish_at=values.publish_at,
         state=post.state,
         revision=post.revision,
+        requires_approval=post.requires_approval,
+        approved_revision=post.approved_revision,
         attempts=post.attempts + post.unclear_calls,
         error=error,
         postiz_post_id=post.postiz_post_id,

@@ -23,6 +23,7 @@ from shared.domain.publishing.planner import CALENDAR_AHEAD, LATE, STAGED_AHEAD
 from shared.domain.publishing.states import PostState
 from shared.media.used_media import used_media
 from shared.models import Account, AccountMedia, Job, Post, Profile
+from shared.posts.approval import is_approved
 from shared.posts.late_policy import is_in_time
 
 
@@ -54,6 +55,7 @@ def waits_for_staging() -> tuple[ColumnElement[bool], ...]:
         Post.publish_at <= func.now() + CALENDAR_AHEAD,
         Post.take_back.is_(False),
         Post.edit.is_(None),
+        is_approved(),
         is_in_time(),
     )
 
@@ -113,6 +115,12 @@ def may_send() -> tuple[ColumnElement[bool], ...]:
 
 @cache
 def may_go() -> ColumnElement[bool]:
+    """It may be published as it is: `may_be_prepared`, and approved where somebody has to."""
+    return and_(is_approved(), may_be_prepared())
+
+
+@cache
+def may_be_prepared() -> ColumnElement[bool]:
     """Not paused, not being cancelled or edited, in time, and with a usable key of the account."""
     return and_(
         Post.take_back.is_(False),

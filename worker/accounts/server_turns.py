@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from shared.domain.publishing.fairness import DueProfile, order_fairly
 from shared.domain.publishing.states import PostState
 from shared.models import Account, Post, Profile, Server
+from shared.posts.approval import is_approved
 from shared.posts.late_policy import is_in_time
 from worker.accounts import rate_limiter
 from worker.accounts.eligibility import is_rested, may_send
@@ -103,5 +104,6 @@ def could_be_released(*, ahead: float = 0.0) -> tuple[ColumnElement[bool], ...]:
         Post.next_at <= func.now(),
         Post.take_back.is_(False),
         Post.edit.is_(None),
+        is_approved(),
         is_in_time(),
     )

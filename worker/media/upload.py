@@ -41,6 +41,8 @@ from worker.staging import deferred_validation
 
 LEASE = 60.0
 HEARTBEAT = 10.0
+#: States of posts that need their media in Postiz, and of which nothing is there yet.
+_UNSENT = (PostState.PENDING, PostState.WAITING_APPROVAL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,19 +272,20 @@ def waiting_posts_condition(account_id: int, media_id: int) -> Sequence[ColumnEl
     """Posts that wait for the medium."""
     return (
         Post.account_id == account_id,
-        Post.state == PostState.PENDING,
+        Post.state.in_(_UNSENT),
         uses_any_of([media_id]),
     )
 
 
 def fail_waiting_posts(session: Session, account_id: int, media_id: int, message: str) -> None:
-    waiting = select(Post.id).where(*waiting_posts_condition(account_id, media_id))
-    ids = session.scalars(waiting.with_for_update(key_share=True)).all()
-    transitions.fail_posts(
-        session,
-        ids,
-        PostState.PENDING,
-        code="media_refused",
-        message=f"its medium {media_id} could not be uploaded: {message}",
-        hint="Upload a file that Postiz takes, then publish it again.",
-    )
+    waiting = select(Post.id, Post.state).where(*waiting_posts_condition(account_id, media_id))
+    rows = session.execute(waiting.with_for_update(key_share=True)).all()
+    for state in _UNSENT:
+        transitions.fail_posts(
+            session,
+            [row.id for row in rows if row.state == state],
+            state,
+            code="media_refused",
+            message=f"its medium {media_id} could not be uploaded: {message}",
+            hint="Upload a file that Postiz takes, then publish it again.",
+        )

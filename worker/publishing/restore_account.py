@@ -29,6 +29,8 @@ STATE_PATH = (
     PostState.RELEASING,
     PostState.SCHEDULED,
 )
+#: States of posts that are not in Postiz until a person says so.
+_LEFT_TO_PERSON = (PostState.HELD, PostState.WAITING_APPROVAL)
 NOT_IN_BACKUP = "found in Postiz after an older backup was restored"
 WINDOW = timedelta(hours=1)
 
@@ -81,15 +83,16 @@ class _AccountComparison:
 
     def record_differences(self) -> Outcome:
         found = self._record_released()
-        sendable = self._posts_in(PostState.PENDING, PostState.HELD) + self._vanished_posts()
+        sendable = self._posts_in(PostState.PENDING, *_LEFT_TO_PERSON) + self._vanished_posts()
         verdicts = match_posts(
             [draft_signature(post) for post in sendable], self._unknown_remote_posts()
         )
         unclear = 0
         for post in sendable:
             verdict = verdicts.get(post.id)
-            if verdict is not None and post.state == PostState.HELD:
-                self._move_post(post, PostState.PENDING, {})  # a person has released it since
+            if verdict is not None and post.state in _LEFT_TO_PERSON:
+                # a person has released or approved it since
+                self._move_post(post, PostState.PENDING, {"approved_revision": Post.revision})
             if isinstance(verdict, FoundInPostiz) and not is_parking_date(
                 verdict.theirs.publish_at
             ):
@@ -99,7 +102,7 @@ class _AccountComparison:
                 theirs = verdict.theirs if isinstance(verdict, FoundInPostiz) else verdict.like
                 self._mark_unclear(post, theirs.publish_at)
                 unclear += 1
-            elif post.state not in (PostState.PENDING, PostState.HELD):
+            elif post.state not in (PostState.PENDING, *_LEFT_TO_PERSON):
                 self._mark_unclear(post, None)
                 unclear += 1
         self._guard_failed_posts()

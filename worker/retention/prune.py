@@ -8,12 +8,15 @@ from sqlalchemy import tuple_ as row_of
 from sqlalchemy.orm import Session
 
 from shared.accounts import holds
+from shared.approvals import links as approval_links
 from shared.config import Settings
 from shared.domain.publishing.states import PostState
 from shared.media import unused_media
 from shared.models import (
     AccountMedia,
+    ApprovalLink,
     AuditEntry,
+    CalendarLink,
     Delivery,
     Event,
     Handover,
@@ -64,6 +67,21 @@ def delete_ended_links(session: Session, _: Settings) -> int:
     some = select(OneTimeLink.token_hash).where(OneTimeLink.valid_until < func.now()).limit(BATCH)
     batch = some.with_for_update(skip_locked=True)
     return _delete_rows(session, delete(OneTimeLink).where(OneTimeLink.token_hash.in_(batch)))
+
+
+def delete_ended_approval_links(session: Session, _: Settings) -> int:
+    """Those whose pages have said for long enough that they ended; others go with their jobs."""
+    end = func.coalesce(ApprovalLink.revoked_at, ApprovalLink.expires_at)
+    some = select(ApprovalLink.id).where(end < func.now() - approval_links.SAYS_WHY_FOR)
+    batch = some.limit(BATCH).with_for_update(skip_locked=True)
+    return _delete_rows(session, delete(ApprovalLink).where(ApprovalLink.id.in_(batch)))
+
+
+def delete_ended_calendars(session: Session, _: Settings) -> int:
+    """Calendar links of keys that have expired."""
+    some = select(CalendarLink.id).where(CalendarLink.expires_at < func.now()).limit(BATCH)
+    batch = some.with_for_update(skip_locked=True)
+    return _delete_rows(session, delete(CalendarLink).where(CalendarLink.id.in_(batch)))
 
 
 def delete_old_timelines(session: Session, settings: Settings) -> int:
@@ -161,6 +179,8 @@ STEPS: dict[str, Callable[[Session, Settings], int]] = {
     "rotated keys": delete_ended_keys,
     "sessions": delete_ended_sessions,
     "one-time links": delete_ended_links,
+    "approval links": delete_ended_approval_links,
+    "calendar links": delete_ended_calendars,
     "timelines": delete_old_timelines,
     "jobs": delete_old_jobs,
     "submissions": delete_old_submissions,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from sqlalchemy import ColumnElement, func, not_, select
+from sqlalchemy import ColumnElement, Select, func, not_, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -21,10 +21,12 @@ from shared.postiz.client import RemoteIntegration
 from shared.posts import transitions
 from shared.profiles.credential_ref import CredentialRef
 from worker.accounts import postiz_call
-from worker.accounts.eligibility import is_rested, may_go
+from worker.accounts.eligibility import eligible_accounts_query, is_rested, may_be_prepared
 from worker.runtime import Runtime
 
 BATCH = 400
+#: States of posts of which nothing is in Postiz yet.
+_UNSENT = (PostState.PENDING, PostState.WAITING_APPROVAL)
 
 
 def check_waiting_posts(runtime: Runtime, account_id: int) -> None:
@@ -34,7 +36,7 @@ def check_waiting_posts(runtime: Runtime, account_id: int) -> None:
             select(Profile)
             .join(Post, Post.profile_id == Profile.id)
             .join(Account, Account.id == Post.account_id)
-            .where(*_waiting_conditions(account_id), is_rested(), may_go())
+            .where(*_waiting_conditions(account_id), is_rested(), may_be_prepared())
             .limit(1)
         )
         if profile is None:
@@ -49,10 +51,21 @@ def check_waiting_posts(runtime: Runtime, account_id: int) -> None:
         _check_account_posts(session, account_id, rows)
 
 
+def find_due_accounts(session: Session) -> Sequence[int]:
+    """Accounts with posts whose channel has to be known before anybody can approve them."""
+    return session.scalars(due_accounts_query()).all()
+
+
+def due_accounts_query() -> Select[int]:
+    unknown = Post.state == PostState.WAITING_APPROVAL, Post.integration_identifier.is_(None)
+    soon = Post.publish_at <= func.now() + CALENDAR_AHEAD
+    return eligible_accounts_query(*unknown, soon, may_be_prepared())
+
+
 def _waiting_conditions(account_id: int) -> list[ColumnElement[bool]]:
     return [
         Post.account_id == account_id,
-        Post.state == PostState.PENDING,
+        Post.state.in_(_UNSENT),
         Post.integration_identifier.is_(None),
         Post.publish_at <= func.now() + CALENDAR_AHEAD,
         not_(is_of_other_account()),
@@ -83,7 +96,7 @@ def check_posts_with_medium(session: Session, account_id: int, media_id: int) ->
         select(Post)
         .where(
             Post.account_id == account_id,
-            Post.state == PostState.PENDING,
+            Post.state.in_(_UNSENT),
             Post.integration_identifier.is_not(None),
             uses_any_of([media_id]),
         )
@@ -97,7 +110,7 @@ def _check_post(
     session: Session, post: Post, find_faults: Callable[[Session, Post], Sequence[FieldError]]
 ) -> None:
     """Fail the post if it has faults or cannot be checked; the other posts continue."""
-    post_id = post.id
+    post_id, state = post.id, PostState(post.state)
     uncontained = (OperationalError,)
     with (
         contain_failures("check_post", but=uncontained, post=post_id) as fate,
@@ -108,7 +121,7 @@ def _check_post(
         transitions.fail_posts(
             session,
             [post_id],
-            PostState.PENDING,
+            state,
             code="internal_error",
             message="It could not be checked: something went wrong on our side, and is logged.",
             hint="Nothing was sent. Retry it once this is mended.",
@@ -120,7 +133,7 @@ def _fail_if_faulty(session: Session, post: Post, faults: Sequence[FieldError]) 
         transitions.fail_posts(
             session,
             [post.id],
-            PostState.PENDING,
+            PostState(post.state),
             code="not_publishable",
             message="; ".join(f"{fault.field}: {fault.message}" for fault in faults),
             hint=_compose_hint(faults),

@@ -8,6 +8,7 @@ from shared.errors import IllegalTransition
 
 class PostState(StrEnum):
     PENDING = "pending"  # nothing of it is in Postiz
+    WAITING_APPROVAL = "waiting_approval"  # nothing of it is in Postiz until a person approves it
     HELD = "held"  # nothing of it is in Postiz, and it is late: by its policy it waits for a person
     STAGING = "staging"  # a call that creates its draft may be under way
     STAGED = "staged"  # a draft in Postiz, which never publishes by itself
@@ -23,7 +24,9 @@ class PostState(StrEnum):
 
 S = PostState
 TRANSITIONS: Mapping[PostState, frozenset[PostState]] = {
-    S.PENDING: frozenset({S.STAGING, S.HELD, S.FAILED, S.CANCELLED}),
+    # to waiting: nobody has approved its revision, and somebody has to
+    S.PENDING: frozenset({S.STAGING, S.WAITING_APPROVAL, S.HELD, S.FAILED, S.CANCELLED}),
+    S.WAITING_APPROVAL: frozenset({S.PENDING, S.HELD, S.FAILED, S.CANCELLED}),
     S.HELD: frozenset({S.PENDING, S.CANCELLED}),
     # back to pending: the call certainly failed, or left only orphan drafts
     S.STAGING: frozenset({S.STAGED, S.DRAFT, S.PENDING, S.FAILED, S.CANCELLING}),

@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import select, text, update
 
 from local.postgres import Postgres
+from shared.approvals import decisions
 from shared.db import sqlalchemy_url
 from shared.domain.publishing.states import PostState
 from shared.models import Account, Handover, Post, Schedule, ScheduleRun, Submission
-from shared.posts import cancel_retry, late_policy
+from shared.posts import cancel_retry, late_policy, transitions
 from tests.factories.media import make_medium
 from tests.factories.posts import make_posts
 from tests.factories.profiles import KEY, make_profile
@@ -132,6 +133,27 @@ def test_what_was_let_go_since_is_not_let_go_again(
     assert settled(world).found == 1
     world.until_all(PostState.PUBLISHED, ids)
     assert sends(world) == {"late": 1}
+
+
+def test_what_was_approved_since_is_not_sent_again(
+    world: World, backup: Callable[[], Restore]
+) -> None:
+    make_profile(world, key=KEY)
+    published, still = make_posts(world, "acme", ["approved", "still waiting"])
+    with world.database.transaction() as session:
+        session.execute(update(Post).values(requires_approval=True))
+        transitions.ask_for_approval(session, [published, still])
+    restore = backup()
+    with world.database.transaction() as session:
+        decisions.approve_post(session, session.get_one(Post, published), by="a test")
+    world.until_all(PostState.PUBLISHED, [published])
+    restore()
+    waiting = PostState.WAITING_APPROVAL
+    assert world.states([published, still]) == [waiting, waiting]
+    assert settled(world).found == 1
+    world.until_all(PostState.PUBLISHED, [published])
+    assert world.states([still]) == [waiting]
+    assert sends(world) == {"approved": 1}
 
 
 def test_posts_that_look_alike_are_left_to_a_person(

@@ -141,6 +141,7 @@ def test_a_plan_has_its_shape_and_counts_posts_and_calls(api: Api) -> None:
         "first_at": START,
         "finishes_at": "2031-08-01T07:30:00Z",
         "late_posts": 0,
+        "requires_approval": False,
         "handoff": {"calendar": 3, "staged": 0},
         "jitter_seed": None,
         "warnings": [],

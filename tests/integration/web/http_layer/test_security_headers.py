@@ -15,6 +15,10 @@ POLICIES = {
     "/docs.js": DATA_POLICY,
     "/sign-in": PAGE_POLICY,
     "/sign-in/link/none": PAGE_POLICY,
+    "/approve/none": PAGE_POLICY,
+    "/approve/none/media/1": PAGE_POLICY,
+    "/approve.css": DATA_POLICY,
+    "/calendar.ics": DATA_POLICY,
     "/docs": DOCS_POLICY,
 }
 

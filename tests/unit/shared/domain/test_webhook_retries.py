@@ -100,10 +100,17 @@ def test_each_move_that_matters_has_its_event() -> None:
         for target in targets
         if event_of(source, target)
     }
-    assert set(told.values()) == {"post.scheduled", "post.published", "post.failed"}
+    assert set(told.values()) == {
+        "post.scheduled",
+        "post.published",
+        "post.failed",
+        "post.approval_requested",
+        "post.approved",
+    }
     assert set(told.values()) <= set(EVENTS)
     for (source, target), event in told.items():
-        assert event == f"post.{target}"
+        by_name = {"waiting_approval": "approval_requested", "pending": "approved"}
+        assert event == f"post.{by_name.get(target, target)}"
         assert source is not PostState.CANCELLING or target is not PostState.SCHEDULED
 
 

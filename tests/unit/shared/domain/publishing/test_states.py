@@ -87,7 +87,7 @@ def test_what_was_handed_over_is_staged_anew_only_by_settling_or_by_a_person() -
     """`releasing` goes back once its draft is parked and deleted; to be settled is also what is
     overdue, and `failed` and `cancelled` start anew, on a person's word. What is edited goes back
     once it is gone from Postiz."""
-    unreleased = {S.STAGING, S.STAGED, S.HELD}
+    unreleased = {S.STAGING, S.STAGED, S.HELD, S.WAITING_APPROVAL}
     retried = {S.FAILED, S.CANCELLED}
     assert leads_to(S.PENDING) == {*unreleased, *retried, S.RELEASING, S.RESCHEDULING}
     by_settling_or_a_person = [S.FAILED, S.RELEASING, S.CANCELLED, S.RESCHEDULING]
@@ -99,7 +99,7 @@ def test_what_was_handed_over_is_staged_anew_only_by_settling_or_by_a_person() -
 
 
 def test_what_may_be_in_postiz_is_cancelled_only_by_deleting_it_there() -> None:
-    assert leads_to(S.CANCELLED) == {S.PENDING, S.HELD, S.CANCELLING}
+    assert leads_to(S.CANCELLED) == {S.PENDING, S.WAITING_APPROVAL, S.HELD, S.CANCELLING}
     assert leads_to(S.CANCELLING) == {
         S.STAGING,
         S.STAGED,
@@ -120,8 +120,16 @@ def test_a_users_draft_is_never_released() -> None:
 
 
 def test_what_is_late_is_held_out_of_postiz_until_a_person_says_what_becomes_of_it() -> None:
-    assert leads_to(S.HELD) == {S.PENDING, S.STAGED}
+    assert leads_to(S.HELD) == {S.PENDING, S.WAITING_APPROVAL, S.STAGED}
     assert follows(S.HELD) == {S.PENDING, S.CANCELLED}
+
+
+def test_what_waits_for_approval_comes_to_postiz_only_by_way_of_pending() -> None:
+    """Whatever becomes pending unapproved goes on to wait: see shared/posts/approval.py."""
+    assert follows(S.WAITING_APPROVAL) == {S.PENDING, S.HELD, S.FAILED, S.CANCELLED}
+    assert leads_to(S.WAITING_APPROVAL) == {S.PENDING}
+    in_postiz = {S.STAGING, S.STAGED, S.RELEASING, S.SCHEDULED, S.DRAFT}
+    assert not in_postiz & reachable(S.WAITING_APPROVAL, without=[S.PENDING])
 
 
 def test_whatever_is_not_over_and_waits_for_no_person_may_fail() -> None:
@@ -142,6 +150,9 @@ def test_the_table_says_no_more_than_the_check(source: PostState) -> None:
         ({"pending": 1, "published": 2}, False, JobState.RUNNING),
         ({"held": 1, "published": 2}, False, JobState.RUNNING),
         ({"held": 2}, False, JobState.RUNNING),
+        ({"waiting_approval": 2}, False, JobState.RUNNING),
+        ({"waiting_approval": 2}, True, JobState.PAUSED),
+        ({"waiting_approval": 1, "published": 2}, False, JobState.RUNNING),
         ({"published": 2, "scheduled": 1}, False, JobState.COMPLETED),
         ({"published": 2, "scheduled": 1}, True, JobState.COMPLETED),
         ({"published": 1, "failed": 1}, False, JobState.COMPLETED_WITH_ERRORS),

@@ -1,0 +1,128 @@
+"""The commands of docs/APPROVAL.md and docs/CALENDAR.md do what the pages say, on a whole stack."""
+
+import json
+import re
+import subprocess
+from html import unescape
+from typing import Any
+
+import pytest
+import requests
+from icalendar import Calendar
+
+from local.child import ROOT
+from tests.servers.stacks import RunningStack
+from tests.timing.patience import PATIENCE, wait_until
+
+_BLOCK = re.compile(r"^```\n(.+?)^```$", re.MULTILINE | re.DOTALL)
+
+
+class Terminal:
+    """A shell in which README's first use has been followed."""
+
+    def __init__(self, stack: RunningStack) -> None:
+        facts = stack.facts()
+        first_use = (ROOT / "README.md").read_text(encoding="utf-8")
+        functions = re.findall(r"^(?:call|json)\(\) .+$", first_use, re.MULTILINE)
+        values = {
+            "URL": f"{facts['web_url']}/api/v1",
+            "KEY": facts["admin_key"],
+            "POSTIZ": facts["sandbox_url"],
+        }
+        named = [f"{name}={value}" for name, value in values.items()]
+        self._first = "\n".join(["set -euo pipefail", *named, *functions, ""])
+        _, create, *_ = _BLOCK.findall(first_use.partition("## First use")[2])
+        self.run(create)
+
+    def run(self, commands: str, **ids: str) -> list[Any]:
+        """What each command answers. `ids`: in place of those that the page has."""
+        for kind, number in ids.items():
+            commands = re.sub(rf"/{kind}/\d+", f"/{kind}/{number}", commands)
+        done = subprocess.run(
+            ["bash", "-c", self._first + commands],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines() if line]
+
+
+@pytest.fixture(scope="module")
+def terminal(stack: RunningStack) -> Terminal:
+    return Terminal(stack)
+
+
+def commands_of(page: str) -> list[str]:
+    return _BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
+
+
+def ask(terminal: Terminal, commands: str) -> dict[str, str]:
+    """The ids of a job that waits, and of its post."""
+    [made] = terminal.run(commands)
+    job = made["job"]["id"]
+    [posts] = terminal.run(f"call $URL/jobs/{job}/posts")
+    [post] = posts["items"]
+    assert post["state"] == "waiting_approval"
+    return {"jobs": job, "posts": post["id"]}
+
+
+def wait_until_published(terminal: Terminal, post: str) -> dict[str, Any]:
+    def read_post() -> dict[str, Any]:
+        [shown] = terminal.run(f"call $URL/posts/{post}")
+        return dict(shown)
+
+    wait_until(lambda: read_post()["state"] == "published", lambda: str(read_post()))
+    return read_post()
+
+
+def test_posts_wait_are_approved_rejected_and_approved_by_a_link(terminal: Terminal) -> None:
+    publish, approve, reject, links = commands_of("docs/APPROVAL.md")
+    ids = ask(terminal, publish)
+    listed, approved = terminal.run(approve, **ids)
+    assert ids["posts"] in [post["id"] for post in listed["items"]]
+    assert approved["state"] == "pending"
+    wait_until_published(terminal, ids["posts"])
+
+    ids = ask(terminal, publish)
+    states = [post["state"] for post in terminal.run(reject, **ids)]
+    assert states == ["cancelled", "cancelled", "waiting_approval"]
+
+    create, manage = links.splitlines()[0], "\n".join(links.splitlines()[1:])
+    [link] = terminal.run(create, **ids)
+    assert approve_by_link(link["url"]).url.endswith(f"#post-{ids['posts']}")
+    post = wait_until_published(terminal, ids["posts"])
+    assert post["content"] == "Summer sale, with the new logo"
+    assert "by the link 'Client'" in str(post["timeline"])
+    manage = manage.replace("/approval-links/1", f"/approval-links/{link['id']}")
+    [[row]] = [listed["items"] for listed in terminal.run(manage, jobs=ids["jobs"])]
+    assert row["decided"] == 1
+    gone = requests.get(link["url"], timeout=PATIENCE)
+    assert (gone.status_code, "was withdrawn" in gone.text) == (404, True)
+
+
+def approve_by_link(url: str) -> requests.Response:
+    with requests.Session() as browser:
+        page = browser.get(url, timeout=PATIENCE)
+        assert page.ok, page.text
+        hidden = re.findall(r'type="hidden" name="(\w+)" value="([^"]+)"', page.text)
+        form = {name: unescape(value) for name, value in hidden} | {"decision": "approve"}
+        return browser.post(url, data=form, timeout=PATIENCE)
+
+
+def test_a_calendar_shows_what_was_published_until_its_link_is_deleted(terminal: Terminal) -> None:
+    publish, approve, *_ = commands_of("docs/APPROVAL.md")
+    ids = ask(terminal, publish)
+    terminal.run(approve, **ids)
+    post = wait_until_published(terminal, ids["posts"])
+    create, *manage = commands_of("docs/CALENDAR.md")[0].splitlines()
+    [link] = terminal.run(create)
+    reply = requests.get(link["url"], timeout=PATIENCE)
+    assert reply.headers["Content-Type"].startswith("text/calendar")
+    events = {str(each["UID"]): each for each in Calendar.from_ical(reply.content).walk("VEVENT")}
+    event = events[f"post-{post['id']}@pressroom"]
+    assert (event["STATUS"], event["URL"]) == ("CONFIRMED", post["release_url"])
+    assert str(event["SUMMARY"]).endswith(": Summer sale")
+    terminal.run("\n".join(manage).replace("links/1", f"links/{link['id']}"))
+    assert requests.get(link["url"], timeout=PATIENCE).status_code == 404

@@ -1,0 +1,1 @@
+"""Approval: its endpoints, and the page on which people without a key approve posts."""

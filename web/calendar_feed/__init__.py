@@ -1,0 +1,1 @@
+"""The calendar of posts: the endpoints of its links, and the feed."""
