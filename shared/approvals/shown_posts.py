@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from shared.domain.publishing.states import PostState
 from shared.errors import NotFound
 from shared.intake.post_edits import current_values
+from shared.media.used_media import media_of_parts, uses_any_of
 from shared.models import ApprovalLink, Job, Media, Post, Profile
 from shared.models.base import is_id
 
@@ -24,7 +25,7 @@ class ShownPart:
 
     content: str
     media: Sequence[Media]
-    delay_minutes: float
+    delay_minutes: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,20 +95,8 @@ def _show_posts(session: Session, posts: Sequence[Post]) -> list[ShownPost]:
 
 
 def _media_ids(post: Post) -> list[int]:
-    return [
-        *current_values(post).media_ids,
-        *(i for part in _parts_of(post) for i in _part_media(part)),
-    ]
-
-
-def _parts_of(post: Post) -> list[dict[str, Any]]:
-    """The parts of a thread, if posts have them."""
     values = current_values(post)
-    return getattr(values, "thread", None) or getattr(post, "thread", None) or []
-
-
-def _part_media(part: Mapping[str, Any]) -> list[int]:
-    return [int(medium) for medium in part.get("media_ids") or ()]
+    return [*values.media_ids, *media_of_parts(values.thread)]
 
 
 def _show_post(post: Post, media: Mapping[int, Media]) -> ShownPost:
@@ -122,11 +111,11 @@ def _show_post(post: Post, media: Mapping[int, Media]) -> ShownPost:
         media=[media[medium] for medium in values.media_ids],
         parts=[
             ShownPart(
-                content=str(part.get("content") or part.get("caption") or ""),
-                media=[media[medium] for medium in _part_media(part)],
-                delay_minutes=float(part.get("delay_minutes") or 0),
+                content=part["content"],
+                media=[media[medium] for medium in part["media_ids"]],
+                delay_minutes=part["delay_minutes"],
             )
-            for part in _parts_of(post)
+            for part in values.thread
         ],
         settings=values.settings,
         publish_at=values.publish_at,
@@ -140,7 +129,7 @@ def find_shown_medium(session: Session, link: ApprovalLink, media_id: str) -> Me
     """One that a post of the link's job has. Raises `NotFound`."""
     posts = select(Post).where(Post.job_id == link.job_id, Post.requires_approval)
     if is_id(media_id):
-        holding = posts.where(Post.media_ids.contains([int(media_id)])).limit(1)
+        holding = posts.where(uses_any_of([int(media_id)])).limit(1)
         if session.scalar(holding) is not None:
             return session.get_one(Media, int(media_id))
     raise NotFound("There is no such picture")

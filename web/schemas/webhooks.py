@@ -21,6 +21,8 @@ EventName = Literal[
     "credentials.rejected",
     "server.stalled",
     "server.recovered",
+    "channel.not_ready",
+    "channel.ready",
 ]
 EventNames = Annotated[list[EventName], Field(min_length=1)]
 ProfileIds = Annotated[list[str], Field(min_length=1, max_length=1000)]
