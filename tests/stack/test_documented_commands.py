@@ -1,4 +1,4 @@
-"""The commands of docs/APPROVAL.md and docs/CALENDAR.md do what the pages say, on a whole stack."""
+"""The commands of pages of docs do what the pages say, on a whole stack."""
 
 import json
 import re
@@ -126,3 +126,39 @@ def test_a_calendar_shows_what_was_published_until_its_link_is_deleted(terminal:
     assert str(event["SUMMARY"]).endswith(": Summer sale")
     terminal.run("\n".join(manage).replace("links/1", f"links/{link['id']}"))
     assert requests.get(link["url"], timeout=PATIENCE).status_code == 404
+
+
+def test_posts_are_edited_one_or_many(terminal: Terminal) -> None:
+    one, many = commands_of("docs/EDITING.md")
+    far = '{"integration_ids": ["int-mastodon"], "caption": "A", "schedule_date": "2030-01-01"}'
+    [made] = terminal.run(f"json $URL/postiz/publish -d '{far}'")
+    job = made["job"]["id"]
+    [[post]] = [posts["items"] for posts in terminal.run(f"call $URL/jobs/{job}/posts")]
+    [edited] = terminal.run(one, posts=post["id"])
+    assert (edited["content"], edited["publish_at"]) == ("Better", "2031-08-01T16:30:00Z")
+    dry, *real = terminal.run(many.replace('"job_id": "3"', f'"job_id": "{job}"'))
+    assert (dry["would_change"], [each["changed"] for each in real]) == (1, [1, 1, 1])
+    [shown] = terminal.run(f"call $URL/posts/{post['id']}")
+    assert (shown["content"], shown["revision"]) == ("For all of them", 5)
+    assert shown["publish_at"] == "2031-08-01T07:00:00Z"
+
+
+def test_a_thread_is_accepted_as_a_whole(terminal: Terminal) -> None:
+    publish, *_ = commands_of("docs/THREADS.md")
+    jobs = [made["job"]["id"] for made in terminal.run(publish)]
+    shown = [terminal.run(f"call $URL/jobs/{job}/posts")[0]["items"][0] for job in jobs]
+    parts = [[part["content"] for part in post["thread"]] for post in shown]
+    assert parts == [
+        ["The second", "The last, ten minutes later"],
+        ["The link: https://example.com"],
+    ]
+
+
+def test_a_channel_is_said_to_be_connected_again(terminal: Terminal) -> None:
+    [commands] = commands_of("docs/CHANNELS.md")
+    listed, resumed, waiting = terminal.run(commands)
+    states = {channel["id"]: channel["state"] for channel in listed}
+    assert states["int-mastodon"] == "ready"
+    assert "disabled" in states.values()
+    assert (resumed["id"], resumed["state"]) == ("int-mastodon", "ready")
+    assert waiting["items"] == []
