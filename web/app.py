@@ -35,6 +35,9 @@ from web.http_layer.request import ApiRequest
 from web.media import files, library
 from web.metrics import endpoint
 from web.openapi import description
+from web.pages import channels, home, static_files
+from web.pages import jobs as job_pages
+from web.pages import posts as post_pages
 from web.paths import PREFIX
 from web.people import account_page, openid_pages, own_session, sign_in_pages, users
 from web.services import Services
@@ -64,6 +67,19 @@ RESOURCES = (
     users,
     own_session,
     audit,
+)
+
+
+PAGES = (
+    sign_in_pages,
+    account_page,
+    openid_pages,
+    approval_page,
+    home,
+    job_pages,
+    post_pages,
+    channels,
+    static_files,
 )
 
 
@@ -101,8 +117,8 @@ def create_app(settings: Settings | None = None, parts: Services | None = None) 
         app.register_api(module.api)
     app.register_api(health.api)
     app.register_api(calendar_feed.api)
-    for pages in (sign_in_pages, account_page, openid_pages, approval_page):
-        app.register_blueprint(pages.pages)
+    for module in PAGES:
+        app.register_blueprint(module.pages)
     description.add_docs_routes(app)
     return app
 

@@ -1,6 +1,9 @@
 """What a person sees: the API's page, Flower and the sandbox's page, in a real browser."""
 
+import itertools
 import re
+from collections.abc import Iterator
+from importlib.resources import files
 from typing import Any
 from urllib.parse import quote
 
@@ -10,6 +13,7 @@ import requests
 from selenium import webdriver
 from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.expected_conditions import alert_is_present
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.servers.stacks import RunningStack
@@ -97,6 +101,8 @@ def test_the_first_admin_is_made_by_a_link_and_signs_in_with_two_factors(
     wait_for_text(browser, "Your recovery codes")
     codes = [each.text for each in browser.find_elements(By.TAG_NAME, "code")]
     browser.find_element(By.LINK_TEXT, "Go on").click()
+    wait_for_text(browser, "What needs me")
+    browser.find_element(By.LINK_TEXT, "Your account").click()
     wait_for_text(browser, "Role: admin, for all profiles")
     browser.find_element(By.LINK_TEXT, "Sign out").click()
     press(browser, "Sign out")
@@ -106,7 +112,7 @@ def test_the_first_admin_is_made_by_a_link_and_signs_in_with_two_factors(
     press(browser, "Go on", code="000000")
     wait_for_text(browser, "This code is not right")
     press(browser, "Go on", code=codes[0])
-    wait_for_text(browser, "Role: admin, for all profiles")
+    wait_for_text(browser, "What needs me")
     browser.get(link)
     wait_for_text(browser, "This link was used already")
     statuses = [re.findall(r"status of (\d+)", row["message"]) for row in complaints(browser)]
@@ -149,6 +155,78 @@ def test_a_client_approves_and_rejects_on_a_phone_without_scripts(
         return [post["state"] for post in call(stack, "GET", f"/jobs/{job}/posts")["items"]]
 
     wait_until(lambda: states() == ["published", "cancelled"], lambda: str(states()))
+    assert complaints(browser) == []
+
+
+#: In CSS pixels.
+WIDTHS = (360, 1200, 2560)
+_AXE = files("axe_core_python").joinpath("axe.min.js")
+
+
+def find_barriers(browser: webdriver.Chrome) -> list[str]:
+    """What axe-core finds on the page, of serious or critical impact."""
+    browser.execute_script(_AXE.read_text(encoding="utf-8"))
+    found = browser.execute_async_script(
+        "axe.run().then(found => arguments[arguments.length - 1](found.violations))"
+    )
+    return [
+        f"{each['id']}: {node['html']}"
+        for each in found
+        if each["impact"] in {"serious", "critical"}
+        for node in each["nodes"]
+    ]
+
+
+def be_wide(browser: webdriver.Chrome, width: int, *, scheme: str) -> None:
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+
+@pytest.fixture
+def publisher(stack: RunningStack, browser: webdriver.Chrome) -> Iterator[webdriver.Chrome]:
+    """A person who publishes for one profile, signed in by the link that an admin gave them."""
+    person = {"email": "pat@example.com", "name": "Pat", "role": "publisher"}
+    made = call(stack, "POST", "/users", {**person, "profile_ids": ["seen"]})
+    browser.get(stack.facts()["web_url"] + made["link"])
+    press(browser, "Save", password="correct horse battery")
+    wait_for_text(browser, "What needs me")
+    yield browser
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    browser.delete_all_cookies()
+
+
+def test_a_publisher_sees_jobs_and_posts_and_pauses_and_cancels(
+    stack: RunningStack, publisher: webdriver.Chrome, published: dict[str, Any]
+) -> None:
+    browser, url = publisher, stack.facts()["web_url"]
+    items = [{"caption": f"Planned, {word}"} for word in ("one", "two")]
+    later = {"integration_ids": ["int-mastodon"], "schedule_date": "2031-01-01T09:00:00Z"}
+    job = call(stack, "POST", "/postiz/bulk-publish", {"items": items, **later})["job"]["id"]
+    for path in ("/", "/jobs", f"/jobs/{job}", "/posts", f"/posts/{published['id']}", "/channels"):
+        for width, scheme in itertools.product(WIDTHS, ("light", "dark")):
+            be_wide(browser, width, scheme=scheme)
+            browser.get(url + path)
+            across = browser.execute_script("return document.documentElement.scrollWidth")
+            assert across <= width, f"{path} is read without scrolling sideways"
+            assert find_barriers(browser) == [], (path, width, scheme)
+    browser.get(url + "/")
+    wait_for_text(browser, "Planned, one")
+    browser.find_element(By.LINK_TEXT, "Jobs").click()
+    browser.find_element(By.LINK_TEXT, job).click()
+    press(browser, "Pause")
+    press(browser, "Resume")
+    waiting(browser).until(lambda page: page.find_element(By.XPATH, "//button[text()='Pause']"))
+    browser.get(f"{url}/posts?state=pending")
+    press(browser, "Cancel all that match")
+    asked = waiting(browser).until(alert_is_present())
+    assert "2 of 2 posts will be changed" in asked.text
+    asked.accept()
+    wait_for_text(browser, "There are no such posts")
+    states = [post["state"] for post in call(stack, "GET", f"/jobs/{job}/posts")["items"]]
+    assert states == ["cancelled", "cancelled"]
     assert complaints(browser) == []
 
 

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from flask import Response, jsonify, redirect
+from flask import Response, jsonify
 from flask_openapi3.openapi import OpenAPI
 from flask_openapi3_swagger.plugins import RegisterPlugin  # type: ignore[import-untyped]
-from werkzeug.wrappers import Response as AnyResponse
 
 from web import auth
 from web.http_layer import idempotency, security_headers
@@ -34,7 +33,6 @@ def add_docs_routes(app: OpenAPI) -> None:
         view_func=lambda: Response(_SCRIPT, mimetype="text/javascript"),
         endpoint="docs.js",
     )
-    app.add_url_rule("/", view_func=_redirect_to_docs, endpoint="home")
 
 
 def _complete_description(description: dict[str, Any]) -> dict[str, Any]:
@@ -66,7 +64,3 @@ def _docs_page() -> Response:
 
 def _docs_script() -> Response:
     return Response(_SCRIPT, mimetype="text/javascript")
-
-
-def _redirect_to_docs() -> AnyResponse:
-    return redirect("/docs")

@@ -10,6 +10,7 @@ from web.auth import require_going_on
 from web.people.page_blueprint import create_page_blueprint
 from web.people.page_session import (
     ACCOUNT,
+    HOME,
     SECOND_FACTOR,
     SIGN_IN,
     complete_session,
@@ -34,6 +35,7 @@ def show_account() -> Response:
     user = known.user
     whose = "all profiles" if user.profile_ids is None else ", ".join(user.profile_ids)
     links = (
+        Link(HOME, "Home"),
         Link("/docs", "The API"),
         Link(SECOND_FACTOR, "Second factor: " + ("on" if user.has_second_factor else "off")),
         Link(SIGN_OUT, "Sign out"),
@@ -103,7 +105,7 @@ def _use_code(known: KnownSession, code: str) -> Response:
         token = complete_session(session, user) if right else None
     if token is None:
         return _second_factor_page(known, problem=WRONG, status=401)
-    return go_to(ACCOUNT, token=token)
+    return go_to(HOME, token=token)
 
 
 def _enrol(known: KnownSession, code: str, sealed: str) -> Response:
@@ -126,7 +128,7 @@ def _enrol(known: KnownSession, code: str, sealed: str) -> Response:
             "them, or put them where you keep your passwords.",
         ),
         items=codes,
-        links=(Link(ACCOUNT, "Go on"),),
+        links=(Link(HOME, "Go on"),),
     )
     session_cookie.set_token(page, token)
     return page

@@ -11,6 +11,8 @@ from web.auth import Caller, find_known_session
 from web.services import current_services
 
 SIGN_IN, SECOND_FACTOR, ACCOUNT = "/sign-in", "/sign-in/second-factor", "/account"
+#: Where people are led who have signed in.
+HOME = "/"
 
 
 def current_session() -> sessions.KnownSession | None:

@@ -10,7 +10,7 @@ from web import session_cookie
 from web.audit_trail import begin_personal_change
 from web.people.page_blueprint import create_page_blueprint
 from web.people.page_session import (
-    ACCOUNT,
+    HOME,
     SIGN_IN,
     begin_session,
     current_session,
@@ -76,7 +76,7 @@ def admit_user(user_id: int, *, password_hash: str | None) -> Response:
         if user.disabled or user.password_hash != password_hash:
             return sign_in_page("Sign in again", status=401)
         token = begin_session(session, user)
-    return go_to(ACCOUNT, token=token)
+    return go_to(HOME, token=token)
 
 
 @pages.get(SIGN_OUT)
@@ -132,4 +132,4 @@ def use_link(token: str) -> Response:
         raise
     except RequestError as error:
         return _link_page(token, error.message, status=422)
-    return go_to(ACCOUNT, token=session_token)
+    return go_to(HOME, token=session_token)

@@ -165,4 +165,4 @@ def test_the_docs_are_served_without_a_key_and_without_the_internet(bare_api: Ap
     for name in ("js/swagger-ui-bundle.js", "css/swagger-ui.css"):
         assert f"swagger/{name}" in page.text
         assert client.get(f"/swagger/{name}").status_code == 200
-    assert client.get("/").headers["Location"] == "/docs"
+    assert client.get("/").headers["Location"] == "/sign-in"

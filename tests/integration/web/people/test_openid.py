@@ -71,7 +71,7 @@ def test_one_signs_in_and_is_known_by_the_subject_from_then_on(
     user_id = make_user(api, "ann@example.com", role="publisher")
     browser = Browser(api)
     reply = sign_in(browser, server)
-    assert (reply.status_code, reply.location) == (303, "/account")
+    assert (reply.status_code, reply.location) == (303, "/")
     assert browser.get("/session").json["user"]["id"] == str(user_id)
     with api.services.database.transaction() as session:
         assert {row.actor_id for row in session.scalars(select(AuditEntry))} == {user_id}
@@ -110,7 +110,7 @@ def test_the_page_offers_it_only_where_there_is_a_provider(api: Api) -> None:
 def test_an_email_that_only_the_user_info_tells_counts_too(api: Api, server: OpenIdServer) -> None:
     make_user(api, "ann@example.com")
     server.lies = {"email": None, "email_verified": None}
-    assert sign_in(Browser(api), server).location == "/account"
+    assert sign_in(Browser(api), server).location == "/"
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_an_email_of_look_alike_letters_is_another_s(api: Api, server: OpenIdSer
     server.person["email"] = "\u212aim@example.com"
     assert sign_in(Browser(api), server).status_code == 403
     server.person["email"] = "KIM@example.com"
-    assert sign_in(Browser(api), server).location == "/account"
+    assert sign_in(Browser(api), server).location == "/"
 
 
 @pytest.mark.parametrize(
@@ -190,9 +190,9 @@ def test_a_token_of_an_unknown_key_is_refused_and_a_new_key_is_looked_for(
     api: Api, server: OpenIdServer
 ) -> None:
     make_user(api, "ann@example.com")
-    assert sign_in(Browser(api), server).location == "/account"
+    assert sign_in(Browser(api), server).location == "/"
     server.key = RSAKey.generate_key(2048, {"kid": "2"})
-    assert sign_in(Browser(api), server).location == "/account"
+    assert sign_in(Browser(api), server).location == "/"
     assert server.calls.count("/keys") == 2
     server.shown_key = server.key
     server.key = RSAKey.generate_key(2048, {"kid": "2"})
@@ -219,7 +219,7 @@ def test_an_answer_works_once(api: Api, server: OpenIdServer) -> None:
     browser = Browser(api)
     address = server.authorize(browser.open("GET", "/sign-in/openid").location or "")
     cookie = browser.client.get_cookie(ATTEMPT_COOKIE)
-    assert come_back(browser, address).location == "/account"
+    assert come_back(browser, address).location == "/"
     assert cookie is not None
     thief = Browser(api)
     thief.client.set_cookie(ATTEMPT_COOKIE, cookie.value)
@@ -244,7 +244,7 @@ def test_a_provider_that_answers_nonsense_costs_an_attempt_and_no_more(
         reply = sign_in(browser, server)
     assert (reply.status_code, browser.token) == (503, None)
     server.replies = {}
-    assert sign_in(Browser(api), server).location == "/account"
+    assert sign_in(Browser(api), server).location == "/"
 
 
 def test_a_provider_that_calls_itself_otherwise_is_none(api: Api, server: OpenIdServer) -> None:

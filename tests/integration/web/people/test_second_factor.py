@@ -13,14 +13,14 @@ from shared.models import AuditEntry, User, UserSession
 from shared.people import attempts, second_factor
 from tests.servers.api import Api, Reply
 from tests.servers.browsers import PASSWORD, Browser, make_user
-from web.people.page_session import ACCOUNT, SECOND_FACTOR, SIGN_IN
+from web.people.page_session import ACCOUNT, HOME, SECOND_FACTOR, SIGN_IN
 
 RIGHT = {"email": "ann@example.com", "password": PASSWORD}
 
 
 def sign_in(api: Api, browser: Browser | None = None) -> Browser:
     browser = browser or Browser(api)
-    assert browser.submit(SIGN_IN, RIGHT).location == ACCOUNT
+    assert browser.submit(SIGN_IN, RIGHT).location == HOME
     return browser
 
 
@@ -80,7 +80,7 @@ def test_an_admin_enrols_and_then_gives_a_code_at_each_sign_in(bare_api: Api) ->
     assert secret not in page and "data:image" not in page
     assert again.get("/users").json["code"] == "second_factor_needed"
     forget_step(bare_api)
-    assert send(again, fields_of(page), code_of(secret)).location == ACCOUNT
+    assert send(again, fields_of(page), code_of(secret)).location == HOME
     assert again.get("/users").status_code == 200
     assert Browser(bare_api).open("GET", SECOND_FACTOR).location == SIGN_IN
 
@@ -89,7 +89,7 @@ def test_the_longest_email_has_room_in_the_picture(bare_api: Api) -> None:
     email = "\U0001f600" * 242 + "@example.com"
     make_user(bare_api, email)
     browser = Browser(bare_api)
-    assert browser.submit(SIGN_IN, {**RIGHT, "email": email}).location == ACCOUNT
+    assert browser.submit(SIGN_IN, {**RIGHT, "email": email}).location == HOME
     enrol(browser)
 
 
@@ -131,7 +131,7 @@ def test_who_knows_the_password_does_not_guess_the_code(bare_api: Api) -> None:
     make_user(bare_api, role="admin")
     enrol(sign_in(bare_api))
     guesses = 0
-    while (browser := Browser(bare_api)).submit(SIGN_IN, RIGHT).location == ACCOUNT:
+    while (browser := Browser(bare_api)).submit(SIGN_IN, RIGHT).location == HOME:
         form = fields_of(browser.open("GET", SECOND_FACTOR).text)
         assert send(browser, form, "000000").status_code in {401, 429}
         guesses += 1
@@ -152,7 +152,7 @@ def test_who_guesses_passwords_keeps_nobody_from_giving_a_code(bare_api: Api) ->
         session.execute(update(User).values(failures=2 * attempts.FREE))
     guesser.submit(SIGN_IN, {**RIGHT, "password": "not the right one"})
     assert guesser.submit(SIGN_IN, RIGHT).status_code == 401
-    assert send(browser, form, code_of(secret)).location == ACCOUNT
+    assert send(browser, form, code_of(secret)).location == HOME
 
 
 def test_an_enrolment_is_of_its_session_alone(bare_api: Api) -> None:

@@ -13,7 +13,7 @@ from tests.servers.browsers import PASSWORD, Browser, is_anybody_waiting, make_u
 from tests.servers.settings import make_settings
 from tests.timing.patience import wait_until
 from web.http_layer.security_headers import PAGE_POLICY
-from web.people.page_session import ACCOUNT
+from web.people.page_session import ACCOUNT, HOME
 from web.people.rendering import FORM_COOKIE
 from web.session_cookie import csrf_token
 
@@ -31,7 +31,7 @@ def test_one_signs_in_with_a_new_token_each_time_and_out(bare_api: Api) -> None:
     browser = Browser(bare_api)
     browser.token = "planted"
     reply = browser.submit("/sign-in", RIGHT)
-    assert (reply.status_code, reply.location) == (303, ACCOUNT)
+    assert (reply.status_code, reply.location) == (303, HOME)
     first = browser.token
     assert first not in {None, "planted"}
     assert browser.get("/session").json["user"]["email"] == "ann@example.com"
@@ -89,10 +89,10 @@ def test_an_invited_user_sets_a_password_once(bare_api: Api) -> None:
     browser = Browser(bare_api)
     short = browser.submit(link, {"password": "short"})
     assert (short.status_code, "12 to 200" in short.text) == (422, True)
-    assert browser.submit(link, {"password": PASSWORD}).location == ACCOUNT
+    assert browser.submit(link, {"password": PASSWORD}).location == HOME
     assert browser.get("/session").json["user"]["email"] == "ann@example.com"
     assert browser.open("GET", link).status_code == 404
-    assert browser.submit("/sign-in", RIGHT).location == ACCOUNT
+    assert browser.submit("/sign-in", RIGHT).location == HOME
 
 
 def test_a_link_ends_with_its_time_and_with_a_newer_one(bare_api: Api) -> None:
@@ -130,7 +130,7 @@ def test_the_first_admin_is_made_once(bare_api: Api) -> None:
         user = session.query(User).one()
         assert (user.role, user.profile_ids) == ("admin", None)
     assert first_link(bare_api) == ""
-    assert browsers[0].submit("/sign-in", {**FIRST, "email": user.email}).location == ACCOUNT
+    assert browsers[0].submit("/sign-in", {**FIRST, "email": user.email}).location == HOME
     assert browsers[0].open("GET", ACCOUNT).location == "/sign-in/second-factor"
 
 

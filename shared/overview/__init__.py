@@ -1,0 +1,1 @@
+"""What a person needs to know first: what needs them, and what goes out next."""

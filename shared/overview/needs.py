@@ -1,0 +1,90 @@
+"""What needs a person: failures, decisions that posts wait for, channels that cannot publish."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
+
+from shared.access.visible_profiles import VisibleProfiles
+from shared.accounts import channel_states
+from shared.domain.networks.channel_states import ChannelState
+from shared.domain.publishing.states import PostState
+from shared.models import Integration, Post, Profile
+from shared.posts import cancel_retry
+
+#: Failures that are older need nobody any more.
+RECENT = timedelta(days=7)
+#: Rows of each kind; the lists have the others.
+SHOWN = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailureGroup:
+    """Failed posts with the same code. `example`: the newest of them.
+
+    `may_be_live`: how many may be on the network.
+    """
+
+    code: str
+    count: int
+    may_be_live: int
+    example: Post
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitingGroup:
+    """Posts of a job that wait for a person: for an approval, or because they are late."""
+
+    job_id: int
+    profile_id: str
+    state: PostState
+    count: int
+
+
+def list_failures(session: Session, visible: VisibleProfiles) -> list[FailureGroup]:
+    """The most frequent first."""
+    recent = (
+        Post.state == PostState.FAILED,
+        Post.error_at >= func.now() - RECENT,
+        visible.condition(Post),
+    )
+    live = func.count().filter(cancel_retry.may_be_live())
+    groups = session.execute(
+        select(Post.error_code, func.count().label("count"), live, func.max(Post.id))
+        .where(*recent)
+        .group_by(Post.error_code)
+        .order_by(func.count().desc(), Post.error_code)
+        .limit(SHOWN)
+    ).all()
+    newest = select(Post).where(Post.id.in_([row[3] for row in groups]))
+    posts = {post.id: post for post in session.scalars(newest)}
+    return [
+        FailureGroup(code=code or "unknown", count=count, may_be_live=unsure, example=posts[last])
+        for code, count, unsure, last in groups
+    ]
+
+
+def list_waiting(session: Session, visible: VisibleProfiles) -> list[WaitingGroup]:
+    """The oldest job first."""
+    states = (PostState.WAITING_APPROVAL, PostState.HELD)
+    group = Post.job_id, Post.profile_id, Post.state
+    query = select(*group, func.count()).where(Post.state.in_(states), visible.condition(Post))
+    rows = session.execute(query.group_by(*group).order_by(Post.job_id, Post.state).limit(SHOWN))
+    return [
+        WaitingGroup(job_id=job_id, profile_id=profile_id, state=PostState(state), count=count)
+        for job_id, profile_id, state, count in rows
+    ]
+
+
+def list_channels(session: Session, visible: VisibleProfiles) -> Sequence[Integration]:
+    """Channels of the visible profiles that cannot publish, and that posts wait for."""
+    waited_for = Integration.state != ChannelState.READY, channel_states.is_waited_for()
+    query = select(Integration).where(*waited_for, _is_used_by(visible))
+    return session.scalars(query.order_by(Integration.name, Integration.id).limit(SHOWN)).all()
+
+
+def _is_used_by(visible: VisibleProfiles) -> ColumnElement[bool]:
+    users = select(Profile.account_id).where(visible.condition(Profile))
+    return Integration.account_id.in_(users.where(Profile.account_id.is_not(None)))

@@ -1,0 +1,141 @@
+"""The pages for people who are signed in: what they show, to whom, and what they let press."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select, update
+
+from shared.accounts import channel_states
+from shared.domain.networks.channel_states import ChannelState
+from shared.models import Account, Post
+from tests.servers.api import Api
+from tests.servers.browsers import Browser, make_user
+
+PAGES = ("/", "/jobs", "/posts", "/channels")
+LATER = (datetime.now(UTC) + timedelta(days=2)).isoformat()
+
+
+@pytest.fixture
+def job(api: Api) -> str:
+    items = [{"caption": f"<b>{word}</b> & co"} for word in ("first", "second")]
+    body = {"items": items, "integration_ids": ["int-mastodon"], "schedule_date": LATER}
+    made = api.post("/postiz/bulk-publish", body, profile="acme")
+    assert made.status_code == 202, made.text
+    return str(made.json["job"]["id"])
+
+
+def reader(api: Api, role: str = "publisher", profiles: list[str] | None = None) -> Browser:
+    email = f"{role}-{len(profiles or ())}@example.com"
+    return Browser.signed_in(api, make_user(api, email, role=role, profiles=profiles))
+
+
+def text_of(browser: Browser, path: str) -> str:
+    reply = browser.open("GET", path)
+    assert reply.status_code == 200, reply.text
+    return str(reply.text)
+
+
+def posts_of(api: Api, job: str) -> list[Any]:
+    return list(api.get(f"/jobs/{job}/posts").json["items"])
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/jobs/1", "/posts/1"])
+def test_who_is_not_signed_in_is_led_there(api: Api, path: str) -> None:
+    reply = Browser(api).open("GET", path)
+    assert (reply.status_code, reply.location) == (303, "/sign-in")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_an_empty_installation_says_what_to_do(bare_api: Api, path: str) -> None:
+    text = text_of(reader(bare_api, "viewer"), path)
+    assert "<h1>" in text
+    assert re.search(r"Nothing is planned|no such jobs|no such posts|no profile yet", text)
+
+
+def test_a_job_and_its_posts_are_shown_as_text(api: Api, job: str) -> None:
+    browser = reader(api)
+    assert f'href="/jobs/{job}"' in text_of(browser, "/jobs")
+    shown = text_of(browser, f"/jobs/{job}")
+    assert "&lt;b&gt;first&lt;/b&gt; &amp; co" in shown
+    assert "<b>first" not in shown
+    post = posts_of(api, job)[0]["id"]
+    assert "accepted" in text_of(browser, f"/posts/{post}")
+    assert f'href="/posts/{post}"' in text_of(browser, "/")
+
+
+def test_filters_stay_in_the_address_and_lists_go_on(api: Api, job: str) -> None:
+    with api.services.database.transaction() as session:
+        first = session.scalars(select(Post.id).order_by(Post.id)).first()
+        failed = {"state": "failed", "error_code": "media_refused", "error_at": func.now()}
+        session.execute(update(Post).where(Post.id == first).values(failed))
+    browser = reader(api)
+    listed = text_of(browser, "/posts?state=failed&error_code=media_refused")
+    assert f'href="/posts/{first}"' in listed
+    assert f'href="/posts/{(first or 0) + 1}"' not in listed
+    assert '<option value="failed" selected>' in listed
+    assert "no such posts" in text_of(browser, "/posts?state=nonsense&channel=nowhere")
+    home = text_of(browser, "/")
+    assert "media refused" in home
+    assert "Retry this group" in home
+
+
+def test_a_channel_that_posts_wait_for_stands_first(api: Api, job: str) -> None:
+    with api.services.database.transaction() as session:
+        account = session.scalars(select(Account.id).order_by(Account.id)).first()
+        state = ChannelState.RECONNECT_NEEDED
+        channel_states.mark_not_ready(session, account or 0, "int-mastodon", state, "Sign in again")
+    browser = reader(api)
+    assert "Sign in again" in text_of(browser, "/")
+    channels = text_of(browser, "/channels")
+    assert "reconnect needed" in channels
+    assert "It is connected again" in channels
+    assert "It is connected again" not in text_of(reader(api, "viewer"), "/channels")
+
+
+def test_another_tenants_things_are_not_there(api: Api, job: str) -> None:
+    api.post("/profiles", {"id": "beta", "name": "Beta"})
+    stranger = reader(api, "publisher", ["beta"])
+    for path in (f"/jobs/{job}", f"/posts/{posts_of(api, job)[0]['id']}"):
+        assert stranger.open("GET", path).status_code == 404
+    for path in PAGES:
+        text = text_of(stranger, path)
+        assert "first" not in text.replace("the first", "")
+        assert "acme" not in text
+
+
+@pytest.mark.parametrize(("role", "presses"), [("viewer", False), ("publisher", True)])
+def test_a_role_sees_no_button_that_it_may_not_press(
+    api: Api, job: str, role: str, presses: bool
+) -> None:
+    browser = reader(api, role)
+    for path in (f"/jobs/{job}", f"/posts/{posts_of(api, job)[0]['id']}", "/posts?state=pending"):
+        assert ("data-call" in text_of(browser, path)) == presses, path
+
+
+def test_a_button_calls_the_api_as_it_says(api: Api, job: str) -> None:
+    browser = reader(api)
+    text = text_of(browser, f"/jobs/{job}")
+    [call] = re.findall(r'data-call="(POST /api/v1[^"]*pause)"', text)
+    method, path = call.split(" ")
+    [token] = re.findall(r'name="csrf" content="([^"]+)"', text)
+    reply = browser.open(method, path, headers={"X-CSRF-Token": token})
+    assert reply.status_code == 202
+    assert "Resume" in text_of(browser, f"/jobs/{job}")
+
+
+def test_pages_run_nothing_but_their_own_files(api: Api) -> None:
+    reply = reader(api).open("GET", "/")
+    policy = reply.headers["Content-Security-Policy"]
+    assert "unsafe-inline" not in policy
+    assert not re.search(r"<style|<script(?! type=\"module\" src)| style=| on\w+=", reply.text)
+    names = re.findall(r'(?:href|src)="(/static/[^"]+)"', reply.text)
+    sizes = {}
+    for name in names:
+        found = Browser(api).open("GET", name)
+        assert "immutable" in found.headers["Cache-Control"]
+        sizes[name.partition("?")[0].rpartition(".")[2]] = len(found.data)
+    assert sizes["css"] < 30_000
+    assert sizes["js"] < 60_000
+    assert Browser(api).open("GET", "/static/../layout.py").status_code == 404

@@ -1,0 +1,74 @@
+"""Jobs: how far each is, and why parts of it failed."""
+
+from collections.abc import Mapping
+
+from flask import Response, request
+
+from shared.access.visible_profiles import load_visible
+from shared.domain.publishing.states import JobState
+from shared.jobs import etas, progress
+from shared.models import Job
+from shared.posts import failure_causes, post_queries
+from web.auth import current_caller
+from web.http_layer.pagination import decode_number, next_cursor
+from web.pages.layout import create_reader_blueprint, show
+from web.serializers.rows import job_view, post_list, read_job_view
+from web.services import current_services
+
+pages = create_reader_blueprint("job_pages")
+
+JOBS = "/jobs"
+AT_ONCE = 50
+#: The words for a job's state, and of which kind it is: it goes on, is well, or needs somebody.
+STATES: Mapping[str, tuple[str, str]] = {
+    JobState.QUEUED: ("queued", "going"),
+    JobState.RUNNING: ("running", "going"),
+    JobState.PAUSED: ("paused", "waiting"),
+    JobState.COMPLETED: ("completed", "well"),
+    JobState.COMPLETED_WITH_ERRORS: ("completed with errors", "wrong"),
+    JobState.FAILED: ("failed", "wrong"),
+    JobState.CANCELLED: ("cancelled", "over"),
+}
+
+
+@pages.get(JOBS)
+def show_jobs() -> Response:
+    state = request.args.get("state", "")
+    wanted = progress.JobFilter(
+        visible=current_caller().visible,
+        state=JobState(state) if state in STATES else None,
+    )
+    with current_services().database.transaction() as session:
+        before = decode_number(request.args.get("cursor"))
+        rows = progress.list_newest_jobs(session, wanted, before=before, limit=AT_ONCE)
+        rows = etas.with_etas(session, rows, current_services().settings)
+        jobs = [job_view(row) for row in rows]
+    return show(
+        "jobs.html",
+        title="Jobs",
+        path=JOBS,
+        jobs=jobs,
+        states=STATES,
+        chosen=state,
+        cursor=next_cursor(rows, AT_ONCE, lambda row: row.job.id),
+    )
+
+
+@pages.get(f"{JOBS}/<job_id>")
+def show_job(job_id: str) -> Response:
+    visible = current_caller().visible
+    with current_services().database.transaction() as session:
+        job = load_visible(session, Job, job_id, visible)
+        wanted = post_queries.PostFilter(visible=visible, job_id=job.id)
+        after = decode_number(request.args.get("cursor"))
+        posts = post_queries.read_posts(session, wanted, after=after, limit=AT_ONCE)
+        return show(
+            "job.html",
+            title=f"Job {job_id}",
+            path=JOBS,
+            job=read_job_view(session, job),
+            states=STATES,
+            causes=failure_causes.list_causes(session, job, visible),
+            posts=post_list(session, posts),
+            cursor=next_cursor(posts, AT_ONCE, lambda row: row.id),
+        )

@@ -1,0 +1,80 @@
+"""What all pages for signed-in people have: who looks at them, and their frame."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Response, g, redirect
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from werkzeug.wrappers import Response as AnyResponse
+
+from web import session_cookie
+from web.auth import Caller, current_caller
+from web.http_layer import security_headers
+from web.pages.static_files import FILES, address_of
+from web.paths import PREFIX
+from web.people.page_blueprint import create_page_blueprint
+from web.people.page_session import SECOND_FACTOR, SIGN_IN, current_session
+
+_HERE = Path(__file__).parent
+#: The main links: their paths and words.
+NAVIGATION: Sequence[tuple[str, str]] = (
+    ("/", "Home"),
+    ("/jobs", "Jobs"),
+    ("/posts", "Posts"),
+    ("/channels", "Channels"),
+    ("/account", "Your account"),
+    ("/docs", "API"),
+)
+
+
+def _show_moment(moment: datetime | None) -> str:
+    """In UTC; a script puts it into the reader's zone."""
+    return "" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(_HERE / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.filters["moment"] = _show_moment
+
+
+def create_reader_blueprint(name: str) -> Blueprint:
+    """Of pages that are for people who are signed in, with their second factor."""
+    pages = create_page_blueprint(name)
+    pages.before_request(_admit_reader)
+    return pages
+
+
+def _admit_reader() -> AnyResponse | None:
+    known = current_session()
+    if known is None:
+        return redirect(SIGN_IN, 303)
+    if not known.is_complete:
+        return redirect(SECOND_FACTOR, 303)
+    g.caller = Caller.of_session(known)
+    return None
+
+
+def show(template: str, *, title: str, path: str, status: int = 200, **values: Any) -> Response:
+    """`path`: of the link in the navigation that the page belongs to."""
+    caller = current_caller()
+    text = _TEMPLATES.get_template(template).render(
+        title=title,
+        path=path,
+        navigation=NAVIGATION,
+        api=PREFIX,
+        caller=caller,
+        may_publish=caller.may("publish"),
+        may_approve=caller.may("approve"),
+        csrf=session_cookie.csrf_token(session_cookie.read_token() or ""),
+        static={name: address_of(name) for name in FILES},
+        **values,
+    )
+    headers = {"Content-Security-Policy": security_headers.PAGE_POLICY}
+    return Response(text, status, headers, mimetype="text/html")
