@@ -76,7 +76,7 @@ def test_a_large_file_arrives_though_the_line_breaks_and_web_is_killed(
             str(path),
             chunk_size=CHUNK,
             retries=60,
-            retry_delay=0.5,
+            retry_delay=1,
             metadata={"filename": "big.mp4"},
         )
         uploader.upload()
