@@ -4,7 +4,8 @@ import re
 from enum import Enum
 
 #: The longest head (bytes), and the longest body that is waited for here; longer ones are read by
-#: a thread, from the slots of uploads.
+#: a thread, from the slots of uploads, and so are all bytes of resumable uploads: over a poor line
+#: they take their time, and what has come when it breaks is kept.
 MAX_HEAD = 32 * 1024
 SHORT_BODY = 1024**2
 #: How long a head and a short body may take (seconds).
@@ -14,6 +15,9 @@ _END_OF_HEAD = b"\r\n\r\n"
 _END_OF_CHUNKS = b"0\r\n\r\n"
 _LENGTH = re.compile(rb"\r\nContent-Length:[ \t]*+([0-9]{1,18})[ \t]*+\r\n", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\nTransfer-Encoding:[^\r\n]*?chunked", re.IGNORECASE)
+_OF_UPLOAD = re.compile(
+    rb"\r\nContent-Type:[ \t]*+application/offset\+octet-stream[ \t]*+[;\r]", re.IGNORECASE
+)
 _EXPECTS = re.compile(rb"\r\nExpect:[ \t]*+100-continue[ \t]*+(?=\r\n)", re.IGNORECASE)
 
 
@@ -67,7 +71,9 @@ class ArrivingRequest:
             return False
         self._end_of_head = found + len(_END_OF_HEAD)
         head = bytes(self._pieces[: self._end_of_head])
-        if not _CHUNKED.search(head):
+        if _OF_UPLOAD.search(head):
+            self._end = self._end_of_head
+        elif not _CHUNKED.search(head):
             length = _LENGTH.search(head)
             body = int(length[1]) if length else 0
             self._end = self._end_of_head + (body if body <= SHORT_BODY else 0)

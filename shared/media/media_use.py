@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, func, or_, select, union
 from sqlalchemy.orm import Session
 
 from shared.domain.publishing.states import PostState
@@ -37,20 +37,22 @@ def find_needed_ids(session: Session, ids: Collection[int]) -> set[int]:
 
 def is_needed(session: Session, media: Media) -> bool:
     """Whether anything that is not over needs it, so that it may not be deleted."""
-    return bool(count_open_posts(session, media)) or any(
+    shown = or_(*(query.exists() for query in _open_posts_queries(media)))
+    return bool(session.scalar(select(shown))) or any(
         media.id in session.scalars(query) for query in _other_uses([media.id])
     )
 
 
 def count_open_posts(session: Session, media: Media) -> int:
     """How many posts that are not over show it."""
-    shown = Post.profile_id == media.profile_id, uses_any_of([media.id])
-    found = {post_id for state in _OPEN for post_id in session.scalars(_post_ids(state, *shown))}
-    return len(found)
+    found = union(*_open_posts_queries(media)).subquery()
+    return session.scalar(select(func.count()).select_from(found)) or 0
 
 
-def _post_ids(*conditions: ColumnElement[bool]) -> Select[int]:
-    return select(Post.id).where(*conditions)
+def _open_posts_queries(media: Media) -> list[Select[int]]:
+    """Posts of its profile, by each of the indexes; a post may be found by two."""
+    shown = select(Post.id).where(Post.profile_id == media.profile_id, uses_any_of([media.id]))
+    return [shown.where(state) for state in _OPEN]
 
 
 def _needed_media_queries(ids: list[int]) -> list[Select[int]]:

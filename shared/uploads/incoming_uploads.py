@@ -25,8 +25,10 @@ from shared.quotas import Quota
 from shared.uploads import process_lock
 
 RESUMABLE, DIRECT = "resumable", "direct"
-#: How long a claim is valid when no bytes come. Shorter than a client waits between its tries.
+#: How long a claim is valid while no bytes come (seconds).
 LEASE_SECONDS = 10.0
+#: The number of the lock that transactions share whose rows follow the bytes.
+_ANNOUNCED = 7_215_338_029_661_402
 #: How many expired uploads one round ends.
 BATCH = 50
 
@@ -167,8 +169,14 @@ def end_expired(session: Session) -> Sequence[str]:
     return [row.owner for row in rows]
 
 
+def announce_bytes(session: Session) -> None:
+    """Call it before bytes are stored whose row is committed only afterwards."""
+    session.execute(select(func.pg_advisory_xact_lock_shared(_ANNOUNCED)))
+
+
 def find_open_owners(session: Session, owners: Collection[str]) -> set[str]:
-    """Those of `owners` whose bytes are still needed."""
+    """Those of `owners` whose bytes are still needed. Waits for rows that are announced."""
+    session.execute(select(func.pg_advisory_xact_lock(_ANNOUNCED)))
     needed = IncomingUpload.owner.in_(owners), IncomingUpload.finished_at.is_(None)
     return set(session.scalars(select(IncomingUpload.owner).where(*needed)))
 

@@ -30,11 +30,18 @@ class ProcessLock:
                     return self._number
                 except DBAPIError:  # it was lost, and the lock with it
                     self._drop()
-            self._connection = self._engine.connect().execution_options(
-                isolation_level="AUTOCOMMIT"
-            )
-            self._connection.execute(select(func.pg_advisory_lock(self._number)))
+            self._connection = self._connect()
             return self._number
+
+    def _connect(self) -> Connection:
+        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            connection.execute(select(func.pg_advisory_lock(self._number)))
+        except DBAPIError:
+            connection.invalidate()
+            connection.close()
+            raise
+        return connection
 
     def close(self) -> None:
         with self._turn:

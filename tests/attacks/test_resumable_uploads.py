@@ -76,7 +76,7 @@ def test_a_large_file_arrives_though_the_line_breaks_and_web_is_killed(
             str(path),
             chunk_size=CHUNK,
             retries=60,
-            retry_delay=0.5,
+            retry_delay=1,
             metadata={"filename": "big.mp4"},
         )
         uploader.upload()
@@ -95,7 +95,10 @@ def test_tus_js_client_goes_on_after_a_break(server: Server, tmp_path: Path) -> 
     folder = tmp_path / "client"
     shutil.copytree(PROJECT, folder, ignore=shutil.ignore_patterns("node_modules"))
     install = [NPM or "npm", "ci", "--no-audit", "--no-fund", "--loglevel", "error"]
-    subprocess.run(install, cwd=folder, check=True, timeout=PATIENCE)
+    installed = subprocess.run(install, cwd=folder, timeout=PATIENCE, check=False)
+    if installed.returncode and not REQUIRED:
+        pytest.skip("npm does not reach its packages here")
+    assert installed.returncode == 0
     with breaking_line(server.port) as line:
         line.breaks_at = [8 * MIB]
         killing = kill_web_at(server, line, 17 * MIB)
@@ -142,6 +145,16 @@ def half_sent(server: Server, url: str, content: bytes, half: int) -> socket.soc
 
 def offset_of(url: str) -> int:
     return int(requests.head(url, headers=TUS, timeout=PATIENCE).headers["Upload-Offset"])
+
+
+def test_what_arrived_of_a_short_body_is_kept_too(server: Server, tmp_path: Path) -> None:
+    """Over a poor line even that takes longer than a request's head may."""
+    content = big_video(tmp_path / "some.mp4", 300 * 1024).read_bytes()
+    url = create(server, len(content))
+    half_sent(server, url, content, 200 * 1024).close()
+    wait_until(lambda: offset_of(url) == 200 * 1024)
+    assert patch(url, 200 * 1024, content[200 * 1024 :]).status_code == 204
+    assert server.get(f"/media/{finished_medium(url)}/file").content == content
 
 
 def test_of_two_clients_on_one_upload_one_waits_and_what_arrived_of_a_broken_one_is_kept(

@@ -1,5 +1,6 @@
 """The HTTP API as a test calls it: the real application, in this process, on real servers."""
 
+import contextlib
 import io
 import shutil
 from collections.abc import Mapping
@@ -77,6 +78,13 @@ class Api:
     def upload(self, content: bytes, *, name: str = "a.png", **more: Any) -> Reply:
         data = {"file": (io.BytesIO(content), name), **more.pop("fields", {})}
         return self.call("POST", "/postiz/upload", data=data, **more)
+
+    def download(self, path: str, **more: Any) -> bytes:
+        """The body of a file; the answer is closed, as a server closes it."""
+        with contextlib.closing(self.get(path, **more)) as reply:
+            assert reply.status_code in {200, 206}, reply.text
+            content: bytes = reply.data
+            return content
 
     def key(self, *scopes: str, profiles: list[str] | None = None) -> str:
         body = {"name": "a key", "scopes": list(scopes), "profile_ids": profiles}

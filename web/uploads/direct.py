@@ -85,9 +85,10 @@ def _require_accepted(body: NewDirectUpload) -> None:
 def _add_direct_upload(
     session: Session, bucket: DirectUploads, profile_id: str, body: NewDirectUpload
 ) -> Reply:
-    """The bucket is asked before any row is locked."""
+    """The bucket is asked before any row is locked; the cleaning waits for the row."""
     settings = current_services().settings
     owner = incoming_uploads.new_owner()
+    incoming_uploads.announce_bytes(session)
     remote_id = bucket.begin(owner)
     upload = IncomingUpload(
         kind=DIRECT,

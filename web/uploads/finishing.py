@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from shared.errors import (
     FieldError,
@@ -19,9 +18,6 @@ from shared.uploads import incoming_uploads
 from shared.uploads.claim_renewal import ClaimRenewal
 from shared.uploads.incoming_uploads import ClaimedUpload
 from web.request_parsing import upload_items
-from web.schemas.jobs import JobView
-from web.schemas.uploads import MediaView
-from web.serializers.rows import new_job_view
 from web.services import current_services
 
 #: Errors that say that this file never becomes a medium, however often it is sent.
@@ -30,13 +26,7 @@ _REFUSALS = (UnsupportedMedia, TooLarge, InvalidRequest, Unprocessable)
 log = get_logger("uploads")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Finished:
-    media: MediaView
-    job: JobView
-
-
-def finish_upload(claimed: ClaimedUpload, incoming: Incoming, content: Iterable[bytes]) -> Finished:
+def finish_upload(claimed: ClaimedUpload, incoming: Incoming, content: Iterable[bytes]) -> None:
     """`incoming`: where `content`, which is the whole file, is received; the caller leaves it.
 
     Raises `ClaimLost`, and for a file that is refused its refusal: then the upload is ended.
@@ -52,10 +42,8 @@ def finish_upload(claimed: ClaimedUpload, incoming: Incoming, content: Iterable[
         )
         assert shown.media is not None  # a refused file raises before
         incoming_uploads.record_medium(session, claimed, int(shown.media.id), job.id)
-        finished = Finished(media=shown.media, job=new_job_view(session, job))
     ours.waker.uploads(waiting)
     remove_bytes(claimed.owner)
-    return finished
 
 
 @contextmanager

@@ -73,20 +73,23 @@ def head_headers(row: IncomingUpload) -> dict[str, str]:
 def parse_metadata(header: str | None) -> dict[str, str]:
     """The values that are text; others are the client's own. Raises `InvalidRequest`."""
     found: dict[str, str] = {}
+    seen: set[str] = set()
     for pair in (header or "").split(","):
         name, _, value = pair.strip().partition(" ")
         if not name and not header:
             continue
-        if not name or name in found:
-            raise _invalid_header("Upload-Metadata", "each key has a name of its own")
+        if not name or name in seen or not (name.isascii() and name.isprintable()):
+            raise _invalid_header("Upload-Metadata", "each key has a name of its own, in ASCII")
+        seen.add(name)
         try:
-            found[name] = b64decode(value.strip(), validate=True).decode()
+            text = b64decode(value.strip(), validate=True).decode()
         except UnicodeDecodeError:
-            found[name] = ""
+            continue
         except ValueError as error:
             raise _invalid_header("Upload-Metadata", f"{name!r} is not Base64") from error
-        if not is_clean(found[name]):
+        if not is_clean(text):
             raise _invalid_header("Upload-Metadata", f"{name!r} contains a NUL")
+        found[name] = text
     return found
 
 

@@ -28,8 +28,7 @@ def end_expired(runtime: Runtime, session: Session) -> None:
 def remove_left_bytes(runtime: Runtime) -> int:
     """Remove what no unfinished upload needs; returns of how many uploads it was.
 
-    Raises `StorageAway`. An upload that gets its row a moment after the look is none of ours: its
-    first byte comes later still.
+    Raises `StorageAway`.
     """
     owners = list(runtime.storage.pieces.owners())
     number = 0

@@ -48,8 +48,21 @@ def test_it_does_not_matter_where_it_is_cut(cuts: list[int]) -> None:
         assert arriving.received == len(whole)
 
 
-@pytest.mark.parametrize("head", [post(LONG), post(LONG, "Expect: 100-continue"), post(10**17)])
-def test_a_long_body_is_not_waited_for(head: bytes) -> None:
+OFFSET = "CONTENT-type:  application/offset+octet-stream"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        post(LONG),
+        post(LONG, "Expect: 100-continue"),
+        post(10**17),
+        post(4, OFFSET),
+        post(4, f"{OFFSET} ; a=b"),
+        CHUNKED[:-2] + f"{OFFSET}\r\n\r\n".encode(),
+    ],
+)
+def test_a_long_body_or_one_of_an_upload_is_not_waited_for(head: bytes) -> None:
     assert taken(head) == [Progress.READY]
 
 

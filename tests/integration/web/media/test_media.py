@@ -139,7 +139,7 @@ def test_what_something_else_needs_is_not_deleted(api: Api, need: Any) -> None:
     medium = uploaded(api, FILES.png())
     need(api, medium)
     assert api.call("DELETE", f"/media/{medium}").json["code"] == "media_in_use"
-    assert api.get(f"/media/{medium}/file").data == FILES.png()
+    assert api.download(f"/media/{medium}/file") == FILES.png()
 
 
 def test_a_file_that_is_not_fetched_yet_is_said_to_be_so(api: Api) -> None:
@@ -169,4 +169,4 @@ def test_a_post_that_is_being_accepted_keeps_its_medium(api: Api) -> None:
         accepting.execute(update(Post).values(state="pending"))
     deletion.join(PATIENCE)
     assert replies[0].json["code"] == "media_in_use"
-    assert api.get(f"/media/{medium}/file").data == FILES.png()
+    assert api.download(f"/media/{medium}/file") == FILES.png()

@@ -64,8 +64,8 @@ def test_what_is_sent_straight_into_the_bucket_becomes_a_medium(api: Api, bucket
     assert media["duplicate"] is False
     assert bucket.names() == [f"media/acme/{media['sha256'][:2]}/{media['sha256']}"]
     assert bucket.unfinished() == 0
-    whole = api.get(f"/media/{media['id']}/file", headers={"Range": "bytes=4-11"})
-    assert whole.data == content[4:12]
+    part = api.download(f"/media/{media['id']}/file", headers={"Range": "bytes=4-11"})
+    assert part == content[4:12]
     assert api.upload(content, profile="acme").json["media"]["duplicate"]
     assert api.get(f"/media/{media['id']}/thumbnail").mimetype == "image/jpeg"
 
@@ -140,7 +140,7 @@ def test_a_resumable_upload_keeps_its_pieces_in_the_bucket(
     assert list(api.services.storage.pieces.owners()) == [row.owner]
     assert list(api.services.storage.stored()) == [], "no files that the cleaning misses a row of"
     done = patch(api, path, 4500, content[4500:])
-    assert api.get(f"/media/{done.headers['Pressroom-Media-Id']}/file").data == content
+    assert api.download(f"/media/{done.headers['Pressroom-Media-Id']}/file") == content
     assert len(bucket.names()) == 1
     unfinished = created(api, len(content))
     patch(api, unfinished, 0, content[:1500])
@@ -161,4 +161,4 @@ def test_a_bucket_that_is_away_loses_no_byte_that_was_told(
         assert (refused.status_code, refused.json["code"]) == (503, "storage_away")
     assert head(api, path).headers["Upload-Offset"] == "3000"
     done = patch(api, path, 3000, content[3000:])
-    assert api.get(f"/media/{done.headers['Pressroom-Media-Id']}/file").data == content
+    assert api.download(f"/media/{done.headers['Pressroom-Media-Id']}/file") == content

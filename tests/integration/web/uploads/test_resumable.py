@@ -203,7 +203,7 @@ def test_an_upload_that_is_given_up_is_gone_and_of_a_finished_one_the_medium_sta
     medium = patch(api, path, 0, PNG).headers["Pressroom-Media-Id"]
     override = {**TUS, "X-HTTP-Method-Override": "DELETE"}
     assert api.call("POST", path, headers=override).status_code == 204
-    assert api.get(f"/media/{medium}/file").data == PNG
+    assert api.download(f"/media/{medium}/file") == PNG
 
 
 def test_who_can_only_post_says_what_it_means(api: Api) -> None:
@@ -232,7 +232,7 @@ def test_whoever_is_told_the_last_byte_has_a_medium(
     assert api.call("PATCH", "/profiles/acme", json=quota).status_code == 200
     done = patch(api, path, len(PNG) - 1, PNG[-1:])
     assert done.headers["Upload-Offset"] == size
-    assert api.get(f"/media/{done.headers['Pressroom-Media-Id']}/file").data == PNG
+    assert api.download(f"/media/{done.headers['Pressroom-Media-Id']}/file") == PNG
     again = patch(api, path, len(PNG), b"")
     assert (again.status_code, again.headers["Pressroom-Media-Id"]) == (
         204,
@@ -280,7 +280,7 @@ def test_who_lost_its_claim_changes_nothing(api: Api, monkeypatch: pytest.Monkey
     assert replies[0].status_code == 204
     assert len(api.files()) == 1, "what the late one wrote is removed"
     done = patch(api, path, len(PNG) - 1, PNG[-1:])
-    assert api.get(f"/media/{done.headers['Pressroom-Media-Id']}/file").data == PNG
+    assert api.download(f"/media/{done.headers['Pressroom-Media-Id']}/file") == PNG
 
 
 def test_how_many_uploads_are_open_and_how_large_is_bounded(api: Api) -> None:

@@ -1,5 +1,6 @@
 """Uploads that are not finished in time end with their bytes; of others every byte stays."""
 
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,7 +9,9 @@ from sqlalchemy import func, select
 
 from shared.errors import StorageAway
 from shared.models import IncomingUpload
+from shared.uploads import incoming_uploads
 from tests.factories.profiles import KEY, make_profile
+from tests.timing.patience import PATIENCE
 from tests.workers.world import World
 from worker import due_work, sweep
 from worker.media import expired_uploads
@@ -73,3 +76,20 @@ def test_bytes_that_a_stopped_process_left_are_removed(world: World, tmp_path: P
     world.runtime.storage.pieces.put("nobody", "piece", b"x")
     assert expired_uploads.remove_left_bytes(world.runtime) == 2
     assert owners(world) == ({"open", "medium"}, {"open"})
+
+
+def test_bytes_whose_row_is_being_made_are_waited_for(world: World) -> None:
+    make_profile(world, key=KEY)
+    with world.database.transaction() as making:
+        incoming_uploads.announce_bytes(making)
+        world.runtime.storage.pieces.put("new", "piece", b"x")
+        cleaning = threading.Thread(
+            target=lambda: expired_uploads.remove_left_bytes(world.runtime), daemon=True
+        )
+        cleaning.start()
+        cleaning.join(0.3)
+        fixed = {"profile_id": "acme", "kind": "direct", "size": 9}
+        expires_at = func.now() + timedelta(seconds=60)
+        making.add(IncomingUpload(owner="new", expires_at=expires_at, **fixed))
+    cleaning.join(PATIENCE)
+    assert owners(world) == ({"new"}, {"new"})
