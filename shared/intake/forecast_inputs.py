@@ -72,6 +72,7 @@ def planner_candidates(
             as_draft=as_draft,
             publish_at=post.row.publish_at,
             size=_element_size(post, remote),
+            parts=1 + len(post.thread),
         )
         for number, post in enumerate(posts)
     ]

@@ -140,10 +140,11 @@ def _load_columns() -> list[ColumnElement[Any]]:
         + func.octet_length(cast(Post.thread, Text))
         + 300 * func.cardinality(used_media())
     )
+    parts = 1 + func.jsonb_array_length(Post.thread)
     packed, dated = and_(_UNSENT, ~_DATED), and_(_UNSENT, _DATED)
     ready = case((_DATED, Post.publish_at - CALENDAR_AHEAD), else_=Post.publish_at)
     return [
-        func.count().filter(packed).label("staged"),
+        cast(func.coalesce(func.sum(parts).filter(packed), 0), BigInteger).label("staged"),
         cast(func.coalesce(func.sum(size).filter(packed), 0), BigInteger).label("staged_bytes"),
         func.count(Post.publish_at.distinct()).filter(dated).label("dates"),
         func.count().filter(~Post.as_draft).label("writes"),

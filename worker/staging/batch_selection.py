@@ -57,6 +57,7 @@ class Chosen:
             as_draft=self.post.as_draft,
             publish_at=self.post.publish_at,
             size=self.element.size,
+            parts=1 + len(self.element.parts),
             pack_limit=self.post.pack_limit,
         )
 

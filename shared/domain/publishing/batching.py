@@ -9,7 +9,8 @@ from typing import Any
 
 #: Bytes of JSON for the posts of a call: Postiz takes 100 kB, and the body has other parts.
 MAX_BYTES = 95_000
-#: With more elements Postiz works for longer than a call may last (seen: 300 in 3.4 s).
+#: With more to write Postiz works for longer than a call may last (seen: 300 posts in 3.4 s). It
+#: writes each part of a thread as it does a post.
 MAX_ELEMENTS = 300
 
 
@@ -26,7 +27,8 @@ def size_of(
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A post that could be staged now. `size`: bytes of its element as JSON.
+    """A post that could be staged now. `size`: bytes of its element as JSON; `parts`: of its
+    thread, the first one included.
 
     `key` identifies the Postiz key. A call uses one key, and carries posts of all profiles with
     that key.
@@ -38,6 +40,7 @@ class Candidate:
     as_draft: bool
     publish_at: datetime
     size: int
+    parts: int = 1
     pack_limit: int | None = None
 
     @property
@@ -62,15 +65,16 @@ class Pack:
 def fill_pack(candidates: Iterable[Candidate]) -> Pack:
     """The first candidate and those after it that fit into the same call, in their order."""
     chosen: list[Candidate] = []
-    room, most = MAX_BYTES, MAX_ELEMENTS
+    room, most, writes = MAX_BYTES, MAX_ELEMENTS, 0
     for candidate in candidates:
         if chosen and candidate.group != chosen[0].group:
             continue
         most = min(most, candidate.pack_limit or most)
-        if len(chosen) >= most or (chosen and candidate.size > room):
+        too_much = candidate.size > room or writes + candidate.parts > MAX_ELEMENTS
+        if len(chosen) >= most or (chosen and too_much):
             return Pack(posts=chosen, full=True)
         chosen.append(candidate)
-        room -= candidate.size
+        room, writes = room - candidate.size, writes + candidate.parts
     return Pack(posts=chosen)
 
 

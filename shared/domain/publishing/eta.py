@@ -18,8 +18,8 @@ from shared.domain.publishing.handoff import ASSUMED_BUDGET
 class Load:
     """What one job still has to hand over through one account.
 
-    `staged` and `staged_bytes`: posts that are not in Postiz yet and share calls. `dates`: calendar
-    times, each of which needs a call. `writes`: status changes that are still to be made.
+    `staged` and `staged_bytes`: parts of posts that are not in Postiz yet and share calls. `dates`:
+    calendar times, each of which needs a call. `writes`: status changes that are still to be made.
     `first_due` to `last_due`: when its posts are due. `ready_at`: the earliest end, however fast we
     are.
     """

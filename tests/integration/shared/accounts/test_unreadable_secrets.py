@@ -71,7 +71,8 @@ def goes_on_alone(world: World, poisoned: list[int], good: list[int], end: PostS
 
 
 def test_staging_goes_on_for_the_others_and_costs_no_budget(both: World) -> None:
-    poisoned, good = make_posts(both, "acme", ["a"]), make_posts(both, "zeta", ["z"])
+    poisoned = make_posts(both, "acme", ["a"], in_seconds=-5)  # so acme leads the first call
+    good = make_posts(both, "zeta", ["z"])
     goes_on_alone(both, poisoned, good, PostState.PUBLISHED)
     rows = both.sandbox.ledger(kind="request")
     counted = sum(row["method"] == "POST" and row["path"].endswith("/posts") for row in rows)

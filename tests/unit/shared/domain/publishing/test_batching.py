@@ -75,3 +75,11 @@ def test_a_pack_is_a_prefix_that_fits(sizes: list[int]) -> None:
 def test_two_queues_get_into_a_call_in_turns() -> None:
     mine, all_due = [candidate(8), candidate(9)], [candidate(1), candidate(8), candidate(2)]
     assert [one.id for one in interleave_candidates(mine, all_due)] == [8, 1, 9, 2]
+
+
+def test_the_parts_of_threads_count_as_what_postiz_has_to_write() -> None:
+    rows = [candidate(n, parts=21, size=1) for n in range(50)]
+    packed = fill_pack(rows)
+    assert (len(packed.posts), packed.full) == (MAX_ELEMENTS // 21, True)
+    alone = fill_pack([candidate(1, parts=MAX_ELEMENTS + 1), candidate(2)])
+    assert [one.id for one in alone.posts] == [1]
