@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from shared.approvals import links, shown_posts
-from shared.models import ApprovalLink, Post
+from shared.models import ApprovalLink, Post, Profile
 from tests.factories.files import FILES
 from tests.factories.jobs import make_job
 from tests.servers.api import Api, Reply
@@ -196,6 +196,16 @@ def test_a_link_that_has_ended_says_why_and_decides_nothing(api: Api, code: str)
         assert "clip" not in reply.text
     assert Browser(api).open("GET", f"{path}/media/{picture}").status_code == 404
     assert "pending" not in states(api)
+
+
+def test_of_a_profile_that_is_being_deleted_nothing_is_shown_or_decided(api: Api) -> None:
+    [post], path = ask(api)
+    reader = Reader(api, path)
+    with api.services.database.transaction() as session:
+        session.execute(update(Profile).values(deleting_since=func.now()))
+    for reply in (Reader(api, path).page, reader.press("approve", post)):
+        assert (reply.status_code, code_of(reply)) == (404, "link_unknown")
+    assert states(api) == ["waiting_approval"]
 
 
 @pytest.fixture

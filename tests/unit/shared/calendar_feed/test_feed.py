@@ -1,5 +1,6 @@
 """The feed says what posts are, in the format's own words, whatever their text is."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -65,6 +66,7 @@ def test_no_text_of_a_post_adds_a_line_of_its_own(content: str, channel: str, ur
     feed = render_feed([entry(**shown, state=PostState.PUBLISHED), entry(post_id=8)])
     first, second = read_events(feed)
     assert (first["UID"], second["UID"]) == ("post-7@pressroom", "post-8@pressroom")
+    assert not re.search(rb"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f]", feed), "the format has no such text"
     names = {line.partition(b":")[0].partition(b";")[0] for line in feed.split(b"\r\n")}
     assert {name for name in names if name and not name.startswith(b" ")} <= {
         *(b"BEGIN", b"END", b"PRODID", b"VERSION", b"X-WR-CALNAME"),
