@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import requests
 from icalendar import Calendar
 
 from local.child import ROOT
+from tests.factories.files import FILES
 from tests.servers.stacks import RunningStack
 from tests.timing.patience import PATIENCE, wait_until
 
@@ -162,3 +164,27 @@ def test_a_channel_is_said_to_be_connected_again(terminal: Terminal) -> None:
     assert "disabled" in states.values()
     assert (resumed["id"], resumed["state"]) == ("int-mastodon", "ready")
     assert waiting["items"] == []
+
+
+def test_the_same_post_twice_is_refused_where_that_is_asked_for(terminal: Terminal) -> None:
+    [twice] = [each for each in commands_of("docs/BULK.md") if "duplicate_policy" in each]
+    [planned] = terminal.run(twice)
+    rows = planned["plan"]["rows"]
+    assert [row["ok"] for row in rows] == [True, False]
+    assert rows[1]["errors"][0]["code"] == "duplicate_post"
+
+
+def test_a_playlist_is_saved_with_its_end_and_its_cooldown(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    ids = []
+    for shade in range(4):
+        file = tmp_path / f"{shade}.png"
+        file.write_bytes(FILES.png(shade))
+        [made] = terminal.run(f"call $URL/postiz/upload -F file=@{file}")
+        ids.append(made["media"]["id"])
+    create, *_ = commands_of("docs/SCHEDULES.md")
+    [saved] = terminal.run(create.replace('["1", "2", "3", "4"]', json.dumps(ids)))
+    assert (saved["enabled"], saved["playlist"]["cooldown_days"]) == (True, 14)
+    [ran] = terminal.run(f"call -X POST $URL/schedules/{saved['id']}/run")
+    assert ran["job"]["total"] == 4
