@@ -116,7 +116,12 @@ def test_every_delivery_is_signed_and_shows_the_post_as_the_api_does(
 ) -> None:
     secret = hook(bare_api, receiver.url)["secret"]
     [post_id] = scheduled(runtime.database)
+    thread = [
+        {"content": "one", "media_ids": [7, 8], "delay_minutes": 5},
+        {"content": "two", "media_ids": [], "delay_minutes": 0},
+    ]
     with runtime.database.transaction() as session:
+        session.execute(update(Post).where(Post.id == post_id).values(thread=thread))
         transitions.fail_posts(
             session, [post_id], S.SCHEDULED, code="c", message="Why", hint="What to do"
         )
