@@ -16,6 +16,7 @@ from shared.domain.timing import cron
 from shared.domain.timing.playlist import position_after_change, select_media
 from shared.errors import Conflict, Unprocessable
 from shared.intake import targets, validation
+from shared.intake.calendar_times import in_calendar
 from shared.intake.schemas import Playlist
 from shared.intake.validation import Checked, WakeUps
 from shared.media import upload_queue
@@ -95,7 +96,7 @@ def save_content(
     if isinstance(content, Playlist):
         position = _playlist_position(schedule, content)
         schedule.ended = not content.loop and position >= length
-        schedule.until, schedule.runs_left = content.until, content.max_runs
+        schedule.until, schedule.runs_left = _end_of(schedule, content), content.max_runs
     schedule.position, schedule.items = position, length
     schedule.kind = runs.kind_of(content)
     schedule.body = runs.saved_body(content)
@@ -104,6 +105,15 @@ def save_content(
     checked = _prepare_and_check(session, schedule, content, runs.whole_turn(content), due, context)
     upload_queue.mark_used(session, schedule.media_ids)
     return checked
+
+
+def _end_of(schedule: Schedule, playlist: Playlist) -> datetime | None:
+    """`until`, in the playlist's zone, or else the schedule's, if it names none."""
+    if playlist.until is None:
+        return None
+    own = "timezone" in playlist.model_fields_set
+    zone = playlist.timezone if own else schedule.timezone
+    return in_calendar(playlist.until, zone, f"{runs.PLAYLIST}.until")
 
 
 def _playlist_position(schedule: Schedule, playlist: Playlist) -> int:

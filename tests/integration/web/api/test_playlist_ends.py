@@ -65,6 +65,10 @@ def test_it_ends_at_its_time(api: Api, media: list[str]) -> None:
     soon = (datetime.now(UTC) + timedelta(minutes=1)).isoformat()
     over = save(api, media, loop=True, until=soon)
     assert (over["enabled"], over["ended"]) == (False, True)
+    no_zone = save(api, media, loop=True, until="2031-01-01T00:00", timezone="Asia/Tokyo")
+    with api.services.database.transaction() as session:
+        saved = session.get_one(Schedule, int(no_zone["id"]))
+        assert saved.until == datetime(2030, 12, 31, 15, tzinfo=UTC)
     far = (datetime.now(UTC) + timedelta(days=3)).isoformat()
     assert save(api, media, loop=True, until=far)["enabled"]
 
