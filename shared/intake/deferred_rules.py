@@ -45,6 +45,8 @@ def resolve_post(session: Session, post: Post, channel: Channel) -> list[FieldEr
     row = _post_row(post, job.options.get(DEFERRED, {}).get(str(post.position), {}))
     made = plan_post(row, channel, post.media_ids)
     post.integration_identifier, post.integration_name = channel.identifier, channel.name
+    if post.requires_approval and (made.content, made.settings) != (post.content, post.settings):
+        post.revision += 1  # whoever saw the request's own values has not seen these
     post.content, post.settings = made.content, made.settings
     if made.assumed:
         transitions.add_events(
