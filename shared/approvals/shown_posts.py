@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from shared.approvals.decisions import REJECTED
 from shared.domain.publishing.states import PostState
 from shared.errors import NotFound
 from shared.intake.post_edits import current_values
@@ -30,7 +31,7 @@ class ShownPart:
 
 @dataclass(frozen=True, kw_only=True)
 class ShownPost:
-    """`note`: of a person who rejected it, or why it is not published."""
+    """`rejection`: the note of the person who rejected it; None: nobody did."""
 
     id: int
     revision: int
@@ -43,8 +44,7 @@ class ShownPost:
     settings: Mapping[str, Any]
     publish_at: datetime
     as_draft: bool
-    note: str | None
-    release_url: str | None
+    rejection: str | None
 
     @property
     def is_ready(self) -> bool:
@@ -120,8 +120,7 @@ def _show_post(post: Post, media: Mapping[int, Media]) -> ShownPost:
         settings=values.settings,
         publish_at=values.publish_at,
         as_draft=post.as_draft,
-        note=post.error_message,
-        release_url=post.release_url,
+        rejection=post.error_message if post.error_code == REJECTED else None,
     )
 
 

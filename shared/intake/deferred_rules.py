@@ -48,7 +48,10 @@ def resolve_post(session: Session, post: Post, channel: Channel) -> list[FieldEr
     row = _post_row(post, job.options.get(DEFERRED, {}).get(str(post.position), {}))
     made = plan_post(row, channel, post.media_ids, int)
     post.integration_identifier, post.integration_name = channel.identifier, channel.name
-    post.content, post.settings, post.thread = made.content, made.settings, made.thread_json
+    now = made.content, made.settings, made.thread_json
+    if post.requires_approval and now != (post.content, post.settings, post.thread):
+        post.revision += 1  # whoever saw the request's own values has not seen these
+    post.content, post.settings, post.thread = now
     if made.has_lost_thread:
         transitions.add_events(session, [post.id], "thread_left_out", channel.identifier)
     if made.assumed:

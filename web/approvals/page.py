@@ -216,9 +216,8 @@ def _describe_medium(medium: Media) -> str:
 
 
 def _describe_verdict(post: ShownPost) -> str:
-    is_rejected = post.state is PostState.CANCELLED and post.note
-    if is_rejected:
-        return f"Rejected: {post.note}"
+    if post.rejection is not None:
+        return f"Rejected: {post.rejection}"
     return _VERDICTS.get(post.state, _SOON)
 
 

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from shared.models import Event, Post, Webhook
+from tests.factories.files import FILES
 from tests.servers.api import Api, Reply
 from tests.servers.browsers import Browser, make_user
 
@@ -76,7 +77,20 @@ def run_schedule(api: Api, own: dict[str, Any]) -> Reply:
     return api.post(f"/schedules/{schedule['id']}/run")
 
 
-WAYS_IN = {"publish": publish, "bulk": publish_bulk, "csv": publish_csv, "schedule": run_schedule}
+def run_playlist(api: Api, own: dict[str, Any]) -> Reply:
+    medium = api.upload(FILES.png(1), profile="acme").json["media"]["id"]
+    plan = {"name": "p", "cron": "0 9 * * *", "playlist": {"media_ids": [medium], **own}}
+    schedule = api.post("/schedules", plan, profile="acme").json
+    return api.post(f"/schedules/{schedule['id']}/run")
+
+
+WAYS_IN = {
+    "publish": publish,
+    "bulk": publish_bulk,
+    "csv": publish_csv,
+    "schedule": run_schedule,
+    "playlist": run_playlist,
+}
 
 
 @pytest.mark.parametrize("path", WAYS_IN)

@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 from shared.approvals import decisions
 from shared.domain.publishing.states import PostState
 from shared.errors import Conflict
-from shared.models import Delivery, Handover, Post, Submission, Webhook
+from shared.models import Delivery, Handover, Job, Post, Submission, Webhook
 from shared.posts import edits, transitions
 from shared.posts.edits import Edit
 from tests.factories.posts import make_due, make_posts, request_retry
@@ -183,11 +183,17 @@ def test_what_is_not_approved_in_time_follows_its_late_policy(
 
 def test_a_post_whose_channel_is_not_known_is_checked_before_it_is_approved(world: World) -> None:
     [post_id] = make_waiting(world, ["hi"], identifier=None, in_seconds=600)
+    deferred = {"late": {"0": {"caption": "hi", "captions": {"mastodon": "hi, mastodon"}}}}
+    with world.database.transaction() as session:
+        session.execute(update(Job).values(options=deferred))
     with pytest.raises(Conflict, match="channel is not known"):
         approve(world, post_id)
     world.until(lambda: world.post(post_id).integration_identifier == "mastodon")
     assert world.states([post_id]) == [PostState.WAITING_APPROVAL]
-    approve(world, post_id)
+    with pytest.raises(Conflict, match="has changed"):
+        approve(world, post_id, revision=1)
+    assert world.post(post_id).content == "hi, mastodon"
+    approve(world, post_id, revision=2)
     world.until_all(PostState.STAGED, [post_id])
 
 
