@@ -3,7 +3,6 @@
 import re
 import uuid
 from collections.abc import Iterator
-from dataclasses import replace
 from html import unescape
 from ipaddress import IPv6Address
 from typing import Any
@@ -18,8 +17,7 @@ from tests.factories.files import FILES
 from tests.factories.jobs import make_job
 from tests.servers.api import Api, Reply
 from tests.servers.browsers import Browser
-from tests.servers.settings import make_settings
-from web.rate_limits import RateLimits
+from tests.servers.limits import low_limits
 
 NEW = "The new <b>text</b> & more"
 #: Wrong links that an address may try in a minute, in the tests of that.
@@ -211,16 +209,8 @@ def test_of_a_profile_that_is_being_deleted_nothing_is_shown_or_decided(api: Api
 @pytest.fixture
 def limited(api: Api) -> Iterator[Api]:
     """An address has `MOST` wrong links."""
-    services, given = api.services, api.services.settings
-    settings = make_settings(
-        given.database_url.get_secret_value(),
-        api.home.parent,
-        REDIS_URL=given.redis_url.get_secret_value(),
-        PRESSROOM_FAILED_KEYS_PER_MINUTE=MOST,
-    )
-    api.app.extensions["pressroom"] = replace(services, rates=RateLimits(settings))
-    yield api
-    api.app.extensions["pressroom"] = services
+    with low_limits(api, PRESSROOM_FAILED_KEYS_PER_MINUTE=MOST):
+        yield api
 
 
 def test_guesses_are_limited_and_who_had_a_link_before_goes_on(limited: Api) -> None:

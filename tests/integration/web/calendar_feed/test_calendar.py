@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,8 +15,7 @@ from shared.models import CalendarLink, Post, User
 from tests.factories.jobs import make_job, set_states
 from tests.servers.api import Api, Reply
 from tests.servers.browsers import Browser, make_user
-from tests.servers.settings import make_settings
-from web.rate_limits import RateLimits
+from tests.servers.limits import low_limits
 
 SOON = datetime.now(UTC).replace(microsecond=0) + timedelta(days=3)
 #: Wrong tokens that an address may try in a minute, in the test of that.
@@ -195,16 +193,8 @@ def test_links_are_bounded_and_those_of_a_key_that_expires_expire_with_it(
 
 @pytest.fixture
 def limited(api: Api) -> Iterator[Api]:
-    services, given = api.services, api.services.settings
-    settings = make_settings(
-        given.database_url.get_secret_value(),
-        api.home.parent,
-        REDIS_URL=given.redis_url.get_secret_value(),
-        PRESSROOM_FAILED_KEYS_PER_MINUTE=MOST,
-    )
-    api.app.extensions["pressroom"] = replace(services, rates=RateLimits(settings))
-    yield api
-    api.app.extensions["pressroom"] = services
+    with low_limits(api, PRESSROOM_FAILED_KEYS_PER_MINUTE=MOST):
+        yield api
 
 
 def test_guesses_are_limited_and_the_token_is_kept_nowhere(
