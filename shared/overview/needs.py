@@ -67,15 +67,17 @@ def list_failures(session: Session, visible: VisibleProfiles) -> list[FailureGro
 
 
 def list_waiting(session: Session, visible: VisibleProfiles) -> list[WaitingGroup]:
-    """The oldest job first."""
-    states = (PostState.WAITING_APPROVAL, PostState.HELD)
-    group = Post.job_id, Post.profile_id, Post.state
-    query = select(*group, func.count()).where(Post.state.in_(states), visible.condition(Post))
-    rows = session.execute(query.group_by(*group).order_by(Post.job_id, Post.state).limit(SHOWN))
-    return [
-        WaitingGroup(job_id=job_id, profile_id=profile_id, state=PostState(state), count=count)
-        for job_id, profile_id, state, count in rows
-    ]
+    """By state, the oldest job first."""
+    group = Post.job_id, Post.profile_id
+    found: list[WaitingGroup] = []
+    for state in (PostState.WAITING_APPROVAL, PostState.HELD):  # each has its own index
+        query = select(*group, func.count()).where(Post.state == state, visible.condition(Post))
+        rows = session.execute(query.group_by(*group).order_by(Post.job_id).limit(SHOWN))
+        found += [
+            WaitingGroup(job_id=job_id, profile_id=profile_id, state=state, count=count)
+            for job_id, profile_id, count in rows
+        ]
+    return found
 
 
 def list_channels(session: Session, visible: VisibleProfiles) -> Sequence[Integration]:
