@@ -16,6 +16,8 @@ from tests.chaos.client import Client
 from tests.chaos.threads import thread_fields
 
 LOADERS = 3
+#: A run of so many seconds has time for parts that come a minute later.
+LONG = 120.0
 #: One bulk of so many asks for approval: see approvers.py.
 ONE_OF = 5
 KINDS = ("immediate", "spread", "calendar", "auto", "tomorrow")
@@ -41,6 +43,7 @@ class Bulk:
     size: int
     images: int
     seed: str
+    delay: int  # minutes before the last part of a thread
 
 
 @dataclass
@@ -70,6 +73,7 @@ def plan(rng: random.Random, cast: Sequence[Member], *, posts: int, seconds: flo
                     size=min(size, 5) if kind == "tomorrow" else size,
                     images=rng.choice((0, 0, 1, 2)),
                     seed=f"{rng.random()}",
+                    delay=int(seconds >= LONG),
                 )
             )
             left += size - bulks[-1].size
@@ -121,7 +125,7 @@ def _body(
     if bulk.number % ONE_OF == 0:
         body["requires_approval"] = True
     items: list[dict[str, Any]] = [
-        {"caption": content, **thread_fields(index, content, below)}
+        {"caption": content, **thread_fields(index, content, below, delay=bulk.delay)}
         for index, content in enumerate(contents)
     ]
     for index, item in enumerate(items):

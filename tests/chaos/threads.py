@@ -21,20 +21,23 @@ def parts_of(content: str, count: int) -> list[str]:
     return [f"{content} / {number}" for number in range(2, count + 2)]
 
 
-def thread_fields(index: int, content: str, media: Sequence[str]) -> dict[str, Any]:
-    """What the item at `index` of a bulk has under it: often nothing."""
+def thread_fields(index: int, content: str, media: Sequence[str], *, delay: int) -> dict[str, Any]:
+    """What the item at `index` of a bulk has under it: often nothing. `delay`: minutes before the
+    last part."""
     if index % EVERY:
         return {}
     if index % (2 * EVERY):
         [comment] = parts_of(content, 1)
         return {"first_comment": comment}
-    return {"thread": thread_of(content, 2 + index % 3, media)}
+    return {"thread": thread_of(content, 2 + index % 3, media, delay=delay)}
 
 
-def thread_of(content: str, count: int, media: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """The last one a minute later, the first of them with a medium."""
+def thread_of(
+    content: str, count: int, media: Sequence[str] = (), *, delay: int = 0
+) -> list[dict[str, Any]]:
+    """The first of them with a medium, the last one so many minutes later."""
     parts: list[dict[str, Any]] = [{"caption": text} for text in parts_of(content, count)]
-    parts[-1]["delay_minutes"] = 1
+    parts[-1]["delay_minutes"] = delay
     if media:
         parts[0]["media_ids"] = list(media[:1])
     return parts

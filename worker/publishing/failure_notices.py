@@ -20,9 +20,10 @@ from shared.profiles.credential_ref import CredentialRef
 from worker.accounts import postiz_call, remote_posts
 from worker.runtime import Runtime
 
+#: How exactly Postiz's clock is known: a reply's `Date` has whole seconds.
+CLOCK_MARGIN = timedelta(seconds=2)
 #: How far around the failure to search: Postiz writes most notifications after the post's state, on
 #: a busy machine with a delay, and its clock may differ from ours.
-CLOCK_MARGIN = timedelta(seconds=2)  # a reply's `Date` has whole seconds
 BEFORE, AFTER = timedelta(minutes=1), timedelta(minutes=5)
 
 

@@ -18,7 +18,7 @@ from shared.models import Event, Post
 from shared.posts import transitions
 from worker.accounts import rate_limiter
 from worker.accounts.remote_posts import Subject
-from worker.publishing.failure_notices import FailureNotices
+from worker.publishing.failure_notices import CLOCK_MARGIN, FailureNotices
 from worker.runtime import Runtime
 
 #: The event in a post's timeline.
@@ -26,8 +26,9 @@ REFUSED = "refused_before_sending"
 
 #: Another error than these says more of the post than that its channel is not ready.
 _UNTROUBLED = (None, NONE_GIVEN.code, *TOLD)
-#: Posts that failed shortly before may be those that Postiz speaks of.
-_SHORTLY = timedelta(minutes=1)
+#: Refusals are counted from shortly before the post was due. Postiz writes each down before it
+#: shows the error, so whichever post it is of, we learnt of it after that.
+_SHORTLY = 2 * CLOCK_MARGIN
 
 
 def note_channel(session: Session, subject: Subject, reason: Reason | None) -> None:

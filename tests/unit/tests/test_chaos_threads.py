@@ -49,7 +49,7 @@ def test_parts_without_their_first_one_are_found() -> None:
 
 
 def test_the_load_has_threads_and_comments_and_posts_alone() -> None:
-    kinds = [tuple(thread_fields(index, "clip", ["1"])) for index in range(16)]
+    kinds = [tuple(thread_fields(index, "clip", ["1"], delay=1)) for index in range(16)]
     assert {kinds.count(("thread",)), kinds.count(("first_comment",))} == {2}
-    thread = thread_fields(8, "clip", ["1"])["thread"]
+    thread = thread_fields(8, "clip", ["1"], delay=1)["thread"]
     assert [part["caption"] for part in thread] == parts_of("clip", len(thread))
