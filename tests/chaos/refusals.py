@@ -13,11 +13,14 @@ from tests.chaos.arena import Arena
 from tests.chaos.cast import Member
 from tests.chaos.diary import Diary
 from tests.chaos.people import People
+from worker import step_threads
+from worker.releasing.releaser import PLACES
 
 REVOKED = "keys revoked"
-#: Calls with one refused key while it is revoked: those of all children that were under way at
-#: once. Who calls on after a refusal comes to ten times as many.
-MOST_REFUSED = 16
+#: Calls with one refused key while it is revoked: the releases to a server and the steps of its
+#: accounts that may be under way at once, and the calls of uploads. Who calls on after a refusal
+#: comes to ten times as many.
+MOST_REFUSED = PLACES.quick + step_threads.PLACES.quick + 12
 
 
 class Refusals:

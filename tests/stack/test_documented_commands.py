@@ -188,3 +188,4 @@ def test_a_playlist_is_saved_with_its_end_and_its_cooldown(
     assert (saved["enabled"], saved["playlist"]["cooldown_days"]) == (True, 14)
     [ran] = terminal.run(f"call -X POST $URL/schedules/{saved['id']}/run")
     assert ran["job"]["total"] == 4
+    terminal.run(f"call -X DELETE $URL/schedules/{saved['id']}")  # others count what is left
