@@ -160,6 +160,7 @@ def measure(stack: RunningStack, folder: Path, size: int, *, rounds: int = 1) ->
     big = [big_video(folder / f"big-{number}.mp4", size - number) for number in range(rounds)]
     direct = [press.direct(path) for path in big]
     into_storage, to_postiz = [], []
+    wait_until(lambda: all(map(psutil.pid_exists, stack.pids())))  # one may just be replaced
     memory = Memory({role: stack.pids(role) for role in ("web", "worker", "sandbox")})
     with memory.watched():
         for path in big:

@@ -26,6 +26,8 @@ REFUSED = "refused_before_sending"
 
 #: Another error than these says more of the post than that its channel is not ready.
 _UNTROUBLED = (None, NONE_GIVEN.code, *TOLD)
+#: A post that is cancelled or edited may have been refused before that.
+_WITHDRAWN = (PostState.CANCELLING, PostState.CANCELLED, PostState.RESCHEDULING)
 #: Refusals are counted from shortly before the post was due. Postiz writes each down before it
 #: shows the error, so whichever post it is of, we learnt of it after that.
 _SHORTLY = 2 * CLOCK_MARGIN
@@ -82,12 +84,11 @@ def _count_unexplained(session: Session, subject: Subject, since: datetime) -> i
     begun = func.greatest(Post.released_at, Post.publish_at) <= func.clock_timestamp()
     under_way = Post.state.in_((PostState.RELEASING, PostState.SCHEDULED)) & begun
     failed = (Post.state == PostState.FAILED) & (Post.error_at >= lately)
+    withdrawn = Post.state.in_(_WITHDRAWN) & (Post.updated_at >= lately)
     said_so = exists().where(Event.post_id == Post.id, Event.event == REFUSED, Event.at >= lately)
     taken_back = and_(Post.updated_at >= lately, said_so)
-    ours = select(func.count()).where(
-        *of_channel, or_(Post.id == subject.post_id, under_way, failed, taken_back)
-    )
-    return session.scalar(ours) or 0
+    counted = or_(Post.id == subject.post_id, under_way, failed, withdrawn, taken_back)
+    return session.scalar(select(func.count()).where(*of_channel, counted)) or 0
 
 
 def take_back(session: Session, subject: Subject, reason: Reason) -> None:

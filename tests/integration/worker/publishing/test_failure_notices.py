@@ -125,12 +125,14 @@ def test_a_channel_that_was_connected_again_is_not_blamed_for_the_same_failure(
     assert channel_state(world) == ChannelState.READY
 
 
+@pytest.mark.parametrize("state", ["scheduled", "releasing", "cancelling", "cancelled", "failed"])
 def test_a_refusal_that_names_another_post_too_is_left_to_a_person(
-    world: World, post_id: int
+    world: World, post_id: int, state: str
 ) -> None:
     [other] = make_posts(world, "acme", ["under way"])
+    now = func.now()
+    begun = {"state": state, "released_at": now, "publish_at": now, "error_at": now}
     with world.database.transaction() as session:
-        begun = {"state": "scheduled", "released_at": func.now(), "publish_at": func.now()}
-        session.execute(update(Post).where(Post.id == other).values(begun))
+        session.execute(update(Post).where(Post.id == other).values({**begun, "updated_at": now}))
     assert see_error(world, post_id, RECONNECT).state == PostState.SCHEDULED
     assert see_error(world, post_id, RECONNECT, RECONNECT).state == PostState.RESCHEDULING
