@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from shared.domain.networks.channel_states import (
     NOT_READY,
-    REMEDIES,
     SENTENCES,
     ChannelState,
     Listing,
+    hint_of,
     judge_listing,
 )
 from shared.domain.publishing.retry_limits import CHANNEL_TRIALS
@@ -24,7 +24,7 @@ from shared.models import Account, Integration, Post
 
 #: Channels that are tried in one round.
 TRIED_AT_ONCE = 100
-_ALWAYS_READY: Mapping[str, object] = {
+_READY_AGAIN: Mapping[str, object] = {
     "state": ChannelState.READY,
     "state_since": func.now(),
     "state_reason": None,
@@ -118,7 +118,7 @@ def mark_ready(
         *_is_channel(account_id, ids), Integration.state != ChannelState.READY, *which
     )
     rows = session.scalars(
-        changed.values(_ALWAYS_READY).returning(Integration),
+        changed.values(_READY_AGAIN).returning(Integration),
         execution_options={"synchronize_session": False, "populate_existing": True},
     ).all()
     for row in rows:
@@ -147,7 +147,7 @@ def hold_back(session: Session, *which: ColumnElement[bool]) -> None:
             "aside_until": None,
             "error_code": NOT_READY,
             "error_message": f"{channel.name}: {channel.state_reason or SENTENCES[state]}",
-            "error_hint": f"{REMEDIES[state]} It goes on by itself then.",
+            "error_hint": hint_of(state),
         }
         _update(session, values, Post.id.in_(ids))
 

@@ -12,7 +12,7 @@ from shared.approvals.decisions import REJECTED
 from shared.domain.publishing.states import PostState
 from shared.errors import NotFound
 from shared.intake.post_edits import current_values
-from shared.media.used_media import media_of_parts, uses_any_of
+from shared.media.post_media import media_of_parts, uses_any_of
 from shared.models import ApprovalLink, Job, Media, Post, Profile
 from shared.models.base import is_id
 

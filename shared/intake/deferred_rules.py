@@ -15,7 +15,7 @@ from shared.domain.networks.channel import Channel
 from shared.domain.rows.post_rows import Known, Row, faults_of, plan_post
 from shared.domain.rows.thread_parts import RowPart, saved_parts
 from shared.errors import FieldError
-from shared.media import repository, used_media
+from shared.media import post_media, repository
 from shared.models import Account, Job, Post
 from shared.posts import transitions
 
@@ -100,7 +100,7 @@ def _row_parts(post: Post, kept: dict[str, Any]) -> list[RowPart]:
 
 def _known_facts(session: Session, post: Post) -> Known:
     overrides = session.scalar(select(Account.rule_overrides).where(Account.id == post.account_id))
-    names = [str(media_id) for media_id in used_media.list_media(post)]
+    names = [str(media_id) for media_id in post_media.list_media(post)]
     return Known(
         channels=None,
         media=repository.find_media(session, post.profile_id, names),

@@ -19,7 +19,7 @@ from shared.config import Settings
 from shared.domain.publishing.eta import Flow, Load, done_at, drained_at
 from shared.domain.publishing.states import JobState, PostState
 from shared.jobs.progress import Outcome
-from shared.media.used_media import used_media
+from shared.media.post_media import used_media
 from shared.models import Account, Job, Post, Profile
 
 #: How long before its time a post is handed to Postiz's calendar. Its job waits for no more.

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Select, func, or_, select, union
 from sqlalchemy.orm import Session
 
 from shared.domain.publishing.states import PostState
-from shared.media.used_media import edited_media, used_media, uses_any_of
+from shared.media.post_media import edited_media, used_media, uses_any_of
 from shared.models import AccountMedia, Media, Post, Schedule
 
 #: Posts that are not over; each condition has its own index.

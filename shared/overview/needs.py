@@ -12,25 +12,13 @@ from shared.accounts import channel_states
 from shared.domain.networks.channel_states import ChannelState
 from shared.domain.publishing.states import PostState
 from shared.models import Integration, Post, Profile
-from shared.posts import cancel_retry
+from shared.posts import failure_causes
+from shared.posts.failure_causes import Cause
 
 #: Failures that are older need nobody any more.
 RECENT = timedelta(days=7)
 #: Rows of each kind; the lists have the others.
 SHOWN = 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class FailureGroup:
-    """Failed posts with the same code. `example`: the newest of them.
-
-    `may_be_live`: how many may be on the network.
-    """
-
-    code: str
-    count: int
-    may_be_live: int
-    example: Post
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,27 +31,11 @@ class WaitingGroup:
     count: int
 
 
-def list_failures(session: Session, visible: VisibleProfiles) -> list[FailureGroup]:
+def list_failures(session: Session, visible: VisibleProfiles) -> list[Cause]:
     """The most frequent first."""
-    recent = (
-        Post.state == PostState.FAILED,
-        Post.error_at >= func.now() - RECENT,
-        visible.condition(Post),
-    )
-    live = func.count().filter(cancel_retry.may_be_live())
-    groups = session.execute(
-        select(Post.error_code, func.count().label("count"), live, func.max(Post.id))
-        .where(*recent)
-        .group_by(Post.error_code)
-        .order_by(func.count().desc(), Post.error_code)
-        .limit(SHOWN)
-    ).all()
-    newest = select(Post).where(Post.id.in_([row[3] for row in groups]))
-    posts = {post.id: post for post in session.scalars(newest)}
-    return [
-        FailureGroup(code=code or "unknown", count=count, may_be_live=unsure, example=posts[last])
-        for code, count, unsure, last in groups
-    ]
+    recent = Post.error_at >= func.now() - RECENT, visible.condition(Post)
+    causes = failure_causes.list_post_causes(session, *recent)
+    return sorted(causes, key=lambda cause: (-cause.count, cause.code))[:SHOWN]
 
 
 def list_waiting(session: Session, visible: VisibleProfiles) -> list[WaitingGroup]:

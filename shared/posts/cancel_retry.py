@@ -10,7 +10,7 @@ from shared.domain.publishing.states import PostState
 from shared.errors import HOW_TO_CONFIGURE, Conflict, NotConfigured
 from shared.jobs import progress
 from shared.media import upload_queue
-from shared.media.used_media import used_media
+from shared.media.post_media import used_media
 from shared.models import AccountMedia, Handover, Job, JobMedia, Post, Profile
 from shared.posts import handovers, late_policy, transitions
 

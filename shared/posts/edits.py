@@ -33,7 +33,7 @@ from shared.domain.publishing.reconciliation import CANCEL_AHEAD
 from shared.domain.publishing.states import PostState
 from shared.errors import Conflict
 from shared.jobs import progress
-from shared.media import upload_queue, used_media
+from shared.media import post_media, upload_queue
 from shared.models import Post
 from shared.posts import transitions
 from shared.posts.approval import is_approved
@@ -216,7 +216,7 @@ def _stage_anew(session: Session, ids: Sequence[int]) -> None:
 def _request_uploads(session: Session, rows: Sequence[Row[Any]]) -> None:
     wanted: dict[tuple[str, int], set[int]] = defaultdict(set)
     for row in rows:
-        wanted[row.profile_id, row.account_id].update(used_media.media_of_edit(row.edit))
+        wanted[row.profile_id, row.account_id].update(post_media.media_of_edit(row.edit))
     for (profile_id, account_id), media_ids in sorted(wanted.items()):
         upload_queue.request_uploads(session, sorted(media_ids), profile_id, account_id)
 

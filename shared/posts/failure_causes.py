@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from shared.access.visible_profiles import VisibleProfiles
@@ -30,12 +30,14 @@ class Cause:
 
 def list_causes(session: Session, job: Job, visible: VisibleProfiles) -> list[Cause]:
     """Of the job's failed posts and uploads that the caller may see."""
-    causes = [*_causes_of_posts(session, job, visible), *_causes_of_uploads(session, job, visible)]
+    own = Post.job_id == job.id, visible.condition(Post)
+    causes = [*list_post_causes(session, *own), *_causes_of_uploads(session, job, visible)]
     return sorted(causes, key=lambda cause: (-cause.count, cause.code))
 
 
-def _causes_of_posts(session: Session, job: Job, visible: VisibleProfiles) -> Sequence[Cause]:
-    failed = Post.job_id == job.id, Post.state == PostState.FAILED, visible.condition(Post)
+def list_post_causes(session: Session, *which: ColumnElement[bool]) -> list[Cause]:
+    """Of those of these posts that failed, in no order."""
+    failed = Post.state == PostState.FAILED, *which
     live = func.count().filter(cancel_retry.may_be_live())
     groups = session.execute(
         select(Post.error_code, func.count(), live, func.min(Post.id))

@@ -13,7 +13,7 @@ from shared.domain.networks.limits import KINDS
 from shared.domain.publishing.states import PostState
 from shared.domain.rows.earlier_posts import EarlierPost
 from shared.domain.rows.post_rows import Known, PlannedPost
-from shared.media.used_media import used_media
+from shared.media.post_media import used_media
 from shared.models import Media, Post
 from shared.posts.late_policy import is_in_time
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from shared.accounts import waits
 from shared.domain.publishing.states import PostState
 from shared.media import upload_queue
-from shared.media.used_media import used_media
+from shared.media.post_media import used_media
 from shared.models import Account, AccountMedia, Post, Profile
 from shared.posts import transitions
 

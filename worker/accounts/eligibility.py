@@ -21,7 +21,7 @@ from shared.accounts import holds
 from shared.accounts.waits import is_of_other_account
 from shared.domain.publishing.planner import CALENDAR_AHEAD, LATE, STAGED_AHEAD
 from shared.domain.publishing.states import PostState
-from shared.media.used_media import used_media
+from shared.media.post_media import used_media
 from shared.models import Account, AccountMedia, Job, Post, Profile
 from shared.posts.approval import is_approved
 from shared.posts.late_policy import is_in_time

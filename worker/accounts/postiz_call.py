@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from shared.errors import PressroomError, SettingsChanged
-from shared.postiz.client import Postiz
+from shared.postiz.client import Postiz, RemoteIntegration
 from shared.profiles import profile_settings
 from shared.profiles.credential_ref import CredentialRef
 from shared.profiles.publisher_cache import Publisher
@@ -58,6 +58,17 @@ def _make_call(
             with runtime.database.transaction() as session:
                 version = profile_settings.version_of(session, profile_id) or version
     raise SettingsChanged(f"the settings of {profile_id!r} keep changing")
+
+
+def read_integrations(
+    runtime: Runtime, credentials: CredentialRef
+) -> list[RemoteIntegration] | None:
+    """The account's list; None if it was not to be had, which is then recorded."""
+    try:
+        return make_call(runtime, credentials, lambda postiz: postiz.integrations())
+    except PressroomError as error:
+        record_failure(runtime, credentials, error)
+        return None
 
 
 def record_failure(runtime: Runtime, credentials: CredentialRef, error: PressroomError) -> None:

@@ -22,7 +22,7 @@ from shared.errors import (
     Transient,
     Unavailable,
 )
-from shared.media.used_media import uses_any_of
+from shared.media.post_media import uses_any_of
 from shared.models import Account, AccountMedia, Job, JobMedia, Media, Post, Profile
 from shared.postiz.client import Postiz
 from shared.postiz.payloads import RemoteMedia

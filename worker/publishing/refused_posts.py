@@ -10,7 +10,7 @@ from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from shared.accounts import channel_states
-from shared.domain.networks.channel_states import NOT_READY, REMEDIES, TOLD, state_told_by
+from shared.domain.networks.channel_states import NOT_READY, TOLD, hint_of, state_told_by
 from shared.domain.networks.failure_reasons import NONE_GIVEN, Reason, is_before_sending
 from shared.domain.publishing.states import PostState
 from shared.jobs import progress
@@ -100,7 +100,7 @@ def take_back(session: Session, subject: Subject, reason: Reason) -> None:
         "track_at": None,
         "error_code": NOT_READY,
         "error_message": reason.message,
-        "error_hint": f"{REMEDIES[state]} It goes on by itself then.",
+        "error_hint": hint_of(state),
     }
     transitions.move_posts(
         session,

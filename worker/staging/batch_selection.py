@@ -18,7 +18,7 @@ from shared.domain.publishing.batching import Candidate, Pack, interleave_candid
 from shared.domain.publishing.fairness import is_backlog_turn
 from shared.domain.publishing.planner import CANDIDATES, SOON, Wait, next_call
 from shared.media import upload_queue
-from shared.media.used_media import list_media
+from shared.media.post_media import list_media
 from shared.models import Account, Post, Profile
 from shared.postiz.payloads import Element, ElementPart, RemoteMedia
 from worker.accounts import defects, leases

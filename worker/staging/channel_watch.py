@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 
 from shared.accounts import channel_states, holds, identity
 from shared.domain.networks.channel_states import ChannelState
-from shared.errors import PressroomError
 from shared.models import Account, Integration, Profile
 from shared.profiles.credential_ref import CredentialRef
 from worker.accounts import postiz_call
@@ -49,10 +48,8 @@ def watch_channels(runtime: Runtime, account_id: int) -> None:
         if profile is None:
             return
         credentials = CredentialRef.from_profile(profile, account_id)
-    try:
-        rows = postiz_call.make_call(runtime, credentials, lambda postiz: postiz.integrations())
-    except PressroomError as error:
-        postiz_call.record_failure(runtime, credentials, error)
+    rows = postiz_call.read_integrations(runtime, credentials)
+    if rows is None:
         return
     with runtime.database.transaction() as session:
         account = session.get_one(Account, account_id)

@@ -13,9 +13,9 @@ from shared.accounts.waits import is_of_other_account
 from shared.containment import contain_failures
 from shared.domain.publishing.planner import CALENDAR_AHEAD
 from shared.domain.publishing.states import PostState
-from shared.errors import FieldError, PressroomError
+from shared.errors import FieldError
 from shared.intake import deferred_rules
-from shared.media.used_media import uses_any_of
+from shared.media.post_media import uses_any_of
 from shared.models import Account, Integration, Post, Profile
 from shared.postiz.client import RemoteIntegration
 from shared.posts import transitions
@@ -42,10 +42,8 @@ def check_waiting_posts(runtime: Runtime, account_id: int) -> None:
         if profile is None:
             return
         credentials = CredentialRef.from_profile(profile, account_id)
-    try:
-        rows = postiz_call.make_call(runtime, credentials, lambda postiz: postiz.integrations())
-    except PressroomError as error:
-        postiz_call.record_failure(runtime, credentials, error)
+    rows = postiz_call.read_integrations(runtime, credentials)
+    if rows is None:
         return
     with runtime.database.transaction() as session:
         _check_account_posts(session, account_id, rows)

@@ -17,7 +17,7 @@ class ChannelState(StrEnum):
 #: The error code of a post that waits for its channel.
 NOT_READY = "channel_not_ready"
 #: What a person can do, by state.
-REMEDIES: Mapping[ChannelState, str] = {
+_REMEDIES: Mapping[ChannelState, str] = {
     ChannelState.DISABLED: "Enable this channel in Postiz.",
     ChannelState.RECONNECT_NEEDED: "Reconnect this channel in Postiz.",
     ChannelState.GONE: "Connect this channel in Postiz again, or cancel its posts.",
@@ -33,6 +33,11 @@ TOLD: Mapping[str, ChannelState] = {
     "reconnect_channel": ChannelState.RECONNECT_NEEDED,
     "channel_disabled": ChannelState.DISABLED,
 }
+
+
+def hint_of(state: ChannelState) -> str:
+    """For a post that waits for a channel in this state."""
+    return f"{_REMEDIES[state]} It goes on by itself then."
 
 
 @dataclass(frozen=True, kw_only=True)

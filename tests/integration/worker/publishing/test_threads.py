@@ -12,7 +12,7 @@ from local.sandbox.process import SandboxProcess
 from shared.domain.publishing.states import PostState
 from shared.errors import Conflict
 from shared.media import media_use
-from shared.media.used_media import media_of_parts
+from shared.media.post_media import media_of_parts
 from shared.models import AccountMedia, Handover, Post, Submission
 from shared.posts import cancel_retry, edits
 from shared.posts.edits import Edit
