@@ -161,7 +161,8 @@ def read_shown(session: Session, account_id: int) -> Sequence[Integration]:
 
 def is_trial_due() -> tuple[ColumnElement[bool], ...]:
     """Channels of whose waiting posts one is to be tried."""
-    return Integration.state != ChannelState.READY, Integration.trial_at <= func.now()
+    is_due = Integration.state != ChannelState.READY, Integration.trial_at <= func.now()
+    return *is_due, is_waited_for()
 
 
 def try_channels(session: Session) -> None:

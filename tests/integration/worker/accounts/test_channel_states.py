@@ -13,6 +13,7 @@ from shared.domain.publishing.states import PostState
 from shared.models import Account, Delivery, Integration, Post, Webhook
 from tests.factories.posts import make_posts
 from tests.workers.world import World
+from worker import sweep
 from worker.staging import channel_watch
 
 pytestmark = pytest.mark.usefixtures("a_profile")
@@ -147,3 +148,14 @@ def test_what_is_listed_decides_but_for_what_the_list_does_not_say(world: World)
         assert identity.read_integrations(session, world.account().id)
     assert world.post(waiting).waits_for == ""
     assert world.post(waiting).error_code is None
+
+
+def test_a_channel_that_nothing_waits_for_uses_up_no_trial(world: World) -> None:
+    state = ChannelState.RECONNECT_NEEDED
+    with world.database.transaction() as session:
+        channel_states.mark_not_ready(session, world.account().id, TIRED, state, "sign in")
+    let_pass(world)
+    for _ in range(2):
+        sweep.run_sweep(world.runtime)
+    assert channel(world).trials == 0
+    assert channel(world).trial_at is not None
