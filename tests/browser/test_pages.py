@@ -1,63 +1,29 @@
-"""What a person sees: the API's page, Flower and the sandbox's page, in a real browser."""
+"""What a person sees: the API's page, Flower, the sandbox's page, sign-in and what is planned."""
 
 import re
-from collections.abc import Iterator
-from importlib.resources import files
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
 
 import pyotp
 import pytest
 import requests
-from selenium import webdriver
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
-from selenium.webdriver.common.by import By
-from selenium.webdriver.support.expected_conditions import alert_is_present
-from selenium.webdriver.support.ui import WebDriverWait
+from playwright.sync_api import Dialog, Page, expect
 
+from tests.browser.looks import check_page, size_of
+from tests.browser.people import call, make_profile
 from tests.servers.stacks import RunningStack
-from tests.timing.patience import PATIENCE, wait_until
+from tests.timing.patience import wait_until
 
-
-def text_of(browser: webdriver.Chrome) -> str:
-    return browser.find_element(By.TAG_NAME, "body").text
-
-
-def wait_for_text(browser: webdriver.Chrome, text: str) -> None:
-    waiting(browser).until(lambda page: text in text_of(page), text)
-
-
-def waiting(browser: webdriver.Chrome) -> WebDriverWait[webdriver.Chrome]:
-    """Also while one page takes the place of another."""
-    return WebDriverWait(
-        browser,
-        PATIENCE,
-        ignored_exceptions=[NoSuchElementException, StaleElementReferenceException],
-    )
-
-
-def complaints(browser: webdriver.Chrome) -> list[Any]:
-    rows = browser.get_log("browser")  # type: ignore[no-untyped-call]
-    return [row for row in rows if row["level"] == "SEVERE"]
-
-
-def call(stack: RunningStack, method: str, path: str, body: Any = None) -> Any:
-    facts = stack.facts()
-    headers = {"Authorization": f"Bearer {facts['admin_key']}", "X-Profile-Id": "seen"}
-    url = f"{facts['web_url']}/api/v1{path}"
-    reply = requests.request(method, url, json=body, headers=headers, timeout=120)
-    assert reply.ok, reply.text
-    return reply.json()
+OpenPage = Callable[..., Page]
+PROFILE = "seen"
 
 
 @pytest.fixture(scope="module")
 def published(stack: RunningStack) -> dict[str, Any]:
     """A post that went all the way, on the running stack."""
-    postiz = {"api_url": stack.facts()["sandbox_url"], "api_key": "sandbox-demo-key"}
-    profile = {"id": "seen", "name": "Seen", "tts_settings": {"postiz": postiz}}
-    call(stack, "POST", "/profiles", profile)
+    make_profile(stack, PROFILE)
     words = {"caption": "Seen in a browser", "integration_ids": ["int-mastodon"]}
-    job = call(stack, "POST", "/postiz/publish", words)["job"]["id"]
+    job = call(stack, "POST", "/postiz/publish", words, profile=PROFILE)["job"]["id"]
 
     def post() -> dict[str, Any]:
         found: dict[str, Any] = call(stack, "GET", f"/jobs/{job}/posts")["items"][0]
@@ -67,177 +33,128 @@ def published(stack: RunningStack) -> dict[str, Any]:
     return post()
 
 
-def test_the_api_can_be_read_and_tried_without_the_internet(
-    stack: RunningStack, browser: webdriver.Chrome
-) -> None:
-    browser.get(f"{stack.facts()['web_url']}/docs")
-    wait_for_text(browser, "/api/v1/postiz/bulk-publish")
-    assert complaints(browser) == []
+def publish_bulk(stack: RunningStack, captions: list[str], **more: Any) -> str:
+    body = {"items": [{"caption": each} for each in captions], **more}
+    body["integration_ids"] = ["int-mastodon"]
+    made = call(stack, "POST", "/postiz/bulk-publish", body, profile=PROFILE)
+    return str(made["job"]["id"])
 
 
-def press(browser: webdriver.Chrome, button: str, **fields: str) -> None:
-    found = waiting(browser).until(
-        lambda page: page.find_element(By.XPATH, f"//button[text()='{button}']"), button
-    )
-    for name, text in fields.items():
-        browser.find_element(By.NAME, name).send_keys(text)
-    found.click()
+def states(stack: RunningStack, job: str) -> list[str]:
+    return [post["state"] for post in call(stack, "GET", f"/jobs/{job}/posts")["items"]]
+
+
+def test_the_api_can_be_read_and_tried_without_the_internet(open_page: OpenPage) -> None:
+    page = open_page()
+    page.goto("/docs")
+    expect(page.get_by_text("/api/v1/postiz/bulk-publish").first).to_be_visible()
 
 
 def test_the_first_admin_is_made_by_a_link_and_signs_in_with_two_factors(
-    stack: RunningStack, browser: webdriver.Chrome
+    stack: RunningStack, open_page: OpenPage
 ) -> None:
     wait_until(lambda: "/sign-in/link/" in stack.output(), stack.output)
     [link] = re.findall(r"http://\S+/sign-in/link/\S+", stack.output())
-    password = {"email": "boss@example.com", "password": "correct horse battery"}
-    browser.get(link)
-    press(browser, "Save", name="Boss", **password)
-    wait_for_text(browser, "Set up your second factor")
-    picture = browser.find_element(By.TAG_NAME, "img")
-    assert int(picture.get_attribute("naturalWidth") or 0) > 100
-    [secret] = re.findall(r"\b[A-Z2-7]{32}\b", text_of(browser))
-    press(browser, "Turn it on", code=pyotp.TOTP(secret).now())
-    wait_for_text(browser, "Your recovery codes")
-    codes = [each.text for each in browser.find_elements(By.TAG_NAME, "code")]
-    browser.find_element(By.LINK_TEXT, "Go on").click()
-    wait_for_text(browser, "What needs me")
-    browser.find_element(By.LINK_TEXT, "Your account").click()
-    wait_for_text(browser, "Role: admin, for all profiles")
-    browser.find_element(By.LINK_TEXT, "Sign out").click()
-    press(browser, "Sign out")
-    wait_for_text(browser, "Email")
-    press(browser, "Sign in", **password)
-    wait_for_text(browser, "one of your recovery codes")
-    press(browser, "Go on", code="000000")
-    wait_for_text(browser, "This code is not right")
-    press(browser, "Go on", code=codes[0])
-    wait_for_text(browser, "What needs me")
-    browser.get(link)
-    wait_for_text(browser, "This link was used already")
-    statuses = [re.findall(r"status of (\d+)", row["message"]) for row in complaints(browser)]
-    assert statuses == [["401"], ["404"]], "the wrong code, the used link, and no more"
-    browser.delete_all_cookies()
+    page = open_page()
+    page.goto(link)
+    page.get_by_label("Name").fill("Boss")
+    page.get_by_label("Email").fill("boss@example.com")
+    page.get_by_label("Password").fill("correct horse battery")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("img")).to_have_js_property("complete", True)
+    assert page.locator("img").evaluate("image => image.naturalWidth") > 100
+    [secret] = re.findall(r"\b[A-Z2-7]{32}\b", page.inner_text("body"))
+    page.get_by_label("Code").fill(pyotp.TOTP(secret).now())
+    page.get_by_role("button", name="Turn it on").click()
+    codes = page.locator("code").all_inner_texts()
+    page.get_by_role("link", name="Go on").click()
+    page.get_by_role("link", name="Your account").click()
+    expect(page.get_by_text("Role: admin, for all profiles")).to_be_visible()
+    page.get_by_role("link", name="Sign out").click()
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_label("Email").fill("boss@example.com")
+    page.get_by_label("Password").fill("correct horse battery")
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_label("Code").fill("000000")
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_text("This code is not right")).to_be_visible()
+    page.get_by_label("Code").fill(codes[0])
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_role("heading", name="What needs me")).to_be_visible()
+    answer = page.goto(link)
+    assert answer is not None and answer.status == 404
+    expect(page.get_by_text("This link was used already")).to_be_visible()
 
 
-#: Of a phone, in its own pixels.
-WIDTH, HEIGHT = 390, 844
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 390, "height": 844},
+    "device_scale_factor": 2,
+    "is_mobile": True,
+    "has_touch": True,
+}
+#: In CSS pixels.
 FINGER = 44
 
 
 def test_a_client_approves_and_rejects_on_a_phone_without_scripts(
-    stack: RunningStack, browser: webdriver.Chrome, published: dict[str, Any]
+    stack: RunningStack, open_page: OpenPage, published: dict[str, Any]
 ) -> None:
-    items = [{"caption": f"To approve, {word} {'x' * 60}"} for word in ("right", "wrong")]
-    more = {"integration_ids": ["int-mastodon"], "requires_approval": True}
-    job = call(stack, "POST", "/postiz/bulk-publish", {"items": items, **more})["job"]["id"]
-    link = call(stack, "POST", f"/jobs/{job}/approval-links", {"name": "Client"})["url"]
-    phone = {"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 2, "mobile": True}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
-    try:
-        browser.get(link)
-        wide, high = browser.execute_script(
-            "return [document.documentElement.scrollWidth,"
-            " Math.min(...[...document.querySelectorAll('button')].map(b => b.offsetHeight))]"
-        )
-        assert wide <= WIDTH, "it is read without scrolling sideways"
-        assert high >= FINGER
-        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
-        press(browser, "Approve")
-        wait_for_text(browser, "Approved: it goes out at its time")
-        press(browser, "Reject", note="The logo is the old one")
-        wait_for_text(browser, "Rejected: The logo is the old one")
-    finally:
-        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
-        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-
-    def states() -> list[str]:
-        return [post["state"] for post in call(stack, "GET", f"/jobs/{job}/posts")["items"]]
-
-    wait_until(lambda: states() == ["published", "cancelled"], lambda: str(states()))
-    assert complaints(browser) == []
-
-
-#: In CSS pixels.
-WIDTHS = (360, 1200, 2560)
-_AXE = files("axe_core_python").joinpath("axe.min.js")
-
-
-def find_barriers(browser: webdriver.Chrome) -> list[str]:
-    """What axe-core finds on the page, of serious or critical impact."""
-    browser.execute_script(_AXE.read_text(encoding="utf-8"))
-    found = browser.execute_async_script(
-        "axe.run().then(found => arguments[arguments.length - 1](found.violations))"
+    captions = [f"To approve, {word} {'x' * 60}" for word in ("right", "wrong")]
+    job = publish_bulk(stack, captions, requires_approval=True)
+    body = {"name": "Client"}
+    link = call(stack, "POST", f"/jobs/{job}/approval-links", body, profile=PROFILE)["url"]
+    page = open_page(**PHONE, java_script_enabled=False)
+    page.goto(link)
+    assert size_of(page.locator("html"))[0] <= PHONE["viewport"]["width"]
+    for button in page.get_by_role("button").all():
+        assert size_of(button)[1] >= FINGER
+    page.get_by_role("button", name="Approve", exact=True).first.click()
+    expect(page.get_by_text("Approved: it goes out at its time")).to_be_visible()
+    page.locator("[name=note]").last.fill("The logo is the old one")
+    page.get_by_role("button", name="Reject").last.click()
+    expect(page.get_by_text("Rejected: The logo is the old one")).to_be_visible()
+    wait_until(
+        lambda: states(stack, job) == ["published", "cancelled"], lambda: str(states(stack, job))
     )
-    return [
-        f"{each['id']}: {node['html']}"
-        for each in found
-        if each["impact"] in {"serious", "critical"}
-        for node in each["nodes"]
-    ]
-
-
-def be_wide(browser: webdriver.Chrome, width: int, *, scheme: str) -> None:
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-
-
-@pytest.fixture
-def publisher(stack: RunningStack, browser: webdriver.Chrome) -> Iterator[webdriver.Chrome]:
-    """A person who publishes for one profile, signed in by the link that an admin gave them."""
-    person = {"email": "pat@example.com", "name": "Pat", "role": "publisher"}
-    made = call(stack, "POST", "/users", {**person, "profile_ids": ["seen"]})
-    browser.get(stack.facts()["web_url"] + made["link"])
-    press(browser, "Save", password="correct horse battery")
-    wait_for_text(browser, "What needs me")
-    yield browser
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
-    browser.delete_all_cookies()
 
 
 def test_a_publisher_sees_jobs_and_posts_and_pauses_and_cancels(
-    stack: RunningStack, publisher: webdriver.Chrome, published: dict[str, Any]
+    stack: RunningStack, signed_in: OpenPage, published: dict[str, Any]
 ) -> None:
-    browser, url = publisher, stack.facts()["web_url"]
-    items = [{"caption": f"Planned, {word}"} for word in ("one", "two")]
-    later = {"integration_ids": ["int-mastodon"], "schedule_date": "2031-01-01T09:00:00Z"}
-    job = call(stack, "POST", "/postiz/bulk-publish", {"items": items, **later})["job"]["id"]
+    later = {"schedule_date": "2031-01-01T09:00:00Z"}
+    job = publish_bulk(stack, ["Planned, one", "Planned, two"], **later)
+    page = signed_in("publisher", [PROFILE])
     for path in ("/", "/jobs", f"/jobs/{job}", "/posts", f"/posts/{published['id']}", "/channels"):
-        for width, scheme in zip(WIDTHS, ("light", "dark", "light"), strict=True):
-            be_wide(browser, width, scheme=scheme)
-            browser.get(url + path)
-            across = browser.execute_script("return document.documentElement.scrollWidth")
-            assert across <= width, f"{path} is read without scrolling sideways"
-            assert find_barriers(browser) == [], (path, width, scheme)
-    browser.get(url + "/")
-    wait_for_text(browser, "Planned, one")
-    browser.find_element(By.LINK_TEXT, "Jobs").click()
-    browser.find_element(By.LINK_TEXT, job).click()
-    press(browser, "Pause")
-    press(browser, "Resume")
-    waiting(browser).until(lambda page: page.find_element(By.XPATH, "//button[text()='Pause']"))
-    browser.get(f"{url}/posts?state=pending")
-    press(browser, "Cancel all that match")
-    asked = waiting(browser).until(alert_is_present())
-    assert "2 of 2 posts will be changed" in asked.text
-    asked.accept()
-    wait_for_text(browser, "There are no such posts")
-    states = [post["state"] for post in call(stack, "GET", f"/jobs/{job}/posts")["items"]]
-    assert states == ["cancelled", "cancelled"]
-    assert complaints(browser) == []
+        check_page(page, path)
+    page.goto("/")
+    expect(page.get_by_text("Planned, one")).to_be_visible()
+    page.get_by_role("link", name="Jobs").click()
+    page.get_by_role("link", name=job, exact=True).click()
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    page.goto("/posts?state=pending")
+    asked: list[str] = []
+
+    def answer(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        dialog.accept()
+
+    page.once("dialog", answer)
+    page.get_by_role("button", name="Cancel all that match").click()
+    expect(page.get_by_text("There are no such posts")).to_be_visible()
+    assert "2 of 2 posts will be changed" in asked[0]
+    assert states(stack, job) == ["cancelled", "cancelled"]
 
 
 def test_flower_shows_the_tasks_by_telling_names(
-    stack: RunningStack, browser: webdriver.Chrome, published: dict[str, Any]
+    stack: RunningStack, open_page: OpenPage, published: dict[str, Any]
 ) -> None:
     facts = stack.facts()
-    login = f"admin:{quote(facts['admin_key'])}@"
-    browser.get(f"{facts['flower_url'].replace('://', f'://{login}')}/tasks")
-    wait_for_text(browser, "pressroom.")
-    names = {cell.text for cell in browser.find_elements(By.CSS_SELECTOR, "td:first-child")}
-    assert any(name.startswith("pressroom.") for name in names), names
+    login = {"username": "admin", "password": facts["admin_key"]}
+    page = open_page(http_credentials=login)
+    page.goto(f"{facts['flower_url']}/tasks")
+    expect(page.locator("td:first-child", has_text="pressroom.").first).to_be_visible()
 
 
 def test_flower_lets_nobody_in_without_the_key(stack: RunningStack) -> None:
@@ -247,10 +164,10 @@ def test_flower_lets_nobody_in_without_the_key(stack: RunningStack) -> None:
 
 
 def test_the_sandbox_shows_what_it_published(
-    stack: RunningStack, browser: webdriver.Chrome, published: dict[str, Any]
+    stack: RunningStack, open_page: OpenPage, published: dict[str, Any]
 ) -> None:
-    browser.get(stack.facts()["sandbox_url"].removesuffix("/public/v1"))
-    wait_for_text(browser, "Seen in a browser")
-    assert complaints(browser) == []
-    browser.get(published["release_url"])
-    wait_for_text(browser, "Seen in a browser")
+    page = open_page()
+    page.goto(stack.facts()["sandbox_url"].removesuffix("/public/v1"))
+    expect(page.get_by_text("Seen in a browser").first).to_be_visible()
+    page.goto(published["release_url"])
+    expect(page.get_by_text("Seen in a browser").first).to_be_visible()

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-ADVICE = "no Chromium here: apt-get install chromium chromium-driver"
+ADVICE = "no Chromium here: apt-get install chromium"
 
 
 def run_page_tests(folder: Path, **settings: str) -> "subprocess.CompletedProcess[str]":

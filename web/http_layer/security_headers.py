@@ -9,7 +9,8 @@ from flask import Flask, Response
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 #: Of a page whose scripts, styles and calls are our own; none of them stand in the page itself.
 PAGE_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "media-src 'self' blob:; "
     "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )

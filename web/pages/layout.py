@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from web import session_cookie
 from web.auth import Caller, current_caller
 from web.http_layer import security_headers
-from web.pages.static_files import FILES, address_of
+from web.pages import static_files
 from web.paths import PREFIX
 from web.people.page_blueprint import create_page_blueprint
 from web.people.page_session import SECOND_FACTOR, SIGN_IN, current_session
@@ -21,11 +21,17 @@ _HERE = Path(__file__).parent
 #: The main links: their paths and words.
 NAVIGATION: Sequence[tuple[str, str]] = (
     ("/", "Home"),
+    ("/compose", "Compose"),
+    ("/calendar", "Calendar"),
     ("/jobs", "Jobs"),
     ("/posts", "Posts"),
+    ("/media", "Media"),
+    ("/schedules", "Schedules"),
     ("/channels", "Channels"),
+    ("/profiles", "Profiles"),
+    ("/settings", "Settings"),
     ("/account", "Your account"),
-    ("/docs", "API"),
+    ("/docs", "Docs"),
 )
 
 
@@ -72,8 +78,10 @@ def show(template: str, *, title: str, path: str, status: int = 200, **values: A
         caller=caller,
         may_publish=caller.may("publish"),
         may_approve=caller.may("approve"),
+        may_set=caller.may("settings"),
+        may_administer=caller.may("admin"),
         csrf=session_cookie.csrf_token(session_cookie.read_token() or ""),
-        static={name: address_of(name) for name in FILES},
+        static=static_files.addresses(),
         **values,
     )
     headers = {"Content-Security-Policy": security_headers.PAGE_POLICY}

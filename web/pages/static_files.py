@@ -1,5 +1,6 @@
-"""The style and the script of the pages, which anybody may read."""
+"""The style and the scripts of the pages, which anybody may read."""
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -10,30 +11,38 @@ from shared.errors import NotFound
 from web.people.page_blueprint import create_page_blueprint
 
 _HERE = Path(__file__).parent / "static"
-FILES = {"pages.css": "text/css", "pages.js": "text/javascript"}
+_MEDIA_TYPES: Mapping[str, str] = {".css": "text/css", ".js": "text/javascript"}
 _PATH = "/static/"
 
 pages: Blueprint = create_page_blueprint("static_files")
 
 
-def address_of(name: str) -> str:
-    """With a version, so that a browser keeps a file until it changes."""
-    return f"{_PATH}{name}?{_version_of(name)}"
+@cache
+def _read_files() -> Mapping[str, str]:
+    return {
+        path.name: path.read_text(encoding="utf-8")
+        for path in sorted(_HERE.iterdir())
+        if path.suffix in _MEDIA_TYPES
+    }
 
 
 @cache
-def _read_file(name: str) -> str:
-    return (_HERE / name).read_text(encoding="utf-8")
+def _version() -> str:
+    return hash_secret("\0".join(_read_files().values()))[:16]
 
 
-@cache
-def _version_of(name: str) -> str:
-    return hash_secret(_read_file(name))[:16]
+def addresses() -> Mapping[str, str]:
+    """By the files' names. With the version of them all in their folder: a browser keeps them until
+    one changes, and what a script imports from beside it is of the same version.
+    """
+    return {name: f"{_PATH}{_version()}/{name}" for name in _read_files()}
 
 
-@pages.get(f"{_PATH}<name>")
-def show_file(name: str) -> Response:
-    if name not in FILES:
+@pages.get(f"{_PATH}<version>/<name>")
+def show_file(version: str, name: str) -> Response:
+    text = _read_files().get(name)
+    if text is None:
         raise NotFound("There is no such file")
-    headers = {"Cache-Control": "public, max-age=31536000, immutable"}
-    return Response(_read_file(name), mimetype=FILES[name], headers=headers)
+    kept = "max-age=31536000, immutable" if version == _version() else "no-cache"
+    media_type = _MEDIA_TYPES[Path(name).suffix]
+    return Response(text, mimetype=media_type, headers={"Cache-Control": f"public, {kept}"})

@@ -1,0 +1,40 @@
+"""Calls of the API in the tests of pages, as the admin; and people who are invited."""
+
+import itertools
+from typing import Any
+
+import requests
+
+from tests.servers.stacks import RunningStack
+from tests.timing.patience import PATIENCE
+
+_numbers = itertools.count(1)
+
+
+def call(
+    stack: RunningStack, method: str, path: str, body: Any = None, *, profile: str = ""
+) -> Any:
+    facts = stack.facts()
+    headers = {"Authorization": f"Bearer {facts['admin_key']}"}
+    if profile:
+        headers["X-Profile-Id"] = profile
+    url = f"{facts['web_url']}/api/v1{path}"
+    reply = requests.request(method, url, json=body, headers=headers, timeout=PATIENCE)
+    assert reply.ok, reply.text
+    return reply.json() if reply.content else None
+
+
+def make_profile(stack: RunningStack, profile: str) -> None:
+    """A profile that publishes to the stack's sandbox."""
+    postiz = {"api_url": stack.facts()["sandbox_url"], "api_key": "sandbox-demo-key"}
+    body = {"id": profile, "name": profile.title(), "tts_settings": {"postiz": postiz}}
+    call(stack, "POST", "/profiles", body)
+
+
+def invite(stack: RunningStack, role: str, profiles: list[str] | None = None) -> str:
+    """The address at which a new person sets a password; `profiles` None: all."""
+    person = {"email": f"{role}-{next(_numbers)}@example.com", "name": role.title(), "role": role}
+    if profiles is not None:
+        person["profile_ids"] = profiles  # type: ignore[assignment]
+    link: str = call(stack, "POST", "/users", person)["link"]
+    return link

@@ -1,0 +1,57 @@
+// Calls of the API as the person who is signed in, and the page's status line.
+
+const csrf = document.querySelector('meta[name="csrf"]').content;
+const notice = document.getElementById("notice");
+
+/** Words in the page's status line, which screen readers read out. */
+export function say(words, { wrong = false } = {}) {
+  notice.textContent = words;
+  notice.classList.toggle("wrong", wrong);
+  notice.hidden = !words;
+  if (wrong) notice.scrollIntoView({ block: "nearest" });
+}
+
+/** An answer that refuses, in words for people. `fields`: [{field, message}], `status` 0: no answer. */
+export class ApiError extends Error {
+  constructor(message, { status = 0, code = "", fields = [] } = {}) {
+    super(message);
+    Object.assign(this, { status, code, fields });
+  }
+}
+
+/** Headers of every call; `profile`: the one that it is for. */
+export function callHeaders(profile) {
+  return { "X-CSRF-Token": csrf, ...(profile ? { "X-Profile-Id": profile } : {}) };
+}
+
+/** The answer's JSON. `body`: an object, or undefined for none. Throws ApiError. */
+export async function call(method, path, body, { profile = "", headers = {}, signal } = {}) {
+  const sent = { ...callHeaders(profile), ...headers };
+  if (body !== undefined) sent["Content-Type"] = "application/json";
+  const text = body === undefined ? undefined : JSON.stringify(body);
+  let reply;
+  try {
+    reply = await fetch(path, { method, headers: sent, body: text, signal });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError("Pressroom does not answer. Look at your connection, and try again.");
+  }
+  return readReply(reply);
+}
+
+/** The JSON of a reply to `fetch`; throws ApiError where it is a refusal. */
+export async function readReply(reply) {
+  const text = await reply.text();
+  let answer = {};
+  try {
+    answer = text ? JSON.parse(text) : {};
+  } catch {
+    if (reply.ok) throw new ApiError("The answer could not be read. Try again.", reply);
+  }
+  if (reply.ok) return answer;
+  if (reply.status === 401) {
+    throw new ApiError("You are no longer signed in. Sign in again in another tab, then go on here.", reply);
+  }
+  const words = answer.detail || answer.title || `It was refused (${reply.status}).`;
+  throw new ApiError(words, { status: reply.status, code: answer.code, fields: answer.errors ?? [] });
+}

@@ -1,0 +1,45 @@
+// `<button data-call="POST /path">` calls the API, and shows the page anew.
+// data-body: JSON to send; data-ask: a question before; data-profile: for which profile;
+// data-dry: first asks what would be changed; data-next: where to go afterwards.
+
+import { call, say } from "./api.js";
+
+/** How many posts a call for many would change, in words. */
+function describe(plan) {
+  const refused = plan.refused.map((each) => `${each.count}: ${each.message}`);
+  return [`${plan.would_change} of ${plan.matched} posts will be changed.`, ...refused].join("\n");
+}
+
+/** Whether the reader wants what a call for many would change. */
+export async function confirmPlan(method, path, body, options) {
+  const separator = path.includes("?") ? "&" : "?";
+  const plan = await call(method, `${path}${separator}dry_run=true`, body, options);
+  if (plan.would_change > 0) return window.confirm(describe(plan));
+  say(["Nothing would be changed.", ...plan.refused.map((each) => each.message)].join(" "));
+  return false;
+}
+
+async function press(button) {
+  const { call: wanted, ask, profile, next } = button.dataset;
+  const [method, path] = wanted.split(" ");
+  const body = button.dataset.body ? JSON.parse(button.dataset.body) : undefined;
+  if (ask && !window.confirm(ask)) return;
+  button.disabled = true;
+  try {
+    if ("dry" in button.dataset && !(await confirmPlan(method, path, body, { profile }))) return;
+    const answer = await call(method, path, body, { profile });
+    const done = new CustomEvent("pressroom:done", { bubbles: true, cancelable: true, detail: answer });
+    if (!button.dispatchEvent(done)) return;
+    if (next) window.location.assign(next);
+    else window.location.reload();
+  } catch (error) {
+    say(error.message, { wrong: true });
+  } finally {
+    button.disabled = false;
+  }
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-call]");
+  if (button) press(button);
+});

@@ -1,0 +1,123 @@
+// `<form data-call="PATCH /path">` sends its fields to the API as JSON.
+// On the form: data-profile, data-ask and data-dry as of buttons; data-next: where to go afterwards,
+//   with `{name}` for a field of the answer; without it the page is shown anew. A listener of
+//   `pressroom:done` gets the answer, and prevents both with preventDefault.
+// On a field: its name says where its value goes (`a.b` is in an object); data-type is one of
+//   number, json, list (a word per line or comma), boolean (of a select), nullable (empty: null).
+//   An empty field is left out, but for nullable ones and those with data-keep. Checkboxes of one name
+//   make a list where they have values, and true or false where they have none.
+
+import { ApiError, call, say } from "./api.js";
+import { confirmPlan } from "./buttons.js";
+
+function readValue(field) {
+  const text = field.value;
+  switch (field.dataset.type) {
+    case "number":
+      return Number(text);
+    case "json":
+      try {
+        return JSON.parse(text);
+      } catch {
+        throw new ApiError("This is not JSON", { fields: [{ field: field.name, message: "is not JSON" }] });
+      }
+    case "list":
+      return text.split(/[,\n]/).map((each) => each.trim()).filter(Boolean);
+    case "boolean":
+      return text === "true";
+    default:
+      return text;
+  }
+}
+
+function put(body, name, value) {
+  const parts = name.split(".");
+  const last = parts.pop();
+  let place = body;
+  for (const part of parts) place = place[part] ??= {};
+  place[last] = value;
+}
+
+function putCheckbox(body, field, all) {
+  if (!field.hasAttribute("value")) return put(body, field.name, field.checked);
+  const chosen = all.filter((each) => each.name === field.name && each.checked);
+  return put(body, field.name, chosen.map((each) => each.value));
+}
+
+/** What a form says, as the object that is sent. */
+export function readForm(form) {
+  const body = {};
+  const fields = [...form.elements].filter((each) => each.name && !each.disabled);
+  for (const field of fields) {
+    if (field.type === "checkbox") putCheckbox(body, field, fields);
+    else if (field.type === "radio") field.checked && put(body, field.name, readValue(field));
+    else if (field.value !== "" || "keep" in field.dataset) put(body, field.name, readValue(field));
+    else if (field.dataset.type === "nullable") put(body, field.name, null);
+  }
+  return body;
+}
+
+function clearErrors(form) {
+  for (const each of form.querySelectorAll(".field-error")) each.remove();
+  for (const each of form.querySelectorAll("[aria-invalid]")) {
+    each.removeAttribute("aria-invalid");
+    each.removeAttribute("aria-describedby");
+  }
+}
+
+/** Shows each fault at its field; what has none is said in the status line. */
+export function showErrors(form, error) {
+  const others = [];
+  let first = null;
+  for (const { field, message } of error.fields ?? []) {
+    const input = [...form.elements].find((each) => each.name && [each.name, each.dataset.field].includes(field));
+    if (!input) {
+      others.push(`${field}: ${message}`);
+      continue;
+    }
+    const words = document.createElement("small");
+    words.className = "field-error";
+    words.id = `error-${Math.random().toString(36).slice(2)}`;
+    words.textContent = message;
+    input.after(words);
+    input.setAttribute("aria-invalid", "true");
+    input.setAttribute("aria-describedby", words.id);
+    first ??= input;
+  }
+  say([error.message, ...others].join(" "), { wrong: true });
+  first?.focus();
+}
+
+function finish(form, answer) {
+  const done = new CustomEvent("pressroom:done", { bubbles: true, cancelable: true, detail: answer });
+  if (!form.dispatchEvent(done)) return;
+  const next = form.dataset.next?.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(answer[name]));
+  if (next) window.location.assign(next);
+  else window.location.reload();
+}
+
+async function send(form) {
+  const { call: wanted, ask, profile } = form.dataset;
+  const [method, path] = wanted.split(" ");
+  clearErrors(form);
+  say("");
+  if (ask && !window.confirm(ask)) return;
+  const pressed = form.querySelector("button[type=submit], button:not([type])");
+  if (pressed) pressed.disabled = true;
+  try {
+    const body = readForm(form);
+    if ("dry" in form.dataset && !(await confirmPlan(method, path, body, { profile }))) return;
+    finish(form, await call(method, path, body, { profile }));
+  } catch (error) {
+    showErrors(form, error);
+  } finally {
+    if (pressed) pressed.disabled = false;
+  }
+}
+
+document.addEventListener("submit", (event) => {
+  const form = event.target.closest("form[data-call]");
+  if (!form) return;
+  event.preventDefault();
+  send(form);
+});
