@@ -97,6 +97,9 @@ def rescue_queries(settings: Settings) -> Queries:
         "explain_scheduled": blocked_reasons.is_unexplained(),
         "give_up_scheduled": blocked_reasons.is_given_up(),
         "give_up_unreachable": unreachable,
+        "give_up_taken_back": unreachable_posts.is_taken_back_unseen(
+            settings.outcome_unknown_seconds
+        ),
         "give_up_old": unreachable_posts.is_old(),
         "apply_edits": edits.is_due(),
         "drop_edits": waiting_edits.is_unreachable(),

@@ -134,6 +134,9 @@ RESCUES: Mapping[str, Step[object]] = {
     "give_up_unreachable": lambda runtime, session: unreachable_posts.give_up(
         session, runtime.settings.outcome_unknown_seconds
     ),
+    "give_up_taken_back": lambda runtime, session: unreachable_posts.give_up_taken_back(
+        session, runtime.settings.outcome_unknown_seconds
+    ),
     "give_up_old": lambda _, session: unreachable_posts.give_up_old(session),
     "judge_servers": lambda _, session: stalled_servers.judge_servers(session),
     "try_channels": lambda _, session: channel_states.try_channels(session),

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select, true
+from sqlalchemy import ColumnElement, FromClause, Select, case, exists, func, select, true
 from sqlalchemy.orm import Session
 
 from shared.access.visible_profiles import VisibleProfiles
 from shared.domain.publishing.reconciliation import OVERDUE
 from shared.domain.publishing.server_verdicts import SeenOfServer, Verdict, judge_server
 from shared.domain.publishing.states import PostState
-from shared.models import Account, Post, Profile, Server
+from shared.models import Account, Event, Post, Profile, Server
 
 #: Of each account, so many posts that were published last tell how long it takes.
 RECENT = 100
@@ -62,13 +62,33 @@ def count_stuck(session: Session) -> dict[str, int]:
             .group_by(Account.server)
         )
     }
-    newest = select(Account.server, func.max(last_published().scalar_subquery()).label("newest"))
-    rows = session.execute(newest.where(Account.server.in_(overdue)).group_by(Account.server))
+    recent = _recently_published()
+    newest = select(Account.server, func.max(_publishes_at_least_until(recent)).label("newest"))
+    newest = newest.join(recent, true()).where(Account.server.in_(overdue))
+    rows = session.execute(newest.group_by(Account.server))
     published = {row.server: row.newest for row in rows}
     return {
         server: sum(_is_after(moment, published.get(server)) for moment in moments)
         for server, moments in overdue.items()
     }
+
+
+def _recently_published() -> FromClause:
+    """Of the enclosing query's account: the posts of which this was seen last."""
+    due_at = func.greatest(Post.released_at, Post.publish_at).label("due_at")
+    posts = select(Post.id, Post.published_at, due_at)
+    posts = posts.where(Post.account_id == Account.id, Post.published_at.is_not(None))
+    posts = posts.order_by(Post.published_at.desc()).limit(RECENT)
+    return posts.correlate(Account).lateral("recent")
+
+
+def _publishes_at_least_until(recent: FromClause) -> ColumnElement[datetime]:
+    """When the server still published, judged by such a post. When it was seen says little: it may
+    have been looked at long after; but one that was seen to be overdue was published after that.
+    """
+    was_overdue = exists().where(Event.post_id == recent.c.id, Event.event == OVERDUE)
+    usual = func.least(recent.c.due_at, recent.c.published_at)
+    return case((was_overdue, recent.c.published_at), else_=usual)
 
 
 def _is_after(moment: datetime, other: datetime | None) -> bool:

@@ -74,6 +74,8 @@ class Judge:
         if code == "outcome_unknown":
             if not self.why_unknown(post):
                 yield self._says("unexplained", post, "nothing explains why nobody can tell")
+        elif code == CANCELLED_LATE and not sent:
+            pass  # edited in the calendar, deleted too late to know, and it says so
         elif code == INCOMPLETE:
             if not (sent and refused):
                 yield self._says("lost", post, "says that a part failed, and none did")

@@ -31,10 +31,10 @@ from worker.accounts.eligibility import eligible_accounts_query
 from worker.accounts.error_policy import is_about_single_id
 from worker.publishing import refused_posts
 from worker.publishing.track import REASONS
+from worker.publishing.unreachable_posts import TAKEN_BACK
 from worker.runtime import Runtime
 
 SLICE_SECONDS = 1.0
-TAKEN_BACK = (PostState.CANCELLING, PostState.RESCHEDULING)
 _LATE_ERROR = {
     "error_code": CANCELLED_LATE,
     "error_message": "It was deleted in Postiz after its time: it may have been sent before.",

@@ -15,6 +15,22 @@ from worker.publishing import unknown_outcomes
 BATCH = 500
 
 
+#: What is being taken out of Postiz, cancelled or edited.
+TAKEN_BACK = (PostState.CANCELLING, PostState.RESCHEDULING)
+
+
+def is_taken_back_unseen(seconds: float) -> tuple[ColumnElement[bool], ...]:
+    """Posts that were being taken out of the calendar of an account that their profile has left,
+    `seconds` after their time."""
+    return (
+        Post.state.in_(TAKEN_BACK),
+        Post.lease_until < func.now(),
+        Post.released_at.is_not(None),
+        Post.publish_at < func.now() - timedelta(seconds=seconds),
+        ~is_reachable(),
+    )
+
+
 def is_unreachable(seconds: float) -> tuple[ColumnElement[bool], ...]:
     """Releases that no key can read, `seconds` after they were made."""
     unknown = exists().where(
@@ -62,6 +78,21 @@ def give_up(session: Session, seconds: float) -> None:
         PostState.RELEASING,
         "The profile has another Postiz account now, so its release cannot be looked at.",
     )
+
+
+def give_up_taken_back(session: Session, seconds: float) -> None:
+    """Leave posts to a person where nobody can see whether they were deleted before their time."""
+    for state in TAKEN_BACK:
+        query = select(Post.id).where(*is_taken_back_unseen(seconds), Post.state == state)
+        ids = session.scalars(
+            query.limit(BATCH).with_for_update(key_share=True, skip_locked=True)
+        ).all()
+        unknown_outcomes.leave_to_person(
+            session,
+            ids,
+            state,
+            "It was being taken out of Postiz when its profile got another account there.",
+        )
 
 
 def give_up_old(session: Session) -> None:

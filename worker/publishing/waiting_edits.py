@@ -2,14 +2,15 @@
 
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, exists, func, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from shared.containment import contain_failures
+from shared.domain.publishing.reconciliation import DELETED, DELETING
 from shared.domain.publishing.states import PostState
-from shared.models import Post
-from shared.posts import edits, transitions
+from shared.models import Handover, Post
+from shared.posts import edits, handovers, transitions
 from worker.accounts import defects
 from worker.accounts.eligibility import is_reachable
 
@@ -18,8 +19,17 @@ RETRY_DEFECT_AFTER = timedelta(minutes=5)
 
 
 def is_unreachable() -> tuple[ColumnElement[bool], ...]:
-    """Posts that are to be taken out of the calendar of an account that their profile has left."""
-    return Post.state == PostState.RESCHEDULING, Post.lease_until < func.now(), ~is_reachable()
+    """Posts that are to be taken out of the calendar of an account that their profile has left.
+
+    Where the delete was begun, it may be out of the calendar: such a post waits for its profile to
+    come back, and is left to a person in the end (`unreachable_posts`).
+    """
+    return (
+        Post.state == PostState.RESCHEDULING,
+        Post.lease_until < func.now(),
+        ~is_reachable(),
+        ~exists().where(handovers.is_alive_of_post(), Handover.state.in_((DELETING, DELETED))),
+    )
 
 
 def drop_unreachable(session: Session) -> None:

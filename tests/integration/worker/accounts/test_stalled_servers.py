@@ -11,6 +11,7 @@ from shared.accounts import server_health
 from shared.domain.publishing.server_verdicts import Verdict
 from shared.domain.publishing.states import PostState
 from shared.models import Account, Delivery, Post, Server, Webhook
+from shared.posts import transitions
 from tests.factories.posts import make_posts
 from tests.workers.world import World
 from worker import sweep
@@ -104,6 +105,21 @@ def test_posts_published_before_these_were_due_say_nothing(world: World) -> None
     change(world, ids[:1], state="published", error_code=None, published_at=earlier)
     sweep.run_sweep(world.runtime)
     assert verdict(world) is Verdict.STALLED
+
+
+def test_a_post_that_is_looked_at_late_hides_no_stall(world: World) -> None:
+    """Unless it was seen to be overdue: then it was published since."""
+    ids = make_posts(world, "acme", ["before", "a", "b", "c"])
+    change(world, ids, **OVERDUE)
+    due = func.now() - timedelta(minutes=11)
+    seen = {"state": "published", "error_code": None, "published_at": func.now()}
+    change(world, ids[:1], released_at=due, publish_at=due, **seen)
+    sweep.run_sweep(world.runtime)
+    assert verdict(world) is Verdict.STALLED
+    with world.database.transaction() as session:
+        transitions.add_events(session, ids[:1], "overdue_in_postiz")
+    sweep.run_sweep(world.runtime)
+    assert verdict(world) is Verdict.SLOW
 
 
 def test_a_server_whose_accounts_all_fail_is_unreachable(world: World) -> None:

@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 import requests
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from shared.domain.publishing.states import PostState
-from shared.models import Handover, Post, Profile, Submission
+from shared.models import Handover, Post, Submission
 from shared.posts import cancel_retry, edits
 from shared.posts.edits import Edit
 from tests.factories.posts import make_due, make_posts, request_cancel, request_retry
-from tests.factories.profiles import KEY, make_profile
+from tests.factories.profiles import KEY, OTHER, save_key
 from tests.workers.world import World
+from worker import sweep
 from worker.staging import batch_selection, stage, submissions
 
 pytestmark = pytest.mark.usefixtures("a_profile")
@@ -261,12 +262,44 @@ def test_the_edit_of_a_post_in_the_calendar_of_an_account_that_was_left_is_dropp
 ) -> None:
     [post_id] = make_posts(world, "acme", ["old"], handoff="calendar", in_seconds=3600)
     world.until_all(PostState.SCHEDULED, [post_id])
-    make_profile(world, "other", key="key-of-other")
     edit(world, [post_id], content="new")
-    with world.database.transaction() as session:
-        other = session.get_one(Profile, "other").account_id
-        session.execute(update(Profile).where(Profile.id == "acme").values(account_id=other))
+    save_key(world, "acme", key=OTHER)
     world.until_all(PostState.SCHEDULED, [post_id])
     post = world.post(post_id)
     assert (post.content, post.edit, post.revision) == ("old", None, 3)
     assert "edit_dropped" in world.timeline(post_id)
+
+
+def delete_begun_and_account_left(world: World) -> int:
+    """A post in the calendar that is edited, and deleted there, and then its profile leaves."""
+    [post_id] = make_posts(world, "acme", ["old"], handoff="calendar", in_seconds=3600)
+    world.until_all(PostState.SCHEDULED, [post_id])
+    edit(world, [post_id], content="new")
+    world.sandbox.add_fault("error_500_after", route="DELETE /posts/:id")
+    world.until(lambda: drafts(world) == [])
+    save_key(world, "acme", key=OTHER)
+    for _ in range(3):
+        sweep.run_sweep(world.runtime)
+        world.work()
+    assert world.states([post_id]) == [PostState.RESCHEDULING], "nobody knows whether it is gone"
+    return post_id
+
+
+def test_an_edit_waits_while_nobody_can_see_whether_the_old_post_is_deleted(world: World) -> None:
+    post_id = delete_begun_and_account_left(world)
+    save_key(world, "acme", key=KEY)
+    world.until_all(PostState.SCHEDULED, [post_id])
+    assert (world.post(post_id).content, drafts(world)) == ("new", ["new"])
+
+
+def test_a_person_decides_where_nobody_could_see_whether_the_old_post_was_deleted(
+    world: World,
+) -> None:
+    post_id = delete_begun_and_account_left(world)
+    with world.database.transaction() as session:
+        past = {"publish_at": func.now() - 3 * HOUR, "lease_until": func.now() - HOUR}
+        session.execute(update(Post).where(Post.id == post_id).values(past))
+    sweep.run_sweep(world.runtime)
+    post = world.post(post_id)
+    assert (post.state, post.error_code) == (PostState.FAILED, "outcome_unknown")
+    assert post.edit is not None, "it takes effect where a person says that it was not published"
