@@ -56,12 +56,12 @@ else
 test: $(DEVELOPS) ## The whole test suite, with real Valkey and PostgreSQL (T=path: only these tests)
 	@echo "all tests, with embedded servers: first what is judged to the millisecond, with nothing beside"
 	@$(PY) -m pytest -m alone
-	@echo "then whole stacks, $(STACKS_AT_ONCE) files at a time"
+	@echo "then whole stacks and the model of the protocol, $(STACKS_AT_ONCE) files at a time"
 	@$(PY) -m pytest -n $(STACKS_AT_ONCE) --dist loadfile --no-loadscope-reorder -m "not alone" --durations=5 \
-		tests/chaos tests/stack tests/attacks tests/browser
+		tests/chaos tests/stack tests/attacks tests/browser tests/model
 	@echo "then the others, $(AT_ONCE) files at a time; coverage and the slowest are listed at the end"
 	@$(PY) -m pytest -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder -m "not alone" --durations=15 \
-		tests/integration tests/model tests/contract $(LAST_TESTS) --cov
+		tests/integration tests/contract $(LAST_TESTS) --cov
 endif
 
 test-unit: $(DEVELOPS) ## Only the tests that open no socket
