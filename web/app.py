@@ -35,6 +35,7 @@ from web.http_layer.request import ApiRequest
 from web.media import files, library
 from web.metrics import endpoint
 from web.openapi import description
+from web.pages import calendar as calendar_pages
 from web.pages import channels, home, static_files
 from web.pages import jobs as job_pages
 from web.pages import posts as post_pages
@@ -78,6 +79,7 @@ PAGES = (
     home,
     job_pages,
     post_pages,
+    calendar_pages,
     channels,
     static_files,
 )

@@ -24,6 +24,8 @@ from shared.models import Account, Job, Post, Profile
 
 #: How long before its time a post is handed to Postiz's calendar. Its job waits for no more.
 CALENDAR_AHEAD = timedelta(days=14)
+#: Open posts whose ends are reckoned while somebody waits for a list.
+QUICK = 20_000
 _OPEN = frozenset({JobState.QUEUED, JobState.RUNNING})
 _UNSENT = Post.state.in_((PostState.PENDING, PostState.STAGING))
 _DATED = or_(Post.as_draft, Post.handoff == "calendar")
@@ -46,6 +48,15 @@ def with_etas(session: Session, outcomes: Sequence[Outcome], settings: Settings)
     accounts = _account_flows(session, session.scalars(used.distinct()).all(), settings)
     etas = _find_ends(_job_loads(session, list(accounts)), running, accounts)
     return [replace(found, eta=max(etas[found.job.id], default=None)) for found in outcomes]
+
+
+def has_few_open(session: Session, outcomes: Sequence[Outcome]) -> bool:
+    """Whether `with_etas` is quick for these, which reads all open posts of their accounts."""
+    running = [found.job.id for found in outcomes if _has_end(found)]
+    used = select(Post.account_id).where(Post.job_id.in_(running), Post.state.in_(BACKLOG))
+    accounts = session.scalars(used.distinct()).all() if running else ()
+    some = select(Post.id).where(Post.account_id.in_(accounts), in_backlog()).limit(QUICK)
+    return (session.scalar(select(func.count()).select_from(some.subquery())) or 0) < QUICK
 
 
 def find_eta(

@@ -123,6 +123,20 @@ class Post(Base):
         Index("ix_posts_in_doubt", "job_id", postgresql_where=text("in_doubt")),
         Index("ix_posts_job_id_state", "job_id", "state"),
         Index("ix_posts_profile_id_id", "profile_id", "id"),
+        Index("ix_posts_state_id", "state", "id"),
+        Index(
+            "ix_posts_profile_id_publish_at",
+            "profile_id",
+            "publish_at",
+            postgresql_include=["state"],
+        ),
+        Index(
+            "ix_posts_error_code_id",
+            "error_code",
+            "id",
+            postgresql_where=text("error_code IS NOT NULL"),
+        ),
+        Index("ix_posts_failed_error_at", "error_at", postgresql_where=text("state = 'failed'")),
     )
 
     id: Mapped[int] = id_column()

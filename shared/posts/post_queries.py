@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from shared.access.visible_profiles import VisibleProfiles
 from shared.models import Event, Post
+
+#: Posts whose text one search reads.
+LOOKED_AT = 5000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +54,43 @@ def read_posts(
     if after is not None:
         query = query.where(Post.id > after)
     return session.scalars(query).all()
+
+
+def read_newest_posts(
+    session: Session, wanted: PostFilter, *, before: int | None, limit: int
+) -> Sequence[Post]:
+    """Those that were accepted last come first, from below id `before`."""
+    query = select(Post).where(*wanted.conditions()).order_by(Post.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(Post.id < before)
+    return session.scalars(query).all()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """Posts with the words, the newest first. `behind`: the last post that was looked at, if there
+    are older ones."""
+
+    posts: Sequence[Post]
+    behind: int | None
+
+
+def search_newest_posts(
+    session: Session, wanted: PostFilter, words: str, *, before: int | None, limit: int
+) -> Found:
+    """Looks at `LOOKED_AT` posts at most, whatever it finds: the reader goes on from there."""
+    newest = select(Post.id, Post.content).where(*wanted.conditions())
+    if before is not None:
+        newest = newest.where(Post.id < before)
+    looked_at = newest.order_by(Post.id.desc()).limit(LOOKED_AT).subquery()
+    [number, last] = session.execute(select(func.count(), func.min(looked_at.c.id))).one()
+    matches = looked_at.c.content.icontains(words, autoescape=True)
+    ids = select(looked_at.c.id).where(matches).order_by(looked_at.c.id.desc()).limit(limit)
+    found = session.scalars(ids).all()
+    rows = session.scalars(select(Post).where(Post.id.in_(found)).order_by(Post.id.desc())).all()
+    if len(found) == limit:
+        return Found(posts=rows, behind=found[-1])
+    return Found(posts=rows, behind=last if number == LOOKED_AT else None)
 
 
 def read_timelines(session: Session, posts: Sequence[Post]) -> dict[int, list[Event]]:

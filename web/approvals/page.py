@@ -223,7 +223,8 @@ def _describe_verdict(post: ShownPost) -> str:
 
 def _format_time(moment: datetime, zone: str) -> str:
     local = moment.astimezone(ZoneInfo(zone))
-    return f"{local:%a %d %B %Y, %H:%M} ({zone}, UTC{local.isoformat()[-6:]})"
+    offset = "" if zone == "UTC" else f", UTC{local.isoformat()[-6:]}"
+    return f"{local:%a %d %B %Y, %H:%M} ({zone}{offset})"
 
 
 def _show_problem(error: PressroomError) -> Response:

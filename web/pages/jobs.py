@@ -3,14 +3,18 @@
 from collections.abc import Mapping
 
 from flask import Response, request
+from markupsafe import Markup
 
 from shared.access.visible_profiles import load_visible
 from shared.domain.publishing.states import JobState
-from shared.jobs import etas, progress
+from shared.jobs import channel_progress, etas, event_feed, progress
+from shared.jobs.channel_progress import ChannelProgress
 from shared.models import Job
 from shared.posts import failure_causes, post_queries
 from web.auth import current_caller
 from web.http_layer.pagination import decode_number, next_cursor
+from web.pages import charts
+from web.pages.charts import Part
 from web.pages.layout import create_reader_blueprint, show
 from web.serializers.rows import job_view, post_list, read_job_view
 from web.services import current_services
@@ -19,6 +23,9 @@ pages = create_reader_blueprint("job_pages")
 
 JOBS = "/jobs"
 AT_ONCE = 50
+LOOKED_AT = 200
+#: Channels whose progress is shown.
+CHANNELS = 30
 #: The words for a job's state, and of which kind it is: it goes on, is well, or needs somebody.
 STATES: Mapping[str, tuple[str, str]] = {
     JobState.QUEUED: ("queued", "going"),
@@ -33,16 +40,17 @@ STATES: Mapping[str, tuple[str, str]] = {
 
 @pages.get(JOBS)
 def show_jobs() -> Response:
+    """A job's state is known only once its posts are counted: of `LOOKED_AT` jobs at most."""
     state = request.args.get("state", "")
-    wanted = progress.JobFilter(
-        visible=current_caller().visible,
-        state=JobState(state) if state in STATES else None,
-    )
+    wanted = progress.JobFilter(visible=current_caller().visible)
+    limit = LOOKED_AT if state in STATES else AT_ONCE
     with current_services().database.transaction() as session:
         before = decode_number(request.args.get("cursor"))
-        rows = progress.list_newest_jobs(session, wanted, before=before, limit=AT_ONCE)
-        rows = etas.with_etas(session, rows, current_services().settings)
-        jobs = [job_view(row) for row in rows]
+        rows = progress.list_newest_jobs(session, wanted, before=before, limit=limit)
+        shown = [row for row in rows if state not in STATES or row.state == state]
+        if etas.has_few_open(session, shown):
+            shown = etas.with_etas(session, shown, current_services().settings)
+        jobs = [job_view(row) for row in shown]
     return show(
         "jobs.html",
         title="Jobs",
@@ -50,7 +58,8 @@ def show_jobs() -> Response:
         jobs=jobs,
         states=STATES,
         chosen=state,
-        cursor=next_cursor(rows, AT_ONCE, lambda row: row.job.id),
+        looked_at=len(rows),
+        cursor=next_cursor(rows, limit, lambda row: row.job.id),
     )
 
 
@@ -62,13 +71,23 @@ def show_job(job_id: str) -> Response:
         wanted = post_queries.PostFilter(visible=visible, job_id=job.id)
         after = decode_number(request.args.get("cursor"))
         posts = post_queries.read_posts(session, wanted, after=after, limit=AT_ONCE)
+        place = event_feed.newest_place(session, job.id)
+        channels = channel_progress.read_channels(session, job.id, limit=CHANNELS)
         return show(
             "job.html",
             title=f"Job {job_id}",
             path=JOBS,
             job=read_job_view(session, job),
             states=STATES,
+            place=place,
+            channels=[(channel, _draw_channel(channel)) for channel in channels],
             causes=failure_causes.list_causes(session, job, visible),
             posts=post_list(session, posts),
             cursor=next_cursor(posts, AT_ONCE, lambda row: row.id),
         )
+
+
+def _draw_channel(channel: ChannelProgress) -> Markup:
+    words = f"{channel.well} of {channel.total} done, {channel.wrong} not published"
+    parts = [Part(value=channel.well, kind="well"), Part(value=channel.wrong, kind="wrong")]
+    return charts.draw_bar(channel.channel, words, parts, whole=channel.total)

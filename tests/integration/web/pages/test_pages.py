@@ -15,7 +15,7 @@ from tests.servers.api import Api
 from tests.servers.browsers import Browser, make_user
 from web.pages import static_files
 
-PAGES = ("/", "/jobs", "/posts", "/channels")
+PAGES = ("/", "/jobs", "/posts", "/calendar?view=day", "/channels")
 LATER = (datetime.now(UTC) + timedelta(days=2)).isoformat()
 
 
@@ -63,7 +63,7 @@ def test_a_job_and_its_posts_are_shown_as_text(api: Api, job: str) -> None:
     assert "&lt;b&gt;first&lt;/b&gt; &amp; co" in shown
     assert "<b>first" not in shown
     post = posts_of(api, job)[0]["id"]
-    assert "accepted" in text_of(browser, f"/posts/{post}")
+    assert "Accepted" in text_of(browser, f"/posts/{post}")
     assert f'href="/posts/{post}"' in text_of(browser, "/")
 
 

@@ -1,0 +1,161 @@
+"""What is planned and under way, in a browser: jobs as they happen, posts, and the calendar."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import requests
+from playwright.sync_api import Dialog, Page, expect
+
+from tests.browser.looks import check_page
+from tests.browser.people import call, make_profile
+from tests.servers.stacks import RunningStack
+from tests.timing.patience import PATIENCE, wait_until
+
+SignIn = Callable[..., Page]
+#: Of what Pressroom and Postiz do meanwhile (milliseconds).
+WHILE = PATIENCE * 1000
+PROFILE = "planning"
+#: In the middle of a month, of the years that nobody plans in.
+MONDAY = "2034-05-15"
+
+
+@pytest.fixture(scope="module")
+def profile(stack: RunningStack) -> str:
+    make_profile(stack, PROFILE)
+    return PROFILE
+
+
+def plan(stack: RunningStack, captions: list[str], due: str) -> str:
+    items = [{"caption": each, "schedule_date": due} for each in captions]
+    body = {"items": items, "integration_ids": ["int-mastodon"]}
+    made = call(stack, "POST", "/postiz/bulk-publish", body, profile=PROFILE)
+    return str(made["job"]["id"])
+
+
+def posts_of(stack: RunningStack, job: str) -> list[dict[str, Any]]:
+    return list(call(stack, "GET", f"/jobs/{job}/posts")["items"])
+
+
+def states_of(stack: RunningStack, job: str) -> list[str]:
+    return [post["state"] for post in posts_of(stack, job)]
+
+
+@contextmanager
+def refused(stack: RunningStack, words: str) -> Iterator[None]:
+    """Posts with these words are refused by the sandbox's networks."""
+    url = stack.facts()["sandbox_url"].removesuffix("/public/v1") + "/_sandbox/faults"
+    fault = {"kind": "refused_by_network", "args": {"contains": words}}
+    made = requests.post(url, json=fault, timeout=PATIENCE)
+    assert made.ok, made.text
+    try:
+        yield
+    finally:
+        requests.delete(f"{url}/{made.json()['id']}", timeout=PATIENCE)
+
+
+def accept_all(page: Page) -> list[str]:
+    """What the page asks from now on; the person says yes."""
+    asked: list[str] = []
+
+    def answer(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        dialog.accept()
+
+    page.on("dialog", answer)
+    return asked
+
+
+def test_a_job_is_followed_and_the_group_that_failed_is_tried_again(
+    stack: RunningStack, signed_in: SignIn, profile: str
+) -> None:
+    soon = (datetime.now(UTC) + timedelta(seconds=8)).isoformat()
+    page = signed_in("publisher", [profile])
+    with refused(stack, "unlucky"):
+        job = plan(stack, ["Lucky, one", "Lucky, two", "So unlucky"], soon)
+        page.goto(f"/jobs/{job}")
+        page.evaluate("window.stays = true")
+        expect(page.get_by_text("This page follows the job by itself.")).to_be_visible()
+        expect(page.locator("#live .state", has_text="completed with errors")).to_be_visible(
+            timeout=WHILE
+        )
+        expect(page.locator(".channels").get_by_text("2 of 3, 1 not published")).to_be_visible()
+        assert page.evaluate("window.stays"), "it was never loaded again"
+    page.goto("/")
+    asked = accept_all(page)
+    group = page.get_by_role("listitem").filter(has=page.get_by_role("button", name="Retry this"))
+    group.first.get_by_role("button").click()
+    wait_until(
+        lambda: states_of(stack, job) == ["published"] * 3, lambda: str(posts_of(stack, job))
+    )
+    assert "1 of 1 posts will be changed" in asked[0]
+    page.goto(f"/posts/{posts_of(stack, job)[2]['id']}")
+    told = page.locator(".timeline")
+    expect(told.get_by_text("Tried again, as a person asked")).to_be_visible()
+    expect(told.get_by_text("Published", exact=True)).to_be_visible()
+
+
+def test_a_post_is_moved_by_dragging_and_by_the_keyboard_and_all_that_match_by_hours(
+    stack: RunningStack, signed_in: SignIn, profile: str
+) -> None:
+    job = plan(stack, ["Moved about"], f"{MONDAY}T09:00:00Z")
+    [post] = posts_of(stack, job)
+    page = signed_in("publisher", [profile], timezone_id="Europe/Berlin")
+    for view in ("day", "week", "month"):
+        check_page(page, f"/calendar?view={view}&date={MONDAY}&tz=Europe/Berlin")
+    page.goto(f"/calendar?view=week&date={MONDAY}")
+    expect(page.get_by_text("The times here are of Europe/Berlin")).to_be_visible()
+    entry = page.locator(f"#post-{post['id']}")
+    expect(entry).to_contain_text("11:00")
+    entry.drag_to(page.locator("[data-day='2034-05-18']"))
+    expect(page.locator("[data-day='2034-05-18']").get_by_text("Moved about")).to_be_visible()
+    assert posts_of(stack, job)[0]["publish_at"].startswith("2034-05-18T09:00:00")
+    button = page.get_by_role("button", name=f"Move post {post['id']}")
+    button.focus()
+    page.keyboard.press("Enter")
+    page.get_by_label("Day", exact=True).last.fill("2034-05-19")
+    page.get_by_label("Time, in Europe/Berlin").fill("12:30")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-day='2034-05-19']").get_by_text("12:30")).to_be_visible()
+    asked = accept_all(page)
+    page.goto(f"/posts?job={job}&state=pending&q=moved")
+    expect(page.get_by_label("Zone")).to_have_value("Europe/Berlin")
+    page.get_by_label("Move them by").fill("2")
+    page.get_by_role("button", name="Move", exact=True).click()
+    wait_until(
+        lambda: posts_of(stack, job)[0]["publish_at"].startswith("2034-05-19T12:30"),
+        lambda: str(posts_of(stack, job)),
+    )
+    assert "1 of 1 posts will be changed" in asked[0]
+    page.goto(f"/posts?job={job}&q=zeppelin")
+    expect(page.get_by_text("There are no such posts")).to_be_visible()
+    call(stack, "POST", f"/jobs/{job}/cancel")
+
+
+def test_of_two_who_edit_a_post_the_second_is_told_and_loses_nothing(
+    stack: RunningStack, signed_in: SignIn, profile: str
+) -> None:
+    job = plan(stack, ["The first words"], "2034-06-01T09:00:00Z")
+    [post] = posts_of(stack, job)
+    pages = [signed_in("publisher", [profile]) for _ in range(2)]
+    for page, words in zip(pages, ("Words of one", "Words of two"), strict=True):
+        page.goto(f"/posts/{post['id']}")
+        page.get_by_text("Edit it, or move it").click()
+        page.locator("[name=caption]").fill(words)
+    first, second = pages
+    first.get_by_role("button", name="Save").click()
+    expect(first.locator("p.content")).to_have_text("Words of one")
+    second.get_by_role("button", name="Save").click()
+    expect(second.get_by_role("alert")).to_contain_text("Words of one")
+    expect(second.locator("[name=caption]")).to_have_value("Words of two")
+    second.get_by_role("button", name="Save").click()
+    expect(second.locator("p.content").first).to_have_text("Words of two")
+    assert posts_of(stack, job)[0]["content"] == "Words of two"
+    viewer = signed_in("viewer", [profile])
+    for path in ("/", f"/jobs/{job}", "/posts?q=words", f"/posts/{post['id']}"):
+        check_page(viewer, path)
+        buttons = [button.inner_text() for button in viewer.get_by_role("button").all()]
+        assert set(buttons) <= {"Show"}, "who may only look is offered nothing to press"
+    call(stack, "POST", f"/jobs/{job}/cancel")

@@ -1,0 +1,119 @@
+// A job's page follows its events: one stream while the page is seen, else a look now and then.
+
+import { showTimes } from "./times.js";
+
+const PAUSE = 1500; // between two looks at the page, however many events come
+const POLL = 10_000; // where no stream is free
+const TELL = 20_000; // screen readers are told so often at most
+const live = () => document.getElementById("live");
+const how = document.getElementById("how");
+const told = document.getElementById("told");
+let stream = null; // of the page that is seen: its AbortController
+let timer = 0;
+let retry = 0;
+let lookedAt = 0;
+let toldAt = 0;
+
+/** Whoever types, or is about to press, is not disturbed. */
+function isBusy() {
+  const active = document.activeElement;
+  return Boolean(active?.matches("input, textarea, select") || live().querySelector("button[disabled]"));
+}
+
+function tell() {
+  const { done } = live().dataset;
+  const over = "over" in live().dataset;
+  if (!over && Date.now() - toldAt < TELL) return;
+  toldAt = Date.now();
+  told.textContent = over ? `The job has ended: ${done} % done.` : `${done} % done.`;
+}
+
+/** The same page, read again: what is live of it takes the place of what is there. */
+async function look() {
+  timer = 0;
+  lookedAt = Date.now();
+  if (isBusy()) return plan();
+  let newer;
+  try {
+    const reply = await fetch(window.location.href, { credentials: "same-origin" });
+    if (!reply.ok || reply.redirected) throw new Error(String(reply.status));
+    newer = new DOMParser().parseFromString(await reply.text(), "text/html").getElementById("live");
+  } catch {
+    how.textContent = "Pressroom does not answer: this page may be old.";
+    return undefined;
+  }
+  if (!newer || isBusy()) return plan();
+  const focused = document.activeElement?.closest("[data-call]")?.dataset.call;
+  const scrolled = live().querySelector(".wide")?.scrollLeft ?? 0;
+  live().replaceWith(newer);
+  showTimes(newer);
+  const table = newer.querySelector(".wide");
+  if (table) table.scrollLeft = scrolled;
+  if (focused) [...newer.querySelectorAll("[data-call]")].find((each) => each.dataset.call === focused)?.focus();
+  tell();
+  if ("over" in newer.dataset) stop();
+  return undefined;
+}
+
+function plan() {
+  timer ||= setTimeout(look, Math.max(PAUSE / 5, lookedAt + PAUSE - Date.now()));
+}
+
+function stop() {
+  stream?.abort();
+  stream = null;
+  clearTimeout(retry);
+}
+
+/** Reads until the stream ends; each event is a reason to look, and the last one to stop. */
+async function read(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const lines = (rest + value).split("\n");
+    rest = lines.pop();
+    for (const line of lines) {
+      if (line.startsWith("id: ")) live().dataset.place = line.slice(4);
+      else if (line.startsWith("event: ")) plan();
+    }
+  }
+}
+
+async function follow() {
+  if (document.hidden || stream || "over" in live().dataset) return;
+  const own = new AbortController();
+  stream = own;
+  const { events, place } = live().dataset;
+  let wait = 2000;
+  try {
+    const headers = place ? { "Last-Event-ID": place } : {};
+    const reply = await fetch(events, { headers, signal: own.signal });
+    if (reply.ok) {
+      how.textContent = "This page follows the job by itself.";
+      await read(reply.body);
+    } else {
+      wait = Math.max(POLL, 1000 * Number(reply.headers.get("Retry-After") || 0));
+      how.textContent = `This page looks again every ${wait / 1000} seconds.`;
+      plan();
+    }
+  } catch {
+    if (own.signal.aborted) return;
+    wait = POLL;
+  }
+  if (stream !== own) return;
+  stream = null;
+  plan();
+  retry = setTimeout(follow, wait);
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) stop();
+  else {
+    plan();
+    follow();
+  }
+});
+window.addEventListener("pagehide", stop);
+window.addEventListener("pageshow", follow);
