@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 Check = Callable[[Path, str], Iterator[str]]
-FOLDERS = ("shared", "web", "worker", "local", "tests", "docs")
+FOLDERS = ("shared", "web", "worker", "local", "cli", "tests", "docs")
 SUFFIXES = {".py", ".md", ".yml", ".toml", ".txt"}
 
 _START = r"(?<![\w/.:@-])"

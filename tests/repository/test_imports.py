@@ -1,5 +1,7 @@
 """The arrows: web → shared ← worker; local may import all three, and nobody imports local.
 
+The command line imports none of them, and none of them imports it.
+
 Within them the rules of shared/domain import each other, the errors, and no library but one.
 """
 
@@ -20,6 +22,7 @@ MAY_IMPORT = {
     "web": {"web", "shared"},
     "worker": {"worker", "shared"},
     "local": {"local", "web", "worker", "shared"},
+    "cli": {"cli"},
 }
 
 

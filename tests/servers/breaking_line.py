@@ -9,7 +9,11 @@ _PIECE = 64 * 1024
 
 
 class BreakingLine:
-    """`sent`: bytes that clients sent. `breaks_at`: at so many of them each connection is cut."""
+    """`sent`: bytes that clients sent. `breaks_at`: at so many of them each connection is cut.
+
+    `is_dead`: nothing goes through. `loses_reply_to`: it dies when a request with these bytes is
+    answered.
+    """
 
     def __init__(self, port: int) -> None:
         self._to = ("127.0.0.1", port)
@@ -19,11 +23,17 @@ class BreakingLine:
         self.sent = 0
         self.breaks_at: list[int] = []
         self.breaks = 0
+        self.is_dead = False
+        self.loses_reply_to: bytes | None = None
+        self._reply_is_lost = False
 
     def serve(self) -> None:
         with suppress(OSError):  # closed: the end
             while True:
                 client, _ = self._listener.accept()
+                if self.is_dead:
+                    client.close()
+                    continue
                 server = socket.create_connection(self._to)
                 for work in (self._carry_up, self._carry_down):
                     threading.Thread(target=work, args=(client, server), daemon=True).start()
@@ -34,14 +44,20 @@ class BreakingLine:
     def _carry_up(self, client: socket.socket, server: socket.socket) -> None:
         with suppress(OSError):
             while piece := client.recv(_PIECE):
+                if self.loses_reply_to and self.loses_reply_to in piece:
+                    self.loses_reply_to, self._reply_is_lost = None, True
                 server.sendall(piece)
-                if self._is_break_due(len(piece)):
+                if self._is_break_due(len(piece)) or self.is_dead:
                     break
         _end_both(client, server)
 
     def _carry_down(self, client: socket.socket, server: socket.socket) -> None:
         with suppress(OSError):
             while piece := server.recv(_PIECE):
+                if self._reply_is_lost:
+                    self._reply_is_lost, self.is_dead = False, True
+                if self.is_dead:
+                    break
                 client.sendall(piece)
         _end_both(client, server)
 

@@ -77,6 +77,8 @@ def _listed_profiles(session: Session, profile_id: str | None) -> VisibleProfile
 def _conditions(query: MediaQuery) -> Iterator[ColumnElement[bool]]:
     if query.q is not None:
         yield Media.name.icontains(query.q, autoescape=True)
+    if query.sha256 is not None:
+        yield Media.sha256 == query.sha256
     if query.type in _KINDS:
         yield Media.mime.startswith(f"{query.type}/")
     elif query.type is not None:

@@ -16,6 +16,9 @@ class MediaQuery(PageQuery):
     type: Annotated[str, Field(max_length=100)] | None = Field(
         None, description="`image`, `video`, or a MIME type such as `image/png`"
     )
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = Field(
+        None, description="Of the file, to know before an upload whether it is there"
+    )
 
 
 class MediumView(BaseModel):

@@ -2,6 +2,7 @@
 
 import io
 import threading
+from hashlib import sha256
 from typing import Any
 
 import av
@@ -38,13 +39,15 @@ def test_media_are_listed_the_newest_first_and_found_by_name_and_type(api: Api) 
     assert listed(api, "?type=video") == listed(api, "?q=0%25") == [film]
     assert listed(api, "?type=image") == listed(api, "?q=LOGO_") == [gif, png]
     assert listed(api, "?type=image/gif") == listed(api, "?q=__") == []
+    assert listed(api, f"?sha256={sha256(FILES.mp4()).hexdigest()}") == [film]
+    assert listed(api, f"?sha256={'0' * 64}") == []
     assert listed(api, "?profile=acme&type=video/mp4") == [film]
     first = api.get("/media?limit=2").json
     assert [item["id"] for item in first["items"]] == [gif, png]
     assert listed(api, f"?limit=2&cursor={first['next_cursor']}") == [film]
     shown = first["items"][0]
     assert (shown["name"], shown["mime"]) == ("logo_2.png", "image/png")
-    for wrong in ("?q=", "?type=x&kind=y", "?cursor=%00"):
+    for wrong in ("?q=", "?sha256=0", "?type=x&kind=y", "?cursor=%00"):
         assert api.get(f"/media{wrong}").status_code == 400
     assert api.get("/media?profile=nobody").status_code == 404
 

@@ -1,0 +1,1 @@
+"""The command line: a client of Pressroom's API, and of nothing else of it."""

@@ -1,0 +1,31 @@
+"""`pressroom`, or `python -m cli`: runs a command, and ends with its exit code."""
+
+import signal
+import sys
+
+
+def main() -> None:
+    """0 done, 1 failed, 2 not called as it can be, 4 not signed in, 130 interrupted."""
+    # A script's shell starts what runs in the background with SIGINT ignored; whoever sends it
+    # nevertheless means it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        _run()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _run() -> None:
+    from cli.app import app  # noqa: PLC0415  a Ctrl-C while this is read ends without a traceback
+    from cli.failures import CliFailure  # noqa: PLC0415
+    from cli.output import print_failure  # noqa: PLC0415
+
+    try:
+        app(prog_name="pressroom")
+    except CliFailure as failure:
+        print_failure(failure)
+        sys.exit(failure.exit_code)
+
+
+if __name__ == "__main__":
+    main()

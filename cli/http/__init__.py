@@ -1,0 +1,1 @@
+"""What is said to the API, and what it answers."""

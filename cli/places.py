@@ -1,0 +1,41 @@
+"""Where files of the command line are kept, by the XDG base directory specification."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+_NAME = "pressroom"
+
+
+def config_folder() -> Path:
+    return _folder("XDG_CONFIG_HOME", ".config")
+
+
+def state_folder() -> Path:
+    return _folder("XDG_STATE_HOME", ".local/state")
+
+
+def _folder(variable: str, default: str) -> Path:
+    """A relative path in the variable counts as none, as the specification has it."""
+    named = Path(os.environ.get(variable, ""))
+    return (named if named.is_absolute() else Path.home() / default) / _NAME
+
+
+def write_privately(path: Path, content: Any) -> None:
+    """JSON that only the user can read (0600); whole or not at all, also when power fails.
+
+    Raises `OSError`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(content, file, ensure_ascii=False)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,172 @@
+"""`pressroom publish`: finds clips, uploads them, shows the plan, asks, and publishes it once."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from cli.failures import CliFailure
+from cli.http.answers import ApiFailure
+from cli.http.api import Api
+from cli.output import note
+from cli.publishing.memory import FolderMemory, Pending, remembering
+from cli.publishing.order import Timing, build_body, require_faultless, show_plan
+from cli.publishing.rows import PostRow
+from cli.uploads.clip import Clip
+from cli.uploads.delivery import deliver_clips, read_clips
+
+#: A refusal for certain: nothing was written. What is answered otherwise may have been done.
+_REFUSED = range(400, 500)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What the options say.
+
+    `ask`: the user, who says yes or no; None if they have said yes to all that was planned.
+    `again`: also what was published before. `more`: other fields of bulk-publish.
+    """
+
+    source: Path
+    timing: Timing
+    ask: Callable[[str], bool] | None
+    again: bool
+    dry_run: bool
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+def publish_rows(api: Api, rows: Sequence[PostRow], wishes: Wishes) -> str | None:
+    """The id of the job; None if nothing is to be published. Raises `CliFailure`."""
+    profile = api.require_profile()
+    require_known_channels(api, rows)
+    with remembering(api.url, profile, wishes.source) as memory:
+        paths = list(dict.fromkeys(path for row in rows for path in row.files))
+        clips = dict(zip(paths, read_clips(api, paths), strict=True))
+        asked = _fingerprint(rows, clips, wishes)
+        _settle_pending(api, memory, asked, wishes)
+        fresh = _leave_out_published(memory, rows, clips, wishes)
+        if not fresh:
+            return memory.last_job([row.key(clips) for row in rows])
+        body = _prepare(api, fresh, clips, wishes)
+        if body is None:
+            return None
+        pending = Pending(
+            key=uuid4().hex,
+            rows=[row.key(clips) for row in fresh],
+            asked=asked,
+            body=body,
+            began_at=datetime.now(UTC).isoformat(),
+        )
+        memory.begin(pending)
+        return _send(api, memory, pending)
+
+
+def require_known_channels(api: Api, rows: Sequence[PostRow]) -> None:
+    """Before hours of uploads are for nothing. Raises `CliFailure`."""
+    known = {channel["id"]: channel["name"] for channel in api.get("/postiz/integrations")}
+    unknown = sorted({channel for row in rows for channel in row.channels} - set(known))
+    if unknown:
+        listed = ", ".join(f"{each} ({name})" for each, name in list(known.items())[:20])
+        raise CliFailure(f"There is no channel {unknown[0]!r}", hint=f"channels: {listed}")
+
+
+def _fingerprint(rows: Sequence[PostRow], clips: Mapping[Path, Clip], wishes: Wishes) -> str:
+    """The same for the same command on the same clips and captions."""
+    wanted = [
+        [
+            row.key(clips),
+            row.caption,
+            row.publish_at,
+            dict(row.captions_per_platform),
+            row.first_comment,
+        ]
+        for row in rows
+    ]
+    content = json.dumps([wanted, wishes.timing.as_fields(), dict(wishes.more)], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _settle_pending(api: Api, memory: FolderMemory, asked: str, wishes: Wishes) -> None:
+    """Ends what a run before left open: the server answers the same request once more, or does it.
+
+    Raises `CliFailure` where it is not certain that the user still wants it.
+    """
+    pending = memory.pending
+    if pending is None or wishes.dry_run:
+        return
+    if wishes.again:
+        memory.forget_pending()
+        return
+    if not pending.is_repeatable():
+        raise CliFailure(
+            f"A run at {pending.began_at} was interrupted while it published {len(pending.rows)} "
+            "posts, and is too long ago for the server to know",
+            hint="look at pressroom jobs ls; to publish them (once more): --again",
+        )
+    what = f"{len(pending.rows)} posts that an interrupted run was publishing"
+    is_wanted = pending.asked == asked or (
+        wishes.ask is not None and wishes.ask(f"Finish first {what}, as they were then?")
+    )
+    if not is_wanted:
+        raise CliFailure(
+            f"There are {what}, with other clips, captions or options than now",
+            hint="run it as then; or, if pressroom jobs ls does not show them: --again",
+        )
+    note(f"Finishing {what}")
+    _send(api, memory, pending)
+
+
+def _leave_out_published(
+    memory: FolderMemory, rows: Sequence[PostRow], clips: Mapping[Path, Clip], wishes: Wishes
+) -> list[PostRow]:
+    if wishes.again:
+        return list(rows)
+    fresh = [row for row in rows if row.key(clips) not in memory.published]
+    if left_out := len(rows) - len(fresh):
+        note(f"{left_out} of {len(rows)} were published by an earlier run (again: --again)")
+    return fresh
+
+
+def _prepare(
+    api: Api, rows: Sequence[PostRow], clips: Mapping[Path, Clip], wishes: Wishes
+) -> dict[str, Any] | None:
+    """Uploads, plans and asks. None if it stops at that. Raises `CliFailure`."""
+    used = {path: clips[path] for row in rows for path in row.files}
+    delivered = deliver_clips(api, used.values())
+    refused = [each for each in delivered.values() if each.media_id is None]
+    if refused:
+        lines = "\n".join(f"  {each.clip.path}: {each.reason}" for each in refused)
+        raise CliFailure(f"Nothing is published, because the server refused:\n{lines}")
+    media = {path: delivered[clip.sha256].media_id or "" for path, clip in used.items()}
+    body = build_body(rows, media, wishes.timing, wishes.more)
+    plan = api.call("POST", "/postiz/bulk-publish", body=body, params={"dry_run": "true"})["plan"]
+    require_faultless(plan, rows)
+    show_plan(plan, rows, wishes.timing.zone)
+    if wishes.dry_run:
+        return None
+    if wishes.ask is not None and not wishes.ask(f"Publish {_count_posts(plan['posts'])}?"):
+        note("Nothing is published")
+        return None
+    return body
+
+
+def _count_posts(number: int) -> str:
+    return f"{number:,} post{'' if number == 1 else 's'}"
+
+
+def _send(api: Api, memory: FolderMemory, pending: Pending) -> str:
+    """However often it is sent with this key, the server publishes it once."""
+    try:
+        reply = api.post("/postiz/bulk-publish", pending.body, key=pending.key)
+    except ApiFailure as failure:
+        if failure.status in _REFUSED and failure.retry_after is None:
+            memory.forget_pending()
+        raise
+    job = str(reply["job"]["id"])
+    memory.note_published(job)
+    note(f"Accepted as job {job}")
+    return job

@@ -1,0 +1,116 @@
+"""From a folder of clips, or a CSV file that names them, to the rows to publish."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from cli.failures import CliFailure, UsageFailure
+from cli.output import note
+from cli.publishing.captions import CAPTION_FOR, MOST_ROWS, CsvRow, read_caption_file, read_csv
+from cli.publishing.rows import PostRow
+from cli.uploads.clip import ENDINGS
+
+_TOLD = 5
+
+
+def read_rows(source: Path, captions: Path | None, channels: Sequence[str]) -> list[PostRow]:
+    """Raises `CliFailure`. `channels`: of the rows that name none of their own."""
+    if source.is_dir():
+        return _rows_of_folder(source, captions, channels)
+    if not source.exists():
+        raise CliFailure(f"There is no {source}")
+    if captions is not None:
+        raise UsageFailure("--captions goes with a folder: a CSV file has captions of its own")
+    return [_row_of_csv(source, row, channels) for row in read_csv(source)]
+
+
+def split_list(text: str, separator: str = ",") -> list[str]:
+    return [part.strip() for part in text.split(separator) if part.strip()]
+
+
+def _rows_of_folder(folder: Path, captions: Path | None, channels: Sequence[str]) -> list[PostRow]:
+    """A row for each clip; with `captions`, in the order of that file, then the others."""
+    clips = find_clips(folder)
+    if not channels:
+        raise UsageFailure("Which channels?", hint="--channels IDS (pressroom channels lists them)")
+    rows = {}
+    for written in read_csv(captions) if captions else ():
+        assert captions is not None
+        row = _row_of_csv(captions, written, channels, folder)
+        if row.files[0] in rows:
+            raise CliFailure(f"{row.place}: {row.name} has a row already")
+        rows[row.files[0]] = row
+    named = {path for row in rows.values() for path in row.files}
+    for path in clips:
+        if path not in named:
+            caption = _caption_beside(path)
+            rows[path] = PostRow(files=[path], caption=caption, channels=channels, place=str(path))
+    return list(rows.values())
+
+
+def find_clips(folder: Path) -> list[Path]:
+    """In the order of their names, numbers in them by their value. Raises `CliFailure`."""
+    try:
+        files = [path for path in folder.iterdir() if path.is_file() and path.name[0] != "."]
+    except OSError as error:
+        raise CliFailure(f"{folder} cannot be read: {error.strerror}") from error
+    clips = sorted((path for path in files if path.suffix.lower() in ENDINGS), key=_natural_order)
+    _tell_left_out(
+        [path for path in files if path.suffix.lower() not in {*ENDINGS, ".txt", ".csv"}]
+    )
+    if not clips:
+        raise CliFailure(
+            f"There is no clip in {folder}", hint=f"clips end in {', '.join(sorted(ENDINGS))}"
+        )
+    if len(clips) > MOST_ROWS:
+        raise CliFailure(f"{folder} has {len(clips)} clips: at most {MOST_ROWS:,} fit in a job")
+    return clips
+
+
+def _natural_order(path: Path) -> list[tuple[int, str]]:
+    parts = re.findall(r"([0-9]+)|([^0-9]+)", path.name.casefold())
+    return [(int(number), "") if number else (-1, text) for number, text in parts]
+
+
+def _tell_left_out(others: Sequence[Path]) -> None:
+    if others:
+        names = ", ".join(sorted(path.name for path in others)[:_TOLD])
+        more = f" and {len(others) - _TOLD} more" if len(others) > _TOLD else ""
+        note(f"Left out, not a file that Postiz takes: {names}{more}")
+
+
+def _caption_beside(path: Path) -> str:
+    beside = path.with_suffix(".txt")
+    return read_caption_file(beside) if beside.is_file() else ""
+
+
+def _row_of_csv(
+    table: Path, row: CsvRow, channels: Sequence[str], folder: Path | None = None
+) -> PostRow:
+    place = f"{table}, line {row.line}"
+    files = [(folder or table.parent) / name for name in split_list(row.cells.get("file", ""), "|")]
+    own = split_list(row.cells.get("channels", ""), "|") or channels
+    if not files:
+        raise CliFailure(f"{place}: no file is named")
+    for path in files:
+        if not path.is_file():
+            raise CliFailure(f"{place}: there is no {path}")
+    if not own:
+        raise CliFailure(
+            f"{place}: no channel is named", hint="--channels IDS, or a column channels"
+        )
+    return PostRow(
+        files=files,
+        caption=row.cells.get("caption", ""),
+        channels=own,
+        publish_at=row.cells.get("publish_at"),
+        captions_per_platform=dict(_own_captions(row)),
+        first_comment=row.cells.get("first_comment"),
+        place=place,
+    )
+
+
+def _own_captions(row: CsvRow) -> Iterator[tuple[str, str]]:
+    for name, cell in row.cells.items():
+        if name.startswith(CAPTION_FOR):
+            yield name.removeprefix(CAPTION_FOR), cell

@@ -1,0 +1,1 @@
+"""Clips on their way to the server: several at once, each going on after a break."""
