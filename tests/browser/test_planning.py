@@ -86,7 +86,8 @@ def test_a_job_is_followed_and_the_group_that_failed_is_tried_again(
     page.goto("/")
     asked = accept_all(page)
     group = page.get_by_role("listitem").filter(has=page.get_by_role("button", name="Retry this"))
-    group.first.get_by_role("button").click()
+    with page.expect_navigation():  # it asks, calls, and shows the page anew
+        group.first.get_by_role("button").click()
     wait_until(
         lambda: states_of(stack, job) == ["published"] * 3, lambda: str(posts_of(stack, job))
     )
@@ -112,7 +113,7 @@ def test_a_post_is_moved_by_dragging_and_by_the_keyboard_and_all_that_match_by_h
     entry.drag_to(page.locator("[data-day='2034-05-18']"))
     expect(page.locator("[data-day='2034-05-18']").get_by_text("Moved about")).to_be_visible()
     assert posts_of(stack, job)[0]["publish_at"].startswith("2034-05-18T09:00:00")
-    button = page.get_by_role("button", name=f"Move post {post['id']}")
+    button = page.get_by_role("button", name=f"Move post {post['id']},")
     button.focus()
     page.keyboard.press("Enter")
     page.get_by_label("Day", exact=True).last.fill("2034-05-19")
@@ -123,7 +124,8 @@ def test_a_post_is_moved_by_dragging_and_by_the_keyboard_and_all_that_match_by_h
     page.goto(f"/posts?job={job}&state=pending&q=moved")
     expect(page.get_by_label("Zone")).to_have_value("Europe/Berlin")
     page.get_by_label("Move them by").fill("2")
-    page.get_by_role("button", name="Move", exact=True).click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Move", exact=True).click()
     wait_until(
         lambda: posts_of(stack, job)[0]["publish_at"].startswith("2034-05-19T12:30"),
         lambda: str(posts_of(stack, job)),
