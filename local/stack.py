@@ -101,7 +101,9 @@ class Stack:
     def environ(self) -> Mapping[str, str]:
         """Of Pressroom's own processes; some get less of it."""
         urls = {"database_url": self._postgres.url(), "redis_url": self._valkey.url()}
-        return service_environment(self._users, self._home, **urls)
+        own = service_environment(self._users, self._home, **urls)
+        flower = {"PRESSROOM_FLOWER_URL": self.addresses.flower_url} if self.has_flower else {}
+        return {**flower, **own}
 
     def _sandbox(self) -> list[Service]:
         if self._ports.sandbox is None:

@@ -70,6 +70,7 @@ class Settings(BaseModel):
     log_format: str = Field("json", alias="PRESSROOM_LOG_FORMAT", pattern="^(json|text)$")
 
     public_url: str | None = Field(None, alias="PRESSROOM_PUBLIC_URL")
+    flower_url: str | None = Field(None, alias="PRESSROOM_FLOWER_URL", pattern="^https?://")
     oidc_issuer: str | None = Field(None, alias="PRESSROOM_OIDC_ISSUER")
     oidc_client_id: str | None = Field(None, alias="PRESSROOM_OIDC_CLIENT_ID")
     oidc_client_secret: SecretStr | None = Field(None, alias="PRESSROOM_OIDC_CLIENT_SECRET")
@@ -127,6 +128,7 @@ class Settings(BaseModel):
         "metrics_dir",
         "metrics_token",
         "public_url",
+        "flower_url",
         "oidc_issuer",
         "oidc_client_id",
         "oidc_client_secret",

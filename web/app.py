@@ -35,10 +35,15 @@ from web.http_layer.request import ApiRequest
 from web.media import files, library
 from web.metrics import endpoint
 from web.openapi import description
+from web.pages import accounts as account_pages
 from web.pages import calendar as calendar_pages
-from web.pages import channels, home, static_files
+from web.pages import channels, home, people, static_files
 from web.pages import jobs as job_pages
+from web.pages import keys as key_pages
 from web.pages import posts as post_pages
+from web.pages import profiles as profile_pages
+from web.pages import schedules as schedule_pages
+from web.pages import webhooks as webhook_pages
 from web.paths import PREFIX
 from web.people import account_page, openid_pages, own_session, sign_in_pages, users
 from web.services import Services
@@ -81,6 +86,12 @@ PAGES = (
     post_pages,
     calendar_pages,
     channels,
+    profile_pages,
+    account_pages,
+    schedule_pages,
+    key_pages,
+    webhook_pages,
+    people,
     static_files,
 )
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from shared import db
 from shared.access.concerned_profiles import KINDS, find_concerned_profiles
 from shared.errors import InvalidRequest
-from shared.models import ApprovalLink, AuditEntry, User
+from shared.models import ApiKey, ApprovalLink, AuditEntry, User
 from web.auth import PROFILE_HEADER, Caller, current_caller
 from web.paths import PREFIX
 from web.services import Services, current_services
@@ -62,6 +62,12 @@ def begin_personal_change(user: User) -> None:
     """What this request of a page writes, `user` does; call it before the commit."""
     g.caller = Caller.of_user(user)
     g.change = Change({"users": str(user.id)}, set(user.profile_ids or ()))
+
+
+def begin_key_change(row: ApiKey) -> None:
+    """What this request of a page writes, the key does; call it before the commit."""
+    g.caller = Caller.of_key(row)
+    g.change = Change({"keys": str(row.id)}, set(row.profile_ids or ()))
 
 
 def begin_link_change(link: ApprovalLink) -> None:

@@ -15,11 +15,11 @@ from shared.access import api_keys
 from shared.access.visible_profiles import EVERY_PROFILE, VisibleProfiles
 from shared.errors import Forbidden, InvalidRequest, NotFound, Unauthorized
 from shared.models import ApiKey, ApprovalLink, Profile, User
-from shared.people import sessions
+from shared.people import key_sessions, sessions
 from shared.people.roles import SCOPES_OF_ROLE
 from shared.people.sessions import KnownSession
 from shared.profiles import profile_settings
-from web import session_cookie
+from web import known_sessions, session_cookie
 from web.services import current_services
 
 PROFILE_HEADER = "X-Profile-Id"
@@ -35,7 +35,8 @@ class Caller:
     """A key, or a person in a session, or whoever has a link to approve posts.
 
     `id` and `name`: of its row; a person's email. `visible`: the profiles that it is bound to, or
-    every one. `expires_at`: of a key. `session_hash`: what a person's session is known by.
+    every one. `expires_at`: of a key. `session_hash`: what the session is known by, of a person or
+    of a browser that a key has signed in.
     `is_complete`: no second factor is missing.
     """
 
@@ -49,7 +50,7 @@ class Caller:
     is_complete: bool = True
 
     @classmethod
-    def of_key(cls, row: ApiKey) -> "Caller":
+    def of_key(cls, row: ApiKey, *, session_hash: str | None = None) -> "Caller":
         return cls(
             kind=KEY,
             id=row.id,
@@ -57,6 +58,7 @@ class Caller:
             visible=_visible_to(row.profile_ids),
             scopes=frozenset(row.scopes),
             expires_at=row.expires_at,
+            session_hash=session_hash,
         )
 
     @classmethod
@@ -138,7 +140,12 @@ def _accept_key() -> Caller:
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
         raise Unauthorized("Send an API key: Authorization: Bearer KEY")
-    key, address = key.strip(), request.remote_addr or ""
+    return Caller.of_key(find_key(key.strip()))
+
+
+def find_key(key: str) -> ApiKey:
+    """Its row. Raises `Unauthorized`, and `TooManyRequests` where too many wrong ones came from."""
+    address = request.remote_addr or ""
     database, rates = current_services().database, current_services().rates
     rates.refuse_guesses(address, key)
     with database.transaction() as session:
@@ -150,12 +157,12 @@ def _accept_key() -> Caller:
     if known.is_use_due:
         with database.statements() as connection:
             api_keys.note_use(connection, known.row.id)
-    return Caller.of_key(known.row)
+    return known.row
 
 
 def _accept_session(cookie: str) -> Caller:
-    known = find_known_session(cookie)
-    if known is None:
+    caller = find_session_caller(cookie)
+    if caller is None:
         raise Unauthorized("This session has ended: sign in again", code="session_ended")
     given = request.headers.get(session_cookie.CSRF_HEADER, "")
     if request.method not in _READS and not session_cookie.is_csrf_token(given, cookie):
@@ -164,22 +171,24 @@ def _accept_session(cookie: str) -> Caller:
             "which GET /api/v1/session shows",
             code="csrf",
         )
-    return Caller.of_session(known)
+    return caller
 
 
-def find_known_session(cookie: str) -> KnownSession | None:
-    """The session that goes on, whose use is noted; else None."""
-    database = current_services().database
-    with database.transaction() as session:
-        known = sessions.find_session(session, cookie)
-    if known is not None and known.is_use_due:
-        with database.statements() as connection:
-            sessions.note_use(connection, known.row.token_hash)
-    return known
+def find_session_caller(cookie: str) -> Caller | None:
+    """Of a session that goes on, whose use is noted: a person, or the key that signed in."""
+    if key_sessions.is_token(cookie):
+        signed_in = known_sessions.find_key_session(cookie)
+        if signed_in is None:
+            return None
+        return Caller.of_key(signed_in.key, session_hash=signed_in.row.token_hash)
+    known = known_sessions.find_known_session(cookie)
+    return None if known is None else Caller.of_session(known)
 
 
 def is_in_force(session: Session, caller: Caller) -> bool:
     """Whether the key or session that was accepted before still would be."""
+    if caller.session_hash is not None and caller.kind == KEY:
+        return key_sessions.is_in_force(session, caller.session_hash)
     if caller.session_hash is not None:
         return sessions.is_in_force(session, caller.session_hash)
     return api_keys.is_in_force(session, caller.id)
@@ -239,6 +248,14 @@ def require_person() -> int:
     if current_caller().kind != USER:
         raise Forbidden("Only a person who has signed in has a session", code="not_a_person")
     return current_caller().id
+
+
+def require_session() -> str:
+    """The hash of its token. Raises `Forbidden` for a request that came with a key."""
+    session_hash = current_caller().session_hash
+    if session_hash is None:
+        raise Forbidden("Only who has signed in has a session", code="not_a_person")
+    return session_hash
 
 
 def require_visible_profile(profile_id: str) -> str:

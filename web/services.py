@@ -14,7 +14,7 @@ from shared.crypto import SecretBox
 from shared.db import Database
 from shared.people.openid_provider import OpenIdProvider
 from shared.profiles import invalidation
-from shared.profiles.invalidation import Listener
+from shared.profiles.invalidation import Effect, Listener
 from shared.profiles.publisher_cache import PublisherFactory, Publishers
 from shared.storage.base import Storage
 from shared.storage.factory import open_storage
@@ -102,10 +102,13 @@ class Services:
         self.process_lock.close()
         self.database.close()
 
-    def settings_changed(self, profile_id: str, version: int) -> None:
-        """Drop what is known by them here at once, and tell all other processes to do so."""
+    def settings_changed(self, profile_id: str, version: int) -> Effect | None:
+        """Drop what is known by them here at once, and have all other processes do so.
+
+        What became of it; None if they could not be told.
+        """
         _forget_settings(self.publishers, self.known_lists, profile_id)
-        invalidation.broadcast_invalidation(self.broker, profile_id, version)
+        return invalidation.confirm_invalidation(self.broker, profile_id, version)
 
 
 def _forget_settings(

@@ -60,25 +60,27 @@ def find_api_key(session: Session, key: str) -> KnownKey | None:
     Asked at each request and stored nowhere, so that what is revoked is so in every process.
     """
     hashed = hash_key(key)
-    retired = select(RetiredKey.api_key_id).where(RetiredKey.key_hash == hashed, _still_valid())
+    retired = select(RetiredKey.api_key_id).where(RetiredKey.key_hash == hashed, still_valid())
     known = or_(ApiKey.key_hash == hashed, ApiKey.id == retired.scalar_subquery())
     found = session.execute(
-        select(ApiKey, _is_use_due().label("due")).where(known, _opens_doors())
+        select(ApiKey, _is_use_due().label("due")).where(known, opens_doors())
     ).one_or_none()
     return None if found is None else KnownKey(row=found.ApiKey, is_use_due=found.due)
 
 
 def is_in_force(session: Session, key_id: int) -> bool:
     """Whether a key that was accepted before still would be."""
-    return session.scalar(select(ApiKey.id).where(ApiKey.id == key_id, _opens_doors())) is not None
+    return session.scalar(select(ApiKey.id).where(ApiKey.id == key_id, opens_doors())) is not None
 
 
-def _opens_doors() -> ColumnElement[bool]:
+def opens_doors() -> ColumnElement[bool]:
+    """Which keys are accepted."""
     fresh = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now())
     return and_(fresh, or_(ApiKey.profile_ids.is_(None), func.cardinality(ApiKey.profile_ids) > 0))
 
 
-def _still_valid() -> ColumnElement[bool]:
+def still_valid() -> ColumnElement[bool]:
+    """Which earlier keys are accepted as those that replaced them are."""
     return RetiredKey.valid_until > func.now()
 
 
@@ -119,7 +121,7 @@ def rotate_key(session: Session, row: ApiKey, overlap: timedelta) -> str:
     )
     session.execute(
         delete(RetiredKey)
-        .where(of_key, ~_still_valid())
+        .where(of_key, ~still_valid())
         .execution_options(synchronize_session=False)
     )
     return key
@@ -128,7 +130,7 @@ def rotate_key(session: Session, row: ApiKey, overlap: timedelta) -> str:
 def old_keys_until(session: Session, key_ids: Sequence[int]) -> dict[int, datetime]:
     """Of the keys that were rotated: until when an earlier one works too."""
     query = select(RetiredKey.api_key_id, func.max(RetiredKey.valid_until)).where(
-        RetiredKey.api_key_id.in_(key_ids), _still_valid()
+        RetiredKey.api_key_id.in_(key_ids), still_valid()
     )
     return {row[0]: row[1] for row in session.execute(query.group_by(RetiredKey.api_key_id))}
 

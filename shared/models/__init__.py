@@ -1,7 +1,7 @@
 """The tables. PostgreSQL is the source of truth; everything else is a wake-up or a cache."""
 
 from shared.models.accounts import Account, Hold, Integration, Profile, Server, SettingsHold
-from shared.models.api import ApiKey, IdempotencyKey, RetiredKey
+from shared.models.api import ApiKey, IdempotencyKey, KeySession, RetiredKey
 from shared.models.audit import AuditEntry
 from shared.models.base import Base
 from shared.models.events import Event
@@ -33,6 +33,7 @@ __all__ = [
     "Integration",
     "Job",
     "JobMedia",
+    "KeySession",
     "Media",
     "OneTimeLink",
     "Post",

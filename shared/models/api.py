@@ -42,6 +42,24 @@ class RetiredKey(Base):
     valid_until: Mapped[datetime]
 
 
+class KeySession(Base):
+    """A browser that a key has signed in; only the hash of its token is stored.
+
+    `key_hash`: of what was given, so that a session of a key that was rotated ends with it.
+    """
+
+    __tablename__ = "key_sessions"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    api_key_id: Mapped[int] = mapped_column(
+        ForeignKey("api_keys.id", ondelete="CASCADE"), index=True
+    )
+    key_hash: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = now_column()
+    last_used_at: Mapped[datetime] = now_column()  # to within a minute
+    ends_at: Mapped[datetime]
+
+
 class IdempotencyKey(Base):
     """The answer that a repeated request gets again; the body is encrypted.
 

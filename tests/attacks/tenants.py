@@ -268,6 +268,7 @@ def cases(world: World) -> dict[str, Case]:
         "POST /profiles/{id}/resume": plain,
         "GET /schedules": listed,
         "POST /schedules": Case(body=schedule),
+        "GET /schedules/fire-times": Case(query="?cron=0+9+*+*+*", stranger=(200,)),
         "GET /schedules/{id}": plain,
         "PATCH /schedules/{id}": Case(body={"name": "N"}),
         "DELETE /schedules/{id}": plain,

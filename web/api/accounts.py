@@ -35,7 +35,7 @@ from web.services import current_services
 api = create_blueprint("accounts", "Postiz organizations", write="settings")
 
 
-def _account_view(read: AccountRead, drained: Mapping[int, datetime | None]) -> AccountView:
+def account_view(read: AccountRead, drained: Mapping[int, datetime | None]) -> AccountView:
     account = read.account
     return AccountView(
         **budget_of(account, read.now).model_dump(),
@@ -102,9 +102,7 @@ def list_accounts(query: PageQuery) -> Response:
         ids = [row.account.id for row in rows]
         drained = etas.drain_times(session, ids, current_services().settings)
     onward = next_cursor(rows, query.limit, lambda row: row.account.id)
-    page = Page[AccountView](
-        items=[_account_view(row, drained) for row in rows], next_cursor=onward
-    )
+    page = Page[AccountView](items=[account_view(row, drained) for row in rows], next_cursor=onward)
     return Reply(body=page).response()
 
 
@@ -142,7 +140,7 @@ def _merge_rule_overrides(
 def _account_response(session: Session, account: Account) -> Response:
     [read] = budget_queries.read_accounts(session, [account], current_caller().visible)
     drained = etas.drain_times(session, [account.id], current_services().settings)
-    return Reply(body=_account_view(read, drained)).response()
+    return Reply(body=account_view(read, drained)).response()
 
 
 @api.post("/accounts/<id>/pause", responses={200: AccountView})

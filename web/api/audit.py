@@ -18,17 +18,17 @@ api = create_blueprint("audit", "Who changed what", read="admin", write="admin")
 @api.get("/audit", responses={200: Page[AuditEntryView]})
 def list_audit_entries(query: AuditQuery) -> Response:
     """List the changes that were made through this API, the newest first"""
-    wanted = select(AuditEntry).where(*_conditions(query))
+    wanted = select(AuditEntry).where(*audit_conditions(query))
     newest = page_query(wanted, AuditEntry.id, query, newest=True)
     with current_services().database.transaction() as session:
         own = requested_profiles(session).condition(AuditEntry)
         rows = session.scalars(newest.where(own)).all()
     onward = next_cursor(rows, query.limit, lambda row: row.id)
-    page = Page[AuditEntryView](items=[_entry_view(row) for row in rows], next_cursor=onward)
+    page = Page[AuditEntryView](items=[entry_view(row) for row in rows], next_cursor=onward)
     return Reply(body=page).response()
 
 
-def _conditions(query: AuditQuery) -> list[ColumnElement[bool]]:
+def audit_conditions(query: AuditQuery) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if query.profile is not None:
         found.append(AuditEntry.profile_ids.contains([query.profile]))
@@ -43,7 +43,7 @@ def _conditions(query: AuditQuery) -> list[ColumnElement[bool]]:
     return found
 
 
-def _entry_view(row: AuditEntry) -> AuditEntryView:
+def entry_view(row: AuditEntry) -> AuditEntryView:
     names = set(AuditEntryView.model_fields) - {"id", "actor"}
     actor = ActorView(kind=row.actor_kind, id=str(row.actor_id), name=row.actor_name)
     return AuditEntryView(

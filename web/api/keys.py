@@ -25,7 +25,7 @@ from web.services import current_services
 api = create_blueprint("keys", "Keys of this API", read="admin", write="admin")
 
 
-def _key_views(session: Session, rows: Sequence[ApiKey]) -> list[KeyView]:
+def key_views(session: Session, rows: Sequence[ApiKey]) -> list[KeyView]:
     old_until = api_keys.old_keys_until(session, [row.id for row in rows])
     return [_key_view(row, old_until.get(row.id)) for row in rows]
 
@@ -45,7 +45,7 @@ def _key_view(row: ApiKey, old_key_until: datetime | None) -> KeyView:
 
 def _view_with_key(session: Session, row: ApiKey, key: str) -> CreatedKey:
     session.refresh(row)
-    [shown] = _key_views(session, [row])
+    [shown] = key_views(session, [row])
     return CreatedKey(**shown.model_dump(), key=key)
 
 
@@ -88,7 +88,7 @@ def list_keys(query: PageQuery) -> Response:
     own = select(ApiKey).where(current_caller().visible.condition(ApiKey))
     with current_services().database.transaction() as session:
         rows = session.scalars(page_query(own, ApiKey.id, query)).all()
-        shown = _key_views(session, rows)
+        shown = key_views(session, rows)
     onward = next_cursor(rows, query.limit, lambda row: row.id)
     return Reply(body=Page[KeyView](items=shown, next_cursor=onward)).response()
 
@@ -97,7 +97,7 @@ def list_keys(query: PageQuery) -> Response:
 def get_key(path: IdPath) -> Response:
     """Read a key's name, profiles, scopes and last use"""
     with current_services().database.transaction() as session:
-        [shown] = _key_views(session, [_require_visible_key(session, path.id)])
+        [shown] = key_views(session, [_require_visible_key(session, path.id)])
     return Reply(body=shown).response()
 
 

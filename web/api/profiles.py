@@ -16,6 +16,7 @@ from shared.errors import Conflict, Forbidden
 from shared.models import Profile
 from shared.postiz.discovery import Probe
 from shared.profiles import deletion, profile_settings
+from shared.profiles.invalidation import Effect
 from web.api.resource import create_blueprint, problem_responses
 from web.auth import current_caller, require_visible_profile
 from web.http_layer.idempotency import Reply, answer_once
@@ -24,6 +25,7 @@ from web.paths import PREFIX
 from web.request_parsing import credential_check, environment_grant, profile_quotas
 from web.schemas.common import IdPath, Page
 from web.schemas.profiles import (
+    EffectView,
     HoldView,
     NewProfile,
     PatchProfile,
@@ -183,11 +185,19 @@ def patch_profile(path: IdPath, body: PatchProfile) -> Response:
         _set_approval(profile, body)
         profile.quotas = profile_quotas.merge_quotas(profile.quotas, body.quotas)
         _save_settings(session, profile, body.tts_settings, probe, allowed=allowed)
-        answer = _save_and_respond(session, profile, probe)
+        shown = _save_and_show(session, profile, probe)
     if profile.settings_version != version:
-        current_services().settings_changed(profile.id, profile.settings_version)
+        effect = current_services().settings_changed(profile.id, profile.settings_version)
+        shown.in_effect = None if effect is None else _effect_view(effect)
     _wake_account(profile)
-    return answer
+    return Reply(body=shown).response()
+
+
+def _effect_view(effect: Effect) -> EffectView:
+    milliseconds = round(effect.seconds * 1000, 1)
+    return EffectView(
+        processes=effect.processes, confirmed=effect.confirmed, milliseconds=milliseconds
+    )
 
 
 def _set_approval(profile: Profile, body: PutProfile | PatchProfile) -> None:
@@ -196,12 +206,16 @@ def _set_approval(profile: Profile, body: PutProfile | PatchProfile) -> None:
         profile.requires_approval = body.requires_approval
 
 
-def _save_and_respond(session: Session, profile: Profile, probe: Probe | None = None) -> Response:
+def _save_and_respond(session: Session, profile: Profile) -> Response:
+    return Reply(body=_save_and_show(session, profile)).response()
+
+
+def _save_and_show(session: Session, profile: Profile, probe: Probe | None = None) -> ProfileView:
     profile.updated_at = func.now()
     session.flush()
     session.refresh(profile)
     held = holds.list_held(session, profile_ids=[profile.id])
-    return Reply(body=_profile_view(profile, held, probe)).response()
+    return _profile_view(profile, held, probe)
 
 
 class DeleteQuery(Query):

@@ -7,7 +7,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
 from web import session_cookie
-from web.auth import USER, current_caller, require_person, require_scope
+from web.auth import USER, current_caller, require_scope, require_session
 from web.http_layer.problems import status_phrase
 from web.paths import PREFIX
 
@@ -51,14 +51,14 @@ def _needed_scope(read: str, write: str, person: str) -> str:
 
 
 def create_personal_blueprint(name: str, about: str) -> APIBlueprint:
-    """A blueprint for people who have signed in, whatever their role, and for no key."""
+    """A blueprint for who has signed in, whatever they may do, and for no request with a key."""
     api = _new_blueprint(name, about, [_SESSION])
-    api.before_request(_refuse_keys)
+    api.before_request(_require_signed_in)
     return api
 
 
-def _refuse_keys() -> None:
-    require_person()
+def _require_signed_in() -> None:
+    require_session()
 
 
 def _new_blueprint(name: str, about: str, schemes: list[str]) -> APIBlueprint:

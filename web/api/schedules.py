@@ -1,11 +1,15 @@
 """Schedules: bulks and playlists that are published repeatedly."""
 
+from itertools import islice
+from zoneinfo import ZoneInfo
+
 from flask import Response, request
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, defer
 
 from shared import db, quotas
 from shared.access.visible_profiles import load_visible
+from shared.domain.timing import cron
 from shared.errors import FieldError, InvalidRequest
 from shared.intake import targets
 from shared.intake.request_rows import integrations_of
@@ -32,6 +36,8 @@ from web.request_parsing import live_integrations
 from web.request_parsing.live_integrations import ListNeeded
 from web.schemas.common import IdPath, Page
 from web.schemas.schedules import (
+    FireTimes,
+    FireTimesQuery,
     NewSchedule,
     PatchSchedule,
     RunReply,
@@ -134,6 +140,19 @@ def list_schedules(query: SchedulesQuery) -> Response:
     onward = next_cursor(rows, query.limit, lambda row: row.id)
     page = Page[ScheduleSummary](items=[schedule_summary(row) for row in rows], next_cursor=onward)
     return Reply(body=page).response()
+
+
+@api.get("/schedules/fire-times", responses={200: FireTimes})
+def preview_fire_times(query: FireTimesQuery) -> Response:
+    """Show when a cron expression is due next, before a schedule is saved with it"""
+    with current_services().database.reading() as session:
+        requested_profiles(session)  # whose name is refused here as everywhere
+        now = db.read_clock(session)
+    found = cron.fire_times(query.cron, ZoneInfo(query.timezone), now)
+    shown = FireTimes(
+        cron=query.cron, timezone=query.timezone, fire_times=list(islice(found, query.count))
+    )
+    return Reply(body=shown).response()
 
 
 @api.get("/schedules/<id>", responses={200: ScheduleView})

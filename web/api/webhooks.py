@@ -42,7 +42,7 @@ class DeliveryPath(IdPath):
     delivery_id: str
 
 
-def _webhook_fields(row: Webhook, now: datetime) -> dict[str, Any]:
+def webhook_fields(row: Webhook, now: datetime) -> dict[str, Any]:
     return {
         "id": str(row.id),
         "url": row.url,
@@ -61,11 +61,11 @@ def _webhook_fields(row: Webhook, now: datetime) -> dict[str, Any]:
 
 
 def _webhook_view(session: Session, row: Webhook) -> WebhookView:
-    return WebhookView.model_validate(_webhook_fields(row, db.read_clock(session)))
+    return WebhookView.model_validate(webhook_fields(row, db.read_clock(session)))
 
 
 def _view_with_secret(session: Session, row: Webhook, secret: str) -> WebhookWithSecret:
-    fields = _webhook_fields(row, db.read_clock(session))
+    fields = webhook_fields(row, db.read_clock(session))
     return WebhookWithSecret.model_validate({**fields, "secret": secret})
 
 
@@ -115,7 +115,7 @@ def list_webhooks(query: PageQuery) -> Response:
         )
         rows = session.scalars(page_query(wanted, Webhook.id, query)).all()
         now = db.read_clock(session)
-    items = [WebhookView.model_validate(_webhook_fields(row, now)) for row in rows]
+    items = [WebhookView.model_validate(webhook_fields(row, now)) for row in rows]
     onward = next_cursor(rows, query.limit, lambda row: row.id)
     return Reply(body=Page[WebhookView](items=items, next_cursor=onward)).response()
 
@@ -192,7 +192,7 @@ def list_deliveries(path: IdPath, query: DeliveriesQuery) -> Response:
         )
         rows = session.scalars(page_query(wanted, Delivery.id, query, newest=True)).all()
     onward = next_cursor(rows, query.limit, lambda row: row.id)
-    items = [_delivery_view(DeliveryView, row) for row in rows]
+    items = [delivery_view(DeliveryView, row) for row in rows]
     return Reply(body=Page[DeliveryView](items=items, next_cursor=onward)).response()
 
 
@@ -208,7 +208,7 @@ def get_delivery(path: DeliveryPath) -> Response:
         row = _require_delivery(
             session, _require_visible_webhook(session, path.id), path.delivery_id
         )
-    return Reply(body=_delivery_view(WholeDelivery, row)).response()
+    return Reply(body=delivery_view(WholeDelivery, row)).response()
 
 
 @api.post(
@@ -222,10 +222,10 @@ def redeliver(path: DeliveryPath) -> Response:
         row = _require_delivery(session, webhook, path.delivery_id)
         subscriptions.requeue_delivery(session, webhook, row)
     current_services().waker.deliver()
-    return Reply(body=_delivery_view(DeliveryView, row), status=202).response()
+    return Reply(body=delivery_view(DeliveryView, row), status=202).response()
 
 
-def _delivery_view(model: type[View], row: Delivery) -> View:
+def delivery_view(model: type[View], row: Delivery) -> View:
     payload = {"type": row.event, "timestamp": outbox.format_utc(row.created_at), "data": row.data}
     return model.model_validate(
         {

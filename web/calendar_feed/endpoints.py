@@ -26,7 +26,7 @@ from web.services import current_services
 api = create_blueprint("calendar-links", "Calendars of posts", write="settings", person="read")
 
 
-def _is_ones_own() -> ColumnElement[bool]:
+def is_ones_own() -> ColumnElement[bool]:
     """A person's link is theirs and the admins' alone."""
     caller = current_caller()
     if caller.may("admin"):
@@ -90,7 +90,7 @@ def _link_view(link: CalendarLink) -> CalendarLinkView:
 def list_calendar_links(query: PageQuery) -> Response:
     """List the calendars, without their addresses"""
     with current_services().database.transaction() as session:
-        own = requested_profiles(session).condition(CalendarLink), _is_ones_own()
+        own = requested_profiles(session).condition(CalendarLink), is_ones_own()
         wanted = select(CalendarLink).where(*own)
         rows = session.scalars(page_query(wanted, CalendarLink.id, query)).all()
     onward = next_cursor(rows, query.limit, lambda row: row.id)
@@ -104,7 +104,7 @@ def delete_calendar_link(path: IdPath) -> Response:
     caller = current_caller()
     with current_services().database.transaction() as session:
         link = load_visible(
-            session, CalendarLink, path.id, caller.visible, lock=True, also=[_is_ones_own()]
+            session, CalendarLink, path.id, caller.visible, lock=True, also=[is_ones_own()]
         )
         if link.user_id is None or link.user_id != _own_user_id():
             require_scope("settings")

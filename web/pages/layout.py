@@ -10,12 +10,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from werkzeug.wrappers import Response as AnyResponse
 
 from web import session_cookie
-from web.auth import Caller, current_caller
+from web.auth import current_caller
 from web.http_layer import security_headers
 from web.pages import static_files
 from web.paths import PREFIX
 from web.people.page_blueprint import create_page_blueprint
-from web.people.page_session import SECOND_FACTOR, SIGN_IN, current_session
+from web.people.page_session import SECOND_FACTOR, SIGN_IN, current_reader
 
 _HERE = Path(__file__).parent
 #: The main links: their paths and words.
@@ -58,12 +58,12 @@ def create_reader_blueprint(name: str) -> Blueprint:
 
 
 def _admit_reader() -> AnyResponse | None:
-    known = current_session()
-    if known is None:
+    reader = current_reader()
+    if reader is None:
         return redirect(SIGN_IN, 303)
-    if not known.is_complete:
+    if not reader.is_complete:
         return redirect(SECOND_FACTOR, 303)
-    g.caller = Caller.of_session(known)
+    g.caller = reader
     return None
 
 

@@ -3,10 +3,12 @@
 import segno
 from flask import Response
 
+from shared.models import ApiKey
 from shared.people import attempts, second_factor, sessions, users
 from shared.people.sessions import KnownSession
 from web import session_cookie
 from web.auth import require_going_on
+from web.people.key_sign_in import current_key_session
 from web.people.page_blueprint import create_page_blueprint
 from web.people.page_session import (
     ACCOUNT,
@@ -29,18 +31,36 @@ WRONG = "This code is not right, or was used already, or there were too many att
 def show_account() -> Response:
     known = current_session()
     if known is None:
-        return go_to(SIGN_IN)
+        signed_in = current_key_session()
+        return go_to(SIGN_IN) if signed_in is None else _key_page(signed_in.key)
     if not known.is_complete:
         return go_to(SECOND_FACTOR)
     user = known.user
-    whose = "all profiles" if user.profile_ids is None else ", ".join(user.profile_ids)
     links = (
         Link(HOME, "Home"),
         Link("/docs", "The API"),
         Link(SECOND_FACTOR, "Second factor: " + ("on" if user.has_second_factor else "off")),
         Link(SIGN_OUT, "Sign out"),
     )
-    lines = (f"{user.name} <{user.email}>", f"Role: {user.role}, for {whose or 'no profile'}")
+    whose = _name_profiles(user.profile_ids)
+    lines = (f"{user.name} <{user.email}>", f"Role: {user.role}, for {whose}")
+    return show_page("Your account", lines=lines, links=links)
+
+
+def _name_profiles(profile_ids: list[str] | None) -> str:
+    if profile_ids is None:
+        return "all profiles"
+    return ", ".join(profile_ids) or "no profile"
+
+
+def _key_page(key: ApiKey) -> Response:
+    """A key has no password, and no second factor."""
+    lines = (
+        f"Signed in with the API key {key.name!r}",
+        f"Scopes: {', '.join(key.scopes)}, for {_name_profiles(key.profile_ids)}",
+        "This session ends with the key, after two hours without a request, or after a day.",
+    )
+    links = (Link(HOME, "Home"), Link("/docs", "The API"), Link(SIGN_OUT, "Sign out"))
     return show_page("Your account", lines=lines, links=links)
 
 

@@ -8,14 +8,15 @@ from web import session_cookie
 from web.api.resource import create_personal_blueprint, problem_responses
 from web.auth import (
     current_caller,
-    find_known_session,
     require_complete_session,
     require_going_on,
     require_person,
 )
 from web.http_layer.idempotency import Reply
+from web.known_sessions import find_key_session, find_known_session
+from web.people.page_session import end_session
 from web.people.password_check import check_password, password_work
-from web.people.views import own_session_view
+from web.people.views import key_session_view, own_session_view
 from web.schemas.people import NewPassword, OwnSession
 from web.services import current_services
 
@@ -30,17 +31,18 @@ def get_own_session() -> Response:
 
 
 def show_session(token: str) -> Response:
-    known = find_known_session(token)
-    if known is None:
-        raise Forbidden("This session has ended: sign in again", code="session_ended")
-    return Reply(body=own_session_view(known, token)).response()
+    if (known := find_known_session(token)) is not None:
+        return Reply(body=own_session_view(known, token)).response()
+    if (signed_in := find_key_session(token)) is not None:
+        return Reply(body=key_session_view(signed_in, token)).response()
+    raise Forbidden("This session has ended: sign in again", code="session_ended")
 
 
 @api.delete("/session", responses={204: None})
 def end_own_session() -> Response:
     """Sign out here"""
     with current_services().database.transaction() as session:
-        sessions.end_session(session, current_caller().session_hash or "")
+        end_session(session)
     response = Response(status=204)
     session_cookie.clear_token(response)
     return response

@@ -4,10 +4,11 @@ from flask import Response, redirect
 from sqlalchemy.orm import Session
 
 from shared.models import User
-from shared.people import attempts, sessions
+from shared.people import attempts, key_sessions, sessions
 from web import session_cookie
 from web.audit_trail import begin_personal_change
-from web.auth import Caller, find_known_session
+from web.auth import Caller, find_session_caller
+from web.known_sessions import find_known_session
 from web.services import current_services
 
 SIGN_IN, SECOND_FACTOR, ACCOUNT = "/sign-in", "/sign-in/second-factor", "/account"
@@ -15,8 +16,17 @@ SIGN_IN, SECOND_FACTOR, ACCOUNT = "/sign-in", "/sign-in/second-factor", "/accoun
 HOME = "/"
 
 
+def current_reader() -> Caller | None:
+    """Who looks at a page: a person, or a key that has signed in. Raises `TooManyRequests`."""
+    cookie = session_cookie.read_token()
+    caller = None if cookie is None else find_session_caller(cookie)
+    if caller is not None:
+        current_services().rates.count_request(caller.reference)
+    return caller
+
+
 def current_session() -> sessions.KnownSession | None:
-    """Raises `TooManyRequests`: pages count as requests of the person, as the API does."""
+    """Of a person. Raises `TooManyRequests`: pages count as requests, as the API does."""
     cookie = session_cookie.read_token()
     known = None if cookie is None else find_known_session(cookie)
     if known is not None:
@@ -50,7 +60,8 @@ def complete_session(session: Session, user: User) -> str:
 def end_session(session: Session) -> None:
     cookie = session_cookie.read_token()
     if cookie is not None:
-        sessions.end_session(session, sessions.hash_token(cookie))
+        ended = key_sessions if key_sessions.is_token(cookie) else sessions
+        ended.end_session(session, sessions.hash_token(cookie))
 
 
 def go_to(path: str, *, token: str | None = None) -> Response:

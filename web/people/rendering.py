@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -28,12 +28,17 @@ class Field:
     label: str
     kind: str = "text"
     autocomplete: str = "off"
+    is_required: bool = True
 
 
 EMAIL = Field("email", "Email", "email", "username")
 NAME = Field("name", "Name", "text", "name")
 PASSWORD = Field("password", "Password", "password", "current-password")
 NEW_PASSWORD = Field("password", "New password", "password", "new-password")
+#: Of the sign-in, where either email and password or a key is given.
+SIGN_IN_EMAIL = replace(EMAIL, is_required=False)
+SIGN_IN_PASSWORD = replace(PASSWORD, is_required=False)
+KEY = Field("api_key", "Or an API key", "password", "off", is_required=False)
 CODE = Field("code", "Code", "text", "one-time-code")
 #: Hidden: what an enrolment carries until its first code confirms it.
 SEALED = Field("sealed", "", "hidden")

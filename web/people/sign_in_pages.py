@@ -3,11 +3,12 @@
 from flask import Response, request
 from pydantic import TypeAdapter, ValidationError
 
-from shared.errors import NotFound, RequestError, TooManyRequests
+from shared.errors import NotFound, RequestError, TooManyRequests, Unauthorized
 from shared.log import get_logger
 from shared.people import one_time_links, users
 from web import session_cookie
-from web.audit_trail import begin_personal_change
+from web.audit_trail import begin_key_change, begin_personal_change
+from web.people import key_sign_in
 from web.people.page_blueprint import create_page_blueprint
 from web.people.page_session import (
     HOME,
@@ -20,9 +21,11 @@ from web.people.page_session import (
 from web.people.password_check import check_password, password_work
 from web.people.rendering import (
     EMAIL,
+    KEY,
     NAME,
     NEW_PASSWORD,
-    PASSWORD,
+    SIGN_IN_EMAIL,
+    SIGN_IN_PASSWORD,
     Link,
     read_form,
     show_page,
@@ -48,7 +51,7 @@ def sign_in_page(problem: str = "", *, status: int = 200) -> Response:
     links = (Link(OPENID, "Sign in with your organization"),) if by_provider else ()
     return show_page(
         "Sign in",
-        fields=(EMAIL, PASSWORD),
+        fields=(SIGN_IN_EMAIL, SIGN_IN_PASSWORD, KEY),
         button="Sign in",
         links=links,
         problem=problem,
@@ -58,7 +61,9 @@ def sign_in_page(problem: str = "", *, status: int = 200) -> Response:
 
 @pages.post(SIGN_IN)
 def sign_in() -> Response:
-    email, password = read_form(EMAIL, PASSWORD)
+    email, password, key = read_form(SIGN_IN_EMAIL, SIGN_IN_PASSWORD, KEY)
+    if key.strip():
+        return _sign_in_with_key(key.strip())
     try:
         user = check_password(email, password)
     except TooManyRequests:
@@ -67,6 +72,18 @@ def sign_in() -> Response:
         log.info("a sign-in was refused", address=request.remote_addr)
         return sign_in_page(WRONG, status=401)
     return admit_user(user.id, password_hash=user.password_hash)
+
+
+def _sign_in_with_key(key: str) -> Response:
+    """It opens what the key opens, for as long as the key does."""
+    try:
+        token = key_sign_in.begin_session(key)
+    except TooManyRequests:
+        return sign_in_page(key_sign_in.WRONG, status=429)
+    except Unauthorized:
+        log.info("a sign-in was refused", address=request.remote_addr)
+        return sign_in_page(key_sign_in.WRONG, status=401)
+    return go_to(HOME, token=token)
 
 
 def admit_user(user_id: int, *, password_hash: str | None) -> Response:
@@ -91,6 +108,10 @@ def sign_out() -> Response:
     if known is not None:
         with current_services().database.transaction() as session:
             begin_personal_change(known.user)
+            end_session(session)
+    elif (signed_in := key_sign_in.current_key_session()) is not None:
+        with current_services().database.transaction() as session:
+            begin_key_change(signed_in.key)
             end_session(session)
     response = go_to(SIGN_IN)
     session_cookie.clear_token(response)

@@ -49,8 +49,15 @@ class InvitedUser(UserView):
     link_valid_until: datetime
 
 
+class OwnKey(BaseModel):
+    id: str
+    name: str
+    profile_ids: list[str] | None
+
+
 class OwnSession(BaseModel):
-    user: UserView
+    user: UserView | None = Field(description="null where a key has signed in")
+    key: OwnKey | None = Field(None, description="The key that has signed in, in place of a person")
     scopes: list[str]
     second_factor: Literal["not_needed", "given", "needed", "to_be_enrolled"]
     csrf_token: str = Field(description="For the header X-CSRF-Token of requests that change")

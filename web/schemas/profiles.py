@@ -176,6 +176,18 @@ class QuotasView(BaseModel):
     requests_per_minute: QuotaView
 
 
+class EffectView(BaseModel):
+    """How the other processes took new settings.
+
+    No call with old settings begins once they are saved: each asks for their version first. Besides
+    all processes are told, drop what they keep of the old ones, and say so.
+    """
+
+    processes: int = Field(description="That were told: web processes and workers")
+    confirmed: int = Field(description="That said so within half a second")
+    milliseconds: float = Field(description="From the saving to the last of these answers")
+
+
 class ProfileView(BaseModel):
     id: str
     name: str
@@ -196,6 +208,9 @@ class ProfileView(BaseModel):
     updated_at: datetime
     postiz_check: PostizCheck | None = Field(
         None, description="What trying the new credentials came to; only where they changed"
+    )
+    in_effect: EffectView | None = Field(
+        None, description="Only where settings that calls need were changed"
     )
     quotas: QuotasView | None = Field(None, description="null in lists, and where it was changed")
 

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from shared.domain.timing.cron import normalize_expression
 from shared.intake.schemas import BulkPublishRequest, Playlist
-from web.http_layer.pagination import PageQuery
+from web.http_layer.pagination import PageQuery, Query
 from web.schemas.common import Flag, Name, NullIsAbsent, Whole, Zone
 from web.schemas.jobs import JobView
 from web.schemas.publishing import PlanWarning
@@ -60,6 +60,18 @@ class PatchSchedule(NullIsAbsent):
         if self.bulk is not None and self.playlist is not None:
             raise ValueError("either bulk or playlist says what is published")
         return self
+
+
+class FireTimesQuery(Query):
+    cron: Cron
+    timezone: Zone = "UTC"
+    count: Annotated[int, Field(ge=1, le=50)] = 10
+
+
+class FireTimes(BaseModel):
+    cron: str = Field(description="As it is kept")
+    timezone: str
+    fire_times: list[datetime] = Field(description="From now on; fewer where there are no more")
 
 
 class SchedulesQuery(PageQuery):

@@ -24,6 +24,7 @@ from shared.models import (
     IdempotencyKey,
     Job,
     JobMedia,
+    KeySession,
     OneTimeLink,
     Post,
     RetiredKey,
@@ -32,7 +33,7 @@ from shared.models import (
     UserSession,
     Webhook,
 )
-from shared.people import sessions
+from shared.people import key_sessions, sessions
 
 #: Maximum rows per transaction, so that locks are short.
 BATCH = 500
@@ -60,6 +61,13 @@ def delete_ended_sessions(session: Session, _: Settings) -> int:
     some = select(UserSession.token_hash).where(sessions.has_ended()).limit(BATCH)
     batch = some.with_for_update(skip_locked=True)
     return _delete_rows(session, delete(UserSession).where(UserSession.token_hash.in_(batch)))
+
+
+def delete_ended_key_sessions(session: Session, _: Settings) -> int:
+    """Those of browsers that a key had signed in; others go with their keys."""
+    some = select(KeySession.token_hash).where(key_sessions.has_ended()).limit(BATCH)
+    batch = some.with_for_update(skip_locked=True)
+    return _delete_rows(session, delete(KeySession).where(KeySession.token_hash.in_(batch)))
 
 
 def delete_ended_links(session: Session, _: Settings) -> int:
@@ -178,6 +186,7 @@ STEPS: dict[str, Callable[[Session, Settings], int]] = {
     "idempotency keys": delete_old_idempotency_keys,
     "rotated keys": delete_ended_keys,
     "sessions": delete_ended_sessions,
+    "key sessions": delete_ended_key_sessions,
     "one-time links": delete_ended_links,
     "approval links": delete_ended_approval_links,
     "calendar links": delete_ended_calendars,

@@ -10,7 +10,7 @@ import redis
 from local.ports import free_port
 from local.valkey import Valkey
 from shared.profiles import invalidation
-from shared.profiles.invalidation import Listener, broadcast_invalidation
+from shared.profiles.invalidation import Listener, broadcast_invalidation, confirm_invalidation
 from tests.servers.embedded import running
 from tests.timing.patience import PATIENCE
 
@@ -131,3 +131,27 @@ def test_it_waits_for_a_server_that_is_not_there_yet(tmp_path: Path, heard: Hear
     with running(server.service(), tmp_path / "valkey.log"):
         wait_for(listening.listening.is_set)
         listening.stop()
+
+
+def test_a_broadcast_is_measured_by_who_says_that_it_is_applied(tmp_path: Path) -> None:
+    server = Valkey(folder=tmp_path, port=free_port())
+    heard = [Heard(), Heard()]
+    with running(server.service(), tmp_path / "valkey.log"):
+        client = invalidation.connect_broker(server.url())
+        listening = [Listener(server.url(), each).start() for each in heard]
+        for each in listening:
+            wait_for(each.listening.is_set)
+        effect = confirm_invalidation(client, "acme", 2)
+        assert effect is not None and (effect.processes, effect.confirmed) == (2, 2)
+        assert all(each.resets == [None, "acme"] for each in heard), "it was applied before"
+        assert effect.seconds > 0
+        with client.pubsub() as frozen:  # type: ignore[no-untyped-call]
+            frozen.subscribe(invalidation.CHANNEL)
+            wait_for(lambda: listeners(server.url()) == 3)
+            effect = confirm_invalidation(client, "acme", 3)
+        assert effect is not None and (effect.processes, effect.confirmed) == (3, 2)
+        assert effect.seconds < invalidation.CONFIRM_SECONDS, "until the last that came"
+        assert client.keys("*") == []
+        for each in listening:
+            each.stop()
+    assert confirm_invalidation(client, "acme", 4) is None

@@ -403,7 +403,13 @@ def test_every_table_is_pruned_or_grows_with_nothing_but_what_people_keep() -> N
     with_media = {"media", "account_media"}
     with_users = {"schedules", "webhooks", "users"}
     by_themselves = {"pulses", "idempotency_keys", "schedule_runs", "deliveries", "retired_keys"}
-    by_themselves |= {"user_sessions", "one_time_links", "audit_entries", "incoming_uploads"}
+    by_themselves |= {
+        "user_sessions",
+        "key_sessions",
+        "one_time_links",
+        "audit_entries",
+        "incoming_uploads",
+    }
     by_themselves |= {"approval_links", "calendar_links"}
     known = with_people | with_users | with_jobs | with_media | by_themselves
     assert set(Base.metadata.tables) == known

@@ -1,0 +1,35 @@
+"""Accounts: the Postiz organizations behind the profiles, with their budgets and backlogs."""
+
+from flask import Response, request
+
+from shared.accounts import budget_queries
+from shared.jobs import etas
+from web.api.accounts import account_view
+from web.auth import current_caller
+from web.http_layer.pagination import decode_number, next_cursor
+from web.pages.layout import create_reader_blueprint, show
+from web.services import current_services
+
+pages = create_reader_blueprint("account_pages")
+
+ACCOUNTS = "/accounts"
+AT_ONCE = 50
+
+
+@pages.get(ACCOUNTS)
+def show_accounts() -> Response:
+    after = decode_number(request.args.get("cursor"))
+    with current_services().database.transaction() as session:
+        rows = budget_queries.read_profile_accounts(
+            session, current_caller().visible, after=after, limit=AT_ONCE
+        )
+        ids = [row.account.id for row in rows]
+        drained = etas.drain_times(session, ids, current_services().settings)
+        accounts = [account_view(row, drained) for row in rows]
+    return show(
+        "accounts.html",
+        title="Accounts",
+        path="/channels",
+        accounts=accounts,
+        cursor=next_cursor(rows, AT_ONCE, lambda row: row.account.id),
+    )

@@ -1,0 +1,38 @@
+"""Keys of the API: made, shown once, and revoked."""
+
+from flask import Response, request
+from sqlalchemy import select
+
+from shared.access.api_keys import SCOPES
+from shared.models import ApiKey
+from web.api.keys import key_views
+from web.auth import current_caller, require_scope
+from web.http_layer.pagination import decode_number, next_cursor
+from web.pages.layout import create_reader_blueprint, show
+from web.services import current_services
+
+pages = create_reader_blueprint("key_pages")
+
+KEYS = "/keys"
+AT_ONCE = 50
+
+
+@pages.get(KEYS)
+def show_keys() -> Response:
+    require_scope("admin")
+    caller = current_caller()
+    query = select(ApiKey).where(caller.visible.condition(ApiKey)).order_by(ApiKey.id.desc())
+    if (before := decode_number(request.args.get("cursor"))) is not None:
+        query = query.where(ApiKey.id < before)
+    with current_services().database.transaction() as session:
+        rows = session.scalars(query.limit(AT_ONCE)).all()
+        keys = key_views(session, rows)
+    return show(
+        "keys.html",
+        title="API keys",
+        path="/settings",
+        keys=keys,
+        scopes=SCOPES,
+        own_profiles=sorted(caller.visible.ids or ()),
+        cursor=next_cursor(rows, AT_ONCE, lambda row: row.id),
+    )

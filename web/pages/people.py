@@ -1,0 +1,81 @@
+"""Settings, and of them people and the audit trail."""
+
+from typing import get_args
+
+from flask import Response, request
+from pydantic import ValidationError
+from sqlalchemy import select
+
+from shared.models import AuditEntry, User
+from web.api.audit import audit_conditions, entry_view
+from web.auth import USER, current_caller, require_scope
+from web.http_layer.pagination import decode_number, next_cursor
+from web.pages.layout import create_reader_blueprint, show
+from web.people.views import user_view
+from web.schemas.audit import AuditQuery
+from web.schemas.people import Role
+from web.services import current_services
+
+pages = create_reader_blueprint("people_pages")
+
+SETTINGS = "/settings"
+AT_ONCE = 50
+#: What the audit trail is filtered by, in the words of the API.
+FILTERS = ("profile", "user", "key", "since", "until")
+
+
+@pages.get(SETTINGS)
+def show_settings() -> Response:
+    """Flower shows the tasks of everybody, to whoever has the operator's password."""
+    flower = current_services().settings.flower_url if current_caller().is_operator else None
+    return show("settings.html", title="Settings", path=SETTINGS, flower=flower)
+
+
+@pages.get("/users")
+def show_users() -> Response:
+    require_scope("admin")
+    caller = current_caller()
+    query = select(User).where(caller.visible.condition(User)).order_by(User.id)
+    if (after := decode_number(request.args.get("cursor"))) is not None:
+        query = query.where(User.id > after)
+    with current_services().database.transaction() as session:
+        rows = session.scalars(query.limit(AT_ONCE)).all()
+        users = [user_view(row) for row in rows]
+    return show(
+        "users.html",
+        title="People",
+        path=SETTINGS,
+        users=users,
+        roles=get_args(Role),
+        own_id=str(caller.id) if caller.kind == USER else "",
+        own_profiles=sorted(caller.visible.ids or ()),
+        cursor=next_cursor(rows, AT_ONCE, lambda row: row.id),
+    )
+
+
+@pages.get("/audit")
+def show_audit() -> Response:
+    require_scope("admin")
+    chosen = {name: request.args.get(name, "").strip()[:100] for name in FILTERS}
+    problem = ""
+    try:
+        wanted = AuditQuery.model_validate({name: each for name, each in chosen.items() if each})
+    except ValidationError as error:
+        fields = {str(fault["loc"][0]) for fault in error.errors()}
+        wanted, problem = AuditQuery.model_validate({}), f"Not understood: {', '.join(fields)}"
+    query = select(AuditEntry).where(*audit_conditions(wanted))
+    query = query.where(current_caller().visible.condition(AuditEntry))
+    if (before := decode_number(request.args.get("cursor"))) is not None:
+        query = query.where(AuditEntry.id < before)
+    with current_services().database.transaction() as session:
+        rows = session.scalars(query.order_by(AuditEntry.id.desc()).limit(AT_ONCE)).all()
+        entries = [] if problem else [entry_view(row) for row in rows]
+    return show(
+        "audit.html",
+        title="Audit trail",
+        path=SETTINGS,
+        entries=entries,
+        chosen=chosen,
+        problem=problem,
+        cursor=next_cursor(rows, AT_ONCE, lambda row: row.id),
+    )

@@ -1,0 +1,144 @@
+// Of the settings pages: what is shown once, Postiz settings tried before they are saved, the next
+// fire times of a cron expression.
+
+import { call, say } from "./api.js";
+import { readForm, showErrors } from "./forms.js";
+
+function make(tag, text, properties = {}) {
+  return Object.assign(document.createElement(tag), { textContent: text, ...properties });
+}
+
+document.addEventListener("pressroom:done", (event) => {
+  const form = event.target;
+  const name = form.dataset.once;
+  if (!name) return;
+  event.preventDefault();
+  const value = event.detail[name];
+  const words = value.startsWith("/") ? window.location.origin + value : value;
+  const secret = make("code", words, { className: "secret" });
+  const copy = make("button", "Copy", { type: "button" });
+  copy.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(words);
+      say("Copied.");
+    } catch {
+      window.getSelection().selectAllChildren(secret);
+      say("Copy the marked text.");
+    }
+  });
+  const done = make("button", "I have it", { type: "button" });
+  done.addEventListener("click", () => window.location.reload());
+  const box = make("div", "", { className: "problem", tabIndex: -1 });
+  box.append(make("p", form.dataset.onceWords), secret, make("p", ""));
+  box.lastChild.append(copy, " ", done);
+  form.replaceWith(box);
+  box.focus();
+});
+
+const found = document.getElementById("found");
+
+function showFound(reply) {
+  const names = (reply.integrations ?? []).map((each) => `${each.name} (${each.identifier})`);
+  const words = reply.ok ? `It works: ${names.length} channels${names.length ? ": " : ""}${names.join(", ")}.` : reply.detail;
+  found.replaceChildren(make("p", words, { className: reply.ok ? "well" : "state wrong" }));
+}
+
+/** Whether the credentials work; shows what was found. Throws ApiError for an address that is refused. */
+async function tryOut(own, credentials) {
+  say("Postiz is asked…");
+  const reply = await call("POST", `${own}/validate`, credentials);
+  say("");
+  showFound(reply);
+  return reply;
+}
+
+function showEffect({ in_effect: effect }) {
+  if (!effect) return;
+  const all = effect.confirmed === effect.processes;
+  const rest = "the others use the new settings at their next call";
+  const words = all
+    ? `Saved. In effect everywhere in ${effect.milliseconds} ms (${effect.processes} processes).`
+    : `Saved. In effect in ${effect.confirmed} of ${effect.processes} processes in ${effect.milliseconds} ms; ${rest}.`;
+  found.append(make("p", words, { className: "well" }));
+}
+
+async function savePostiz(own, postiz) {
+  const saved = await call("PATCH", own, { tts_settings: { postiz } });
+  showEffect(saved);
+  const on = make("p", "");
+  on.append(make("a", "Show the profile anew", { href: window.location.pathname }));
+  found.append(on);
+}
+
+const form = document.querySelector("form[data-postiz]");
+
+async function busy(button, work) {
+  button.disabled = true;
+  try {
+    await work();
+  } catch (error) {
+    if (form) showErrors(form, error);
+    else say(error.message, { wrong: true });
+  } finally {
+    button.disabled = false;
+  }
+}
+
+form?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  busy(form.querySelector("button.main"), async () => {
+    const { untried, ...postiz } = readForm(form);
+    const reply = await tryOut(form.dataset.postiz, postiz);
+    if (!reply.ok && !untried) {
+      const fields = [{ field: "api_key", message: reply.detail }];
+      return showErrors(form, Object.assign(new Error("It was not saved."), { fields }));
+    }
+    await savePostiz(form.dataset.postiz, postiz);
+    form.elements.api_key.value = "";
+  });
+});
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (!button) return;
+  const { trySaved, dropPostiz } = button.dataset;
+  if ("try" in button.dataset && form.reportValidity()) {
+    const { untried, ...postiz } = readForm(form);
+    busy(button, () => tryOut(form.dataset.postiz, postiz));
+  }
+  if (trySaved) busy(button, () => tryOut(trySaved, {}));
+  if (dropPostiz && window.confirm("Forget this key, and use the settings of the environment?"))
+    busy(button, () => savePostiz(dropPostiz, null));
+});
+
+const cron = document.querySelector("[data-fires]");
+if (cron) {
+  const { timezone } = cron.form.elements;
+  const shown = cron.form.querySelector("[data-fire-times]");
+  if ("ownZone" in timezone.dataset) timezone.value = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  let waiting, asking;
+  const preview = async () => {
+    asking?.abort();
+    asking = new AbortController();
+    const query = new URLSearchParams({ cron: cron.value, timezone: timezone.value });
+    try {
+      const reply = await call("GET", `/api/v1/schedules/fire-times?${query}`, undefined, { signal: asking.signal });
+      const zone = { timeZone: timezone.value, dateStyle: "full", timeStyle: "short" };
+      const words = new Intl.DateTimeFormat(undefined, zone);
+      const list = make("ol", "");
+      for (const each of reply.fire_times) list.append(make("li", words.format(new Date(each))));
+      shown.replaceChildren(make("p", `The next times, in ${timezone.value}:`), list);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      const reason = error.fields?.map((each) => `${each.field} ${each.message}`).join("; ");
+      shown.replaceChildren(make("p", reason || error.message, { className: "field-error" }));
+    }
+  };
+  const later = () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(preview, 250);
+  };
+  cron.addEventListener("input", later);
+  timezone.addEventListener("input", later);
+  preview();
+}
