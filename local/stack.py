@@ -123,12 +123,14 @@ class Stack:
         ]
 
     def _web(self) -> Service:
+        sandbox = self.addresses.sandbox_url
+        offered = {"PRESSROOM_SANDBOX_URL": f"{sandbox}/public/v1"} if sandbox else {}
         bind = ["--bind", f"{LOOPBACK}:{self._ports.web}"]
         return Service(
             name="web",
             role="web",
             command=_python("-m", "gunicorn", "-c", "web/gunicorn_conf.py", *bind, _WEB_APP),
-            environ=self.environ,
+            environ={**self.environ, **offered},
             healthy=http_ok(f"{self.addresses.web_url}/health/ready"),
             lists_children=True,
         )

@@ -71,6 +71,7 @@ class Settings(BaseModel):
 
     public_url: str | None = Field(None, alias="PRESSROOM_PUBLIC_URL")
     flower_url: str | None = Field(None, alias="PRESSROOM_FLOWER_URL", pattern="^https?://")
+    sandbox_url: str | None = Field(None, alias="PRESSROOM_SANDBOX_URL")
     oidc_issuer: str | None = Field(None, alias="PRESSROOM_OIDC_ISSUER")
     oidc_client_id: str | None = Field(None, alias="PRESSROOM_OIDC_CLIENT_ID")
     oidc_client_secret: SecretStr | None = Field(None, alias="PRESSROOM_OIDC_CLIENT_SECRET")
@@ -129,6 +130,7 @@ class Settings(BaseModel):
         "metrics_token",
         "public_url",
         "flower_url",
+        "sandbox_url",
         "oidc_issuer",
         "oidc_client_id",
         "oidc_client_secret",
@@ -157,7 +159,7 @@ class Settings(BaseModel):
             parse_postiz_address(value)
         return value
 
-    @field_validator("public_url", "oidc_issuer")
+    @field_validator("public_url", "sandbox_url", "oidc_issuer")
     @classmethod
     def _is_a_web_address(cls, value: str | None) -> str | None:
         if value is not None:

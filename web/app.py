@@ -37,9 +37,10 @@ from web.metrics import endpoint
 from web.openapi import description
 from web.pages import accounts as account_pages
 from web.pages import calendar as calendar_pages
-from web.pages import channels, home, people, static_files
+from web.pages import channels, compose, home, people, static_files
 from web.pages import jobs as job_pages
 from web.pages import keys as key_pages
+from web.pages import media as media_pages
 from web.pages import posts as post_pages
 from web.pages import profiles as profile_pages
 from web.pages import schedules as schedule_pages
@@ -92,6 +93,8 @@ PAGES = (
     key_pages,
     webhook_pages,
     people,
+    compose,
+    media_pages,
     static_files,
 )
 

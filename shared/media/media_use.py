@@ -49,6 +49,12 @@ def count_open_posts(session: Session, media: Media) -> int:
     return session.scalar(select(func.count()).select_from(found)) or 0
 
 
+def list_open_posts(session: Session, media: Media, limit: int) -> Sequence[int]:
+    """The ids of the first `limit` of them."""
+    found = union(*_open_posts_queries(media)).subquery()
+    return session.scalars(select(found.c.id).order_by(found.c.id).limit(limit)).all()
+
+
 def _open_posts_queries(media: Media) -> list[Select[int]]:
     """Posts of its profile, by each of the indexes; a post may be found by two."""
     shown = select(Post.id).where(Post.profile_id == media.profile_id, uses_any_of([media.id]))

@@ -1,5 +1,6 @@
 """The style and the scripts of the pages, which anybody may read."""
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from web.people.page_blueprint import create_page_blueprint
 _HERE = Path(__file__).parent / "static"
 _MEDIA_TYPES: Mapping[str, str] = {".css": "text/css", ".js": "text/javascript"}
 _PATH = "/static/"
+_COMMENTS = re.compile(r"^\s*/\*.*?\*/$", re.MULTILINE | re.DOTALL)
 
 pages: Blueprint = create_page_blueprint("static_files")
 
@@ -20,10 +22,16 @@ pages: Blueprint = create_page_blueprint("static_files")
 @cache
 def _read_files() -> Mapping[str, str]:
     return {
-        path.name: path.read_text(encoding="utf-8")
+        path.name: _shorten_text(path.read_text(encoding="utf-8"))
         for path in sorted(_HERE.iterdir())
         if path.suffix in _MEDIA_TYPES
     }
+
+
+def _shorten_text(text: str) -> str:
+    """Without indents and lines of comments, which are for who reads the source."""
+    lines = (line.strip() for line in _COMMENTS.sub("", text).splitlines())
+    return "".join(f"{line}\n" for line in lines if line and not line.startswith("//"))
 
 
 @cache

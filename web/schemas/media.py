@@ -13,11 +13,11 @@ class MediaQuery(PageQuery):
     q: Annotated[str, Field(min_length=1, max_length=255)] | None = Field(
         None, description="A part of the file's name, in any case"
     )
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = Field(
+        None, description="Of the file: whether it is here already"
+    )
     type: Annotated[str, Field(max_length=100)] | None = Field(
         None, description="`image`, `video`, or a MIME type such as `image/png`"
-    )
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = Field(
-        None, description="Of the file, to know before an upload whether it is there"
     )
 
 

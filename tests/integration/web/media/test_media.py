@@ -1,8 +1,8 @@
 """The media of a profile: listed, sent back as files, pictured, deleted once nothing needs them."""
 
+import hashlib
 import io
 import threading
-from hashlib import sha256
 from typing import Any
 
 import av
@@ -39,7 +39,7 @@ def test_media_are_listed_the_newest_first_and_found_by_name_and_type(api: Api) 
     assert listed(api, "?type=video") == listed(api, "?q=0%25") == [film]
     assert listed(api, "?type=image") == listed(api, "?q=LOGO_") == [gif, png]
     assert listed(api, "?type=image/gif") == listed(api, "?q=__") == []
-    assert listed(api, f"?sha256={sha256(FILES.mp4()).hexdigest()}") == [film]
+    assert listed(api, f"?sha256={hashlib.sha256(FILES.mp4()).hexdigest()}") == [film]
     assert listed(api, f"?sha256={'0' * 64}") == []
     assert listed(api, "?profile=acme&type=video/mp4") == [film]
     first = api.get("/media?limit=2").json

@@ -15,7 +15,7 @@ from tests.servers.api import Api
 from tests.servers.browsers import Browser, make_user
 from web.pages import static_files
 
-PAGES = ("/", "/jobs", "/posts", "/calendar?view=day", "/channels")
+PAGES = ("/", "/compose", "/jobs", "/posts", "/media", "/calendar?view=day", "/channels")
 LATER = (datetime.now(UTC) + timedelta(days=2)).isoformat()
 
 
@@ -53,7 +53,7 @@ def test_who_is_not_signed_in_is_led_there(api: Api, path: str) -> None:
 def test_an_empty_installation_says_what_to_do(bare_api: Api, path: str) -> None:
     text = text_of(reader(bare_api, "viewer"), path)
     assert "<h1>" in text
-    assert re.search(r"Nothing is planned|no such jobs|no such posts|no profile yet", text)
+    assert re.search(r"Nothing is planned|no such |no profile yet|No profile|no files yet", text)
 
 
 def test_a_job_and_its_posts_are_shown_as_text(api: Api, job: str) -> None:
@@ -99,11 +99,12 @@ def test_a_channel_that_posts_wait_for_stands_first(api: Api, job: str) -> None:
 def test_another_tenants_things_are_not_there(api: Api, job: str) -> None:
     api.post("/profiles", {"id": "beta", "name": "Beta"})
     stranger = reader(api, "publisher", ["beta"])
-    for path in (f"/jobs/{job}", f"/posts/{posts_of(api, job)[0]['id']}"):
+    posts = posts_of(api, job)
+    for path in (f"/jobs/{job}", f"/posts/{posts[0]['id']}", "/compose?profile=acme"):
         assert stranger.open("GET", path).status_code == 404
     for path in PAGES:
         text = text_of(stranger, path)
-        assert "first" not in text.replace("the first", "")
+        assert "first&lt;" not in text
         assert "acme" not in text
 
 

@@ -1,0 +1,200 @@
+"""Compose and media: from clips that are dropped in, or a CSV, to posts that are published."""
+
+import re
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, Route, expect
+
+from shared.domain.networks.caption_length import plain_length, weighted_length
+from tests.browser.looks import check_page
+from tests.browser.people import call, make_profile
+from tests.factories.files import FILES
+from tests.servers.stacks import RunningStack
+from tests.timing.patience import PATIENCE, wait_until
+
+expect.set_options(timeout=PATIENCE * 1000)
+#: More than the first pieces of an upload are together.
+ROOM = 3 * 1024**2
+#: What X counts otherwise than its characters, and what it does not.
+ODD = "Ünïcode, 日本語, 👩‍👩‍👧 🇩🇪 ✨ and https://example.com/a/long/address?with=words here"
+_DROP = """files => {
+    const transfer = new DataTransfer();
+    for (const [name, content] of Object.entries(files)) {
+        const bytes = Uint8Array.from(atob(content), each => each.charCodeAt(0));
+        transfer.items.add(new File([bytes], name));
+    }
+    const event = new DragEvent("drop", {dataTransfer: transfer, bubbles: true, cancelable: true});
+    document.getElementById("drop").dispatchEvent(event);
+}"""
+
+
+def drop(page: Page, files: Mapping[str, bytes]) -> None:
+    """As if they were dragged in from a folder."""
+    page.evaluate(_DROP, {name: b64encode(content).decode() for name, content in files.items()})
+
+
+def make_long_clip() -> bytes:
+    """A clip of several pieces: its last box is room that players leave out."""
+    return FILES.mp4(200) + ROOM.to_bytes(4, "big") + b"free" + bytes(ROOM - 8)
+
+
+def row(page: Page, number: int) -> Any:
+    return page.locator(f"#row-{number - 1}")
+
+
+def wait_until_published(stack: RunningStack, job: str, posts: int) -> None:
+    """On their networks: of a thread its first part, since Postiz tells of no other."""
+
+    def addresses() -> list[str]:
+        listed = call(stack, "GET", f"/jobs/{job}/posts")["items"]
+        return [post["release_url"] for post in listed if post["release_url"]]
+
+    wait_until(lambda: len(addresses()) == posts, lambda: str(addresses()))
+
+
+def job_of(page: Page) -> str:
+    page.wait_for_url(re.compile("/jobs/[0-9]+$"))
+    return page.url.rpartition("/")[2]
+
+
+def press(page: Page, words: str) -> None:
+    page.get_by_role("button", name=words).click()
+
+
+def test_clips_are_dropped_in_planned_and_published_once(
+    stack: RunningStack, signed_in: Callable[..., Page]
+) -> None:
+    call(stack, "POST", "/profiles", {"id": "composed", "name": "Composed"})
+    page = signed_in("manager", ["composed"])
+    check_page(page, "/compose")
+    press(page, "Use the sandbox")
+    page.get_by_label("Demo on Mastodon").check()
+    page.get_by_label("Demo on X").check()
+    drop(page, {f"clip {number}.mp4": FILES.mp4(210 + number) for number in (10, 2)})
+    page.get_by_text("2 of 2 files are here").wait_for()
+    expect(row(page, 1)).to_contain_text("clip 2.mp4")
+
+    offsets = _upload_over_a_broken_line(page)
+    assert offsets[0] == 0, "from its beginning"
+    assert offsets.count(0) == 1, "and after the break from where it was"
+    drop(page, {"the same as clip 2.mp4": FILES.mp4(212)})
+    expect(row(page, 4)).to_contain_text("was here already")
+
+    page.get_by_label("Caption of every clip").fill("For all of them")
+    row(page, 1).get_by_label("Caption", exact=True).fill(ODD)
+    shown = f"mastodon {plain_length(ODD)} / 500x {weighted_length(ODD)} / 280"
+    expect(row(page, 1).locator(".counts")).to_have_text(shown)
+    row(page, 2).locator("summary").click()
+    row(page, 2).get_by_label("Caption on x").fill("x" * 281)
+    expect(row(page, 2).locator(".counts")).to_contain_text("x 281 / 280: too long")
+    row(page, 2).get_by_label("Caption on x").fill("Short")
+    press(page, "Add a first comment, or a part of a thread")
+    row(page, 2).get_by_label("First comment").fill("The link is here")
+    page.get_by_label("one after another").check()
+    page.get_by_label("Minutes between two", exact=True).fill("0")
+
+    page.reload()
+    page.get_by_text("4 of 4 files are here").wait_for()
+    expect(row(page, 1).get_by_label("Caption", exact=True)).to_have_value(ODD)
+    press(page, "Show the plan")
+    page.get_by_text("This is what will go out").wait_for()
+    expect(page.locator("[data-fact=posts]")).to_have_text("8")
+    expect(page.locator("#days")).to_contain_text("the same as clip 2.mp4")
+    _lose_the_first_answer(page)
+    press(page, "Publish 8 posts")
+    job = job_of(page)
+    wait_until_published(stack, job, 8)
+    bulks = call(stack, "GET", "/jobs?kind=bulk_publish", profile="composed")["items"]
+    assert [each["id"] for each in bulks] == [job]
+    posts = call(stack, "GET", f"/jobs/{job}/posts")["items"]
+    assert sorted(post["content"] for post in posts) == sorted(
+        [ODD] * 2 + ["Short"] + ["For all of them"] * 5
+    )
+    assert [post["thread"][0]["content"] for post in posts if post["thread"]] == [
+        "The link is here"
+    ] * 2
+    page.goto("/compose")
+    expect(page.locator(".item")).to_have_count(0)
+    check_page(page, "/compose")
+
+
+def _upload_over_a_broken_line(page: Page) -> list[int]:
+    """The offsets that were asked for, of a file whose second piece is lost once."""
+    offsets: list[int] = []
+
+    def watch(route: Route) -> None:
+        if route.request.method != "PATCH":
+            return route.continue_()
+        offsets.append(int(route.request.headers["upload-offset"]))
+        if len(offsets) == 2:
+            return route.abort()
+        return route.continue_()
+
+    page.route("**/api/v1/uploads/*", watch)
+    drop(page, {"long.mp4": make_long_clip()})
+    page.get_by_text("3 of 3 files are here").wait_for()
+    page.unroute("**/api/v1/uploads/*")
+    assert offsets[1] == offsets[2] > 0
+    return offsets
+
+
+def _lose_the_first_answer(page: Page) -> None:
+    """The posts are accepted, and the page does not hear of it."""
+    lost: list[str] = []
+
+    def deal(route: Route) -> None:
+        if lost or "dry_run" in route.request.url:
+            return route.continue_()
+        lost.append(route.fetch().text())
+        return route.abort()
+
+    page.route("**/postiz/bulk-publish*", deal)
+
+
+def test_a_csv_with_three_bad_rows_is_mended_in_place(
+    stack: RunningStack, signed_in: Callable[..., Page], tmp_path: Path
+) -> None:
+    make_profile(stack, "tabled")
+    page = signed_in("publisher", ["tabled"])
+    page.goto("/compose")
+    page.get_by_label("Demo on X").check()
+    table = tmp_path / "clips.csv"
+    table.write_text(
+        "Text;File;When;Channels\n"
+        '"Fine; with a semicolon";first.mp4;2026-01-01 9:00;\n'
+        "At no time;first.mp4;tomorrow;int-mastodon\n"
+        f"{'y' * 300};second.mp4;2026-01-01 9:00;\n"
+        "Whose channel;;2026-01-01 9:00;int-nobody\n",
+        encoding="utf-8",
+    )
+    drop(
+        page, {f"{name}.mp4": FILES.mp4(shade) for name, shade in (("first", 220), ("second", 230))}
+    )
+    page.get_by_text("2 of 2 files are here").wait_for()
+    page.set_input_files("#files", table)
+    expect(page.get_by_label("When becomes")).to_have_value("at")
+    press(page, "Take over 4 rows")
+    page.get_by_text("3 rows have errors").wait_for()
+    expect(page.locator(".item")).to_have_count(3)
+    row(page, 2).get_by_label("Time").fill("2026-01-01T10:00")
+    row(page, 3).get_by_label("Caption", exact=True).fill("Shorter")
+    row(page, 4).get_by_label("int-nobody (not known)").uncheck()
+    row(page, 4).get_by_label("Demo on Mastodon").check()
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    press(page, "Show the plan")
+    page.get_by_text("This is what will go out").wait_for()
+    press(page, "Publish 4 posts")
+    wait_until_published(stack, job_of(page), 4)
+
+    page.goto("/media?q=second")
+    expect(page.locator(".media li")).to_have_count(1)
+    expect(page.locator(".media img")).to_have_js_property("complete", value=True)
+    check_page(page, "/media")
+    page.goto("/media?q=second")
+    page.on("dialog", lambda dialog: dialog.accept())
+    press(page, "Delete")
+    page.get_by_text("There are no such files").wait_for()
