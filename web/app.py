@@ -32,6 +32,7 @@ from web.calendar_feed import endpoints as calendar_links
 from web.calendar_feed import feed as calendar_feed
 from web.http_layer import body_drain, problems, request_logging, security_headers
 from web.http_layer.request import ApiRequest
+from web.mcp import endpoint as mcp
 from web.media import files, library
 from web.metrics import endpoint
 from web.openapi import description
@@ -133,6 +134,7 @@ def create_app(settings: Settings | None = None, parts: Services | None = None) 
         app.register_api(module.api)
     app.register_api(health.api)
     app.register_api(calendar_feed.api)
+    app.register_blueprint(mcp.pages)
     for module in PAGES:
         app.register_blueprint(module.pages)
     description.add_docs_routes(app)

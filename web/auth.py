@@ -27,6 +27,8 @@ PROFILE_HEADER = "X-Profile-Id"
 PROFILE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 #: The kinds of callers.
 KEY, USER, APPROVAL_LINK = "key", "user", "approval_link"
+#: Where a request that we make to ourselves has its caller; no header can set it.
+ADOPTED = "pressroom.caller"
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -36,7 +38,7 @@ class Caller:
 
     `id` and `name`: of its row; a person's email. `visible`: the profiles that it is bound to, or
     every one. `expires_at`: of a key. `session_hash`: what the session is known by, of a person or
-    of a browser that a key has signed in.
+    of a browser that a key has signed in. `requires_approval`: of what it publishes.
     `is_complete`: no second factor is missing.
     """
 
@@ -48,6 +50,7 @@ class Caller:
     expires_at: datetime | None = None
     session_hash: str | None = None
     is_complete: bool = True
+    requires_approval: bool = False
 
     @classmethod
     def of_key(cls, row: ApiKey, *, session_hash: str | None = None) -> "Caller":
@@ -59,6 +62,7 @@ class Caller:
             scopes=frozenset(row.scopes),
             expires_at=row.expires_at,
             session_hash=session_hash,
+            requires_approval=row.requires_approval,
         )
 
     @classmethod
@@ -119,10 +123,13 @@ def _visible_to(profile_ids: list[str] | None) -> VisibleProfiles:
 
 
 def authenticate_request() -> None:
-    """By the key of this request or, without one, by its session.
+    """By the key of this request or, without one, by its session; or as it was done already.
 
     Raises `Unauthorized`, `TooManyRequests`, and `Forbidden` for what another site made it send.
     """
+    if (adopted := request.environ.get(ADOPTED)) is not None:
+        _adopt(adopted)
+        return
     cookie = session_cookie.read_token()
     if "Authorization" in request.headers or cookie is None:
         caller = _accept_key()
@@ -134,6 +141,21 @@ def authenticate_request() -> None:
     rates.count_request(caller.reference)
     if (profile := _find_counted_profile(caller)) is not None:
         rates.count_profile_request(profile.id, profile.quotas)
+
+
+def _adopt(caller: Caller) -> None:
+    """The request around this one was counted, but for a profile that only this one names."""
+    g.caller = caller
+    bind_contextvars(**{f"by_{caller.kind}": str(caller.id)})
+    if len(caller.visible.ids or ()) > 1 and (profile := _find_counted_profile(caller)):
+        current_services().rates.count_profile_request(profile.id, profile.quotas)
+
+
+def authenticate_key() -> None:
+    """As `authenticate_request`, but by a key alone: no browser sends one by itself."""
+    if "Authorization" not in request.headers:
+        raise Unauthorized("Send an API key: Authorization: Bearer KEY")
+    authenticate_request()
 
 
 def _accept_key() -> Caller:
@@ -194,22 +216,14 @@ def is_in_force(session: Session, caller: Caller) -> bool:
     return api_keys.is_in_force(session, caller.id)
 
 
-def require_going_on(session: Session, session_hash: str) -> None:
-    """Of a person whose row is locked, so that nothing ends it before we commit.
-
-    Raises `Forbidden`, also for what has ended since it was accepted.
-    """
-    if not sessions.is_in_force(session, session_hash):
-        raise Forbidden("This session has ended: sign in again", code="session_ended")
-
-
 def _find_counted_profile(caller: Caller) -> Row[str, dict[str, Any]] | None:
     """The profile whose requests this one counts among: the one it names, else the only one.
 
     Id and quotas. None for who is bound to none, so that the operator's are always heard.
     """
     bound = caller.visible.ids or ()
-    path = str((request.view_args or {}).get("id", "")) if "/profiles/<" in _rule() else ""
+    rule = request.url_rule.rule if request.url_rule else ""
+    path = str((request.view_args or {}).get("id", "")) if "/profiles/<" in rule else ""
     named = request.headers.get(PROFILE_HEADER) or path
     if not named and len(bound) == 1:
         [named] = bound
@@ -220,10 +234,6 @@ def _find_counted_profile(caller: Caller) -> Row[str, dict[str, Any]] | None:
     )
     with current_services().database.reading() as session:
         return session.execute(query).one_or_none()
-
-
-def _rule() -> str:
-    return request.url_rule.rule if request.url_rule else ""
 
 
 def current_caller() -> Caller:

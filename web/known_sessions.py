@@ -1,6 +1,9 @@
 """The sessions that go on, found by the cookie's token, and their use noted."""
 
+from sqlalchemy.orm import Session
+
 from shared.access import api_keys
+from shared.errors import Forbidden
 from shared.people import key_sessions, sessions
 from shared.people.key_sessions import KnownKeySession
 from shared.people.sessions import KnownSession
@@ -28,3 +31,12 @@ def find_key_session(cookie: str) -> KnownKeySession | None:
             key_sessions.note_use(connection, known.row.token_hash)
             api_keys.note_use(connection, known.key.id)
     return known
+
+
+def require_going_on(session: Session, session_hash: str) -> None:
+    """Of a person whose row is locked, so that nothing ends it before we commit.
+
+    Raises `Forbidden`, also for what has ended since it was accepted.
+    """
+    if not sessions.is_in_force(session, session_hash):
+        raise Forbidden("This session has ended: sign in again", code="session_ended")

@@ -31,6 +31,7 @@ def create_api_key(
     profile_ids: list[str] | None,
     scopes: list[str],
     expires_at: datetime | None,
+    requires_approval: bool = False,
 ) -> tuple[ApiKey, str]:
     """The row, and the key itself, which cannot be read again."""
     key = new_key()
@@ -40,6 +41,7 @@ def create_api_key(
         profile_ids=profile_ids,
         scopes=scopes,
         expires_at=expires_at,
+        requires_approval=requires_approval,
     )
     session.add(row)
     session.flush()

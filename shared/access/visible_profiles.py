@@ -15,6 +15,7 @@ from shared.errors import FieldError, Forbidden, NotFound, Unprocessable
 from shared.models import (
     Account,
     AccountMedia,
+    AgentPlan,
     ApiKey,
     ApprovalLink,
     AuditEntry,
@@ -39,6 +40,7 @@ T = TypeVar("T", bound=Base)
 #: Tables whose rows belong to one profile: the column that names it.
 OF_ONE: Mapping[type[Base], InstrumentedAttribute[str]] = {
     AccountMedia: AccountMedia.profile_id,
+    AgentPlan: AgentPlan.profile_id,
     IncomingUpload: IncomingUpload.profile_id,
     ApprovalLink: ApprovalLink.profile_id,
     Job: Job.profile_id,

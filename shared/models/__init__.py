@@ -1,7 +1,7 @@
 """The tables. PostgreSQL is the source of truth; everything else is a wake-up or a cache."""
 
 from shared.models.accounts import Account, Hold, Integration, Profile, Server, SettingsHold
-from shared.models.api import ApiKey, IdempotencyKey, KeySession, RetiredKey
+from shared.models.api import AgentPlan, ApiKey, IdempotencyKey, KeySession, RetiredKey
 from shared.models.audit import AuditEntry
 from shared.models.base import Base
 from shared.models.events import Event
@@ -19,6 +19,7 @@ __all__ = [
     "TIMED",
     "Account",
     "AccountMedia",
+    "AgentPlan",
     "ApiKey",
     "ApprovalLink",
     "AuditEntry",

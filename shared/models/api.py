@@ -6,12 +6,13 @@ from typing import Any
 from sqlalchemy import (
     CheckConstraint,
     ForeignKey,
+    Index,
     String,
     func,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.models.base import Base, id_column, now_column
+from shared.models.base import Base, flag_column, id_column, now_column
 
 
 class ApiKey(Base):
@@ -25,6 +26,7 @@ class ApiKey(Base):
     key_hash: Mapped[str] = mapped_column(String(64), unique=True)
     profile_ids: Mapped[list[str] | None]  # that it is bound to, None: it reaches all
     scopes: Mapped[list[str]]
+    requires_approval: Mapped[bool] = flag_column()  # of all posts that are accepted from it
     expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]  # to within minutes
     created_at: Mapped[datetime] = now_column()
@@ -74,4 +76,23 @@ class IdempotencyKey(Base):
     status: Mapped[int]
     headers: Mapped[dict[str, Any]]
     body: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
+
+
+class AgentPlan(Base):
+    """A bulk that a caller was shown as a plan, and may publish by the plan's id until it expires.
+
+    What was published is known by the idempotency key that is made of the id.
+    """
+
+    __tablename__ = "agent_plans"
+    __table_args__ = (Index("ix_agent_plans_caller", "caller", "expires_at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    caller: Mapped[str]
+    profile_id: Mapped[str] = mapped_column(
+        String(64), ForeignKey("profiles.id", ondelete="CASCADE"), index=True
+    )
+    body: Mapped[dict[str, Any]]
+    expires_at: Mapped[datetime]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)

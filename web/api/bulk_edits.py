@@ -17,7 +17,7 @@ from shared.posts import bulk_edits
 from shared.posts.bulk_edits import Edited, PlanEdit
 from shared.posts.edits import Edit
 from web.api.control import refused_views, wake_accounts
-from web.api.resource import create_blueprint, problem_responses
+from web.api.resource import create_blueprint, problem_responses, refuse_past_approval
 from web.http_layer.idempotency import Reply
 from web.request_parsing.post_filters import filter_from_body
 from web.schemas.control import (
@@ -30,6 +30,7 @@ from web.schemas.control import (
 from web.services import current_services
 
 api = create_blueprint("edits", "Changes of many posts", write="publish")
+api.before_request(refuse_past_approval)
 _RESPONSES = {200: PlannedChange, 202: EditedView, **problem_responses(422)}
 
 

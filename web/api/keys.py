@@ -24,6 +24,9 @@ from web.services import current_services
 
 api = create_blueprint("keys", "Keys of this API", read="admin", write="admin")
 
+#: Scopes with which a key could approve its own posts, or switch their approval off.
+_PAST_APPROVAL = frozenset({"approve", "settings", "admin"})
+
 
 def key_views(session: Session, rows: Sequence[ApiKey]) -> list[KeyView]:
     old_until = api_keys.old_keys_until(session, [row.id for row in rows])
@@ -36,6 +39,7 @@ def _key_view(row: ApiKey, old_key_until: datetime | None) -> KeyView:
         name=row.name,
         profile_ids=row.profile_ids,
         scopes=row.scopes,
+        requires_approval=row.requires_approval,
         expires_at=row.expires_at,
         last_used_at=row.last_used_at,
         old_key_until=old_key_until,
@@ -56,12 +60,19 @@ def create_key(body: NewKey) -> Response:
 
 
 def _insert_key(session: Session, body: NewKey) -> Reply:
+    if body.requires_approval and (too_much := _PAST_APPROVAL & set(body.scopes)):
+        fault = FieldError(field="scopes", message=f"has {', '.join(sorted(too_much))}")
+        raise Unprocessable(
+            "A key whose posts wait for approval cannot have a scope that gets past it",
+            fields=[fault],
+        )
     row, key = api_keys.create_api_key(
         session,
         name=body.name,
         profile_ids=keep_visible_profiles(session, body.profile_ids, current_caller().visible),
         scopes=sorted(set(body.scopes)),
         expires_at=_end_of_life(body.expires_at, db.read_clock(session)),
+        requires_approval=body.requires_approval,
     )
     headers = {"Location": f"{PREFIX}/keys/{row.id}"}
     return Reply(body=_view_with_key(session, row, key), status=201, headers=headers)

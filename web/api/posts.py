@@ -14,7 +14,7 @@ from shared.errors import Conflict
 from shared.intake import post_edits
 from shared.models import Post
 from shared.posts import cancel_retry, edits, post_queries
-from web.api.resource import create_blueprint, problem_responses
+from web.api.resource import create_blueprint, problem_responses, refuse_past_approval
 from web.auth import current_caller, requested_profiles
 from web.http_layer.idempotency import Reply
 from web.http_layer.optional_body import body_or_defaults, optional_body
@@ -93,6 +93,8 @@ def patch_post(path: IdPath, body: PatchPost) -> Response:
 
     def edit(session: Session, post: Post) -> None:
         session.refresh(post, with_for_update=ROW_LOCK)
+        if not post.requires_approval:
+            refuse_past_approval()
         if body.revision not in {None, post.revision}:
             message = f"The post is at revision {post.revision} by now: read it again"
             raise Conflict(message, code="changed_meanwhile")

@@ -1,6 +1,7 @@
 """Publish and bulk-publish: a request becomes a job, with a post per row and integration."""
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -12,9 +13,10 @@ from shared.intake import targets, validation
 from shared.intake.bulk_rows import bulk_order
 from shared.intake.request_rows import integrations_of, single_row
 from shared.intake.schemas import PublishRequest
+from shared.intake.targets import Target
 from shared.intake.validation import Checked, Order, Placed
 from web.api.resource import create_blueprint, problem_responses
-from web.auth import current_profile
+from web.auth import current_caller, current_profile
 from web.http_layer.idempotency import Reply, answer_once
 from web.openapi.bulk_body import ROWS
 from web.request_parsing import live_integrations
@@ -106,10 +108,16 @@ def _plan_response(sent: BulkRequest) -> Response:
     found = live_integrations.look_up_integrations(profile_id, integrations_of(sent.body))
     order = _build_bulk_order(sent, profile_id, now)
     with ours.database.reading() as session:
-        target = targets.recognize_target(session, profile_id, found)
+        target = _with_approval(targets.recognize_target(session, profile_id, found))
         checked = validation.check_order(session, order, target, ours.settings)
         plan = plans.plan_view(session, checked)
     return Reply(body=PlanReply(plan=plan)).response()
+
+
+def _with_approval(target: Target) -> Target:
+    """Needed where the profile or the caller's key wants it."""
+    needed = target.requires_approval or current_caller().requires_approval
+    return replace(target, requires_approval=needed)
 
 
 def _accept_bulk_order(session: Session, checked: Checked, *, skip_invalid: bool) -> Reply:
@@ -152,7 +160,7 @@ def _check_and_answer(
 
     def attempt(session: Session, *, is_first: bool) -> Reply:
         profile_id = current_profile(session)
-        target = targets.ensure_target(session, profile_id, ours.settings, ours.box)
+        target = _with_approval(targets.ensure_target(session, profile_id, ours.settings, ours.box))
         if is_first:
             live_integrations.require_known(profile_id, target, wanted)
         order = build_order(profile_id, db.read_clock(session))

@@ -6,6 +6,7 @@ from flask import request
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
+from shared.errors import Forbidden
 from web import session_cookie
 from web.auth import USER, current_caller, require_scope, require_session
 from web.http_layer.problems import status_phrase
@@ -48,6 +49,16 @@ def _needed_scope(read: str, write: str, person: str) -> str:
     if request.method in _READS:
         return read
     return person if current_caller().kind == USER else write
+
+
+def refuse_past_approval() -> None:
+    """Nothing goes out by a key whose posts wait for approval, but what a person approves."""
+    if request.method not in _READS and current_caller().requires_approval:
+        raise Forbidden(
+            "The posts of this key wait for a person's approval: it may publish, and edit what "
+            "needs approval, post by post",
+            code="approval_required",
+        )
 
 
 def create_personal_blueprint(name: str, about: str) -> APIBlueprint:

@@ -21,7 +21,7 @@ from shared.quotas import Quota
 from shared.schedules import definitions
 from shared.schedules.definitions import PlaylistEnded, RunContext
 from shared.schedules.runs import Content
-from web.api.resource import create_blueprint, problem_responses
+from web.api.resource import create_blueprint, problem_responses, refuse_past_approval
 from web.auth import (
     PROFILE_HEADER,
     current_caller,
@@ -55,6 +55,7 @@ from web.services import current_services
 api = create_blueprint(
     "schedules", "Bulks and playlists, published again and again", write="publish"
 )
+api.before_request(refuse_past_approval)
 
 
 @api.post("/schedules", responses={201: SavedSchedule, **problem_responses(409, 422)})

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-import rjsmin
 from flask import Blueprint, Response
 
 from shared.crypto import hash_secret

@@ -7,7 +7,7 @@ from shared.models import ApiKey
 from shared.people import attempts, second_factor, sessions, users
 from shared.people.sessions import KnownSession
 from web import session_cookie
-from web.auth import require_going_on
+from web.known_sessions import require_going_on
 from web.people.key_sign_in import current_key_session
 from web.people.page_blueprint import create_page_blueprint
 from web.people.page_session import (

@@ -9,11 +9,10 @@ from web.api.resource import create_personal_blueprint, problem_responses
 from web.auth import (
     current_caller,
     require_complete_session,
-    require_going_on,
     require_person,
 )
 from web.http_layer.idempotency import Reply
-from web.known_sessions import find_key_session, find_known_session
+from web.known_sessions import find_key_session, find_known_session, require_going_on
 from web.people.page_session import end_session
 from web.people.password_check import check_password, password_work
 from web.people.views import key_session_view, own_session_view

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from web.http_layer.shown_once import ShownOnce
-from web.schemas.common import Body, IsoTime, Name, Whole
+from web.schemas.common import Body, Flag, IsoTime, Name, Whole
 
 Scope = Literal["read", "publish", "approve", "settings", "admin"]
 A_DAY, A_WEEK = 86_400, 604_800
@@ -21,6 +21,11 @@ class NewKey(Body):
     expires_at: IsoTime | None = Field(
         None, description="null: never, or when the key that makes it does"
     )
+    requires_approval: Flag = Field(
+        default=False,
+        description="Each post that is accepted from it waits for a person; so it has neither the "
+        "scope approve, settings nor admin",
+    )
 
 
 class RotateKey(Body):
@@ -34,6 +39,7 @@ class KeyView(BaseModel):
     name: str
     profile_ids: list[str] | None
     scopes: list[str]
+    requires_approval: bool = Field(description="Of all posts that are accepted from it")
     expires_at: datetime | None
     last_used_at: datetime | None = Field(description="To within five minutes; null: never")
     old_key_until: datetime | None = Field(

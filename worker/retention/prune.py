@@ -14,6 +14,7 @@ from shared.domain.publishing.states import PostState
 from shared.media import unused_media
 from shared.models import (
     AccountMedia,
+    AgentPlan,
     ApprovalLink,
     AuditEntry,
     CalendarLink,
@@ -47,6 +48,13 @@ def delete_old_idempotency_keys(session: Session, settings: Settings) -> int:
     old = IdempotencyKey.created_at < _days_ago(settings.idempotency_retention_days)
     query = select(*key).where(old).limit(BATCH).with_for_update(skip_locked=True)
     return _delete_rows(session, delete(IdempotencyKey).where(row_of(*key).in_(query)))
+
+
+def delete_old_plans(session: Session, settings: Settings) -> int:
+    """No sooner than their idempotency keys, by which a repeated call gets the same job."""
+    old = AgentPlan.created_at < _days_ago(settings.idempotency_retention_days)
+    batch = select(AgentPlan.id).where(old).limit(BATCH).with_for_update(skip_locked=True)
+    return _delete_rows(session, delete(AgentPlan).where(AgentPlan.id.in_(batch)))
 
 
 def delete_ended_keys(session: Session, _: Settings) -> int:
@@ -184,6 +192,7 @@ def delete_unused_holds(session: Session, _: Settings) -> int:
 #: Each step deletes a batch, and returns 0 if nothing is left.
 STEPS: dict[str, Callable[[Session, Settings], int]] = {
     "idempotency keys": delete_old_idempotency_keys,
+    "plans of agents": delete_old_plans,
     "rotated keys": delete_ended_keys,
     "sessions": delete_ended_sessions,
     "key sessions": delete_ended_key_sessions,

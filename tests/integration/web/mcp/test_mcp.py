@@ -1,0 +1,277 @@
+"""`POST /mcp` as a client of no library sends it: messages, refusals, plans, other tenants."""
+
+import base64
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any, cast
+
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+from sqlalchemy import func, update
+
+from shared.domain.publishing.reconciliation import CANCELLED_LATE
+from shared.models import AgentPlan
+from tests.factories.jobs import make_job, set_states
+from tests.servers.api import ADMIN_KEY, Api, Reply
+from web.mcp import endpoint, plans
+
+VERSION = "2026-07-28"
+BULK = {
+    "items": [{"caption": "one"}, {"caption": "two"}],
+    "integration_ids": ["int-mastodon"],
+    "schedule_date": "2031-08-01T00:00:00Z",
+}
+
+
+def post(api: Api, body: Any, *, key: str | None = ADMIN_KEY, **headers: str) -> Reply:
+    sent = {**headers, **({"Authorization": f"Bearer {key}"} if key else {})}
+    data = body if isinstance(body, bytes) else json.dumps(body)
+    reply = api.app.test_client().post(
+        "/mcp", data=data, headers=sent, content_type="application/json"
+    )
+    return cast(Reply, reply)
+
+
+def ask(api: Api, method: str, params: dict[str, Any], **more: Any) -> Reply:
+    """A request of the current version; `name` goes where the version wants it."""
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": VERSION,
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+    headers = {"MCP-Protocol-Version": VERSION, "Mcp-Method": method}
+    if "name" in params:
+        headers["Mcp-Name"] = params["name"]
+    body = {"jsonrpc": "2.0", "id": 7, "method": method, "params": {**params, "_meta": meta}}
+    return post(api, body, **{**headers, **more})
+
+
+def call(api: Api, name: str, arguments: Any = None, **more: Any) -> dict[str, Any]:
+    reply = ask(api, "tools/call", {"name": name, "arguments": arguments or {}}, **more)
+    assert reply.status_code == 200, reply.text
+    result: dict[str, Any] = reply.json["result"]
+    return result
+
+
+def done(api: Api, name: str, arguments: Any = None, **more: Any) -> Any:
+    """The structured content, which is of the shape that the tool announces."""
+    result = call(api, name, arguments, **more)
+    assert not result["isError"], result["content"][0]["text"]
+    tools = ask(api, "tools/list", {}).json["result"]["tools"]
+    [schema] = [tool["outputSchema"] for tool in tools if tool["name"] == name]
+    jsonschema.validate(result["structuredContent"], schema)
+    assert result["content"][0]["text"]
+    return result["structuredContent"]
+
+
+def refusal(api: Api, name: str, arguments: Any = None, **more: Any) -> str:
+    result = call(api, name, arguments, **more)
+    assert result["isError"]
+    assert "structuredContent" not in result
+    return str(result["content"][0]["text"])
+
+
+def bound_key(api: Api, *scopes: str, profile: str = "acme") -> str:
+    return api.key(*(scopes or ("read", "publish")), profiles=[profile])
+
+
+def test_only_a_key_opens_it_and_only_by_post(api: Api) -> None:
+    for key in (None, "pr_wrong"):
+        reply = post(api, {"jsonrpc": "2.0", "id": 1, "method": "ping"}, key=key)
+        assert (reply.status_code, reply.headers["WWW-Authenticate"]) == (401, "Bearer")
+    for method in ("GET", "DELETE"):
+        there: Any = api.app.test_client().open("/mcp", method=method)
+        assert there.status_code == 405
+        assert "POST" in there.headers["Allow"]
+    foreign = ask(api, "ping", {}, Origin="https://elsewhere.example")
+    assert (foreign.status_code, foreign.json["code"]) == (403, "foreign_origin")
+    assert ask(api, "ping", {}, Origin="http://localhost").status_code == 200
+
+
+def test_a_wrong_message_is_answered_with_the_next_step(api: Api) -> None:
+    plain = {"jsonrpc": "2.0", "id": 3, "method": "ping"}
+    cases: list[tuple[Any, int, int, Any]] = [
+        (b"{", 400, -32700, None),
+        (b"\xff", 400, -32700, None),
+        ([plain], 400, -32600, None),
+        ({**plain, "jsonrpc": "1.0"}, 400, -32600, 3),
+        ({**plain, "params": []}, 400, -32600, 3),
+        ({**plain, "id": {}}, 400, -32600, None),
+        ({**plain, "method": "resources/list"}, 404, -32601, 3),
+        ({**plain, "method": "tools/call", "params": {"name": "nothing"}}, 400, -32602, 3),
+        ({**plain, "method": "tools/call", "params": {"name": []}}, 400, -32602, 3),
+        (
+            {**plain, "method": "tools/call", "params": {"name": "get_job", "arguments": 1}},
+            400,
+            -32602,
+            3,
+        ),
+    ]
+    for body, status, code, request_id in cases:
+        reply = post(api, body)
+        assert (reply.status_code, reply.json["error"]["code"]) == (status, code), body
+        assert reply.json["id"] == request_id
+        assert reply.json["error"]["data"]["next_step"]
+    assert post(api, {"jsonrpc": "2.0", "method": "notifications/initialized"}).status_code == 202
+    assert post(api, b"{" + b" " * endpoint.MAX_BYTES + b"}").status_code == 413
+
+
+def test_what_the_headers_and_the_body_say_has_to_agree(api: Api) -> None:
+    for name, value in (("Mcp-Method", "ping"), ("MCP-Protocol-Version", "2025-11-25")):
+        reply = ask(api, "tools/list", {}, **{name: value})
+        assert (reply.status_code, reply.json["error"]["code"]) == (400, -32020), name
+    encoded = f"=?base64?{base64.b64encode(b'server_health').decode()}?="
+    params = {"name": "server_health"}
+    assert ask(api, "tools/call", params, **{"Mcp-Name": encoded}).status_code == 200
+    for wrong in ("get_job", "=?base64?!?=", "=?base64?/w==?="):
+        reply = ask(api, "tools/call", params, **{"Mcp-Name": wrong})
+        assert reply.json["error"]["code"] == -32020, wrong
+
+    plain = {"jsonrpc": "2.0", "id": 3, "method": "ping"}
+    unknown = post(api, plain, **{"MCP-Protocol-Version": "2033-01-01"})
+    error = unknown.json["error"]
+    assert (unknown.status_code, error["code"]) == (400, -32022)
+    assert VERSION in error["data"]["supported"]
+    bare = post(api, plain, **{"MCP-Protocol-Version": VERSION})
+    assert (bare.status_code, bare.json["error"]["code"]) == (400, -32602)
+
+
+def test_clients_of_both_kinds_find_the_tools(api: Api) -> None:
+    found = ask(api, "server/discover", {}).json["result"]
+    assert found["resultType"] == "complete"
+    assert VERSION in found["supportedVersions"]
+    params = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {}}
+    first = {"jsonrpc": "2.0", "id": "a", "method": "initialize", "params": params}
+    made = post(api, first).json
+    assert (made["id"], made["result"]["protocolVersion"]) == ("a", "2025-06-18")
+    tools = post(api, {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).json["result"]["tools"]
+    reading = {tool["name"] for tool in tools if tool["annotations"]["readOnlyHint"]}
+    assert reading == {"list_channels", "list_posts", "get_post", "get_job", "server_health"}
+    assert len(tools) == 11
+    for tool in tools:
+        assert {"destructiveHint", "idempotentHint"} <= set(tool["annotations"])
+        jsonschema.Draft202012Validator.check_schema(tool["inputSchema"])
+
+
+def test_a_plan_becomes_one_job_however_often_it_is_published(api: Api) -> None:
+    key = bound_key(api)
+    plan = done(api, "plan_posts", BULK, key=key)
+    assert [each["content"] for each in plan["posts"]] == ["one", "two"]
+    assert plan["total"] == 2
+    assert api.posts() == []
+    with ThreadPoolExecutor(4) as together:
+        asked = [
+            together.submit(done, api, "publish_posts", {"plan_id": plan["plan_id"]}, key=key)
+            for _ in range(4)
+        ]
+        jobs = {each.result()["job"]["id"] for each in asked}
+    expire_plans(api)
+    jobs.add(done(api, "publish_posts", {"plan_id": plan["plan_id"]}, key=key)["job"]["id"])
+    assert len(jobs) == 1
+    assert len(api.posts()) == 2
+    operations = [entry["operation"] for entry in api.get("/audit").json["items"]]
+    assert operations.count("bulk_publish") == 1
+
+
+def expire_plans(api: Api) -> None:
+    with api.services.database.transaction() as session:
+        session.execute(update(AgentPlan).values(expires_at=func.now() - timedelta(seconds=1)))
+
+
+def test_a_plan_ends_and_is_nobody_else_s(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plans, "MOST", 1)
+    key, twin = bound_key(api), bound_key(api)
+    plan_id = {"plan_id": done(api, "plan_posts", BULK, key=key)["plan_id"]}
+    assert "too_many_plans" in refusal(api, "plan_posts", BULK, key=key)
+    assert "not_found" in refusal(api, "publish_posts", plan_id, key=twin)
+    assert "not_found" in refusal(api, "publish_posts", plan_id)
+    expire_plans(api)
+    assert "plan_expired" in refusal(api, "publish_posts", plan_id, key=key)
+    assert done(api, "plan_posts", BULK, key=key)
+    assert api.posts() == []
+
+
+def test_what_cannot_be_done_is_said_in_words(api: Api) -> None:
+    reader = bound_key(api, "read")
+    assert "'publish'" in refusal(api, "plan_posts", BULK, key=reader)
+    assert "profile_missing" in refusal(api, "plan_posts", BULK)
+    assert done(api, "plan_posts", {**BULK, "profile_id": "acme"})["profile_id"] == "acme"
+    unknown = {**BULK, "integration_ids": ["int-nothing"], "profile_id": "acme"}
+    assert "int-nothing" in refusal(api, "plan_posts", unknown)
+    wrong = refusal(api, "plan_posts", {"items": [], "colour": "red"})
+    assert "colour: unknown field" in wrong
+    assert "post_id" in refusal(api, "get_post")
+    assert "not_found" in refusal(api, "get_post", {"post_id": "../keys"})
+    assert "no field is given" in refusal(api, "cancel_posts")
+
+
+def test_an_unknown_outcome_is_one(api: Api) -> None:
+    make_job(api, 2)
+    set_states(api, "failed", error_code=CANCELLED_LATE, error_message="No answer")
+    post_id = str(api.posts()[0].id)
+    result = call(api, "get_post", {"post_id": post_id})
+    assert not result["isError"]
+    shown = result["structuredContent"]["post"]
+    assert shown["outcome"] == "outcome_unknown"
+    assert "Do not publish it again" in result["content"][0]["text"]
+    left = done(api, "retry_posts", {"ids": [post_id]})
+    assert (left["changed"], left["may_be_live"]) == (0, 1)
+    job = done(api, "get_job", {"job_id": shown["job_id"]})
+    assert job["failures"][0]["may_be_live"] == 1
+    listed = done(api, "list_posts", {"job_id": shown["job_id"]})
+    assert [each["outcome"] for each in listed["posts"]] == ["outcome_unknown", "pending"]
+
+
+def test_another_tenant_s_things_are_not_there(api: Api) -> None:
+    assert api.post("/profiles", {"id": "beta", "name": "Beta"}).status_code == 201
+    stranger = bound_key(api, profile="beta")
+    job_id = make_job(api)
+    post_id = str(api.posts()[0].id)
+    before = api.get(f"/posts/{post_id}").json
+    for name, arguments in {
+        "get_post": {"post_id": post_id},
+        "edit_post": {"post_id": post_id, "caption": "mine"},
+        "get_job": {"job_id": job_id},
+        "list_posts": {"job_id": job_id},
+        "list_channels": {"profile_id": "acme"},
+        "server_health": {"profile_id": "acme"},
+        "plan_posts": {**BULK, "profile_id": "acme"},
+        "upload_media": {"url": "https://a.example/a.png", "profile_id": "acme"},
+    }.items():
+        assert "not_found" in refusal(api, name, arguments, key=stranger), name
+    for name in ("cancel_posts", "retry_posts"):
+        assert done(api, name, {"ids": [post_id]}, key=stranger)["matched"] == 0
+    assert done(api, "list_posts", key=stranger)["posts"] == []
+    assert done(api, "server_health", key=stranger)["items"] == []
+    assert api.get(f"/posts/{post_id}").json == before
+
+
+def test_nothing_of_a_key_that_needs_approval_goes_out_without_it(api: Api) -> None:
+    """Neither by a plan, nor by a schedule or an edit of what others have published."""
+    body: dict[str, Any] = {"name": "a", "scopes": ["read", "publish"], "profile_ids": ["acme"]}
+    for scope in ("approve", "settings", "admin"):
+        asked = {**body, "scopes": ["publish", scope], "requires_approval": True}
+        assert api.post("/keys", asked).status_code == 422
+    made = api.post("/keys", {**body, "requires_approval": True}).json
+    assert made["requires_approval"]
+    key = made["key"]
+    make_job(api)
+    others = str(api.posts()[0].id)
+    assert "approval_required" in refusal(
+        api, "edit_post", {"post_id": others, "caption": "mine"}, key=key
+    )
+    for path, wanted in (
+        ("/posts/edit", {"ids": [others], "caption": "mine"}),
+        ("/schedules", {"name": "s", "cron": "* * * * *", "bulk": BULK}),
+    ):
+        refused = api.post(path, wanted, key=key)
+        assert (refused.status_code, refused.json["code"]) == (403, "approval_required"), path
+    plan = done(api, "plan_posts", BULK, key=key)
+    assert plan["requires_approval"]
+    job = done(api, "publish_posts", {"plan_id": plan["plan_id"]}, key=key)["job"]
+    assert job["counts"] == {"waiting_approval": 2}
+    own = str(api.posts()[1].id)
+    assert done(api, "edit_post", {"post_id": own, "caption": "better"}, key=key)
+    single = {"caption": "one", "integration_ids": ["int-mastodon"]}
+    assert api.post("/postiz/publish", single, key=key).status_code == 202
+    assert {post.state for post in api.posts()[1:]} == {"waiting_approval"}

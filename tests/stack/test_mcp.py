@@ -1,0 +1,157 @@
+"""An agent's session, with the official client of the Model Context Protocol."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+
+from local.sandbox.process import SandboxProcess, start_sandbox
+from tests.scenarios.bulks import CHANNELS, Press
+from tests.servers.stacks import RunningStack
+from tests.timing.patience import PATIENCE
+from tests.timing.sandbox_timings import steady_timing
+
+KEY = "key-of-agents"
+PROFILE = "agents"
+REFUSED = "a word that the network does not like"
+
+
+@pytest.fixture
+def press(stack: RunningStack, tmp_path: Path) -> Iterator[Press]:
+    with start_sandbox(tmp_path, timing=steady_timing(), seed=[]) as sandbox:
+        sandbox.admin.create_org(PROFILE, keys=[KEY], integrations=CHANNELS)
+        made = Press(stack=stack, sandboxes={PROFILE: sandbox})
+        postiz = {"api_url": sandbox.api_url, "api_key": KEY}
+        body = {"id": PROFILE, "name": "A", "tts_settings": {"postiz": postiz}}
+        made.call(PROFILE, "POST", "/profiles", body)
+        yield made
+
+
+class Agent:
+    """Calls tools; the client itself checks that answers have the shape that was announced."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def use(self, tool: str, **given: Any) -> Any:
+        answer = await self._client.call_tool(tool, given)
+        assert not answer.is_error, answer.content
+        assert answer.content[0].type == "text"
+        return answer.structured_content
+
+    async def refusal(self, tool: str, **given: Any) -> str:
+        answer = await self._client.call_tool(tool, given)
+        assert answer.is_error
+        return str(answer.content[0].text)  # type: ignore[union-attr]
+
+    async def publish(self, *captions: str, **more: Any) -> str:
+        items = [{"caption": caption} for caption in captions]
+        plan = await self.use(
+            "plan_posts",
+            items=items,
+            integration_ids=["int-one"],
+            schedule_interval_minutes=0,
+            **more,
+        )
+        assert [post["content"] for post in plan["posts"]] == list(captions)
+        done = await self.use("publish_posts", plan_id=plan["plan_id"])
+        return str(done["job"]["id"])
+
+    async def watch(self, tool: str, done: Callable[[Any], bool], **given: Any) -> Any:
+        for _ in range(int(PATIENCE / 0.5)):
+            if done(seen := await self.use(tool, **given)):
+                return seen
+            await asyncio.sleep(0.5)
+        raise AssertionError(seen)
+
+
+@asynccontextmanager
+async def connected(press: Press, key: str, mode: str) -> AsyncIterator[Client]:
+    headers = {"Authorization": f"Bearer {key}"}
+    url = f"{press.stack.facts()['web_url']}/mcp"
+    async with (
+        httpx2.AsyncClient(headers=headers, timeout=60) as http,
+        Client(streamable_http_client(url, http_client=http), mode=mode) as client,
+    ):
+        yield client
+
+
+def run(press: Press, session: Callable[[Agent], Awaitable[None]], mode: str = "auto") -> None:
+    body = {"name": "agent", "scopes": ["read", "publish"], "profile_ids": [PROFILE]}
+    key = press.call(PROFILE, "POST", "/keys", body)["key"]
+
+    async def whole() -> None:
+        async with connected(press, key, mode) as client:
+            await session(Agent(client))
+
+    asyncio.run(whole())
+
+
+def sends(sandbox: SandboxProcess) -> list[str]:
+    return sorted(row["content"] for row in sandbox.admin.sends())
+
+
+def test_an_agent_plans_publishes_watches_mends_and_takes_back(press: Press) -> None:
+    sandbox = press.sandboxes[PROFILE]
+    sandbox.admin.add_fault("publish_error", message="Not that word", contains=REFUSED)
+
+    async def session(agent: Agent) -> None:
+        channels = (await agent.use("list_channels"))["channels"]
+        assert {each["id"] for each in channels} == {"int-one", "int-two"}
+        job = await agent.publish("fine", REFUSED)
+        assert (await agent.use("get_job", job_id=job))["job"]["total"] == 2
+        both = {"published": 1, "failed": 1}
+        ended = await agent.watch("get_job", lambda seen: seen["job"]["counts"] == both, job_id=job)
+        assert ended["failures"]
+        await mend(agent, job)
+        await take_back(agent)
+        assert (await agent.use("server_health"))["items"][0]["verdict"] != "stalled"
+
+    run(press, session)
+    assert sends(sandbox) == ["a better word", "fine"]
+    run(press, publish_at_once, mode="legacy")
+    assert sends(sandbox) == ["a better word", "fine", "once", "once"]
+
+
+async def mend(agent: Agent, job: str) -> None:
+    [failed] = (await agent.use("list_posts", job_id=job, state="failed"))["posts"]
+    post = {"post_id": failed["id"]}
+    await agent.use("edit_post", **post, caption="a better word")
+    which = {"ids": [failed["id"]]}
+    left = await agent.use("retry_posts", **which)
+    assert (left["changed"], left["may_be_live"]) == (0, 1)
+    assert "confirm_not_published" in failed["next_step"]
+    tried = await agent.use("retry_posts", **which, confirm_not_published=True)
+    assert tried["changed"] == 1, tried
+    seen = await agent.watch("get_post", lambda seen: seen["post"]["release_url"], **post)
+    assert seen["post"]["outcome"] == "published"
+
+
+async def take_back(agent: Agent) -> None:
+    later = await agent.publish("never", "nor this", schedule_date="2031-08-01T00:00:00Z")
+    preview = await agent.use("cancel_posts", job_id=later, dry_run=True)
+    assert preview["changed"] == 2
+    assert (await agent.use("cancel_posts", job_id=later))["changed"] == 2
+    ended = await agent.watch("get_job", lambda seen: seen["job"]["finished_at"], job_id=later)
+    assert ended["job"]["state"] == "cancelled"
+
+
+async def publish_at_once(agent: Agent) -> None:
+    plan = await agent.use(
+        "plan_posts", items=[{"caption": "once"}], integration_ids=["int-one", "int-two"]
+    )
+    calls = itertools.repeat(plan["plan_id"], 6)
+    done = await asyncio.gather(*(agent.use("publish_posts", plan_id=each) for each in calls))
+    [job] = {each["job"]["id"] for each in done}
+    published = {"published": 2}
+    await agent.watch("get_job", lambda seen: seen["job"]["counts"] == published, job_id=job)
+    again = await agent.use("publish_posts", plan_id=plan["plan_id"])
+    assert again["job"]["id"] == job
+    assert "plan_posts" in await agent.refusal("publish_posts", plan_id="plan_nothing")

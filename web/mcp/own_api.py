@@ -1,0 +1,72 @@
+"""Asks the API in this process, as the caller of the present request: a tool is one such request.
+
+So scopes, whose things it sees, quotas, the audit trail and idempotency are those of the API.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import current_app, g, request
+
+from web.auth import ADOPTED, PROFILE_HEADER, current_caller
+from web.http_layer.idempotency import HEADER as IDEMPOTENCY
+from web.http_layer.request_logging import HEADER as REQUEST_ID
+from web.paths import PREFIX
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A request to the API. `profile_id`: in place of the one that our caller's header names."""
+
+    method: str
+    path: str
+    query: Mapping[str, Any] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = None
+    profile_id: str | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """`body`: JSON; that of a refusal is a problem."""
+
+    status: int
+    body: Any
+
+    @property
+    def is_refusal(self) -> bool:
+        return self.status >= 400
+
+    @property
+    def is_under_way(self) -> bool:
+        return self.status == 409 and self.body.get("code") == "still_under_way"
+
+
+def ask(asked: Asked) -> Answered:
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    context = app.test_request_context(
+        PREFIX + asked.path,
+        method=asked.method,
+        query_string={name: value for name, value in asked.query.items() if value is not None},
+        json=asked.body,
+        headers=_headers(asked),
+        environ_base={"REMOTE_ADDR": request.remote_addr or ""},
+        environ_overrides={ADOPTED: current_caller()},
+    )
+    # a context of the application of its own: `g` must not be that of the request around it
+    with app.app_context(), context:
+        response = app.full_dispatch_request()
+        return Answered(status=response.status_code, body=json.loads(response.get_data()))
+
+
+def _headers(asked: Asked) -> dict[str, str]:
+    profile_id = asked.profile_id or request.headers.get(PROFILE_HEADER)
+    named = {
+        PROFILE_HEADER: profile_id,
+        IDEMPOTENCY: asked.idempotency_key,
+        REQUEST_ID: g.request_id,
+        "User-Agent": request.user_agent.string,
+    }
+    return {name: value for name, value in named.items() if value}
