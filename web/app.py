@@ -48,6 +48,7 @@ from web.pages import schedules as schedule_pages
 from web.pages import webhooks as webhook_pages
 from web.paths import PREFIX
 from web.people import account_page, openid_pages, own_session, sign_in_pages, users
+from web.postiz_front import blueprint, routes
 from web.services import Services
 from web.uploads import direct, resumable
 
@@ -137,6 +138,8 @@ def create_app(settings: Settings | None = None, parts: Services | None = None) 
     app.register_blueprint(mcp.pages)
     for module in PAGES:
         app.register_blueprint(module.pages)
+    for front, prefix, name in routes.fronts():
+        app.register_blueprint(front, url_prefix=prefix, name=name)
     description.add_docs_routes(app)
     return app
 
@@ -145,3 +148,5 @@ def _authenticate_api_request() -> None:
     """Before any answer about a path, even that it does not exist."""
     if request.path.startswith(f"{PREFIX}/"):
         auth.authenticate_request()
+    elif blueprint.is_for_front():
+        blueprint.authenticate_request()

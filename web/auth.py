@@ -132,11 +132,21 @@ def authenticate_request() -> None:
         return
     cookie = session_cookie.read_token()
     if "Authorization" in request.headers or cookie is None:
-        caller = _accept_key()
+        _admit(_accept_key())
     else:
-        caller = _accept_session(cookie)
-    g.caller = caller
-    bind_contextvars(**{f"by_{caller.kind}": str(caller.id)})
+        _admit(_accept_session(cookie))
+
+
+def authenticate_key(key: str | None = None) -> None:
+    """By an API key alone, this or that of the header: no browser sends one by itself.
+
+    Raises as `authenticate_request`.
+    """
+    _admit(_accept_key() if key is None else Caller.of_key(find_key(key)))
+
+
+def _admit(caller: Caller) -> None:
+    _name_caller(caller)
     rates = current_services().rates
     rates.count_request(caller.reference)
     if (profile := _find_counted_profile(caller)) is not None:
@@ -145,24 +155,21 @@ def authenticate_request() -> None:
 
 def _adopt(caller: Caller) -> None:
     """The request around this one was counted, but for a profile that only this one names."""
-    g.caller = caller
-    bind_contextvars(**{f"by_{caller.kind}": str(caller.id)})
+    _name_caller(caller)
     if len(caller.visible.ids or ()) > 1 and (profile := _find_counted_profile(caller)):
         current_services().rates.count_profile_request(profile.id, profile.quotas)
 
 
-def authenticate_key() -> None:
-    """As `authenticate_request`, but by a key alone: no browser sends one by itself."""
-    if "Authorization" not in request.headers:
-        raise Unauthorized("Send an API key: Authorization: Bearer KEY")
-    authenticate_request()
+def _name_caller(caller: Caller) -> None:
+    g.caller = caller
+    bind_contextvars(**{f"by_{caller.kind}": str(caller.id)})
 
 
 def _accept_key() -> Caller:
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not key.strip():
-        raise Unauthorized("Send an API key: Authorization: Bearer KEY")
-    return Caller.of_key(find_key(key.strip()))
+    if scheme.lower() == "bearer" and key.strip():
+        return Caller.of_key(find_key(key.strip()))
+    raise Unauthorized("Send an API key: Authorization: Bearer KEY")
 
 
 def find_key(key: str) -> ApiKey:
@@ -183,8 +190,7 @@ def find_key(key: str) -> ApiKey:
 
 
 def _accept_session(cookie: str) -> Caller:
-    caller = find_session_caller(cookie)
-    if caller is None:
+    if (caller := find_session_caller(cookie)) is None:
         raise Unauthorized("This session has ended: sign in again", code="session_ended")
     given = request.headers.get(session_cookie.CSRF_HEADER, "")
     if request.method not in _READS and not session_cookie.is_csrf_token(given, cookie):
@@ -199,8 +205,7 @@ def _accept_session(cookie: str) -> Caller:
 def find_session_caller(cookie: str) -> Caller | None:
     """Of a session that goes on, whose use is noted: a person, or the key that signed in."""
     if key_sessions.is_token(cookie):
-        signed_in = known_sessions.find_key_session(cookie)
-        if signed_in is None:
+        if (signed_in := known_sessions.find_key_session(cookie)) is None:
             return None
         return Caller.of_key(signed_in.key, session_hash=signed_in.row.token_hash)
     known = known_sessions.find_known_session(cookie)
@@ -229,9 +234,8 @@ def _find_counted_profile(caller: Caller) -> Row[str, dict[str, Any]] | None:
         [named] = bound
     if named not in bound:
         return None
-    query = select(Profile.id, Profile.quotas).where(
-        Profile.id == named, caller.visible.condition(Profile)
-    )
+    seen = Profile.id == named, caller.visible.condition(Profile)
+    query = select(Profile.id, Profile.quotas).where(*seen)
     with current_services().database.reading() as session:
         return session.execute(query).one_or_none()
 

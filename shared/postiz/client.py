@@ -27,7 +27,7 @@ UPLOAD_SECONDS = 120.0
 SLOWEST_UPLOAD = 16 * 1024
 #: The most that a reply may have (bytes); only a window of the calendar may have more.
 REPLY_BYTES = 2 * 1024**2
-_ID = re.compile(r"/posts/[^/]+")
+_ID, _OF_ANY = re.compile(r"/(posts|integration-[a-z]+|analytics/post|analytics)/[^/]+"), r"/\1/ID"
 Check = Callable[[], None] | None  # called before the first byte; raises to forbid the call
 
 
@@ -112,12 +112,12 @@ class Postiz:
     # reads: harmless to repeat
 
     def connected(self, *, seconds: float = READ_SECONDS) -> None:
-        reply = self._read_json("/is-connected", seconds=seconds)
+        reply = self.read_json("/is-connected", seconds=seconds)
         if reply != {"connected": True}:
             raise WrongBaseUrl(f"{self.base_url} answers, but not as Postiz does")
 
     def integrations(self, *, seconds: float = READ_SECONDS) -> list[RemoteIntegration]:
-        rows = self._read_json("/integrations", seconds=seconds)
+        rows = self.read_json("/integrations", seconds=seconds)
         with values.expect_shape(Transient):
             return [
                 RemoteIntegration(
@@ -137,7 +137,7 @@ class Postiz:
 
     def _read_window(self, start: datetime, end: datetime) -> list[RemotePost]:
         query = {"startDate": format_time(start), "endDate": format_time(end)}
-        answer = self._read_json("/posts", params=query, most=MAX_BYTES)
+        answer = self.read_json("/posts", params=query, most=MAX_BYTES)
         with values.expect_shape(Transient):
             if len(answer["posts"]) > values.MAX_POSTS:
                 raise Transient("Postiz answered too many posts", code=TOO_LARGE)
@@ -155,7 +155,7 @@ class Postiz:
 
     def notifications(self) -> list[Notification]:
         """The newest hundred, newest first: the only source of the reason for a failure."""
-        answer = self._read_json("/notifications", params={"page": 0})
+        answer = self.read_json("/notifications", params={"page": 0})
         with values.expect_shape(Transient):
             return [
                 Notification(
@@ -168,7 +168,7 @@ class Postiz:
     def has_status_route(self) -> bool:
         """Whether a draft can be released (since v2.21.7): tries a post that cannot exist."""
         try:
-            self._send_write("PUT", "/posts/pressroom-probe/status", {"status": "draft"})
+            self.send_write("PUT", "/posts/pressroom-probe/status", {"status": "draft"})
         except WrongBaseUrl as error:
             if error.status != 404:  # from a proxy: it says nothing about the route
                 raise
@@ -191,7 +191,7 @@ class Postiz:
             check=check,
             headers={"Content-Type": form.content_type},
         )
-        row = self._parse_json(reply, write=True)
+        row = self.parse_json(reply, write=True)
         with values.expect_shape(OutcomeUnknown):
             return RemoteMedia(id=values.read_id(row["id"]), path=values.read_path(row["path"]))
 
@@ -209,23 +209,23 @@ class Postiz:
         `last_check` replaces our own `check`: it must compare the settings, too.
         """
         path = f"/posts/{postiz_id}/status"
-        reply = self._send_write("PUT", path, {"status": "schedule"}, last_check=last_check)
+        reply = self.send_write("PUT", path, {"status": "schedule"}, last_check=last_check)
         return reply.status_code
 
     def delete(self, postiz_id: str) -> None:
         """Delete a post in Postiz. For an unknown id Postiz answers 500: OutcomeUnknown."""
-        self._send_write("DELETE", f"/posts/{postiz_id}", None)
+        self.send_write("DELETE", f"/posts/{postiz_id}", None)
 
     def _send_posts(
         self, kind: str, date: datetime, elements: Sequence[Element], check: Check = None
     ) -> Created:
-        reply = self._send_write("POST", "/posts", call_body(kind, date, elements), check)
-        rows = self._parse_json(reply, write=True)
+        reply = self.send_write("POST", "/posts", call_body(kind, date, elements), check)
+        rows = self.parse_json(reply, write=True)
         with values.expect_shape(OutcomeUnknown):
             ids = values.read_new_ids(rows, number=len(elements))
         return Created(ids=ids, budget=budget_of(reply), status=reply.status_code)
 
-    def _read_json(
+    def read_json(
         self,
         path: str,
         *,
@@ -236,14 +236,14 @@ class Postiz:
         bound = min(seconds, self.call_seconds)
         try:
             reply = self._call_api("GET", path, total=bound, stall=bound, params=params, most=most)
-            return self._parse_json(reply, write=False)
+            return self.parse_json(reply, write=False)
         except OutcomeUnknown as error:
             code = TOO_LARGE if isinstance(error.__cause__, TooLarge) else None
             failed = Transient(error.message, code=code)  # a read changes nothing
             failed.status = error.status
             raise failed from error
 
-    def _send_write(
+    def send_write(
         self, method: str, path: str, body: Any, check: Check = None, **options: Any
     ) -> requests.Response:
         if body is not None:
@@ -274,7 +274,7 @@ class Postiz:
 
     def _send_timed(self, method: str, path: str, **kwargs: Any) -> requests.Response:
         """The call, with its time recorded by route and by the status of its answer."""
-        route = f"{method} {_ID.sub('/posts/ID', path)}"
+        route = f"{method} {_ID.sub(_OF_ANY, path)}"
         status, began = "not made", time.monotonic()
         try:
             reply = self._transport.request(method, self.base_url + path, **kwargs)
@@ -289,7 +289,7 @@ class Postiz:
             metrics.POSTIZ.labels(route, status).observe(time.monotonic() - began)
         return reply
 
-    def _parse_json(self, reply: requests.Response, *, write: bool) -> Any:
+    def parse_json(self, reply: requests.Response, *, write: bool) -> Any:
         try:
             return values.parse_json(reply)
         except values.NotJson as error:

@@ -1,4 +1,5 @@
-"""Edits: new content, media, settings or time for posts that were accepted before.
+"""Edits: new content, media, settings or time for posts that were accepted before, or whether they
+are drafts.
 
 An edit is first written beside the post's values (`Post.edit`), and its revision raised. It
 replaces them at once, unless a call that carries the old ones may be under way, or they may be
@@ -14,6 +15,7 @@ from typing import Any, NoReturn
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     ColumnElement,
     DateTime,
     Row,
@@ -65,6 +67,7 @@ class Edit:
     settings: Mapping[str, Any] | None = None
     thread: Sequence[Mapping[str, Any]] | None = None
     publish_at: datetime | None = None
+    as_draft: bool | None = None
 
     def as_json(self) -> dict[str, Any]:
         values = {
@@ -73,6 +76,7 @@ class Edit:
             "settings": None if self.settings is None else dict(self.settings),
             "thread": None if self.thread is None else list(self.thread),
             "publish_at": None if self.publish_at is None else self.publish_at.isoformat(),
+            "as_draft": self.as_draft,
         }
         return {name: value for name, value in values.items() if value is not None}
 
@@ -174,6 +178,7 @@ _NEW_VALUES: Mapping[str, Any] = {
         cast(Post.edit["publish_at"].astext, DateTime(timezone=True)), Post.publish_at
     ),
     "media_ids": _new_media(),
+    "as_draft": func.coalesce(cast(Post.edit["as_draft"].astext, Boolean), Post.as_draft),
     "edit": None,
 }
 #: What was true of the old values only.

@@ -309,3 +309,43 @@ def operations(api: Api) -> dict[str, Any]:
         for path, methods in paths.items()
         for method, operation in methods.items()
     }
+
+
+def front_cases(world: World) -> dict[str, Case]:
+    """For each route of the Postiz-compatible front: what beta's key gets that names acme's."""
+    ids = world.tenants[ACME].ids
+    post = {
+        "type": "schedule",
+        "date": DATED["schedule_date"],
+        "shortLink": False,
+        "tags": [],
+        "posts": [{"integration": {"id": "int-acme"}, "value": [{"content": "x", "image": []}]}],
+    }
+    window = "?startDate=2020-01-01&endDate=2035-01-01"
+    own, unknown, refused = Case(stranger=(200,)), Case(), Case(stranger=(501,), owner=(501,))
+    return {
+        "GET /is-connected": own,
+        "GET /integrations": own,
+        "GET /groups": own,
+        "GET /posts": Case(query=window, stranger=(200,)),
+        "POST /posts": Case(body=post, stranger=(400,)),
+        "DELETE /posts/<id>": Case(stranger=(500,)),
+        "DELETE /posts/group/<group>": own,
+        "PUT /posts/<id>/status": Case(body={"status": "draft"}, stranger=(400,)),
+        "PUT /posts/<id>/settings": Case(body={"settings": {"a": 1}}),
+        "PUT /posts/<id>/release-id": Case(body={"releaseId": "1"}, stranger=(500,), owner=(500,)),
+        "GET /posts/<id>/missing": own,
+        "GET /find-slot/<channel_id>": unknown,
+        "GET /integration-settings/<channel_id>": unknown,
+        "POST /integration-trigger/<channel_id>": Case(body={"methodName": "none"}, owner=(404,)),
+        "GET /analytics/<channel_id>": Case(owner=(404,)),  # the sandbox has none
+        "GET /analytics/post/<id>": own,
+        "GET /notifications": own,
+        "POST /upload": Case(stranger=(400,), owner=(400,)),
+        "POST /upload-from-url": Case(stranger=(400,), owner=(400,)),
+        f"GET /media/pressroom-{ids['media']}.png": unknown,
+        "POST /generate-video": refused,
+        "POST /video/function": refused,
+        "GET /social/<network>": refused,
+        "DELETE /integrations/<channel_id>": refused,
+    }

@@ -233,12 +233,12 @@ def test_a_calendar_that_is_too_large_for_one_reply_is_read_in_parts() -> None:
     ]
 
     class Calendar(Postiz):
-        def _read_json(self, path: str, **more: Any) -> Any:
+        def read_json(self, path: str, **more: Any) -> Any:
             start, end = more["params"]["startDate"], more["params"]["endDate"]
             chosen = [row for row in rows if start <= str(row["publishDate"]) <= end]
             with answering(body(json.dumps({"posts": chosen}).encode())) as server:
                 asked = Postiz(server.url, "key", route=Route(allow_private=True))
-                return asked._read_json(path, **more)
+                return asked.read_json(path, **more)
 
     calendar = Calendar("http://127.0.0.1:9", "key", route=Route(allow_private=True))
     found = calendar.window(datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))

@@ -18,6 +18,8 @@ from web.app import create_app
 from web.services import Services
 
 PREFIX = "/api/v1"
+#: What is at the root, and not below the prefix.
+NOT_OF_API = ("/health", "/docs", "/openapi", "/metrics", "/public/", "/api/public/")
 ADMIN_KEY = "pr_the-admin-key-of-the-tests"
 
 
@@ -63,9 +65,7 @@ class Api:
             sent["Authorization"] = f"Bearer {key}"
         if profile is not None:
             sent["X-Profile-Id"] = profile
-        url = (
-            path if path.startswith(("/health", "/docs", "/openapi", "/metrics")) else PREFIX + path
-        )
+        url = path if path.startswith(NOT_OF_API) else PREFIX + path
         reply = self.app.test_client().open(url, method=method, headers=sent, **more)
         return cast(Reply, reply)
 

@@ -1,7 +1,6 @@
 """Publish and bulk-publish: a request becomes a job, with a post per row and integration."""
 
 from collections.abc import Callable, Collection
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -16,12 +15,12 @@ from shared.intake.schemas import PublishRequest
 from shared.intake.targets import Target
 from shared.intake.validation import Checked, Order, Placed
 from web.api.resource import create_blueprint, problem_responses
-from web.auth import current_caller, current_profile
-from web.http_layer.idempotency import Reply, answer_once
+from web.auth import current_profile
+from web.http_layer.idempotency import Reply
 from web.openapi.bulk_body import ROWS
 from web.request_parsing import live_integrations
 from web.request_parsing.bulk_request import BulkRequest, read_bulk
-from web.request_parsing.live_integrations import ListNeeded
+from web.request_parsing.known_target import answer_for_target, with_approval
 from web.schemas.publishing import (
     BulkJobReply,
     BulkQuery,
@@ -108,16 +107,10 @@ def _plan_response(sent: BulkRequest) -> Response:
     found = live_integrations.look_up_integrations(profile_id, integrations_of(sent.body))
     order = _build_bulk_order(sent, profile_id, now)
     with ours.database.reading() as session:
-        target = _with_approval(targets.recognize_target(session, profile_id, found))
+        target = with_approval(targets.recognize_target(session, profile_id, found))
         checked = validation.check_order(session, order, target, ours.settings)
         plan = plans.plan_view(session, checked)
     return Reply(body=PlanReply(plan=plan)).response()
-
-
-def _with_approval(target: Target) -> Target:
-    """Needed where the profile or the caller's key wants it."""
-    needed = target.requires_approval or current_caller().requires_approval
-    return replace(target, requires_approval=needed)
 
 
 def _accept_bulk_order(session: Session, checked: Checked, *, skip_invalid: bool) -> Reply:
@@ -151,23 +144,11 @@ def _check_and_answer(
     *,
     content: str | None = None,
 ) -> Response:
-    """Check and accept in one transaction, and once for an idempotency key.
+    """Check and accept in one transaction, and once for an idempotency key."""
 
-    Where Postiz has to be asked for its integrations first, that is done between two attempts, and
-    in no transaction.
-    """
-    ours = current_services()
-
-    def attempt(session: Session, *, is_first: bool) -> Reply:
-        profile_id = current_profile(session)
-        target = _with_approval(targets.ensure_target(session, profile_id, ours.settings, ours.box))
-        if is_first:
-            live_integrations.require_known(profile_id, target, wanted)
+    def work(session: Session, profile_id: str, target: Target) -> Reply:
         order = build_order(profile_id, db.read_clock(session))
-        return accept(session, validation.check_order(session, order, target, ours.settings))
+        settings = current_services().settings
+        return accept(session, validation.check_order(session, order, target, settings))
 
-    try:
-        return answer_once(partial(attempt, is_first=True), content=content)
-    except ListNeeded as needed:
-        live_integrations.ask_now(needed.profile_id)
-    return answer_once(partial(attempt, is_first=False), content=content)
+    return answer_for_target(work, wanted, content=content)

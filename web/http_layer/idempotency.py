@@ -26,7 +26,7 @@ from web.services import current_services
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
-UNDER_WAY = "still_under_way"
+UNDER_WAY, KEY_REUSED = "still_under_way", "key_reused"
 MAX_LENGTH = 255
 
 
@@ -107,7 +107,7 @@ def _find_earlier_response(session: Session, key: str, request_hash: str) -> Res
     if row is None:
         return None
     if row.request_hash != request_hash:
-        raise Unprocessable(f"This {HEADER} was used with another request", code="key_reused")
+        raise Unprocessable(f"This {HEADER} was used with another request", code=KEY_REUSED)
     headers = {**row.headers, REPLAYED: "true"}
     try:
         body = current_services().box.open(row.body)

@@ -19,6 +19,8 @@ from web.paced_socket import PIECE
 MIMETYPE = "multipart/form-data"
 FILE_FIELD = "file"
 MAX_FILES = 1000
+#: Codes of what is wrong with a body's files.
+NO_FILE, UNKNOWN_FILE, TOO_MANY_FILES = "no_file", "unknown_file", "too_many_files"
 #: The parser applies this limit to its buffer too, so it must be larger than a piece.
 _MAX_FIELD_BYTES = 4 * 1024**2
 _NAME_LENGTH = 255
@@ -72,8 +74,12 @@ class Multipart:
 
 
 @contextmanager
-def receive_body(storage: Storage, *, single: bool, fields: frozenset[str]) -> Iterator[Multipart]:
+def receive_body(
+    storage: Storage, *, single: bool, fields: frozenset[str] | None
+) -> Iterator[Multipart]:
     """The files and `fields` of this request; files that are not kept are deleted at the end.
+
+    `fields`: None takes any, and they are left out.
 
     Raises `InvalidRequest` for a body that is malformed, incomplete or has other fields; for a
     `single` file its refusal; and `StorageFull`.
@@ -83,16 +89,15 @@ def receive_body(storage: Storage, *, single: bool, fields: frozenset[str]) -> I
 
         def open_part(filename: str | None = None, **_: object) -> IO[bytes]:
             if len(parts) == (1 if single else MAX_FILES):
-                raise _invalid_field(
-                    FILE_FIELD, "one file only" if single else f"at most {MAX_FILES} files"
-                )
+                most = "one file only" if single else f"at most {MAX_FILES} files"
+                raise _invalid_field(FILE_FIELD, most, code=TOO_MANY_FILES)
             incoming = stack.enter_context(storage.receive())
             parts.append(Part(Receiver(incoming, base_name(filename)), strict=single))
             return cast(IO[bytes], parts[-1])  # the parser only writes and seeks
 
         form, files = _parse_body(open_part)
         _check_fields(form, files, fields)
-        yield Multipart(parts, form.to_dict())
+        yield Multipart(parts, {} if fields is None else form.to_dict())
 
 
 def _parse_body(open_part: Any) -> tuple[MultiDict[str, str], MultiDict[str, FileStorage]]:
@@ -113,24 +118,30 @@ def _parse_body(open_part: Any) -> tuple[MultiDict[str, str], MultiDict[str, Fil
 
 
 def _check_fields(
-    form: MultiDict[str, str], files: MultiDict[str, FileStorage], fields: frozenset[str]
+    form: MultiDict[str, str], files: MultiDict[str, FileStorage], fields: frozenset[str] | None
 ) -> None:
-    for name in (*files, *form):
-        if name not in (fields if name in form else {FILE_FIELD}):
+    for name in files:
+        if name != FILE_FIELD:
+            raise _invalid_field(name, "unknown field", code=UNKNOWN_FILE)
+    for name in form if fields is not None else ():
+        if name not in (fields or ()):
             raise _invalid_field(name, "unknown field")
-    for name in form:
         if len(form.getlist(name)) > 1:
             raise _invalid_field(name, "given more than once")
         if not is_clean(form[name]):
             raise _invalid_field(name, "contains a NUL or half a character")
     if not files:
-        raise _invalid_field(FILE_FIELD, "there is no file in this body")
+        raise _invalid_field(FILE_FIELD, "there is no file in this body", code=NO_FILE)
 
 
-def _invalid_field(given: str | None, message: str) -> InvalidRequest:
+def _invalid_field(
+    given: str | None, message: str, *, code: str = FieldError.code
+) -> InvalidRequest:
     """`given`: its name; None where the part has none."""
     name = given if given and is_clean(given) else "?"
-    return InvalidRequest(f"{name}: {message}", fields=[FieldError(field=name, message=message)])
+    return InvalidRequest(
+        f"{name}: {message}", fields=[FieldError(field=name, message=message, code=code)]
+    )
 
 
 def base_name(filename: str | None) -> str | None:

@@ -72,12 +72,12 @@ class ApiRequest(Request):
                 f"The content type must be application/json, and is {given}", code="not_json"
             )
         try:
-            body = json.loads(self.get_data(), parse_constant=_refuse_constant)
+            body = json.loads(self.get_data(), parse_constant=refuse_constant)
         except (ValueError, RecursionError) as error:
             raise InvalidRequest(f"The body is not JSON: {error}", code="not_json") from error
         if not isinstance(body, dict):
             raise InvalidRequest("The body must be a JSON object", code="not_json")
-        if not _all_clean(body):
+        if not is_storable(body):
             raise InvalidRequest(
                 "The body has values that cannot be stored",
                 fields=list(islice(_unclean_values(body), _MAX_FAULTS)),
@@ -88,19 +88,19 @@ class ApiRequest(Request):
 def read_json(text: str) -> Any:
     """A single value, such as a cell of a table. Raises `ValueError`."""
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = json.loads(text, parse_constant=refuse_constant)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
-    if not _all_clean(value):
+    if not is_storable(value):
         raise ValueError("it has values that cannot be stored, or is nested too deeply")
     return value
 
 
-def _refuse_constant(name: str) -> NoReturn:
+def refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _all_clean(body: Any) -> bool:
+def is_storable(body: Any) -> bool:
     """Whether `_unclean_values` would find nothing; faster, and nearly always enough."""
     level: list[Any] = [body]
     for _ in range(MAX_DEPTH):

@@ -41,8 +41,13 @@ api = create_blueprint("media_files", "The files themselves", write="publish")
 @api.get("/media/<id>/file", responses={**_FILE, **problem_responses(409, 416)})
 def send_file(path: IdPath) -> Response:
     """The file, to be saved; also in part (`Range`)"""
+    return file_response(path.id)
+
+
+def file_response(media_id: str) -> Response:
+    """Raises `NotFound`, and `Conflict` for one that is not fetched yet."""
     ours = current_services()
-    medium, key = _load_stored(path.id)
+    medium, key = _load_stored(media_id)
     give_back = ours.downloads.take(current_caller().holder)
     try:
         size, file = ours.storage.size(key), ours.storage.open(key)

@@ -6,6 +6,7 @@ For a dry run it asks in the same way, and stores nothing.
 from collections.abc import Collection, Sequence
 from contextlib import closing, suppress
 from functools import partial
+from typing import Any
 
 from shared.accounts import channels, identity
 from shared.accounts.identity import Found
@@ -17,6 +18,7 @@ from shared.net.outbound_route import Route
 from shared.postiz import discovery
 from shared.postiz.client import Postiz, RemoteIntegration
 from shared.postiz.discovery import Probe
+from shared.postiz.extras import Question
 from shared.profiles import profile_settings
 from shared.profiles.profile_settings import Credentials
 from shared.profiles.publisher_cache import Publisher, blamed_on_settings
@@ -123,6 +125,19 @@ def _check_version(ours: Services, profile_id: str, version: int) -> None:
     with ours.database.reading() as session:
         if profile_settings.version_of(session, profile_id) != version:
             raise SettingsChanged(f"the settings of {profile_id!r} have changed")
+
+
+def ask_publisher(profile_id: str, seconds: float, question: Question) -> Any:
+    """What the profile's Postiz answers to `question`; nothing of it is stored.
+
+    Raises as `update_integrations`; a refusal of Postiz has its `status`.
+    """
+    ours = current_services()
+
+    def ask() -> Any:
+        return question(_current_publisher(ours, profile_id).postiz, seconds)
+
+    return ours.calls.within(seconds, ask, holder=current_caller().holder)
 
 
 def _ask_postiz(ours: Services, profile_id: str, seconds: float) -> list[RemoteIntegration]:

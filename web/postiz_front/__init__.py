@@ -1,0 +1,1 @@
+"""The Postiz-compatible front: Postiz's own public API, answered by Pressroom."""

@@ -1,0 +1,69 @@
+"""Changes of posts that were accepted before, in the protocol of `PATCH /api/v1/posts/ID`."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shared import db
+from shared.access.visible_profiles import VisibleProfiles, load_visible
+from shared.db import ROW_LOCK
+from shared.domain.publishing.states import PostState
+from shared.errors import NotFound
+from shared.intake import post_edits
+from shared.intake.post_edits import EditedContent
+from shared.models import Post
+from shared.posts import cancel_retry, edits
+
+#: What Postiz no longer knows.
+GONE = (PostState.CANCELLING, PostState.CANCELLED)
+
+
+def find_post(session: Session, profile_id: str, post_id: str) -> Post | None:
+    """The profile's post, None also for one that was deleted."""
+    try:
+        post = load_visible(session, Post, post_id, VisibleProfiles.only({profile_id}))
+    except NotFound:
+        return None
+    return None if post.state in GONE else post
+
+
+def change_post(
+    session: Session,
+    post: Post,
+    wanted: EditedContent,
+    *,
+    publish_at: datetime | None = None,
+    as_draft: bool | None = None,
+) -> None:
+    """Nothing, if nothing differs. Raises `Conflict` where it is too late, and what `PATCH` does.
+
+    A time in the past means at once, as in Postiz.
+    """
+    session.refresh(post, with_for_update=ROW_LOCK)
+    planned = post_edits.plan_content(session, post, wanted)
+    now = db.read_clock(session)
+    current = post_edits.current_values(post)
+    if publish_at is not None and publish_at.replace(microsecond=0) != current.publish_at:
+        moved = post_edits.plan_time(post, max(publish_at, now), "UTC", now)
+        planned = replace(planned, publish_at=moved.publish_at)
+    if as_draft is not None and as_draft != is_draft(post):
+        planned = replace(planned, as_draft=as_draft)
+    if not planned.as_json():
+        return
+    if not session.scalar(select(edits.is_editable()).where(Post.id == post.id)):
+        edits.refuse(post)
+    edits.edit_posts(session, {post.id: planned})
+    session.refresh(post)
+
+
+def is_draft(post: Post) -> bool:
+    """Whether it is to stay a draft; as its waiting edit says, if there is one."""
+    return bool((post.edit or {}).get("as_draft", post.as_draft))
+
+
+def start_again(session: Session, post: Post) -> None:
+    """A failed post, which is to be published after all. Raises `Conflict` if it may be live."""
+    if post.state == PostState.FAILED:
+        cancel_retry.retry_post(session, post, confirmed=False)
