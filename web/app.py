@@ -131,6 +131,12 @@ def create_app(settings: Settings | None = None, parts: Services | None = None) 
     security_headers.install(app)
     app.before_request(_authenticate_api_request)
     audit_trail.install(app, parts)
+    _add_routes(app)
+    description.add_docs_routes(app)
+    return app
+
+
+def _add_routes(app: OpenAPI) -> None:
     for module in RESOURCES:
         app.register_api(module.api)
     app.register_api(health.api)
@@ -140,8 +146,6 @@ def create_app(settings: Settings | None = None, parts: Services | None = None) 
         app.register_blueprint(module.pages)
     for front, prefix, name in routes.fronts():
         app.register_blueprint(front, url_prefix=prefix, name=name)
-    description.add_docs_routes(app)
-    return app
 
 
 def _authenticate_api_request() -> None:

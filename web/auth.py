@@ -241,8 +241,7 @@ def _find_counted_profile(caller: Caller) -> Row[str, dict[str, Any]] | None:
 
 
 def current_caller() -> Caller:
-    found: Caller = g.caller
-    return found
+    return g.caller  # type: ignore[no-any-return]
 
 
 def require_scope(scope: str) -> None:

@@ -1,10 +1,10 @@
 """The style and the scripts of the pages, which anybody may read."""
 
-import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+import rjsmin
 from flask import Blueprint, Response
 
 from shared.crypto import hash_secret
@@ -14,24 +14,20 @@ from web.people.page_blueprint import create_page_blueprint
 _HERE = Path(__file__).parent / "static"
 _MEDIA_TYPES: Mapping[str, str] = {".css": "text/css", ".js": "text/javascript"}
 _PATH = "/static/"
-_COMMENTS = re.compile(r"^\s*/\*.*?\*/$", re.MULTILINE | re.DOTALL)
 
 pages: Blueprint = create_page_blueprint("static_files")
 
 
 @cache
 def _read_files() -> Mapping[str, str]:
-    return {
-        path.name: _shorten_text(path.read_text(encoding="utf-8"))
-        for path in sorted(_HERE.iterdir())
-        if path.suffix in _MEDIA_TYPES
-    }
+    """By their names; scripts without comments and indents, which are for who reads the source."""
+    files = {path.name: path for path in sorted(_HERE.iterdir()) if path.suffix in _MEDIA_TYPES}
+    return {name: _shorten(path) for name, path in files.items()}
 
 
-def _shorten_text(text: str) -> str:
-    """Without indents and lines of comments, which are for who reads the source."""
-    lines = (line.strip() for line in _COMMENTS.sub("", text).splitlines())
-    return "".join(f"{line}\n" for line in lines if line and not line.startswith("//"))
+def _shorten(path: Path) -> str:
+    text = path.read_text(encoding="utf-8")
+    return rjsmin.jsmin(text) if path.suffix == ".js" else text
 
 
 @cache

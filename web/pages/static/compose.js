@@ -102,7 +102,7 @@ function addClips(files) {
 }
 
 async function addFiles(files) {
-  const tables = files.filter((file) => /\.(csv|tsv)$/i.test(file.name));
+  const tables = files.filter((file) => (/\.(csv|tsv)$/i).test(file.name));
   const clips = files.filter((file) => !tables.includes(file));
   if (clips.length) addClips(clips);
   try {
@@ -153,7 +153,7 @@ function missingFiles() {
 /** The server's faults of a plan; a file that is not here is told in our words. */
 function faultsOf(plan) {
   const missing = missingFiles();
-  const isMissing = ({ field }) => /\.media_ids\.\d+$/.test(field) && missing.some((each) => field.startsWith(each.field));
+  const isMissing = ({ field }) => (/\.media_ids\.\d+$/).test(field) && missing.some((each) => field.startsWith(each.field));
   return [...missing, ...plan.rows.flatMap((row) => row.errors).filter((fault) => !isMissing(fault))];
 }
 
