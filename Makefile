@@ -30,7 +30,7 @@ RESULTS ?= $(BENCH)/results
 BENCHES ?= tests/bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test test-unit test-integration chaos bench fuzz mutate house check lock format secrets
+.PHONY: help demo up down test test-unit test-integration chaos bench fuzz mutate house check lock format secrets screenshots
 
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -91,6 +91,9 @@ house: $(DEVELOPS) ## Measure the floor plan: names, sizes, cycles, complexity
 lock: $(DEVELOPS) ## Write deploy/requirements.lock: what the image installs, with hashes for every platform
 	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile requirements.txt --universal \
 		--python-version 3.11 --generate-hashes --quiet --output-file deploy/requirements.lock
+
+screenshots: $(DEVELOPS) ## Take the pictures of docs/pictures anew, with Chromium
+	@$(PY) -m tests.browser.screenshots docs/pictures
 
 format: $(DEVELOPS) ## Put the code into its format
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .

@@ -18,6 +18,7 @@ KEYS = Listing(
         "expires_at",
         "last_used_at",
         "old_key_until",
+        "requires_approval",
         "created_at",
     ),
     columns={

@@ -118,3 +118,17 @@ def test_a_key_needs_one_profile_and_the_scopes(world: World) -> None:
     reader = api.key("read", profiles=[ACME])
     assert api.get(f"{FRONT}/posts?startDate=2020-01-01&endDate=2020-01-02", key=reader).json
     assert ask(world, "POST /posts", reader).status_code == 403
+
+
+def test_a_key_whose_posts_wait_for_approval_gets_nothing_past_a_person(world: World) -> None:
+    body = {"name": "agent", "scopes": ["read", "publish"], "profile_ids": [ACME]}
+    key = world.api.post("/keys", {**body, "requires_approval": True}).json["key"]
+    made = ask(world, "POST /posts", key)
+    assert made.status_code == 201, made.text
+    for each in made.json:
+        post = world.api.get(f"/posts/{each['postId']}").json
+        assert post["state"] == "waiting_approval"
+    [other, *_] = ask(world, "POST /posts", world.tenants[ACME].key).json
+    path, change = f"{FRONT}/posts/{other['postId']}/settings", {"settings": {"a": 1}}
+    refused = world.api.call("PUT", path, key=key, json=change)
+    assert refused.status_code == 403, "what needs no approval would be changed without any"

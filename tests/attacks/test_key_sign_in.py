@@ -22,7 +22,8 @@ def installation(
     module_database_url: str, valkey_server: Valkey, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Api]:
     home = tmp_path_factory.mktemp("keys")
-    api = Api(make_settings(module_database_url, home, REDIS_URL=valkey_server.url()))
+    few = {"PRESSROOM_FAILED_KEYS_PER_MINUTE": "30"}
+    api = Api(make_settings(module_database_url, home, REDIS_URL=valkey_server.url(), **few))
     yield api
     api.close()
 
@@ -57,7 +58,11 @@ def test_it_sees_and_does_what_the_key_may_and_no_more(bare_api: Api) -> None:
     profiles(bare_api)
     browser = signed_in(bare_api, key_of(bare_api, "read")[0])
     own = browser.get("/session").json
-    assert (own["user"], own["scopes"], own["key"]["profile_ids"]) == (None, ["read"], ["acme"])
+    assert (own["user"], own["scopes"], own["signed_in_key"]["profile_ids"]) == (
+        None,
+        ["read"],
+        ["acme"],
+    )
     assert [row["id"] for row in browser.get("/profiles").json["items"]] == ["acme"]
     assert browser.get("/profiles/beta").status_code == 404
     for method, path, body in (

@@ -27,7 +27,7 @@ def key_session_view(known: KnownKeySession, token: str) -> OwnSession:
     key = known.key
     return OwnSession(
         user=None,
-        key=OwnKey(id=str(key.id), name=key.name, profile_ids=key.profile_ids),
+        signed_in_key=OwnKey(id=str(key.id), name=key.name, profile_ids=key.profile_ids),
         scopes=key.scopes,
         second_factor="not_needed",
         csrf_token=csrf_token(token),

@@ -15,6 +15,7 @@ from shared.intake import post_edits
 from shared.intake.post_edits import EditedContent
 from shared.models import Post
 from shared.posts import cancel_retry, edits
+from web.api.resource import refuse_past_approval
 
 #: What Postiz no longer knows.
 GONE = (PostState.CANCELLING, PostState.CANCELLED)
@@ -42,6 +43,8 @@ def change_post(
     A time in the past means at once, as in Postiz.
     """
     session.refresh(post, with_for_update=ROW_LOCK)
+    if not post.requires_approval:
+        refuse_past_approval()
     planned = post_edits.plan_content(session, post, wanted)
     now = db.read_clock(session)
     current = post_edits.current_values(post)

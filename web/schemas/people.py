@@ -57,7 +57,9 @@ class OwnKey(BaseModel):
 
 class OwnSession(BaseModel):
     user: UserView | None = Field(description="null where a key has signed in")
-    key: OwnKey | None = Field(None, description="The key that has signed in, in place of a person")
+    signed_in_key: OwnKey | None = Field(
+        None, description="The key that has signed in, in place of a person"
+    )
     scopes: list[str]
     second_factor: Literal["not_needed", "given", "needed", "to_be_enrolled"]
     csrf_token: str = Field(description="For the header X-CSRF-Token of requests that change")

@@ -39,7 +39,7 @@ from web.schemas.webhooks import DeliveryView, WebhookView
 )
 def test_json_knows_the_fields_that_lists_of_the_api_have(listing: Listing, view: type) -> None:
     missing = set(view.model_fields) - set(listing.fields)  # type: ignore[attr-defined]
-    assert missing <= {"postiz_check", "quotas"}, "those are null in lists"
+    assert missing <= {"in_effect", "postiz_check", "quotas"}, "those are null in lists"
     assert set(listing.fields) <= set(view.model_fields)  # type: ignore[attr-defined]
 
 
