@@ -1,14 +1,14 @@
 """Keys of the API: made, shown once, and revoked."""
 
-from flask import Response, request
+from flask import Response
 from sqlalchemy import select
 
 from shared.access.api_keys import SCOPES
 from shared.models import ApiKey
 from web.api.keys import key_views
 from web.auth import current_caller, require_scope
-from web.http_layer.pagination import decode_number, next_cursor
-from web.pages.layout import create_reader_blueprint, show
+from web.http_layer.pagination import next_cursor, page_query
+from web.pages.layout import create_reader_blueprint, requested_page, show
 from web.services import current_services
 
 pages = create_reader_blueprint("key_pages")
@@ -21,11 +21,10 @@ AT_ONCE = 50
 def show_keys() -> Response:
     require_scope("admin")
     caller = current_caller()
-    query = select(ApiKey).where(caller.visible.condition(ApiKey)).order_by(ApiKey.id.desc())
-    if (before := decode_number(request.args.get("cursor"))) is not None:
-        query = query.where(ApiKey.id < before)
+    own = select(ApiKey).where(caller.visible.condition(ApiKey))
+    query = page_query(own, ApiKey.id, requested_page(AT_ONCE), newest=True)
     with current_services().database.transaction() as session:
-        rows = session.scalars(query.limit(AT_ONCE)).all()
+        rows = session.scalars(query).all()
         keys = key_views(session, rows)
     return show(
         "keys.html",

@@ -5,13 +5,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, g, redirect
+from flask import Blueprint, Response, g, redirect, request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from werkzeug.wrappers import Response as AnyResponse
 
 from web import session_cookie
 from web.auth import current_caller
 from web.http_layer import security_headers
+from web.http_layer.pagination import PageQuery
 from web.pages import static_files
 from web.paths import PREFIX
 from web.people.page_blueprint import create_page_blueprint
@@ -65,6 +66,11 @@ def _admit_reader() -> AnyResponse | None:
         return redirect(SECOND_FACTOR, 303)
     g.caller = reader
     return None
+
+
+def requested_page(limit: int) -> PageQuery:
+    """Of a list: the one that the address names. Its cursor is checked where it is read."""
+    return PageQuery.model_construct(limit=limit, cursor=request.args.get("cursor"))
 
 
 def show(template: str, *, title: str, path: str, status: int = 200, **values: Any) -> Response:

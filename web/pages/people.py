@@ -9,8 +9,8 @@ from sqlalchemy import select
 from shared.models import AuditEntry, User
 from web.api.audit import audit_conditions, entry_view
 from web.auth import USER, current_caller, require_scope
-from web.http_layer.pagination import decode_number, next_cursor
-from web.pages.layout import create_reader_blueprint, show
+from web.http_layer.pagination import next_cursor, page_query
+from web.pages.layout import create_reader_blueprint, requested_page, show
 from web.people.views import user_view
 from web.schemas.audit import AuditQuery
 from web.schemas.people import Role
@@ -35,11 +35,10 @@ def show_settings() -> Response:
 def show_users() -> Response:
     require_scope("admin")
     caller = current_caller()
-    query = select(User).where(caller.visible.condition(User)).order_by(User.id)
-    if (after := decode_number(request.args.get("cursor"))) is not None:
-        query = query.where(User.id > after)
+    own = select(User).where(caller.visible.condition(User))
+    query = page_query(own, User.id, requested_page(AT_ONCE))
     with current_services().database.transaction() as session:
-        rows = session.scalars(query.limit(AT_ONCE)).all()
+        rows = session.scalars(query).all()
         users = [user_view(row) for row in rows]
     return show(
         "users.html",
@@ -63,18 +62,17 @@ def show_audit() -> Response:
     except ValidationError as error:
         fields = {str(fault["loc"][0]) for fault in error.errors()}
         wanted, problem = AuditQuery.model_validate({}), f"Not understood: {', '.join(fields)}"
-    query = select(AuditEntry).where(*audit_conditions(wanted))
-    query = query.where(current_caller().visible.condition(AuditEntry))
-    if (before := decode_number(request.args.get("cursor"))) is not None:
-        query = query.where(AuditEntry.id < before)
+    own = current_caller().visible.condition(AuditEntry)
+    entries = select(AuditEntry).where(*audit_conditions(wanted), own)
+    query = page_query(entries, AuditEntry.id, requested_page(AT_ONCE), newest=True)
     with current_services().database.transaction() as session:
-        rows = session.scalars(query.order_by(AuditEntry.id.desc()).limit(AT_ONCE)).all()
-        entries = [] if problem else [entry_view(row) for row in rows]
+        rows = session.scalars(query).all()
+        shown = [] if problem else [entry_view(row) for row in rows]
     return show(
         "audit.html",
         title="Audit trail",
         path=SETTINGS,
-        entries=entries,
+        entries=shown,
         chosen=chosen,
         problem=problem,
         cursor=next_cursor(rows, AT_ONCE, lambda row: row.id),

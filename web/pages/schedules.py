@@ -9,8 +9,8 @@ from shared.accounts import channel_states
 from shared.models import Media, Profile, Schedule, ScheduleRun
 from shared.profiles import profile_settings
 from web.auth import current_caller, require_scope, require_visible_profile
-from web.http_layer.pagination import decode_number, next_cursor
-from web.pages.layout import create_reader_blueprint, show
+from web.http_layer.pagination import next_cursor, page_query
+from web.pages.layout import create_reader_blueprint, requested_page, show
 from web.serializers.schedule_views import run_view, schedule_summary, schedule_view
 from web.services import current_services
 
@@ -24,12 +24,10 @@ CHOICES = 100
 
 @pages.get(SCHEDULES)
 def show_schedules() -> Response:
-    query = select(Schedule).options(defer(Schedule.body)).order_by(Schedule.id.desc())
-    query = query.where(current_caller().visible.condition(Schedule))
-    if (before := decode_number(request.args.get("cursor"))) is not None:
-        query = query.where(Schedule.id < before)
+    own = select(Schedule).where(current_caller().visible.condition(Schedule))
+    query = page_query(own, Schedule.id, requested_page(AT_ONCE), newest=True)
     with current_services().database.transaction() as session:
-        rows = session.scalars(query.limit(AT_ONCE)).all()
+        rows = session.scalars(query.options(defer(Schedule.body))).all()
         schedules = [schedule_summary(row) for row in rows]
     return show(
         "schedules.html",

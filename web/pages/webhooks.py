@@ -2,7 +2,7 @@
 
 from typing import get_args
 
-from flask import Response, request
+from flask import Response
 from sqlalchemy import select
 
 from shared import db
@@ -11,8 +11,8 @@ from shared.models import Delivery, Webhook
 from shared.webhooks import subscriptions
 from web.api.webhooks import delivery_view, webhook_fields
 from web.auth import current_caller, require_scope
-from web.http_layer.pagination import decode_number, next_cursor
-from web.pages.layout import create_reader_blueprint, show
+from web.http_layer.pagination import next_cursor, page_query
+from web.pages.layout import create_reader_blueprint, requested_page, show
 from web.schemas.webhooks import DeliveryView, EventName, WebhookView
 from web.services import current_services
 
@@ -27,11 +27,10 @@ EVENTS = get_args(EventName)
 def show_webhooks() -> Response:
     require_scope("settings")
     caller = current_caller()
-    query = select(Webhook).where(caller.visible.condition(Webhook)).order_by(Webhook.id.desc())
-    if (before := decode_number(request.args.get("cursor"))) is not None:
-        query = query.where(Webhook.id < before)
+    own = select(Webhook).where(caller.visible.condition(Webhook))
+    query = page_query(own, Webhook.id, requested_page(AT_ONCE), newest=True)
     with current_services().database.transaction() as session:
-        rows = session.scalars(query.limit(AT_ONCE)).all()
+        rows = session.scalars(query).all()
         now = db.read_clock(session)
         hooks = [WebhookView.model_validate(webhook_fields(row, now)) for row in rows]
     return show(
@@ -48,13 +47,12 @@ def show_webhooks() -> Response:
 @pages.get(f"{WEBHOOKS}/<webhook_id>")
 def show_webhook(webhook_id: str) -> Response:
     require_scope("settings")
-    visible, before = current_caller().visible, decode_number(request.args.get("cursor"))
+    visible = current_caller().visible
     with current_services().database.transaction() as session:
         row = load_visible(session, Webhook, webhook_id, visible)
-        query = select(Delivery).where(subscriptions.visible_deliveries_condition(row, visible))
-        if before is not None:
-            query = query.where(Delivery.id < before)
-        rows = session.scalars(query.order_by(Delivery.id.desc()).limit(AT_ONCE)).all()
+        own = select(Delivery).where(subscriptions.visible_deliveries_condition(row, visible))
+        query = page_query(own, Delivery.id, requested_page(AT_ONCE), newest=True)
+        rows = session.scalars(query).all()
         return show(
             "webhook.html",
             title=f"Webhook {row.id}",
