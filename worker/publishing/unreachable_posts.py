@@ -1,5 +1,6 @@
 """Unreachable posts: releases that can no longer be read are left to a person after some time."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 from sqlalchemy import ColumnElement, exists, func, select
@@ -66,33 +67,16 @@ def give_up(session: Session, seconds: float) -> None:
     account whose integrations are not known yet may turn out to be the same, so these are not
     included.
     """
-    ids = session.scalars(
-        select(Post.id)
-        .where(*is_unreachable(seconds))
-        .limit(BATCH)
-        .with_for_update(key_share=True, skip_locked=True)
-    ).all()
-    unknown_outcomes.leave_to_person(
-        session,
-        ids,
-        PostState.RELEASING,
-        "The profile has another Postiz account now, so its release cannot be looked at.",
-    )
+    message = "The profile has another Postiz account now, so its release cannot be looked at."
+    _leave_to_person(session, PostState.RELEASING, is_unreachable(seconds), message)
 
 
 def give_up_taken_back(session: Session, seconds: float) -> None:
     """Leave posts to a person where nobody can see whether they were deleted before their time."""
+    message = "It was being taken out of Postiz when its profile got another account there."
     for state in TAKEN_BACK:
-        query = select(Post.id).where(*is_taken_back_unseen(seconds), Post.state == state)
-        ids = session.scalars(
-            query.limit(BATCH).with_for_update(key_share=True, skip_locked=True)
-        ).all()
-        unknown_outcomes.leave_to_person(
-            session,
-            ids,
-            state,
-            "It was being taken out of Postiz when its profile got another account there.",
-        )
+        which = (*is_taken_back_unseen(seconds), Post.state == state)
+        _leave_to_person(session, state, which, message)
 
 
 def give_up_old(session: Session) -> None:
@@ -101,11 +85,19 @@ def give_up_old(session: Session) -> None:
     Releases that nobody has tried in the last hour are not included: Pressroom was stopped, or
     their key is held.
     """
-    old = select(Post.id).where(*is_old())
-    unknown_outcomes.leave_to_person(
-        session,
-        session.scalars(old.limit(BATCH).with_for_update(key_share=True, skip_locked=True)).all(),
-        PostState.RELEASING,
-        "For a day Postiz could not say what became of its release.",
-        follow=True,
-    )
+    message = "For a day Postiz could not say what became of its release."
+    _leave_to_person(session, PostState.RELEASING, is_old(), message, follow=True)
+
+
+def _leave_to_person(
+    session: Session,
+    state: PostState,
+    which: Iterable[ColumnElement[bool]],
+    message: str,
+    *,
+    follow: bool = False,
+) -> None:
+    """A batch of these posts, which are all of this state."""
+    query = select(Post.id).where(*which).limit(BATCH)
+    ids = session.scalars(query.with_for_update(key_share=True, skip_locked=True)).all()
+    unknown_outcomes.leave_to_person(session, ids, state, message, follow=follow)
