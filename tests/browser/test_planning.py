@@ -81,7 +81,7 @@ def test_a_job_is_followed_and_the_group_that_failed_is_tried_again(
         expect(page.locator("#live .state", has_text="completed with errors")).to_be_visible(
             timeout=WHILE
         )
-        expect(page.locator(".channels").get_by_text("2 of 3, 1 not published")).to_be_visible()
+        expect(page.locator(".bars").get_by_text("2 of 3, 1 not published")).to_be_visible()
         assert page.evaluate("window.stays"), "it was never loaded again"
     page.goto("/")
     asked = accept_all(page)

@@ -17,7 +17,8 @@ export function countCaption(count, channels, textFor) {
   for (const channel of channels) {
     const most = channel.limits.characters;
     const length = count(textFor(channel), channel);
-    const words = `${channel.identifier} ${length}${most ? ` / ${most}` : ""}`;
+    const limit = most ? ` / ${most}` : "";
+    const words = `${channel.identifier} ${length}${limit}`;
     found.set(words, { words, isOver: Boolean(most) && length > most });
   }
   return [...found.values()];

@@ -10,7 +10,8 @@ const MOST_WARNINGS = 50;
 const rowLink = (index, words) => Object.assign(textElement("button", words), { type: "button", className: "row-link", value: index });
 
 function warningLine({ message, remedy, indexes }) {
-  const line = textElement("li", `${message}${remedy ? ` ${remedy}` : ""} `);
+  const words = remedy ? `${message} ${remedy}` : message;
+  const line = textElement("li", `${words} `);
   if (indexes.length) line.append("Rows:", ...indexes.slice(0, 8).flatMap((index) => [" ", rowLink(index, `${index + 1}`)]));
   if (indexes.length > 8) line.append(` and ${indexes.length - 8} more`);
   return line;
@@ -62,7 +63,8 @@ export function showPlan(plan, { zone, nameOf, go }) {
   }
   const late = new Set(plan.warnings.filter((each) => each.code.startsWith("late_")).flatMap((each) => each.indexes));
   const words = { nameOf, timeOf: (row) => clock(row.publish_at), late };
-  byId("days-title").textContent = `Day by day (${zone})${days.size > DAYS ? `, the first ${DAYS} of ${days.size} days` : ""}`;
+  const cut = days.size > DAYS ? `, the first ${DAYS} of ${days.size} days` : "";
+  byId("days-title").textContent = `Day by day (${zone})${cut}`;
   byId("days").replaceChildren(...[...days].slice(0, DAYS).map(([day, rows]) => dayBox(day, rows, words)));
   place.onclick = ({ target }) => target.className === "row-link" && go(Number(target.value));
   place.hidden = false;
