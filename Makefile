@@ -11,8 +11,10 @@ RUNS := $(VENV)/.installed-local
 DEVELOPS := $(VENV)/.installed-dev
 # Files of tests that run at once: those with whole stacks use the processors, the others wait for
 # something most of their time.
-STACKS_AT_ONCE := 3
+STACKS_AT_ONCE := 4
 AT_ONCE := 5
+ALONE := $(shell grep -rl --include='test_*.py' 'mark\.alone' tests)
+TOGETHER := --dist loadfile --no-loadscope-reorder -m "not alone"
 # What both `make check` and `make test` run. With ONCE=1, as in CI, the second leaves it to the
 # first, which then counts coverage for both.
 FAST_TESTS := tests/repository tests/unit
@@ -30,7 +32,7 @@ RESULTS ?= $(BENCH)/results
 BENCHES ?= tests/bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test test-unit test-integration chaos bench fuzz mutate house check lock format secrets screenshots
+.PHONY: help demo up down test types fast-tests test-unit test-integration chaos bench fuzz mutate house check lock format secrets screenshots
 
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,8 +48,14 @@ down: $(RUNS) ## Stop the stack that `make up` runs
 
 check: $(DEVELOPS) ## Lint, types, the repository's own rules and unit tests: before each commit
 	@echo "lint"; $(BIN)/ruff check . && $(BIN)/ruff format --check .
-	@echo "types"; $(BIN)/mypy
-	@echo "the repository's own rules and unit tests"; $(PY) -m pytest -q -n 2 $(FAST_TESTS) $(COUNTED)
+	@echo "types, and beside them the repository's own rules and unit tests"
+	@$(MAKE) --no-print-directory -j 2 types fast-tests
+
+types: $(DEVELOPS)
+	@$(BIN)/mypy
+
+fast-tests: $(DEVELOPS)
+	@$(PY) -m pytest -q -n 2 $(FAST_TESTS) $(COUNTED)
 
 ifdef T
 test: $(DEVELOPS)
@@ -55,13 +63,14 @@ test: $(DEVELOPS)
 else
 test: $(DEVELOPS) ## The whole test suite, with real Valkey and PostgreSQL (T=path: only these tests)
 	@echo "all tests, with embedded servers: first what is judged to the millisecond, with nothing beside"
-	@$(PY) -m pytest -m alone
-	@echo "then whole stacks and the model of the protocol, $(STACKS_AT_ONCE) files at a time"
-	@$(PY) -m pytest -n $(STACKS_AT_ONCE) --dist loadfile --no-loadscope-reorder -m "not alone" --durations=5 \
-		tests/chaos tests/stack tests/attacks tests/browser tests/model
+	@$(PY) -m pytest -m alone $(ALONE)
+	@echo "then those with whole stacks, and those of web, $(STACKS_AT_ONCE) files at a time"
+	@$(PY) -m pytest -n $(STACKS_AT_ONCE) $(TOGETHER) --durations=5 \
+		tests/chaos tests/stack tests/attacks tests/browser tests/model \
+		tests/integration/local tests/integration/web
 	@echo "then the others, $(AT_ONCE) files at a time; coverage and the slowest are listed at the end"
-	@$(PY) -m pytest -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder -m "not alone" --durations=15 \
-		tests/integration tests/contract $(LAST_TESTS) --cov
+	@$(PY) -m pytest -n $(AT_ONCE) $(TOGETHER) --durations=15 \
+		tests/integration/shared tests/integration/worker tests/contract $(LAST_TESTS) --cov
 endif
 
 test-unit: $(DEVELOPS) ## Only the tests that open no socket

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -132,28 +133,42 @@ def host(tmp_path: Path, postgres: Postgres, redis_url: str) -> Iterator[Host]:
 
 
 @contextmanager
-def started(host: Host, name: str) -> Iterator[None]:
-    log = host.folder / f"{name}.log"
-    process = host.start(name, log)
+def started(host: Host, *names: str) -> Iterator[dict[str, "subprocess.Popen[bytes]"]]:
+    """All of them at once, as Compose starts them; each by its name, once its check says so."""
+    processes = {name: host.start(name, host.folder / f"{name}.log") for name in names}
     try:
-        deadline = time.monotonic() + PATIENCE
-        while not host.check(name):
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-        yield
+        with ThreadPoolExecutor(len(names)) as threads:
+            waits = [threads.submit(wait_until_healthy, host, *each) for each in processes.items()]
+        for each in waits:
+            each.result()
+        yield processes
     finally:
-        process.terminate()
-        process.wait(timeout=60)  # the grace that Docker gives
+        for process in processes.values():
+            end(process)
 
 
-@pytest.mark.parametrize("name", LASTING)
-def test_a_service_runs_from_its_own_settings_and_its_check_is_honest(
-    host: Host, name: str
-) -> None:
-    assert not host.check(name)
-    with started(host, name):
-        assert host.check(name)
-    assert not host.check(name)
+def wait_until_healthy(host: Host, name: str, process: "subprocess.Popen[bytes]") -> None:
+    log = host.folder / f"{name}.log"
+    deadline = time.monotonic() + PATIENCE
+    while not host.check(name):
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(1)  # a check costs as much as it takes to start
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    process.wait(timeout=60)  # the grace that Docker gives
+
+
+def test_each_service_runs_from_its_own_settings_and_its_check_is_honest(host: Host) -> None:
+    """What has not begun, or has ended while the others run, is not called well."""
+    with ThreadPoolExecutor(len(LASTING)) as threads:
+        assert not any(threads.map(host.check, LASTING))
+    with started(host, *LASTING) as processes:
+        for name, process in processes.items():
+            end(process)
+            assert not host.check(name), f"{name} has ended"
 
 
 def test_media_lie_in_a_bucket_where_the_settings_name_one(host: Host, tmp_path: Path) -> None:

