@@ -19,9 +19,13 @@ from tests.timing.patience import PATIENCE, wait_until
 Start = Callable[..., RunningStack]
 
 
-def write_marks(stack: RunningStack) -> None:
+def write_mark_of_postgres(stack: RunningStack) -> None:
     with psycopg2.connect(stack.facts()["database_url"]) as connection:
         connection.cursor().execute("CREATE TABLE mark AS SELECT 42 AS answer")
+
+
+def write_mark_of_valkey(stack: RunningStack) -> None:
+    """Which writes to its disk once a second: a killed one may lose the last of them."""
     with redis.Redis.from_url(stack.facts()["redis_url"]) as client:
         client.set("mark", "42")
 
@@ -42,48 +46,53 @@ def start_stack() -> Iterator[Start]:
         yield start
 
 
-def test_down_leaves_no_process_and_the_next_up_finds_everything(
+def kill_supervisor(stack: RunningStack) -> list[psutil.Process]:
+    """Of its stack, which goes on without it."""
+    family = stack.family()
+    os.kill(stack.supervisor.pid, signal.SIGKILL)
+    stack.supervisor.wait()
+    return family
+
+
+def test_a_stack_is_killed_taken_over_stopped_and_finds_everything_again(
     start_stack: Start, tmp_path: Path
 ) -> None:
-    first = start_stack(tmp_path / "home")
-    write_marks(first)
-    key, secret_keys = first.facts()["admin_key"], (first.home / "secret_keys").read_text()
-    family = first.family()
-    done = first.command("down")
+    killed = start_stack(tmp_path / "home")
+    write_mark_of_postgres(killed)
+    key, secret_keys = killed.facts()["admin_key"], (killed.home / "secret_keys").read_text()
+    family = kill_supervisor(killed)
+
+    heir = start_stack(tmp_path / "home")
+    assert still_running(family) == []
+    assert heir.facts()["admin_key"] == key
+    assert read_marks(heir)[0] == 42
+    wait_until(heir.is_ready, heir.output)
+    write_mark_of_valkey(heir)
+    family = heir.family()
+    done = heir.command("down")
     assert done.returncode == 0, done.stderr
     assert "stopped" in done.stdout
-    assert first.supervisor.wait(timeout=PATIENCE) == 0
+    assert heir.supervisor.wait(timeout=PATIENCE) == 0
     assert still_running(family) == []
-    assert first.facts()["processes"] == {}
+    assert heir.facts()["processes"] == {}
 
-    second = start_stack(tmp_path / "home")
-    assert second.facts()["admin_key"] == key
-    assert (second.home / "secret_keys").read_text() == secret_keys
-    assert read_marks(second) == [42, b"42"]
-
-
-def test_the_stack_of_a_killed_supervisor_is_taken_over(start_stack: Start, tmp_path: Path) -> None:
-    killed = start_stack(tmp_path / "home")
-    write_marks(killed)
-    key, family = killed.facts()["admin_key"], killed.family()
-    os.kill(killed.supervisor.pid, signal.SIGKILL)
-    killed.supervisor.wait()
-
-    after = start_stack(tmp_path / "home")
-    assert still_running(family) == []
-    assert after.facts()["admin_key"] == key
-    assert read_marks(after)[0] == 42
-    wait_until(after.is_ready, after.output)
-
-
-def test_down_ends_what_a_killed_supervisor_left(start_stack: Start, tmp_path: Path) -> None:
-    killed = start_stack(tmp_path / "home", PRESSROOM_SANDBOX="0")
-    family = killed.family()
-    os.kill(killed.supervisor.pid, signal.SIGKILL)
-    killed.supervisor.wait()
-    assert killed.command("down").returncode == 0
+    last = start_stack(tmp_path / "home", PRESSROOM_SANDBOX="0", PRESSROOM_CONCURRENCY="4")
+    assert last.facts()["admin_key"] == key
+    assert (last.home / "secret_keys").read_text() == secret_keys
+    assert read_marks(last) == [42, b"42"]
+    check_what_it_says_without_the_sandbox(last)
+    family = kill_supervisor(last)
+    assert last.command("down").returncode == 0
     wait_until(lambda: still_running(family) == [], lambda: str(still_running(family)))
-    assert killed.facts()["processes"] == {}
+    assert last.facts()["processes"] == {}
+
+
+def check_what_it_says_without_the_sandbox(stack: RunningStack) -> None:
+    assert stack.facts()["sandbox_url"] is None
+    assert "sandbox" not in stack.facts()["processes"]
+    assert "starting Valkey and PostgreSQL in" in stack.output()
+    assert "the sandbox" not in stack.output()
+    wait_until(lambda: len(stack.pids("worker")) == 2 * (1 + 4) + (1 + 2), stack.output)
 
 
 def test_down_with_nothing_running_says_so(tmp_path: Path) -> None:
@@ -102,15 +111,6 @@ def test_a_stop_during_the_start_is_clean(tmp_path: Path) -> None:
     assert stack.supervisor.wait(timeout=PATIENCE) == 0
     assert still_running(family) == []
     assert "ready" not in stack.output().split("asked to stop")[0]
-
-
-def test_without_the_sandbox_and_with_more_children(start_stack: Start, tmp_path: Path) -> None:
-    stack = start_stack(tmp_path / "home", PRESSROOM_SANDBOX="0", PRESSROOM_CONCURRENCY="4")
-    assert stack.facts()["sandbox_url"] is None
-    assert "sandbox" not in stack.facts()["processes"]
-    assert "starting Valkey and PostgreSQL in" in stack.output()
-    assert "the sandbox" not in stack.output()
-    wait_until(lambda: len(stack.pids("worker")) == 2 * (1 + 4) + (1 + 2), stack.output)
 
 
 def test_a_port_that_is_taken_is_named_at_once(tmp_path: Path) -> None:
