@@ -1,4 +1,15 @@
 # One image for every service of Pressroom; the command says which (see docker-compose.yml).
+FROM python:3.13-slim AS docs
+WORKDIR /app
+COPY requirements-dev.txt ./
+RUN pip install --no-cache-dir "$(grep ^zensical== requirements-dev.txt)"
+COPY *.md ./
+COPY docs docs
+COPY local local
+COPY web/__init__.py web/
+COPY web/docs web/docs
+RUN python -m local.docs_site
+
 FROM python:3.13-slim
 
 ENV PYTHONUNBUFFERED=1 \
@@ -17,6 +28,9 @@ RUN pip install --require-hashes --requirement requirements.lock
 COPY shared shared
 COPY web web
 COPY worker worker
+COPY *.md ./
+COPY docs docs
+COPY --from=docs /app/.docs .docs
 
 USER pressroom
 

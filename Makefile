@@ -32,7 +32,7 @@ RESULTS ?= $(BENCH)/results
 BENCHES ?= tests/bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test types fast-tests test-unit test-integration chaos bench fuzz mutate house check lock format secrets screenshots
+.PHONY: help demo up down test types fast-tests test-unit test-integration chaos bench fuzz mutate house check lock format secrets docs screenshots
 
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -100,6 +100,9 @@ house: $(DEVELOPS) ## Measure the floor plan: names, sizes, cycles, complexity
 lock: $(DEVELOPS) ## Write deploy/requirements.lock: what the image installs, with hashes for every platform
 	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile requirements.txt --universal \
 		--python-version 3.11 --generate-hashes --quiet --output-file deploy/requirements.lock
+
+docs: $(DEVELOPS) ## Build the documentation as a site, which web then shows at /docs
+	@$(PY) -m local.docs_site
 
 screenshots: $(DEVELOPS) ## Take the pictures of docs/pictures anew, with Chromium
 	@$(PY) -m tests.browser.screenshots docs/pictures

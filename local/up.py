@@ -122,7 +122,7 @@ def _announcement(home: Home, stack: Stack) -> str:
     addresses = stack.addresses
     lines = [
         "ready",
-        f"  Pressroom   {addresses.web_url} (its API, to read and to try: /docs)",
+        f"  Pressroom   {addresses.web_url} (its API, to read and to try: /docs/api)",
         f"  admin key   in {home.stack_file}, which only you can read",
         f"  logs        {home.logs}",
         "  to stop     make down, or Ctrl-C here",

@@ -30,6 +30,7 @@ from web.approvals import endpoints as approvals
 from web.approvals import page as approval_page
 from web.calendar_feed import endpoints as calendar_links
 from web.calendar_feed import feed as calendar_feed
+from web.docs import endpoints as documentation
 from web.http_layer import body_drain, problems, request_logging, security_headers
 from web.http_layer.request import ApiRequest
 from web.mcp import endpoint as mcp
@@ -98,6 +99,7 @@ PAGES = (
     compose,
     media_pages,
     static_files,
+    documentation,
 )
 
 

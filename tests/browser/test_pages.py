@@ -48,7 +48,7 @@ def states(stack: RunningStack, job: str) -> list[str]:
 
 def test_the_api_can_be_read_and_tried_without_the_internet(open_page: OpenPage) -> None:
     page = open_page()
-    page.goto("/docs")
+    page.goto("/docs/api")
     expect(page.get_by_text("/api/v1/postiz/bulk-publish").first).to_be_visible()
 
 

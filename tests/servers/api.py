@@ -19,7 +19,7 @@ from web.services import Services
 
 PREFIX = "/api/v1"
 #: What is at the root, and not below the prefix.
-NOT_OF_API = ("/health", "/docs", "/openapi", "/metrics", "/public/", "/api/public/")
+NOT_OF_API = ("/health", "/docs", "/llms.txt", "/openapi", "/metrics", "/public/", "/api/public/")
 ADMIN_KEY = "pr_the-admin-key-of-the-tests"
 
 

@@ -1,4 +1,4 @@
-"""The description of the API: /openapi.json, and a page at /docs to read and try it."""
+"""The description of the API: /openapi.json, and a page at /docs/api to read and try it."""
 
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ def add_docs_routes(app: OpenAPI) -> None:
     # the library's own page has its script in itself, which no browser runs here
     app.config["SWAGGER_HTML_STRING"] = _PAGE
     app.register_blueprint(RegisterPlugin.register(doc_url="openapi.json"))
-    app.add_url_rule("/docs", view_func=_docs_page, endpoint="docs")
+    app.add_url_rule("/docs/api", view_func=_docs_page, endpoint="docs")
     app.add_url_rule(
         "/docs.js",
         view_func=lambda: Response(_SCRIPT, mimetype="text/javascript"),

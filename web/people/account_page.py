@@ -38,7 +38,7 @@ def show_account() -> Response:
     user = known.user
     links = (
         Link(HOME, "Home"),
-        Link("/docs", "The API"),
+        Link("/docs/api", "The API"),
         Link(SECOND_FACTOR, "Second factor: " + ("on" if user.has_second_factor else "off")),
         Link(SIGN_OUT, "Sign out"),
     )
@@ -60,7 +60,7 @@ def _key_page(key: ApiKey) -> Response:
         f"Scopes: {', '.join(key.scopes)}, for {_name_profiles(key.profile_ids)}",
         "This session ends with the key, after two hours without a request, or after a day.",
     )
-    links = (Link(HOME, "Home"), Link("/docs", "The API"), Link(SIGN_OUT, "Sign out"))
+    links = (Link(HOME, "Home"), Link("/docs/api", "The API"), Link(SIGN_OUT, "Sign out"))
     return show_page("Your account", lines=lines, links=links)
 
 

@@ -158,7 +158,7 @@ def test_the_description_names_every_endpoint_and_its_problems(bare_api: Api) ->
 
 
 def test_the_docs_are_served_without_a_key_and_without_the_internet(bare_api: Api) -> None:
-    page = bare_api.get("/docs", key=None)
+    page = bare_api.get("/docs/api", key=None)
     assert (page.status_code, page.mimetype) == (200, "text/html")
     assert "://" not in page.text.replace("http://www.w3.org", "")
     client = bare_api.app.test_client()

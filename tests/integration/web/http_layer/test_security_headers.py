@@ -19,7 +19,7 @@ POLICIES = {
     "/approve/none/media/1": PAGE_POLICY,
     "/approve.css": DATA_POLICY,
     "/calendar.ics": DATA_POLICY,
-    "/docs": DOCS_POLICY,
+    "/docs/api": DOCS_POLICY,
 }
 
 

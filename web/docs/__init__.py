@@ -1,0 +1,1 @@
+"""The documentation as a site, as Markdown, and as an index for programs that read."""
