@@ -61,6 +61,13 @@ class Post(Base):
             "publish_at",
             postgresql_where=text(f"state = 'staged' AND waits_for = '' AND {TIMED}"),
         ),
+        Index(
+            "ix_posts_in_calendar",
+            "profile_id",
+            "account_id",
+            "publish_at",
+            postgresql_where=text("state = 'scheduled' AND handoff = 'calendar'"),
+        ),
         Index("ix_posts_waits_for", "waits_for", postgresql_where=text("waits_for <> ''")),
         Index("ix_posts_aside", "aside_until", postgresql_where=text("waits_for <> ''")),
         Index(
