@@ -1,10 +1,9 @@
 """Channels: of each profile those that Postiz listed last, and the servers that they are on."""
 
 from flask import Response
-from sqlalchemy import select
 
 from shared.accounts import channel_states, server_health
-from shared.models import Profile
+from shared.profiles import listing
 from web.auth import current_caller
 from web.pages.layout import create_reader_blueprint, show
 from web.services import current_services
@@ -19,9 +18,8 @@ AT_ONCE = 100
 @pages.get(CHANNELS)
 def show_channels() -> Response:
     visible = current_caller().visible
-    query = select(Profile).where(visible.condition(Profile)).order_by(Profile.name, Profile.id)
     with current_services().database.transaction() as session:
-        profiles = session.scalars(query.limit(AT_ONCE)).all()
+        profiles = listing.list_by_name(session, visible, limit=AT_ONCE)
         channels = {
             profile.id: channel_states.read_shown(session, profile.account_id or 0)
             for profile in profiles

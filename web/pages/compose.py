@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask import Response, request
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared.accounts import channel_states, channels
@@ -17,7 +16,7 @@ from shared.domain.networks.channel_states import ChannelState
 from shared.domain.networks.thread_support import MAX_DELAY, MAX_PARTS
 from shared.intake.schemas import MAX_ITEMS
 from shared.models import Account, Integration, Profile
-from shared.profiles import profile_settings
+from shared.profiles import listing, profile_settings
 from web.auth import current_caller, require_visible_profile
 from web.pages.layout import create_reader_blueprint, show
 from web.serializers.channel_rules import describe_rules, describe_settings
@@ -52,7 +51,8 @@ SANDBOX_KEY = "sandbox-demo-key"
 def show_compose() -> Response:
     ours = current_services()
     with ours.database.reading() as session:
-        profiles = _list_profiles(session)
+        visible = current_caller().visible
+        profiles = listing.list_by_name(session, visible, limit=AT_ONCE, deleting=False)
         profile = _choose_profile(session, profiles)
         rows = list_channels(session, profile)
         source = profile_settings.source_of(profile, ours.settings) if profile else "none"
@@ -71,12 +71,6 @@ def show_compose() -> Response:
             sandbox_key=SANDBOX_KEY,
             facts=_facts_of(session, profile, rows) if profile and rows else None,
         )
-
-
-def _list_profiles(session: Session) -> Sequence[Profile]:
-    visible = current_caller().visible.condition(Profile)
-    kept = select(Profile).where(visible, Profile.deleting_since.is_(None))
-    return session.scalars(kept.order_by(Profile.name, Profile.id).limit(AT_ONCE)).all()
 
 
 def _choose_profile(session: Session, profiles: Sequence[Profile]) -> Profile | None:

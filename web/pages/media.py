@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 
 from shared.access.visible_profiles import VisibleProfiles
 from shared.media import media_use
-from shared.models import Media, Profile
+from shared.models import Media
+from shared.profiles import listing
 from web.auth import current_caller
 from web.http_layer.pagination import decode_number, next_cursor
 from web.http_layer.request import is_clean
@@ -32,10 +33,9 @@ def show_media() -> Response:
     chosen = {name: _read_filter(name) for name in ("profile", "q", "type")}
     visible = current_caller().visible
     with current_services().database.reading() as session:
-        named = select(Profile).where(visible.condition(Profile)).order_by(Profile.name)
         rows = _read_media(session, chosen, visible)
         uses = {row.id: media_use.count_open_posts(session, row) for row in rows}
-        profiles = session.scalars(named.limit(PROFILES)).all()
+        profiles = listing.list_by_name(session, visible, limit=PROFILES)
         return show(
             "media.html",
             title="Media",

@@ -19,6 +19,7 @@ from shared.models import Integration, Media, Post, Profile
 from shared.models.base import is_id
 from shared.posts import edits, post_queries
 from shared.posts.post_queries import PostFilter
+from shared.profiles import listing
 from web.auth import current_caller
 from web.http_layer.pagination import decode_number, encode_cursor, next_cursor
 from web.pages.layout import create_reader_blueprint, show
@@ -123,8 +124,7 @@ def _which(
 def list_offered(
     session: Session, visible: VisibleProfiles
 ) -> tuple[Sequence[Integration], Sequence[Profile]]:
-    own = select(Profile).where(visible.condition(Profile)).order_by(Profile.name, Profile.id)
-    profiles = session.scalars(own.limit(_OFFERED)).all()
+    profiles = listing.list_by_name(session, visible, limit=_OFFERED)
     accounts = {profile.account_id for profile in profiles if profile.account_id is not None}
     channels = select(Integration).where(Integration.account_id.in_(accounts), Integration.listed)
     named = channels.order_by(Integration.name, Integration.id).limit(_OFFERED)

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from shared.errors import SecretUnreadable
 from shared.models import CalendarLink, Profile
-from shared.profiles import profile_settings
+from shared.profiles import listing, profile_settings
 from web.api.profiles import profile_views
 from web.auth import current_caller, require_visible_profile
 from web.calendar_feed.endpoints import is_ones_own
@@ -24,9 +24,8 @@ AT_ONCE = 200
 @pages.get(PROFILES)
 def show_profiles() -> Response:
     visible = current_caller().visible
-    query = select(Profile).where(visible.condition(Profile)).order_by(Profile.name, Profile.id)
     with current_services().database.transaction() as session:
-        rows = session.scalars(query.limit(AT_ONCE)).all()
+        rows = listing.list_by_name(session, visible, limit=AT_ONCE)
         profiles = profile_views(session, rows)
         sources = {row.id: _source(row) for row in rows}
     return show(

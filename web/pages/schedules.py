@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session, defer
 from shared.access.visible_profiles import load_visible
 from shared.accounts import channel_states
 from shared.models import Media, Profile, Schedule, ScheduleRun
-from shared.profiles import profile_settings
+from shared.profiles import listing, profile_settings
 from web.auth import current_caller, require_scope, require_visible_profile
 from web.http_layer.pagination import next_cursor, page_query
 from web.pages.layout import create_reader_blueprint, requested_page, show
@@ -43,9 +43,8 @@ def show_new_schedule() -> Response:
     """First for whom; then with the channels and media of that profile."""
     require_scope("publish")
     named, visible = request.args.get("profile", ""), current_caller().visible
-    query = select(Profile).where(visible.condition(Profile)).order_by(Profile.name, Profile.id)
     with current_services().database.transaction() as session:
-        profiles = session.scalars(query.limit(CHOICES)).all()
+        profiles = listing.list_by_name(session, visible, limit=CHOICES)
         chosen = _choose_profile(session, named, [row.id for row in profiles])
         media = select(Media).where(Media.profile_id == (chosen.id if chosen else None))
         return show(
