@@ -20,6 +20,7 @@ from shared.profiles import listing, profile_settings
 from web.auth import current_caller, require_visible_profile
 from web.pages.layout import create_reader_blueprint, show
 from web.serializers.channel_rules import describe_rules, describe_settings
+from web.serializers.plan_words import PLAN_WORDS
 from web.services import current_services
 
 pages = create_reader_blueprint("compose_pages")
@@ -112,6 +113,7 @@ def _facts_of(session: Session, profile: Profile, rows: Sequence[Integration]) -
         "requires_approval": profile.requires_approval,
         "counting": {**weighing_patterns(), "link_length": LINK_LENGTH},
         "most": _LIMITS,
+        "words": PLAN_WORDS,
         "channels": [_channel_facts(row, account) for row in rows],
     }
 

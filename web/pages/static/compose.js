@@ -128,9 +128,15 @@ function takeRows(items) {
   makePlan();
 }
 
+/** A fault or warning in the page's own words, where the API's name its fields. */
+function inWords(each) {
+  const [remedy, message] = facts.words[each.code] ?? [];
+  return { ...each, message: message || each.message, remedy: remedy ?? each.remedy };
+}
+
 function noteFaults(faults) {
   host.problems.clear();
-  for (const fault of faults) {
+  for (const fault of faults.map(inWords)) {
     const index = Number(/^items\.(\d+)/.exec(fault.field)?.[1] ?? -1);
     if (index >= 0) host.problems.set(index, [...(host.problems.get(index) ?? []), fault]);
   }
@@ -159,6 +165,7 @@ function faultsOf(plan) {
 
 async function makePlan() {
   if (!draft.items.length) return say("There is nothing to plan yet: add clips, or a post without one.", { wrong: true });
+  if (!draft.channels.length && draft.items.every((item) => !item.channels)) return say("No channel is chosen yet: choose some under 1. Channels.", { wrong: true });
   say("");
   byId("make-plan").disabled = true;
   try {
@@ -171,6 +178,7 @@ async function makePlan() {
     noteFaults(faultsOf(plan));
     planned = JSON.stringify(body);
     save();
+    plan.warnings = plan.warnings.map(inWords);
     showPlan(plan, { zone: draft.times.zone, nameOf: (index) => nameOf(draft.items[index]), go: goTo });
     tellPlan(plan.posts);
   } catch (error) {
