@@ -100,6 +100,12 @@ def _make_outcome(job: Job, tally: _Tally) -> Outcome:
     )
 
 
+def read_calendar_end(session: Session, job_id: int) -> datetime | None:
+    """When the last of its posts in Postiz's calendar goes out; None if none is there."""
+    there = Post.job_id == job_id, Post.state == PostState.SCHEDULED
+    return session.scalar(select(func.max(Post.publish_at)).where(*there))
+
+
 def overdue_condition() -> ColumnElement[bool]:
     """Scheduled posts that went wrong in Postiz, and for which their job no longer waits."""
     in_postiz = Post.state == PostState.SCHEDULED

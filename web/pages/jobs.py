@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from flask import Response, request
 from markupsafe import Markup
 
+from shared import db
 from shared.access.visible_profiles import load_visible
 from shared.domain.publishing.states import JobState
 from shared.jobs import channel_progress, etas, event_feed, progress
@@ -78,6 +79,8 @@ def show_job(job_id: str) -> Response:
             title=f"Job {job_id}",
             path=JOBS,
             job=read_job_view(session, job),
+            calendar_end=progress.read_calendar_end(session, job.id),
+            now=db.read_clock(session),
             states=STATES,
             place=place,
             channels=[(channel, _draw_channel(channel)) for channel in channels],

@@ -1,4 +1,5 @@
-// A job's page follows its events: one stream while the page is seen, else a look now and then.
+// A job's page follows its events: one stream while the page is seen, else a look now and then; so it
+// does too while Postiz has posts of a job whose events have ended.
 
 import { showTimes } from "./times.js";
 
@@ -25,7 +26,8 @@ function tell() {
   const over = "over" in live().dataset;
   if (!over && Date.now() - toldAt < TELL) return;
   toldAt = Date.now();
-  told.textContent = over ? `The job has ended: ${done} % done.` : `${done} % done.`;
+  const words = live().querySelector(".calendar")?.textContent ?? `${over ? "The job has ended: " : ""}${done} % done.`;
+  if (told.textContent !== words) told.textContent = words;
 }
 
 /** The same page, read again: what is live of it takes the place of what is there. */
@@ -82,7 +84,12 @@ async function read(body) {
 }
 
 async function follow() {
+  clearTimeout(retry);
   if (document.hidden || stream || "over" in live().dataset) return;
+  if ("waits" in live().dataset) {
+    retry = setTimeout(() => (plan(), follow()), POLL); // its events have ended
+    return;
+  }
   const own = new AbortController();
   stream = own;
   const { events, place } = live().dataset;
