@@ -20,6 +20,8 @@ SERVER_STALLED = "server.stalled"
 SERVER_RECOVERED = "server.recovered"
 CHANNEL_NOT_READY = "channel.not_ready"
 CHANNEL_READY = "channel.ready"
+#: Sent when a person asks for it, whatever events a webhook gets.
+WEBHOOK_TEST = "webhook.test"
 EVENTS = (
     POST_SCHEDULED,
     POST_PUBLISHED,

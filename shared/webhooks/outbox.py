@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from shared import db
 from shared.accounts.budget_queries import budget_remaining, budget_state
 from shared.domain.publishing.states import PostState
-from shared.domain.webhook_retries import JOB_COMPLETED, event_of
+from shared.domain.webhook_retries import JOB_COMPLETED, WEBHOOK_TEST, event_of
 from shared.errors import PressroomError
 from shared.jobs.progress import Outcome
 from shared.models import Account, Delivery, Integration, Profile, Webhook
@@ -157,6 +157,17 @@ def enqueue_channel_event(session: Session, channel: Integration, event: str) ->
         "reason": channel.state_reason,
     }
     _enqueue_for_users(session, event, Account.id == channel.account_id, data)
+
+
+def enqueue_test(session: Session, webhook: Webhook) -> Delivery:
+    """An event that stands for nothing, for this webhook alone, which must be locked."""
+    data = {"webhook_id": str(webhook.id), "message": "A person asked for this test"}
+    row = _delivery_row(webhook, _message_id(), WEBHOOK_TEST, list(webhook.profile_ids or ()), data)
+    delivery = Delivery(**row)
+    session.add(delivery)
+    session.flush()
+    session.refresh(delivery)
+    return delivery
 
 
 def _enqueue_for_users(

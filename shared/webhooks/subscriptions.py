@@ -5,12 +5,13 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, func, update
+from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.orm import Session
 from standardwebhooks import Webhook as Signer
 
 from shared.access.visible_profiles import VisibleProfiles
 from shared.crypto import SecretBox
+from shared.domain.webhook_retries import WEBHOOK_TEST
 from shared.errors import Conflict, SecretUnreadable
 from shared.models import Delivery, Webhook
 
@@ -124,12 +125,22 @@ def set_enabled(webhook: Webhook, *, enabled: bool) -> None:
         webhook.failures, webhook.failing_since, webhook.retry_at = 0, None, None
 
 
-def requeue_delivery(session: Session, webhook: Webhook, delivery: Delivery) -> None:
-    """Deliver it again from the beginning, under the same id. Raises `Conflict`."""
+def require_enabled(webhook: Webhook) -> None:
     if not webhook.enabled:
         raise Conflict(
             "The webhook is disabled: enable it first, with PATCH", code="webhook_disabled"
         )
+
+
+def find_waiting_test(session: Session, webhook: Webhook) -> Delivery | None:
+    """The test that is still to be delivered: however often a person asks, there is one."""
+    waiting = Delivery.webhook_id == webhook.id, Delivery.state == "pending"
+    return session.scalar(select(Delivery).where(*waiting, Delivery.event == WEBHOOK_TEST).limit(1))
+
+
+def requeue_delivery(session: Session, webhook: Webhook, delivery: Delivery) -> None:
+    """Deliver it again from the beginning, under the same id. Raises `Conflict`."""
+    require_enabled(webhook)
     values = {"state": "pending", "attempts": 0, "next_at": func.now(), "claim": 0}
     session.execute(
         update(Delivery).where(Delivery.id == delivery.id).values(**values, delivered_at=None),

@@ -181,6 +181,27 @@ def _replace_secret(session: Session, webhook_id: str) -> Reply:
     return Reply(body=_view_with_secret(session, row, secret))
 
 
+@api.post("/webhooks/<id>/test", responses={202: DeliveryView, **problem_responses(409)})
+def send_test(path: IdPath) -> Response:
+    """Send a test, `webhook.test`, whatever its events are; one that waits is tried at once"""
+    with current_services().database.transaction() as session:
+        _require_visible_webhook(session, path.id)
+    reply = answer_once(lambda session: _enqueue_test(session, path.id))
+    current_services().waker.deliver()
+    return reply
+
+
+def _enqueue_test(session: Session, webhook_id: str) -> Reply:
+    webhook = _require_visible_webhook(session, webhook_id, lock=True)
+    subscriptions.require_enabled(webhook)
+    row = subscriptions.find_waiting_test(session, webhook)
+    if row is None:
+        row = outbox.enqueue_test(session, webhook)
+    else:
+        subscriptions.requeue_delivery(session, webhook, row)
+    return Reply(body=delivery_view(DeliveryView, row), status=202)
+
+
 @api.get("/webhooks/<id>/deliveries", responses={200: Page[DeliveryView]})
 def list_deliveries(path: IdPath, query: DeliveriesQuery) -> Response:
     """List what a webhook was told, or is to be told, with each attempt; the newest first"""

@@ -85,7 +85,7 @@ DeliveryState = Literal["pending", "delivered", "failed", "dropped"]
 
 class DeliveriesQuery(PageQuery):
     state: DeliveryState | None = None
-    event: EventName | None = None
+    event: EventName | Literal["webhook.test"] | None = None
 
 
 class DeliveryView(BaseModel):

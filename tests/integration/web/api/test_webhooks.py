@@ -138,3 +138,24 @@ def test_a_webhook_is_switched_off_and_on(bare_api: Api) -> None:
     assert off["disabled_at"] is not None
     on = bare_api.call("PATCH", path, json={"enabled": True}).json
     assert (on["enabled"], on["disabled_at"], on["url"]) == (True, None, NEW["url"])
+
+
+def test_a_test_is_one_delivery_however_often_it_is_asked_for(bare_api: Api) -> None:
+    profiles(bare_api, "acme", "beta")
+    bound = bare_api.key("settings", profiles=["acme"])
+    hook = bare_api.post("/webhooks", {**NEW, "profile_ids": ["acme"]}).json["id"]
+    path = f"/webhooks/{hook}"
+    first, second = (bare_api.post(f"{path}/test", key=bound) for _ in range(2))
+    assert (first.status_code, first.json["state"]) == (202, "pending")
+    assert second.json["id"] == first.json["id"], "it waits still"
+    assert ids(bare_api.get(f"{path}/deliveries?event=webhook.test", key=bound)) == [
+        first.json["id"]
+    ]
+    whole = bare_api.get(f"{path}/deliveries/{first.json['id']}").json
+    assert whole["payload"]["type"] == "webhook.test"
+    assert whole["payload"]["data"]["webhook_id"] == hook
+    everybodys = bare_api.post("/webhooks", NEW).json["id"]
+    assert bare_api.post(f"/webhooks/{everybodys}/test").status_code == 202
+    assert bare_api.post(f"/webhooks/{everybodys}/test", key=bound).status_code == 404
+    assert bare_api.call("PATCH", path, json={"enabled": False}).status_code == 200
+    assert bare_api.post(f"{path}/test").json["code"] == "webhook_disabled"
