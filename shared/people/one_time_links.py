@@ -10,6 +10,7 @@ from shared.crypto import hash_secret
 from shared.errors import NotFound
 from shared.models import OneTimeLink, User
 from shared.people import users
+from shared.people.roles import ADMIN
 
 PATH = "/sign-in/link/"
 INVITATION_LASTS = timedelta(days=3)
@@ -57,7 +58,7 @@ def use_link(session: Session, token: str, *, password: str, email: str, name: s
         raise NotFound("This link was used already")
     session.expunge(link)
     if user is None:
-        user = users.create_user(session, email=email, name=name, role="admin", profile_ids=None)
+        user = users.create_user(session, email=email, name=name, role=ADMIN, profile_ids=None)
     users.set_password(session, user, password)
     return user
 

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 from shared.access.api_keys import SCOPES
 
+ADMIN = "admin"
 SCOPES_OF_ROLE: Mapping[str, frozenset[str]] = {
     "viewer": frozenset({"read"}),
     "publisher": frozenset({"read", "publish"}),
     "manager": frozenset({"read", "publish", "approve", "settings"}),
-    "admin": frozenset(SCOPES),
+    ADMIN: frozenset(SCOPES),
 }
 #: Roles whose people give a second factor.
-NEEDS_SECOND_FACTOR = frozenset({"admin"})
+NEEDS_SECOND_FACTOR = frozenset({ADMIN})

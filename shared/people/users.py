@@ -1,15 +1,17 @@
 """Users: made, found and changed; whatever makes them less or other ends their sessions."""
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from shared.access.visible_profiles import VisibleProfiles
 from shared.crypto import hash_secret
 from shared.errors import Conflict
 from shared.models import OneTimeLink, User
 from shared.people import sessions
 from shared.people.openid_identity import Identity
 from shared.people.passwords import hash_password
+from shared.people.roles import ADMIN
 
 
 def plain_email(email: str) -> str:
@@ -68,6 +70,24 @@ def change_user(
         sessions.end_sessions(session, [user.id])
         _drop_links(session, user)
     session.flush()
+
+
+def delete_user(session: Session, user_id: int) -> None:
+    """With their sessions, links and calendars. Raises `Conflict` for the last admin."""
+    admins = select(User).where(User.role == ADMIN, User.disabled.is_(False)).order_by(User.id)
+    waiting = admins.with_for_update().execution_options(populate_existing=True)
+    locked = session.scalars(waiting).all()  # of two who delete each other, one waits here
+    going = [admin for admin in locked if admin.id == user_id]
+    staying = [admin for admin in locked if admin.id != user_id]
+    if going and not any(_sees_as_much(admin, going[0]) for admin in staying):
+        message = "This is the last admin: make somebody else an admin first"
+        raise Conflict(message, code="last_admin")
+    session.execute(delete(User).where(User.id == user_id))
+
+
+def _sees_as_much(user: User, other: User) -> bool:
+    visible = VisibleProfiles(None if user.profile_ids is None else frozenset(user.profile_ids))
+    return visible.ids is None or visible.sees_all(other.profile_ids)
 
 
 def set_password(session: Session, user: User, password: str) -> None:

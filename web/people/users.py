@@ -100,6 +100,18 @@ def _apply_patch(session: Session, user: User, body: UserPatch) -> None:
         people.reset_second_factor(session, user)
 
 
+@api.delete("/users/<id>", responses={204: None, **problem_responses(409)})
+def delete_user(path: IdPath) -> Response:
+    """Delete a user, with their sessions, links and calendars; what they did stays in the audit"""
+    _require_lasting()
+    with current_services().database.transaction() as session:
+        user = _require_visible_user(session, path.id)
+        if _is_oneself(user):
+            raise Conflict("You cannot delete yourself: another admin can", code="own_user")
+        people.delete_user(session, user.id)
+    return Response(status=204)
+
+
 @api.post("/users/<id>/invite", responses={200: InvitedUser, **problem_responses(409)})
 def invite_user(path: IdPath) -> Response:
     """Make a link that sets a new password once, shown this once; an earlier link ends"""

@@ -1,5 +1,6 @@
 """Users: their roles open the same doors as scopes, and what changes them ends their sessions."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -143,3 +144,39 @@ def test_a_link_opens_no_more_than_when_it_was_made(api: Api, change: dict[str, 
 @pytest.mark.parametrize("wrong", [{"email": "x"}, {"role": "owner"}, {"profile_ids": []}])
 def test_a_malformed_user_is_refused(bare_api: Api, wrong: dict[str, Any]) -> None:
     assert bare_api.post("/users", {**NEW, **wrong}).status_code == 400
+
+
+def test_a_deleted_user_is_out_at_once_and_what_they_did_stays(api: Api) -> None:
+    admin = make_user(api, "boss@example.com", role="admin")
+    made = api.post("/users", {**NEW, "profile_ids": ["acme"]}).json
+    browser = Browser.signed_in(api, int(made["id"]))
+    calendar = browser.post("/calendar-links", {"profile_id": "acme", "name": "Bea's"}).json["url"]
+    boss, path = Browser.signed_in(api, admin), f"/users/{made['id']}"
+    assert browser.call("DELETE", path).status_code == 403
+    assert boss.call("DELETE", f"/users/{admin}").json["code"] == "own_user"
+    stranger = api.key("admin", profiles=["acme"])
+    assert api.call("DELETE", f"/users/{admin}", key=stranger).status_code == 404
+    assert boss.call("DELETE", path).status_code == 204
+    assert boss.call("DELETE", path).status_code == 404
+    assert browser.get("/session").status_code == 401
+    for link in (made["link"], calendar):
+        assert Browser(api).open("GET", link).status_code == 404
+    done = {entry["operation"]: entry for entry in api.get("/audit").json["items"]}
+    assert done["delete_user"]["targets"] == {"users": made["id"]}
+    assert done["create_calendar_link"]["actor"]["name"] == "bea@example.com"
+
+
+def test_the_last_admin_stays(bare_api: Api) -> None:
+    users = [make_user(bare_api, f"{name}@example.com", role="admin") for name in ("ann", "bea")]
+    away = make_user(bare_api, "away@example.com", role="admin")
+    assert bare_api.call("PATCH", f"/users/{away}", json={"disabled": True}).status_code == 200
+    make_user(bare_api, "bound@example.com", role="admin", profiles=["acme"])
+    pairs = list(
+        zip([Browser.signed_in(bare_api, user) for user in users], users[::-1], strict=True)
+    )
+    with ThreadPoolExecutor(2) as threads:  # each deletes the other
+        replies = list(threads.map(lambda pair: pair[0].call("DELETE", f"/users/{pair[1]}"), pairs))
+    assert sorted(reply.status_code for reply in replies)[0] == 204
+    [left] = [row for row in bare_api.get("/users").json["items"] if int(row["id"]) in users]
+    assert bare_api.call("DELETE", f"/users/{left['id']}").json["code"] == "last_admin"
+    assert bare_api.call("DELETE", f"/users/{away}").status_code == 204
