@@ -81,6 +81,18 @@ def test_a_schedule_shows_its_next_times_as_one_types(
     page.get_by_role("heading", name="Mornings").wait_for()
     expect(page.get_by_text("Europe/Berlin").first).to_be_visible()
     check_page(page, page.url.removeprefix(facts["web_url"]))
+    page.get_by_text("Change what it publishes").click()
+    expect(page.locator("input[name='playlist.media_ids']").first).to_be_checked()
+    page.get_by_label("Caption").fill("Good morning")
+    page.get_by_label("Not after").fill("2034-05-15T09:30")
+    page.get_by_label("Days before").fill("3")
+    with page.expect_navigation():
+        page.get_by_role("button", name="Check and save").click()
+    [saved] = call(stack, "GET", "/schedules", profile="planned")["items"]
+    playlist = call(stack, "GET", f"/schedules/{saved['id']}")["playlist"]
+    assert (playlist["caption"], playlist["cooldown_days"]) == ("Good morning", 3)
+    page.get_by_text("Change what it publishes").click()
+    expect(page.get_by_label("Not after")).to_have_value("2034-05-15T09:30")
     page.get_by_role("button", name="Pause").click()
     page.get_by_text("it is off").wait_for()
     check_page(page, "/schedules")
@@ -124,8 +136,13 @@ def test_keys_webhooks_and_people_are_made_shown_once_and_ended(
     page.get_by_label("Name").first.fill("Newcomer")
     page.get_by_role("button", name="Invite").click()
     expect(page.locator(".secret")).to_contain_text("/sign-in/link/")
+    page.get_by_role("button", name="I have it").click()
+    page.get_by_text("Change Newcomer").click()
+    page.locator("li", has_text="Newcomer").get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("Newcomer")).to_have_count(0)
     page.goto("/audit")
-    expect(page.get_by_text("create user").first).to_be_visible()
+    for done in ("create user", "delete user"):
+        expect(page.get_by_text(done).first).to_be_visible()
 
 
 def test_a_webhook_is_made_and_a_delivery_sent_again(
@@ -140,10 +157,17 @@ def test_a_webhook_is_made_and_a_delivery_sent_again(
         page.get_by_label("Profiles").fill("told")
         page.get_by_role("button", name="Make a webhook").click()
         expect(page.locator(".secret")).to_contain_text("whsec_")
+        secret = page.locator(".secret").inner_text()
         page.get_by_role("button", name="I have it").click()
+        page.get_by_role("link", name=receiver.url).click()
+        page.get_by_role("button", name="Send a test").click()
+        expect(page.get_by_role("cell", name="webhook.test")).to_be_visible()
+        wait_until(lambda: len(receiver.heard) == 1)
+        assert receiver.heard[0].verified(secret)["type"] == "webhook.test"
+        page.goto("/webhooks")
         words = {"caption": "Told", "integration_ids": ["int-mastodon"]}
         call(stack, "POST", "/postiz/publish", words, profile="told")
-        wait_until(lambda: len(receiver.heard) == 1)
+        wait_until(lambda: len(receiver.heard) == 2)
         page.get_by_role("link", name=receiver.url).click()
         address = page.url
 
@@ -153,7 +177,7 @@ def test_a_webhook_is_made_and_a_delivery_sent_again(
 
         wait_until(is_delivered)
         page.get_by_role("button", name="Redeliver").first.click()
-        wait_until(lambda: len(receiver.heard) == 2)
+        wait_until(lambda: len(receiver.heard) == 3)
         check_page(page, address.removeprefix(stack.facts()["web_url"]))
         page.get_by_role("button", name="Delete").click()
         page.wait_for_url("**/webhooks")

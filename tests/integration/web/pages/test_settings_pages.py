@@ -1,5 +1,9 @@
 """The settings pages: who sees which, and of them no more than their own."""
 
+import json
+import re
+from html import unescape
+
 import pytest
 
 from local.sandbox.process import SandboxProcess
@@ -82,3 +86,28 @@ def test_fire_times_are_shown_before_anything_is_saved(api: Api) -> None:
     assert shown["fire_times"] == sorted(shown["fire_times"])
     for bad in ("cron=never", "cron=0+0+30+2+*", "cron=0+9+*+*+*&timezone=Moon", "count=51"):
         assert api.get(f"/schedules/fire-times?{bad}").status_code == 400, bad
+
+
+def test_a_playlists_form_keeps_what_it_does_not_show(api: Api) -> None:
+    media = [api.upload(FILES.png(each), profile="acme").json["media"]["id"] for each in (1, 2, 3)]
+    first, second, third = map(str, media)
+    playlist = {
+        "media_ids": [second, first],
+        "integration_ids": ["int-mastodon"],
+        "until": "2034-05-15T09:30:00Z",
+        "max_runs": 5,
+        "settings": {"x": {"who_can_reply_post": "everyone"}},
+        "media_captions": {first: 'Said "so" & <more>'},
+    }
+    plan = {"name": "Clips", "cron": "0 9 * * *", "timezone": "Europe/Berlin", "playlist": playlist}
+    schedule = api.post("/schedules", plan, profile="acme").json["id"]
+    browser = Browser.signed_in(api, make_user(api, role="publisher", profiles=["acme"]))
+    shown = browser.open("GET", f"/schedules/{schedule}").text
+    boxes = re.findall(r'name="playlist.media_ids" value="(\d+)"( checked)?', shown)
+    assert boxes == [(second, " checked"), (first, " checked"), (third, "")]
+    assert 'value="2034-05-15T11:30"' in shown and "In Europe/Berlin" in shown
+    [other] = re.findall(r'name="playlist" data-type="json" value="([^"]*)"', shown)
+    kept = {name: playlist[name] for name in ("settings", "media_captions")}
+    assert json.loads(unescape(other)) == kept
+    viewer = Browser.signed_in(api, make_user(api, "v@example.com", profiles=["acme"]))
+    assert "playlist.media_ids" not in viewer.open("GET", f"/schedules/{schedule}").text
