@@ -29,5 +29,7 @@ def test_each_locked_package_has_the_hashes_of_its_files() -> None:
 
 def test_the_image_installs_nothing_else() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
-    installs = re.findall(r"pip install (.*)", dockerfile)
+    *_, image = dockerfile.split("\nFROM ")
+    installs = re.findall(r"pip install (.*)", image)
     assert installs == ["--require-hashes --requirement requirements.lock"]
+    assert re.findall(r"COPY --from=(.*)", image) == ["docs /app/.docs .docs"]

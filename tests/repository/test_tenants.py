@@ -25,6 +25,7 @@ GIVEN = {
     "web/audit_trail.py",  # changes the entry of its own request only
     "web/api/postiz.py:_last_known_response",  # the account of the profile's own credentials
     "web/api/profiles.py:_insert_profile",  # makes it
+    "web/pages/schedules.py:_list_",  # of a profile that is visible, or whose schedule is
     "web/postiz_front/channels.py:_require_list",  # the account of the profile's own credentials
     "web/postiz_front/creating.py:_accept_others",  # the job that it has just accepted
     "web/postiz_front/uploads.py:_accept",  # likewise, of a medium

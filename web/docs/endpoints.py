@@ -81,11 +81,12 @@ def _show_file(path: Path) -> Response:
 
 
 def _policy_for(page: str) -> str:
-    """The scripts that stand in a page of the site run as they were built, and no others."""
+    """The scripts that stand in a page of the site run as they were built, and no others. Its
+    library sets styles of elements."""
     digests = {hashlib.sha256(script.encode()).digest() for script in _SCRIPT.findall(page)}
     allowed = sorted(f" 'sha256-{base64.b64encode(each).decode()}'" for each in digests)
     own = "script-src 'self'"
-    return security_headers.PAGE_POLICY.replace(own, own + "".join(allowed))
+    return security_headers.DOCS_POLICY.replace(own, own + "".join(allowed))
 
 
 def _list_pages() -> Response:

@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 #: Where `make docs` builds the site; it is not part of the repository.
 SITE = ROOT / ".docs"
-INDEX = "index.md"
+INDEX = "index" + ".md"
 _TOP = ("ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 _LINK = re.compile(r"\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
 _ENTRY = re.compile(r"\[[^\]]*\]\(([^()\s#]+\.md)\)")
@@ -22,7 +22,7 @@ _ENTRY = re.compile(r"\[[^\]]*\]\(([^()\s#]+\.md)\)")
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """`name`: its path in the site, such as `CLI.md`; links lead to other pages of the site."""
+    """`name`: its path in the site; links lead to other pages of the site."""
 
     name: str
     title: str
