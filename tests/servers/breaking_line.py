@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 _PIECE = 64 * 1024
@@ -12,7 +12,7 @@ class BreakingLine:
     """`sent`: bytes that clients sent. `breaks_at`: at so many of them each connection is cut.
 
     `is_dead`: nothing goes through. `loses_reply_to`: it dies when a request with these bytes is
-    answered.
+    answered. `loses`: whether the answer to what is sent is lost, and its connection alone cut.
     """
 
     def __init__(self, port: int) -> None:
@@ -25,7 +25,10 @@ class BreakingLine:
         self.breaks = 0
         self.is_dead = False
         self.loses_reply_to: bytes | None = None
+        self.loses: Callable[[bytes], bool] = lambda _: False
+        self.lost = 0
         self._reply_is_lost = False
+        self._cut: set[socket.socket] = set()
 
     def serve(self) -> None:
         with suppress(OSError):  # closed: the end
@@ -46,6 +49,8 @@ class BreakingLine:
             while piece := client.recv(_PIECE):
                 if self.loses_reply_to and self.loses_reply_to in piece:
                     self.loses_reply_to, self._reply_is_lost = None, True
+                if self.loses(piece):
+                    self._cut.add(server)
                 server.sendall(piece)
                 if self._is_break_due(len(piece)) or self.is_dead:
                     break
@@ -56,6 +61,10 @@ class BreakingLine:
             while piece := server.recv(_PIECE):
                 if self._reply_is_lost:
                     self._reply_is_lost, self.is_dead = False, True
+                if server in self._cut:
+                    self._cut.remove(server)
+                    self.lost += 1
+                    break
                 if self.is_dead:
                     break
                 client.sendall(piece)

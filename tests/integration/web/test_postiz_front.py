@@ -1,0 +1,88 @@
+"""What clients of Postiz do here besides the recorded exchanges: edit, repeat, look for a slot."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.servers.api import Api, Reply
+from web.http_layer.idempotency import HEADER
+from web.postiz_front.repeats import REPEAT_OF, WARNING
+
+FRONT = "/public/v1"
+CHANNEL = "int-mastodon"
+
+
+@pytest.fixture
+def key(api: Api) -> str:
+    wanted = {"name": "a client", "scopes": ["read", "publish"], "profile_ids": ["acme"]}
+    return str(api.post("/keys", wanted).json["key"])
+
+
+def later(hours: int) -> str:
+    return f"{datetime.now(UTC) + timedelta(hours=hours):%Y-%m-%dT%H:00:00.000Z}"
+
+
+def body(content: str, *, date: str = "", kind: str = "schedule", **value: Any) -> dict[str, Any]:
+    part = {"content": content, "image": [], **value}
+    post = {"integration": {"id": CHANNEL}, "value": [part], "settings": {"__type": "mastodon"}}
+    shared = {"shortLink": False, "tags": [], "posts": [post]}
+    return {"type": kind, "date": date or later(48), **shared}
+
+
+def send(api: Api, key: str, wanted: dict[str, Any], **headers: str) -> Reply:
+    return api.call("POST", f"{FRONT}/posts", key=key, json=wanted, headers=headers)
+
+
+def contents(api: Api) -> list[tuple[str, str]]:
+    items = api.get("/posts", profile="acme").json["items"]
+    return sorted((str(post["id"]), post["content"]) for post in items)
+
+
+def test_a_known_id_is_an_edit_and_keeps_the_id(api: Api, key: str) -> None:
+    """As antoniolg/postiz-mcp updates: POST /posts with the id in the first value."""
+    [made] = send(api, key, body("As it was")).json
+    for kind, words in (("schedule", "As it is"), ("update", "As it stays")):
+        edited = send(api, key, body(words, kind=kind, date=later(72), id=made["postId"]))
+        assert edited.status_code == 201, edited.text
+        assert [each["postId"] for each in edited.json] == [made["postId"]]
+        assert [words for _, words in contents(api)] == [words]
+    unknown = send(api, key, body("Of nobody", kind="update", id="987654321"))
+    assert unknown.status_code == 400
+    assert [words for _, words in contents(api)] == ["As it stays"]
+
+
+def test_the_same_body_again_makes_another_post_and_says_so(api: Api, key: str) -> None:
+    wanted = body("Twice", date=later(48))
+    first, second = send(api, key, wanted), send(api, key, wanted)
+    assert first.status_code == second.status_code == 201
+    assert REPEAT_OF not in first.headers
+    assert second.headers[REPEAT_OF] == first.headers["Location"]
+    assert HEADER in second.headers[WARNING]
+    assert [words for _, words in contents(api)] == ["Twice", "Twice"]
+    assert REPEAT_OF not in send(api, key, body("Another", date=later(48))).headers
+
+
+def test_the_same_idempotency_key_gets_the_first_answer_and_makes_nothing(
+    api: Api, key: str
+) -> None:
+    wanted = body("Once")
+    answers = [send(api, key, wanted, **{HEADER: "order-17"}) for _ in range(3)]
+    assert {answer.status_code for answer in answers} == {201}
+    assert answers[0].json == answers[1].json == answers[2].json
+    assert all(REPEAT_OF not in answer.headers for answer in answers)
+    assert [words for _, words in contents(api)] == ["Once"]
+
+
+def test_the_next_slot_is_one_that_no_post_of_the_channel_has(api: Api, key: str) -> None:
+    def next_slot() -> str:
+        found = api.call("GET", f"{FRONT}/find-slot/{CHANNEL}", key=key)
+        assert found.status_code == 200, found.text
+        return str(found.json["date"])
+
+    first = next_slot()
+    assert first[11:16] in {"02:00", "06:40", "11:40"}
+    assert send(api, key, body("Taken", date=f"{first}.000Z")).status_code == 201
+    assert next_slot() > first
+    gone = api.call("GET", f"{FRONT}/find-slot/int-of-nobody", key=key)
+    assert gone.status_code in {400, 404}
