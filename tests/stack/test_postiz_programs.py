@@ -33,7 +33,6 @@ NODE, NPM = shutil.which("node"), shutil.which("npm")
 REQUIRED = os.environ.get("PRESSROOM_OPTIONAL_TESTS") == "required"
 AGENT = os.environ.get("PRESSROOM_POSTIZ_AGENT")
 PROJECT = Path(__file__).parents[1] / "servers" / "postiz_js"
-CHANNELS = [{"id": "int-program", "name": "Ours", "identifier": "mastodon"}]
 NOW = datetime.now(UTC)
 WINDOW = [f"{NOW + timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}" for days in (-1, 1)]
 
@@ -43,12 +42,11 @@ import json, sys
 from postiz_agent.api_client import PostizApi
 api = PostizApi(base_url=sys.argv[1], token=sys.argv[2])
 def create(date, channel, content, medium):
-    part = {"content": content, "image": [medium]}
+    part = {"content": content, "image": [medium] if medium else []}
     post = {"integration": {"id": channel}, "value": [part], "settings": {"__type": "mastodon"}}
     return api.create_post({"type": "schedule", "date": date, "posts": [post]})
 calls = {
     "channels": lambda: [each.id for each in api.get_integrations()],
-    "upload": lambda file: api.upload_file(file).model_dump(),
     "list": lambda *window: [each.model_dump() for each in api.list_posts(*window)],
     "delete": api.delete_post,
     "create": create,
@@ -145,6 +143,8 @@ def test_each_post_is_published_once_though_answers_are_lost(
     if program == "agent" and not AGENT:
         pytest.skip("PRESSROOM_POSTIZ_AGENT names no Python that has postiz-agent")
     sandbox = Admin(stack.facts()["sandbox_url"])
+    if POSTS > 50:  # so many at once meet Temporal's limit, and some would stay in QUEUE for ever
+        sandbox.change_timing(search_rate=1000, search_burst=1000)
     key = open_profile(stack, sandbox, f"by-{program}")
     port = urlsplit(stack.facts()["web_url"]).port
     assert port is not None
@@ -154,16 +154,18 @@ def test_each_post_is_published_once_though_answers_are_lost(
             ask = npm_postiz(request.getfixturevalue("npm_program"), url, key)
         else:
             ask = ends.enter_context(postiz_agent(url, key))
-        assert "int-program" in str(ask("channels"))
+        channel = f"int-by-{program}"
+        assert channel in str(ask("channels"))
         (tmp_path / "clip.mp4").write_bytes(FILES.mp4(230))
-        medium = ask("upload", str(tmp_path / "clip.mp4"))
+        # postiz-agent sends files as if they were JSON, which Postiz refuses as we do
+        medium = ask("upload", str(tmp_path / "clip.mp4")) if program == "npm" else None
         for kind in ("reply_lost_after", "reply_lost_before"):
             sandbox.add_fault(kind, probability=0.1, times=POSTS, org=f"by-{program}")
         draw = random.Random(3)
         line.loses = lambda piece: b"POST /public/v1/posts" in piece and draw.random() < 0.4
         contents = [f"{program} {number}" for number in range(POSTS)]
         for content in contents:
-            create_once(ask, content, {"id": medium["id"], "path": medium["path"]})
+            create_once(ask, channel, content, medium)
         assert line.lost > 0
     wait_until_published(stack, f"by-{program}")
     sent = Counter(each["content"] for each in sandbox.sends() if each["content"] in contents)
@@ -173,7 +175,8 @@ def test_each_post_is_published_once_though_answers_are_lost(
 
 def open_profile(stack: RunningStack, sandbox: Admin, name: str) -> str:
     """A profile with an organization of its own; the key that its programs get."""
-    sandbox.create_org(name, keys=[f"key-{name}"], integrations=CHANNELS)
+    channel = {"id": f"int-{name}", "name": "Ours", "identifier": "mastodon"}
+    sandbox.create_org(name, keys=[f"key-{name}"], integrations=[channel])
     postiz = {"api_url": stack.facts()["sandbox_url"], "api_key": f"key-{name}"}
     body = {"id": name, "name": name, "tts_settings": {"postiz": postiz}}
     call(stack, "POST", "/profiles", body)
@@ -189,11 +192,11 @@ def wait_until_published(stack: RunningStack, profile: str) -> None:
     wait_until(lambda: set(states()) == {"published"}, lambda: str(states()))
 
 
-def create_once(ask: Ask, content: str, medium: dict[str, str]) -> None:
+def create_once(ask: Ask, channel: str, content: str, medium: dict[str, str] | None) -> None:
     """As docs/POSTIZ_CLIENTS.md says: whoever got no answer looks before trying again."""
     while True:
         try:
-            ask("create", f"{NOW:%Y-%m-%dT%H:%M:%SZ}", "int-program", content, medium)
+            ask("create", f"{NOW:%Y-%m-%dT%H:%M:%SZ}", channel, content, medium)
             return
         except Failed:
             if any(content == post["content"] for post in ask("list", *WINDOW)):
