@@ -32,7 +32,7 @@ NAVIGATION: Sequence[tuple[str, str]] = (
     ("/profiles", "Profiles"),
     ("/settings", "Settings"),
     ("/account", "Your account"),
-    ("/docs", "Docs"),
+    ("/docs/", "Docs"),
 )
 
 
