@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -13,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import pytest
 import requests
 from tusclient.client import TusClient
 
 from tests.scenarios.big_files import MIB, big_video
+from tests.servers import npm_projects
 from tests.servers.api import ADMIN_KEY, PREFIX
 from tests.servers.breaking_line import BreakingLine, breaking_line
 from tests.servers.web_server import HEADERS, Server
@@ -28,9 +26,6 @@ CHUNK = 16 * MIB
 TUS = {**HEADERS, "Tus-Resumable": "1.0.0"}
 #: What is sent besides the bytes of a file: heads of requests.
 HEADS = MIB
-NODE, NPM = shutil.which("node"), shutil.which("npm")
-REQUIRED = os.environ.get("PRESSROOM_OPTIONAL_TESTS") == "required"
-PROJECT = Path(__file__).parents[1] / "servers" / "tus_js"
 
 
 def sha256_of(path: Path) -> str:
@@ -89,22 +84,16 @@ def test_a_large_file_arrives_though_the_line_breaks_and_web_is_killed(
     assert len(server.files()) == 1
 
 
-@pytest.mark.skipif((NODE is None or NPM is None) and not REQUIRED, reason="no node and npm here")
 def test_tus_js_client_goes_on_after_a_break(server: Server, tmp_path: Path) -> None:
     path = big_video(tmp_path / "some.mp4", 21 * MIB)
     folder = tmp_path / "client"
-    shutil.copytree(PROJECT, folder, ignore=shutil.ignore_patterns("node_modules"))
-    install = [NPM or "npm", "ci", "--no-audit", "--no-fund", "--loglevel", "error"]
-    installed = subprocess.run(install, cwd=folder, timeout=PATIENCE, check=False)
-    if installed.returncode and not REQUIRED:
-        pytest.skip("npm does not reach its packages here")
-    assert installed.returncode == 0
+    npm_projects.install("tus_js", folder)
     with breaking_line(server.port) as line:
         line.breaks_at = [8 * MIB]
         killing = kill_web_at(server, line, 17 * MIB)
         endpoint = f"http://127.0.0.1:{line.port}{PREFIX}/uploads"
         ran = subprocess.run(
-            [NODE or "node", "upload.mjs", endpoint, str(path), ADMIN_KEY, "acme"],
+            [npm_projects.NODE or "node", "upload.mjs", endpoint, str(path), ADMIN_KEY, "acme"],
             cwd=folder,
             capture_output=True,
             text=True,

@@ -9,7 +9,6 @@ import json
 import os
 import random
 import re
-import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -24,15 +23,13 @@ import pytest
 from local.sandbox.process import Admin
 from tests.browser.people import call
 from tests.factories.files import FILES
+from tests.servers import npm_projects
 from tests.servers.breaking_line import breaking_line
 from tests.servers.stacks import RunningStack
 from tests.timing.patience import PATIENCE, wait_until
 
 POSTS = int(os.environ.get("PRESSROOM_PROGRAM_POSTS", "8"))
-NODE, NPM = shutil.which("node"), shutil.which("npm")
-REQUIRED = os.environ.get("PRESSROOM_OPTIONAL_TESTS") == "required"
 AGENT = os.environ.get("PRESSROOM_POSTIZ_AGENT")
-PROJECT = Path(__file__).parents[1] / "servers" / "postiz_js"
 NOW = datetime.now(UTC)
 WINDOW = [f"{NOW + timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}" for days in (-1, 1)]
 
@@ -86,15 +83,8 @@ def run(command: list[str], **environ: str) -> Any:
 
 @pytest.fixture(scope="module")
 def npm_program(tmp_path_factory: pytest.TempPathFactory) -> str:
-    if (NODE is None or NPM is None) and not REQUIRED:
-        pytest.skip("no node and npm here")
     folder = tmp_path_factory.mktemp("npm") / "client"
-    shutil.copytree(PROJECT, folder, ignore=shutil.ignore_patterns("node_modules"))
-    install = [NPM or "npm", "ci", "--no-audit", "--no-fund", "--loglevel", "error"]
-    installed = subprocess.run(install, cwd=folder, timeout=PATIENCE, check=False)
-    if installed.returncode and not REQUIRED:
-        pytest.skip("npm does not reach its packages here")
-    assert installed.returncode == 0
+    npm_projects.install("postiz_js", folder)
     return str(folder / "node_modules/.bin/postiz")
 
 

@@ -58,6 +58,7 @@ def read_summary() -> str:
     return next(" ".join(each.split()) for each in paragraphs if each[0].isalpha())
 
 
+@cache
 def list_pictures() -> Mapping[str, Path]:
     """By their paths in the site."""
     return {f"pictures/{path.name}": path for path in (ROOT / "docs/pictures").glob("*.png")}
