@@ -28,11 +28,7 @@ def add_docs_routes(app: OpenAPI) -> None:
     app.config["SWAGGER_HTML_STRING"] = _PAGE
     app.register_blueprint(RegisterPlugin.register(doc_url="openapi.json"))
     app.add_url_rule("/docs/api", view_func=_docs_page, endpoint="docs")
-    app.add_url_rule(
-        "/docs.js",
-        view_func=lambda: Response(_SCRIPT, mimetype="text/javascript"),
-        endpoint="docs.js",
-    )
+    app.add_url_rule("/docs.js", view_func=_docs_script, endpoint="docs.js")
 
 
 def _complete_description(description: dict[str, Any]) -> dict[str, Any]:
