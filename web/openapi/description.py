@@ -10,7 +10,10 @@ from flask_openapi3_swagger.plugins import RegisterPlugin  # type: ignore[import
 from web import auth
 from web.http_layer import idempotency, security_headers
 
-_PAGE, _SCRIPT = ((Path(__file__).parent / name).read_text() for name in ("docs.html", "docs.js"))
+_PAGE, _SCRIPT, _STYLE = (
+    (Path(__file__).parent / name).read_text(encoding="utf-8")
+    for name in ("docs.html", "docs.js", "docs.css")
+)
 
 #: Resources that are not about one profile, or name it in their path.
 _WITHOUT_PROFILE = frozenset({"profiles", "credentials", "keys", "users", "session"})
@@ -29,6 +32,7 @@ def add_docs_routes(app: OpenAPI) -> None:
     app.register_blueprint(RegisterPlugin.register(doc_url="openapi.json"))
     app.add_url_rule("/docs/api", view_func=_docs_page, endpoint="docs")
     app.add_url_rule("/docs.js", view_func=_docs_script, endpoint="docs.js")
+    app.add_url_rule("/docs.css", view_func=_docs_style, endpoint="docs.css")
 
 
 def _complete_description(description: dict[str, Any]) -> dict[str, Any]:
@@ -60,3 +64,7 @@ def _docs_page() -> Response:
 
 def _docs_script() -> Response:
     return Response(_SCRIPT, mimetype="text/javascript")
+
+
+def _docs_style() -> Response:
+    return Response(_STYLE, mimetype="text/css")

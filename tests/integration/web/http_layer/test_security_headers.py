@@ -13,12 +13,17 @@ POLICIES = {
     "/health/live": DATA_POLICY,
     "/openapi.json": DATA_POLICY,
     "/docs.js": DATA_POLICY,
+    "/docs.css": DATA_POLICY,
     "/sign-in": PAGE_POLICY,
     "/sign-in/link/none": PAGE_POLICY,
     "/approve/none": PAGE_POLICY,
     "/approve/none/media/1": PAGE_POLICY,
     "/approve.css": DATA_POLICY,
     "/calendar.ics": DATA_POLICY,
+    "/docs/": PAGE_POLICY,
+    "/docs/CLI.md": DATA_POLICY,
+    "/docs/nothing": PAGE_POLICY,
+    "/llms.txt": DATA_POLICY,
     "/docs/api": DOCS_POLICY,
 }
 
