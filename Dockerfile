@@ -1,8 +1,8 @@
 # One image for every service of Pressroom; the command says which (see docker-compose.yml).
 FROM python:3.13-slim AS docs
 WORKDIR /app
-COPY requirements-dev.txt ./
-RUN pip install --no-cache-dir "$(grep ^zensical== requirements-dev.txt)"
+COPY deploy/docs.lock ./
+RUN pip install --require-hashes --requirement docs.lock
 COPY *.md ./
 COPY docs docs
 COPY local local

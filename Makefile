@@ -97,9 +97,12 @@ mutate: $(DEVELOPS) ## Change the rules in small ways, and print how many change
 house: $(DEVELOPS) ## Measure the floor plan: names, sizes, cycles, complexity
 	@$(PY) -m tests.house
 
-lock: $(DEVELOPS) ## Write deploy/requirements.lock: what the image installs, with hashes for every platform
-	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile requirements.txt --universal \
-		--python-version 3.11 --generate-hashes --quiet --output-file deploy/requirements.lock
+LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --universal --python-version 3.11 \
+	--generate-hashes --quiet
+
+lock: $(DEVELOPS) ## Write deploy/*.lock: what the image is built of, with hashes for every platform
+	@$(LOCK) requirements.txt --output-file deploy/requirements.lock
+	@$(LOCK) local/docs_site/requirements.txt --output-file deploy/docs.lock
 
 docs: $(DEVELOPS) ## Build the documentation as a site, which web then shows at /docs
 	@$(PY) -m local.docs_site
@@ -127,7 +130,7 @@ $(RUNS): requirements.txt local/requirements.txt | $(PY)
 	@$(PY) -m pip install --quiet --quiet --disable-pip-version-check -r local/requirements.txt
 	@touch $@
 
-$(DEVELOPS): requirements-dev.txt $(RUNS)
+$(DEVELOPS): requirements-dev.txt local/docs_site/requirements.txt $(RUNS)
 	@echo "installing what its developers use (once)"
 	@$(PY) -m pip install --quiet --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@

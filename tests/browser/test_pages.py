@@ -1,4 +1,4 @@
-"""What a person sees: the API's page, Flower, the sandbox's page, sign-in and what is planned."""
+"""What a person sees: Flower, the sandbox's page, sign-in and what is planned."""
 
 import re
 from collections.abc import Callable
@@ -11,12 +11,10 @@ import pytest
 import requests
 from playwright.sync_api import Dialog, Page, expect
 
-from local import docs_site
 from tests.browser.looks import check_page, size_of
 from tests.browser.people import call, make_profile
 from tests.servers.stacks import RunningStack
 from tests.timing.patience import wait_until
-from web.docs import sources
 
 OpenPage = Callable[..., Page]
 PROFILE = "seen"
@@ -46,25 +44,6 @@ def publish_bulk(stack: RunningStack, captions: list[str], **more: Any) -> str:
 
 def states(stack: RunningStack, job: str) -> list[str]:
     return [post["state"] for post in call(stack, "GET", f"/jobs/{job}/posts")["items"]]
-
-
-def test_the_api_can_be_read_and_tried_without_the_internet(open_page: OpenPage) -> None:
-    page = open_page()
-    page.goto("/docs/api")
-    expect(page.get_by_text("/api/v1/postiz/bulk-publish").first).to_be_visible()
-
-
-def test_the_documentation_is_read_and_searched(open_page: OpenPage) -> None:
-    docs_site.build(sources.SITE)
-    page = open_page()
-    for path in ("/docs/", "/docs/CLI.html"):
-        check_page(page, path)
-    page.get_by_role("button", name="Search").first.click()
-    page.keyboard.type("stalled server")
-    page.get_by_role("option").filter(has_text="stalled").first.wait_for()
-    page.keyboard.press("Enter")
-    expect(page).not_to_have_url(re.compile("CLI"))
-    expect(page.get_by_role("main").get_by_text("stalled").first).to_be_visible()
 
 
 def _forget_all_people(stack: RunningStack) -> None:

@@ -1,26 +1,35 @@
-"""deploy/requirements.lock, which the image installs, is that of requirements.txt, with hashes."""
+"""deploy/*.lock, which the image is built of, are those of our requirements, with hashes."""
 
 import re
+from pathlib import Path
+
+import pytest
 
 from local.child import ROOT
 
 PIN = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", re.MULTILINE)
-LOCK = (ROOT / "deploy" / "requirements.lock").read_text(encoding="utf-8")
+LOCKS = {
+    "requirements.txt": ROOT / "deploy" / "requirements.lock",
+    "local/docs_site/requirements.txt": ROOT / "deploy" / "docs.lock",
+}
 
 
 def pins(text: str) -> dict[str, str]:
     return {name.lower().replace("_", "-"): version for name, version in PIN.findall(text)}
 
 
-def test_what_is_required_is_locked_at_the_same_version() -> None:
-    required = pins((ROOT / "requirements.txt").read_text(encoding="utf-8"))
-    locked = pins(LOCK)
+@pytest.mark.parametrize(("requirements", "lock"), LOCKS.items(), ids=LOCKS)
+def test_what_is_required_is_locked_at_the_same_version(requirements: str, lock: Path) -> None:
+    required = pins((ROOT / requirements).read_text(encoding="utf-8"))
+    locked = pins(lock.read_text(encoding="utf-8"))
     assert required
     assert {name: locked.get(name) for name in required} == required, "run `make lock`"
 
 
-def test_each_locked_package_has_the_hashes_of_its_files() -> None:
-    entries = re.split(r"^(?=[a-z0-9])", LOCK, flags=re.MULTILINE)[1:]
+@pytest.mark.parametrize("lock", LOCKS.values(), ids=LOCKS)
+def test_each_locked_package_has_the_hashes_of_its_files(lock: Path) -> None:
+    text = lock.read_text(encoding="utf-8")
+    entries = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
     assert entries
     for entry in entries:
         assert PIN.match(entry), entry
@@ -29,7 +38,8 @@ def test_each_locked_package_has_the_hashes_of_its_files() -> None:
 
 def test_the_image_installs_nothing_else() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    installs = re.findall(r"pip install (.*)", dockerfile)
+    locks = [f"--require-hashes --requirement {lock.name}" for lock in LOCKS.values()]
+    assert sorted(installs) == sorted(locks)
     *_, image = dockerfile.split("\nFROM ")
-    installs = re.findall(r"pip install (.*)", image)
-    assert installs == ["--require-hashes --requirement requirements.lock"]
     assert re.findall(r"COPY --from=(.*)", image) == ["docs /app/.docs .docs"]

@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 #: Where `make docs` builds the site; it is not part of the repository.
 SITE = ROOT / ".docs"
-INDEX = "index" + ".md"
+INDEX = "README.md"
 _TOP = ("ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 _LINK = re.compile(r"\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
 _ENTRY = re.compile(r"\[[^\]]*\]\(([^()\s#]+\.md)\)")
@@ -22,7 +22,7 @@ _ENTRY = re.compile(r"\[[^\]]*\]\(([^()\s#]+\.md)\)")
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """`name`: its path in the site; links lead to other pages of the site."""
+    """`name`: its path in the site, which is that in docs/; its links lead to pages of the site."""
 
     name: str
     title: str
@@ -46,7 +46,7 @@ def read_pages() -> Mapping[str, Page]:
 @cache
 def read_sections() -> Sequence[Section]:
     """As the README lists them."""
-    _, _, rest = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## Read on\n")
+    _, _, rest = (ROOT / INDEX).read_text(encoding="utf-8").partition("\n## Read on\n")
     told, _, _ = rest.partition("\n## ")
     return tuple(_read_sections(told))
 
@@ -54,7 +54,7 @@ def read_sections() -> Sequence[Section]:
 @cache
 def read_summary() -> str:
     """What Pressroom is: the first paragraph of the README that is no picture and no heading."""
-    paragraphs = (ROOT / "README.md").read_text(encoding="utf-8").split("\n\n")
+    paragraphs = (ROOT / INDEX).read_text(encoding="utf-8").split("\n\n")
     return next(" ".join(each.split()) for each in paragraphs if each[0].isalpha())
 
 
@@ -66,10 +66,10 @@ def list_pictures() -> Mapping[str, Path]:
 
 def _names_by_path() -> Mapping[str, str]:
     """Of each page: its path in the repository, and in the site."""
-    found = {"README.md": INDEX, **{name: name for name in _TOP}}
+    found = {name: name for name in (INDEX, *_TOP)}
     for path in sorted((ROOT / "docs").rglob("*.md")):
         name = path.relative_to(ROOT / "docs").as_posix()
-        found[f"docs/{name}"] = name.replace("README.md", INDEX)
+        found[f"docs/{name}"] = name
     return {path: name for path, name in found.items() if (ROOT / path).is_file()}
 
 

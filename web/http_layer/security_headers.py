@@ -14,7 +14,7 @@ PAGE_POLICY = (
     "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
-#: Of the documentation and the page of the API, whose libraries set styles of elements.
+#: Of the page of the API, whose library sets styles of elements.
 DOCS_POLICY = PAGE_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 _HEADERS = {
     "Content-Security-Policy": DATA_POLICY,

@@ -1,4 +1,4 @@
-"""Builds the documentation as a site: `python -m local.docs_site`, which is `make docs`."""
+"""From the pages of the documentation to a folder with a site."""
 
 import json
 import shutil
@@ -9,21 +9,24 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from local.docs_site import policy
 from web.docs import sources
 
-#: The theme's accent is too pale on its own background to be read by everybody.
-_STYLE = "[data-md-color-scheme=default] .md-nav__link--active .md-ellipsis { color: #2c3fb8; }\n"
+_STYLE = Path(__file__).parent / "site.css"
 
 
 def build(folder: Path) -> None:
-    """Writes the site to `folder`, anew. Raises `CalledProcessError` with what zensical said."""
+    """Writes the site to `folder`, anew; what was there stays until the new one is whole.
+
+    Raises `CalledProcessError` with what zensical said, and `CannotFollowPolicyError`.
+    """
     with TemporaryDirectory() as made:
         stage = Path(made)
         _write_pages(stage / "pages")
-        (stage / "pages/extra.css").write_text(_STYLE, encoding="utf-8")
         (stage / "mkdocs.yml").write_text(json.dumps(_settings()), encoding="utf-8")
-        command = [sys.executable, "-m", "zensical", "build", "-f", "mkdocs.yml"]
+        command = [sys.executable, "-m", "zensical", "build", "-f", "mkdocs.yml", "--strict"]
         subprocess.run(command, cwd=stage, check=True, capture_output=True, text=True)
+        policy.apply(stage / "site")
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(stage / "site", folder)
 
@@ -36,38 +39,45 @@ def _write_pages(folder: Path) -> None:
     for name, picture in sources.list_pictures().items():
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copy(picture, folder / name)
+    shutil.copy(_STYLE, folder)
 
 
 def _settings() -> Mapping[str, Any]:
-    """No font and no script of another host; JSON is YAML."""
+    """In the words of mkdocs, which zensical reads; JSON is YAML. No font of another host."""
     return {
         "site_name": "Pressroom",
         "docs_dir": "pages",
         "use_directory_urls": False,
-        "extra_css": ["extra.css"],
         "nav": [{"Start": sources.INDEX}, *_navigation(), {"The API": "/docs/api"}],
+        "extra_css": [_STYLE.name],
+        "markdown_extensions": [
+            "tables",
+            "sane_lists",
+            "toc",
+            {"pymdownx.highlight": {"anchor_linenums": False}},  # a link to each line has no name
+            "pymdownx.superfences",
+        ],
         "theme": {
             "name": "material",
             "font": False,
             "features": ["navigation.top", "navigation.sections", "content.code.copy"],
             "palette": [
-                _palette("light", "default", "Switch to dark", "lucide/sun"),
-                _palette("dark", "slate", "Switch to light", "lucide/moon"),
+                _palette("light", "default", toggle="Switch to dark"),
+                _palette("dark", "slate", toggle="Switch to light"),
             ],
         },
-        "markdown_extensions": [
-            "tables",
-            {"toc": {"permalink": False}},
-            {"pymdownx.highlight": {"anchor_linenums": False}},
-            "pymdownx.superfences",
-        ],
     }
 
 
-def _palette(preferred: str, scheme: str, words: str, icon: str) -> Mapping[str, Any]:
-    """The reader's colours first, and a switch that has a name for who does not see it."""
-    media = f"(prefers-color-scheme: {preferred})"
-    return {"media": media, "scheme": scheme, "toggle": {"icon": icon, "name": words}}
+def _palette(asked: str, scheme: str, *, toggle: str) -> Mapping[str, Any]:
+    """The one that the reader's system asks for, until they choose."""
+    return {
+        "media": f"(prefers-color-scheme: {asked})",
+        "scheme": scheme,
+        "primary": "custom",
+        "accent": "custom",
+        "toggle": {"icon": "lucide/sun-moon", "name": toggle},
+    }
 
 
 def _navigation() -> Sequence[Mapping[str, Any]]:
@@ -76,11 +86,3 @@ def _navigation() -> Sequence[Mapping[str, Any]]:
         {section.title: [{pages[name].title: name} for name in section.pages]}
         for section in sources.read_sections()
     ]
-
-
-if __name__ == "__main__":
-    try:
-        build(sources.SITE)
-    except subprocess.CalledProcessError as error:
-        sys.exit(f"the site was not built:\n{error.stdout}{error.stderr}")
-    print(f"built in {sources.SITE}; web shows it at /docs")

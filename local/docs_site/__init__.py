@@ -1,0 +1,1 @@
+"""The documentation as a site: `python -m local.docs_site`, which is `make docs`."""
