@@ -60,7 +60,7 @@ class Settings(BaseModel):
     redis_url: SecretStr = Field(SecretStr("redis://localhost:6379/0"), alias="REDIS_URL")
     postiz_api_url: str | None = Field(None, alias="POSTIZ_API_URL")
     postiz_api_key: SecretStr | None = Field(None, alias="POSTIZ_API_KEY")
-    secret_keys: list[SecretStr] = Field([], alias="PRESSROOM_SECRET_KEYS")
+    secret_keys: tuple[SecretStr, ...] = Field((), alias="PRESSROOM_SECRET_KEYS")
     media_url: str = Field("file:///var/lib/pressroom/media", alias="PRESSROOM_MEDIA_URL")
     allowed_hosts: tuple[AllowedHost, ...] = Field((), alias="PRESSROOM_ALLOWED_HOSTS")
     allow_private_urls: bool = Field(False, alias="PRESSROOM_ALLOW_PRIVATE_URLS")

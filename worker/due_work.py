@@ -6,6 +6,7 @@ sends in any case.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -19,6 +20,7 @@ from sqlalchemy import (
     select,
     union_all,
 )
+from sqlalchemy.dialects.postgresql.psycopg2 import dialect
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.accounts import channel_states, waits
@@ -160,8 +162,13 @@ class DueWork:
     def _connect(self) -> Connection:
         connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         self._connection = connection
-        question = ask_for_rounds(self._settings).compile(
-            connection, compile_kwargs={"literal_binds": True}
-        )
-        connection.exec_driver_sql(f"PREPARE due_rounds AS {question}")
+        connection.exec_driver_sql(f"PREPARE due_rounds AS {_write_question(self._settings)}")
         return connection
+
+
+@lru_cache(maxsize=4)
+def _write_question(settings: Settings) -> str:
+    """To write it takes as long as to ask it twenty times."""
+    question = ask_for_rounds(settings)
+    postgres = dialect()  # type: ignore[no-untyped-call]
+    return str(question.compile(dialect=postgres, compile_kwargs={"literal_binds": True}))

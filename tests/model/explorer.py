@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
-S = TypeVar("S", bound=Hashable)
+S = TypeVar("S", bound=tuple[Hashable, ...])
 
 
 class Step(NamedTuple, Generic[S]):
@@ -80,16 +80,28 @@ class Explored(Generic[S]):
         """The states from which no steps that can be counted on lead to a settled one, nearest
         first."""
         good = bytearray(settled(state) for state in self.states)
-        into: list[list[int]] = [[] for _ in self.states]
-        for source, target in zip(self.sources, self.targets, strict=True):
-            into[target].append(source)
-        waiting = [number for number, is_good in enumerate(good) if is_good]
+        firsts, sources = self._steps_by_target()
+        waiting = array("l", (number for number, is_good in enumerate(good) if is_good))
         while waiting:
-            for source in into[waiting.pop()]:
+            target = waiting.pop()
+            for source in sources[firsts[target] : firsts[target + 1]]:
                 if not good[source]:
                     good[source] = True
                     waiting.append(source)
         return (number for number, is_good in enumerate(good) if not is_good)
+
+    def _steps_by_target(self) -> "tuple[array[int], array[int]]":
+        """Where the steps into each state begin in the second array, and whence they come."""
+        firsts = array("l", bytes(8 * (len(self.states) + 1)))
+        for target in self.targets:
+            firsts[target + 1] += 1
+        for number in range(len(self.states)):
+            firsts[number + 1] += firsts[number]
+        free, sources = firsts[:], array("l", bytes(8 * len(self.sources)))
+        for source, target in zip(self.sources, self.targets, strict=True):
+            sources[free[target]] = source
+            free[target] += 1
+        return firsts, sources
 
 
 def explore(
@@ -98,17 +110,27 @@ def explore(
     """Every state within reach of `start`; stops at the first one that `until` names."""
     found = Explored(successors=successors, states=[start], parents=array("l", [-1]))
     numbers, levels = {start: 0}, array("l", [0])
+    parts: dict[tuple[int, Hashable], Hashable] = {}
     for source, state in enumerate(found.states):  # the list grows while it is read
         found.depth = levels[source]
         if until(state):
             break
         for step in successors(state):
-            target = numbers.setdefault(step.state, len(numbers))
-            if target == len(found.states):
-                found.states.append(step.state)
+            target = numbers.get(step.state, -1)
+            if target < 0:
+                target = len(found.states)
+                reached = _with_shared_parts(step.state, parts)
+                numbers[reached] = target
+                found.states.append(reached)
                 found.parents.append(source)
                 levels.append(levels[source] + 1)
             if not (step.fault or step.may_never):
                 found.sources.append(source)
                 found.targets.append(target)
     return found
+
+
+def _with_shared_parts(state: S, parts: dict[tuple[int, Hashable], Hashable]) -> S:
+    """The same state in less memory: millions of states have few different parts."""
+    shared = (parts.setdefault(place, place[1]) for place in enumerate(state))
+    return tuple.__new__(type(state), shared)

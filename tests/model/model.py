@@ -25,6 +25,7 @@ class Model:
     faults: int = 2
     sweeps: bool = False  # Postiz's own search for missing posts
     person: frozenset[str] = frozenset()  # what a person may do: see person.py
+    most_edits: int = 2
     ahead: bool = False  # the post's date in Postiz's calendar lies in the future
     whole_calls: bool = False  # a call happens in full when it is made, or not at all
 
@@ -43,7 +44,7 @@ class Model:
     def _all(self, world: World) -> Steps:
         yield from _time_passes(world)
         yield from tracking_steps(world)
-        yield from person_steps(world, self.person, self.protocol)
+        yield from person_steps(world, self.person, self.protocol, most_edits=self.most_edits)
         yield from second_thoughts(world)
         seen = set()
         for index, worker in enumerate(world.workers):

@@ -11,16 +11,15 @@ from tests.model.rows import AHEAD, Row
 from tests.model.world import World
 
 RETRY, CANCEL, EDIT, APPROVE = "retry", "cancel", "edit", "approve"
-MOST_EDITS = 2
 IDLE = (At.NONE, At.ASLEEP_TO_2099)
 
 
 def person_steps(
-    world: World, actions: frozenset[str], protocol: Protocol
+    world: World, actions: frozenset[str], protocol: Protocol, *, most_edits: int
 ) -> Iterator[Step[World]]:
     row = world.row
     if EDIT in actions:
-        yield from _edit_steps(world, protocol)
+        yield from _edit_steps(world, protocol, most_edits)
     if APPROVE in actions:
         yield from _approval_steps(world, protocol)
     if CANCEL in actions and row.state in (PostState.SCHEDULED, PostState.RESCHEDULING):
@@ -50,14 +49,14 @@ def _approval_steps(world: World, protocol: Protocol) -> Iterator[Step[World]]:
     yield Step("a person rejects it", world._replace(row=rejected))
 
 
-def _edit_steps(world: World, protocol: Protocol) -> Iterator[Step[World]]:
+def _edit_steps(world: World, protocol: Protocol, most_edits: int) -> Iterator[Step[World]]:
     """As in shared/posts/edits.py: it is promised at once, and takes effect when it may."""
     row = world.row
     if row.wanted != row.revision and row.state in _AT_ONCE:
         yield Step("the edit that waited takes effect", world._replace(row=edited(row)))
     in_calendar = row.state is PostState.SCHEDULED and row.date == AHEAD and not row.overdue
     waits = row.state in (PostState.STAGING, PostState.RESCHEDULING)
-    if row.wanted > MOST_EDITS or not (in_calendar or waits or row.state in _AT_ONCE):
+    if row.wanted > most_edits or not (in_calendar or waits or row.state in _AT_ONCE):
         return
     promised = row._replace(wanted=row.wanted + 1)
     if not protocol.asks_anew and row.approved == row.wanted:

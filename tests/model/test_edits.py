@@ -28,14 +28,18 @@ from tests.model.world import World
 Bad = Callable[[World], bool]
 
 
-@pytest.fixture(scope="module", params=[(2, 0), (1, 1)], ids=["2 workers", "1 fault"])
+#: Workers, faults, and edits. The last has some five million states, and so is run on demand.
+DEPTHS = {"2 workers": (2, 0, 2), "1 fault": (1, 1, 2), "2 workers, 2 faults": (2, 2, 1)}
+ASKED = list(DEPTHS)[2:] if os.environ.get("MODEL_DEPTH") else list(DEPTHS)[:2]
+
+
+@pytest.fixture(scope="module", params=ASKED)
 def explored(request: pytest.FixtureRequest) -> Explored[World]:
-    workers, faults = request.param
-    if os.environ.get("MODEL_DEPTH"):
-        workers, faults = 2, 2
-    model = Model(workers=workers, faults=faults, ahead=True, person=frozenset({EDIT, CANCEL}))
+    workers, faults, edits = DEPTHS[request.param]
+    actions = frozenset({EDIT, CANCEL})
+    model = Model(workers=workers, faults=faults, ahead=True, person=actions, most_edits=edits)
     found = explore(model.start, model.successors)
-    print(f"\n{workers} workers, {faults} faults: {len(found.states)} states, {found.depth} deep")
+    print(f"\n{request.param}, {edits} edits: {len(found.states)} states, {found.depth} deep")
     return found
 
 
