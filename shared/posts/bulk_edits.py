@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from shared.accounts import channel_states
 from shared.db import Database
 from shared.errors import Conflict, RequestError, Unavailable
 from shared.models import Post
@@ -128,6 +129,7 @@ def _edit_batch(session: Session, ids: Sequence[int], work: BulkEdit, edited: Ed
     if work.dry_run:
         return []
     edits.edit_posts(session, planned)
+    channel_states.hold_back(session, Post.id.in_(planned))
     if work.request is not None:
         work.request.note_done(session, planned)
     return _keep_existing(session, [post_id for post_id in ids if post_id not in posts])
