@@ -17,6 +17,7 @@ from shared.errors import Conflict, RequestError, Unavailable
 from shared.models import Post
 from shared.posts import edits
 from shared.posts.bulk_cancel_retry import BATCH, PATIENCE, Refused
+from shared.posts.day_caps import FindTarget, find_full_days
 from shared.posts.edits import Edit
 from shared.posts.post_queries import PostFilter
 from shared.posts.requested_edits import EditRequest
@@ -60,6 +61,22 @@ def find_editable(database: Database, ids: Sequence[int]) -> list[int]:
     with database.transaction() as session:
         editable = _editable_of(session, ids)
     return [post_id for post_id in ids if post_id in editable]
+
+
+def within_day_caps(
+    database: Database, ids: Sequence[int], find_target: FindTarget, plan: PlanEdit
+) -> PlanEdit:
+    """As `plan`, and refused where it moves one of `ids` to a day that is full."""
+    with database.transaction() as session:
+        full = find_full_days(session, ids, find_target)
+
+    def plan_within(session: Session, post: Post) -> Edit:
+        edit = plan(session, post)
+        if edit.publish_at is not None:
+            full.refuse(post)
+        return edit
+
+    return plan_within
 
 
 def read_times(database: Database, ids: Collection[int]) -> list[datetime]:

@@ -41,6 +41,17 @@ def lock_due_times(
     choose the same times.
     """
     lock_account(session, account_id)
+    return read_due_times(session, account_id, integration_ids, since=since)
+
+
+def read_due_times(
+    session: Session,
+    account_id: int,
+    integration_ids: Collection[str],
+    *,
+    since: datetime,
+) -> dict[str, list[datetime]]:
+    """The same without the lock."""
     found: dict[str, list[datetime]] = defaultdict(list)
     query = select(Post.integration_id, Post.publish_at).where(
         _will_be_published(account_id, integration_ids), Post.publish_at >= since
@@ -127,9 +138,13 @@ def _will_be_published(account_id: int, integration_ids: Collection[str]) -> Col
     return and_(
         Post.account_id == account_id,
         Post.integration_id.in_(integration_ids),
-        Post.state.not_in(_NOT_PUBLISHED),
-        ~Post.as_draft,
+        *is_to_be_published(),
     )
+
+
+def is_to_be_published() -> tuple[ColumnElement[bool], ...]:
+    """Posts that are or will be published, without a person's decision."""
+    return Post.state.not_in(_NOT_PUBLISHED), ~Post.as_draft
 
 
 def _rate_windows(posts: Sequence[PlannedPost], known: Known) -> Iterator[tuple[str, timedelta]]:
