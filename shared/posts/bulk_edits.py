@@ -108,8 +108,7 @@ def edit_matching_posts(
     while waiting:
         locked: list[int] = []
         for batch in _batches(waiting):
-            with database.transaction() as session:
-                locked += _edit_batch(session, batch, work, edited)
+            locked += _edit_batch(database, batch, work, edited)
         if len(locked) < len(waiting):
             deadline = time.monotonic() + PATIENCE
         elif time.monotonic() > deadline:
@@ -133,8 +132,26 @@ def _batches(ids: Sequence[int]) -> list[Sequence[int]]:
     return [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
 
 
-def _edit_batch(session: Session, ids: Sequence[int], work: BulkEdit, edited: Edited) -> list[int]:
-    """Returns those that others have locked; a dry run locks nothing."""
+def _edit_batch(
+    database: Database, ids: Sequence[int], work: BulkEdit, edited: Edited
+) -> list[int]:
+    """Returns those that others have locked.
+
+    What is edited goes on waiting for its channel, in a second transaction: who says that a channel
+    is ready locks the channel first, and then its posts.
+    """
+    with database.transaction() as session:
+        planned, locked = _edit_unlocked(session, ids, work, edited)
+    if planned and not work.dry_run:
+        with database.transaction() as session:
+            channel_states.hold_back(session, Post.id.in_(planned))
+    return locked
+
+
+def _edit_unlocked(
+    session: Session, ids: Sequence[int], work: BulkEdit, edited: Edited
+) -> tuple[Collection[int], list[int]]:
+    """Returns what is edited, and what others have locked; a dry run locks nothing."""
     query = select(Post).where(Post.id.in_(ids)).order_by(Post.id)
     if not work.dry_run:
         query = query.with_for_update(key_share=True, skip_locked=True)
@@ -144,12 +161,11 @@ def _edit_batch(session: Session, ids: Sequence[int], work: BulkEdit, edited: Ed
     planned = _plan_edits(session, [posts[post_id] for post_id in undone], work, edited)
     edited.changed += len(planned)
     if work.dry_run:
-        return []
+        return planned, []
     edits.edit_posts(session, planned)
-    channel_states.hold_back(session, Post.id.in_(planned))
     if work.request is not None:
         work.request.note_done(session, planned)
-    return _keep_existing(session, [post_id for post_id in ids if post_id not in posts])
+    return planned, _keep_existing(session, [post_id for post_id in ids if post_id not in posts])
 
 
 def _keep_existing(session: Session, ids: Sequence[int]) -> list[int]:
