@@ -6,7 +6,7 @@ Only of a request with an idempotency key, and only until it is answered: the an
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Delete, delete, insert, select
 from sqlalchemy.orm import Session
 
 from shared.errors import Conflict
@@ -49,6 +49,7 @@ class EditRequest:
             rows = [{**mine, "post_id": post_id} for post_id in ids]
             session.execute(insert(RequestedEdit), rows)
 
-    def forget(self, session: Session) -> None:
+    def forgetting(self) -> Delete:
+        """The statement, for when it is answered."""
         mine = RequestedEdit.caller == self.caller, RequestedEdit.key == self.key
-        session.execute(delete(RequestedEdit).where(*mine))
+        return delete(RequestedEdit).where(*mine)

@@ -54,8 +54,10 @@ def _begin(begun: EditRequest) -> Response | None:
         headers={},
         body=current_services().box.seal(""),
     )
-    with current_services().database.transaction() as session:
-        session.execute(row.on_conflict_do_nothing())
+    database = current_services().database
+    with database.statements() as connection:  # which are no change that anybody made
+        connection.execute(row.on_conflict_do_nothing())
+    with database.transaction() as session:
         earlier = idempotency.find_earlier_response(session, begun.key, request_hash)
     return None if earlier is None or earlier.status_code == _BEGUN else earlier
 
@@ -64,6 +66,6 @@ def _end(begun: EditRequest, reply: Reply) -> None:
     answer = {"status": reply.status, "headers": reply.headers}
     answer["body"] = current_services().box.seal(reply.text_to_keep())
     own = IdempotencyKey.caller == begun.caller, IdempotencyKey.key == begun.key
-    with current_services().database.transaction() as session:
-        session.execute(update(IdempotencyKey).where(*own).values(answer))
-        begun.forget(session)
+    with current_services().database.statements() as connection:
+        connection.execute(update(IdempotencyKey).where(*own).values(answer))
+        connection.execute(begun.forgetting())

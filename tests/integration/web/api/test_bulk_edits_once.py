@@ -151,3 +151,11 @@ def test_a_repeated_retry_or_cancel_is_answered_as_before(api: Api) -> None:
         assert (first.status_code, first.json["changed"]) == (202, changed)
         again = api.post(f"/posts/{path}", {"job_id": job}, headers=headers)
         assert (again.json, again.headers["Idempotent-Replayed"]) == (first.json, "true")
+
+
+def test_a_key_alone_is_no_change_that_anybody_made(api: Api) -> None:
+    make_job(api)
+    before = len(api.get("/audit").json["items"])
+    reply = move(api, {"external_id": "nobody's", "shift_minutes": 5})
+    assert reply.json == {"matched": 0, "changed": 0, "refused": []}
+    assert len(api.get("/audit").json["items"]) == before
