@@ -98,6 +98,7 @@ def rescue_queries(settings: Settings) -> Queries:
         "take_back": [bulk_cancel_retry.is_cancel_due()],
         "explain_scheduled": blocked_reasons.is_unexplained(),
         "give_up_scheduled": blocked_reasons.is_given_up(),
+        "cancel_left_drafts": unreachable_posts.is_left_draft(),
         "give_up_unreachable": unreachable,
         "give_up_taken_back": unreachable_posts.is_taken_back_unseen(
             settings.outcome_unknown_seconds

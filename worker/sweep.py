@@ -128,9 +128,10 @@ RESCUES: Mapping[str, Step[object]] = {
     "look_again": lambda _, session: waits.end_expired_waits(session),
     "take_back": lambda _, session: bulk_cancel_retry.finish_requested_cancels(session),
     "apply_edits": lambda _, session: waiting_edits.apply_waiting(session),
-    "drop_edits": lambda _, session: waiting_edits.drop_unreachable(session),
+    "drop_edits": lambda _, session: waiting_edits.end_unreachable(session),
     "explain_scheduled": lambda _, session: blocked_reasons.record_for_scheduled(session),
     "give_up_scheduled": lambda _, session: blocked_reasons.give_up_scheduled(session),
+    "cancel_left_drafts": lambda _, session: unreachable_posts.cancel_left_drafts(session),
     "give_up_unreachable": lambda runtime, session: unreachable_posts.give_up(
         session, runtime.settings.outcome_unknown_seconds
     ),

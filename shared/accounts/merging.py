@@ -3,8 +3,9 @@
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from shared.accounts import channel_states
 from shared.db import ROW_LOCK
-from shared.models import Account
+from shared.models import Account, Post
 
 #: Run in this order: references to a row move before the row. Parameters: ids of accounts.
 _STATEMENTS = (
@@ -49,6 +50,7 @@ def merge_accounts(session: Session, duplicate_id: int, winner: Account) -> None
     duplicate.key_hash = f"merged into {winner.id}"
     session.flush()
     session.expire_all()
+    channel_states.hold_back(session, Post.account_id == winner.id)
 
 
 def _merge_owner_settings(winner: Account, duplicate: Account) -> None:

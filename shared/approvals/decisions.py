@@ -11,6 +11,7 @@ from functools import partial
 from sqlalchemy import ColumnElement, literal, select
 from sqlalchemy.orm import Session
 
+from shared.accounts import channel_states
 from shared.db import ROW_LOCK, Database
 from shared.domain.publishing.states import PostState
 from shared.domain.webhook_retries import POST_REJECTED
@@ -95,6 +96,7 @@ def _approve_posts(session: Session, ids: Sequence[int], *, by: str) -> None:
         detail=revision + literal(f", by {by}"),
         values={"approved_revision": Post.revision},
     )
+    channel_states.hold_back(session, Post.id.in_(ids))
 
 
 def lock_posts_of_job(session: Session, job_id: int, ids: Sequence[int]) -> list[Post]:

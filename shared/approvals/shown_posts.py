@@ -108,11 +108,11 @@ def _show_post(post: Post, media: Mapping[int, Media]) -> ShownPost:
         channel=post.integration_name or post.integration_id,
         network=post.integration_identifier,
         content=values.content,
-        media=[media[medium] for medium in values.media_ids],
+        media=_present(media, values.media_ids),
         parts=[
             ShownPart(
                 content=part["content"],
-                media=[media[medium] for medium in part["media_ids"]],
+                media=_present(media, part["media_ids"]),
                 delay_minutes=part["delay_minutes"],
             )
             for part in values.thread
@@ -124,11 +124,17 @@ def _show_post(post: Post, media: Mapping[int, Media]) -> ShownPost:
     )
 
 
+def _present(media: Mapping[int, Media], ids: Sequence[int]) -> list[Media]:
+    """A post that is over does not keep its media."""
+    return [media[medium] for medium in ids if medium in media]
+
+
 def find_shown_medium(session: Session, link: ApprovalLink, media_id: str) -> Media:
     """One that a post of the link's job has. Raises `NotFound`."""
     posts = select(Post).where(Post.job_id == link.job_id, Post.requires_approval)
     if is_id(media_id):
         holding = posts.where(uses_any_of([int(media_id)])).limit(1)
-        if session.scalar(holding) is not None:
-            return session.get_one(Media, int(media_id))
+        found = session.get(Media, int(media_id))
+        if found is not None and session.scalar(holding) is not None:
+            return found
     raise NotFound("There is no such picture")

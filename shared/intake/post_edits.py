@@ -12,6 +12,7 @@ from shared.domain.networks.channel import Channel
 from shared.domain.publishing.planner import LATE
 from shared.domain.rows.post_rows import Known, PlannedPost, Row, check_rows
 from shared.domain.rows.thread_parts import saved_parts
+from shared.domain.timing import local_time
 from shared.domain.timing.spacing import LATEST
 from shared.errors import Conflict, FieldError, Unprocessable
 from shared.intake.calendar_times import in_calendar
@@ -110,7 +111,7 @@ def plan_time(post: Post, wanted: datetime, zone: str, now: datetime) -> Edit:
 
 def plan_shift(post: Post, by: timedelta, now: datetime) -> Edit:
     """What changes. Raises as `require_future`."""
-    return _plan_moment(post, current_values(post).publish_at + by, now)
+    return _plan_moment(post, local_time.in_calendar(current_values(post).publish_at) + by, now)
 
 
 def _plan_moment(post: Post, moment: datetime, now: datetime) -> Edit:

@@ -100,7 +100,7 @@ def check_order(session: Session, order: Order, target: Target, settings: Settin
     """Only reads; `target` is prepared before.
 
     If caps or gaps limit the times, no other request can choose times for this account until the
-    transaction ends.
+    transaction ends; nor if duplicates are refused, accept such a post.
     """
     account = target.account
     placed = order.rows(session, account)
@@ -114,12 +114,7 @@ def check_order(session: Session, order: Order, target: Target, settings: Settin
     window = target.duplicate_window
     # drafts have no rate limits, and may be there twice
     publishable = [] if order.body.save_as_draft else [post for row in rows for post in row.posts]
-    known = replace(
-        known,
-        before=occupancy.find_accepted_posts(
-            session, account.id, publishable, known, repeats=window, now=order.now
-        ),
-    )
+    known = _with_accepted_posts(session, order, target, known, publishable)
     duplicates = find_duplicates(publishable, known.before, window, order.now)
     if order.body.duplicate_policy == "refuse":
         rows, duplicates = refuse_duplicates(rows, duplicates, window), []
@@ -135,6 +130,18 @@ def check_order(session: Session, order: Order, target: Target, settings: Settin
         # a request may ask for it where its profile does not, and not the other way round
         requires_approval=order.body.requires_approval or target.requires_approval,
     )
+
+
+def _with_accepted_posts(
+    session: Session, order: Order, target: Target, known: Known, posts: Sequence[PlannedPost]
+) -> Known:
+    account_id, window = target.account.id, target.duplicate_window
+    if order.body.duplicate_policy == "refuse" and window:
+        occupancy.lock_account(session, account_id)
+    before = occupancy.find_accepted_posts(
+        session, account_id, posts, known, repeats=window, now=order.now
+    )
+    return replace(known, before=before)
 
 
 def _order_handoff(

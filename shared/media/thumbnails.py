@@ -4,9 +4,12 @@ They are kept like files without a row, which the hourly cleaning deletes after 
 they are made again.
 """
 
-from shared.errors import FileMissing
+from shared.errors import FileMissing, Unavailable
+from shared.log import get_logger
 from shared.media.metadata import read_thumbnail
 from shared.storage.base import Storage
+
+log = get_logger("media")
 
 
 def thumbnail_key(storage_key: str) -> str:
@@ -24,8 +27,11 @@ def load_thumbnail(storage: Storage, storage_key: str, mime: str) -> bytes:
     except FileMissing:
         with storage.open(storage_key) as file:
             content = read_thumbnail(file, mime=mime)
-    with storage.receive() as incoming:
-        incoming.write(content)
-        incoming.finish()
-        incoming.keep(kept)
+    try:
+        with storage.receive() as incoming:
+            incoming.write(content)
+            incoming.finish()
+            incoming.keep(kept)
+    except Unavailable as error:
+        log.warning("a thumbnail is not kept", reason=error.message)
     return content

@@ -1,7 +1,14 @@
 """The tables. PostgreSQL is the source of truth; everything else is a wake-up or a cache."""
 
 from shared.models.accounts import Account, Hold, Integration, Profile, Server, SettingsHold
-from shared.models.api import AgentPlan, ApiKey, IdempotencyKey, KeySession, RetiredKey
+from shared.models.api import (
+    AgentPlan,
+    ApiKey,
+    IdempotencyKey,
+    KeySession,
+    RequestedEdit,
+    RetiredKey,
+)
 from shared.models.audit import AuditEntry
 from shared.models.base import Base
 from shared.models.events import Event
@@ -40,6 +47,7 @@ __all__ = [
     "Post",
     "Profile",
     "Pulse",
+    "RequestedEdit",
     "RetiredKey",
     "Schedule",
     "ScheduleRun",

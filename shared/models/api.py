@@ -4,8 +4,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     String,
     func,
@@ -65,7 +67,8 @@ class KeySession(Base):
 class IdempotencyKey(Base):
     """The answer that a repeated request gets again; the body is encrypted.
 
-    `caller`: the key or user that asked, such as `key 7` or `user 3`.
+    `caller`: the key or user that asked, such as `key 7` or `user 3`. `status`: 0 while a request
+    that may be continued is not answered.
     """
 
     __tablename__ = "idempotency_keys"
@@ -77,6 +80,24 @@ class IdempotencyKey(Base):
     headers: Mapped[dict[str, Any]]
     body: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
+
+
+class RequestedEdit(Base):
+    """A post that a request for many has edited; the request may be repeated, and goes on then."""
+
+    __tablename__ = "requested_edits"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["caller", "key"],
+            ["idempotency_keys.caller", "idempotency_keys.key"],
+            ondelete="CASCADE",
+            name="fk_requested_edits_caller_key",
+        ),
+    )
+
+    caller: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    post_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
 
 
 class AgentPlan(Base):

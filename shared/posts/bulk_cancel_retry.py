@@ -200,9 +200,11 @@ def change_all_posts(
     before = changed.posts
     deadline = time.monotonic() + PATIENCE
     while _has_matching_posts(database, which):
-        if time.monotonic() > deadline:
+        if _change_unlocked(database, changed, which, change):
+            deadline = time.monotonic() + PATIENCE
+        elif time.monotonic() > deadline:
             raise Unavailable("Some posts are busy; what is done is done: ask again", retry_after=1)
-        if not _change_unlocked(database, changed, which, change):
+        else:
             time.sleep(0.05)
     return changed.posts - before
 

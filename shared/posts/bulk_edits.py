@@ -4,22 +4,27 @@ Posts that a worker has locked are edited last. Each post is planned and refused
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from shared.accounts import channel_states
 from shared.db import Database
-from shared.errors import RequestError, Unavailable
+from shared.errors import Conflict, RequestError, Unavailable
 from shared.models import Post
 from shared.posts import edits
 from shared.posts.bulk_cancel_retry import BATCH, PATIENCE, Refused
+from shared.posts.day_caps import FindTarget, find_full_days
 from shared.posts.edits import Edit
 from shared.posts.post_queries import PostFilter
+from shared.posts.requested_edits import EditRequest
 
 #: What becomes of a post. Raises `RequestError` with the reason why it is not edited.
 PlanEdit = Callable[[Session, Post], Edit]
+_BUSY = "Other work had it locked all the time: it is as it was, ask again for it alone"
 
 
 @dataclass
@@ -58,23 +63,69 @@ def find_editable(database: Database, ids: Sequence[int]) -> list[int]:
     return [post_id for post_id in ids if post_id in editable]
 
 
+def within_day_caps(
+    database: Database, ids: Sequence[int], find_target: FindTarget, plan: PlanEdit
+) -> PlanEdit:
+    """As `plan`, and refused where it moves one of `ids` to a day that is full."""
+    with database.transaction() as session:
+        full = find_full_days(session, ids, find_target)
+
+    def plan_within(session: Session, post: Post) -> Edit:
+        edit = plan(session, post)
+        if edit.publish_at is not None:
+            full.refuse(post)
+        return edit
+
+    return plan_within
+
+
+def read_times(database: Database, ids: Collection[int]) -> list[datetime]:
+    """When these posts are due."""
+    with database.transaction() as session:
+        return list(session.scalars(select(Post.publish_at).where(Post.id.in_(ids))))
+
+
+@dataclass(frozen=True, kw_only=True)
+class BulkEdit:
+    """`request`: what it has edited before is left as it is, and counted."""
+
+    plan: PlanEdit
+    dry_run: bool
+    request: EditRequest | None = None
+
+
 def edit_matching_posts(
-    database: Database, ids: Sequence[int], plan: PlanEdit, *, dry_run: bool
+    database: Database, ids: Sequence[int], work: BulkEdit, done: Collection[int] = ()
 ) -> Edited:
-    """With `dry_run` nothing is changed. Raises `Unavailable` if some stay locked for too long."""
-    edited = Edited(matched=len(ids))
-    waiting, deadline = list(ids), time.monotonic() + PATIENCE
+    """With `dry_run` nothing is changed. `done`: what the request has edited before.
+
+    Posts that stay locked for long are refused; where the request may be repeated, it raises
+    `Unavailable` instead.
+    """
+    waiting = [post_id for post_id in ids if post_id not in done]
+    edited = Edited(matched=len(waiting) + len(done), changed=len(done))
+    deadline = time.monotonic() + PATIENCE
     while waiting:
-        if time.monotonic() > deadline:
-            raise Unavailable("Some posts are busy; what is done is done: ask again", retry_after=1)
         locked: list[int] = []
         for batch in _batches(waiting):
-            with database.transaction() as session:
-                locked += _edit_batch(session, batch, plan, edited, dry_run=dry_run)
-        if len(locked) == len(waiting):
+            locked += _edit_batch(database, batch, work, edited)
+        if len(locked) < len(waiting):
+            deadline = time.monotonic() + PATIENCE
+        elif time.monotonic() > deadline:
+            _refuse_locked(locked, work, edited)
+            break
+        else:
             time.sleep(0.05)
         waiting = locked
     return edited
+
+
+def _refuse_locked(ids: Sequence[int], work: BulkEdit, edited: Edited) -> None:
+    if work.request is not None:
+        message = "Some posts are busy: send it again with the same Idempotency-Key, and it goes on"
+        raise Unavailable(message, retry_after=1)
+    for post_id in ids:
+        edited.refuse(post_id, Conflict(_BUSY, code="busy"))
 
 
 def _batches(ids: Sequence[int]) -> list[Sequence[int]]:
@@ -82,29 +133,64 @@ def _batches(ids: Sequence[int]) -> list[Sequence[int]]:
 
 
 def _edit_batch(
-    session: Session, ids: Sequence[int], plan: PlanEdit, edited: Edited, *, dry_run: bool
+    database: Database, ids: Sequence[int], work: BulkEdit, edited: Edited
 ) -> list[int]:
-    """Returns those that others have locked; a dry run locks nothing."""
+    """Returns those that others have locked.
+
+    What is edited goes on waiting for its channel, in a second transaction: who says that a channel
+    is ready locks the channel first, and then its posts.
+    """
+    with database.transaction() as session:
+        planned, locked = _edit_unlocked(session, ids, work, edited)
+    if planned and not work.dry_run:
+        with database.transaction() as session:
+            channel_states.hold_back(session, Post.id.in_(planned))
+    return locked
+
+
+def _edit_unlocked(
+    session: Session, ids: Sequence[int], work: BulkEdit, edited: Edited
+) -> tuple[Collection[int], list[int]]:
+    """Returns what is edited, and what others have locked; a dry run locks nothing."""
     query = select(Post).where(Post.id.in_(ids)).order_by(Post.id)
-    if not dry_run:
+    if not work.dry_run:
         query = query.with_for_update(key_share=True, skip_locked=True)
     posts = {post.id: post for post in session.scalars(query)}
-    editable = _editable_of(session, list(posts))
+    undone = set(posts) if work.request is None else work.request.keep_undone(session, posts)
+    edited.changed += len(posts) - len(undone)  # the same request, sent twice at once
+    planned = _plan_edits(session, [posts[post_id] for post_id in undone], work, edited)
+    edited.changed += len(planned)
+    if work.dry_run:
+        return planned, []
+    edits.edit_posts(session, planned)
+    if work.request is not None:
+        work.request.note_done(session, planned)
+    return planned, _keep_existing(session, [post_id for post_id in ids if post_id not in posts])
+
+
+def _keep_existing(session: Session, ids: Sequence[int]) -> list[int]:
+    """Without those that were deleted meanwhile."""
+    if not ids:
+        return []
+    there = set(session.scalars(select(Post.id).where(Post.id.in_(ids))))
+    return [post_id for post_id in ids if post_id in there]
+
+
+def _plan_edits(
+    session: Session, posts: Sequence[Post], work: BulkEdit, edited: Edited
+) -> dict[int, Edit]:
+    editable = _editable_of(session, [post.id for post in posts])
     planned: dict[int, Edit] = {}
-    for post in posts.values():
+    for post in posts:
         try:
-            edit = plan(session, post) if post.id in editable else edits.refuse(post)
+            edit = work.plan(session, post) if post.id in editable else edits.refuse(post)
         except RequestError as error:
             edited.refuse(post.id, error)
             continue
         if edit.as_json():
             planned[post.id] = edit
             edited.account_ids.add(post.account_id)
-    edited.changed += len(planned)
-    if dry_run:
-        return []
-    edits.edit_posts(session, planned)
-    return [post_id for post_id in ids if post_id not in posts]
+    return planned
 
 
 def _editable_of(session: Session, ids: Sequence[int]) -> set[int]:

@@ -55,6 +55,7 @@ _IN_PLACE = (
 _TAKEN_BACK = (PostState.SCHEDULED, PostState.DRAFT)
 #: States in which it waits: for the end of the call, and for Postiz's answer that the post is gone.
 _IN_A_CALL = (PostState.STAGING, PostState.RESCHEDULING)
+_WAITS = (*_IN_A_CALL, PostState.CANCELLING)
 EDITABLE = (*_IN_PLACE, PostState.STAGED, PostState.DRAFT, *_IN_A_CALL)
 
 
@@ -153,7 +154,7 @@ def apply_edits(session: Session, ids: Collection[int]) -> None:
 def _may_take_effect() -> tuple[ColumnElement[bool], ...]:
     """If the old values may be published, the new ones wait for a person's word (a retry)."""
     ended = Post.state.in_((PostState.FAILED, PostState.CANCELLED))
-    return Post.edit.is_not(None), Post.state.not_in(_IN_A_CALL), ~(ended & may_be_live())
+    return Post.edit.is_not(None), Post.state.not_in(_WAITS), ~(ended & may_be_live())
 
 
 def _only_moves_release(row: Row[Any]) -> bool:
@@ -224,15 +225,6 @@ def _request_uploads(session: Session, rows: Sequence[Row[Any]]) -> None:
         wanted[row.profile_id, row.account_id].update(post_media.media_of_edit(row.edit))
     for (profile_id, account_id), media_ids in sorted(wanted.items()):
         upload_queue.request_uploads(session, sorted(media_ids), profile_id, account_id)
-
-
-def drop_edit(session: Session, post_id: int, reason: str) -> None:
-    """The post keeps its old values, which is a new revision: whoever knows the edit must not
-    believe that it holds. They were approved if they had to be, because they are in Postiz."""
-    approved = case((Post.requires_approval, Post.revision + 1))
-    values = {"edit": None, "revision": Post.revision + 1, "approved_revision": approved}
-    _update_posts(session, [post_id], values)
-    transitions.add_events(session, [post_id], "edit_dropped", reason)
 
 
 def is_due() -> tuple[ColumnElement[bool], ...]:

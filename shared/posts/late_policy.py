@@ -36,13 +36,15 @@ def is_in_time() -> ColumnElement[bool]:
 
 
 def is_to_be_stopped(state: PostState) -> tuple[ColumnElement[bool], ...]:
-    """Posts in `state` that are too late, and are not to be published late."""
+    """Posts in `state` that are too late, and are not to be published late; an edit that waits may
+    give them another time."""
     return (
         Post.late_policy.in_((LatePolicy.SKIP, LatePolicy.HOLD)),
         Post.state.in_(STOPPABLE),  # so that the index is used
         Post.state == state,
         Post.publish_at <= func.clock_timestamp() - LATE,
         ~Post.as_draft,
+        Post.edit.is_(None),
     )
 
 

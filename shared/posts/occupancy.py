@@ -22,6 +22,16 @@ _NOT_PUBLISHED = (PostState.FAILED, PostState.CANCELLED, PostState.DRAFT, PostSt
 _WAITING = (PostState.PENDING, PostState.STAGING, PostState.STAGED)
 
 
+def lock_account(session: Session, account_id: int) -> None:
+    """Until the transaction ends, nobody else chooses by what the account's posts are."""
+    _lock(session, f"occupied:{account_id}")
+
+
+def _lock(session: Session, name: str) -> None:
+    lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 12))")
+    session.execute(lock, {"name": name})
+
+
 def lock_due_times(
     session: Session, account_id: int, integration_ids: Collection[str], *, since: datetime
 ) -> dict[str, list[datetime]]:
@@ -30,8 +40,18 @@ def lock_due_times(
     Takes a lock per account until the transaction ends: otherwise two bulks at the same time could
     choose the same times.
     """
-    lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 12))")
-    session.execute(lock, {"name": f"occupied:{account_id}"})
+    lock_account(session, account_id)
+    return read_due_times(session, account_id, integration_ids, since=since)
+
+
+def read_due_times(
+    session: Session,
+    account_id: int,
+    integration_ids: Collection[str],
+    *,
+    since: datetime,
+) -> dict[str, list[datetime]]:
+    """The same without the lock."""
     found: dict[str, list[datetime]] = defaultdict(list)
     query = select(Post.integration_id, Post.publish_at).where(
         _will_be_published(account_id, integration_ids), Post.publish_at >= since
@@ -67,7 +87,7 @@ def find_accepted_posts(
     same = [_is_within(posts, repeats, now), Post.integration_id.in_(channel_ids)]
     of_channels = {id_ for id_, _ in rates} | (channel_ids if repeats else set())
     wanted = or_(and_(*counted), and_(*same, digest == any_(literal(list(digests), ARRAY(Text)))))
-    columns = Post.integration_id, Post.publish_at, Post.media_ids, Post.state
+    columns = Post.integration_id, Post.publish_at, Post.media_ids, Post.thread, Post.state
     whole = used_media().label("used_media")
     query = select(*columns, whole, digest.label("digest")).where(
         _will_be_published(account_id, of_channels), wanted
@@ -90,6 +110,7 @@ def _earlier_posts(
                 has_video=not videos.isdisjoint(row.used_media),
                 digest=row.digest,
                 media_ids=row.media_ids,
+                parts=tuple((part["content"], tuple(part["media_ids"])) for part in row.thread),
             ),
         )
 
@@ -117,9 +138,13 @@ def _will_be_published(account_id: int, integration_ids: Collection[str]) -> Col
     return and_(
         Post.account_id == account_id,
         Post.integration_id.in_(integration_ids),
-        Post.state.not_in(_NOT_PUBLISHED),
-        ~Post.as_draft,
+        *is_to_be_published(),
     )
+
+
+def is_to_be_published() -> tuple[ColumnElement[bool], ...]:
+    """Posts that are or will be published, without a person's decision."""
+    return Post.state.not_in(_NOT_PUBLISHED), ~Post.as_draft
 
 
 def _rate_windows(posts: Sequence[PlannedPost], known: Known) -> Iterator[tuple[str, timedelta]]:
@@ -142,7 +167,9 @@ def find_used_media(
     cooldown: timedelta,
 ) -> set[tuple[str, int]]:
     """Which of these media the profile publishes on which of these channels within `cooldown` of
-    `around`: pairs of channel and medium."""
+    `around`: pairs of channel and medium. Nobody else chooses by that until the transaction ends:
+    otherwise two playlists at the same time could take the same medium."""
+    _lock(session, f"cooldown:{profile_id}")
     medium = func.unnest(Post.media_ids)
     query = select(Post.integration_id, medium).where(
         Post.profile_id == profile_id,

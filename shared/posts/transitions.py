@@ -8,6 +8,7 @@ from sqlalchemy import (
     ColumnElement,
     CursorResult,
     Text,
+    case,
     cast,
     func,
     insert,
@@ -52,10 +53,9 @@ CLEARED_BY_MOVE: Mapping[str, Any] = {
 
 #: The event in the timeline of a post that waits for a person's approval.
 APPROVAL_REQUESTED = "approval_requested"
-#: In these states a waiting edit (shared/posts/edits.py) can no longer take effect.
-_ENDS_EDIT = frozenset(
-    {PostState.SCHEDULED, PostState.PUBLISHED, PostState.CANCELLING, PostState.CANCELLED}
-)
+#: From and to these states a post goes out as it was, whatever edit (shared/posts/edits.py) waits.
+_MAY_BE_EDITED = frozenset({PostState.FAILED, PostState.CANCELLING, PostState.RESCHEDULING})
+_GOES_OUT = frozenset({PostState.SCHEDULED, PostState.PUBLISHED})
 
 
 def move_posts(
@@ -81,8 +81,8 @@ def move_posts(
     if not ids:
         return
     new = {"state": target, "updated_at": func.now(), **CLEARED_BY_MOVE, **(values or {})}
-    if target in _ENDS_EDIT:
-        new["edit"] = None
+    if source in _MAY_BE_EDITED and target in _GOES_OUT:
+        drop_edits(session, ids, "It goes out as it was")
     query = update(Post).where(Post.id.in_(ids), Post.state == source).values(new)
     if claim is not None:
         query = query.where(Post.claim == claim)
@@ -112,6 +112,21 @@ def ask_for_approval(session: Session, ids: Collection[int]) -> None:
         event=APPROVAL_REQUESTED,
         detail=in_words_of_revision(),
     )
+
+
+def drop_edits(session: Session, ids: Collection[int], reason: str) -> None:
+    """Those of `ids` with a waiting edit keep their old values, which is a new revision: whoever
+    knows the edit must not believe that it holds. They were approved if they had to be, because
+    they are in Postiz."""
+    edited = select(Post.id).where(Post.id.in_(ids), Post.edit.is_not(None))
+    dropped = session.scalars(edited).all()
+    if not dropped:
+        return
+    approved = case((Post.requires_approval, Post.revision + 1))
+    values = {"edit": None, "revision": Post.revision + 1, "approved_revision": approved}
+    query = update(Post).where(Post.id.in_(dropped)).values({**values, "updated_at": func.now()})
+    session.execute(query, execution_options={"synchronize_session": False})
+    add_events(session, dropped, "edit_dropped", reason)
 
 
 def in_words_of_revision() -> ColumnElement[str]:

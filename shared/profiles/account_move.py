@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, exists, func, or_, select, text, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from shared.accounts import waits
+from shared.accounts import channel_states, waits
 from shared.domain.publishing.states import PostState
 from shared.media import upload_queue
 from shared.media.post_media import used_media
@@ -69,6 +69,7 @@ def move_batch(session: Session, profile_id: str, account_id: int) -> int:
     with_error = waiting.where(Post.error_code == waits.OTHER_ACCOUNT.code)
     session.execute(with_error.values(transitions.NO_ERROR))
     waits.set_other_account_aside(session, account_id, Post.id.in_(pending))
+    channel_states.hold_back(session, Post.id.in_(pending))
     used = select(func.unnest(used_media())).where(Post.id.in_(pending))
     upload_queue.request_uploads(
         session, sorted(set(session.scalars(used))), profile_id, account_id

@@ -40,6 +40,7 @@ IDLE_QUERIES = "idle queries"
 IDLE_MEMORY = "idle memory"
 START = "start"
 PAGES = "pages"
+MOVES, MANY_MOVES = "moving 10,000", "moving 100,000"
 
 GOALS: Mapping[str, Goal] = {
     AT_ONCE: Goal(
@@ -128,5 +129,7 @@ GOALS: Mapping[str, Goal] = {
     IDLE_QUERIES: Goal(what="idle: queries a second", sign="≤", bound=5, before="8 transactions"),
     IDLE_MEMORY: Goal(what="idle: memory", sign="≤", bound=500, unit=" MB", before="1,100 MB"),
     PAGES: Goal(what="the slowest page with 1,000,000 posts", sign="≤", bound=300, unit=" ms"),
+    MOVES: Goal(what="10,000 posts moved by one request", sign="≤", bound=5, unit=" s"),
+    MANY_MOVES: Goal(what="100,000 posts moved by one request", sign="≤", bound=60, unit=" s"),
     START: Goal(what="ready after `make up`", sign="≤", bound=6, unit=" s", before="17 s"),
 }

@@ -47,7 +47,7 @@ class Client:
 
     def send(self, path: str, body: bytes, kind: str, **query: str) -> requests.Response:
         reply = self.session.post(
-            self.url + path, data=body, params=query, headers={"Content-Type": kind}, timeout=60
+            self.url + path, data=body, params=query, headers={"Content-Type": kind}, timeout=600
         )
         assert reply.ok, reply.text
         return reply

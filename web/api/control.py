@@ -11,6 +11,7 @@ from shared.posts.post_queries import PostFilter
 from shared.profiles import profile_settings
 from web.api.resource import create_blueprint
 from web.auth import current_caller, require_visible_profile
+from web.http_layer.continued import answer_continued
 from web.http_layer.idempotency import Reply
 from web.http_layer.optional_body import body_or_defaults, optional_body
 from web.request_parsing.post_filters import filter_from_body
@@ -35,7 +36,9 @@ def cancel_posts(query: DryRunQuery, body: WhichPosts) -> Response:
     database, wanted = current_services().database, filter_from_body(body)
     if query.dry_run:
         return _preview_response(bulk_cancel_retry.preview_cancel(database, wanted))
-    return wake_and_respond(bulk_cancel_retry.cancel_matching_posts(database, wanted))
+    return answer_continued(
+        lambda _: _wake_and_reply(bulk_cancel_retry.cancel_matching_posts(database, wanted))
+    )
 
 
 @api.post("/posts/retry", responses={200: PlannedChange, 202: ChangedView})
@@ -43,7 +46,7 @@ def retry_posts(query: DryRunQuery, body: WhichToRetry) -> Response:
     """Try the failed ones of these posts again; what may be live only on your word"""
     wanted, confirmed = filter_from_body(body), body.confirm_not_published
     if not query.dry_run:
-        return _retry_failed(wanted, confirmed=confirmed)
+        return answer_continued(lambda _: _retry_failed(wanted, confirmed=confirmed))
     database = current_services().database
     return _preview_response(bulk_cancel_retry.preview_retry(database, wanted, confirmed=confirmed))
 
@@ -62,7 +65,7 @@ def cancel_profile(path: IdPath) -> Response:
 def retry_profile(path: IdPath) -> Response:
     """Try all failed posts of the profile again"""
     confirmed = body_or_defaults(RetryRequest).confirm_not_published
-    return _retry_failed(_filter_for_profile(path.id), confirmed=confirmed)
+    return _retry_failed(_filter_for_profile(path.id), confirmed=confirmed).response()
 
 
 @api.post("/accounts/<id>/cancel", responses={202: ChangedView})
@@ -79,7 +82,7 @@ def cancel_account(path: IdPath) -> Response:
 def retry_account(path: IdPath) -> Response:
     """Try all failed posts of the account again"""
     confirmed = body_or_defaults(RetryRequest).confirm_not_published
-    return _retry_failed(_filter_for_account(path.id), confirmed=confirmed)
+    return _retry_failed(_filter_for_account(path.id), confirmed=confirmed).response()
 
 
 def _filter_for_profile(profile_id: str) -> PostFilter:
@@ -102,8 +105,8 @@ def _cancel_unpublished(wanted: PostFilter) -> Response:
     return wake_and_respond(changed)
 
 
-def _retry_failed(wanted: PostFilter, *, confirmed: bool) -> Response:
-    return wake_and_respond(
+def _retry_failed(wanted: PostFilter, *, confirmed: bool) -> Reply:
+    return _wake_and_reply(
         bulk_cancel_retry.retry_matching_posts(
             current_services().database, wanted, confirmed=confirmed
         )
@@ -111,6 +114,10 @@ def _retry_failed(wanted: PostFilter, *, confirmed: bool) -> Response:
 
 
 def wake_and_respond(changed: Changed) -> Response:
+    return _wake_and_reply(changed).response()
+
+
+def _wake_and_reply(changed: Changed) -> Reply:
     wake_accounts(changed.account_ids)
     shown = ChangedView(
         matched=changed.matched,
@@ -118,7 +125,7 @@ def wake_and_respond(changed: Changed) -> Response:
         may_be_live=changed.count_refused(bulk_cancel_retry.MAY_BE_LIVE),
         refused=refused_views(changed.refused),
     )
-    return Reply(body=shown, status=202).response()
+    return Reply(body=shown, status=202)
 
 
 def _preview_response(changed: Changed) -> Response:

@@ -13,7 +13,7 @@ from shared.db import ROW_LOCK
 from shared.errors import Conflict
 from shared.intake import post_edits
 from shared.models import Post
-from shared.posts import cancel_retry, edits, post_queries
+from shared.posts import cancel_retry, day_caps, edits, post_queries
 from web.api.resource import create_blueprint, problem_responses, refuse_past_approval
 from web.auth import current_caller, requested_profiles
 from web.http_layer.idempotency import Reply
@@ -104,6 +104,9 @@ def patch_post(path: IdPath, body: PatchPost) -> Response:
         if body.publish_at is not None:
             now = db.read_clock(session)
             moved = post_edits.plan_time(post, body.publish_at, body.timezone, now)
+            target = moved.publish_at
+            if target is not None:
+                day_caps.find_full_days(session, [post.id], lambda *_: target).refuse(post)
             planned = replace(planned, publish_at=moved.publish_at)
         if planned.as_json():
             edits.edit_posts(session, {post.id: planned})

@@ -64,14 +64,14 @@ def answer_once(work: Callable[[Session], Reply], *, content: str | None = None)
     `content` represents a body that is not JSON. Raises `Unprocessable` for a key that was used
     with another request, and `Conflict` while the first request is still running.
     """
-    key = _read_key()
+    key = read_key()
     with current_services().database.transaction() as session:
         if key is None:
             reply = work(session)
             note_created(reply.headers.get("Location"))
         else:
-            request_hash = _request_hash(content)
-            earlier = _find_earlier_response(session, key, request_hash) or _lock_key(
+            request_hash = hash_request(content)
+            earlier = find_earlier_response(session, key, request_hash) or _lock_key(
                 session, key, request_hash
             )
             if earlier is not None:
@@ -83,7 +83,7 @@ def answer_once(work: Callable[[Session], Reply], *, content: str | None = None)
     return reply.response()
 
 
-def _read_key() -> str | None:
+def read_key() -> str | None:
     key = request.headers.get(HEADER)
     if key is not None and not 0 < len(key) <= MAX_LENGTH:
         fault = FieldError(field=HEADER, message=f"must have 1 to {MAX_LENGTH} characters")
@@ -91,14 +91,14 @@ def _read_key() -> str | None:
     return key
 
 
-def _request_hash(content: str | None) -> str:
+def hash_request(content: str | None = None) -> str:
     body = content if content is not None else json.dumps(request.get_json(), sort_keys=True)
     profile = request.headers.get(PROFILE_HEADER, "")
     parts = [request.method, request.full_path, profile, body]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _find_earlier_response(session: Session, key: str, request_hash: str) -> Response | None:
+def find_earlier_response(session: Session, key: str, request_hash: str) -> Response | None:
     row = session.scalar(
         select(IdempotencyKey).where(
             IdempotencyKey.caller == current_caller().reference, IdempotencyKey.key == key
@@ -123,7 +123,7 @@ def _lock_key(session: Session, key: str, request_hash: str) -> Response | None:
     query = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 11))")
     if not session.scalar(query, {"name": name}):
         raise Conflict(f"The first request with this {HEADER} is still under way", code=UNDER_WAY)
-    return _find_earlier_response(session, key, request_hash)
+    return find_earlier_response(session, key, request_hash)
 
 
 def _store_reply(session: Session, key: str, request_hash: str, reply: Reply) -> None:

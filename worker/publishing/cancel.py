@@ -196,6 +196,9 @@ def _return_to_scheduled(runtime: Runtime, subject: remote_posts.Subject) -> Non
     """The post will be published as it is, and is tracked."""
     is_cancelled = subject.state is PostState.CANCELLING
     with runtime.database.transaction() as session:
+        transitions.drop_edits(
+            session, [subject.post_id], "Postiz is about to publish it as it was"
+        )
         transitions.move_posts(
             session,
             [subject.post_id],
@@ -205,8 +208,6 @@ def _return_to_scheduled(runtime: Runtime, subject: remote_posts.Subject) -> Non
             claim=subject.claim,
             values={"track_at": func.now()},
         )
-        if not is_cancelled:
-            edits.drop_edit(session, subject.post_id, "Postiz is about to publish it as it was")
 
 
 def _delete_remote_post(
@@ -261,8 +262,7 @@ def _give_up_delete(session: Session, subject: remote_posts.Subject, reason: str
         to = PostState.SCHEDULED
         handover_update = update(Handover).where(Handover.id == subject.handover_id)
         session.execute(handover_update.values(tries=0))
-        if subject.state is PostState.RESCHEDULING:
-            edits.drop_edit(session, subject.post_id, f"Postiz does not delete it: {reason}")
+        transitions.drop_edits(session, [subject.post_id], f"Postiz does not delete it: {reason}")
     elif subject.state is PostState.RESCHEDULING:
         _hand_over_anew(session, subject, "draft_left_in_postiz", reason, left_in_postiz=True)
         return

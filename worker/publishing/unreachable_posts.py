@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from shared.domain.publishing.states import PostState
 from shared.models import Account, Handover, Post, Profile
-from shared.posts import handovers
+from shared.posts import handovers, transitions
 from worker.accounts.eligibility import is_reachable
 from worker.publishing import unknown_outcomes
 
@@ -16,6 +16,13 @@ from worker.publishing import unknown_outcomes
 BATCH = 500
 
 
+#: The error of a post that is cancelled where nobody can delete its draft.
+LEFT_IN_POSTIZ = {
+    "error_code": "draft_left_in_postiz",
+    "error_message": "It never publishes, but its draft may still be in the Postiz that its "
+    "profile has left.",
+    "error_hint": "Delete the draft in Postiz's calendar.",
+}
 #: What is being taken out of Postiz, cancelled or edited.
 TAKEN_BACK = (PostState.CANCELLING, PostState.RESCHEDULING)
 
@@ -28,6 +35,17 @@ def is_taken_back_unseen(seconds: float) -> tuple[ColumnElement[bool], ...]:
         Post.lease_until < func.now(),
         Post.released_at.is_not(None),
         Post.publish_at < func.now() - timedelta(seconds=seconds),
+        ~is_reachable(),
+    )
+
+
+def is_left_draft() -> tuple[ColumnElement[bool], ...]:
+    """Cancelled posts that were never released, in an account that their profile has left."""
+    return (
+        Post.state == PostState.CANCELLING,
+        Post.lease_until < func.now(),
+        Post.released_at.is_(None),
+        exists().where(handovers.is_alive_of_post()),
         ~is_reachable(),
     )
 
@@ -69,6 +87,23 @@ def give_up(session: Session, seconds: float) -> None:
     """
     message = "The profile has another Postiz account now, so its release cannot be looked at."
     _leave_to_person(session, PostState.RELEASING, is_unreachable(seconds), message)
+
+
+def cancel_left_drafts(session: Session) -> None:
+    """They are cancelled: what is left of them in Postiz never publishes."""
+    query = select(Post.id).where(*is_left_draft()).order_by(Post.id).limit(BATCH)
+    ids = session.scalars(query.with_for_update(key_share=True, skip_locked=True)).all()
+    transitions.retire_handovers(
+        session, ids, "cancelled, when the profile had another account", discard=True
+    )
+    transitions.move_posts(
+        session,
+        ids,
+        PostState.CANCELLING,
+        PostState.CANCELLED,
+        event="cancelled",
+        values=LEFT_IN_POSTIZ,
+    )
 
 
 def give_up_taken_back(session: Session, seconds: float) -> None:

@@ -1,8 +1,9 @@
 """Waiting edits: they replace the values of posts when the calls that carry the old ones ended."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -19,24 +20,32 @@ RETRY_DEFECT_AFTER = timedelta(minutes=5)
 
 
 def is_unreachable() -> tuple[ColumnElement[bool], ...]:
-    """Posts that are to be taken out of the calendar of an account that their profile has left.
+    """Posts that are to be taken out of the Postiz of an account that their profile has left.
 
-    Where the delete was begun, it may be out of the calendar: such a post waits for its profile to
-    come back, and is left to a person in the end (`unreachable_posts`).
+    Where the delete of one in the calendar was begun, it may be out of it: such a post waits for
+    its profile to come back, and is left to a person in the end (`unreachable_posts`).
     """
+    begun = exists().where(handovers.is_alive_of_post(), Handover.state.in_((DELETING, DELETED)))
     return (
         Post.state == PostState.RESCHEDULING,
         Post.lease_until < func.now(),
         ~is_reachable(),
-        ~exists().where(handovers.is_alive_of_post(), Handover.state.in_((DELETING, DELETED))),
+        or_(Post.released_at.is_(None), ~begun),
     )
 
 
-def drop_unreachable(session: Session) -> None:
-    """Edits of posts in the calendar of an account that their profile has left: no key of ours can
-    delete these posts any more, so they are published as they were."""
-    query = select(Post.id).where(*is_unreachable()).order_by(Post.id).limit(edits.BATCH)
-    ids = session.scalars(query.with_for_update(key_share=True, skip_locked=True)).all()
+def end_unreachable(session: Session) -> None:
+    """No key of ours can take these posts out of that Postiz any more: those in its calendar are
+    published as they were, and a draft stays there, which never publishes."""
+    query = select(Post.id, Post.released_at).where(*is_unreachable()).order_by(Post.id)
+    locked = query.limit(edits.BATCH).with_for_update(key_share=True, skip_locked=True)
+    rows = session.execute(locked).all()
+    _drop(session, [row.id for row in rows if row.released_at is not None])
+    _hand_over_elsewhere(session, [row.id for row in rows if row.released_at is None])
+
+
+def _drop(session: Session, ids: Sequence[int]) -> None:
+    transitions.drop_edits(session, ids, "its profile has another Postiz account now")
     transitions.move_posts(
         session,
         ids,
@@ -45,8 +54,19 @@ def drop_unreachable(session: Session) -> None:
         event=edits.TOO_LATE,
         values={"track_at": func.now()},
     )
-    for post_id in ids:
-        edits.drop_edit(session, post_id, "its profile has another Postiz account now")
+
+
+def _hand_over_elsewhere(session: Session, ids: Sequence[int]) -> None:
+    transitions.retire_handovers(session, ids, "edited", discard=True)
+    transitions.move_posts(
+        session,
+        ids,
+        PostState.RESCHEDULING,
+        PostState.PENDING,
+        event="draft_left_in_postiz",
+        values=transitions.NOT_IN_POSTIZ,
+    )
+    edits.apply_edits(session, ids)
 
 
 def apply_waiting(session: Session) -> None:

@@ -7,6 +7,8 @@ one publishes the first part alone, and says nothing (docs/POSTIZ.md, "Threads")
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
 
 #: The most parts after the first one, and minutes before one of them.
 MAX_PARTS = 20
@@ -78,6 +80,22 @@ WITHOUT_THREADS = frozenset(
 )
 
 
-def takes_threads(identifier: str | None) -> bool:
-    """Also true of a network that is not known (yet): Postiz decides."""
-    return identifier not in WITHOUT_THREADS
+#: Networks whose stories nobody can comment on through their API.
+_WITH_STORIES = frozenset({"instagram", "instagram-standalone", "facebook"})
+
+
+def takes_threads(
+    identifier: str | None, settings: Mapping[str, Any] = MappingProxyType({})
+) -> bool:
+    """Of a post with these settings. Also true of a network that is not known (yet): Postiz
+    decides."""
+    return identifier not in WITHOUT_THREADS and not _is_story(identifier, settings)
+
+
+def name_kind(identifier: str | None, settings: Mapping[str, Any]) -> str:
+    """What it is that takes threads or not, in words."""
+    return f"a story on {identifier}" if _is_story(identifier, settings) else str(identifier)
+
+
+def _is_story(identifier: str | None, settings: Mapping[str, Any]) -> bool:
+    return identifier in _WITH_STORIES and settings.get("post_type") == "story"

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from shared.domain.networks.channel import Channel
 from shared.domain.networks.warning import RowWarning, WarningText
-from shared.domain.rows.earlier_posts import EarlierPost
+from shared.domain.rows.earlier_posts import EarlierPost, Parts
 from shared.domain.rows.post_rows import CheckedRow, PlannedPost
 from shared.errors import FieldError
 
@@ -35,18 +35,21 @@ def find_duplicates(
     same = _group_by_content(posts, now)
     for channel_id, earlier_posts in before.items():
         for earlier in earlier_posts:
-            key = (channel_id, earlier.digest, tuple(earlier.media_ids))
+            key = (channel_id, earlier.digest, tuple(earlier.media_ids), earlier.parts)
             if key in same:
                 same[key].append(_Occurrence(at=earlier.at))
     return [post for group in same.values() for post in _find_close(group, window)]
 
 
-def _group_by_content(
-    posts: Iterable[PlannedPost], now: datetime
-) -> dict[tuple[str, str, tuple[int, ...]], list[_Occurrence]]:
-    groups: dict[tuple[str, str, tuple[int, ...]], list[_Occurrence]] = defaultdict(list)
+#: A channel, and all that makes a post the same on it.
+_Key = tuple[str, str, tuple[int, ...], Parts]
+
+
+def _group_by_content(posts: Iterable[PlannedPost], now: datetime) -> dict[_Key, list[_Occurrence]]:
+    groups: dict[_Key, list[_Occurrence]] = defaultdict(list)
     for post in posts:
-        key = (post.channel.id, post.digest, tuple(post.media_ids))
+        parts = tuple((part.content, tuple(part.media_ids)) for part in post.thread)
+        key = (post.channel.id, post.digest, tuple(post.media_ids), parts)
         groups[key].append(_Occurrence(at=max(post.row.publish_at, now), post=post))
     return groups
 

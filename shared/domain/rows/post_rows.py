@@ -191,14 +191,11 @@ def faults_of(post: PlannedPost, known: Known) -> list[FieldError]:
     )
     if len(post.media_ids) < len(post.row.media_ids):  # some media are unknown
         found = [fault for fault in found if fault.code not in ABOUT_MEDIA]
+    limits = known.limits(post.channel)
+    below = find_thread_faults(post.thread, post.channel, limits, known.media_of, post.settings)
     return [
         *(_locate_fault(post, fault) for fault in found),
-        *(
-            replace(fault, field=post.row.path + fault.field, row=post.row.number)
-            for fault in find_thread_faults(
-                post.thread, post.channel, known.limits(post.channel), known.media_of
-            )
-        ),
+        *(replace(each, field=post.row.path + each.field, row=post.row.number) for each in below),
     ]
 
 
@@ -227,12 +224,13 @@ def plan_post(
     """`media_ids`: of the first part; `find_number`: of the media of the others."""
     content, given = row.content_for(channel), row.settings_for(channel)
     added = find_default_settings(channel.identifier, given, content)
-    drops = row.drops_thread and not takes_threads(channel.identifier)
+    settings = {**given, **added}
+    drops = row.drops_thread and not takes_threads(channel.identifier, settings)
     return PlannedPost(
         row=row,
         channel=channel,
         content=content,
-        settings={**given, **added},
+        settings=settings,
         media_ids=list(media_ids),
         thread=() if drops else plan_parts(row.thread, channel, find_number),
         assumed=added,

@@ -8,7 +8,7 @@ from shared.domain.networks.channel import Channel
 from shared.domain.networks.limits import Limits
 from shared.domain.networks.medium import Medium
 from shared.domain.networks.post_rules import find_part_violations
-from shared.domain.networks.thread_support import takes_threads
+from shared.domain.networks.thread_support import name_kind, takes_threads
 from shared.errors import FieldError
 
 #: Faults that may be due to media that are not known.
@@ -92,14 +92,17 @@ def find_thread_faults(
     channel: Channel,
     limits: Limits,
     find_media: Callable[[RowPart], Sequence[Medium]],
+    settings: Mapping[str, Any],
 ) -> Iterator[FieldError]:
     """What the network would refuse in the parts, by the names of the row's fields.
 
     For a channel whose network is known. `find_media`: the media of a part that are known.
+    `settings`: of the post.
     """
     assert channel.identifier is not None
-    if thread and not takes_threads(channel.identifier):
-        yield _not_supported_fault(thread[0].part, channel)
+    if thread and not takes_threads(channel.identifier, settings):
+        kind = name_kind(channel.identifier, settings)
+        yield _not_supported_fault(thread[0].part, channel, kind)
         return
     for planned in thread:
         media = find_media(planned.part)
@@ -111,10 +114,10 @@ def find_thread_faults(
                 yield replace(fault, field=planned.part.place_of(fault.field, channel))
 
 
-def _not_supported_fault(first: RowPart, channel: Channel) -> FieldError:
+def _not_supported_fault(first: RowPart, channel: Channel, kind: str) -> FieldError:
     return FieldError(
         field=first.place.partition(".")[0],
-        message=f"{channel.identifier} has neither replies nor comments that Postiz can write:"
+        message=f"{kind} has neither replies nor comments that Postiz can write:"
         f" {channel.name or channel.id} would show the first part alone",
         code="thread_not_supported",
         remedy='Leave the thread out for this integration, or give "thread_policy":'

@@ -4,6 +4,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 _SECOND = timedelta(seconds=1)
+#: What lies before is long past, whenever it was; and from the end on, a zone or a day more would
+#: leave the calendar.
+EARLIEST, END = datetime(1970, 1, 2, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def in_utc(moment: datetime, zone: ZoneInfo) -> datetime:
@@ -14,6 +17,13 @@ def in_utc(moment: datetime, zone: ZoneInfo) -> datetime:
     """
     aware = moment if moment.tzinfo else moment.replace(tzinfo=zone)
     return aware.astimezone(UTC)
+
+
+def in_calendar(moment: datetime) -> datetime:
+    """Not before `EARLIEST`. Raises `OverflowError` from `END` on."""
+    if moment >= END:
+        raise OverflowError("beyond the calendar")
+    return max(moment, EARLIEST)
 
 
 def whole_second(moment: datetime) -> datetime:

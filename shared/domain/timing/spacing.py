@@ -69,6 +69,10 @@ class Spread:
         return (int.from_bytes(drawn) / 2**63 - 1) * self.jitter
 
 
+def _no_later_than_latest(start: datetime, span: timedelta) -> datetime:
+    return start + span if span < LATEST - start else LATEST
+
+
 Taken = Mapping[str, Iterable[datetime]]
 
 
@@ -133,9 +137,12 @@ class _Slots:
         self._slots = Slots(spread.start, spread.walls, spread.zone)
         self._rows = 0
         self._behind: Counter[str] = Counter()  # by how many slots an integration's rows are late
+        self._last = spread.start
 
     def place(self, index: int, names: Sequence[str]) -> datetime:
         names = names if self._spread.limited else ()
+        if not names and self._last >= LATEST:
+            return LATEST  # nothing that follows is earlier
         shift = self._spread.shift(index)
         number = self._rows + max((self._behind[name] for name in names), default=0)
         while True:
@@ -148,6 +155,7 @@ class _Slots:
             self._books[name].add(moment)
             self._behind[name] = number - self._rows
         self._rows += 1
+        self._last = moment
         return moment
 
     def _free_from(self, moment: datetime, names: Sequence[str]) -> datetime:
@@ -170,7 +178,7 @@ class _Intervals:
         self._after: dict[str, datetime] = {}  # nothing overtakes a row that had to keep a gap
 
     def place(self, index: int, names: Sequence[str]) -> datetime:
-        due = self._spread.start + index * self._spread.interval
+        due = _no_later_than_latest(self._spread.start, index * self._spread.interval)
         shift = self._spread.shift(index)
         if not self._spread.limited or not names:
             return whole_second(due + shift)

@@ -19,6 +19,9 @@ export class ApiError extends Error {
   }
 }
 
+/** An Idempotency-Key: with the same one, a call that is repeated is not done again. */
+export const newId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
 /** Headers of every call; `profile`: the one that it is for. */
 export function callHeaders(profile) {
   return { "X-CSRF-Token": csrf, ...(profile ? { "X-Profile-Id": profile } : {}) };

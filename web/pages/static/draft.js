@@ -1,6 +1,6 @@
 // What was typed: kept in this browser for each person and profile, until it is published.
 
-const newId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+import { newId } from "./api.js";
 
 export const newItem = (more = {}) => ({ media: [], caption: "", captions: {}, at: "", channels: null, thread: [], ...more });
 

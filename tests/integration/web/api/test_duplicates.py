@@ -1,8 +1,13 @@
 """The same text and media on the same channel: a warning, or refused where the client says so."""
 
+import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
+from shared.posts import occupancy
 from tests.factories.files import FILES
 from tests.servers.api import Api, Reply
 
@@ -66,3 +71,33 @@ def test_the_window_is_the_profiles(api: Api) -> None:
     assert warned(publish(api, schedule_date=late)) == [[0]]
     refused = api.call("PATCH", "/profiles/acme", json={"duplicate_window_hours": -1})
     assert refused.status_code == 400
+
+
+def test_the_parts_of_a_thread_count(api: Api) -> None:
+    publish(api, thread=[{"caption": "one"}])
+    assert warned(publish(api, thread=[{"caption": "two"}])) == []
+    assert warned(publish(api, thread=[{"caption": "one", "delay_minutes": 5}])) == [[0]]
+    assert warned(publish(api)) == []
+
+
+def test_of_two_that_come_at_once_one_is_refused(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both look before either is accepted, unless one waits for the other."""
+    find, both = occupancy.find_accepted_posts, threading.Barrier(2)
+
+    def find_together(*arguments: Any, **more: Any) -> Any:
+        found = find(*arguments, **more)
+        with suppress(threading.BrokenBarrierError):
+            both.wait(timeout=2)
+        return found
+
+    def ask() -> None:
+        statuses.append(publish(api, duplicate_policy="refuse").status_code)
+
+    monkeypatch.setattr(occupancy, "find_accepted_posts", find_together)
+    statuses: list[int] = []
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(statuses) == [202, 422]

@@ -1,6 +1,8 @@
 """When a playlist ends, and which of its media are passed over."""
 
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from sqlalchemy import func, select, update
 
 from shared.crypto import SecretBox
 from shared.models import Post, Schedule, ScheduleRun
+from shared.posts import occupancy
 from shared.schedules.definitions import RunContext
 from tests.factories.files import FILES
 from tests.servers.api import Api, Reply
@@ -106,3 +109,30 @@ def test_a_fire_time_that_finds_nothing_is_recorded_and_the_next_one_comes(
     assert len(published(api)) == 1
     after = shown(api, schedule)
     assert (after["enabled"], after["runs_left"]) == (True, 8)
+
+
+def test_two_playlists_at_once_do_not_publish_the_same_medium(
+    api: Api, media: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both look before either publishes, unless one waits for the other."""
+    schedules = [save(api, media[:1], loop=True, cooldown_days=7) for _ in "12"]
+    find, both = occupancy.find_used_media, threading.Barrier(2)
+
+    def find_together(*arguments: Any, **more: Any) -> Any:
+        found = find(*arguments, **more)
+        with suppress(threading.BrokenBarrierError):
+            both.wait(timeout=2)
+        return found
+
+    def play(schedule: dict[str, Any]) -> None:
+        statuses.append(run(api, schedule).status_code)
+
+    monkeypatch.setattr(occupancy, "find_used_media", find_together)
+    statuses: list[int] = []
+    threads = [threading.Thread(target=play, args=(each,)) for each in schedules]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(statuses) == [202, 409]
+    assert published(api) == [(media[0], FIRST)]

@@ -76,6 +76,10 @@ def test_a_csv_has_a_column_for_each_part(api: Api) -> None:
     ("body", "field"),
     [
         ({"thread": [PART] * 21}, "thread"),
+        ({"thread": [PART] * 30}, "thread"),
+        ({"thread": [{**PART, "delay_minutes": -1}]}, "thread.0.delay_minutes"),
+        ({"thread": [{**PART, "delay_minutes": 0.5}]}, "thread.0.delay_minutes"),
+        ({"thread": [{"caption": " \n"}]}, "thread.0.caption"),
         ({"thread": [PART, {}]}, "thread.1.caption"),
         ({"thread": [{**PART, "delay_minutes": 1441}]}, "thread.0.delay_minutes"),
         ({"thread": [PART], "first_comment": "a"}, "first_comment"),

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
 from shared.approvals import links, shown_posts
 from shared.models import ApprovalLink, Post, Profile
@@ -240,8 +240,8 @@ def test_the_token_is_shown_once_and_kept_nowhere(
     with api.services.database.transaction() as session:
         stored = [str(row) for row in session.execute(select(ApprovalLink.__table__))]
     assert len(stored) == 1
-    for text in (*stored, capsys.readouterr().out, api.get("/audit").text):
-        assert token not in text
+    for words in (*stored, capsys.readouterr().out, api.get("/audit").text):
+        assert token not in words
     assert "url" not in api.get(f"/jobs/{job}/approval-links").json["items"][0]
 
 
@@ -291,3 +291,18 @@ def test_many_posts_are_shown_and_approved_by_the_page(
     assert sorted(states(api)) == ["pending", "pending", "waiting_approval"]
     moved = second.press("approve", posts[2])
     assert moved.headers["Location"] == f"{path}{onward}#post-{posts[2].id}"
+
+
+def test_the_page_goes_on_when_the_file_of_a_rejected_post_is_deleted(api: Api) -> None:
+    picture = api.upload(FILES.png(3), name="old.png", profile="acme").json["media"]["id"]
+    parts = [{"caption": "more", "media_ids": [picture]}]
+    item = {"caption": "rejected", "media_ids": [picture], "thread": parts}
+    [post, _], path = ask(api, items=[item, {"caption": "waits"}], count=2)
+    assert Reader(api, path).press("reject", post).status_code == 303
+    with api.services.database.transaction() as session:  # the uploads are done, and forgotten
+        for table in ("job_media", "account_media"):
+            session.execute(text(f"DELETE FROM {table}"))
+    assert api.call("DELETE", f"/media/{picture}").status_code == 204
+    assert api.rows()["media"] == 0
+    assert Reader(api, path).page.status_code == 200
+    assert Browser(api).open("GET", f"{path}/media/{picture}").status_code == 404

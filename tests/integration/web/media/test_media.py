@@ -3,14 +3,16 @@
 import hashlib
 import io
 import threading
-from typing import Any
+from typing import Any, NoReturn
 
 import av
 import pytest
 from sqlalchemy import update
 
+from shared.errors import StorageFull
 from shared.media import upload_queue
 from shared.models import AccountMedia, Media, Post
+from shared.storage.filesystem import FolderStorage
 from tests.factories.files import FILES
 from tests.servers.api import Api, Reply
 from tests.servers.browsers import is_anybody_waiting
@@ -90,6 +92,19 @@ def test_a_thumbnail_is_a_small_jpeg_made_once(api: Api, monkeypatch: pytest.Mon
     assert (refused.status_code, refused.json["code"]) == (422, "no_thumbnail")
     assert api.call("DELETE", f"/media/{film}").status_code == 204
     assert len(api.files()) == 1, "the broken one; of the film nothing is left"
+
+
+def test_a_thumbnail_that_cannot_be_kept_is_shown_all_the_same(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = uploaded(api, FILES.mp4())
+
+    def receive(_: object) -> NoReturn:
+        raise StorageFull("There is no room left")
+
+    monkeypatch.setattr(FolderStorage, "receive", receive)
+    made = api.get(f"/media/{film}/thumbnail")
+    assert (made.status_code, made.mimetype) == (200, "image/jpeg")
 
 
 def published(api: Api, medium: str) -> Reply:

@@ -8,9 +8,14 @@ import pytest
 from sqlalchemy import func, select, update
 
 from shared.accounts import channel_states, identity
+from shared.approvals import decisions
 from shared.domain.networks.channel_states import NOT_READY, ChannelState
 from shared.domain.publishing.states import PostState
 from shared.models import Account, Delivery, Integration, Post, Webhook
+from shared.posts import bulk_edits
+from shared.posts.bulk_edits import BulkEdit
+from shared.posts.edits import Edit
+from shared.profiles import account_move
 from tests.factories.posts import make_posts
 from tests.workers.world import World
 from worker import sweep
@@ -159,3 +164,45 @@ def test_a_channel_that_nothing_waits_for_uses_up_no_trial(world: World) -> None
         sweep.run_sweep(world.runtime)
     assert channel(world).trials == 0
     assert channel(world).trial_at is not None
+
+
+def test_what_is_approved_for_a_channel_that_is_not_ready_waits_for_it(world: World) -> None:
+    ids = make_posts(world, "acme", ["a", "b"], integration=TIRED)
+    asks = {"requires_approval": True, "state": PostState.WAITING_APPROVAL}
+    with world.database.transaction() as session:
+        session.execute(update(Post).values(asks))
+        channel_states.mark_not_ready(
+            session, world.account().id, TIRED, ChannelState.RECONNECT_NEEDED, "reconnect it"
+        )
+    for post_id in ids:
+        with world.database.transaction() as session:
+            decisions.approve_post(session, session.get_one(Post, post_id), by="a test")
+    assert all_wait(world, ids)
+
+
+def test_what_is_edited_together_goes_on_waiting_for_its_channel(world: World) -> None:
+    """One that is edited alone is tried; of many, each would be refused by itself."""
+    ids = make_posts(world, "acme", ["a", "b"], integration=TIRED, in_seconds=600)
+    with world.database.transaction() as session:
+        channel_states.mark_not_ready(
+            session, world.account().id, TIRED, ChannelState.RECONNECT_NEEDED, "reconnect it"
+        )
+    later = BulkEdit(plan=lambda *_: Edit(content="new"), dry_run=False)
+    assert bulk_edits.edit_matching_posts(world.database, ids, later).changed == 2
+    assert {world.post(post_id).content for post_id in ids} == {"new"}
+    assert all_wait(world, ids)
+
+
+def test_posts_that_move_to_an_account_wait_for_its_channel(world: World) -> None:
+    ids = make_posts(world, "acme", ["a", "b"], integration=TIRED)
+    account = world.account().id
+    with world.database.transaction() as session:
+        elsewhere = Account(server="elsewhere", key_hash="another")
+        session.add(elsewhere)
+        session.flush()
+        session.execute(update(Post).values(account_id=elsewhere.id))
+        channel_states.mark_not_ready(
+            session, account, TIRED, ChannelState.RECONNECT_NEEDED, "reconnect it"
+        )
+        account_move.move_batch(session, "acme", account)
+    assert all_wait(world, ids)

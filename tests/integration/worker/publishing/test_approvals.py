@@ -153,7 +153,9 @@ def test_an_edit_that_was_dropped_leaves_the_approval_of_what_goes_out(world: Wo
     [post_id] = make_waiting(world, ["old"], in_seconds=600)
     approve(world, post_id)
     with world.database.transaction() as session:
-        edits.drop_edit(session, post_id, "a test")
+        waiting = update(Post).where(Post.id == post_id).values(edit={"content": "new"})
+        session.execute(waiting)
+        transitions.drop_edits(session, [post_id], "a test")
     post = world.post(post_id)
     assert (post.revision, post.approved_revision) == (2, 2)
 

@@ -1,5 +1,6 @@
 """Duplicates: the same text and media on the same channel within the window."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from shared.domain.rows.duplicates import (
 )
 from shared.domain.rows.earlier_posts import EarlierPost
 from shared.domain.rows.post_rows import CheckedRow, PlannedPost, Row
+from shared.domain.rows.thread_parts import PlannedPart, RowPart
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(hours=24)
@@ -89,3 +91,17 @@ def test_a_warning_names_its_rows_and_a_refused_row_has_no_posts() -> None:
     rows = refuse_duplicates([CheckedRow(row=p.row, posts=[p]) for p in posts], found, DAY)
     assert [len(row.posts) for row in rows] == [1, 0, 0]
     assert [fault.field for fault in rows[2].faults] == ["items.2.caption"]
+
+
+def thread(position: int, *captions: str) -> PlannedPost:
+    parts = [RowPart(place=f"thread.{n}", caption=text) for n, text in enumerate(captions)]
+    below = [PlannedPart(part=part, content=part.caption, media_ids=[]) for part in parts]
+    return replace(planned(position, NOON), thread=below)
+
+
+def test_posts_that_differ_in_a_later_part_alone_are_none() -> None:
+    posts = [thread(0, "one"), thread(1, "two"), thread(2), thread(3, "one", "two")]
+    assert find_duplicates(posts, {}, DAY, NOON) == []
+    assert positions(find_duplicates([*posts, thread(4, "two")], {}, DAY, NOON)) == [4]
+    before = {"c1": [replace(earlier(NOON), parts=(("one", ()),))]}
+    assert positions(find_duplicates(posts, before, DAY, NOON)) == [0]

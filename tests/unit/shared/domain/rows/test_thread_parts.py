@@ -28,6 +28,7 @@ MEDIA = {
 def row(network: str, *parts: RowPart, **more: Any) -> Row:
     """A good post of the network, with these parts under it."""
     settings, mimes = GOOD[network]
+    settings = {**settings, "post_type": "post"} if "post_type" in settings else settings
     names = ["80" if mime == MP4 else f"9{index}" for index, mime in enumerate(mimes)]
     return Row(
         **{
@@ -170,3 +171,16 @@ def test_an_unknown_network_decides_itself() -> None:
     post = Row(publish_at=NOON, caption="a", integration_ids=["new"], thread=[part()])
     [checked] = check_rows([post], facts)
     assert len(checked.posts[0].thread) == 1
+
+
+@pytest.mark.parametrize("network", ["instagram", "instagram-standalone", "facebook"])
+def test_nobody_comments_on_a_story(network: str) -> None:
+    story = {"settings": {network: {"post_type": "story"}}, "media_ids": ["90"]}
+    refused = [("thread", "thread_not_supported")]
+    assert faults(network, part("a comment"), **story) == refused
+    kept = row(network, part("a comment"), drops_thread=True, **story)
+    [checked] = check_rows([kept], known(network))
+    assert checked.posts[0].thread_json == []
+    told = find_warnings([checked], known(network), now=NOON)
+    [left_out] = [each.said for each in told if each.said.code == "thread_left_out"]
+    assert left_out.message.startswith(f"a story on {network} has neither")

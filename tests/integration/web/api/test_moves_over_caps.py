@@ -1,0 +1,68 @@
+"""Posts that are moved keep to the daily cap of their bulk."""
+
+from typing import Any
+
+from tests.factories.jobs import make_job
+from tests.servers.api import Api, Reply
+
+DAY = 24 * 60
+
+
+def capped(api: Api, number: int) -> tuple[str, list[str]]:
+    """A bulk with two posts a day in Berlin, from the 1st of August on: its job and posts."""
+    times = {"timezone": "Europe/Berlin", "slots": ["09:00", "18:30"]}
+    job = make_job(api, number, daily_cap_per_integration=2, **times)
+    return job, [str(post.id) for post in api.posts()[-number:]]
+
+
+def days(api: Api) -> list[int]:
+    return [post.publish_at.day for post in api.posts()]
+
+
+def move(api: Api, minutes: int, **which: Any) -> Reply:
+    body = {**which, "shift_minutes": minutes}
+    planned = api.post("/posts/reschedule?dry_run=true", body).json
+    moved = api.post("/posts/reschedule", body)
+    assert moved.json == {"changed": planned.pop("would_change"), **planned}
+    return moved
+
+
+def test_a_post_is_not_moved_to_a_day_that_is_full(api: Api) -> None:
+    _, [first, *_] = capped(api, 4)
+    there = {"publish_at": "2031-08-02T23:30", "timezone": "Europe/Berlin", "caption": "new"}
+    reply = api.call("PATCH", f"/posts/{first}", json=there)
+    assert (reply.status_code, reply.json["code"]) == (422, "over_daily_cap")
+    assert "choose another day" in reply.json["detail"]
+    assert api.posts()[0].content == "clip 0"
+    for free in ("2031-08-01T23:30", "2031-08-03T00:30"):
+        assert (
+            api.call("PATCH", f"/posts/{first}", json={**there, "publish_at": free}).status_code
+            == 202
+        )
+
+
+def test_posts_that_move_together_make_room_for_each_other(api: Api) -> None:
+    job, ids = capped(api, 6)
+    assert move(api, DAY, job_id=job).json == {"matched": 6, "changed": 6, "refused": []}
+    assert days(api) == [2, 2, 3, 3, 4, 4]
+    refused = move(api, DAY, ids=ids[:3])
+    assert (refused.json["changed"], days(api)) == (0, [2, 2, 3, 3, 4, 4])
+    [reason] = refused.json["refused"]
+    assert (reason["code"], reason["count"]) == ("over_daily_cap", 3)
+    assert move(api, -DAY, ids=ids[2:]).json["changed"] == 0
+    assert move(api, -DAY, ids=ids[:2]).json["changed"] == 2
+    assert move(api, -DAY, ids=ids[2:]).json["changed"] == 4
+    again = {"schedule_date": "2031-08-02T00:00", "timezone": "Europe/Berlin"}
+    body = {"job_id": job, **again, "slots": ["09:00", "18:30"]}
+    assert api.post("/posts/reschedule", body).json["changed"] == 6
+    assert days(api) == [2, 2, 3, 3, 4, 4]
+
+
+def test_other_posts_of_the_channel_count_and_those_without_a_cap_go_anywhere(api: Api) -> None:
+    _, [mine] = capped(api, 1)
+    make_job(api, 2, schedule_date="2031-08-02T12:00:00Z")
+    assert move(api, DAY, ids=[mine]).json["changed"] == 0
+    others = [str(post.id) for post in api.posts()[1:]]
+    assert move(api, -DAY, ids=others).json["changed"] == 2
+    api.post("/posts/cancel", {"ids": others})
+    assert move(api, DAY, ids=[mine]).json["changed"] == 1
