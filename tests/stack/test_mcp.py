@@ -110,7 +110,7 @@ def test_an_agent_plans_publishes_watches_mends_and_takes_back(press: Press) -> 
         both = {"published": 1, "failed": 1}
         ended = await agent.watch("get_job", lambda seen: seen["job"]["counts"] == both, job_id=job)
         assert ended["failures"]
-        await mend(agent, job)
+        await mend(press, agent, job)
         await take_back(agent)
         assert (await agent.use("server_health"))["items"][0]["verdict"] != "stalled"
 
@@ -120,16 +120,20 @@ def test_an_agent_plans_publishes_watches_mends_and_takes_back(press: Press) -> 
     assert sends(sandbox) == ["a better word", "fine", "once", "once"]
 
 
-async def mend(agent: Agent, job: str) -> None:
+async def mend(press: Press, agent: Agent, job: str) -> None:
+    """The agent mends the words; that it is not on the network is a person's word."""
     [failed] = (await agent.use("list_posts", job_id=job, state="failed"))["posts"]
     post = {"post_id": failed["id"]}
     await agent.use("edit_post", **post, caption="a better word")
     which = {"ids": [failed["id"]]}
     left = await agent.use("retry_posts", **which)
     assert (left["changed"], left["may_be_live"]) == (0, 1)
-    assert "confirm_not_published" in failed["next_step"]
-    tried = await agent.use("retry_posts", **which, confirm_not_published=True)
-    assert tried["changed"] == 1, tried
+    assert "ask a person" in failed["next_step"]
+    edited = (await agent.use("get_post", **post))["post"]
+    told = await agent.refusal("retry_missing_post", **post, as_of=edited["as_of"])
+    assert "person_has_to_look" in told
+    word = {"confirm_not_published": True, "as_of": edited["as_of"]}
+    press.call(PROFILE, "POST", f"/posts/{failed['id']}/retry", word)
     seen = await agent.watch("get_post", lambda seen: seen["post"]["release_url"], **post)
     assert seen["post"]["outcome"] == "published"
 

@@ -1,13 +1,13 @@
 """What the tools take. Names are those of the API; a key of several profiles names one."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, model_validator
 
 from shared.domain.publishing.states import PostState
 from shared.intake.schemas import BulkPublishRequest
-from web.schemas.common import Body
-from web.schemas.control import WhichPosts, WhichToRetry
+from web.schemas.common import Body, IsoTime
+from web.schemas.control import WhichPosts
 from web.schemas.jobs import PatchPost
 from web.schemas.uploads import UploadByUrl
 
@@ -23,6 +23,10 @@ class OfProfile(Body):
 
 class ToUpload(UploadByUrl):
     profile_id: ProfileId = None
+    idempotency_key: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
+        None,
+        description="Without it, the same url gives the same medium; another key fetches it again",
+    )
 
 
 class ToPlan(BulkPublishRequest):
@@ -64,5 +68,22 @@ class ToCancel(WhichPosts):
     dry_run: bool = Field(default=False, description="Only say what would be cancelled")
 
 
-class ToRetry(WhichToRetry):
+class ToRetry(WhichPosts):
+    """Without the word that something is not on the network, which the API takes here."""
+
     dry_run: bool = Field(default=False, description="Only say what would be tried again")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _takes_no_word(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "confirm_not_published" in given:
+            raise ValueError(
+                "confirm_not_published is not taken here: when a person has looked at the channel "
+                "and the post is not there, call retry_missing_post, for one post"
+            )
+        return given
+
+
+class MissingPost(Body):
+    post_id: _PostId
+    as_of: IsoTime = Field(description="`as_of` of the post when the person looked: see get_post")
