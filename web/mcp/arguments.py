@@ -6,15 +6,19 @@ from pydantic import AliasChoices, Field, model_validator
 
 from shared.domain.publishing.states import PostState
 from shared.intake.schemas import BulkPublishRequest
+from web.auth import PROFILE_ID
 from web.schemas.common import Body, IsoTime
 from web.schemas.control import WhichPosts
 from web.schemas.jobs import PatchPost
 from web.schemas.uploads import UploadByUrl
 
+#: It goes into a header.
 ProfileId = Annotated[
-    str | None,
+    Annotated[str, Field(pattern=f"^{PROFILE_ID.pattern}$")] | None,
     Field(description="Needed only by a key that is bound to several profiles, or to none"),
 ]
+#: It goes into a path.
+_Id = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class OfProfile(Body):
@@ -38,7 +42,7 @@ class PlanId(Body):
 
 
 class WhichList(Body):
-    job_id: str | None = Field(None, description="Only the posts of this job")
+    job_id: _Id | None = Field(None, description="Only the posts of this job")
     profile_id: ProfileId = None
     state: PostState | None = None
     integration_id: str | None = None
@@ -49,7 +53,7 @@ class WhichList(Body):
     cursor: str | None = Field(None, description="`next_cursor` of the answer before")
 
 
-_PostId = Annotated[str, Field(validation_alias=AliasChoices("post_id", "id"))]
+_PostId = Annotated[_Id, Field(validation_alias=AliasChoices("post_id", "id"))]
 
 
 class PostId(Body):
@@ -57,7 +61,7 @@ class PostId(Body):
 
 
 class JobId(Body):
-    job_id: Annotated[str, Field(validation_alias=AliasChoices("job_id", "id"))]
+    job_id: Annotated[_Id, Field(validation_alias=AliasChoices("job_id", "id"))]
 
 
 class ToEdit(PatchPost):

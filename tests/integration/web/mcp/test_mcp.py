@@ -25,9 +25,21 @@ def test_only_a_key_opens_it_and_only_by_post(api: Api) -> None:
         there: Any = api.app.test_client().open("/mcp", method=method)
         assert there.status_code == 405
         assert "POST" in there.headers["Allow"]
-    foreign = ask(api, "ping", {}, Origin="https://elsewhere.example")
-    assert (foreign.status_code, foreign.json["code"]) == (403, "foreign_origin")
-    assert ask(api, "ping", {}, Origin="http://localhost").status_code == 200
+
+
+def test_only_our_own_pages_may_call_it(api: Api) -> None:
+    """A name that was made to lead here (DNS rebinding) is in `Host` and in `Origin`."""
+    rebound = {"Origin": "http://evil.example", "Host": "evil.example"}
+    others = ("https://elsewhere.example", "null", "", "http://[", "http://localhost:99999999")
+    for headers in (rebound, *({"Origin": origin} for origin in others)):
+        foreign = ask(api, "ping", {}, **headers)
+        assert (foreign.status_code, foreign.json["code"]) == (403, "foreign_origin"), headers
+    for host in ("localhost", "127.0.0.1:8000", "[::1]:8000"):
+        assert ask(api, "ping", {}, Origin=f"http://{host}", Host=host).status_code == 200
+    public = "https://press.example"
+    assert endpoint.is_our_origin(public, "inside:8000", f"{public}/")
+    assert not endpoint.is_our_origin("http://press.example", "inside:8000", public)
+    assert not endpoint.is_our_origin(public, "press.example", None)
 
 
 def test_a_wrong_message_is_answered_with_the_next_step(api: Api) -> None:
