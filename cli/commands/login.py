@@ -3,10 +3,11 @@
 import os
 import sys
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
-from cli.failures import SignInFailure, UsageFailure
+from cli.failures import CliFailure, SignInFailure, UsageFailure
 from cli.http.answers import ApiFailure
 from cli.http.api import Api
 from cli.output import note
@@ -79,9 +80,17 @@ def _read_key() -> str:
 
 
 def _try_key(signed_in: SignIn) -> None:
-    """Raises `SignInFailure` for a key that the server does not take."""
+    """Raises `SignInFailure` for a key that the server does not take, `CliFailure` for a profile
+    that the key does not see."""
+    profile = signed_in.profile
+    path = "/profiles" if profile is None else f"/profiles/{quote(profile, safe='')}"
     try:
-        Api(signed_in).get("/profiles", {"limit": 1})
+        Api(signed_in).get(path, {"limit": 1} if profile is None else None)
     except ApiFailure as failure:
+        if failure.status == 404 and profile is not None:
+            raise CliFailure(
+                f"There is no profile {profile!r} for this key",
+                hint="sign in without --profile; then pressroom profiles lists them",
+            ) from failure
         if failure.status != 403:  # a good key that may not read
             raise

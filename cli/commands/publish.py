@@ -12,7 +12,7 @@ from cli.failures import CliFailure, UsageFailure
 from cli.live.watch import telling_that_it_goes_on, watch_job
 from cli.options import JsonFields, ProfileId, connect
 from cli.output import Listing, parse_fields, show
-from cli.publishing.order import Timing, require_zone
+from cli.publishing.order import Timing, require_times, require_zone
 from cli.publishing.run import Wishes, publish_rows
 from cli.publishing.source import read_rows, split_list
 from cli.questions import confirm
@@ -108,9 +108,10 @@ def publish(
     ask = _find_asker(yes=yes or dry_run)
     api = connect(profile)
     rows = read_rows(source, captions, split_list(channels or ""))
+    require_times(timing, rows)
     wishes = Wishes(source=source, timing=timing, ask=ask, again=again, dry_run=dry_run, more=more)
     job = publish_rows(api, rows, wishes)
-    if job is not None:
+    if job is not None and not dry_run:
         _end_with(api, job, json, watch=watch and not approval)
 
 

@@ -1,8 +1,10 @@
 """The request that publishes rows, and its plan as people read it."""
 
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -10,13 +12,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from rich.table import Table
 from rich.text import Text
 
-from cli.failures import CliFailure
+from cli.failures import CliFailure, UsageFailure
 from cli.output import clean_text, format_time, note, notes, shorten
 from cli.publishing.rows import PostRow
 
 #: Of a plan that is longer, the first and the last rows are shown.
 _FIRST, _LAST = 40, 5
 _LONGEST_NAME = 255
+_TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +103,27 @@ def _lines(plan: Mapping[str, Any], rows: Sequence[PostRow], zone: str) -> Itera
             cells = [shorten(row.name, 40), shorten(row.caption, 40), ", ".join(row.channels)]
             at = format_time(planned["publish_at"], ZoneInfo(zone))
             yield [clean_text(cell) for cell in [*cells, at]]
+
+
+def require_times(timing: Timing, rows: Sequence[PostRow]) -> None:
+    """Before hours of uploads are for nothing. Raises `CliFailure`."""
+    for slot in timing.slots or ():
+        if not _TIME_OF_DAY.fullmatch(slot):
+            raise UsageFailure(f"--slots: {slot!r} is no time of the day", hint="as 09:00,18:30")
+    if timing.start is not None and not _is_time(timing.start):
+        raise UsageFailure(f"--start: {timing.start!r} is no time", hint="as 2031-08-01T09:00")
+    for row in rows:
+        if row.publish_at and not _is_time(row.publish_at):
+            message = f"{row.place}: publish_at {row.publish_at!r} is no time"
+            raise CliFailure(message, hint="as 2031-08-01T09:00")
+
+
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def require_zone(zone: str) -> None:

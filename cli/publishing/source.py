@@ -16,12 +16,20 @@ _TOLD = 5
 def read_rows(source: Path, captions: Path | None, channels: Sequence[str]) -> list[PostRow]:
     """Raises `CliFailure`. `channels`: of the rows that name none of their own."""
     if source.is_dir():
-        return _rows_of_folder(source, captions, channels)
+        rows = _rows_of_folder(source, captions, channels)
+        _tell_without_caption(rows)
+        return rows
     if not source.exists():
-        raise CliFailure(f"There is no {source}")
+        raise CliFailure(f"There is no file or folder {source}")
     if captions is not None:
         raise UsageFailure("--captions goes with a folder: a CSV file has captions of its own")
     return [_row_of_csv(source, row, channels) for row in read_csv(source)]
+
+
+def _tell_without_caption(rows: Sequence[PostRow]) -> None:
+    bare = sum(not row.caption for row in rows)
+    if bare:
+        note(f"{bare} of {len(rows)} have no caption: NAME.txt beside a clip, or --captions")
 
 
 def split_list(text: str, separator: str = ",") -> list[str]:

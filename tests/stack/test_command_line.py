@@ -150,8 +150,9 @@ def test_the_commands_of_its_page_do_what_it_says(press: Press, tmp_path: Path) 
     script = "\n".join(blocks).replace("acme", READER).replace("int-mastodon", "cli-mastodon")
     facts = press.stack.facts()
     run = f'pressroom() {{ "{sys.executable}" -m cli "$@"; }}\nset -euo pipefail\n'
+    follows_nothing = "\npressroom publish clips --channels cli-mastodon --dry-run\n"
     done = subprocess.run(
-        ["bash", "-c", run + script],
+        ["bash", "-c", run + script + follows_nothing],
         cwd=tmp_path,
         env={
             "PATH": os.environ["PATH"],
@@ -188,7 +189,7 @@ def test_the_commands_of_its_page_do_what_it_says(press: Press, tmp_path: Path) 
         (["posts", "ls", "--json", "nope"], 2, "fields: id, job_id"),
         (["publish", ".", "--channels", "a"], 2, "say --yes"),
         (["posts", "show", "999999"], 1, "There is no post '999999'"),
-        (["publish", "gone", "--channels", "a", "--yes"], 1, "There is no gone"),
+        (["publish", "gone", "--channels", "a", "--yes"], 1, "There is no file or folder gone"),
         (["jobs", "watch", "999999"], 1, "There is no job '999999'"),
     ],
 )
@@ -203,9 +204,13 @@ def test_what_goes_wrong_has_a_code_and_a_next_step(
 
 def test_a_wrong_key_is_told_from_other_failures(press: Press, tmp_path: Path) -> None:
     shell = Shell(press.stack, tmp_path, press.stack.facts()["web_url"])
+    told = shell.run("login", "--profile", "nobody", code=1)[1]
+    assert "There is no profile 'nobody'" in told
+    assert "is kept in" in shell.run("login", "--profile", PROFILE)[1]
     shell.environ["PRESSROOM_API_KEY"] = "wrong"
     assert "pressroom login" in shell.run("jobs", code=4)[1]
     del shell.environ["PRESSROOM_API_KEY"]
+    assert "The key is forgotten" in shell.run("logout")[1]
     assert "There is no key" in shell.run("jobs", code=4)[1]
     shell.environ["PRESSROOM_URL"] = "http://127.0.0.1:9"
     shell.environ["PRESSROOM_API_KEY"] = "any"

@@ -2,6 +2,9 @@
 
 import asyncio
 import itertools
+import json
+import os
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,18 +17,21 @@ from mcp.client.streamable_http import streamable_http_client
 
 from local.sandbox.process import SandboxProcess, start_sandbox
 from tests.scenarios.bulks import CHANNELS, Press
+from tests.servers import npm_projects
 from tests.servers.stacks import RunningStack
 from tests.timing.patience import PATIENCE
 from tests.timing.sandbox_timings import steady_timing
+from web.mcp.tools import TOOLS
 
 KEY = "key-of-agents"
 PROFILE = "agents"
 REFUSED = "a word that the network does not like"
 
 
-@pytest.fixture
-def press(stack: RunningStack, tmp_path: Path) -> Iterator[Press]:
-    with start_sandbox(tmp_path, timing=steady_timing(), seed=[]) as sandbox:
+@pytest.fixture(scope="module")
+def press(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Press]:
+    folder = tmp_path_factory.mktemp("agents")
+    with start_sandbox(folder, timing=steady_timing(), seed=[]) as sandbox:
         sandbox.admin.create_org(PROFILE, keys=[KEY], integrations=CHANNELS)
         made = Press(stack=stack, sandboxes={PROFILE: sandbox})
         postiz = {"api_url": sandbox.api_url, "api_key": KEY}
@@ -83,9 +89,13 @@ async def connected(press: Press, key: str, mode: str) -> AsyncIterator[Client]:
         yield client
 
 
-def run(press: Press, session: Callable[[Agent], Awaitable[None]], mode: str = "auto") -> None:
+def make_key(press: Press) -> str:
     body = {"name": "agent", "scopes": ["read", "publish"], "profile_ids": [PROFILE]}
-    key = press.call(PROFILE, "POST", "/keys", body)["key"]
+    return str(press.call(PROFILE, "POST", "/keys", body)["key"])
+
+
+def run(press: Press, session: Callable[[Agent], Awaitable[None]], mode: str = "auto") -> None:
+    key = make_key(press)
 
     async def whole() -> None:
         async with connected(press, key, mode) as client:
@@ -110,7 +120,7 @@ def test_an_agent_plans_publishes_watches_mends_and_takes_back(press: Press) -> 
         both = {"published": 1, "failed": 1}
         ended = await agent.watch("get_job", lambda seen: seen["job"]["counts"] == both, job_id=job)
         assert ended["failures"]
-        await mend(agent, job)
+        await mend(press, agent, job)
         await take_back(agent)
         assert (await agent.use("server_health"))["items"][0]["verdict"] != "stalled"
 
@@ -120,16 +130,20 @@ def test_an_agent_plans_publishes_watches_mends_and_takes_back(press: Press) -> 
     assert sends(sandbox) == ["a better word", "fine", "once", "once"]
 
 
-async def mend(agent: Agent, job: str) -> None:
+async def mend(press: Press, agent: Agent, job: str) -> None:
+    """The agent mends the words; that it is not on the network is a person's word."""
     [failed] = (await agent.use("list_posts", job_id=job, state="failed"))["posts"]
     post = {"post_id": failed["id"]}
     await agent.use("edit_post", **post, caption="a better word")
     which = {"ids": [failed["id"]]}
     left = await agent.use("retry_posts", **which)
     assert (left["changed"], left["may_be_live"]) == (0, 1)
-    assert "confirm_not_published" in failed["next_step"]
-    tried = await agent.use("retry_posts", **which, confirm_not_published=True)
-    assert tried["changed"] == 1, tried
+    assert "ask a person" in failed["next_step"]
+    edited = (await agent.use("get_post", **post))["post"]
+    told = await agent.refusal("retry_missing_post", **post, as_of=edited["as_of"])
+    assert "person_has_to_look" in told
+    word = {"confirm_not_published": True, "as_of": edited["as_of"]}
+    press.call(PROFILE, "POST", f"/posts/{failed['id']}/retry", word)
     seen = await agent.watch("get_post", lambda seen: seen["post"]["release_url"], **post)
     assert seen["post"]["outcome"] == "published"
 
@@ -155,3 +169,37 @@ async def publish_at_once(agent: Agent) -> None:
     again = await agent.use("publish_posts", plan_id=plan["plan_id"])
     assert again["job"]["id"] == job
     assert "plan_posts" in await agent.refusal("publish_posts", plan_id="plan_nothing")
+
+
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+def test_the_inspector_finds_nothing_to_complain_of(
+    press: Press, inspector: Path, tmp_path: Path, era: str
+) -> None:
+    """Of both kinds: with a handshake, and of today's version; `--strict` looks at the schemas."""
+    headers = f"Authorization: Bearer {make_key(press)}"
+    address = f"{press.stack.facts()['web_url']}/mcp"
+
+    def ask(*words: str) -> Any:
+        command = [npm_projects.NODE or "node", str(inspector), "--cli", address]
+        command += ["--transport", "http", "--header", headers, "--protocol-era", era]
+        done = subprocess.run(
+            [*command, "--format", "json", "--method", *words],
+            env={**os.environ, "HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout)["result"]
+
+    assert {tool["name"] for tool in ask("tools/list", "--strict")["tools"]} == set(TOOLS)
+    channels = ask("tools/call", "--tool-name", "list_channels")["structuredContent"]["channels"]
+    assert {each["id"] for each in channels} == {"int-one", "int-two"}
+
+
+@pytest.fixture(scope="module")
+def inspector(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("npm") / "inspector"
+    npm_projects.install("inspector_js", folder)
+    return folder / "node_modules/.bin/mcp-inspector"

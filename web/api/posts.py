@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from flask import Response
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shared import db
@@ -12,7 +13,7 @@ from shared.access.visible_profiles import load_visible
 from shared.db import ROW_LOCK
 from shared.errors import Conflict
 from shared.intake import post_edits
-from shared.models import Post
+from shared.models import Event, Post
 from shared.posts import cancel_retry, day_caps, edits, post_queries
 from web.api.resource import create_blueprint, problem_responses, refuse_past_approval
 from web.auth import current_caller, requested_profiles
@@ -20,7 +21,7 @@ from web.http_layer.idempotency import Reply
 from web.http_layer.optional_body import body_or_defaults, optional_body
 from web.http_layer.pagination import decode_number, next_cursor
 from web.schemas.common import IdPath, Page
-from web.schemas.jobs import PatchPost, PostsQuery, PostView, RetryRequest
+from web.schemas.jobs import PatchPost, PostsQuery, PostView, RetryPost
 from web.serializers.rows import post_list
 from web.services import current_services
 
@@ -66,20 +67,33 @@ def cancel_post(path: IdPath) -> Response:
 @api.post(
     "/posts/<id>/retry",
     responses={202: PostView, **problem_responses(409)},
-    openapi_extensions=optional_body(RetryRequest),
+    openapi_extensions=optional_body(RetryPost),
 )
 def retry_post(path: IdPath) -> Response:
     """Try a failed post again; one that may be live only on your word that it is not
 
     One that Postiz has waiting though its time is over (`overdue_in_postiz`) is taken out of Postiz
     first, on your word too, and stays `releasing` meanwhile. A post that is held because it is late
-    is let go.
+    is let go. With `as_of`, only if nothing has happened to it since.
     """
-    confirmed = body_or_defaults(RetryRequest).confirm_not_published
-    return _change_post(
-        path.id,
-        lambda session, post: cancel_retry.retry_post(session, post, confirmed=confirmed),
-    )
+    body = body_or_defaults(RetryPost)
+
+    def retry(session: Session, post: Post) -> None:
+        if body.as_of is not None:
+            _require_unchanged(session, post, as_of=body.as_of)
+        cancel_retry.retry_post(session, post, confirmed=body.confirm_not_published)
+
+    return _change_post(path.id, retry)
+
+
+def _require_unchanged(session: Session, post: Post, *, as_of: datetime) -> None:
+    """Raises `Conflict`. A word about what was seen says nothing of what happened after that."""
+    session.refresh(post, with_for_update=ROW_LOCK)
+    last = session.scalar(select(func.max(Event.at)).where(Event.post_id == post.id))
+    seen_at = as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
+    if last is not None and last > seen_at:
+        message = "Something has happened to the post since then: read it again"
+        raise Conflict(message, code="changed_meanwhile")
 
 
 @api.patch("/posts/<id>", responses={202: PostView, **problem_responses(409, 422)})

@@ -1,6 +1,6 @@
 """What a tool made of the API's answer: a result with a short text, or a refusal in words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +54,11 @@ def require_success(answered: Answered) -> Any:
     ]
     again = ". The same call may succeed in a moment" if problem["retryable"] else ""
     raise Refused(f"{problem['detail']}{again}", problem["code"], fields)
+
+
+def without(sent: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """The arguments of a tool that are those of the API."""
+    return {name: value for name, value in sent.items() if name not in names}
 
 
 def count_words(number: int, thing: str) -> str:

@@ -1,20 +1,24 @@
 """What the tools take. Names are those of the API; a key of several profiles names one."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, model_validator
 
 from shared.domain.publishing.states import PostState
 from shared.intake.schemas import BulkPublishRequest
-from web.schemas.common import Body
-from web.schemas.control import WhichPosts, WhichToRetry
+from web.auth import PROFILE_ID
+from web.schemas.common import Body, IsoTime
+from web.schemas.control import WhichPosts
 from web.schemas.jobs import PatchPost
 from web.schemas.uploads import UploadByUrl
 
+#: It goes into a header.
 ProfileId = Annotated[
-    str | None,
+    Annotated[str, Field(pattern=f"^{PROFILE_ID.pattern}$")] | None,
     Field(description="Needed only by a key that is bound to several profiles, or to none"),
 ]
+#: It goes into a path.
+_Id = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class OfProfile(Body):
@@ -23,6 +27,10 @@ class OfProfile(Body):
 
 class ToUpload(UploadByUrl):
     profile_id: ProfileId = None
+    idempotency_key: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
+        None,
+        description="Without it, the same url gives the same medium; another key fetches it again",
+    )
 
 
 class ToPlan(BulkPublishRequest):
@@ -34,7 +42,7 @@ class PlanId(Body):
 
 
 class WhichList(Body):
-    job_id: str | None = Field(None, description="Only the posts of this job")
+    job_id: _Id | None = Field(None, description="Only the posts of this job")
     profile_id: ProfileId = None
     state: PostState | None = None
     integration_id: str | None = None
@@ -45,7 +53,7 @@ class WhichList(Body):
     cursor: str | None = Field(None, description="`next_cursor` of the answer before")
 
 
-_PostId = Annotated[str, Field(validation_alias=AliasChoices("post_id", "id"))]
+_PostId = Annotated[_Id, Field(validation_alias=AliasChoices("post_id", "id"))]
 
 
 class PostId(Body):
@@ -53,7 +61,7 @@ class PostId(Body):
 
 
 class JobId(Body):
-    job_id: Annotated[str, Field(validation_alias=AliasChoices("job_id", "id"))]
+    job_id: Annotated[_Id, Field(validation_alias=AliasChoices("job_id", "id"))]
 
 
 class ToEdit(PatchPost):
@@ -64,5 +72,22 @@ class ToCancel(WhichPosts):
     dry_run: bool = Field(default=False, description="Only say what would be cancelled")
 
 
-class ToRetry(WhichToRetry):
+class ToRetry(WhichPosts):
+    """Without the word that something is not on the network, which the API takes here."""
+
     dry_run: bool = Field(default=False, description="Only say what would be tried again")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _takes_no_word(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "confirm_not_published" in given:
+            raise ValueError(
+                "confirm_not_published is not taken here: when a person has looked at the channel "
+                "and the post is not there, call retry_missing_post, for one post"
+            )
+        return given
+
+
+class MissingPost(Body):
+    post_id: _PostId
+    as_of: IsoTime = Field(description="`as_of` of the post when the person looked: see get_post")

@@ -1,5 +1,6 @@
 """`POST /mcp`: one JSON-RPC message in, plain JSON out; nothing is remembered between two."""
 
+import ipaddress
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,6 +13,7 @@ from web import auth
 from web.mcp import protocol
 from web.mcp.protocol import Message, ProtocolError
 from web.mcp.tools import TOOLS
+from web.services import current_services
 
 PATH = "/mcp"
 #: As much as some thousand rows of a bulk.
@@ -50,9 +52,26 @@ def answer_message() -> Response:
 
 def _refuse_other_sites() -> None:
     """The specification asks for it: a page of another site must not reach a local server."""
-    origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.host:
+    origin, public_url = request.headers.get("Origin"), current_services().settings.public_url
+    if origin is not None and not is_our_origin(origin, request.host, public_url):
         raise Forbidden("A page of another site may not call this", code="foreign_origin")
+
+
+def is_our_origin(origin: str, host: str, public_url: str | None) -> bool:
+    """`host`: of the request. Another's name may be made to lead here (DNS rebinding), and is both
+    `origin` and `host` then; so the only name that is ours is that of `PRESSROOM_PUBLIC_URL`."""
+    try:
+        parts, ours = urlsplit(origin), urlsplit(public_url or "")
+        if ours.netloc and (parts.scheme, parts.netloc) == (ours.scheme, ours.netloc):
+            return True
+        return parts.netloc == host and _is_no_name(parts.hostname or "")
+    except ValueError:
+        return False
+
+
+def _is_no_name(host: str) -> bool:
+    """Raises `ValueError` for a name; nobody else can make `localhost` or an address lead here."""
+    return host == "localhost" or bool(ipaddress.ip_address(host))
 
 
 def _read_body() -> dict[str, Any]:

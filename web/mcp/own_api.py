@@ -4,6 +4,7 @@ So scopes, whose things it sees, quotas, the audit trail and idempotency are tho
 """
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,8 +13,13 @@ from flask import current_app, g, request
 
 from web.auth import ADOPTED, PROFILE_HEADER, current_caller
 from web.http_layer.idempotency import HEADER as IDEMPOTENCY
+from web.http_layer.idempotency import REPLAYED, UNDER_WAY
 from web.http_layer.request_logging import HEADER as REQUEST_ID
 from web.paths import PREFIX
+
+#: How long a call waits for its twin with the same idempotency key (seconds), and between looks.
+TWIN_SECONDS = 10.0
+_LOOK_SECONDS = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,10 +36,11 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Answered:
-    """`body`: JSON; that of a refusal is a problem."""
+    """`body`: JSON; that of a refusal is a problem. `is_replay`: of an answer given before."""
 
     status: int
     body: Any
+    is_replay: bool = False
 
     @property
     def is_refusal(self) -> bool:
@@ -41,7 +48,7 @@ class Answered:
 
     @property
     def is_under_way(self) -> bool:
-        return self.status == 409 and self.body.get("code") == "still_under_way"
+        return self.status == 409 and self.body.get("code") == UNDER_WAY
 
 
 def ask(asked: Asked) -> Answered:
@@ -58,7 +65,21 @@ def ask(asked: Asked) -> Answered:
     # a context of the application of its own: `g` must not be that of the request around it
     with app.app_context(), context:
         response = app.full_dispatch_request()
-        return Answered(status=response.status_code, body=json.loads(response.get_data()))
+        return Answered(
+            status=response.status_code,
+            body=json.loads(response.get_data()),
+            is_replay=REPLAYED in response.headers,
+        )
+
+
+def ask_once(asked: Asked) -> Answered:
+    """The same, of a request with an idempotency key whose twin may be under way: waits for it."""
+    answered = ask(asked)
+    until = time.monotonic() + TWIN_SECONDS
+    while answered.is_under_way and time.monotonic() < until:
+        time.sleep(_LOOK_SECONDS)
+        answered = ask(asked)
+    return answered
 
 
 def _headers(asked: Asked) -> dict[str, str]:

@@ -1,12 +1,14 @@
 """Plans: what `plan_posts` has shown, kept so that `publish_posts` publishes that and nothing else.
 
 A plan is published with an idempotency key that is made of its id. So it becomes one job, however
-often and whenever it is asked for.
+often and whenever it is asked for. What is kept has the start and the seed of its times, and the
+times themselves, so that they can be compared with those that publishing would give.
 """
 
 import secrets
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import exists, func, select
@@ -21,6 +23,20 @@ KEPT = timedelta(minutes=15)
 #: Plans of a caller that may still be published.
 MOST = 100
 _NEXT = "call plan_posts again, and publish the new plan_id"
+_BULK, _TIMES = "bulk", "times"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptPlan:
+    """`body`: of the bulk. `times`: of its rows, as they were shown. `now`: when it was loaded."""
+
+    id: str
+    profile_id: str
+    body: Mapping[str, Any]
+    times: Sequence[datetime]
+    made_at: datetime
+    now: datetime
+    is_published: bool
 
 
 def choose_profile(named: str | None) -> str:
@@ -31,8 +47,8 @@ def choose_profile(named: str | None) -> str:
         return current_profile(session)
 
 
-def keep_plan(profile_id: str, body: Mapping[str, Any]) -> AgentPlan:
-    """Raises `Conflict` for too many."""
+def keep_plan(profile_id: str, body: Mapping[str, Any], times: Sequence[str]) -> AgentPlan:
+    """`times`: of the rows, in ISO 8601. Raises `Conflict` for too many."""
     caller = current_caller()
     with current_services().database.transaction() as session:
         now = read_clock(session)
@@ -51,7 +67,7 @@ def keep_plan(profile_id: str, body: Mapping[str, Any]) -> AgentPlan:
             id=f"plan_{secrets.token_urlsafe(16)}",
             caller=caller.reference,
             profile_id=profile_id,
-            body=dict(body),
+            body={_BULK: dict(body), _TIMES: list(times)},
             expires_at=now + KEPT,
         )
         session.add(plan)
@@ -62,7 +78,7 @@ def idempotency_key(plan_id: str) -> str:
     return f"mcp:{plan_id}"
 
 
-def load_plan(plan_id: str) -> AgentPlan:
+def load_plan(plan_id: str) -> KeptPlan:
     """One that may be published, or was. Raises `NotFound`, and `Conflict` for an expired one."""
     caller = current_caller()
     mine = (AgentPlan.caller == caller.reference, caller.visible.condition(AgentPlan))
@@ -74,7 +90,16 @@ def load_plan(plan_id: str) -> AgentPlan:
         plan = session.scalar(select(AgentPlan).where(AgentPlan.id == plan_id, *mine))
         if plan is None:
             raise NotFound(f"There is no plan {plan_id[:80]!r} of this key: {_NEXT}")
-        if plan.expires_at <= read_clock(session) and not session.scalar(select(was_published)):
+        now, is_published = read_clock(session), bool(session.scalar(select(was_published)))
+        if plan.expires_at <= now and not is_published:
             message = f"The plan expired, and nothing of it was published: {_NEXT}"
             raise Conflict(message, code="plan_expired")
-    return plan
+        return KeptPlan(
+            id=plan.id,
+            profile_id=plan.profile_id,
+            body=plan.body[_BULK],
+            times=[datetime.fromisoformat(moment) for moment in plan.body[_TIMES]],
+            made_at=plan.expires_at - KEPT,
+            now=now,
+            is_published=is_published,
+        )

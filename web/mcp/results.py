@@ -13,8 +13,8 @@ from web.schemas.publishing import PlanWarning
 
 OUTCOME_UNKNOWN = "outcome_unknown"
 _NEXT_STEPS = {
-    OUTCOME_UNKNOWN: "It may be on the network. Do not publish it again: look at the channel, and "
-    "only if it is not there, call retry_posts with confirm_not_published",
+    OUTCOME_UNKNOWN: "It may be on the network. Do not publish it again: ask a person to look at "
+    "the channel. Only if it is not there, call retry_missing_post with as_of",
     "failed": "Read the error, mend it with edit_post if its content is at fault, then call "
     "retry_posts",
     "waiting_approval": "A person has to approve it; you cannot",
@@ -22,8 +22,14 @@ _NEXT_STEPS = {
     "back",
 }
 _ONLY_WITH_WORD = (
-    "Postiz had released it before it failed: look at the channel. Only if it is not there, mend "
-    "it with edit_post if its content is at fault, and call retry_posts with confirm_not_published"
+    "Postiz had released it before it failed: ask a person to look at the channel. Only if it is "
+    "not there, mend it with edit_post if its content is at fault, and call retry_missing_post "
+    "with as_of"
+)
+#: Who may not say that a post is not on the network.
+WITHOUT_WORD = (
+    "This key may not say that the post is not on the network: it lacks the scope 'approve'. Ask a "
+    "person to look at the channel, and to retry the post on its page in Pressroom"
 )
 
 
@@ -65,10 +71,14 @@ class PublishResult(BaseModel):
 
 
 class AgentPost(PostView):
-    """`outcome`: the state, or `outcome_unknown` for what may or may not be on the network."""
+    """`outcome`: the state, or `outcome_unknown` for what may or may not be on the network.
+
+    `as_of`: when something last happened to it.
+    """
 
     outcome: str
     next_step: str | None
+    as_of: datetime
 
     @classmethod
     def of(cls, shown: dict[str, Any]) -> "AgentPost":
@@ -77,7 +87,8 @@ class AgentPost(PostView):
         outcome = OUTCOME_UNKNOWN if is_unknown else shown["state"]
         needs_word = outcome == "failed" and error.get("may_be_live")
         step = _ONLY_WITH_WORD if needs_word else _NEXT_STEPS.get(outcome)
-        return cls(**shown, outcome=outcome, next_step=step)
+        as_of = shown["timeline"][-1]["at"]
+        return cls(**shown, outcome=outcome, next_step=step, as_of=as_of)
 
 
 class PostResult(BaseModel):

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from shared.errors import FieldError, PressroomError, RequestError
 from web.http_layer.problems import describe_error, field_errors
 from web.mcp import arguments as takes
-from web.mcp import reads, writes
+from web.mcp import planning, reads, writes
 from web.mcp import results as gives
 from web.mcp.answers import Done, Refused
 from web.schemas.accounts import ServersView
@@ -98,10 +98,12 @@ _ALL = (
         name="upload_media",
         title="Upload media",
         about="Takes in the file at a public URL. Answers the medium, whose id goes into media_ids "
-        "of plan_posts at once, and the job that fetches it.",
+        "of plan_posts at once, and the job that fetches it. Repeat the call if its answer was "
+        "lost: the same url gives the same medium.",
         takes=takes.ToUpload,
         gives=UploadReply,
         run=writes.upload_media,
+        repeatable=True,
     ),
     Tool(
         name="plan_posts",
@@ -110,7 +112,7 @@ _ALL = (
         "your user, then call publish_posts with its plan_id within 15 minutes.",
         takes=takes.ToPlan,
         gives=gives.PlanResult,
-        run=writes.plan_posts,
+        run=planning.plan_posts,
     ),
     Tool(
         name="publish_posts",
@@ -119,7 +121,7 @@ _ALL = (
         "its answer was lost. Answers the job; watch it with get_job.",
         takes=takes.PlanId,
         gives=gives.PublishResult,
-        run=writes.publish_posts,
+        run=planning.publish_posts,
         repeatable=True,
     ),
     Tool(
@@ -165,10 +167,22 @@ _ALL = (
         name="retry_posts",
         title="Retry posts",
         about="Tries failed posts again: those that meet every given field. What may be on the "
-        "network is tried only with confirm_not_published, after somebody has looked.",
+        "network is left as it is, and counted in may_be_live: see get_post.",
         takes=takes.ToRetry,
         gives=gives.ChangeResult,
         run=writes.retry_posts,
+        repeatable=True,
+    ),
+    Tool(
+        name="retry_missing_post",
+        title="Retry a post that a person did not find on the channel",
+        about="Tries a post again that may be on the network, on a person's word that it is not: "
+        "a wrong word publishes it twice. Call it only after your user has looked at the channel "
+        "and said so. The key needs the scope approve.",
+        takes=takes.MissingPost,
+        gives=gives.PostResult,
+        run=writes.retry_missing_post,
+        destroys=True,
         repeatable=True,
     ),
     Tool(

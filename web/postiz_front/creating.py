@@ -151,7 +151,7 @@ def _edit_post(session: Session, work: Work, element: Element, post: Post) -> No
     first, *later = element.parts
     has_thread = takes_threads(post.integration_identifier or "")
     values: dict[str, Any] = {"caption": first.content, "media_ids": work.media_ids(first)}
-    if has_thread:
+    if has_thread and later:  # else the parts below it stay, as in Postiz
         values["thread"] = [
             {
                 "caption": part.content,

@@ -58,6 +58,14 @@ class RetryRequest(Body):
     )
 
 
+class RetryPost(RetryRequest):
+    as_of: IsoTime | None = Field(
+        None,
+        description="The time of the last entry of its timeline that you saw; if something has "
+        "happened since, it is a 409",
+    )
+
+
 class PatchPost(EditedContent):
     """An edit: what is not given stays as it is."""
 

@@ -1,10 +1,9 @@
 """`POST /mcp` as a client of no library sends it: messages, refusals, plans, other tenants."""
 
 import base64
-import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
@@ -13,66 +12,9 @@ from sqlalchemy import func, update
 from shared.domain.publishing.reconciliation import CANCELLED_LATE
 from shared.models import AgentPlan
 from tests.factories.jobs import make_job, set_states
-from tests.servers.api import ADMIN_KEY, Api, Reply
+from tests.scenarios.agent_calls import BULK, VERSION, ask, bound_key, call, done, post, refusal
+from tests.servers.api import Api
 from web.mcp import endpoint, plans
-
-VERSION = "2026-07-28"
-BULK = {
-    "items": [{"caption": "one"}, {"caption": "two"}],
-    "integration_ids": ["int-mastodon"],
-    "schedule_date": "2031-08-01T00:00:00Z",
-}
-
-
-def post(api: Api, body: Any, *, key: str | None = ADMIN_KEY, **headers: str) -> Reply:
-    sent = {**headers, **({"Authorization": f"Bearer {key}"} if key else {})}
-    data = body if isinstance(body, bytes) else json.dumps(body)
-    reply = api.app.test_client().post(
-        "/mcp", data=data, headers=sent, content_type="application/json"
-    )
-    return cast(Reply, reply)
-
-
-def ask(api: Api, method: str, params: dict[str, Any], **more: Any) -> Reply:
-    """A request of the current version; `name` goes where the version wants it."""
-    meta = {
-        "io.modelcontextprotocol/protocolVersion": VERSION,
-        "io.modelcontextprotocol/clientCapabilities": {},
-    }
-    headers = {"MCP-Protocol-Version": VERSION, "Mcp-Method": method}
-    if "name" in params:
-        headers["Mcp-Name"] = params["name"]
-    body = {"jsonrpc": "2.0", "id": 7, "method": method, "params": {**params, "_meta": meta}}
-    return post(api, body, **{**headers, **more})
-
-
-def call(api: Api, name: str, arguments: Any = None, **more: Any) -> dict[str, Any]:
-    reply = ask(api, "tools/call", {"name": name, "arguments": arguments or {}}, **more)
-    assert reply.status_code == 200, reply.text
-    result: dict[str, Any] = reply.json["result"]
-    return result
-
-
-def done(api: Api, name: str, arguments: Any = None, **more: Any) -> Any:
-    """The structured content, which is of the shape that the tool announces."""
-    result = call(api, name, arguments, **more)
-    assert not result["isError"], result["content"][0]["text"]
-    tools = ask(api, "tools/list", {}).json["result"]["tools"]
-    [schema] = [tool["outputSchema"] for tool in tools if tool["name"] == name]
-    jsonschema.validate(result["structuredContent"], schema)
-    assert result["content"][0]["text"]
-    return result["structuredContent"]
-
-
-def refusal(api: Api, name: str, arguments: Any = None, **more: Any) -> str:
-    result = call(api, name, arguments, **more)
-    assert result["isError"]
-    assert "structuredContent" not in result
-    return str(result["content"][0]["text"])
-
-
-def bound_key(api: Api, *scopes: str, profile: str = "acme") -> str:
-    return api.key(*(scopes or ("read", "publish")), profiles=[profile])
 
 
 def test_only_a_key_opens_it_and_only_by_post(api: Api) -> None:
@@ -83,9 +25,21 @@ def test_only_a_key_opens_it_and_only_by_post(api: Api) -> None:
         there: Any = api.app.test_client().open("/mcp", method=method)
         assert there.status_code == 405
         assert "POST" in there.headers["Allow"]
-    foreign = ask(api, "ping", {}, Origin="https://elsewhere.example")
-    assert (foreign.status_code, foreign.json["code"]) == (403, "foreign_origin")
-    assert ask(api, "ping", {}, Origin="http://localhost").status_code == 200
+
+
+def test_only_our_own_pages_may_call_it(api: Api) -> None:
+    """A name that was made to lead here (DNS rebinding) is in `Host` and in `Origin`."""
+    rebound = {"Origin": "http://evil.example", "Host": "evil.example"}
+    others = ("https://elsewhere.example", "null", "", "http://[", "http://localhost:99999999")
+    for headers in (rebound, *({"Origin": origin} for origin in others)):
+        foreign = ask(api, "ping", {}, **headers)
+        assert (foreign.status_code, foreign.json["code"]) == (403, "foreign_origin"), headers
+    for host in ("localhost", "127.0.0.1:8000", "[::1]:8000"):
+        assert ask(api, "ping", {}, Origin=f"http://{host}", Host=host).status_code == 200
+    public = "https://press.example"
+    assert endpoint.is_our_origin(public, "inside:8000", f"{public}/")
+    assert not endpoint.is_our_origin("http://press.example", "inside:8000", public)
+    assert not endpoint.is_our_origin(public, "press.example", None)
 
 
 def test_a_wrong_message_is_answered_with_the_next_step(api: Api) -> None:
@@ -147,7 +101,7 @@ def test_clients_of_both_kinds_find_the_tools(api: Api) -> None:
     tools = post(api, {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).json["result"]["tools"]
     reading = {tool["name"] for tool in tools if tool["annotations"]["readOnlyHint"]}
     assert reading == {"list_channels", "list_posts", "get_post", "get_job", "server_health"}
-    assert len(tools) == 11
+    assert len(tools) == 12
     for tool in tools:
         assert {"destructiveHint", "idempotentHint"} <= set(tool["annotations"])
         jsonschema.Draft202012Validator.check_schema(tool["inputSchema"])

@@ -27,7 +27,9 @@ def test_a_folder_is_read_in_the_order_of_its_numbers(
     rows = read_rows(folder, None, ["a", "b"])
     assert said(rows) == [("clip-2.MP4", "Hällo\nthere"), ("clip-10.mp4", ""), ("logo.png", "")]
     assert rows[0].channels == ["a", "b"]
-    assert "notes.pdf" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "notes.pdf" in told
+    assert "2 of 3 have no caption" in told
 
 
 def test_captions_of_a_csv_come_first_and_in_its_order(folder: Path) -> None:
