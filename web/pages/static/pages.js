@@ -4,5 +4,8 @@ import "./buttons.js";
 import "./forms.js";
 import { showTimes, zone } from "./times.js";
 
+const calendar = document.querySelector('nav [href="/calendar"]');
+if (calendar && zone !== "UTC") calendar.search = new URLSearchParams({ tz: zone }); // else it loads twice
+document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 document.getElementById("zone").textContent = `Times are in your zone: ${zone}.`;
 showTimes();

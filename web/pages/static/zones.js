@@ -1,6 +1,6 @@
 // Fields of forms that need the reader's zone, and the form that moves all posts that match.
 
-import { call, say } from "./api.js";
+import { call, whileBusy } from "./api.js";
 import { confirmPlan } from "./buttons.js";
 import { zone } from "./times.js";
 
@@ -8,17 +8,15 @@ for (const field of document.querySelectorAll("input[data-zone]")) {
   if (!field.dataset.zone) field.value = zone;
 }
 
-async function shift(form) {
+function shift(form) {
   const minutes = Number(form.elements.number.value) * Number(form.elements.unit.value);
   const body = { ...JSON.parse(form.dataset.shift), shift_minutes: minutes };
   const path = "/api/v1/posts/reschedule";
-  try {
+  whileBusy(null, async () => {
     if (!(await confirmPlan("POST", path, body))) return;
     await call("POST", path, body);
     window.location.reload();
-  } catch (error) {
-    say(error.message, { wrong: true });
-  }
+  });
 }
 
 document.addEventListener("submit", (event) => {
