@@ -6,6 +6,7 @@ import { showTimes, zone } from "./times.js";
 
 const calendar = document.querySelector('nav [href="/calendar"]');
 if (calendar && zone !== "UTC") calendar.search = new URLSearchParams({ tz: zone }); // else it loads twice
-document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+const here = document.querySelector("nav [aria-current]");
+if (here) here.parentElement.scrollLeft = here.offsetLeft - 100; // on a phone the links are one line
 document.getElementById("zone").textContent = `Times are in your zone: ${zone}.`;
 showTimes();
