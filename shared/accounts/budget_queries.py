@@ -1,5 +1,6 @@
 """Reading accounts: their current budget, and their backlog of posts."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,14 +23,17 @@ LEASED = (PostState.STAGING, PostState.RELEASING)
 BACKLOG = (PostState.PENDING, PostState.STAGED, *LEASED)
 
 
-def in_backlog() -> ColumnElement[bool]:
-    """Whether Postiz has not scheduled a post yet.
+#: Each is the condition of an index, so that posts which have ended are not read.
+_IN_BACKLOG = (
+    Post.state == PostState.PENDING,
+    Post.state == PostState.STAGED,
+    Post.state.in_(LEASED),
+)
 
-    Each part is the condition of an index, so that posts which have ended are not read.
-    """
-    return or_(
-        Post.state == PostState.PENDING, Post.state == PostState.STAGED, Post.state.in_(LEASED)
-    )
+
+def in_backlog() -> ColumnElement[bool]:
+    """Whether Postiz has not scheduled a post yet."""
+    return or_(*_IN_BACKLOG)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,10 +111,13 @@ def read_accounts(
 def _count_backlogs(
     session: Session, ids: Sequence[int], visible: VisibleProfiles
 ) -> dict[int, int]:
-    query = select(Post.account_id, func.count()).where(
-        Post.account_id.in_(ids), in_backlog(), visible.condition(Post)
-    )
-    return {row[0]: row[1] for row in session.execute(query.group_by(Post.account_id))}
+    """Counted in each index by itself, which is enough: the posts are not read."""
+    own = Post.account_id.in_(ids), visible.condition(Post)
+    found: Counter[int] = Counter()
+    for part in _IN_BACKLOG:
+        query = select(Post.account_id, func.count()).where(*own, part).group_by(Post.account_id)
+        found.update(dict(row.tuple() for row in session.execute(query)))
+    return found
 
 
 def lock_own_account(session: Session, account_id: str, visible: VisibleProfiles) -> Account:

@@ -16,6 +16,7 @@ from shared.errors import Conflict
 from shared.models import AccountMedia, Job, JobMedia, Post
 
 UPLOADS = ("upload", "bulk_upload")
+PUBLISHING = ("publish", "bulk_publish")
 #: The state of a job is known only after its posts are counted, so a filter reads in batches.
 _BATCH = 500
 #: Values for a job that has something to wait for again.
@@ -129,10 +130,10 @@ def _upload_counts(ids: Sequence[int]) -> Select[int, str, int, datetime | None,
 
 @dataclass(frozen=True, kw_only=True)
 class JobFilter:
-    """Whose jobs to list, and which; None means any."""
+    """Whose jobs to list, and which; None and no kinds mean any."""
 
     visible: VisibleProfiles
-    kind: str | None = None
+    kinds: Sequence[str] = ()
     state: JobState | None = None
 
 
@@ -155,8 +156,8 @@ def _job_batches(
     while True:
         query = select(Job).where(wanted.visible.condition(Job))
         query = query.order_by(Job.id.desc()).limit(size)
-        if wanted.kind is not None:
-            query = query.where(Job.kind == wanted.kind)
+        if wanted.kinds:
+            query = query.where(Job.kind.in_(wanted.kinds))
         if before is not None:
             query = query.where(Job.id < before)
         batch = session.scalars(query).all()

@@ -1,8 +1,10 @@
 """Which media are needed, and by how many posts: it alone knows what refers to a medium."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, union
+from sqlalchemy import BigInteger, ColumnElement, Select, distinct, func, or_, select, union
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from shared.domain.publishing.states import PostState
@@ -38,9 +40,7 @@ def find_needed_ids(session: Session, ids: Collection[int]) -> set[int]:
 def is_needed(session: Session, media: Media) -> bool:
     """Whether anything that is not over needs it, so that it may not be deleted."""
     shown = or_(*(query.exists() for query in _open_posts_queries(media)))
-    return bool(session.scalar(select(shown))) or any(
-        media.id in session.scalars(query) for query in _other_uses([media.id])
-    )
+    return bool(session.scalar(select(shown))) or bool(find_other_uses(session, [media.id]))
 
 
 def count_open_posts(session: Session, media: Media) -> int:
@@ -49,10 +49,31 @@ def count_open_posts(session: Session, media: Media) -> int:
     return session.scalar(select(func.count()).select_from(found)) or 0
 
 
-def list_open_posts(session: Session, media: Media, limit: int) -> Sequence[int]:
-    """The ids of the first `limit` of them."""
-    found = union(*_open_posts_queries(media)).subquery()
-    return session.scalars(select(found.c.id).order_by(found.c.id).limit(limit)).all()
+@dataclass(frozen=True, kw_only=True)
+class OpenUse:
+    """Of a medium: how many posts that are not over show it, and the ids of the first of them."""
+
+    count: int
+    first: Sequence[int]
+
+
+def read_open_uses(session: Session, media: Sequence[Media], shown: int) -> Mapping[int, OpenUse]:
+    """By the ids of those that are used; `shown`: how many posts of each are named."""
+    ids = [medium.id for medium in media]
+    own = Post.profile_id.in_({medium.profile_id for medium in media}), uses_any_of(ids)
+    using = select(Post.id, used_media().label("media")).where(*own)
+    posts = union(*(using.where(state) for state in _OPEN)).subquery()
+    each = select(posts.c.id, func.unnest(posts.c.media).label("medium")).subquery()
+    named = func.array_agg(distinct(each.c.id), type_=ARRAY(BigInteger))[1:shown]
+    query = select(each.c.medium, func.count(distinct(each.c.id)), named)
+    rows = session.execute(query.where(each.c.medium.in_(ids)).group_by(each.c.medium))
+    return {medium: OpenUse(count=count, first=first) for medium, count, first in rows}
+
+
+def find_other_uses(session: Session, ids: Sequence[int]) -> set[int]:
+    """The ids among `ids` that uploads, waiting edits or schedules need."""
+    found = {media_id for query in _other_uses(ids) for media_id in session.scalars(query)}
+    return found & set(ids)
 
 
 def _open_posts_queries(media: Media) -> list[Select[int]]:
@@ -66,7 +87,7 @@ def _needed_media_queries(ids: list[int]) -> list[Select[int]]:
     return [*_other_uses(ids), *(used.where(needing) for needing in _NEEDING)]
 
 
-def _other_uses(ids: list[int]) -> list[Select[int]]:
+def _other_uses(ids: Sequence[int]) -> list[Select[int]]:
     """Media among others that uploads, waiting edits and schedules need."""
     uploads = select(AccountMedia.media_id).where(
         AccountMedia.media_id.in_(ids), AccountMedia.state.in_(("pending", "uploading"))

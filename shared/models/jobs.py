@@ -12,6 +12,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.models.base import Base, count_column, flag_column, id_column, now_column
 
+#: What people look for among a job for each upload.
+_PUBLISHING = "kind IN ('publish', 'bulk_publish')"
+
 
 class Job(Base):
     """One accepted request."""
@@ -28,6 +31,8 @@ class Job(Base):
         Index(
             "ix_jobs_finished_at", "finished_at", postgresql_where=text("finished_at IS NOT NULL")
         ),
+        Index("ix_jobs_publishing", "id", postgresql_where=text(_PUBLISHING)),
+        Index("ix_jobs_publishing_profile", "profile_id", "id", postgresql_where=text(_PUBLISHING)),
         Index(
             "ix_jobs_timeline",
             "finished_at",

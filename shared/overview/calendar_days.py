@@ -3,7 +3,8 @@
 Whatever a day holds, so many rows are read of it and no more.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
@@ -33,6 +34,8 @@ MOST = 10_000
 #: Posts of a day that are read to be shown; of a day with more only the number is.
 FEW = 300
 _TEXT = 80
+#: A day's beginning, and its end.
+Span = tuple[datetime, datetime]
 _MOMENTS = ARRAY(DateTime(timezone=True))
 
 
@@ -50,7 +53,7 @@ class PlannedPost:
 
 @dataclass(frozen=True, kw_only=True)
 class Day:
-    """`number`: at most `MOST`. `posts`: in the order of their times; none of a day with many."""
+    """`number`: at most `MOST`. `posts`: the first by their times; none of a day with many."""
 
     day: date
     since: datetime
@@ -68,38 +71,48 @@ class DayFilter:
 
 
 def read_days(
-    session: Session, wanted: DayFilter, first: date, count: int, zone: ZoneInfo
+    session: Session, wanted: DayFilter, dates: Sequence[date], zone: ZoneInfo, *, shown: int = FEW
 ) -> list[Day]:
-    """Days as a clock in `zone` has them, from `first` on; cancelled posts are left out."""
-    days = [first + timedelta(days=number) for number in range(count + 1)]
-    midnights = [on_day(day, time(), zone) for day in days]
-    bounds = _bounds_of(midnights)
-    which = _conditions(session, wanted, bounds)
-    numbers = _count_posts(session, bounds, which)
-    few = [number <= FEW for number in numbers]
-    posts: list[list[PlannedPost]] = [[] for _ in range(count)]
-    for row in session.execute(_list_posts(bounds, which)):
-        if few[row.number - 1]:
-            posts[row.number - 1].append(
-                PlannedPost(
-                    id=row.id,
-                    channel=row.channel,
-                    content=row.content,
-                    at=row.at,
-                    state=PostState(row.state),
-                    revision=row.revision,
-                )
-            )
-    spans = zip(days, pairwise(midnights), numbers, posts, strict=False)
+    """Days as a clock in `zone` has them, one after the other; cancelled posts are left out.
+
+    `shown`: posts that are read of a day, if it has few.
+    """
+    midnights = [on_day(day, time(), zone) for day in (*dates, dates[-1] + timedelta(days=1))]
+    spans = list(pairwise(midnights))
+    bounds = _bounds_of(spans)
+    numbers = _count_posts(session, bounds, _conditions(session, wanted, bounds))
+    few = [span for span, number in zip(spans, numbers, strict=True) if 0 < number <= FEW]
+    posts = _read_posts(session, wanted, few, shown) if few else {}
     return [
-        Day(day=day, since=since, until=until, number=number, posts=shown)
-        for day, (since, until), number, shown in spans
+        Day(day=day, since=span[0], until=span[1], number=number, posts=posts.get(span, ()))
+        for day, span, number in zip(dates, spans, numbers, strict=True)
     ]
 
 
-def _bounds_of(midnights: Sequence[datetime]) -> TableValuedAlias:
-    """A row for each day: `since`, `until`, and its `number` from 1 on."""
-    since, until = literal(midnights[:-1], _MOMENTS), literal(midnights[1:], _MOMENTS)
+def _read_posts(
+    session: Session, wanted: DayFilter, spans: Sequence[Span], shown: int
+) -> Mapping[Span, Sequence[PlannedPost]]:
+    bounds = _bounds_of(spans)
+    found: dict[Span, list[PlannedPost]] = defaultdict(list)
+    query = _list_posts(bounds, _conditions(session, wanted, bounds), shown)
+    for row in session.execute(query):
+        found[spans[row.number - 1]].append(
+            PlannedPost(
+                id=row.id,
+                channel=row.channel,
+                content=row.content,
+                at=row.at,
+                state=PostState(row.state),
+                revision=row.revision,
+            )
+        )
+    return found
+
+
+def _bounds_of(spans: Sequence[Span]) -> TableValuedAlias:
+    """A row for each: `since`, `until`, and its `number` from 1 on."""
+    since = literal([begin for begin, _ in spans], _MOMENTS)
+    until = literal([end for _, end in spans], _MOMENTS)
     moments = column("since", DateTime(timezone=True)), column("until", DateTime(timezone=True))
     named = func.unnest(since, until).table_valued(*moments, with_ordinality="number")
     return named.render_derived("days")
@@ -131,7 +144,7 @@ def _count_posts(
 
 
 def _list_posts(
-    bounds: TableValuedAlias, which: Sequence[ColumnElement[bool]]
+    bounds: TableValuedAlias, which: Sequence[ColumnElement[bool]], shown: int
 ) -> Select[tuple[object, ...]]:
     some = (
         select(
@@ -143,7 +156,8 @@ def _list_posts(
             Post.revision,
         )
         .where(*which)
-        .limit(FEW)
+        .order_by(Post.publish_at, Post.id)
+        .limit(shown)
         .lateral()
     )
     query = select(bounds.c.number, *some.c).select_from(bounds).join(some, true())

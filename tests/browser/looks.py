@@ -13,6 +13,8 @@ LOOKS: Sequence[tuple[int, Literal["light", "dark"]]] = (
     (1200, "dark"),
     (2560, "light"),
 )
+#: What a finger meets, in CSS pixels.
+FINGER = 44
 _AXE = files("axe_core_python").joinpath("axe.min.js")
 _FIND_BARRIERS = """async () => (await axe.run()).violations
     .filter(each => ["serious", "critical"].includes(each.impact))

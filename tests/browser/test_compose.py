@@ -3,15 +3,18 @@
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
+import requests
 from playwright.sync_api import Page, Route, expect
 
 from shared.domain.networks.caption_length import plain_length, weighted_length
 from tests.browser.looks import check_page
 from tests.browser.people import call, make_profile
 from tests.factories.files import FILES
+from tests.servers.http_server import http_server
 from tests.servers.stacks import RunningStack
 from tests.timing.patience import PATIENCE, wait_until
 
@@ -119,6 +122,91 @@ def test_clips_are_dropped_in_planned_and_published_once(
     page.goto("/compose")
     expect(page.locator(".item")).to_have_count(0)
     check_page(page, "/compose")
+
+
+def test_a_reload_in_the_middle_of_publishing_publishes_nothing_twice(
+    stack: RunningStack, signed_in: Callable[..., Page]
+) -> None:
+    make_profile(stack, "reloaded")
+    page = signed_in("publisher", ["reloaded"])
+    page.goto("/compose")
+    page.get_by_label("Demo on Mastodon").check()
+    page.get_by_label("Demo on X").check()
+    drop(page, {f"{number}.mp4": FILES.mp4(240 + number) for number in range(3)})
+    page.get_by_label("Caption of every clip").fill("In the middle")
+    press(page, "Show the plan")
+    page.get_by_text("This is what will go out").wait_for()
+    held = _hold_the_first_answer(page)
+    press(page, "Publish 6 posts")
+    wait_until(lambda: page.evaluate("1") == 1 and len(held) == 1)
+    page.reload()
+    job = job_of(page)
+
+    def are_published() -> bool:
+        page.reload()
+        told = page.locator(".bars small").all_inner_texts()
+        counts = call(stack, "GET", f"/jobs/{job}")["counts"]
+        well = sum(int(words.split(" of ")[0]) for words in told)
+        assert well <= counts.get("scheduled", 0) + counts.get("published", 0), (told, counts)
+        return counts == {"published": 6} and told == ["3 of 3"] * 2
+
+    wait_until(are_published, lambda: page.locator("#live").inner_text())
+    bulks = call(stack, "GET", "/jobs?kind=bulk_publish", profile="reloaded")["items"]
+    assert [each["id"] for each in bulks] == [job]
+    url = stack.facts()["sandbox_url"].removesuffix("/public/v1")
+    sends = requests.get(f"{url}/_sandbox/sends", timeout=PATIENCE).json()
+    assert sum("In the middle" in str(each) for each in sends) == 6
+
+
+def _hold_the_first_answer(page: Page) -> list[str]:
+    """The posts are accepted; the page still waits to hear of it."""
+    held: list[str] = []
+
+    def deal(route: Route) -> None:
+        if held or "dry_run" in route.request.url:
+            return route.continue_()
+        held.append(route.fetch().text())
+        return None
+
+    page.route("**/postiz/bulk-publish*", deal)
+    return held
+
+
+def test_clips_at_addresses_are_fetched_and_rows_with_errors_can_be_left_out(
+    stack: RunningStack, signed_in: Callable[..., Page]
+) -> None:
+    make_profile(stack, "addressed")
+    page = signed_in("publisher", ["addressed"])
+    page.goto("/compose")
+    page.get_by_label("Demo on Mastodon").check()
+    page.get_by_label("Caption of every clip").fill("From an address")
+    page.get_by_text("Clips that stand at addresses").click()
+    with http_server(Clip) as url:
+        page.get_by_label("Addresses, one a line").fill(f"{url}/clip.mp4\nftp://nowhere/clip.mp4")
+        press(page, "add a row for each")
+        press(page, "Show the plan")
+        page.get_by_text("1 row has errors").wait_for()
+        expect(page.locator("#publish")).to_be_disabled()
+        page.get_by_label("leave out the rows with errors").check()
+        press(page, "Publish 1 post")
+        job = job_of(page)
+        wait_until_published(stack, job, 1)
+    [post] = call(stack, "GET", f"/jobs/{job}/posts")["items"]
+    assert len(post["media_ids"]) == 1
+
+
+class Clip(BaseHTTPRequestHandler):
+    """A server whose every address is a clip."""
+
+    def do_GET(self) -> None:
+        content = FILES.mp4(250)
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
 
 
 def _upload_over_a_broken_line(page: Page) -> list[int]:

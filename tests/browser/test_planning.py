@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import Dialog, Page, expect
+from playwright.sync_api import Dialog, Locator, Page, expect
 
-from tests.browser.looks import check_page
+from tests.browser.looks import FINGER, check_page, size_of
 from tests.browser.people import call, make_profile
 from tests.servers.stacks import RunningStack
 from tests.timing.patience import PATIENCE, wait_until
@@ -98,6 +98,27 @@ def test_a_job_is_followed_and_the_group_that_failed_is_tried_again(
     expect(told.get_by_text("Published", exact=True)).to_be_visible()
 
 
+def test_a_completed_job_is_looked_at_until_postiz_has_published_what_stands_in_its_calendar(
+    stack: RunningStack, signed_in: SignIn, profile: str
+) -> None:
+    soon = (datetime.now(UTC) + timedelta(seconds=12)).isoformat()
+    item = {"caption": "From the calendar", "schedule_date": soon}
+    body = {"items": [item], "integration_ids": ["int-mastodon"], "handoff": "calendar"}
+    page = signed_in("publisher", [profile])
+    page.clock.install()
+    made = call(stack, "POST", "/postiz/bulk-publish", body, profile=PROFILE)
+    job = made["job"]["id"]
+    page.goto(f"/jobs/{job}")
+    page.evaluate("window.stays = true")
+    expect(page.locator(".calendar")).to_contain_text("0 of 1 published")
+    expect(page.locator("#live .state", has_text="completed")).to_be_visible()
+    wait_until(lambda: states_of(stack, job) == ["published"], lambda: str(posts_of(stack, job)))
+    page.clock.fast_forward(11_000)  # to its next look: no event tells it
+    expect(page.get_by_text("The post is published")).to_be_visible()
+    expect(page.locator("td .state", has_text="published")).to_be_visible()
+    assert page.evaluate("window.stays && 'over' in document.getElementById('live').dataset")
+
+
 def test_a_post_is_moved_by_dragging_and_by_the_keyboard_and_all_that_match_by_hours(
     stack: RunningStack, signed_in: SignIn, profile: str
 ) -> None:
@@ -133,6 +154,47 @@ def test_a_post_is_moved_by_dragging_and_by_the_keyboard_and_all_that_match_by_h
     assert "1 of 1 posts will be changed" in asked[0]
     page.goto(f"/posts?job={job}&q=zeppelin")
     expect(page.get_by_text("There are no such posts")).to_be_visible()
+    call(stack, "POST", f"/jobs/{job}/cancel")
+
+
+def drag_by_touch(page: Page, start: Locator, end: Locator) -> None:
+    """A finger goes down on the middle of one, and up again on that of the other."""
+    end.scroll_into_view_if_needed()
+    places = [found.bounding_box() for found in (start, end)]
+    (x, y), to = [
+        (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2) for box in places if box
+    ]
+    session = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *points: tuple[float, float]) -> None:
+        shown = [{"x": across, "y": down} for across, down in points]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": shown})
+
+    touch("touchStart", (x, y))
+    for step in range(1, 9):
+        touch("touchMove", (x + (to[0] - x) * step / 8, y + (to[1] - y) * step / 8))
+    touch("touchEnd")
+
+
+def test_a_finger_moves_a_post_by_its_button_and_scrolls_by_all_else(
+    stack: RunningStack, signed_in: SignIn, profile: str
+) -> None:
+    job = plan(stack, ["Moved by a finger"], f"{MONDAY}T09:00:00Z")
+    [post] = posts_of(stack, job)
+    phone: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "timezone_id": "UTC"}
+    page = signed_in("publisher", [profile], is_mobile=True, has_touch=True, **phone)
+    page.goto(f"/calendar?view=week&date={MONDAY}")
+    wednesday = page.locator("[data-day='2034-05-17']")
+    entry = page.locator(f"#post-{post['id']}")
+    drag_by_touch(page, entry.locator("a"), wednesday)
+    button = entry.get_by_role("button", name="Move post")
+    assert size_of(button)[1] >= FINGER
+    with page.expect_response(f"**/posts/{post['id']}"):
+        drag_by_touch(page, button, wednesday)
+    expect(wednesday.get_by_text("Moved by a finger")).to_be_visible()
+    assert posts_of(stack, job)[0]["revision"] == 2, "and before it was not moved"
+    button.tap()
+    expect(page.get_by_role("heading", name="Move to")).to_be_visible()
     call(stack, "POST", f"/jobs/{job}/cancel")
 
 

@@ -112,6 +112,7 @@ def upload(url: str, key: str, profile: str) -> None:
 def test_keys_webhooks_and_people_are_made_shown_once_and_ended(
     stack: RunningStack, open_page: OpenPage
 ) -> None:
+    make_profile(stack, "shared")
     page = open_page()
     sign_in_with_the_admin_key(stack, page)
     for path in ("/settings", "/keys", "/webhooks", "/users", "/audit"):
@@ -134,15 +135,21 @@ def test_keys_webhooks_and_people_are_made_shown_once_and_ended(
     page.goto("/users")
     page.get_by_label("Email").fill("new@pages.example")
     page.get_by_label("Name").first.fill("Newcomer")
+    page.get_by_label("Shared").first.check()
     page.get_by_role("button", name="Invite").click()
     expect(page.locator(".secret")).to_contain_text("/sign-in/link/")
     page.get_by_role("button", name="I have it").click()
+    expect(page.locator("li", has_text="Newcomer")).to_contain_text("of shared")
+    page.get_by_text("Change Newcomer").click()
+    page.get_by_role("button", name="All profiles").click()
+    expect(page.locator("li", has_text="Newcomer")).to_contain_text("of all profiles")
     page.get_by_text("Change Newcomer").click()
     page.locator("li", has_text="Newcomer").get_by_role("button", name="Delete").click()
     expect(page.get_by_text("Newcomer")).to_have_count(0)
     page.goto("/audit")
     for done in ("create user", "delete user"):
         expect(page.get_by_text(done).first).to_be_visible()
+    call(stack, "DELETE", "/profiles/shared?force=true")
 
 
 def test_a_webhook_is_made_and_a_delivery_sent_again(
@@ -154,7 +161,7 @@ def test_a_webhook_is_made_and_a_delivery_sent_again(
     with receiving() as receiver:
         page.goto("/webhooks")
         page.get_by_label("Address").fill(receiver.url)
-        page.get_by_label("Profiles").fill("told")
+        page.get_by_label("Told", exact=True).check()
         page.get_by_role("button", name="Make a webhook").click()
         expect(page.locator(".secret")).to_contain_text("whsec_")
         secret = page.locator(".secret").inner_text()

@@ -67,8 +67,9 @@ _STEPS = {
 def list_jobs(query: JobsQuery) -> Response:
     """List jobs, the newest first"""
     with current_services().database.transaction() as session:
+        kinds = (query.kind,) if query.kind else ()
         wanted = progress.JobFilter(
-            visible=requested_profiles(session), kind=query.kind, state=query.state
+            visible=requested_profiles(session), kinds=kinds, state=query.state
         )
         before = decode_number(query.cursor)
         rows = progress.list_newest_jobs(session, wanted, before=before, limit=query.limit)

@@ -110,7 +110,7 @@ def patch_post(path: IdPath, body: PatchPost) -> Response:
         if not post.requires_approval:
             refuse_past_approval()
         if body.revision not in {None, post.revision}:
-            message = f"The post is at revision {post.revision} by now: read it again"
+            message = f"Somebody has changed it meanwhile (revision {post.revision}): load it again"
             raise Conflict(message, code="changed_meanwhile")
         if not session.scalar(select(edits.is_editable()).where(Post.id == post.id)):
             edits.refuse(post)

@@ -1,7 +1,9 @@
 """Profiles: brands, clients or channels, and where their posts go."""
 
+import re
 import secrets
 import time
+import unicodedata
 from collections.abc import Sequence
 
 from flask import Response
@@ -84,10 +86,17 @@ def create_profile(body: NewProfile) -> Response:
     return answer_once(lambda session: _insert_profile(session, body, probe, allowed=allowed))
 
 
+def _make_id(name: str) -> str:
+    """People recognise it, and it tells nobody which others there are."""
+    latin = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    plain = re.sub(r"[^a-z0-9]+", "-", latin)[:40].strip("-")
+    return f"{plain or 'p'}-{secrets.token_hex(3)}"
+
+
 def _insert_profile(
     session: Session, body: NewProfile, probe: Probe | None, *, allowed: bool
 ) -> Reply:
-    profile_id = body.id or f"p_{secrets.token_hex(6)}"
+    profile_id = body.id or _make_id(body.name)
     statement = insert(Profile).values(
         id=profile_id,
         name=body.name,

@@ -54,6 +54,10 @@ class Period:
     after: date
 
     @property
+    def dates(self) -> list[date]:
+        return [self.first + timedelta(days=number) for number in range(self.days)]
+
+    @property
     def title(self) -> str:
         if self.view == DAY:
             return f"{self.chosen:%A, %d %B %Y}"
@@ -100,7 +104,9 @@ def show_calendar() -> Response:
         now = db.read_clock(session)
         today = now.astimezone(zone).date()
         period = period_of(view if view in SHOWN else WEEK, _read_day(today))
-        days = calendar_days.read_days(session, wanted, period.first, period.days, zone)
+        days = calendar_days.read_days(
+            session, wanted, period.dates, zone, shown=SHOWN[period.view]
+        )
         runs = {} if channel else _runs_by_day(session, wanted, days, now, zone)
         offered = list_offered(session, visible)
     kept = {"tz": request.args.get("tz", ""), "channel": channel, "profile": profile}

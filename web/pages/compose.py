@@ -68,6 +68,7 @@ def show_compose() -> Response:
             networks={row.identifier: describe_settings(row.identifier) for row in rows},
             columns=[*COLUMNS, *_caption_columns(rows)],
             configured=source != "none",
+            api_url="",
             sandbox_url=ours.settings.sandbox_url,
             sandbox_key=SANDBOX_KEY,
             facts=_facts_of(session, profile, rows) if profile and rows else None,

@@ -17,6 +17,7 @@ from web.auth import current_caller
 from web.pages import charts
 from web.pages.charts import Part
 from web.pages.layout import create_reader_blueprint, show
+from web.pages.posts import name_clips
 from web.serializers.rows import post_list
 from web.services import current_services
 
@@ -35,6 +36,7 @@ def show_home() -> Response:
         accounts = budget_queries.read_profile_accounts(
             session, visible, after=None, limit=ACCOUNTS
         )
+        posts = post_list(session, next_posts.list_next_posts(session, visible, limit=NEXT))
         return show(
             "home.html",
             title="What needs me",
@@ -44,7 +46,8 @@ def show_home() -> Response:
             servers=[server for server in health if server.verdict is not Verdict.WELL],
             failures=needs.list_failures(session, visible),
             waiting=needs.list_waiting(session, visible),
-            posts=post_list(session, next_posts.list_next_posts(session, visible, limit=NEXT)),
+            posts=posts,
+            clips=name_clips(session, posts),
             published=activity.count_published(hours),
             is_bounded=any(hour.published >= activity.MOST for hour in hours),
             hours=hours,

@@ -1,6 +1,6 @@
 """Jobs: how far each is, and why parts of it failed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from flask import Response, request
 from markupsafe import Markup
@@ -12,11 +12,13 @@ from shared.jobs import channel_progress, etas, event_feed, progress
 from shared.jobs.channel_progress import ChannelProgress
 from shared.models import Job
 from shared.posts import failure_causes, post_queries
+from shared.profiles import listing
 from web.auth import current_caller
 from web.http_layer.pagination import decode_number, next_cursor
 from web.pages import charts
 from web.pages.charts import Part
 from web.pages.layout import create_reader_blueprint, show
+from web.pages.posts import name_clips
 from web.serializers.rows import job_view, post_list, read_job_view
 from web.services import current_services
 
@@ -24,9 +26,17 @@ pages = create_reader_blueprint("job_pages")
 
 JOBS = "/jobs"
 AT_ONCE = 50
+#: Profiles to choose from, the first by their names.
+OFFERED = 200
 LOOKED_AT = 200
 #: Channels whose progress is shown.
 CHANNELS = 30
+#: Which jobs are listed: their kinds, and words. Each upload is a job too.
+KINDS: Mapping[str, tuple[Sequence[str], str]] = {
+    "": (progress.PUBLISHING, "posts"),
+    "uploads": (progress.UPLOADS, "uploads"),
+    "all": ((), "posts and uploads"),
+}
 #: The words for a job's state, and of which kind it is: it goes on, is well, or needs somebody.
 STATES: Mapping[str, tuple[str, str]] = {
     JobState.QUEUED: ("queued", "going"),
@@ -42,8 +52,11 @@ STATES: Mapping[str, tuple[str, str]] = {
 @pages.get(JOBS)
 def show_jobs() -> Response:
     """A job's state is known only once its posts are counted: of `LOOKED_AT` jobs at most."""
-    state = request.args.get("state", "")
-    wanted = progress.JobFilter(visible=current_caller().visible)
+    state, kind, profile = (_read_filter(name) for name in ("state", "kind", "profile"))
+    visible = current_caller().visible
+    kinds, _ = KINDS.get(kind, KINDS[""])
+    own = visible.narrowed_to(profile) if profile else visible
+    wanted = progress.JobFilter(visible=own, kinds=kinds)
     limit = LOOKED_AT if state in STATES else AT_ONCE
     with current_services().database.transaction() as session:
         before = decode_number(request.args.get("cursor"))
@@ -52,6 +65,7 @@ def show_jobs() -> Response:
         if etas.has_few_open(session, shown):
             shown = etas.with_etas(session, shown, current_services().settings)
         jobs = [job_view(row) for row in shown]
+        profiles = listing.list_by_name(session, visible, limit=OFFERED)
     return show(
         "jobs.html",
         title="Jobs",
@@ -59,9 +73,17 @@ def show_jobs() -> Response:
         jobs=jobs,
         states=STATES,
         chosen=state,
+        kinds=KINDS,
+        kind=kind,
+        profiles=profiles,
+        profile=profile,
         looked_at=len(rows),
         cursor=next_cursor(rows, limit, lambda row: row.job.id),
     )
+
+
+def _read_filter(name: str) -> str:
+    return request.args.get(name, "").strip()[:200]
 
 
 @pages.get(f"{JOBS}/<job_id>")
@@ -73,6 +95,7 @@ def show_job(job_id: str) -> Response:
         after = decode_number(request.args.get("cursor"))
         posts = post_queries.read_posts(session, wanted, after=after, limit=AT_ONCE)
         place = event_feed.newest_place(session, job.id)
+        shown = post_list(session, posts)
         channels = channel_progress.read_channels(session, job.id, limit=CHANNELS)
         return show(
             "job.html",
@@ -81,11 +104,13 @@ def show_job(job_id: str) -> Response:
             job=read_job_view(session, job),
             calendar_end=progress.read_calendar_end(session, job.id),
             now=db.read_clock(session),
+            settle=round(current_services().settings.settle_seconds),
             states=STATES,
             place=place,
             channels=[(channel, _draw_channel(channel)) for channel in channels],
             causes=failure_causes.list_causes(session, job, visible),
-            posts=post_list(session, posts),
+            posts=shown,
+            clips=name_clips(session, shown),
             cursor=next_cursor(posts, AT_ONCE, lambda row: row.id),
         )
 

@@ -9,6 +9,7 @@ from web.api.keys import key_views
 from web.auth import current_caller, require_scope
 from web.http_layer.pagination import next_cursor, page_query
 from web.pages.layout import create_reader_blueprint, requested_page, show
+from web.pages.profiles import OFFERED, offer_profiles
 from web.services import current_services
 
 pages = create_reader_blueprint("key_pages")
@@ -26,6 +27,7 @@ def show_keys() -> Response:
     with current_services().database.transaction() as session:
         rows = session.scalars(query).all()
         keys = key_views(session, rows)
+        profiles = offer_profiles(session)
     return show(
         "keys.html",
         title="API keys",
@@ -33,5 +35,7 @@ def show_keys() -> Response:
         keys=keys,
         scopes=SCOPES,
         own_profiles=sorted(caller.visible.ids or ()),
+        profiles=profiles,
+        most=OFFERED,
         cursor=next_cursor(rows, AT_ONCE, lambda row: row.id),
     )

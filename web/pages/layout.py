@@ -17,6 +17,7 @@ from web.pages import static_files
 from web.paths import PREFIX
 from web.people.page_blueprint import create_page_blueprint
 from web.people.page_session import SECOND_FACTOR, SIGN_IN, current_reader
+from web.serializers.state_words import STATE_WORDS
 
 _HERE = Path(__file__).parent
 #: The main links: their paths and words.
@@ -49,6 +50,7 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 _TEMPLATES.filters["moment"] = _show_moment
+_TEMPLATES.globals["state_words"] = STATE_WORDS
 
 
 def create_reader_blueprint(name: str) -> Blueprint:

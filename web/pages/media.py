@@ -34,7 +34,7 @@ def show_media() -> Response:
     visible = current_caller().visible
     with current_services().database.reading() as session:
         rows = _read_media(session, chosen, visible)
-        uses = {row.id: media_use.count_open_posts(session, row) for row in rows}
+        uses = media_use.read_open_uses(session, rows, SHOWN)
         profiles = listing.list_by_name(session, visible, limit=PROFILES)
         return show(
             "media.html",
@@ -44,12 +44,7 @@ def show_media() -> Response:
             names={profile.id: profile.name for profile in profiles},
             media=rows,
             uses=uses,
-            users={
-                row.id: media_use.list_open_posts(session, row, SHOWN)
-                for row in rows
-                if uses[row.id]
-            },
-            needed={row.id for row in rows if uses[row.id] or media_use.is_needed(session, row)},
+            needed={*uses, *media_use.find_other_uses(session, [row.id for row in rows])},
             chosen=chosen,
             kinds=KINDS,
             cursor=next_cursor(rows, AT_ONCE, lambda row: row.id),

@@ -11,6 +11,7 @@ from web.api.audit import audit_conditions, entry_view
 from web.auth import USER, current_caller, require_scope
 from web.http_layer.pagination import next_cursor, page_query
 from web.pages.layout import create_reader_blueprint, requested_page, show
+from web.pages.profiles import OFFERED, offer_profiles
 from web.people.views import user_view
 from web.schemas.audit import AuditQuery
 from web.schemas.people import Role
@@ -40,6 +41,7 @@ def show_users() -> Response:
     with current_services().database.transaction() as session:
         rows = session.scalars(query).all()
         users = [user_view(row) for row in rows]
+        profiles = offer_profiles(session)
     return show(
         "users.html",
         title="People",
@@ -48,6 +50,8 @@ def show_users() -> Response:
         roles=get_args(Role),
         own_id=str(caller.id) if caller.kind == USER else "",
         own_profiles=sorted(caller.visible.ids or ()),
+        profiles=profiles,
+        most=OFFERED,
         cursor=next_cursor(rows, AT_ONCE, lambda row: row.id),
     )
 

@@ -24,6 +24,7 @@ from web.auth import current_caller
 from web.http_layer.pagination import decode_number, encode_cursor, next_cursor
 from web.pages.layout import create_reader_blueprint, show
 from web.request_parsing.reader_zone import read_zone
+from web.schemas.jobs import PostView
 from web.serializers.rows import post_list
 from web.serializers.timeline_words import describe_event
 from web.services import current_services
@@ -47,12 +48,14 @@ def show_posts() -> Response:
     with current_services().database.transaction() as session:
         rows, cursor = _read_page(session, wanted, chosen["q"])
         posts = post_list(session, rows)
+        clips = name_clips(session, posts)
         offered = list_offered(session, current_caller().visible)
     return show(
         "posts.html",
         title="Posts",
         path=POSTS,
         posts=posts,
+        clips=clips,
         states=list(PostState),
         chosen=chosen,
         filtered={name: value for name, value in chosen.items() if value and name != "tz"},
@@ -129,6 +132,14 @@ def list_offered(
     channels = select(Integration).where(Integration.account_id.in_(accounts), Integration.listed)
     named = channels.order_by(Integration.name, Integration.id).limit(_OFFERED)
     return session.scalars(named).all(), profiles
+
+
+def name_clips(session: Session, posts: Sequence[PostView]) -> Mapping[str, str]:
+    """Of each post's first medium its name, by its id: captions alone may all be the same."""
+    ids = {int(post.media_ids[0]) for post in posts if post.media_ids}
+    own = Media.id.in_(ids), current_caller().visible.condition(Media)
+    named = select(Media.id, Media.name).where(*own, Media.name.is_not(None))
+    return {str(row.id): row.name for row in session.execute(named)}
 
 
 @pages.get(f"{POSTS}/<post_id>")

@@ -1,5 +1,7 @@
 """Profiles: made, their Postiz settings tried and saved, paused, their calendars, and deleted."""
 
+from collections.abc import Sequence
+
 from flask import Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,6 +12,7 @@ from shared.profiles import listing, profile_settings
 from web.api.profiles import profile_views
 from web.auth import current_caller, require_visible_profile
 from web.calendar_feed.endpoints import is_ones_own
+from web.pages.compose import SANDBOX_KEY
 from web.pages.layout import create_reader_blueprint, show
 from web.request_parsing import profile_quotas
 from web.services import current_services
@@ -19,6 +22,8 @@ pages = create_reader_blueprint("profile_pages")
 PROFILES = "/profiles"
 #: Profiles on the page, the first by their names; calendars of one.
 AT_ONCE = 200
+#: Profiles that a form lets choose from by their names.
+OFFERED = 60
 
 
 @pages.get(PROFILES)
@@ -39,6 +44,12 @@ def show_profiles() -> Response:
     )
 
 
+def offer_profiles(session: Session) -> Sequence[Profile]:
+    """The caller's; one more than `OFFERED` where there are more."""
+    visible = current_caller().visible
+    return listing.list_by_name(session, visible, limit=OFFERED + 1, deleting=False)
+
+
 def _source(row: Profile) -> str:
     return str(profile_settings.source_of(row, current_services().settings))
 
@@ -56,6 +67,8 @@ def show_profile(profile_id: str) -> Response:
             source=_source(row),
             api_url=profile_settings.api_url_of(row, current_services().settings),
             masked_key=_masked_key(row),
+            sandbox_url=current_services().settings.sandbox_url,
+            sandbox_key=SANDBOX_KEY,
             quotas=profile_quotas.quotas_view(session, row),
             calendars=_list_calendars(session, profile_id),
         )

@@ -13,6 +13,7 @@ from web.api.webhooks import delivery_view, webhook_fields
 from web.auth import current_caller, require_scope
 from web.http_layer.pagination import next_cursor, page_query
 from web.pages.layout import create_reader_blueprint, requested_page, show
+from web.pages.profiles import OFFERED, offer_profiles
 from web.schemas.webhooks import DeliveryView, EventName, WebhookView
 from web.services import current_services
 
@@ -32,6 +33,7 @@ def show_webhooks() -> Response:
     with current_services().database.transaction() as session:
         rows = session.scalars(query).all()
         now = db.read_clock(session)
+        profiles = offer_profiles(session)
         hooks = [WebhookView.model_validate(webhook_fields(row, now)) for row in rows]
     return show(
         "webhooks.html",
@@ -40,6 +42,8 @@ def show_webhooks() -> Response:
         hooks=hooks,
         events=EVENTS,
         own_profiles=sorted(caller.visible.ids or ()),
+        profiles=profiles,
+        most=OFFERED,
         cursor=next_cursor(rows, AT_ONCE, lambda row: row.id),
     )
 

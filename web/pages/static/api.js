@@ -11,6 +11,18 @@ export function say(words, { wrong = false } = {}) {
   if (wrong) notice.scrollIntoView({ block: "nearest" });
 }
 
+/** The button, if there is one, is not pressed twice; `fail(error)` tells what went wrong. */
+export async function whileBusy(button, work, fail = ({ message }) => say(message, { wrong: true })) {
+  if (button) button.disabled = true;
+  try {
+    await work();
+  } catch (error) {
+    fail(error);
+  } finally {
+    if (button) button.disabled = false;
+  }
+}
+
 /** An answer that refuses, in words for people. `fields`: [{field, message}], `status` 0: no answer. */
 export class ApiError extends Error {
   constructor(message, { status = 0, code = "", fields = [] } = {}) {

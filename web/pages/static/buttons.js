@@ -2,7 +2,7 @@
 // data-body: JSON to send; data-ask: a question before; data-profile: for which profile;
 // data-dry: first asks what would be changed; data-next: where to go afterwards.
 
-import { call, say } from "./api.js";
+import { call, say, whileBusy } from "./api.js";
 
 /** How many posts a call for many would change, in words. */
 function describe(plan) {
@@ -24,19 +24,12 @@ async function press(button) {
   const [method, path] = wanted.split(" ");
   const body = button.dataset.body ? JSON.parse(button.dataset.body) : undefined;
   if (ask && !window.confirm(ask)) return;
-  button.disabled = true;
-  try {
+  await whileBusy(button, async () => {
     if ("dry" in button.dataset && !(await confirmPlan(method, path, body, { profile }))) return;
-    const answer = await call(method, path, body, { profile });
-    const done = new CustomEvent("pressroom:done", { bubbles: true, cancelable: true, detail: answer });
-    if (!button.dispatchEvent(done)) return;
+    await call(method, path, body, { profile });
     if (next) window.location.assign(next);
     else window.location.reload();
-  } catch (error) {
-    say(error.message, { wrong: true });
-  } finally {
-    button.disabled = false;
-  }
+  });
 }
 
 document.addEventListener("click", (event) => {

@@ -1,6 +1,6 @@
 // The calendar: in the reader's zone unless another is named; posts are moved by dragging or by a form.
 
-import { call, say } from "./api.js";
+import { call, say, whileBusy } from "./api.js";
 import { zone } from "./times.js";
 
 const address = new URL(window.location.href);
@@ -11,7 +11,10 @@ if (!address.searchParams.get("tz") && zone !== "UTC") {
 
 const days = document.querySelector(".days");
 const dialog = document.getElementById("move");
-let moved = null;
+/** Pixels: of a press that is no drag yet, and of the window's edges where the page goes on. */
+const SLOP = 6;
+const EDGE = 60;
+let dropped = 0;
 
 /** The same day's page again, with the post in sight; `at`: on the clock of the calendar's zone. */
 async function move(entry, at) {
@@ -22,45 +25,73 @@ async function move(entry, at) {
   window.location.reload();
 }
 
-function explain(error) {
-  return error.code === "changed_meanwhile"
-    ? "Somebody else has changed this post meanwhile. Load the page again to see it as it is now."
-    : [error.message, ...(error.fields ?? []).map((each) => each.message)].join(" ");
+const explain = (error) => [error.message, ...(error.fields ?? []).map((each) => each.message)].join(" ");
+
+/** Of a drag: {entry, pointerId, x, y, day, moving, left}. By mouse from anywhere on an entry; by finger or pen from its
+ * button, so that the page still scrolls under them. */
+let held = null;
+
+function mark(day) {
+  held.day?.classList.remove("target");
+  held.day = day;
+  day?.classList.add("target");
 }
 
-days.addEventListener("dragstart", (event) => {
-  moved = event.target.closest?.("[data-post]");
-  if (!moved) return;
-  event.dataTransfer.setData("text/plain", moved.dataset.post);
-  event.dataTransfer.effectAllowed = "move";
+function letGo() {
+  if (!held) return;
+  mark(null);
+  days.classList.remove("dragging");
+  held = null;
+}
+
+/** Near the window's edge the page goes on under a pointer that rests there. */
+function scrollOn() {
+  if (!held?.moving) return;
+  const { innerHeight } = window;
+  if (held.y < EDGE || held.y > innerHeight - EDGE) window.scrollBy(0, held.y < EDGE ? -8 : 8);
+  mark(document.elementFromPoint(held.x, held.y)?.closest(".day"));
+  requestAnimationFrame(scrollOn);
+}
+
+days.addEventListener("pointerdown", (event) => {
+  const { target, pointerType, pointerId, clientX: x, clientY: y, button } = event;
+  const entry = target.closest("[data-post]");
+  if (held || button || !entry || !(pointerType === "mouse" || target.closest("[data-move]"))) return;
+  held = { entry, pointerId, x, y, day: null };
 });
 
-days.addEventListener("dragover", (event) => {
-  const day = event.target.closest(".day");
-  if (!moved || !day) return;
-  event.preventDefault();
-  for (const each of days.querySelectorAll(".target")) if (each !== day) each.classList.remove("target");
-  day.classList.add("target");
+document.addEventListener("pointermove", ({ pointerId, clientX, clientY }) => {
+  if (pointerId !== held?.pointerId) return;
+  const begins = !held.moving && Math.hypot(clientX - held.x, clientY - held.y) > SLOP;
+  if (!held.moving && !begins) return;
+  Object.assign(held, { x: clientX, y: clientY, moving: true });
+  if (!begins) return;
+  days.classList.add("dragging");
+  scrollOn();
 });
 
-days.addEventListener("dragend", () => {
-  for (const each of days.querySelectorAll(".target")) each.classList.remove("target");
-});
-
-days.addEventListener("drop", async (event) => {
-  const day = event.target.closest(".day");
-  if (!moved || !day) return;
-  event.preventDefault();
-  const entry = moved;
-  moved = null;
+document.addEventListener("pointerup", ({ pointerId, clientX, clientY }) => {
+  if (pointerId !== held?.pointerId) return;
+  const { entry, moving, left } = held;
+  const to = document.elementFromPoint(clientX, clientY)?.closest(".day")?.dataset.day;
+  letGo();
   const [before, time] = entry.dataset.at.split("T");
-  if (before === day.dataset.day) return;
-  try {
-    await move(entry, `${day.dataset.day}T${time}`);
-  } catch (error) {
-    say(explain(error), { wrong: true });
-  }
+  if (!moving) return;
+  dropped = Date.now();
+  if (left || !to || to === before) return;
+  whileBusy(null, () => move(entry, `${to}T${time}`), (error) => say(explain(error), { wrong: true }));
 });
+
+document.addEventListener("pointercancel", letGo);
+document.addEventListener("keydown", ({ key }) => {
+  if (key === "Escape" && held?.moving) held.left = true;
+});
+/** What ends a drag is no click on the link or button that it began on. */
+days.addEventListener("click", (event) => {
+  if (Date.now() - dropped > 300) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}, true);
 
 days.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-move]");
@@ -76,15 +107,13 @@ days.addEventListener("click", (event) => {
   dialog.showModal();
 });
 
-dialog?.addEventListener("submit", async (event) => {
+dialog?.addEventListener("submit", (event) => {
   if (event.submitter?.value !== "move") return;
   event.preventDefault();
   const { day, time } = event.target.elements;
   const wrong = document.getElementById("move-wrong");
-  try {
-    await move(dialog.entry, `${day.value}T${time.value}`);
-  } catch (error) {
+  whileBusy(null, () => move(dialog.entry, `${day.value}T${time.value}`), (error) => {
     wrong.textContent = explain(error);
     wrong.hidden = false;
-  }
+  });
 });

@@ -302,6 +302,11 @@ for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
 
 const actions = {
   "add-text": () => addRows([newItem()]),
+  "add-addresses": () => {
+    const field = byId("addresses");
+    addRows(field.value.split(/\s+/).filter(Boolean).map((url) => newItem({ media: [{ name: url, url, state: "waiting" }] })));
+    field.value = "";
+  },
   "hold-uploads": () => {
     if (host.uploads.held) host.uploads.goOn();
     else host.uploads.hold();

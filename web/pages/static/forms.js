@@ -5,9 +5,10 @@
 // On a field: its name says where its value goes (`a.b` is in an object); data-type is one of
 //   number, json, list (a word per line or comma), boolean (of a select), nullable (empty: null).
 //   An empty field is left out, but for nullable ones and those with data-keep. Checkboxes of one name
-//   make a list where they have values, and true or false where they have none.
+//   make a list where they have values (left out with data-optional where none is chosen), and true or
+//   false where they have none.
 
-import { ApiError, call, say } from "./api.js";
+import { ApiError, call, say, whileBusy } from "./api.js";
 import { confirmPlan } from "./buttons.js";
 
 function readValue(field) {
@@ -39,9 +40,9 @@ function put(body, name, value) {
 }
 
 function putCheckbox(body, field, all) {
-  if (!field.hasAttribute("value")) return put(body, field.name, field.checked);
+  if (!field.hasAttribute("value")) return void put(body, field.name, field.checked);
   const chosen = all.filter((each) => each.name === field.name && each.checked);
-  return put(body, field.name, chosen.map((each) => each.value));
+  if (chosen.length || !("optional" in field.dataset)) put(body, field.name, chosen.map((each) => each.value));
 }
 
 /** What a form says, as the object that is sent. */
@@ -103,16 +104,12 @@ async function send(form) {
   say("");
   if (ask && !window.confirm(ask)) return;
   const pressed = form.querySelector("button[type=submit], button:not([type])");
-  if (pressed) pressed.disabled = true;
-  try {
+  const work = async () => {
     const body = readForm(form);
     if ("dry" in form.dataset && !(await confirmPlan(method, path, body, { profile }))) return;
     finish(form, await call(method, path, body, { profile }));
-  } catch (error) {
-    showErrors(form, error);
-  } finally {
-    if (pressed) pressed.disabled = false;
-  }
+  };
+  await whileBusy(pressed, work, (error) => showErrors(form, error));
 }
 
 document.addEventListener("submit", (event) => {

@@ -4,5 +4,9 @@ import "./buttons.js";
 import "./forms.js";
 import { showTimes, zone } from "./times.js";
 
+const calendar = document.querySelector('nav [href="/calendar"]');
+if (calendar && zone !== "UTC") calendar.search = new URLSearchParams({ tz: zone }); // else it loads twice
+const here = document.querySelector("nav [aria-current]");
+if (here) here.parentElement.scrollLeft = here.offsetLeft - 100; // on a phone the links are one line
 document.getElementById("zone").textContent = `Times are in your zone: ${zone}.`;
 showTimes();

@@ -1,6 +1,6 @@
 // The form that edits a post. Who saves second sees the newer text, and keeps what they typed.
 
-import { ApiError, call } from "./api.js";
+import { ApiError, call, whileBusy } from "./api.js";
 import { readForm, showErrors } from "./forms.js";
 import { zone } from "./times.js";
 
@@ -65,19 +65,17 @@ async function showNewer() {
   form.elements.revision.value = newer.revision;
 }
 
-async function save() {
-  const button = form.querySelector("button");
-  button.disabled = true;
+function save() {
   for (const each of form.querySelectorAll(".field-error")) each.remove();
-  try {
+  const tell = (error) => showErrors(form, error);
+  const work = async () => {
     await call("PATCH", form.dataset.path, readEdit());
     window.location.reload();
-  } catch (error) {
-    if (error.code === "changed_meanwhile") await showNewer().catch((fault) => showErrors(form, fault));
-    else showErrors(form, error);
-  } finally {
-    button.disabled = false;
-  }
+  };
+  whileBusy(form.querySelector("button"), work, (error) => {
+    if (error.code === "changed_meanwhile") showNewer().catch(tell);
+    else tell(error);
+  });
 }
 
 if (form) {

@@ -1,12 +1,9 @@
 // Of the settings pages: what is shown once, Postiz settings tried before they are saved, the next
 // fire times of a cron expression.
 
-import { call, say } from "./api.js";
+import { call, say, whileBusy } from "./api.js";
 import { readForm, showErrors } from "./forms.js";
-
-function make(tag, text, properties = {}) {
-  return Object.assign(document.createElement(tag), { textContent: text, ...properties });
-}
+import { textElement as make } from "./templates.js";
 
 document.addEventListener("pressroom:done", (event) => {
   const form = event.target;
@@ -65,24 +62,12 @@ function showEffect({ in_effect: effect }) {
 async function savePostiz(own, postiz) {
   const saved = await call("PATCH", own, { tts_settings: { postiz } });
   showEffect(saved);
-  const on = make("p", "");
-  on.append(make("a", "Show the profile anew", { href: window.location.pathname }));
-  found.append(on);
+  document.getElementById("saved").hidden = false;
 }
 
 const form = document.querySelector("form[data-postiz]");
 
-async function busy(button, work) {
-  button.disabled = true;
-  try {
-    await work();
-  } catch (error) {
-    if (form) showErrors(form, error);
-    else say(error.message, { wrong: true });
-  } finally {
-    button.disabled = false;
-  }
-}
+const busy = (button, work) => whileBusy(button, work, (error) => showErrors(form, error));
 
 form?.addEventListener("submit", (event) => {
   event.preventDefault();
@@ -94,6 +79,7 @@ form?.addEventListener("submit", (event) => {
       return showErrors(form, Object.assign(new Error("It was not saved."), { fields }));
     }
     await savePostiz(form.dataset.postiz, postiz);
+    if (form.dataset.next) return window.location.assign(form.dataset.next);
     form.elements.api_key.value = "";
   });
 });
@@ -101,10 +87,15 @@ form?.addEventListener("submit", (event) => {
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button) return;
-  const { trySaved, dropPostiz } = button.dataset;
+  const { trySaved, dropPostiz, sandbox, key } = button.dataset;
   if ("try" in button.dataset && form.reportValidity()) {
     const { untried, ...postiz } = readForm(form);
     busy(button, () => tryOut(form.dataset.postiz, postiz));
+  }
+  if (sandbox) {
+    form.elements.api_url.value = sandbox;
+    form.elements.api_key.value = key;
+    form.requestSubmit();
   }
   if (trySaved) busy(button, () => tryOut(trySaved, {}));
   if (dropPostiz && window.confirm("Forget this key, and use the settings of the environment?"))

@@ -46,6 +46,9 @@ def test_a_profile_without_an_id_is_given_one(bare_api: Api) -> None:
     made = [bare_api.post("/profiles", {"name": "Acme"}).json["id"] for _ in range(2)]
     assert made[0] != made[1]
     assert bare_api.get(f"/profiles/{made[0]}").json["name"] == "Acme"
+    names = ("Café Söhne & Co.", "北京", "x" * 90)
+    ids = [bare_api.post("/profiles", {"name": each}).json["id"] for each in names]
+    assert [each.rpartition("-")[0] for each in ids] == ["cafe-sohne-co", "p", "x" * 40]
 
 
 def test_an_id_is_given_once(bare_api: Api) -> None:
