@@ -16,14 +16,9 @@ AT_ONCE := 5
 ALONE := $(shell grep -rl --include='test_*.py' 'mark\.alone' tests)
 TOGETHER := --dist loadfile --no-loadscope-reorder -m "not alone"
 # What both `make check` and `make test` run. With ONCE=1, as in CI, the second leaves it to the
-# first, which then counts coverage for both.
+# first.
 FAST_TESTS := tests/repository tests/unit
-ifdef ONCE
-COUNTED := --cov --cov-report= --cov-fail-under=0
-LAST_TESTS := --cov-append
-else
-LAST_TESTS := $(FAST_TESTS)
-endif
+STEP_TESTS := tests/integration/shared tests/integration/worker tests/contract
 
 # Where `make bench` installs what it measures Pressroom beside, and writes its results.
 BENCH := .bench
@@ -32,7 +27,7 @@ RESULTS ?= $(BENCH)/results
 BENCHES ?= tests/bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test types fast-tests test-unit test-integration chaos bench fuzz mutate house check lock format secrets docs screenshots
+.PHONY: help demo up down test types fast-tests test-unit test-integration coverage chaos bench fuzz mutate house check lock format secrets docs screenshots
 
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,7 +50,7 @@ types: $(DEVELOPS)
 	@$(BIN)/mypy
 
 fast-tests: $(DEVELOPS)
-	@$(PY) -m pytest -q -n 2 $(FAST_TESTS) $(COUNTED)
+	@$(PY) -m pytest -q -n 2 $(FAST_TESTS)
 
 ifdef T
 test: $(DEVELOPS)
@@ -68,10 +63,12 @@ test: $(DEVELOPS) ## The whole test suite, with real Valkey and PostgreSQL (T=pa
 	@$(PY) -m pytest -n $(STACKS_AT_ONCE) $(TOGETHER) --durations=5 \
 		tests/chaos tests/stack tests/attacks tests/browser tests/model \
 		tests/integration/local tests/integration/web
-	@echo "then the others, $(AT_ONCE) files at a time; coverage and the slowest are listed at the end"
-	@$(PY) -m pytest -n $(AT_ONCE) $(TOGETHER) --durations=15 \
-		tests/integration/shared tests/integration/worker tests/contract $(LAST_TESTS) --cov
+	@echo "then the others, $(AT_ONCE) files at a time; the slowest are listed at the end"
+	@$(PY) -m pytest -n $(AT_ONCE) $(TOGETHER) --durations=15 $(STEP_TESTS) $(if $(ONCE),,$(FAST_TESTS))
 endif
+
+coverage: $(DEVELOPS) ## Print which lines of the rules and the workers no test runs; fails below 90 %
+	@$(PY) -m pytest -q -n $(AT_ONCE) $(TOGETHER) --cov tests/unit $(STEP_TESTS)
 
 test-unit: $(DEVELOPS) ## Only the tests that open no socket
 	@$(PY) -m pytest -q -n 2 tests/unit
