@@ -21,6 +21,7 @@ from web.openapi.bulk_body import ROWS
 from web.request_parsing import live_integrations
 from web.request_parsing.bulk_request import BulkRequest, read_bulk
 from web.request_parsing.known_target import answer_for_target, with_approval
+from web.request_parsing.shown_plan import require_as_shown
 from web.schemas.publishing import (
     BulkJobReply,
     BulkQuery,
@@ -114,6 +115,7 @@ def _plan_response(sent: BulkRequest) -> Response:
 
 
 def _accept_bulk_order(session: Session, checked: Checked, *, skip_invalid: bool) -> Reply:
+    require_as_shown(checked)
     validation.require_faultless(checked, skip_invalid=skip_invalid)
     job, wake = validation.accept_order(session, checked, current_services().settings)
     shown = BulkJobReply(

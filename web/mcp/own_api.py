@@ -16,6 +16,7 @@ from web.http_layer.idempotency import HEADER as IDEMPOTENCY
 from web.http_layer.idempotency import REPLAYED, UNDER_WAY
 from web.http_layer.request_logging import HEADER as REQUEST_ID
 from web.paths import PREFIX
+from web.request_parsing.shown_plan import SHOWN_PLAN, ShownPlan
 
 #: How long a call waits for its twin with the same idempotency key (seconds), and between looks.
 TWIN_SECONDS = 10.0
@@ -24,7 +25,10 @@ _LOOK_SECONDS = 0.25
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """A request to the API. `profile_id`: in place of the one that our caller's header names."""
+    """A request to the API. `profile_id`: in place of the one that our caller's header names.
+
+    `shown`: the plan that it publishes.
+    """
 
     method: str
     path: str
@@ -32,6 +36,7 @@ class Asked:
     body: Mapping[str, Any] | None = None
     profile_id: str | None = None
     idempotency_key: str | None = None
+    shown: ShownPlan | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +65,7 @@ def ask(asked: Asked) -> Answered:
         json=asked.body,
         headers=_headers(asked),
         environ_base={"REMOTE_ADDR": request.remote_addr or ""},
-        environ_overrides={ADOPTED: current_caller()},
+        environ_overrides={ADOPTED: current_caller(), SHOWN_PLAN: asked.shown},
     )
     # a context of the application of its own: `g` must not be that of the request around it
     with app.app_context(), context:

@@ -1,15 +1,13 @@
 """The two tools that publish: a plan that is shown, and that plan, once."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from itertools import islice
 from typing import Any
 
 from shared.db import read_clock
-from shared.domain.publishing.planner import LATE
 from shared.domain.timing.local_time import whole_second
 from shared.errors import FieldError
-from shared.posts.late_policy import LatePolicy
 from web.mcp import plans
 from web.mcp.answers import Done, Refused, count_words, fetch, require_success, without
 from web.mcp.arguments import PlanId, ToPlan
@@ -105,13 +103,13 @@ def _plan_text(plan: PlanResult) -> str:
 
 def publish_posts(given: PlanId, _: Mapping[str, Any]) -> Done:
     plan = plans.load_plan(given.plan_id)
-    _require_as_shown(plan)
     asked = Asked(
         method="POST",
         path=_PATH,
         body=plan.body,
         profile_id=plan.profile_id,
         idempotency_key=plans.idempotency_key(plan.id),
+        shown=plan.shown,
     )
     accepted = require_success(ask_once(asked))
     result = PublishResult(job=accepted["job"], warnings=accepted["warnings"])
@@ -119,40 +117,8 @@ def publish_posts(given: PlanId, _: Mapping[str, Any]) -> Done:
     return Done(result=result, text="\n".join(lines))
 
 
-def _require_as_shown(plan: KeptPlan) -> None:
-    """Raises `Refused` where something has happened that would give posts other times.
-
-    Not for a plan that is published, also by a call at the same time: its posts are what has
-    happened.
-    """
-    if plan.is_published or (why := _find_difference(plan)) is None:
-        return
-    if not plans.load_plan(plan.id).is_published:
-        message = f"Nothing was published: {why}. Call plan_posts again, and show the new plan"
-        raise Refused(message, "plan_outdated")
-
-
-def _find_difference(plan: KeptPlan) -> str | None:
-    policy = LatePolicy(plan.body.get("late_policy", LatePolicy.PUBLISH))
-    passed = [at for at in plan.times if plan.made_at - LATE <= at < plan.now - LATE]
-    if passed and policy is not LatePolicy.PUBLISH:
-        minutes = LATE.seconds // 60
-        return f"times of the plan passed more than {minutes} minutes ago (late_policy {policy})"
-    is_limited = any(
-        plan.body.get(name)
-        for name in ("daily_cap_per_integration", "min_gap_minutes_per_integration")
-    )
-    if is_limited and _parse(_times_of(_make_plan(plan.profile_id, plan.body))) != plan.times:
-        return "other posts were accepted on its channels meanwhile, and have taken times of it"
-    return None
-
-
-def _parse(times: Sequence[str]) -> list[datetime]:
-    return [datetime.fromisoformat(moment) for moment in times]
-
-
 def _passed_times(plan: KeptPlan) -> Iterator[str]:
-    passed = [at for at in plan.times if at < plan.now - _WORTH_TELLING]
+    passed = [at for at in plan.shown.times if at < plan.now - _WORTH_TELLING]
     if passed and not plan.is_published:
-        number = f"{len(passed)} of {count_words(len(plan.times), 'row')}"
+        number = f"{len(passed)} of {count_words(len(plan.shown.times), 'row')}"
         yield f"The times of {number} had passed by then: these go out at once"

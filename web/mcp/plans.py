@@ -2,7 +2,7 @@
 
 A plan is published with an idempotency key that is made of its id. So it becomes one job, however
 often and whenever it is asked for. What is kept has the start and the seed of its times, and the
-times themselves, so that they can be compared with those that publishing would give.
+times themselves, which are compared with those that publishing gives.
 """
 
 import secrets
@@ -17,6 +17,7 @@ from shared.db import read_clock
 from shared.errors import Conflict, NotFound
 from shared.models import AgentPlan, IdempotencyKey
 from web.auth import current_caller, current_profile, require_visible_profile
+from web.request_parsing.shown_plan import ShownPlan
 from web.services import current_services
 
 KEPT = timedelta(minutes=15)
@@ -28,13 +29,12 @@ _BULK, _TIMES = "bulk", "times"
 
 @dataclass(frozen=True, kw_only=True)
 class KeptPlan:
-    """`body`: of the bulk. `times`: of its rows, as they were shown. `now`: when it was loaded."""
+    """`body`: of the bulk. `now`: when it was loaded."""
 
     id: str
     profile_id: str
     body: Mapping[str, Any]
-    times: Sequence[datetime]
-    made_at: datetime
+    shown: ShownPlan
     now: datetime
     is_published: bool
 
@@ -98,8 +98,10 @@ def load_plan(plan_id: str) -> KeptPlan:
             id=plan.id,
             profile_id=plan.profile_id,
             body=plan.body[_BULK],
-            times=[datetime.fromisoformat(moment) for moment in plan.body[_TIMES]],
-            made_at=plan.expires_at - KEPT,
+            shown=ShownPlan(
+                times=[datetime.fromisoformat(moment) for moment in plan.body[_TIMES]],
+                made_at=plan.expires_at - KEPT,
+            ),
             now=now,
             is_published=is_published,
         )

@@ -130,11 +130,14 @@ def _wake(account_id: int, wake: WakeUps | None, has_edited: bool) -> None:
 
 
 def _find_edited(session: Session, profile_id: str, call: PostCall) -> dict[int, Post]:
-    """As in Postiz an unknown id means a new post; but not where the call only updates posts."""
+    """As in Postiz an unknown id means a new post; but not where the call only updates posts, and
+    what somebody has deleted is not published by an edit that did not know of it."""
     found: dict[int, Post] = {}
     for number, element in enumerate(call.elements):
         known = element.post_id
         post = edits.find_post(session, profile_id, known) if known is not None else None
+        if post is None and known is not None and edits.was_deleted(session, profile_id, known):
+            raise replies.bad_request([f"posts.{number}.value.0.id Post not found: it was deleted"])
         if post is None and call.kind == UPDATE:
             raise replies.bad_request(f"posts.{number}.value.0.id Post not found")
         if post is not None and post.integration_id != element.channel_id:

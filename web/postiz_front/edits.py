@@ -30,6 +30,14 @@ def find_post(session: Session, profile_id: str, post_id: str) -> Post | None:
     return None if post.state in GONE else post
 
 
+def was_deleted(session: Session, profile_id: str, post_id: str) -> bool:
+    try:
+        post = load_visible(session, Post, post_id, VisibleProfiles.only({profile_id}))
+    except NotFound:
+        return False
+    return post.state in GONE
+
+
 def change_post(
     session: Session,
     post: Post,

@@ -148,11 +148,13 @@ def test_a_plan_whose_times_no_longer_hold_is_refused(api: Api, key: str) -> Non
     later_by(api, strict, 8)
     assert "plan_outdated" in refusal(api, "publish_posts", {"plan_id": strict}, key=key)
     capped = {**BULK, "daily_cap_per_integration": 2}
-    plans = [done(api, "plan_posts", capped, key=key)["plan_id"] for _ in range(2)]
-    assert done(api, "publish_posts", {"plan_id": plans[0]}, key=key)
-    told = refusal(api, "publish_posts", {"plan_id": plans[1]}, key=key)
-    assert "plan_outdated" in told
-    assert len(api.posts()) == 2
-    again = done(api, "publish_posts", {"plan_id": plans[0]}, key=key)
-    assert again["job"]["total"] == 2
+    rivals = [{"plan_id": done(api, "plan_posts", capped, key=key)["plan_id"]} for _ in range(4)]
+    with ThreadPoolExecutor(4) as together:
+        asked = [together.submit(call, api, "publish_posts", plan, key=key) for plan in rivals]
+        answers = [each.result() for each in asked]
+    for plan, answer in zip(rivals, answers, strict=True):
+        again = call(api, "publish_posts", plan, key=key)
+        assert again["isError"] == answer["isError"]
+        assert not answer["isError"] or "plan_outdated" in answer["content"][0]["text"]
+    assert [answer["isError"] for answer in answers].count(False) == 1
     assert len(api.posts()) == 2
