@@ -182,8 +182,6 @@ export class ItemList {
     made.querySelector("progress").setAttribute("aria-label", `${medium.name}: sent`);
     for (const button of made.querySelectorAll("button")) button.dataset.number = number;
     made.querySelector("[data-do=take-out]").hidden = item.media.length < 2;
-    const picture = made.querySelector("img");
-    picture.addEventListener("error", () => (picture.hidden = true));
     this.files.set(medium, made);
     this.show(medium);
     return made;

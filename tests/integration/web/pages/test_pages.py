@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -10,10 +11,10 @@ from sqlalchemy import func, select, update
 
 from shared.accounts import channel_states
 from shared.domain.networks.channel_states import ChannelState
-from shared.models import Account, Post
+from shared.models import Account, Media, Post
 from tests.servers.api import Api
 from tests.servers.browsers import Browser, make_user
-from web.pages import static_files
+from web.pages import media, static_files
 
 PAGES = ("/", "/compose", "/jobs", "/posts", "/media", "/calendar?view=day", "/channels")
 LATER = (datetime.now(UTC) + timedelta(days=2)).isoformat()
@@ -41,6 +42,23 @@ def text_of(browser: Browser, path: str) -> str:
 
 def posts_of(api: Api, job: str) -> list[Any]:
     return list(api.get(f"/jobs/{job}/posts").json["items"])
+
+
+def test_a_file_is_looked_for_by_its_name_some_files_at_a_time(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(media, "LOOKED_AT", 2)
+    with api.services.database.transaction() as session:
+        for name in ("wanted.mp4", "100%.mp4", "third.mp4", "fourth.mp4"):
+            session.add(Media(profile_id="acme", name=name))
+            session.flush()
+    browser = reader(api)
+    shown = text_of(browser, "/media?q=WANTED")
+    assert "Older ones may" in shown and "wanted.mp4" not in shown
+    [onward] = re.findall(r'rel="next" href="([^"]+)"', shown)
+    assert "wanted.mp4" in text_of(browser, unescape(onward))
+    assert "third.mp4" not in text_of(browser, unescape(onward).replace("WANTED", "third"))
+    assert "100%.mp4" in text_of(browser, unescape(onward).replace("WANTED", "%25"))
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/jobs/1", "/posts/1"])
