@@ -116,7 +116,8 @@ def _count_backlogs(
     found: Counter[int] = Counter()
     for part in _IN_BACKLOG:
         query = select(Post.account_id, func.count()).where(*own, part).group_by(Post.account_id)
-        found.update(dict(row.tuple() for row in session.execute(query)))
+        for account_id, number in session.execute(query):
+            found[account_id] += number
     return found
 
 
