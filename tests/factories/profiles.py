@@ -44,6 +44,13 @@ def save_key(world: World, profile_id: str, *, key: str, api_url: str | None = N
     world.runtime.publishers.reset(profile_id)
 
 
+def leave_account(world: World, profile_id: str) -> None:
+    """The profile gets the key of another organization, and so another account."""
+    channel = {"id": "int-elsewhere", "name": "Elsewhere", "identifier": "mastodon"}
+    world.sandbox.create_org("elsewhere", keys=[OTHER], integrations=[channel])
+    save_key(world, profile_id, key=OTHER)
+
+
 def lose_secret_key(world: World, profile_id: str) -> str:
     """The key that sealed the profile's credentials is gone: it is returned."""
     lost = Fernet.generate_key().decode()

@@ -26,6 +26,9 @@ from shared.models import Account, AccountMedia, Job, Post, Profile
 from shared.posts.approval import is_approved
 from shared.posts.late_policy import is_in_time
 
+#: How long an account of which nothing is known may turn out to be one that is.
+UNKNOWN_FOR = timedelta(days=1)
+
 
 def is_due_for_staging(account_id: int) -> ColumnElement[bool]:
     """Pending posts that may be staged now."""
@@ -147,6 +150,21 @@ def usable_key_conditions() -> tuple[ColumnElement[bool], ...]:
 def is_reachable() -> ColumnElement[bool]:
     """The post's profile still uses the post's account, even if its key is held."""
     return _of_post(Profile.id == Post.profile_id, Profile.account_id == Post.account_id)
+
+
+def has_left_account() -> ColumnElement[bool]:
+    """The post's profile uses another account than the post, and will go on doing so.
+
+    An account of which nothing is known yet may turn out to be the same, most often under a new
+    key: it does not count until it is a day old.
+    """
+    may_be_same = _of_post(
+        Profile.id == Post.profile_id,
+        Account.id == Profile.account_id,
+        Account.integrations_seen_at.is_(None),
+        Account.created_at > func.now() - UNKNOWN_FOR,
+    )
+    return and_(~is_reachable(), ~may_be_same)
 
 
 def _of_post(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -7,9 +7,9 @@ from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import Session
 
 from shared.domain.publishing.states import PostState
-from shared.models import Account, Handover, Post, Profile
+from shared.models import Handover, Post
 from shared.posts import handovers, transitions
-from worker.accounts.eligibility import is_reachable
+from worker.accounts.eligibility import has_left_account
 from worker.publishing import unknown_outcomes
 
 #: Maximum posts in one round; the next round continues.
@@ -35,7 +35,7 @@ def is_taken_back_unseen(seconds: float) -> tuple[ColumnElement[bool], ...]:
         Post.lease_until < func.now(),
         Post.released_at.is_not(None),
         Post.publish_at < func.now() - timedelta(seconds=seconds),
-        ~is_reachable(),
+        has_left_account(),
     )
 
 
@@ -46,23 +46,17 @@ def is_left_draft() -> tuple[ColumnElement[bool], ...]:
         Post.lease_until < func.now(),
         Post.released_at.is_(None),
         exists().where(handovers.is_alive_of_post()),
-        ~is_reachable(),
+        has_left_account(),
     )
 
 
 def is_unreachable(seconds: float) -> tuple[ColumnElement[bool], ...]:
     """Releases that no key can read, `seconds` after they were made."""
-    unknown = exists().where(
-        Profile.id == Post.profile_id,
-        Account.id == Profile.account_id,
-        Account.integrations_seen_at.is_(None),
-    )
     return (
-        ~unknown,
         Post.state == PostState.RELEASING,
         Post.lease_until < func.now(),
         Post.released_at < func.now() - timedelta(seconds=seconds),
-        ~is_reachable(),
+        has_left_account(),
     )
 
 
@@ -81,9 +75,7 @@ def is_old() -> tuple[ColumnElement[bool], ...]:
 def give_up(session: Session, seconds: float) -> None:
     """Leave releases to a person that no key can read any more, `seconds` after the release.
 
-    Their profile uses another account now; a release of unknown outcome is never moved there. A new
-    account whose integrations are not known yet may turn out to be the same, so these are not
-    included.
+    Their profile uses another account now; a release of unknown outcome is never moved there.
     """
     message = "The profile has another Postiz account now, so its release cannot be looked at."
     _leave_to_person(session, PostState.RELEASING, is_unreachable(seconds), message)

@@ -13,7 +13,7 @@ from shared.domain.publishing.states import PostState
 from shared.models import Handover, Post
 from shared.posts import edits, handovers, transitions
 from worker.accounts import defects
-from worker.accounts.eligibility import is_reachable
+from worker.accounts.eligibility import has_left_account
 
 #: When an edit that failed with an unexpected error is tried again.
 RETRY_DEFECT_AFTER = timedelta(minutes=5)
@@ -29,7 +29,7 @@ def is_unreachable() -> tuple[ColumnElement[bool], ...]:
     return (
         Post.state == PostState.RESCHEDULING,
         Post.lease_until < func.now(),
-        ~is_reachable(),
+        has_left_account(),
         or_(Post.released_at.is_(None), ~begun),
     )
 

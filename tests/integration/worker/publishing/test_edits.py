@@ -13,7 +13,7 @@ from shared.models import Handover, Post, Submission
 from shared.posts import cancel_retry, edits
 from shared.posts.edits import Edit
 from tests.factories.posts import make_due, make_posts, request_cancel, request_retry
-from tests.factories.profiles import KEY, OTHER, save_key
+from tests.factories.profiles import KEY, leave_account, save_key
 from tests.workers.world import World
 from worker import sweep
 from worker.staging import batch_selection, stage, submissions
@@ -264,7 +264,7 @@ def test_the_edit_of_a_post_in_the_calendar_of_an_account_that_was_left_is_dropp
     [post_id] = make_posts(world, "acme", ["old"], handoff="calendar", in_seconds=3600)
     world.until_all(PostState.SCHEDULED, [post_id])
     edit(world, [post_id], content="new")
-    save_key(world, "acme", key=OTHER)
+    leave_account(world, "acme")
     world.until_all(PostState.SCHEDULED, [post_id])
     post = world.post(post_id)
     assert (post.content, post.edit, post.revision) == ("old", None, 3)
@@ -278,7 +278,7 @@ def delete_begun_and_account_left(world: World) -> int:
     edit(world, [post_id], content="new")
     world.sandbox.add_fault("error_500_after", route="DELETE /posts/:id")
     world.until(lambda: drafts(world) == [])
-    save_key(world, "acme", key=OTHER)
+    leave_account(world, "acme")
     for _ in range(3):
         sweep.run_sweep(world.runtime)
         world.work()

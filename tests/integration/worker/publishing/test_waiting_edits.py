@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import func, select, update
 
 from shared.domain.publishing.states import PostState
-from shared.models import Post
+from shared.models import Account, Post
 from shared.posts import edits
 from shared.posts.edits import Edit
 from tests.factories.posts import make_posts, request_cancel, request_retry
-from tests.factories.profiles import OTHER, save_key
+from tests.factories.profiles import leave_account, save_key
 from tests.workers.world import World
 from worker import sweep
 from worker.staging import stage, submissions
@@ -94,7 +94,7 @@ def test_a_draft_that_was_asked_for_is_not_called_scheduled_when_its_account_was
     [post_id] = make_posts(world, "acme", ["old"], as_draft=True, in_seconds=600)
     world.until_all(PostState.DRAFT, [post_id])
     edit(world, post_id, content="new")
-    save_key(world, "acme", key=OTHER)
+    leave_account(world, "acme")
     sweep.run_sweep(world.runtime)
     post = world.post(post_id)
     assert (post.state, post.content, post.edit) == (PostState.PENDING, "new", None)
@@ -104,8 +104,56 @@ def test_a_cancelled_draft_does_not_wait_for_an_account_that_was_left(world: Wor
     [post_id] = make_posts(world, "acme", ["old"], in_seconds=600)
     world.until_all(PostState.STAGED, [post_id])
     request_cancel(world, [post_id])
-    save_key(world, "acme", key=OTHER)
+    leave_account(world, "acme")
     sweep.run_sweep(world.runtime)
     post = world.post(post_id)
     assert (post.state, post.error_code) == (PostState.CANCELLED, "draft_left_in_postiz")
     assert post.error_hint is not None
+
+
+def make_new_key_unreadable(world: World) -> None:
+    """Its organization gets a new key while Postiz answers nothing, so nobody knows whose it is."""
+    world.sandbox.patch_org("acme", add_keys=["new-key"])
+    world.sandbox.add_fault("error_500_before")
+    save_key(world, "acme", key="new-key")
+
+
+def test_a_new_key_of_which_nothing_is_known_leaves_no_draft_behind(world: World) -> None:
+    [post_id] = make_posts(world, "acme", ["old"], in_seconds=600)
+    world.until_all(PostState.STAGED, [post_id])
+    request_cancel(world, [post_id])
+    make_new_key_unreadable(world)
+    sweep.run_sweep(world.runtime)
+    assert world.states([post_id]) == [PostState.CANCELLING]
+    world.sandbox.clear_faults()
+    world.until_all(PostState.CANCELLED, [post_id])
+    assert world.post(post_id).error_code is None
+    assert [each["deleted"] for each in world.sandbox.posts()] == [True]
+
+
+def test_a_new_key_of_which_nothing_is_known_drops_no_edit(world: World) -> None:
+    [post_id] = make_posts(world, "acme", ["old"], handoff="calendar", in_seconds=3600)
+    world.until_all(PostState.SCHEDULED, [post_id])
+    edit(world, post_id, content="new")
+    make_new_key_unreadable(world)
+    set_values(world, [post_id], publish_at=func.now() - timedelta(hours=3))
+    sweep.run_sweep(world.runtime)
+    assert world.states([post_id]) == [PostState.RESCHEDULING]
+    set_values(world, [post_id], publish_at=LATER)
+    world.sandbox.clear_faults()
+    world.until_all(PostState.SCHEDULED, [post_id])
+    assert (world.post(post_id).content, world.post(post_id).edit) == ("new", None)
+
+
+def test_a_key_of_which_nothing_is_ever_known_holds_up_no_post_for_ever(world: World) -> None:
+    [post_id] = make_posts(world, "acme", ["old"], in_seconds=600)
+    world.until_all(PostState.STAGED, [post_id])
+    request_cancel(world, [post_id])
+    make_new_key_unreadable(world)
+    with world.database.transaction() as session:
+        old = func.now() - timedelta(days=2)
+        session.execute(
+            update(Account).where(Account.integrations_seen_at.is_(None)).values(created_at=old)
+        )
+    sweep.run_sweep(world.runtime)
+    assert world.post(post_id).error_code == "draft_left_in_postiz"
