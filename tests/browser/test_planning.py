@@ -193,6 +193,7 @@ def test_a_finger_moves_a_post_by_its_button_and_scrolls_by_all_else(
         drag_by_touch(page, button, wednesday)
     expect(wednesday.get_by_text("Moved by a finger")).to_be_visible()
     assert posts_of(stack, job)[0]["revision"] == 2, "and before it was not moved"
+    page.wait_for_load_state()  # its scripts have run: what is pressed before is not heard
     button.tap()
     expect(page.get_by_role("heading", name="Move to")).to_be_visible()
     call(stack, "POST", f"/jobs/{job}/cancel")

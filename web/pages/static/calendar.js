@@ -62,10 +62,10 @@ days.addEventListener("pointerdown", (event) => {
 
 document.addEventListener("pointermove", ({ pointerId, clientX, clientY }) => {
   if (pointerId !== held?.pointerId) return;
-  const begins = !held.moving && Math.hypot(clientX - held.x, clientY - held.y) > SLOP;
-  if (!held.moving && !begins) return;
+  const { moving, x, y } = held;
+  if (!moving && Math.hypot(clientX - x, clientY - y) <= SLOP) return;
   Object.assign(held, { x: clientX, y: clientY, moving: true });
-  if (!begins) return;
+  if (moving) return;
   days.classList.add("dragging");
   scrollOn();
 });

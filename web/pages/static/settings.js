@@ -4,6 +4,7 @@
 import { call, say, whileBusy } from "./api.js";
 import { readForm, showErrors } from "./forms.js";
 import { textElement as make } from "./templates.js";
+import { zone } from "./times.js";
 
 document.addEventListener("pressroom:done", (event) => {
   const form = event.target;
@@ -106,7 +107,7 @@ const cron = document.querySelector("[data-fires]");
 if (cron) {
   const { timezone } = cron.form.elements;
   const shown = cron.form.querySelector("[data-fire-times]");
-  if ("ownZone" in timezone.dataset) timezone.value = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if ("ownZone" in timezone.dataset) timezone.value = zone;
   let waiting, asking;
   const preview = async () => {
     asking?.abort();
@@ -114,8 +115,7 @@ if (cron) {
     const query = new URLSearchParams({ cron: cron.value, timezone: timezone.value });
     try {
       const reply = await call("GET", `/api/v1/schedules/fire-times?${query}`, undefined, { signal: asking.signal });
-      const zone = { timeZone: timezone.value, dateStyle: "full", timeStyle: "short" };
-      const words = new Intl.DateTimeFormat(undefined, zone);
+      const words = new Intl.DateTimeFormat(undefined, { timeZone: timezone.value, dateStyle: "full", timeStyle: "short" });
       const list = make("ol", "");
       for (const each of reply.fire_times) list.append(make("li", words.format(new Date(each))));
       shown.replaceChildren(make("p", `The next times, in ${timezone.value}:`), list);

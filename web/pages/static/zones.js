@@ -8,18 +8,16 @@ for (const field of document.querySelectorAll("input[data-zone]")) {
   if (!field.dataset.zone) field.value = zone;
 }
 
-/** The Idempotency-Key of a move: pressed again after a lost answer, it moves nothing twice. */
-const keys = new Map();
+/** Of this look at the posts: a move that is pressed again after a lost answer moves nothing twice. */
+const look = newId();
 
 function shift(form) {
   const minutes = Number(form.elements.number.value) * Number(form.elements.unit.value);
   const body = { ...JSON.parse(form.dataset.shift), shift_minutes: minutes };
   const path = "/api/v1/posts/reschedule";
-  const what = JSON.stringify(body);
-  if (!keys.has(what)) keys.set(what, newId());
   whileBusy(null, async () => {
     if (!(await confirmPlan("POST", path, body))) return;
-    await call("POST", path, body, { headers: { "Idempotency-Key": keys.get(what) } });
+    await call("POST", path, body, { headers: { "Idempotency-Key": `${look} ${minutes}` } });
     window.location.reload();
   });
 }
