@@ -158,12 +158,13 @@ def test_a_post_is_moved_by_dragging_and_by_the_keyboard_and_all_that_match_by_h
 
 
 def drag_by_touch(page: Page, start: Locator, end: Locator) -> None:
-    """A finger goes down on the middle of one, and up again on that of the other."""
+    """A finger goes down where one begins, and up again on the middle of the other."""
     end.scroll_into_view_if_needed()
-    places = [found.bounding_box() for found in (start, end)]
-    (x, y), to = [
-        (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2) for box in places if box
-    ]
+    first, last = start.bounding_box(), end.bounding_box()
+    assert first is not None
+    assert last is not None
+    x, y = first["x"] + 8, first["y"] + 8  # the middle of a link of two lines may be beside it
+    to = (last["x"] + last["width"] / 2, last["y"] + last["height"] / 2)
     session = page.context.new_cdp_session(page)
 
     def touch(kind: str, *points: tuple[float, float]) -> None:
@@ -187,6 +188,8 @@ def test_a_finger_moves_a_post_by_its_button_and_scrolls_by_all_else(
     wednesday = page.locator("[data-day='2034-05-17']")
     entry = page.locator(f"#post-{post['id']}")
     drag_by_touch(page, entry.locator("a"), wednesday)
+    expect(page.locator(".days.dragging")).to_have_count(0)
+    page.goto(f"/calendar?view=week&date={MONDAY}")  # and so it has ended to scroll
     button = entry.get_by_role("button", name="Move post")
     assert size_of(button)[1] >= FINGER
     with page.expect_response(f"**/posts/{post['id']}"):
