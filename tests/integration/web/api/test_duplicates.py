@@ -1,7 +1,5 @@
 """The same text and media on the same channel: a warning, or refused where the client says so."""
 
-import threading
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +8,7 @@ import pytest
 from shared.posts import occupancy
 from tests.factories.files import FILES
 from tests.servers.api import Api, Reply
+from tests.timing.at_once import do_at_once, leaving_together
 
 CHANNEL = "int-mastodon"
 
@@ -82,22 +81,11 @@ def test_the_parts_of_a_thread_count(api: Api) -> None:
 
 def test_of_two_that_come_at_once_one_is_refused(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both look before either is accepted, unless one waits for the other."""
-    find, both = occupancy.find_accepted_posts, threading.Barrier(2)
-
-    def find_together(*arguments: Any, **more: Any) -> Any:
-        found = find(*arguments, **more)
-        with suppress(threading.BrokenBarrierError):
-            both.wait(timeout=2)
-        return found
-
-    def ask() -> None:
-        statuses.append(publish(api, duplicate_policy="refuse").status_code)
-
+    find_together = leaving_together(occupancy.find_accepted_posts)
     monkeypatch.setattr(occupancy, "find_accepted_posts", find_together)
-    statuses: list[int] = []
-    threads = [threading.Thread(target=ask) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+
+    def ask() -> int:
+        return publish(api, duplicate_policy="refuse").status_code
+
+    statuses = do_at_once(ask, ask)
     assert sorted(statuses) == [202, 422]

@@ -1,9 +1,8 @@
 """When a playlist ends, and which of its media are passed over."""
 
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from shared.posts import occupancy
 from shared.schedules.definitions import RunContext
 from tests.factories.files import FILES
 from tests.servers.api import Api, Reply
+from tests.timing.at_once import do_at_once, leaving_together
 from tests.workers.runtimes import worker_beside
 from worker.runtime import Runtime
 from worker.schedules import fire
@@ -116,23 +116,12 @@ def test_two_playlists_at_once_do_not_publish_the_same_medium(
 ) -> None:
     """Both look before either publishes, unless one waits for the other."""
     schedules = [save(api, media[:1], loop=True, cooldown_days=7) for _ in "12"]
-    find, both = occupancy.find_used_media, threading.Barrier(2)
-
-    def find_together(*arguments: Any, **more: Any) -> Any:
-        found = find(*arguments, **more)
-        with suppress(threading.BrokenBarrierError):
-            both.wait(timeout=2)
-        return found
-
-    def play(schedule: dict[str, Any]) -> None:
-        statuses.append(run(api, schedule).status_code)
-
+    find_together = leaving_together(occupancy.find_used_media)
     monkeypatch.setattr(occupancy, "find_used_media", find_together)
-    statuses: list[int] = []
-    threads = [threading.Thread(target=play, args=(each,)) for each in schedules]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+
+    def play(schedule: dict[str, Any]) -> int:
+        return run(api, schedule).status_code
+
+    statuses = do_at_once(*(partial(play, each) for each in schedules))
     assert sorted(statuses) == [202, 409]
     assert published(api) == [(media[0], FIRST)]
