@@ -6,7 +6,7 @@ Only of a request with an idempotency key, and only until it is answered: the an
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Delete, delete, insert, select
+from sqlalchemy import ColumnElement, Delete, delete, insert, select
 from sqlalchemy.orm import Session
 
 from shared.errors import Conflict
@@ -28,8 +28,7 @@ class EditRequest:
 
     def find_done(self, session: Session) -> set[int]:
         """The posts that it has edited."""
-        mine = RequestedEdit.caller == self.caller, RequestedEdit.key == self.key
-        return set(session.scalars(select(RequestedEdit.post_id).where(*mine)))
+        return set(session.scalars(select(RequestedEdit.post_id).where(*self._own_rows())))
 
     def keep_undone(self, session: Session, ids: Collection[int]) -> set[int]:
         """Those of `ids`, locked by this transaction, that it has not edited; until we commit it is
@@ -38,8 +37,9 @@ class EditRequest:
         status = select(IdempotencyKey.status).where(*own).with_for_update(read=True)
         if session.scalar(status):
             raise AlreadyAnswered("It was done by the same request, which was sent twice")
-        mine = RequestedEdit.caller == self.caller, RequestedEdit.key == self.key
-        done = select(RequestedEdit.post_id).where(*mine, RequestedEdit.post_id.in_(ids))
+        done = select(RequestedEdit.post_id).where(
+            *self._own_rows(), RequestedEdit.post_id.in_(ids)
+        )
         return set(ids).difference(session.scalars(done))
 
     def note_done(self, session: Session, ids: Collection[int]) -> None:
@@ -51,5 +51,7 @@ class EditRequest:
 
     def forgetting(self) -> Delete:
         """The statement, for when it is answered."""
-        mine = RequestedEdit.caller == self.caller, RequestedEdit.key == self.key
-        return delete(RequestedEdit).where(*mine)
+        return delete(RequestedEdit).where(*self._own_rows())
+
+    def _own_rows(self) -> tuple[ColumnElement[bool], ...]:
+        return RequestedEdit.caller == self.caller, RequestedEdit.key == self.key

@@ -92,9 +92,10 @@ def takes_threads(
     return identifier not in WITHOUT_THREADS and not _is_story(identifier, settings)
 
 
-def name_kind(identifier: str | None, settings: Mapping[str, Any]) -> str:
-    """What it is that takes threads or not, in words."""
-    return f"a story on {identifier}" if _is_story(identifier, settings) else str(identifier)
+def explain_no_threads(identifier: str | None, settings: Mapping[str, Any]) -> str:
+    """In words, of what `takes_threads` says no to."""
+    kind = f"a story on {identifier}" if _is_story(identifier, settings) else identifier
+    return f"{kind} has neither replies nor comments that Postiz can write"
 
 
 def _is_story(identifier: str | None, settings: Mapping[str, Any]) -> bool:

@@ -16,7 +16,7 @@ from shared.domain.networks.limits import KINDS, LIMITS, Limit
 from shared.domain.networks.medium import Medium
 from shared.domain.networks.network_settings import NETWORKS
 from shared.domain.networks.rate_windows import NO_ROW, Dated, find_excess_rows
-from shared.domain.networks.thread_support import name_kind
+from shared.domain.networks.thread_support import explain_no_threads
 from shared.domain.networks.video_warnings import find_video_warnings
 from shared.domain.networks.warning import RowWarning, WarningText, limit_warning
 from shared.domain.rows.earlier_posts import EarlierPost
@@ -130,11 +130,10 @@ def _media_of_all(post: PlannedPost, known: Known) -> list[Medium]:
 
 
 def _lost_thread_warning(post: PlannedPost) -> WarningText:
-    kind = name_kind(post.channel.identifier, post.settings)
+    reason = explain_no_threads(post.channel.identifier, post.settings)
     return WarningText(
         code="thread_left_out",
-        message=f"{kind} has neither replies nor comments that Postiz can write:"
-        " the first part is published alone",
+        message=f"{reason}: the first part is published alone",
         remedy="Leave this integration out if the thread matters.",
     )
 

@@ -8,7 +8,7 @@ from shared.domain.networks.channel import Channel
 from shared.domain.networks.limits import Limits
 from shared.domain.networks.medium import Medium
 from shared.domain.networks.post_rules import find_part_violations
-from shared.domain.networks.thread_support import name_kind, takes_threads
+from shared.domain.networks.thread_support import explain_no_threads, takes_threads
 from shared.errors import FieldError
 
 #: Faults that may be due to media that are not known.
@@ -101,8 +101,8 @@ def find_thread_faults(
     """
     assert channel.identifier is not None
     if thread and not takes_threads(channel.identifier, settings):
-        kind = name_kind(channel.identifier, settings)
-        yield _not_supported_fault(thread[0].part, channel, kind)
+        reason = explain_no_threads(channel.identifier, settings)
+        yield _not_supported_fault(thread[0].part, channel, reason)
         return
     for planned in thread:
         media = find_media(planned.part)
@@ -114,11 +114,10 @@ def find_thread_faults(
                 yield replace(fault, field=planned.part.place_of(fault.field, channel))
 
 
-def _not_supported_fault(first: RowPart, channel: Channel, kind: str) -> FieldError:
+def _not_supported_fault(first: RowPart, channel: Channel, reason: str) -> FieldError:
     return FieldError(
         field=first.place.partition(".")[0],
-        message=f"{kind} has neither replies nor comments that Postiz can write:"
-        f" {channel.name or channel.id} would show the first part alone",
+        message=f"{reason}: {channel.name or channel.id} would show the first part alone",
         code="thread_not_supported",
         remedy='Leave the thread out for this integration, or give "thread_policy":'
         ' "where_supported".',
