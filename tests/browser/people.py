@@ -25,7 +25,10 @@ def call(
 
 
 def make_profile(stack: RunningStack, profile: str) -> None:
-    """A profile that publishes to the stack's sandbox."""
+    """A profile that publishes to the stack's sandbox, which other tests' pages list too.
+
+    A tree's name: a word of the pages would be found where a test looks for that word.
+    """
     postiz = {"api_url": stack.facts()["sandbox_url"], "api_key": "sandbox-demo-key"}
     body = {"id": profile, "name": profile.title(), "tts_settings": {"postiz": postiz}}
     call(stack, "POST", "/profiles", body)

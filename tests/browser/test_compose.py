@@ -70,8 +70,8 @@ def press(page: Page, words: str) -> None:
 def test_clips_are_dropped_in_planned_and_published_once(
     stack: RunningStack, signed_in: Callable[..., Page]
 ) -> None:
-    call(stack, "POST", "/profiles", {"id": "composed", "name": "Composed"})
-    page = signed_in("manager", ["composed"])
+    call(stack, "POST", "/profiles", {"id": "alder", "name": "Alder"})
+    page = signed_in("manager", ["alder"])
     check_page(page, "/compose")
     press(page, "Use the sandbox")
     page.get_by_label("Demo on Mastodon").check()
@@ -110,7 +110,7 @@ def test_clips_are_dropped_in_planned_and_published_once(
     press(page, "Publish 8 posts")
     job = job_of(page)
     wait_until_published(stack, job, 8)
-    bulks = call(stack, "GET", "/jobs?kind=bulk_publish", profile="composed")["items"]
+    bulks = call(stack, "GET", "/jobs?kind=bulk_publish", profile="alder")["items"]
     assert [each["id"] for each in bulks] == [job]
     posts = call(stack, "GET", f"/jobs/{job}/posts")["items"]
     assert sorted(post["content"] for post in posts) == sorted(
@@ -127,8 +127,8 @@ def test_clips_are_dropped_in_planned_and_published_once(
 def test_a_reload_in_the_middle_of_publishing_publishes_nothing_twice(
     stack: RunningStack, signed_in: Callable[..., Page]
 ) -> None:
-    make_profile(stack, "reloaded")
-    page = signed_in("publisher", ["reloaded"])
+    make_profile(stack, "cedar")
+    page = signed_in("publisher", ["cedar"])
     page.goto("/compose")
     page.get_by_label("Demo on Mastodon").check()
     page.get_by_label("Demo on X").check()
@@ -151,7 +151,7 @@ def test_a_reload_in_the_middle_of_publishing_publishes_nothing_twice(
         return counts == {"published": 6} and told == ["3 of 3"] * 2
 
     wait_until(are_published, lambda: page.locator("#live").inner_text())
-    bulks = call(stack, "GET", "/jobs?kind=bulk_publish", profile="reloaded")["items"]
+    bulks = call(stack, "GET", "/jobs?kind=bulk_publish", profile="cedar")["items"]
     assert [each["id"] for each in bulks] == [job]
     url = stack.facts()["sandbox_url"].removesuffix("/public/v1")
     sends = requests.get(f"{url}/_sandbox/sends", timeout=PATIENCE).json()
@@ -175,8 +175,8 @@ def _hold_the_first_answer(page: Page) -> list[str]:
 def test_clips_at_addresses_are_fetched_and_rows_with_errors_can_be_left_out(
     stack: RunningStack, signed_in: Callable[..., Page]
 ) -> None:
-    make_profile(stack, "addressed")
-    page = signed_in("publisher", ["addressed"])
+    make_profile(stack, "linden")
+    page = signed_in("publisher", ["linden"])
     page.goto("/compose")
     page.get_by_label("Demo on Mastodon").check()
     page.get_by_label("Caption of every clip").fill("From an address")
@@ -245,8 +245,8 @@ def _lose_the_first_answer(page: Page) -> None:
 def test_a_csv_with_three_bad_rows_is_mended_in_place(
     stack: RunningStack, signed_in: Callable[..., Page], tmp_path: Path
 ) -> None:
-    make_profile(stack, "tabled")
-    page = signed_in("publisher", ["tabled"])
+    make_profile(stack, "rowan")
+    page = signed_in("publisher", ["rowan"])
     page.goto("/compose")
     page.get_by_label("Demo on X").check()
     table = tmp_path / "clips.csv"

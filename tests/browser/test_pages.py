@@ -17,7 +17,7 @@ from tests.servers.stacks import RunningStack
 from tests.timing.patience import wait_until
 
 OpenPage = Callable[..., Page]
-PROFILE = "seen"
+PROFILE = "willow"
 #: Bytes that the home page may need.
 FIRST_PAINT = 100_000
 

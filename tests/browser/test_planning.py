@@ -17,7 +17,7 @@ from tests.timing.patience import PATIENCE, wait_until
 SignIn = Callable[..., Page]
 #: Of what Pressroom and Postiz do meanwhile (milliseconds).
 WHILE = PATIENCE * 1000
-PROFILE = "planning"
+PROFILE = "hazel"
 #: In the middle of a month, of the years that nobody plans in.
 MONDAY = "2034-05-15"
 

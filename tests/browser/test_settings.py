@@ -63,12 +63,12 @@ def test_a_profile_is_made_its_wrong_key_refused_and_then_mended(
 def test_a_schedule_shows_its_next_times_as_one_types(
     stack: RunningStack, open_page: OpenPage
 ) -> None:
-    make_profile(stack, "planned")
+    make_profile(stack, "maple")
     facts = stack.facts()
-    upload(facts["web_url"], facts["admin_key"], "planned")
+    upload(facts["web_url"], facts["admin_key"], "maple")
     page = open_page(timezone_id="Europe/Berlin")
     sign_in_with_the_admin_key(stack, page)
-    check_page(page, "/schedules/new?profile=planned")
+    check_page(page, "/schedules/new?profile=maple")
     page.get_by_label("Name").fill("Mornings")
     page.get_by_label("When (cron)").fill("61 9 * * *")
     expect(page.locator("[data-fire-times]")).to_contain_text("is not a cron expression")
@@ -88,7 +88,7 @@ def test_a_schedule_shows_its_next_times_as_one_types(
     page.get_by_label("Days before").fill("3")
     with page.expect_navigation():
         page.get_by_role("button", name="Check and save").click()
-    [saved] = call(stack, "GET", "/schedules", profile="planned")["items"]
+    [saved] = call(stack, "GET", "/schedules", profile="maple")["items"]
     playlist = call(stack, "GET", f"/schedules/{saved['id']}")["playlist"]
     assert (playlist["caption"], playlist["cooldown_days"]) == ("Good morning", 3)
     page.get_by_text("Change what it publishes").click()
@@ -99,7 +99,7 @@ def test_a_schedule_shows_its_next_times_as_one_types(
     page.get_by_role("link", name="Mornings").click()
     page.get_by_role("button", name="Delete").click()
     page.wait_for_url("**/schedules")
-    call(stack, "DELETE", "/profiles/planned?force=true")
+    call(stack, "DELETE", "/profiles/maple?force=true")
 
 
 def upload(url: str, key: str, profile: str) -> None:
@@ -112,7 +112,7 @@ def upload(url: str, key: str, profile: str) -> None:
 def test_keys_webhooks_and_people_are_made_shown_once_and_ended(
     stack: RunningStack, open_page: OpenPage
 ) -> None:
-    make_profile(stack, "shared")
+    make_profile(stack, "juniper")
     page = open_page()
     sign_in_with_the_admin_key(stack, page)
     for path in ("/settings", "/keys", "/webhooks", "/users", "/audit"):
@@ -135,11 +135,11 @@ def test_keys_webhooks_and_people_are_made_shown_once_and_ended(
     page.goto("/users")
     page.get_by_label("Email").fill("new@pages.example")
     page.get_by_label("Name").first.fill("Newcomer")
-    page.get_by_label("Shared").first.check()
+    page.get_by_label("Juniper").first.check()
     page.get_by_role("button", name="Invite").click()
     expect(page.locator(".secret")).to_contain_text("/sign-in/link/")
     page.get_by_role("button", name="I have it").click()
-    expect(page.locator("li", has_text="Newcomer")).to_contain_text("of shared")
+    expect(page.locator("li", has_text="Newcomer")).to_contain_text("of juniper")
     page.get_by_text("Change Newcomer").click()
     page.get_by_role("button", name="All profiles").click()
     expect(page.locator("li", has_text="Newcomer")).to_contain_text("of all profiles")
@@ -149,19 +149,19 @@ def test_keys_webhooks_and_people_are_made_shown_once_and_ended(
     page.goto("/audit")
     for done in ("create user", "delete user"):
         expect(page.get_by_text(done).first).to_be_visible()
-    call(stack, "DELETE", "/profiles/shared?force=true")
+    call(stack, "DELETE", "/profiles/juniper?force=true")
 
 
 def test_a_webhook_is_made_and_a_delivery_sent_again(
     stack: RunningStack, open_page: OpenPage
 ) -> None:
-    make_profile(stack, "told")
+    make_profile(stack, "poplar")
     page = open_page()
     sign_in_with_the_admin_key(stack, page)
     with receiving() as receiver:
         page.goto("/webhooks")
         page.get_by_label("Address").fill(receiver.url)
-        page.get_by_label("Told", exact=True).check()
+        page.get_by_label("Poplar").check()
         page.get_by_role("button", name="Make a webhook").click()
         expect(page.locator(".secret")).to_contain_text("whsec_")
         secret = page.locator(".secret").inner_text()
@@ -173,7 +173,7 @@ def test_a_webhook_is_made_and_a_delivery_sent_again(
         assert receiver.heard[0].verified(secret)["type"] == "webhook.test"
         page.goto("/webhooks")
         words = {"caption": "Told", "integration_ids": ["int-mastodon"]}
-        call(stack, "POST", "/postiz/publish", words, profile="told")
+        call(stack, "POST", "/postiz/publish", words, profile="poplar")
         wait_until(lambda: len(receiver.heard) == 2)
         page.get_by_role("link", name=receiver.url).click()
         address = page.url
@@ -188,4 +188,4 @@ def test_a_webhook_is_made_and_a_delivery_sent_again(
         check_page(page, address.removeprefix(stack.facts()["web_url"]))
         page.get_by_role("button", name="Delete").click()
         page.wait_for_url("**/webhooks")
-    call(stack, "DELETE", "/profiles/told?force=true")
+    call(stack, "DELETE", "/profiles/poplar?force=true")
