@@ -59,6 +59,17 @@ class FullDays:
         raise Unprocessable(message, code=OVER_CAP, fields=[fault])
 
 
+def require_room(session: Session, post: Post, moment: datetime) -> None:
+    """Raises `Unprocessable` where that day has as many posts as the bulk of `post` allows.
+
+    Until the transaction ends nobody else chooses a time of the account: two that move to the last
+    place of a day do not both find it free.
+    """
+    if any(_read_moves(session, [post.id])):
+        occupancy.lock_account(session, post.account_id)
+        find_full_days(session, [post.id], lambda *_: moment).refuse(post)
+
+
 def find_full_days(session: Session, ids: Sequence[int], find_target: FindTarget) -> FullDays:
     """Which of the posts `ids` cannot be moved, because a day would have more than it may.
 

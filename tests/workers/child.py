@@ -11,8 +11,8 @@ import time
 from shared import db
 from shared.profiles import publisher_cache
 from shared.profiles.invalidation import Listener
-from tests.workers.inline_tasks import STEPS, InlineWaker, waiting_tasks
-from worker import runtime, sweep
+from tests.workers.inline_tasks import InlineWaker, Rounds
+from worker import runtime
 
 
 def carelessly() -> None:
@@ -32,15 +32,10 @@ def main(words: list[str]) -> None:
     if "brief" in words:
         db.IDLE_IN_TRANSACTION_MS = 1000
     built = runtime.build_runtime(InlineWaker())
-    waiting = waiting_tasks(built)
+    rounds = Rounds(built)
     print("working", flush=True)
     while True:
-        sweep.run_sweep(built)
-        sweep.run_tick(built)
-        while waiting:
-            task, argument = waiting.popleft()
-            STEPS[task](built, argument)
-        time.sleep(0.01)
+        rounds.run_due()
 
 
 if __name__ == "__main__":

@@ -2,14 +2,17 @@
 
 import os
 import tempfile
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from shared.task_queue import PUBLISH, Waker
+from worker import sweep
 from worker.accounts import organization_lookup, outage_probe
 from worker.bulkhead import Bulkhead
+from worker.due_work import DueWork
 from worker.media import fetch_run, upload_turns
 from worker.profiles import profile_deletion
 from worker.publishing import cancel, reconcile, track
@@ -17,6 +20,10 @@ from worker.releasing import release_run
 from worker.runtime import Runtime
 from worker.staging import orphan_drafts, stage
 from worker.webhooks import deliver
+
+#: Seconds between two sweeps, and between two looks for what is due.
+SWEEP_SECONDS = 0.4
+LOOK_SECONDS = 0.1
 
 
 def only_child() -> Bulkhead:
@@ -69,3 +76,35 @@ def waiting_tasks(runtime: Runtime) -> deque[tuple[str, int]]:
     """The wake-ups that nobody has followed yet."""
     assert isinstance(runtime.waker, InlineWaker)
     return runtime.waker.waiting
+
+
+def follow_wake_ups(runtime: Runtime) -> None:
+    """All that are waiting, and those that they cause."""
+    waiting = waiting_tasks(runtime)
+    while waiting:
+        task, argument = waiting.popleft()
+        STEPS[task](runtime, argument)
+
+
+class Rounds:
+    """Beat and a worker in one: as with beat, a round without work is left out."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._due_work = DueWork(runtime.database.engine, runtime.settings)
+        self._next_sweep = 0.0
+
+    def run_due(self) -> None:
+        """What is due, all that follows from it, and a pause."""
+        due = self._due_work.find_due_rounds()
+        now = time.monotonic()
+        if "pressroom.sweep" in due and now >= self._next_sweep:
+            self._next_sweep = now + SWEEP_SECONDS
+            sweep.run_sweep(self._runtime)
+        if "pressroom.tick" in due:
+            sweep.run_tick(self._runtime)
+        follow_wake_ups(self._runtime)
+        time.sleep(LOOK_SECONDS)
+
+    def close(self) -> None:
+        self._due_work.close()

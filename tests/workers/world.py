@@ -17,16 +17,10 @@ from shared.domain.publishing.states import PostState
 from shared.models import Account, AccountMedia, Event, Post, Profile
 from tests.timing.patience import PATIENCE
 from tests.workers import releases
-from tests.workers.inline_tasks import STEPS, waiting_tasks
-from worker import sweep
+from tests.workers.inline_tasks import Rounds, follow_wake_ups
 from worker.accounts import server_turns
-from worker.due_work import DueWork
 from worker.releasing.claims import Release
 from worker.runtime import Runtime
-
-#: Seconds between two sweeps, and between two looks for what is due.
-SWEEP_SECONDS = 0.4
-LOOK_SECONDS = 0.1
 
 
 @dataclass
@@ -59,27 +53,15 @@ class World:
 
     def work(self) -> None:
         """Run all wake-ups that are waiting, and those that they cause."""
-        waiting = waiting_tasks(self.runtime)
-        while waiting:
-            task, argument = waiting.popleft()
-            STEPS[task](self.runtime, argument)
+        follow_wake_ups(self.runtime)
 
     def until(self, reached: Callable[[], bool], *, seconds: float = PATIENCE) -> None:
-        """Beat and work until it is so: as with beat, a round without work is left out."""
+        """Beat and work until it is so."""
         deadline = time.monotonic() + seconds
-        with closing(DueWork(self.database.engine, self.settings)) as due_work:
-            next_sweep = 0.0
+        with closing(Rounds(self.runtime)) as rounds:
             while not reached():
-                now = time.monotonic()
-                assert now < deadline, self.describe()
-                due = due_work.find_due_rounds()
-                if "pressroom.sweep" in due and now >= next_sweep:
-                    next_sweep = now + SWEEP_SECONDS
-                    sweep.run_sweep(self.runtime)
-                if "pressroom.tick" in due:
-                    sweep.run_tick(self.runtime)
-                self.work()
-                time.sleep(LOOK_SECONDS)
+                assert time.monotonic() < deadline, self.describe()
+                rounds.run_due()
 
     def until_all(self, state: PostState, ids: Sequence[int], *, seconds: float = PATIENCE) -> None:
         self.until(lambda: set(self.states(ids)) == {state}, seconds=seconds)

@@ -118,9 +118,8 @@ def patch_post(path: IdPath, body: PatchPost) -> Response:
         if body.publish_at is not None:
             now = db.read_clock(session)
             moved = post_edits.plan_time(post, body.publish_at, body.timezone, now)
-            target = moved.publish_at
-            if target is not None:
-                day_caps.find_full_days(session, [post.id], lambda *_: target).refuse(post)
+            if moved.publish_at is not None:
+                day_caps.require_room(session, post, moved.publish_at)
             planned = replace(planned, publish_at=moved.publish_at)
         if planned.as_json():
             edits.edit_posts(session, {post.id: planned})

@@ -14,7 +14,7 @@ from shared.errors import NotFound
 from shared.intake import post_edits
 from shared.intake.post_edits import EditedContent
 from shared.models import Post
-from shared.posts import cancel_retry, edits
+from shared.posts import cancel_retry, day_caps, edits
 from web.api.resource import refuse_past_approval
 
 #: What Postiz no longer knows.
@@ -58,6 +58,8 @@ def change_post(
     current = post_edits.current_values(post)
     if publish_at is not None and publish_at.replace(microsecond=0) != current.publish_at:
         moved = post_edits.plan_time(post, max(publish_at, now), "UTC", now)
+        if moved.publish_at is not None:
+            day_caps.require_room(session, post, moved.publish_at)
         planned = replace(planned, publish_at=moved.publish_at)
     if as_draft is not None and as_draft != is_draft(post):
         planned = replace(planned, as_draft=as_draft)

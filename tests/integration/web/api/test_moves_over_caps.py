@@ -1,9 +1,14 @@
 """Posts that are moved keep to the daily cap of their bulk."""
 
+from functools import partial
 from typing import Any
 
+import pytest
+
+from shared.posts import occupancy
 from tests.factories.jobs import make_job
 from tests.servers.api import Api, Reply
+from tests.timing.at_once import do_at_once, leaving_together
 
 DAY = 24 * 60
 
@@ -39,6 +44,35 @@ def test_a_post_is_not_moved_to_a_day_that_is_full(api: Api) -> None:
             api.call("PATCH", f"/posts/{first}", json={**there, "publish_at": free}).status_code
             == 202
         )
+
+
+def test_only_one_of_two_gets_the_last_place_of_a_day(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, [first, second, *_] = capped(api, 5)
+    look_together = leaving_together(occupancy.read_due_times)
+    monkeypatch.setattr(occupancy, "read_due_times", look_together)
+    there = {"publish_at": "2031-08-03T23:30", "timezone": "Europe/Berlin"}
+    moves = [partial(api.call, "PATCH", f"/posts/{id_}", json=there) for id_ in (first, second)]
+    assert sorted(reply.status_code for reply in do_at_once(*moves)) == [202, 422]
+    assert sorted(days(api)) == [1, 2, 2, 3, 3]
+
+
+def test_a_client_of_postiz_is_refused_too(api: Api) -> None:
+    _, [first, *_] = capped(api, 4)
+    key = api.key("read", "publish", profiles=["acme"])
+    part = {"id": first, "content": "clip 0", "image": []}
+    post = {"integration": {"id": "int-mastodon"}, "value": [part], "settings": {}}
+    body = {"type": "schedule", "shortLink": False, "tags": [], "posts": [post]}
+    full = api.call(
+        "POST", "/public/v1/posts", key=key, json={**body, "date": "2031-08-02T20:00:00Z"}
+    )
+    assert full.status_code == 400
+    assert "choose another day" in full.text
+    assert days(api) == [1, 1, 2, 2]
+    free = {**body, "date": "2031-08-03T20:00:00Z"}
+    assert api.call("POST", "/public/v1/posts", key=key, json=free).status_code == 201
+    assert sorted(days(api)) == [1, 2, 2, 3]
 
 
 def test_posts_that_move_together_make_room_for_each_other(api: Api) -> None:
