@@ -4,11 +4,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 import psycopg2
@@ -17,6 +17,8 @@ import requests
 from local.child import ROOT
 from tests.timing.patience import PATIENCE, wait_until
 from tests.timing.sandbox_timings import steady_timing
+
+Answer = TypeVar("Answer")
 
 _SETTINGS = {
     "PRESSROOM_PORT": "0",
@@ -127,6 +129,17 @@ def starting_stacks() -> Iterator[Callable[..., RunningStack]]:
             return started.enter_context(RunningStack(home, **settings))
 
         yield start
+
+
+def ask_each(
+    processes: Iterable[psutil.Process], question: Callable[[psutil.Process], Answer]
+) -> list[Answer]:
+    """What those answer that have not ended meanwhile: a server's children come and go."""
+    answers = []
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            answers.append(question(process))
+    return answers
 
 
 def still_running(processes: list[psutil.Process]) -> list[psutil.Process]:

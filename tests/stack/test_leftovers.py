@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from local.child import ROOT
-from tests.servers.stacks import still_running
+from tests.servers.stacks import ask_each, still_running
 from tests.timing.patience import PATIENCE, wait_until
 
 #: A test that starts servers, says which process it runs in, and hangs.
@@ -47,7 +47,7 @@ class Run:
     def names(self) -> set[str]:
         """Of what runs below it by now."""
         self._family = psutil.Process(self.process.pid).children(recursive=True)
-        return {process.name() for process in still_running(self._family)}
+        return set(ask_each(still_running(self._family), psutil.Process.name))
 
     def told(self) -> int | None:
         """The process that runs the hanging test, once it does."""

@@ -14,7 +14,7 @@ import requests
 
 from local.child import ROOT
 from tests.scenarios.idle import measure_idle
-from tests.servers.stacks import RunningStack
+from tests.servers.stacks import RunningStack, ask_each
 from tests.timing.patience import wait_until
 
 ROLES = ["web", "worker", "beat", "flower", "valkey", "postgres", "sandbox"]
@@ -86,7 +86,7 @@ def test_the_admin_key_stands_in_stack_json_and_nowhere_else(own: RunningStack) 
     key = own.facts()["admin_key"].encode()
     holders = [path for path in own.home.rglob("*") if path.is_file() and key in path.read_bytes()]
     assert holders == [own.home / "stack.json"]
-    commands = [" ".join(process.cmdline()) for process in own.family()]
+    commands = [" ".join(words) for words in ask_each(own.family(), psutil.Process.cmdline)]
     assert not any(key.decode() in command for command in commands)
     assert key.decode() not in own.output()
 
