@@ -7,8 +7,9 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Route, TimeoutError, expect
 
 from shared.domain.networks.caption_length import plain_length, weighted_length
 from tests.browser.looks import check_page
@@ -122,6 +123,29 @@ def test_clips_are_dropped_in_planned_and_published_once(
     page.goto("/compose")
     expect(page.locator(".item")).to_have_count(0)
     check_page(page, "/compose")
+
+
+def test_what_is_done_before_the_scripts_are_there_is_neither_lost_nor_told(
+    stack: RunningStack, signed_in: Callable[..., Page]
+) -> None:
+    make_profile(stack, "ginkgo")
+    page = signed_in("manager", ["ginkgo"])
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.route("**/static/**/*.js", lambda _: None)
+    page.goto("/profiles/ginkgo", wait_until="commit")
+    page.get_by_label("Key").fill("a-secret-key")
+    press(page, "Try and save")
+    page.goto("/compose", wait_until="commit")
+    assert [url for url in asked if "a-secret-key" in url] == []
+    box = page.get_by_label("Demo on Mastodon")
+    box.wait_for()
+    with pytest.raises(TimeoutError):
+        box.check(timeout=2000)
+    page.unroute("**/static/**/*.js")
+    page.reload()
+    box.check()
+    expect(box).to_be_checked()
 
 
 def test_a_reload_in_the_middle_of_publishing_publishes_nothing_twice(

@@ -27,8 +27,8 @@ async function press(button) {
   await whileBusy(button, async () => {
     if ("dry" in button.dataset && !(await confirmPlan(method, path, body, { profile }))) return;
     await call(method, path, body, { profile });
-    if (next) window.location.assign(next);
-    else window.location.reload();
+    if (next) location.assign(next);
+    else location.reload();
   });
 }
 

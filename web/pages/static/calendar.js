@@ -3,10 +3,10 @@
 import { call, say, whileBusy } from "./api.js";
 import { zone } from "./times.js";
 
-const address = new URL(window.location.href);
+const address = new URL(location.href);
 if (!address.searchParams.get("tz") && zone !== "UTC") {
   address.searchParams.set("tz", zone);
-  window.location.replace(address);
+  location.replace(address);
 }
 
 const days = document.querySelector(".days");
@@ -21,8 +21,8 @@ async function move(entry, at) {
   const { post, revision } = entry.dataset;
   const body = { publish_at: at, timezone: days.dataset.zone, revision: Number(revision) };
   await call("PATCH", `/api/v1/posts/${post}`, body);
-  window.location.hash = `post-${post}`;
-  window.location.reload();
+  location.hash = `post-${post}`;
+  location.reload();
 }
 
 const explain = (error) => [error.message, ...(error.fields ?? []).map((each) => each.message)].join(" ");

@@ -216,7 +216,7 @@ async function send() {
   try {
     const job = await publish(sending, profile, (error) => state(`${error.message} It is asked again; nothing is published twice.`));
     store.clear();
-    window.location.assign(`/jobs/${job.id}`);
+    location.assign(`/jobs/${job.id}`);
   } catch (error) {
     if (error.isUnclear) return offerAgain(error);
     draft.sending = null;
@@ -315,7 +315,7 @@ const actions = {
   clear: () => {
     if (!window.confirm("Forget all rows and what was typed? Files that are here stay under Media.")) return;
     store.clear();
-    window.location.reload();
+    location.reload();
   },
   "make-plan": makePlan,
   publish: () => {
@@ -340,4 +340,5 @@ showSettings(draft, facts.channels);
 drawTimes();
 bindFields();
 setMode(draft.times.mode);
+byId("draft").inert = false; // what is typed earlier would be overwritten by what the draft has
 if (draft.sending) send();

@@ -93,8 +93,8 @@ function finish(form, answer) {
   const done = new CustomEvent("pressroom:done", { bubbles: true, cancelable: true, detail: answer });
   if (!form.dispatchEvent(done)) return;
   const next = form.dataset.next?.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(answer[name]));
-  if (next) window.location.assign(next);
-  else window.location.reload();
+  if (next) location.assign(next);
+  else location.reload();
 }
 
 async function send(form) {

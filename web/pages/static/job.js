@@ -37,7 +37,7 @@ async function look() {
   if (isBusy()) return plan();
   let newer;
   try {
-    const reply = await fetch(window.location.href, { credentials: "same-origin" });
+    const reply = await fetch(location.href, { credentials: "same-origin" });
     if (!reply.ok || reply.redirected) throw new Error(String(reply.status));
     newer = new DOMParser().parseFromString(await reply.text(), "text/html").getElementById("live");
   } catch {

@@ -70,7 +70,7 @@ function save() {
   const tell = (error) => showErrors(form, error);
   const work = async () => {
     await call("PATCH", form.dataset.path, readEdit());
-    window.location.reload();
+    location.reload();
   };
   whileBusy(form.querySelector("button"), work, (error) => {
     if (error.code === "changed_meanwhile") showNewer().catch(tell);

@@ -12,7 +12,7 @@ document.addEventListener("pressroom:done", (event) => {
   if (!name) return;
   event.preventDefault();
   const value = event.detail[name];
-  const words = value.startsWith("/") ? window.location.origin + value : value;
+  const words = value.startsWith("/") ? location.origin + value : value;
   const secret = make("code", words, { className: "secret" });
   const copy = make("button", "Copy", { type: "button" });
   copy.addEventListener("click", async () => {
@@ -25,7 +25,7 @@ document.addEventListener("pressroom:done", (event) => {
     }
   });
   const done = make("button", "I have it", { type: "button" });
-  done.addEventListener("click", () => window.location.reload());
+  done.addEventListener("click", () => location.reload());
   const box = make("div", "", { className: "problem", tabIndex: -1 });
   box.append(make("p", form.dataset.onceWords), secret, make("p", ""));
   box.lastChild.append(copy, " ", done);
@@ -80,7 +80,7 @@ form?.addEventListener("submit", (event) => {
       return showErrors(form, Object.assign(new Error("It was not saved."), { fields }));
     }
     await savePostiz(form.dataset.postiz, postiz);
-    if (form.dataset.next) return window.location.assign(form.dataset.next);
+    if (form.dataset.next) return location.assign(form.dataset.next);
     form.elements.api_key.value = "";
   });
 });

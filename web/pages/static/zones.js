@@ -18,7 +18,7 @@ function shift(form) {
   whileBusy(null, async () => {
     if (!(await confirmPlan("POST", path, body))) return;
     await call("POST", path, body, { headers: { "Idempotency-Key": `${look} ${minutes}` } });
-    window.location.reload();
+    location.reload();
   });
 }
 
