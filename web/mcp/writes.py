@@ -72,7 +72,7 @@ def _find(path: str) -> dict[str, Any] | None:
 
 def edit_post(given: ToEdit, sent: Mapping[str, Any]) -> Done:
     body = without(sent, "post_id", "id")
-    return post_done(fetch("PATCH", f"/posts/{quote(given.post_id, safe='')}", body=body))
+    return post_done("PATCH", f"/posts/{quote(given.post_id, safe='')}", body)
 
 
 def cancel_posts(given: ToCancel, sent: Mapping[str, Any]) -> Done:
@@ -88,7 +88,7 @@ def retry_missing_post(given: MissingPost, sent: Mapping[str, Any]) -> Done:
         raise Refused(WITHOUT_WORD, "person_has_to_look")
     body = {"confirm_not_published": True, "as_of": sent["as_of"]}
     path = f"/posts/{quote(given.post_id, safe='')}/retry"
-    return post_done(fetch("POST", path, body=body))
+    return post_done("POST", path, body)
 
 
 def _change(verb: str, sent: Mapping[str, Any], *, dry_run: bool) -> Done:
