@@ -41,19 +41,34 @@ def _rows_of_folder(folder: Path, captions: Path | None, channels: Sequence[str]
     clips = find_clips(folder)
     if not channels:
         raise UsageFailure("Which channels?", hint="--channels IDS (pressroom channels lists them)")
-    rows = {}
-    for written in read_csv(captions) if captions else ():
-        assert captions is not None
-        row = _row_of_csv(captions, written, channels, folder)
-        if row.files[0] in rows:
+    written = _rows_of_captions(captions, channels, folder) if captions else []
+    named = {_identity(path) for row in written for path in row.files}
+    others = [
+        PostRow(files=[path], caption=_caption_beside(path), channels=channels, place=str(path))
+        for path in clips
+        if _identity(path) not in named
+    ]
+    return [*written, *others]
+
+
+def _rows_of_captions(captions: Path, channels: Sequence[str], folder: Path) -> list[PostRow]:
+    rows = [_row_of_csv(captions, written, channels, folder) for written in read_csv(captions)]
+    seen = set()
+    for row in rows:
+        first = _identity(row.files[0])
+        if first in seen:
             raise CliFailure(f"{row.place}: {row.name} has a row already")
-        rows[row.files[0]] = row
-    named = {path for row in rows.values() for path in row.files}
-    for path in clips:
-        if path not in named:
-            caption = _caption_beside(path)
-            rows[path] = PostRow(files=[path], caption=caption, channels=channels, place=str(path))
-    return list(rows.values())
+        seen.add(first)
+    return rows
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """Of the file: a table may name it by its whole path, or in another case where that is one."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise CliFailure(f"{path} cannot be read: {error.strerror}") from error
+    return found.st_dev, found.st_ino
 
 
 def find_clips(folder: Path) -> list[Path]:
