@@ -20,8 +20,8 @@ _REPEATABLE = timedelta(hours=23)
 
 @dataclass(frozen=True, kw_only=True)
 class Pending:
-    """A request that may or may not have arrived. `rows`: keys. `asked`: what the user wanted, by
-    which the same command is known again."""
+    """A request that may or may not have arrived. `rows`: keys of its posts. `asked`: what the user
+    wanted, by which the same command is known again."""
 
     key: str
     rows: list[str]
@@ -35,7 +35,7 @@ class Pending:
 
 @dataclass(kw_only=True)
 class FolderMemory:
-    """`published`: the job of each row, by the row's key."""
+    """`published`: the job of each post, by the post's key."""
 
     path: Path
     source: str

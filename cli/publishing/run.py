@@ -19,8 +19,10 @@ from cli.publishing.rows import PostRow
 from cli.uploads.clip import Clip
 from cli.uploads.delivery import deliver_clips, read_clips
 
-#: A refusal for certain: nothing was written. What is answered otherwise may have been done.
-_REFUSED = range(400, 500)
+#: Pressroom's refusals of a request that it has not done before. What else is answered, by a proxy
+#: or because a key may no longer do it, says nothing of a try before.
+_REFUSED = frozenset({400, 409, 413, 415, 422})
+_DONE_BEFORE = frozenset({"key_reused", "secret_unreadable"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,19 +52,24 @@ def publish_rows(api: Api, rows: Sequence[PostRow], wishes: Wishes) -> str | Non
         _settle_pending(api, memory, asked, wishes)
         fresh = _leave_out_published(memory, rows, clips, wishes)
         if not fresh:
-            return memory.last_job([row.key(clips) for row in rows])
+            return memory.last_job([*_keys(rows, clips), *(row.key(clips) for row in rows)])
         body = _prepare(api, fresh, clips, wishes)
         if body is None:
             return None
         pending = Pending(
             key=uuid4().hex,
-            rows=[row.key(clips) for row in fresh],
+            rows=_keys(fresh, clips),
             asked=asked,
             body=body,
             began_at=datetime.now(UTC).isoformat(),
         )
         memory.begin(pending)
         return _send(api, memory, pending)
+
+
+def _keys(rows: Sequence[PostRow], clips: Mapping[Path, Clip]) -> list[str]:
+    """Of their posts: another channel for a clip is no reason to publish on the first again."""
+    return [post.key(clips) for row in rows for post in row.posts()]
 
 
 def require_known_channels(api: Api, rows: Sequence[PostRow]) -> None:
@@ -125,10 +132,20 @@ def _leave_out_published(
 ) -> list[PostRow]:
     if wishes.again:
         return list(rows)
-    fresh = [row for row in rows if row.key(clips) not in memory.published]
-    if left_out := len(rows) - len(fresh):
-        note(f"{left_out} of {len(rows)} were published by an earlier run (again: --again)")
+    left = [_left_of(memory, row, clips) for row in rows]
+    fresh = [row for row in left if row.channels]
+    total = len(_keys(rows, clips))
+    if left_out := total - len(_keys(fresh, clips)):
+        note(f"{left_out} of {total} were published by an earlier run (again: --again)")
     return fresh
+
+
+def _left_of(memory: FolderMemory, row: PostRow, clips: Mapping[Path, Clip]) -> PostRow:
+    """On the channels where it was not published before."""
+    if row.key(clips) in memory.published:
+        return row.on([])
+    fresh = [post for post in row.posts() if post.key(clips) not in memory.published]
+    return row.on([channel for post in fresh for channel in post.channels])
 
 
 def _prepare(
@@ -163,10 +180,16 @@ def _send(api: Api, memory: FolderMemory, pending: Pending) -> str:
     try:
         reply = api.post("/postiz/bulk-publish", pending.body, key=pending.key)
     except ApiFailure as failure:
-        if failure.status in _REFUSED and failure.retry_after is None:
+        if _is_certain(failure):
             memory.forget_pending()
         raise
     job = str(reply["job"]["id"])
     memory.note_published(job)
     note(f"Accepted as job {job}")
     return job
+
+
+def _is_certain(failure: ApiFailure) -> bool:
+    """Whether nothing was written, by this request or an earlier one with its key."""
+    is_ours = bool(failure.code) and failure.code not in _DONE_BEFORE
+    return is_ours and failure.status in _REFUSED and failure.retry_after is None

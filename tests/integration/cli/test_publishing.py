@@ -1,0 +1,83 @@
+"""What an earlier run published is known by clip and channel, whatever a proxy says meanwhile."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from cli.failures import CliFailure
+from cli.http.api import Api
+from cli.publishing.order import Timing
+from cli.publishing.run import Wishes, publish_rows
+from cli.publishing.source import read_rows
+from cli.sign_in import SignIn
+from local.sandbox.process import SandboxProcess
+from local.valkey import Valkey
+from tests.factories.files import FILES
+from tests.integration.conftest import DEMO_KEY
+from tests.servers.api import ADMIN_KEY
+from tests.servers.raw_server import answering, body
+from tests.servers.web_server import Server, serving
+
+CHANNELS = ["int-mastodon", "int-x"]
+TIMING = Timing(interval=0, slots=None, start="2031-08-01T09:00", zone="UTC")
+
+
+@pytest.fixture
+def shop(
+    database_url: str, valkey_server: Valkey, tmp_path: Path, postiz: SandboxProcess
+) -> Iterator[Server]:
+    """Its profile `acme` has the sandbox's channels."""
+    more = {
+        "POSTIZ_API_URL": postiz.api_url,
+        "POSTIZ_API_KEY": DEMO_KEY,
+        "PRESSROOM_ALLOWED_HOSTS": urlsplit(postiz.api_url).netloc,
+    }
+    with serving(database_url, valkey_server.url(), tmp_path, **more) as running:
+        yield running
+
+
+class _BehindProxy(Api):
+    """Its requests to publish arrive, and the proxy at `proxy` answers them."""
+
+    proxy = ""
+
+    def send(self, method: str, path: str, **more: Any) -> requests.Response:
+        reply = super().send(method, path, **more)
+        if path != "/postiz/bulk-publish" or more.get("params"):
+            return reply
+        assert reply.json()["job"]["id"]
+        return requests.get(self.proxy, stream=True, timeout=60)
+
+
+def publish(api: Api, folder: Path, channels: list[str]) -> str | None:
+    wishes = Wishes(source=folder, timing=TIMING, ask=None, again=False, dry_run=False)
+    return publish_rows(api, read_rows(folder, None, channels), wishes)
+
+
+def test_a_clip_is_published_once_on_each_channel(
+    shop: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    for number in (1, 2):
+        (folder / f"clip-{number}.mp4").write_bytes(FILES.mp4(300 + number))
+    signed_in = SignIn(url=f"http://127.0.0.1:{shop.port}", api_key=ADMIN_KEY, profile="acme")
+    with answering(body(b"<html>no such backend</html>", status=404)) as proxy:
+        behind = _BehindProxy(signed_in)
+        behind.proxy = proxy.url
+        with pytest.raises(CliFailure, match="404"):
+            publish(behind, folder, CHANNELS[:1])
+    api = Api(signed_in)
+    first = publish(api, folder, CHANNELS[:1])
+    assert publish(api, folder, CHANNELS) != first
+    assert publish(api, folder, CHANNELS[1:]) is not None
+    posts = shop.get("/posts").json()["items"]
+    assert Counter((post["external_id"], post["integration"]["id"]) for post in posts) == {
+        (f"clip-{number}.mp4", channel): 1 for number in (1, 2) for channel in CHANNELS
+    }
