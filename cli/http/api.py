@@ -87,6 +87,8 @@ class Api:
         self, failure: ApiFailure | LineBroken, patience: Patience, *, repeatable: bool
     ) -> None:
         pause = failure.retry_after if isinstance(failure, ApiFailure) else None
+        if isinstance(failure, LineBroken) and not repeatable:
+            failure.hint = f"{failure.hint or ''} It may have been done: look before you repeat it"
         if not repeatable or (isinstance(failure, ApiFailure) and pause is None):
             raise failure
         patience.wait(failure, pause)
@@ -137,7 +139,7 @@ class Api:
             )
         except (requests.ConnectionError, requests.Timeout) as error:
             message = f"{self.url} cannot be reached, or the line broke"
-            raise LineBroken(message, hint="is the server running, and the network up?") from error
+            raise LineBroken(message, hint="Is the server running, and the network up?") from error
         except requests.RequestException as error:
             raise CliFailure(f"{self.url} cannot be called: {error}") from error
 

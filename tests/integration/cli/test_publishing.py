@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from cli.__main__ import main
 from cli.failures import CliFailure
 from cli.http.api import Api
 from cli.publishing.order import Timing
@@ -20,6 +21,7 @@ from local.valkey import Valkey
 from tests.factories.files import FILES
 from tests.integration.conftest import DEMO_KEY
 from tests.servers.api import ADMIN_KEY
+from tests.servers.breaking_line import breaking_line
 from tests.servers.raw_server import answering, body
 from tests.servers.web_server import Server, serving
 
@@ -57,6 +59,39 @@ class _BehindProxy(Api):
 def publish(api: Api, folder: Path, channels: list[str]) -> str | None:
     wishes = Wishes(source=folder, timing=TIMING, ask=None, again=False, dry_run=False)
     return publish_rows(api, read_rows(folder, None, channels), wishes)
+
+
+def run(monkeypatch: pytest.MonkeyPatch, port: int, *words: str) -> int:
+    """The exit code of a command for `acme`."""
+    for name, value in {
+        "PRESSROOM_URL": f"http://127.0.0.1:{port}",
+        "PRESSROOM_API_KEY": ADMIN_KEY,
+        "PRESSROOM_PROFILE": "acme",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.argv", ["pressroom", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return int(ended.value.code or 0)
+
+
+def test_what_is_told_to_many_posts_is_told_to_each_and_a_schedule_is_run_once(
+    shop: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bulk = {"items": [{"caption": "one"}], "integration_ids": CHANNELS[:1]}
+    day = {"name": "daily", "cron": "0 9 * * *", "bulk": bulk}
+    schedule = shop.post("/schedules", json=day).json()["id"]
+    lost = [True]
+    with breaking_line(shop.port) as line:
+        line.loses = lambda sent: b"/run HTTP" in sent and bool(lost) and lost.pop()
+        assert run(monkeypatch, line.port, "schedules", "run", schedule) == 0
+        assert line.lost == 1
+    [post] = shop.get("/posts").json()["items"]
+    assert run(monkeypatch, shop.port, "posts", "cancel", "999999", post["id"], "999998") == 1
+    told = capsys.readouterr()
+    assert f"{post['id']}\t" in told.out
+    assert all(f"no post '{gone}'" in told.err for gone in ("999999", "999998"))
+    assert shop.get(f"/posts/{post['id']}").json()["state"] == "cancelled"
 
 
 def test_a_clip_is_published_once_on_each_channel(
