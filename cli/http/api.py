@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from typing import Any
 
 import requests
@@ -30,13 +31,15 @@ class _Bearer(AuthBase):
 
 
 class Api:
-    """Thread-safe. `profile`: whose posts and files; None: the only one of the key."""
+    """Thread-safe. `profile`: whose posts and files; None: the only one of the key. `key_mark`: by
+    which the key is known again, and which tells nothing of it."""
 
     def __init__(self, signed_in: SignIn, profile: str | None = None) -> None:
         self.url = signed_in.url
         self.profile = profile or signed_in.profile
         self.stop = threading.Event()
         self._auth = _Bearer(signed_in.api_key)
+        self.key_mark = sha256(signed_in.api_key.encode()).hexdigest()[:16]
         self._sessions = threading.local()
 
     def patience(self) -> Patience:

@@ -21,16 +21,21 @@ _REPEATABLE = timedelta(hours=23)
 @dataclass(frozen=True, kw_only=True)
 class Pending:
     """A request that may or may not have arrived. `rows`: keys of its posts. `asked`: what the user
-    wanted, by which the same command is known again."""
+    wanted, by which the same command is known again. `by_key`: mark of the API key that sent it."""
 
     key: str
     rows: list[str]
     asked: str
     body: dict[str, Any]
     began_at: str
+    by_key: str = ""
 
-    def is_repeatable(self) -> bool:
-        return datetime.now(UTC) - datetime.fromisoformat(self.began_at) < _REPEATABLE
+    def forgotten_because(self, by_key: str) -> str | None:
+        """Why the server does not know it again, in words; None if it does."""
+        if self.by_key not in {"", by_key}:
+            return "with another API key, whose requests the server does not take for yours"
+        age = datetime.now(UTC) - datetime.fromisoformat(self.began_at)
+        return "too long ago for the server to know" if age >= _REPEATABLE else None
 
 
 @dataclass(kw_only=True)

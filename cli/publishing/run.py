@@ -62,6 +62,7 @@ def publish_rows(api: Api, rows: Sequence[PostRow], wishes: Wishes) -> str | Non
             asked=asked,
             body=body,
             began_at=datetime.now(UTC).isoformat(),
+            by_key=api.key_mark,
         )
         memory.begin(pending)
         return _send(api, memory, pending)
@@ -108,10 +109,10 @@ def _settle_pending(api: Api, memory: FolderMemory, asked: str, wishes: Wishes) 
     if wishes.again:
         memory.forget_pending()
         return
-    if not pending.is_repeatable():
+    if (why := pending.forgotten_because(api.key_mark)) is not None:
         raise CliFailure(
             f"A run at {pending.began_at} was interrupted while it published {len(pending.rows)} "
-            "posts, and is too long ago for the server to know",
+            f"posts, {why}",
             hint="look at pressroom jobs ls; to publish them (once more): --again",
         )
     what = f"{len(pending.rows)} posts that an interrupted run was publishing"

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -108,6 +109,10 @@ def test_a_clip_is_published_once_on_each_channel(
         behind.proxy = proxy.url
         with pytest.raises(CliFailure, match="404"):
             publish(behind, folder, CHANNELS[:1])
+    whole = {"name": "a", "scopes": ["read", "publish"], "profile_ids": ["acme"]}
+    other = replace(signed_in, api_key=shop.post("/keys", json=whole).json()["key"])
+    with pytest.raises(CliFailure, match="with another API key"):
+        publish(Api(other), folder, CHANNELS[:1])
     api = Api(signed_in)
     first = publish(api, folder, CHANNELS[:1])
     assert publish(api, folder, CHANNELS) != first
