@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,11 +15,18 @@ from cli.http.answers import ApiFailure
 from cli.http.api import Api
 from cli.output import note
 from cli.publishing.memory import FolderMemory, Pending, remembering
-from cli.publishing.order import Timing, build_body, require_faultless, show_plan
+from cli.publishing.order import (
+    Timing,
+    build_body,
+    has_other_times,
+    require_faultless,
+    show_plan,
+)
 from cli.publishing.rows import PostRow
 from cli.uploads.clip import Clip
 from cli.uploads.delivery import deliver_clips, read_clips
 
+_PATH = "/postiz/bulk-publish"
 #: Pressroom's refusals of a request that it has not done before. What else is answered, by a proxy
 #: or because a key may no longer do it, says nothing of a try before.
 _REFUSED = frozenset({400, 409, 413, 415, 422})
@@ -161,15 +169,33 @@ def _prepare(
         raise CliFailure(f"Nothing is published, because the server refused:\n{lines}")
     media = {path: delivered[clip.sha256].media_id or "" for path, clip in used.items()}
     body = build_body(rows, media, wishes.timing, wishes.more)
-    plan = api.call("POST", "/postiz/bulk-publish", body=body, params={"dry_run": "true"})["plan"]
-    require_faultless(plan, rows)
-    show_plan(plan, rows, wishes.timing.zone)
-    if wishes.dry_run:
-        return None
-    if wishes.ask is not None and not wishes.ask(f"Publish {_count_posts(plan['posts'])}?"):
-        note("Nothing is published")
-        return None
-    return body
+
+    def make_plan() -> dict[str, Any]:
+        dry = {"dry_run": "true"}
+        plan: dict[str, Any] = api.call("POST", _PATH, body=body, params=dry)["plan"]
+        require_faultless(plan, rows)
+        return plan
+
+    return body if is_agreed(make_plan, rows, wishes) else None
+
+
+def is_agreed(
+    make_plan: Callable[[], dict[str, Any]], rows: Sequence[PostRow], wishes: Wishes
+) -> bool:
+    """Shows the plan and asks; again if its times are others by the time of the answer."""
+    made_at, plan = time.monotonic(), make_plan()
+    while True:
+        show_plan(plan, rows, wishes.timing.zone)
+        if wishes.dry_run or wishes.ask is None:
+            return not wishes.dry_run
+        if not wishes.ask(f"Publish {_count_posts(plan['posts'])}?"):
+            note("Nothing is published")
+            return False
+        shown, shown_at = plan, made_at
+        made_at, plan = time.monotonic(), make_plan()
+        if not has_other_times(shown, plan, later_by=made_at - shown_at):
+            return True
+        note("Meanwhile times of this plan are over, or taken. The plan is now:")
 
 
 def _count_posts(number: int) -> str:
@@ -179,7 +205,7 @@ def _count_posts(number: int) -> str:
 def _send(api: Api, memory: FolderMemory, pending: Pending) -> str:
     """However often it is sent with this key, the server publishes it once."""
     try:
-        reply = api.post("/postiz/bulk-publish", pending.body, key=pending.key)
+        reply = api.post(_PATH, pending.body, key=pending.key)
     except ApiFailure as failure:
         if _is_certain(failure):
             memory.forget_pending()
