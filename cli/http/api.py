@@ -60,7 +60,7 @@ class Api:
             yield from page["items"]
             limit -= len(page["items"])
             cursor = page["next_cursor"]
-            if cursor is None:
+            if cursor is None or not page["items"]:
                 return
 
     def call(
@@ -143,7 +143,7 @@ class Api:
         except (requests.ConnectionError, requests.Timeout) as error:
             message = f"{self.url} cannot be reached, or the line broke"
             raise LineBroken(message, hint="Is the server running, and the network up?") from error
-        except requests.RequestException as error:
+        except (requests.RequestException, UnicodeEncodeError) as error:
             raise CliFailure(f"{self.url} cannot be called: {error}") from error
 
     def _session(self) -> requests.Session:

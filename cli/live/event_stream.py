@@ -71,6 +71,8 @@ def _read_once(api: Api, path: str, place: _Place, patience: Patience) -> Iterat
                 name = value
             elif field == "data":
                 data += value
+                if len(data) > _LONGEST_LINE:
+                    raise LineBroken("The server sends an event without an end")
             elif field == "id":
                 place.last_id = value
             elif not line and data:

@@ -82,7 +82,8 @@ class FolderMemory:
 def remembering(url: str, profile: str, source: Path) -> Iterator[FolderMemory]:
     """While no other command publishes from the same source. Raises `CliFailure`."""
     place = str(source.resolve())
-    name = hashlib.sha256(f"{url}\n{profile}\n{place}".encode()).hexdigest()[:16]
+    whose = f"{url}\n{profile}\n{place}".encode(errors="surrogateescape")
+    name = hashlib.sha256(whose).hexdigest()[:16]
     path = state_folder() / "published" / f"{name}.json"
     with _alone(path.with_suffix(".lock"), place):
         yield _load(path, place)
@@ -128,6 +129,8 @@ def _alone(lock: Path, source: str) -> Iterator[None]:
         except BlockingIOError as error:
             message = f"Another pressroom is publishing {source}"
             raise CliFailure(message, hint="wait for it, or stop it") from error
+        except OSError as error:  # on a network's disk without locks
+            raise _unwritable(lock, error) from error
         yield
     finally:
         with suppress(OSError):

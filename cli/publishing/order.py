@@ -54,7 +54,7 @@ def _item(row: PostRow, media: Mapping[Path, str]) -> dict[str, Any]:
         "media_ids": [media[path] for path in row.files],
         "caption": row.caption,
         "integration_ids": list(row.channels),
-        "external_id": row.name[:_LONGEST_NAME],
+        "external_id": row.name.encode(errors="replace").decode()[:_LONGEST_NAME],
     }
     if row.publish_at:
         item["schedule_date"] = row.publish_at

@@ -5,12 +5,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cli.failures import CliFailure, UsageFailure
-from cli.output import note
+from cli.output import note, shorten
 from cli.publishing.captions import CAPTION_FOR, MOST_ROWS, CsvRow, read_caption_file, read_csv
 from cli.publishing.rows import PostRow
 from cli.uploads.clip import ENDINGS
 
 _TOLD = 5
+_LONGEST_SHOWN = 200
 
 
 def read_rows(source: Path, captions: Path | None, channels: Sequence[str]) -> list[PostRow]:
@@ -116,8 +117,8 @@ def _row_of_csv(
     if not files:
         raise CliFailure(f"{place}: no file is named")
     for path in files:
-        if not path.is_file():
-            raise CliFailure(f"{place}: there is no {path}")
+        if not _is_file(path):
+            raise CliFailure(f"{place}: there is no {shorten(str(path), _LONGEST_SHOWN)}")
     if not own:
         raise CliFailure(
             f"{place}: no channel is named", hint="--channels IDS, or a column channels"
@@ -131,6 +132,14 @@ def _row_of_csv(
         first_comment=row.cells.get("first_comment"),
         place=place,
     )
+
+
+def _is_file(path: Path) -> bool:
+    """Also where no file could have that name, such as a caption in the wrong column."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _own_captions(row: CsvRow) -> Iterator[tuple[str, str]]:

@@ -86,6 +86,7 @@ def test_a_csv_has_a_row_for_each_post(folder: Path) -> None:
         ("file,caption\nlogo.png,A,B\n", "line 2: more cells than columns"),
         ('file,caption\nlogo.png,"A\n', "is not CSV"),
         ("file,caption\n,A\n", "line 2: no file is named"),
+        (f"file,caption\n{'long ' * 100}.mp4,A\n", "line 2: there is no .*long long"),
         ("file,caption\n", "has no rows"),
     ],
 )
