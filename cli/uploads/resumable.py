@@ -23,6 +23,10 @@ from cli.uploads.memory import Begun, UploadMemory
 _TUS = {"Tus-Resumable": "1.0.0"}
 _BYTES = {**_TUS, "Content-Type": "application/offset+octet-stream"}
 _MEDIUM = "Pressroom-Media-Id"
+#: Of a file that never becomes a medium, however often it is sent.
+REFUSALS = frozenset({400, 413, 415, 422})
+#: Codes of what a broken line looks like to the server; a proxy may pass on its answer.
+_BROKEN = frozenset({"wrong_offset", "broken_body"})
 #: Seconds: the answer to the last byte comes when the server has looked at the whole file.
 _TIMEOUT = (10.0, 300.0)
 _AT_ONCE = 64 * 1024
@@ -61,10 +65,11 @@ class ResumableUpload:
         """Raises `failure` if the same would fail again."""
         if failure.status in {404, 410} and self._beginnings < _BEGINNINGS:
             self._memory.forget(self._clip)  # it has expired, or was given up
-        elif failure.code == "wrong_offset" or failure.retry_after is not None:
+        elif failure.code in _BROKEN or failure.retry_after is not None:
             self._patience.wait(failure, failure.retry_after)
         else:
-            self._memory.forget(self._clip)
+            if failure.status in REFUSALS:
+                self._memory.forget(self._clip)
             raise failure
 
     def _go_on(self) -> str:

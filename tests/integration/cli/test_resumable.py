@@ -25,12 +25,14 @@ class _Server(BaseHTTPRequestHandler):
     """Takes uploads by tus, and says of each that it became the medium 7.
 
     `keeps`: whether bytes that came are kept; else the line breaks when they are here, at least
-    for `_ENOUGH` times.
+    for `_ENOUGH` times. `refusals`: status and code of the first answers to bytes.
     """
 
     keeps = True
     kept = 0
     patches = 0
+    refusals: tuple[tuple[int, str], ...] = ()
+    sha256 = "of something else"
 
     def do_POST(self) -> None:
         self._answer(201, {"Location": "/api/v1/uploads/1"})
@@ -46,12 +48,17 @@ class _Server(BaseHTTPRequestHandler):
         if len(sent) < length or (not self.keeps and self.patches < _ENOUGH):
             self.close_connection = True
             return
+        if self.refusals:
+            status, code = kind.refusals[0]
+            kind.refusals = self.refusals[1:]
+            self._answer(status, {}, f'{{"code": "{code}"}}'.encode())
+            return
         kind.kept += len(sent)
         self._answer(204, {"Pressroom-Media-Id": "7"})
 
     def do_GET(self) -> None:
         """Of the medium, with the sha256 that the server found."""
-        self._answer(200, {}, b'{"sha256": "of something else"}')
+        self._answer(200, {}, f'{{"sha256": "{self.sha256}"}}'.encode())
 
     def _answer(self, status: int, headers: dict[str, str], content: bytes = b"") -> None:
         self.send_response(status)
@@ -98,3 +105,15 @@ def test_a_file_that_became_shorter_does_not_keep_the_server_waiting(clip: Clip,
     os.truncate(clip.path, size)
     handler: Any = type("Handler", (_Server,), {})
     assert "was changed while it was uploaded" in failure_of(clip, handler)
+
+
+def test_what_is_no_refusal_of_the_file_does_not_lose_what_was_sent(clip: Clip) -> None:
+    refusals = ((400, "broken_body"), (507, "no_space"))
+    handler: Any = type("Handler", (_Server,), {"sha256": clip.sha256, "refusals": refusals})
+    with http_server(handler) as url:
+        memory = UploadMemory(url, "acme")
+        upload = ResumableUpload(Api(SignIn(url=url, api_key="a")), memory, clip, lambda _: None)
+        with pytest.raises(CliFailure, match="507"):
+            upload.run()
+        assert memory.recall(clip).id == "1", "the next run goes on with it"
+        assert upload.run() == "7"
