@@ -95,6 +95,19 @@ def test_what_is_told_to_many_posts_is_told_to_each_and_a_schedule_is_run_once(
     assert shop.get(f"/posts/{post['id']}").json()["state"] == "cancelled"
 
 
+def test_a_webhook_whose_answer_is_lost_is_taken_away(
+    shop: Server, postiz: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--public-url`: an address that may be called there."""
+    address = ["--forward-to", "http://127.0.0.1:9", "--public-url", postiz.url]
+    with breaking_line(shop.port) as line:
+        line.loses = lambda sent: b"POST /api/v1/webhooks HTTP" in sent
+        assert run(monkeypatch, line.port, "webhooks", "listen", *address) == 1
+        assert line.lost == 1
+    made = [entry["operation"] for entry in shop.get("/audit").json()["items"]]
+    assert (shop.get("/webhooks").json()["items"], len(made)) == ([], 3), made
+
+
 def test_a_clip_is_published_once_on_each_channel(
     shop: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
