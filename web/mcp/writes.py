@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 from web.auth import current_caller
 from web.mcp import plans
-from web.mcp.answers import Done, Refused, count_words, fetch, require_success, without
+from web.mcp.answers import Done, Refused, count_words, fetch, find, require_success, without
 from web.mcp.arguments import MissingPost, ToCancel, ToEdit, ToRetry, ToUpload
-from web.mcp.own_api import Answered, Asked, ask, ask_once
+from web.mcp.own_api import Asked, ask_once
 from web.mcp.reads import post_done
 from web.mcp.results import WITHOUT_WORD, ChangeResult
 from web.schemas.uploads import UploadReply
@@ -49,8 +49,8 @@ def upload_media(given: ToUpload, sent: Mapping[str, Any]) -> Done:
 
 def _find_known(made: Mapping[str, Any]) -> Done | None:
     """What became of the medium of an earlier call; None if it failed, or is gone."""
-    medium = _find(f"/media/{made['media']['id']}")
-    job = _find(f"/jobs/{made['job']['id']}")
+    medium = find(f"/media/{made['media']['id']}")
+    job = find(f"/jobs/{made['job']['id']}")
     if medium is None or job is None or job["state"] in {"failed", "cancelled"}:
         return None
     known = {name: medium[name] for name in made["media"] if name in medium}
@@ -60,14 +60,6 @@ def _find_known(made: Mapping[str, Any]) -> Done | None:
         "use its id in media_ids. To fetch the address again, give another idempotency_key"
     )
     return Done(result=result, text=text)
-
-
-def _find(path: str) -> dict[str, Any] | None:
-    answered: Answered = ask(Asked(method="GET", path=path))
-    if answered.status == 404:
-        return None
-    found: dict[str, Any] = require_success(answered)
-    return found
 
 
 def edit_post(given: ToEdit, sent: Mapping[str, Any]) -> Done:

@@ -123,6 +123,9 @@ def test_a_plan_becomes_one_job_however_often_it_is_published(api: Api) -> None:
     jobs.add(done(api, "publish_posts", {"plan_id": plan["plan_id"]}, key=key)["job"]["id"])
     assert len(jobs) == 1
     assert len(api.posts()) == 2
+    assert api.post(f"/jobs/{jobs.pop()}/cancel").status_code == 202
+    now = done(api, "publish_posts", {"plan_id": plan["plan_id"]}, key=key)["job"]
+    assert now["state"] == "cancelled", "the job as it is, not as it was accepted"
     operations = [entry["operation"] for entry in api.get("/audit").json["items"]]
     assert operations.count("bulk_publish") == 1
 
