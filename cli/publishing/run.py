@@ -60,13 +60,13 @@ def publish_rows(api: Api, rows: Sequence[PostRow], wishes: Wishes) -> str | Non
         _settle_pending(api, memory, asked, wishes)
         fresh = _leave_out_published(memory, rows, clips, wishes)
         if not fresh:
-            return memory.last_job([*_keys(rows, clips), *(row.key(clips) for row in rows)])
+            return memory.last_job([*_keys(rows, clips, wishes), *(row.key(clips) for row in rows)])
         body = _prepare(api, fresh, clips, wishes)
         if body is None:
             return None
         pending = Pending(
             key=uuid4().hex,
-            rows=_keys(fresh, clips),
+            rows=_keys(fresh, clips, wishes),
             asked=asked,
             body=body,
             began_at=datetime.now(UTC).isoformat(),
@@ -76,9 +76,11 @@ def publish_rows(api: Api, rows: Sequence[PostRow], wishes: Wishes) -> str | Non
         return _send(api, memory, pending)
 
 
-def _keys(rows: Sequence[PostRow], clips: Mapping[Path, Clip]) -> list[str]:
-    """Of their posts: another channel for a clip is no reason to publish on the first again."""
-    return [post.key(clips) for row in rows for post in row.posts()]
+def _keys(rows: Sequence[PostRow], clips: Mapping[Path, Clip], wishes: Wishes) -> list[str]:
+    """Of their posts: another channel for a clip is no reason to publish on the first again. Who
+    looks at drafts first has published nothing."""
+    kind = "draft:" if wishes.more.get("save_as_draft") else ""
+    return [f"{kind}{post.key(clips)}" for row in rows for post in row.posts()]
 
 
 def require_known_channels(api: Api, rows: Sequence[PostRow]) -> None:
@@ -141,19 +143,22 @@ def _leave_out_published(
 ) -> list[PostRow]:
     if wishes.again:
         return list(rows)
-    left = [_left_of(memory, row, clips) for row in rows]
+    left = [_left_of(memory, row, clips, wishes) for row in rows]
     fresh = [row for row in left if row.channels]
-    total = len(_keys(rows, clips))
-    if left_out := total - len(_keys(fresh, clips)):
+    total = len(_keys(rows, clips, wishes))
+    if left_out := total - len(_keys(fresh, clips, wishes)):
         note(f"{left_out} of {total} were published by an earlier run (again: --again)")
     return fresh
 
 
-def _left_of(memory: FolderMemory, row: PostRow, clips: Mapping[Path, Clip]) -> PostRow:
+def _left_of(
+    memory: FolderMemory, row: PostRow, clips: Mapping[Path, Clip], wishes: Wishes
+) -> PostRow:
     """On the channels where it was not published before."""
     if row.key(clips) in memory.published:
         return row.on([])
-    fresh = [post for post in row.posts() if post.key(clips) not in memory.published]
+    posts = zip(row.posts(), _keys([row], clips, wishes), strict=True)
+    fresh = [post for post, key in posts if key not in memory.published]
     return row.on([channel for post in fresh for channel in post.channels])
 
 

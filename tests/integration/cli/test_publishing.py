@@ -57,8 +57,8 @@ class _BehindProxy(Api):
         return requests.get(self.proxy, stream=True, timeout=60)
 
 
-def publish(api: Api, folder: Path, channels: list[str]) -> str | None:
-    wishes = Wishes(source=folder, timing=TIMING, ask=None, again=False, dry_run=False)
+def publish(api: Api, folder: Path, channels: list[str], **more: Any) -> str | None:
+    wishes = Wishes(source=folder, timing=TIMING, ask=None, again=False, dry_run=False, more=more)
     return publish_rows(api, read_rows(folder, None, channels), wishes)
 
 
@@ -128,9 +128,14 @@ def test_a_clip_is_published_once_on_each_channel(
         publish(Api(other), folder, CHANNELS[:1])
     api = Api(signed_in)
     first = publish(api, folder, CHANNELS[:1])
+    (folder / "clip-3.mp4").write_bytes(FILES.mp4(303))
+    drafts = publish(api, folder, CHANNELS[:1], save_as_draft=True)
+    assert publish(api, folder, CHANNELS[:1], save_as_draft=True) == drafts != first
+    drafted = [post["id"] for post in shop.get(f"/jobs/{drafts}/posts").json()["items"]]
+    assert len(drafted) == 1
     assert publish(api, folder, CHANNELS) != first
     assert publish(api, folder, CHANNELS[1:]) is not None
-    posts = shop.get("/posts").json()["items"]
+    posts = [each for each in shop.get("/posts").json()["items"] if each["id"] not in drafted]
     assert Counter((post["external_id"], post["integration"]["id"]) for post in posts) == {
-        (f"clip-{number}.mp4", channel): 1 for number in (1, 2) for channel in CHANNELS
+        (f"clip-{number}.mp4", channel): 1 for number in (1, 2, 3) for channel in CHANNELS
     }
