@@ -62,7 +62,7 @@ test: $(DEVELOPS) ## The whole test suite, with real Valkey and PostgreSQL (T=pa
 	@echo "then those with whole stacks, and those of web, $(STACKS_AT_ONCE) files at a time"
 	@$(PY) -m pytest -n $(STACKS_AT_ONCE) $(TOGETHER) --durations=5 \
 		tests/chaos tests/stack tests/attacks tests/browser tests/model \
-		tests/integration/local tests/integration/web
+		tests/integration/cli tests/integration/local tests/integration/web
 	@echo "then the others, $(AT_ONCE) files at a time; the slowest are listed at the end"
 	@$(PY) -m pytest -n $(AT_ONCE) $(TOGETHER) --durations=15 $(STEP_TESTS) $(if $(ONCE),,$(FAST_TESTS))
 endif

@@ -1,5 +1,6 @@
 """`pressroom`, or `python -m cli`: runs a command, and ends with its exit code."""
 
+import io
 import signal
 import sys
 
@@ -9,6 +10,8 @@ def main() -> None:
     # A script's shell starts what runs in the background with SIGINT ignored; whoever sends it
     # nevertheless means it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # where an alphabet is small, as on Windows
     try:
         _run()
     except KeyboardInterrupt:

@@ -91,7 +91,12 @@ def parse_fields(listing: Listing, wanted: str | None) -> list[str] | None:
 
 def print_json(fields: list[str], rows: Iterable[Row]) -> None:
     chosen = [{field: row.get(field) for field in fields} for row in rows]
-    sys.stdout.write(json.dumps(chosen, ensure_ascii=False, indent=2) + "\n")
+    shown = json.dumps(chosen, ensure_ascii=False, indent=2)
+    try:
+        shown.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:  # the name of a file that is no text, or a terminal of few letters
+        shown = json.dumps(chosen, indent=2)
+    sys.stdout.write(f"{shown}\n")
 
 
 def _print_table(listing: Listing, rows: list[Row]) -> None:

@@ -32,7 +32,7 @@ def write_privately(path: Path, content: Any) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file, ensure_ascii=False)
+            json.dump(content, file)  # in ASCII: a file may have any bytes for a name
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(path)

@@ -1,5 +1,6 @@
 """`pressroom posts`: what is, was or will be published."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -7,10 +8,11 @@ from urllib.parse import quote
 import typer
 
 from cli.commands.jobs import job_path
-from cli.failures import UsageFailure
+from cli.failures import CliFailure, UsageFailure
 from cli.groups import new_group
+from cli.http.answers import ApiFailure
 from cli.options import MOST, JsonFields, Limit, ProfileId, connect
-from cli.output import Listing, Row, format_time, note, shorten, show
+from cli.output import Listing, Row, format_time, note, print_failure, shorten, show
 from cli.publishing.captions import read_caption_file
 
 POSTS = Listing(
@@ -133,8 +135,7 @@ def edit(
 @posts.command("cancel")
 def cancel(ids: PostIds, json: JsonFields = None, profile: ProfileId = None) -> None:
     """Take posts back."""
-    api = connect(profile)
-    show(POSTS, json, lambda: [api.post(f"{_path(post)}/cancel") for post in ids])
+    _change_each(ids, "cancel", None, json, profile)
 
 
 @posts.command("retry")
@@ -145,9 +146,28 @@ def retry(
     profile: ProfileId = None,
 ) -> None:
     """Try failed posts again; what may be on the network only on your word."""
-    api = connect(profile)
-    body = {"confirm_not_published": confirm_not_published}
-    show(POSTS, json, lambda: [api.post(f"{_path(post)}/retry", body) for post in ids])
+    _change_each(ids, "retry", {"confirm_not_published": confirm_not_published}, json, profile)
+
+
+def _change_each(
+    ids: Sequence[str], verb: str, body: Any, json: JsonFields, profile: ProfileId
+) -> None:
+    """Whatever becomes of the others; those that were changed are shown."""
+    api, failed = connect(profile), []
+
+    def change() -> Iterator[Row]:
+        for post in ids:
+            try:
+                yield api.post(f"{_path(post)}/{verb}", body)
+            except CliFailure as failure:
+                print_failure(failure)
+                failed.append(failure)
+                if not isinstance(failure, ApiFailure):
+                    return
+
+    show(POSTS, json, change)
+    if failed:
+        raise typer.Exit(failed[-1].exit_code)
 
 
 def _path(post: str) -> str:

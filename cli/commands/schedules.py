@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 from urllib.parse import quote
+from uuid import uuid4
 
 import typer
 
@@ -82,7 +83,8 @@ def show_schedule(schedule: ScheduleId, json: JsonFields = None, profile: Profil
 def run(schedule: ScheduleId, json: JsonFields = None, profile: ProfileId = None) -> None:
     """Publish now what its next fire time would publish."""
     api = connect(profile)
-    show(JOBS, json, lambda: [api.post(f"{_path(schedule)}/run")["job"]])
+    once = uuid4().hex  # if an answer is lost, it is not published again
+    show(JOBS, json, lambda: [api.post(f"{_path(schedule)}/run", key=once)["job"]])
 
 
 @schedules.command("runs")

@@ -4,7 +4,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote, urlsplit
@@ -64,6 +64,8 @@ DELIVERIES = Listing(
         "NEXT": lambda row: format_time(row["next_at"]),
     },
 )
+#: Of a machine that is shut down, or a window that is closed.
+_STOPPING = (signal.SIGTERM, signal.SIGHUP) if hasattr(signal, "SIGHUP") else (signal.SIGTERM,)
 EVENTS = "post.scheduled,post.published,post.failed,job.completed"
 WebhookId = Annotated[str, typer.Argument(metavar="ID", help="The id of a webhook")]
 
@@ -130,13 +132,24 @@ def listen(
 
 @contextmanager
 def _webhook(api: Api, url: str, events: list[str]) -> Iterator[dict[str, Any]]:
-    """Deleted at the end, also when the command is told to stop."""
-    made: dict[str, Any] = api.post("/webhooks", {"url": url, "events": events})
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    """Deleted at the end, also when the command is told to stop, or hears no answer: nobody else
+    has its address."""
+    for number in _STOPPING:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
+    made: dict[str, Any] = {}
     try:
+        made |= api.post("/webhooks", {"url": url, "events": events})
         yield made
     finally:
-        api.call("DELETE", _path(made["id"]))
+        for webhook_id in [made["id"]] if made else _find(api, url):
+            api.call("DELETE", _path(webhook_id))
+
+
+def _find(api: Api, url: str) -> list[str]:
+    with suppress(CliFailure):
+        return [row["id"] for row in api.items("/webhooks", MOST) if row["url"] == url]
+    return []
 
 
 def _tell(message_id: str, answer: str) -> None:

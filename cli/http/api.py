@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from typing import Any
 
 import requests
@@ -30,13 +31,15 @@ class _Bearer(AuthBase):
 
 
 class Api:
-    """Thread-safe. `profile`: whose posts and files; None: the only one of the key."""
+    """Thread-safe. `profile`: whose posts and files; None: the only one of the key. `key_mark`: by
+    which the key is known again, and which tells nothing of it."""
 
     def __init__(self, signed_in: SignIn, profile: str | None = None) -> None:
         self.url = signed_in.url
         self.profile = profile or signed_in.profile
         self.stop = threading.Event()
         self._auth = _Bearer(signed_in.api_key)
+        self.key_mark = sha256(signed_in.api_key.encode()).hexdigest()[:16]
         self._sessions = threading.local()
 
     def patience(self) -> Patience:
@@ -57,7 +60,7 @@ class Api:
             yield from page["items"]
             limit -= len(page["items"])
             cursor = page["next_cursor"]
-            if cursor is None:
+            if cursor is None or not page["items"]:
                 return
 
     def call(
@@ -87,6 +90,8 @@ class Api:
         self, failure: ApiFailure | LineBroken, patience: Patience, *, repeatable: bool
     ) -> None:
         pause = failure.retry_after if isinstance(failure, ApiFailure) else None
+        if isinstance(failure, LineBroken) and not repeatable:
+            failure.hint = f"{failure.hint or ''} It may have been done: look before you repeat it"
         if not repeatable or (isinstance(failure, ApiFailure) and pause is None):
             raise failure
         patience.wait(failure, pause)
@@ -137,8 +142,8 @@ class Api:
             )
         except (requests.ConnectionError, requests.Timeout) as error:
             message = f"{self.url} cannot be reached, or the line broke"
-            raise LineBroken(message, hint="is the server running, and the network up?") from error
-        except requests.RequestException as error:
+            raise LineBroken(message, hint="Is the server running, and the network up?") from error
+        except (requests.RequestException, UnicodeEncodeError) as error:
             raise CliFailure(f"{self.url} cannot be called: {error}") from error
 
     def _session(self) -> requests.Session:

@@ -35,6 +35,10 @@ class Patience:
         self._until = time.monotonic() + self._seconds
         self._pause = 0.25
 
+    def leave_out(self, seconds: float) -> None:
+        """They do not count: the server was there, or was sent to."""
+        self._until += seconds
+
     def wait(self, failure: CliFailure, pause: float | None = None) -> None:
         """Until it may be tried again. Raises `failure` if patience is over, and `Interrupted`."""
         if time.monotonic() > self._until:

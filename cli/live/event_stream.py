@@ -5,6 +5,7 @@ a broken line, a busy server or an hour, which they leave to their callers.
 """
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from urllib3.exceptions import HTTPError as _HTTPError
 from cli.failures import LineBroken
 from cli.http.answers import ApiFailure, require_success
 from cli.http.api import Api
+from cli.http.patience import Patience
 
 #: Seconds; the server says something every 15.
 _SILENCE = (10.0, 45.0)
@@ -41,7 +43,7 @@ def follow(api: Api, path: str) -> Iterator[Happening]:
     place, patience = _Place(), api.patience()
     while True:
         try:
-            for happening in _read_once(api, path, place):
+            for happening in _read_once(api, path, place, patience):
                 patience.note_progress()
                 yield happening
                 if happening.name == "done":
@@ -55,25 +57,37 @@ def follow(api: Api, path: str) -> Iterator[Happening]:
             patience.wait(failure, failure.retry_after)
 
 
-def _read_once(api: Api, path: str, place: _Place) -> Iterator[Happening]:
+def _read_once(api: Api, path: str, place: _Place, patience: Patience) -> Iterator[Happening]:
     headers = {"Accept": "text/event-stream"}
     if place.last_id:
         headers["Last-Event-ID"] = place.last_id
     with api.send("GET", path, headers=headers, timeout=_SILENCE) as reply:
         require_success(reply)
         name, data = "", ""
-        for line in _lines(reply):
+        for line in _while_there(_lines(reply), patience):
             field, _, value = line.partition(":")
             value = value.removeprefix(" ")
             if field == "event":
                 name = value
             elif field == "data":
                 data += value
+                if len(data) > _LONGEST_LINE:
+                    raise LineBroken("The server sends an event without an end")
             elif field == "id":
                 place.last_id = value
             elif not line and data:
                 yield Happening(name, _parse(data))
                 name, data = "", ""
+
+
+def _while_there(lines: Iterator[str], patience: Patience) -> Iterator[str]:
+    """A server that says now and then that it is there may have nothing to tell for hours."""
+    heard_at = time.monotonic()
+    for line in lines:
+        now = time.monotonic()
+        patience.leave_out(now - heard_at)
+        heard_at = now
+        yield line
 
 
 def _lines(reply: requests.Response) -> Iterator[str]:

@@ -20,22 +20,27 @@ _REPEATABLE = timedelta(hours=23)
 
 @dataclass(frozen=True, kw_only=True)
 class Pending:
-    """A request that may or may not have arrived. `rows`: keys. `asked`: what the user wanted, by
-    which the same command is known again."""
+    """A request that may or may not have arrived. `rows`: keys of its posts. `asked`: what the user
+    wanted, by which the same command is known again. `by_key`: mark of the API key that sent it."""
 
     key: str
     rows: list[str]
     asked: str
     body: dict[str, Any]
     began_at: str
+    by_key: str = ""
 
-    def is_repeatable(self) -> bool:
-        return datetime.now(UTC) - datetime.fromisoformat(self.began_at) < _REPEATABLE
+    def forgotten_because(self, by_key: str) -> str | None:
+        """Why the server does not know it again, in words; None if it does."""
+        if self.by_key not in {"", by_key}:
+            return "with another API key, whose requests the server does not take for yours"
+        age = datetime.now(UTC) - datetime.fromisoformat(self.began_at)
+        return "too long ago for the server to know" if age >= _REPEATABLE else None
 
 
 @dataclass(kw_only=True)
 class FolderMemory:
-    """`published`: the job of each row, by the row's key."""
+    """`published`: the job of each post, by the post's key."""
 
     path: Path
     source: str
@@ -77,7 +82,8 @@ class FolderMemory:
 def remembering(url: str, profile: str, source: Path) -> Iterator[FolderMemory]:
     """While no other command publishes from the same source. Raises `CliFailure`."""
     place = str(source.resolve())
-    name = hashlib.sha256(f"{url}\n{profile}\n{place}".encode()).hexdigest()[:16]
+    whose = f"{url}\n{profile}\n{place}".encode(errors="surrogateescape")
+    name = hashlib.sha256(whose).hexdigest()[:16]
     path = state_folder() / "published" / f"{name}.json"
     with _alone(path.with_suffix(".lock"), place):
         yield _load(path, place)
@@ -123,6 +129,8 @@ def _alone(lock: Path, source: str) -> Iterator[None]:
         except BlockingIOError as error:
             message = f"Another pressroom is publishing {source}"
             raise CliFailure(message, hint="wait for it, or stop it") from error
+        except OSError as error:  # on a network's disk without locks
+            raise _unwritable(lock, error) from error
         yield
     finally:
         with suppress(OSError):

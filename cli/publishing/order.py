@@ -19,6 +19,8 @@ from cli.publishing.rows import PostRow
 #: Of a plan that is longer, the first and the last rows are shown.
 _FIRST, _LAST = 40, 5
 _LONGEST_NAME = 255
+#: Seconds. Plans show minutes.
+_UNSEEN = 60.0
 _TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 
@@ -52,7 +54,7 @@ def _item(row: PostRow, media: Mapping[Path, str]) -> dict[str, Any]:
         "media_ids": [media[path] for path in row.files],
         "caption": row.caption,
         "integration_ids": list(row.channels),
-        "external_id": row.name[:_LONGEST_NAME],
+        "external_id": row.name.encode(errors="replace").decode()[:_LONGEST_NAME],
     }
     if row.publish_at:
         item["schedule_date"] = row.publish_at
@@ -74,6 +76,17 @@ def require_faultless(plan: Mapping[str, Any], rows: Sequence[PostRow]) -> None:
         more = [f"  … and {len(faults) - _FIRST} more"] if len(faults) > _FIRST else []
         lines = "\n".join([*faults[:_FIRST], *more])
         raise CliFailure(f"Nothing is published, because of:\n{lines}")
+
+
+def has_other_times(shown: Mapping[str, Any], now: Mapping[str, Any], *, later_by: float) -> bool:
+    """Whether a row moved by more than the seconds that the second plan was made later."""
+    pairs = zip(shown["rows"], now["rows"], strict=True)
+    moves = [_moment(new) - _moment(old) for old, new in pairs]
+    return any(abs(move.total_seconds()) > later_by + _UNSEEN for move in moves)
+
+
+def _moment(row: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(row["publish_at"])
 
 
 def show_plan(plan: Mapping[str, Any], rows: Sequence[PostRow], zone: str) -> None:

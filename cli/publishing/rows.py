@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cli.uploads.clip import Clip
@@ -26,6 +26,13 @@ class PostRow:
         """The same for the same files on the same channels, whatever they are called and say."""
         shown = [[clips[path].sha256 for path in self.files], sorted(set(self.channels))]
         return hashlib.sha256(json.dumps(shown).encode()).hexdigest()
+
+    def on(self, channels: Sequence[str]) -> "PostRow":
+        return replace(self, channels=channels)
+
+    def posts(self) -> "list[PostRow]":
+        """One for each channel, of which each has a key of its own."""
+        return [self.on([channel]) for channel in dict.fromkeys(self.channels)]
 
     @property
     def name(self) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,13 +15,22 @@ from cli.http.answers import ApiFailure
 from cli.http.api import Api
 from cli.output import note
 from cli.publishing.memory import FolderMemory, Pending, remembering
-from cli.publishing.order import Timing, build_body, require_faultless, show_plan
+from cli.publishing.order import (
+    Timing,
+    build_body,
+    has_other_times,
+    require_faultless,
+    show_plan,
+)
 from cli.publishing.rows import PostRow
 from cli.uploads.clip import Clip
 from cli.uploads.delivery import deliver_clips, read_clips
 
-#: A refusal for certain: nothing was written. What is answered otherwise may have been done.
-_REFUSED = range(400, 500)
+_PATH = "/postiz/bulk-publish"
+#: Pressroom's refusals of a request that it has not done before. What else is answered, by a proxy
+#: or because a key may no longer do it, says nothing of a try before.
+_REFUSED = frozenset({400, 409, 413, 415, 422})
+_DONE_BEFORE = frozenset({"key_reused", "secret_unreadable"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,19 +60,27 @@ def publish_rows(api: Api, rows: Sequence[PostRow], wishes: Wishes) -> str | Non
         _settle_pending(api, memory, asked, wishes)
         fresh = _leave_out_published(memory, rows, clips, wishes)
         if not fresh:
-            return memory.last_job([row.key(clips) for row in rows])
+            return memory.last_job([*_keys(rows, clips, wishes), *(row.key(clips) for row in rows)])
         body = _prepare(api, fresh, clips, wishes)
         if body is None:
             return None
         pending = Pending(
             key=uuid4().hex,
-            rows=[row.key(clips) for row in fresh],
+            rows=_keys(fresh, clips, wishes),
             asked=asked,
             body=body,
             began_at=datetime.now(UTC).isoformat(),
+            by_key=api.key_mark,
         )
         memory.begin(pending)
         return _send(api, memory, pending)
+
+
+def _keys(rows: Sequence[PostRow], clips: Mapping[Path, Clip], wishes: Wishes) -> list[str]:
+    """Of their posts: another channel for a clip is no reason to publish on the first again. Who
+    looks at drafts first has published nothing."""
+    kind = "draft:" if wishes.more.get("save_as_draft") else ""
+    return [f"{kind}{post.key(clips)}" for row in rows for post in row.posts()]
 
 
 def require_known_channels(api: Api, rows: Sequence[PostRow]) -> None:
@@ -101,10 +119,10 @@ def _settle_pending(api: Api, memory: FolderMemory, asked: str, wishes: Wishes) 
     if wishes.again:
         memory.forget_pending()
         return
-    if not pending.is_repeatable():
+    if (why := pending.forgotten_because(api.key_mark)) is not None:
         raise CliFailure(
             f"A run at {pending.began_at} was interrupted while it published {len(pending.rows)} "
-            "posts, and is too long ago for the server to know",
+            f"posts, {why}",
             hint="look at pressroom jobs ls; to publish them (once more): --again",
         )
     what = f"{len(pending.rows)} posts that an interrupted run was publishing"
@@ -125,10 +143,23 @@ def _leave_out_published(
 ) -> list[PostRow]:
     if wishes.again:
         return list(rows)
-    fresh = [row for row in rows if row.key(clips) not in memory.published]
-    if left_out := len(rows) - len(fresh):
-        note(f"{left_out} of {len(rows)} were published by an earlier run (again: --again)")
+    left = [_left_of(memory, row, clips, wishes) for row in rows]
+    fresh = [row for row in left if row.channels]
+    total = len(_keys(rows, clips, wishes))
+    if left_out := total - len(_keys(fresh, clips, wishes)):
+        note(f"{left_out} of {total} were published by an earlier run (again: --again)")
     return fresh
+
+
+def _left_of(
+    memory: FolderMemory, row: PostRow, clips: Mapping[Path, Clip], wishes: Wishes
+) -> PostRow:
+    """On the channels where it was not published before."""
+    if row.key(clips) in memory.published:
+        return row.on([])
+    posts = zip(row.posts(), _keys([row], clips, wishes), strict=True)
+    fresh = [post for post, key in posts if key not in memory.published]
+    return row.on([channel for post in fresh for channel in post.channels])
 
 
 def _prepare(
@@ -143,15 +174,33 @@ def _prepare(
         raise CliFailure(f"Nothing is published, because the server refused:\n{lines}")
     media = {path: delivered[clip.sha256].media_id or "" for path, clip in used.items()}
     body = build_body(rows, media, wishes.timing, wishes.more)
-    plan = api.call("POST", "/postiz/bulk-publish", body=body, params={"dry_run": "true"})["plan"]
-    require_faultless(plan, rows)
-    show_plan(plan, rows, wishes.timing.zone)
-    if wishes.dry_run:
-        return None
-    if wishes.ask is not None and not wishes.ask(f"Publish {_count_posts(plan['posts'])}?"):
-        note("Nothing is published")
-        return None
-    return body
+
+    def make_plan() -> dict[str, Any]:
+        dry = {"dry_run": "true"}
+        plan: dict[str, Any] = api.call("POST", _PATH, body=body, params=dry)["plan"]
+        require_faultless(plan, rows)
+        return plan
+
+    return body if is_agreed(make_plan, rows, wishes) else None
+
+
+def is_agreed(
+    make_plan: Callable[[], dict[str, Any]], rows: Sequence[PostRow], wishes: Wishes
+) -> bool:
+    """Shows the plan and asks; again if its times are others by the time of the answer."""
+    made_at, plan = time.monotonic(), make_plan()
+    while True:
+        show_plan(plan, rows, wishes.timing.zone)
+        if wishes.dry_run or wishes.ask is None:
+            return not wishes.dry_run
+        if not wishes.ask(f"Publish {_count_posts(plan['posts'])}?"):
+            note("Nothing is published")
+            return False
+        shown, shown_at = plan, made_at
+        made_at, plan = time.monotonic(), make_plan()
+        if not has_other_times(shown, plan, later_by=made_at - shown_at):
+            return True
+        note("Meanwhile times of this plan are over, or taken. The plan is now:")
 
 
 def _count_posts(number: int) -> str:
@@ -161,12 +210,18 @@ def _count_posts(number: int) -> str:
 def _send(api: Api, memory: FolderMemory, pending: Pending) -> str:
     """However often it is sent with this key, the server publishes it once."""
     try:
-        reply = api.post("/postiz/bulk-publish", pending.body, key=pending.key)
+        reply = api.post(_PATH, pending.body, key=pending.key)
     except ApiFailure as failure:
-        if failure.status in _REFUSED and failure.retry_after is None:
+        if _is_certain(failure):
             memory.forget_pending()
         raise
     job = str(reply["job"]["id"])
     memory.note_published(job)
     note(f"Accepted as job {job}")
     return job
+
+
+def _is_certain(failure: ApiFailure) -> bool:
+    """Whether nothing was written, by this request or an earlier one with its key."""
+    is_ours = bool(failure.code) and failure.code not in _DONE_BEFORE
+    return is_ours and failure.status in _REFUSED and failure.retry_after is None

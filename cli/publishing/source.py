@@ -5,12 +5,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cli.failures import CliFailure, UsageFailure
-from cli.output import note
+from cli.output import note, shorten
 from cli.publishing.captions import CAPTION_FOR, MOST_ROWS, CsvRow, read_caption_file, read_csv
 from cli.publishing.rows import PostRow
 from cli.uploads.clip import ENDINGS
 
 _TOLD = 5
+_LONGEST_SHOWN = 200
 
 
 def read_rows(source: Path, captions: Path | None, channels: Sequence[str]) -> list[PostRow]:
@@ -41,19 +42,34 @@ def _rows_of_folder(folder: Path, captions: Path | None, channels: Sequence[str]
     clips = find_clips(folder)
     if not channels:
         raise UsageFailure("Which channels?", hint="--channels IDS (pressroom channels lists them)")
-    rows = {}
-    for written in read_csv(captions) if captions else ():
-        assert captions is not None
-        row = _row_of_csv(captions, written, channels, folder)
-        if row.files[0] in rows:
+    written = _rows_of_captions(captions, channels, folder) if captions else []
+    named = {_identity(path) for row in written for path in row.files}
+    others = [
+        PostRow(files=[path], caption=_caption_beside(path), channels=channels, place=str(path))
+        for path in clips
+        if _identity(path) not in named
+    ]
+    return [*written, *others]
+
+
+def _rows_of_captions(captions: Path, channels: Sequence[str], folder: Path) -> list[PostRow]:
+    rows = [_row_of_csv(captions, written, channels, folder) for written in read_csv(captions)]
+    seen = set()
+    for row in rows:
+        first = _identity(row.files[0])
+        if first in seen:
             raise CliFailure(f"{row.place}: {row.name} has a row already")
-        rows[row.files[0]] = row
-    named = {path for row in rows.values() for path in row.files}
-    for path in clips:
-        if path not in named:
-            caption = _caption_beside(path)
-            rows[path] = PostRow(files=[path], caption=caption, channels=channels, place=str(path))
-    return list(rows.values())
+        seen.add(first)
+    return rows
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """Of the file: a table may name it by its whole path, or in another case where that is one."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise CliFailure(f"{path} cannot be read: {error.strerror}") from error
+    return found.st_dev, found.st_ino
 
 
 def find_clips(folder: Path) -> list[Path]:
@@ -101,8 +117,8 @@ def _row_of_csv(
     if not files:
         raise CliFailure(f"{place}: no file is named")
     for path in files:
-        if not path.is_file():
-            raise CliFailure(f"{place}: there is no {path}")
+        if not _is_file(path):
+            raise CliFailure(f"{place}: there is no {shorten(str(path), _LONGEST_SHOWN)}")
     if not own:
         raise CliFailure(
             f"{place}: no channel is named", hint="--channels IDS, or a column channels"
@@ -116,6 +132,14 @@ def _row_of_csv(
         first_comment=row.cells.get("first_comment"),
         place=place,
     )
+
+
+def _is_file(path: Path) -> bool:
+    """Also where no file could have that name, such as a caption in the wrong column."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _own_captions(row: CsvRow) -> Iterator[tuple[str, str]]:

@@ -29,12 +29,19 @@ class Clip:
 
     def require_unchanged(self) -> None:
         """Raises `CliFailure`."""
-        found = self.path.stat()
+        try:
+            found = self.path.stat()
+        except OSError as error:
+            raise changed_meanwhile(self.path) from error
         if (found.st_size, found.st_mtime_ns) != (self.size, self.changed_at):
-            raise CliFailure(
-                f"{self.path} was changed while it was uploaded",
-                hint="run the same command again, once it is whole",
-            )
+            raise changed_meanwhile(self.path)
+
+
+def changed_meanwhile(path: Path) -> CliFailure:
+    return CliFailure(
+        f"{path} was changed while it was uploaded",
+        hint="run the same command again, once it is whole",
+    )
 
 
 def read_clip(path: Path, stop: threading.Event, note_read: Callable[[int], None]) -> Clip:

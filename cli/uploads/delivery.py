@@ -11,10 +11,7 @@ from cli.uploads.abreast import do_abreast
 from cli.uploads.clip import Clip, read_clip
 from cli.uploads.display import Display
 from cli.uploads.memory import UploadMemory
-from cli.uploads.resumable import ResumableUpload
-
-#: Of a file that never becomes a medium, however often it is sent.
-_REFUSALS = frozenset({400, 413, 415, 422})
+from cli.uploads.resumable import REFUSALS, ResumableUpload
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +63,7 @@ def _deliver(api: Api, memory: UploadMemory, clip: Clip, display: Display) -> De
     try:
         media_id = upload.run()
     except ApiFailure as failure:
-        if failure.status not in _REFUSALS:
+        if failure.status not in REFUSALS:
             raise
         display.end(task, f"{clip.name}: refused. {failure.message}")
         return Delivered(clip=clip, media_id=None, state="refused", reason=failure.message)

@@ -22,7 +22,7 @@ class Display:
         console = notes()
         self._is_terminal = console.is_terminal
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),  # names have brackets
             BarColumn(),
             DownloadColumn(),
             TransferSpeedColumn(),

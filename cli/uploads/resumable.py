@@ -4,10 +4,12 @@ Our own instead of tuspy: that one brings aiohttp, has no time limits, holds a w
 and begins a second upload where the answer to the first request was lost.
 """
 
+import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from io import BufferedReader
 from typing import Any, NoReturn
+from urllib.parse import quote
 
 import requests
 
@@ -15,12 +17,16 @@ from cli.failures import CliFailure, LineBroken
 from cli.http.answers import ApiFailure, require_success
 from cli.http.api import Api
 from cli.http.patience import Interrupted
-from cli.uploads.clip import Clip
+from cli.uploads.clip import Clip, changed_meanwhile
 from cli.uploads.memory import Begun, UploadMemory
 
 _TUS = {"Tus-Resumable": "1.0.0"}
 _BYTES = {**_TUS, "Content-Type": "application/offset+octet-stream"}
 _MEDIUM = "Pressroom-Media-Id"
+#: Of a file that never becomes a medium, however often it is sent.
+REFUSALS = frozenset({400, 413, 415, 422})
+#: Codes of what a broken line looks like to the server; a proxy may pass on its answer.
+_BROKEN = frozenset({"wrong_offset", "broken_body"})
 #: Seconds: the answer to the last byte comes when the server has looked at the whole file.
 _TIMEOUT = (10.0, 300.0)
 _AT_ONCE = 64 * 1024
@@ -40,14 +46,16 @@ class ResumableUpload:
         self._note_sent = note_sent
         self._patience = api.patience()
         self._beginnings = 0
+        self._kept = 0
 
     def run(self) -> str:
         """The id of the medium. Raises `CliFailure`, and `Interrupted`."""
         while True:
             try:
-                if medium := self._go_on():
-                    self._memory.forget(self._clip)
-                    return medium
+                medium = self._go_on()
+                self._memory.forget(self._clip)
+                self._require_same(medium)
+                return medium
             except LineBroken as failure:
                 self._patience.wait(failure)
             except ApiFailure as failure:
@@ -57,14 +65,15 @@ class ResumableUpload:
         """Raises `failure` if the same would fail again."""
         if failure.status in {404, 410} and self._beginnings < _BEGINNINGS:
             self._memory.forget(self._clip)  # it has expired, or was given up
-        elif failure.code == "wrong_offset" or failure.retry_after is not None:
+        elif failure.code in _BROKEN or failure.retry_after is not None:
             self._patience.wait(failure, failure.retry_after)
         else:
-            self._memory.forget(self._clip)
+            if failure.status in REFUSALS:
+                self._memory.forget(self._clip)
             raise failure
 
-    def _go_on(self) -> str | None:
-        """One try: from where the server stopped to the end. None: ask again."""
+    def _go_on(self) -> str:
+        """One try: from where the server stopped to the end."""
         begun = self._memory.recall(self._clip)
         if begun.id is None:
             begun = self._begin(begun)
@@ -73,17 +82,36 @@ class ResumableUpload:
         if medium := told.headers.get(_MEDIUM):
             return medium
         offset = self._offset_of(told)
-        self._note_sent(offset)
-        with self._clip.path.open("rb") as file:
-            body = _Rest(file, offset, self._clip.size, self._note_progress, self._api)
-            headers = {**_BYTES, "Upload-Offset": str(offset)}
-            sent = self._ask("PATCH", path, headers=headers, data=body, timeout=_TIMEOUT)
+        self._note_kept(offset)
+        sent = self._send_rest(path, offset)
         self._clip.require_unchanged()
-        return sent.headers.get(_MEDIUM)
+        if not (medium := sent.headers.get(_MEDIUM)):
+            raise LineBroken("The server does not say what the upload became")
+        return medium
 
-    def _note_progress(self, sent: int) -> None:
-        self._patience.note_progress()
-        self._note_sent(sent)
+    def _note_kept(self, offset: int) -> None:
+        """Only what the server keeps is progress: a proxy may take all bytes and pass on none."""
+        if offset > self._kept:
+            self._kept = offset
+            self._patience.note_progress()
+        self._note_sent(offset)
+
+    def _send_rest(self, path: str, offset: int) -> requests.Response:
+        headers = {**_BYTES, "Upload-Offset": str(offset)}
+        began_at = time.monotonic()
+        try:
+            with self._clip.path.open("rb") as file:
+                body = _Rest(file, offset, self._clip, self._note_sent, self._api)
+                return self._ask("PATCH", path, headers=headers, data=body, timeout=_TIMEOUT)
+        except OSError as error:
+            raise CliFailure(f"{self._clip.path} cannot be read: {error.strerror}") from error
+        finally:
+            self._patience.leave_out(time.monotonic() - began_at)
+
+    def _require_same(self, medium: str) -> None:
+        """A file that changes while it is sent becomes a medium that is neither."""
+        if self._api.get(f"/media/{quote(medium, safe='')}")["sha256"] != self._clip.sha256:
+            raise changed_meanwhile(self._clip.path)
 
     def _begin(self, begun: Begun) -> Begun:
         self._beginnings += 1
@@ -136,14 +164,14 @@ class _Rest:
         self,
         file: BufferedReader,
         offset: int,
-        size: int,
+        clip: Clip,
         note_sent: Callable[[int], None],
         api: Api,
     ) -> None:
         file.seek(offset)
-        self._file, self._size, self._note_sent, self._api = file, size, note_sent, api
+        self._file, self._clip, self._note_sent, self._api = file, clip, note_sent, api
         self._at = offset
-        self._length = size - offset
+        self._length = clip.size - offset
 
     def __len__(self) -> int:
         """What is announced as the body's length."""
@@ -157,6 +185,8 @@ class _Rest:
         if self._api.stop.is_set():
             raise Interrupted
         self._note_sent(self._at)  # what was read before has been sent by now
-        piece = self._file.read(min(_AT_ONCE, self._size - self._at))
+        piece = self._file.read(min(_AT_ONCE, self._clip.size - self._at))
         self._at += len(piece)
+        if not piece and self._at < self._clip.size:  # the server would wait for the rest
+            raise changed_meanwhile(self._clip.path)
         return piece

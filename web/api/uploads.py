@@ -13,7 +13,7 @@ from shared.errors import FieldError, InvalidRequest, TooLarge, Unprocessable
 from web.api.resource import create_blueprint, problem_responses
 from web.auth import current_caller
 from web.http_layer import multipart
-from web.http_layer.idempotency import Reply, answer_once
+from web.http_layer.idempotency import Reply, answer_once, find_answer
 from web.http_layer.problems import refuse_invalid
 from web.openapi.upload_body import FILES_OR_URLS, ONE_FILE_OR_URL
 from web.request_parsing import upload_items
@@ -47,7 +47,10 @@ def upload() -> Response:
     """Upload a file, or what lies at a URL, to the profile's Postiz"""
     profile_id = upload_items.require_upload_profile()
     if request.mimetype != multipart.MIMETYPE:
-        [by_url] = upload_items.url_items(profile_id, [_parse_json(UploadByUrl)])
+        wanted = _parse_json(UploadByUrl)
+        if (earlier := find_answer()) is not None:
+            return earlier
+        [by_url] = upload_items.url_items(profile_id, [wanted])
         if by_url.error:
             raise by_url.error
         return answer_once(lambda session: _accept_upload(session, profile_id, by_url))

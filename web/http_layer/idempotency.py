@@ -83,6 +83,16 @@ def answer_once(work: Callable[[Session], Reply], *, content: str | None = None)
     return reply.response()
 
 
+def find_answer(content: str | None = None) -> Response | None:
+    """The answer that this request got before. For what is looked at before `answer_once`, outside
+    of a transaction, and may be found at fault by now. Raises `Unprocessable` as that does."""
+    key = read_key()
+    if key is None:
+        return None
+    with current_services().database.reading() as session:
+        return find_earlier_response(session, key, hash_request(content))
+
+
 def read_key() -> str | None:
     key = request.headers.get(HEADER)
     if key is not None and not 0 < len(key) <= MAX_LENGTH:

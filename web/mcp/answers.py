@@ -39,6 +39,15 @@ def fetch(
     return require_success(ask(asked))
 
 
+def find(path: str) -> dict[str, Any] | None:
+    """The same of a thing; None if it is not there."""
+    answered = ask(Asked(method="GET", path=path))
+    if answered.status == 404:
+        return None
+    found: dict[str, Any] = require_success(answered)
+    return found
+
+
 def require_success(answered: Answered) -> Any:
     if not answered.is_refusal:
         return answered.body

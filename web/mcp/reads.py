@@ -2,13 +2,16 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from shared.db import read_clock
 from web.mcp.answers import Done, count_words, fetch
 from web.mcp.arguments import JobId, OfProfile, PostId, WhichList
 from web.mcp.results import AgentPost, Channels, JobResult, PostResult, PostsResult
 from web.schemas.accounts import ServersView
+from web.services import current_services
 
 #: More text than this about a single thing helps nobody.
 _LINES = 20
@@ -32,8 +35,9 @@ def list_posts(given: WhichList, sent: Mapping[str, Any]) -> Done:
     path = "/posts"
     if given.job_id is not None:
         path = f"/jobs/{quote(given.job_id, safe='')}/posts"
+    began_at = _read_clock()
     page = fetch("GET", path, query=query, profile_id=given.profile_id)
-    posts = [AgentPost.of(each) for each in page["items"]]
+    posts = [AgentPost.of(each, began_at) for each in page["items"]]
     counts = Counter(post.outcome for post in posts)
     told = ", ".join(f"{number} {outcome}" for outcome, number in counts.most_common())
     more = "; more with next_cursor" if page["next_cursor"] else ""
@@ -43,12 +47,19 @@ def list_posts(given: WhichList, sent: Mapping[str, Any]) -> Done:
     )
 
 
+def _read_clock() -> datetime:
+    with current_services().database.reading() as session:
+        return read_clock(session)
+
+
 def get_post(given: PostId, _: Mapping[str, Any]) -> Done:
-    return post_done(fetch("GET", f"/posts/{quote(given.post_id, safe='')}"))
+    return post_done("GET", f"/posts/{quote(given.post_id, safe='')}")
 
 
-def post_done(shown: dict[str, Any]) -> Done:
-    post = AgentPost.of(shown)
+def post_done(method: str, path: str, body: dict[str, Any] | None = None) -> Done:
+    """What the API answers with a post. Raises `Refused`."""
+    began_at = _read_clock()
+    post = AgentPost.of(fetch(method, path, body=body), began_at)
     parts = [f"Post {post.id} is {post.outcome}"]
     if post.error is not None:
         parts.append(f"{post.error.code}: {post.error.message}")

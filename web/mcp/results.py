@@ -73,7 +73,7 @@ class PublishResult(BaseModel):
 class AgentPost(PostView):
     """`outcome`: the state, or `outcome_unknown` for what may or may not be on the network.
 
-    `as_of`: when something last happened to it.
+    `as_of`: when something last happened to it; where its timeline is gone, when it was read.
     """
 
     outcome: str
@@ -81,13 +81,13 @@ class AgentPost(PostView):
     as_of: datetime
 
     @classmethod
-    def of(cls, shown: dict[str, Any]) -> "AgentPost":
+    def of(cls, shown: dict[str, Any], read_at: datetime) -> "AgentPost":
         error = shown["error"] or {}
         is_unknown = error.get("code") in {OUTCOME_UNKNOWN, CANCELLED_LATE}
         outcome = OUTCOME_UNKNOWN if is_unknown else shown["state"]
         needs_word = outcome == "failed" and error.get("may_be_live")
         step = _ONLY_WITH_WORD if needs_word else _NEXT_STEPS.get(outcome)
-        as_of = shown["timeline"][-1]["at"]
+        as_of = shown["timeline"][-1]["at"] if shown["timeline"] else read_at
         return cls(**shown, outcome=outcome, next_step=step, as_of=as_of)
 
 

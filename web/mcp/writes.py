@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 from web.auth import current_caller
 from web.mcp import plans
-from web.mcp.answers import Done, Refused, count_words, fetch, require_success, without
+from web.mcp.answers import Done, Refused, count_words, fetch, find, require_success, without
 from web.mcp.arguments import MissingPost, ToCancel, ToEdit, ToRetry, ToUpload
-from web.mcp.own_api import Answered, Asked, ask, ask_once
+from web.mcp.own_api import Asked, ask_once
 from web.mcp.reads import post_done
 from web.mcp.results import WITHOUT_WORD, ChangeResult
 from web.schemas.uploads import UploadReply
@@ -49,8 +49,8 @@ def upload_media(given: ToUpload, sent: Mapping[str, Any]) -> Done:
 
 def _find_known(made: Mapping[str, Any]) -> Done | None:
     """What became of the medium of an earlier call; None if it failed, or is gone."""
-    medium = _find(f"/media/{made['media']['id']}")
-    job = _find(f"/jobs/{made['job']['id']}")
+    medium = find(f"/media/{made['media']['id']}")
+    job = find(f"/jobs/{made['job']['id']}")
     if medium is None or job is None or job["state"] in {"failed", "cancelled"}:
         return None
     known = {name: medium[name] for name in made["media"] if name in medium}
@@ -62,17 +62,9 @@ def _find_known(made: Mapping[str, Any]) -> Done | None:
     return Done(result=result, text=text)
 
 
-def _find(path: str) -> dict[str, Any] | None:
-    answered: Answered = ask(Asked(method="GET", path=path))
-    if answered.status == 404:
-        return None
-    found: dict[str, Any] = require_success(answered)
-    return found
-
-
 def edit_post(given: ToEdit, sent: Mapping[str, Any]) -> Done:
     body = without(sent, "post_id", "id")
-    return post_done(fetch("PATCH", f"/posts/{quote(given.post_id, safe='')}", body=body))
+    return post_done("PATCH", f"/posts/{quote(given.post_id, safe='')}", body)
 
 
 def cancel_posts(given: ToCancel, sent: Mapping[str, Any]) -> Done:
@@ -88,7 +80,7 @@ def retry_missing_post(given: MissingPost, sent: Mapping[str, Any]) -> Done:
         raise Refused(WITHOUT_WORD, "person_has_to_look")
     body = {"confirm_not_published": True, "as_of": sent["as_of"]}
     path = f"/posts/{quote(given.post_id, safe='')}/retry"
-    return post_done(fetch("POST", path, body=body))
+    return post_done("POST", path, body)
 
 
 def _change(verb: str, sent: Mapping[str, Any], *, dry_run: bool) -> Done:

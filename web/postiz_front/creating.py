@@ -25,7 +25,7 @@ from shared.intake.targets import Target
 from shared.intake.validation import Checked, Order, Placed, WakeUps
 from shared.models import Job, Post
 from web.auth import current_profile
-from web.http_layer.idempotency import Reply
+from web.http_layer.idempotency import Reply, find_answer
 from web.postiz_front import bodies, edits, media_paths, repeats, replies
 from web.postiz_front.blueprint import count_call, front
 from web.postiz_front.call import (
@@ -84,6 +84,8 @@ def create_posts() -> Response:
     wanted = require_channel_ids(body)
     with current_services().database.reading() as session:
         profile_id = current_profile(session)
+    if (earlier := find_answer(content)) is not None:
+        return earlier
     links = media_paths.check_links(profile_id, body)
     response = answer_for_target(
         partial(_make_posts, body=body, links=links), wanted, content=content

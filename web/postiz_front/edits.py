@@ -77,6 +77,9 @@ def is_draft(post: Post) -> bool:
 
 
 def start_again(session: Session, post: Post) -> None:
-    """A failed post, which is to be published after all. Raises `Conflict` if it may be live."""
-    if post.state == PostState.FAILED:
+    """A post that failed, or that is late and waits for a decision, is to be published after all.
+
+    Raises `Conflict` if it may be live.
+    """
+    if post.state in {PostState.FAILED, PostState.HELD}:
         cancel_retry.retry_post(session, post, confirmed=False)

@@ -17,7 +17,7 @@ from shared.net.download import read_url
 from shared.net.outbound_route import Route
 from web.auth import current_caller
 from web.http_layer import multipart
-from web.http_layer.idempotency import Reply, answer_once
+from web.http_layer.idempotency import Reply, answer_once, find_answer
 from web.media import files
 from web.postiz_front import bodies, media_paths, replies
 from web.postiz_front.blueprint import front
@@ -105,6 +105,8 @@ def upload_from_url() -> Response:
     body, content = bodies.read_body()
     profile_id = upload_items.require_upload_profile()
     url = _read_url(body)
+    if (earlier := find_answer(content)) is not None:
+        return earlier
     [by_url] = upload_items.url_items(profile_id, [UploadByUrl(url=url)])
     if by_url.error is not None:
         raise replies.bad_request([_NOT_PUBLIC])

@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from shared.errors import InvalidRequest
+from shared.net import outbound_route
+from tests.factories.jobs import set_states
 from tests.servers.api import Api, Reply
 from web.http_layer.idempotency import HEADER
 from web.postiz_front.repeats import REPEAT_OF, WARNING
@@ -72,6 +75,41 @@ def test_the_same_idempotency_key_gets_the_first_answer_and_makes_nothing(
     assert answers[0].json == answers[1].json == answers[2].json
     assert all(REPEAT_OF not in answer.headers for answer in answers)
     assert [words for _, words in contents(api)] == ["Once"]
+
+
+def test_a_repeated_call_gets_its_answer_though_its_media_are_gone(
+    api: Api, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What refused the repeated call would be taken for the outcome of the first."""
+    path = "http://localhost:9/clip.mp4"
+    wanted = body("Once", image=[{"id": "a", "path": path}])
+    calls: list[tuple[str, Any]] = [
+        (f"{FRONT}/posts", wanted),
+        ("/postiz/upload", {"url": path}),
+    ]
+    made = [api.call("POST", at, key=key, json=sent, headers={HEADER: at}) for at, sent in calls]
+    assert [answer.status_code for answer in made] == [201, 202], [each.text for each in made]
+
+    def refuse(*_: Any) -> Any:
+        raise InvalidRequest("its name no longer resolves")
+
+    monkeypatch.setattr(outbound_route, "require_allowed", refuse)
+    for (at, sent), first in zip(calls, made, strict=True):
+        again = api.call("POST", at, key=key, json=sent, headers={HEADER: at})
+        assert (again.status_code, again.json) == (first.status_code, first.json)
+        assert api.call("POST", at, key=key, json=sent).status_code == 400
+    assert [words for _, words in contents(api)] == ["Once"]
+
+
+def test_scheduling_a_post_that_is_held_because_it_is_late_lets_it_go(api: Api, key: str) -> None:
+    by_status, by_edit = (send(api, key, body(each)).json[0]["postId"] for each in ("One", "Two"))
+    set_states(api, "held", "held")
+    path = f"{FRONT}/posts/{by_status}/status"
+    asked = api.call("PUT", path, key=key, json={"status": "schedule"})
+    assert asked.json == {"id": by_status, "state": "QUEUE"}
+    assert send(api, key, body("Two!", kind="now", id=by_edit)).status_code == 201
+    states = {post["id"]: post["state"] for post in api.get("/posts", profile="acme").json["items"]}
+    assert states == {by_status: "pending", by_edit: "pending"}
 
 
 def test_the_next_slot_is_one_that_no_post_of_the_channel_has(api: Api, key: str) -> None:

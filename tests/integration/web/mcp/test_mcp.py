@@ -7,10 +7,10 @@ from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
-from sqlalchemy import func, update
+from sqlalchemy import delete, func, update
 
 from shared.domain.publishing.reconciliation import CANCELLED_LATE
-from shared.models import AgentPlan
+from shared.models import AgentPlan, Event
 from tests.factories.jobs import make_job, set_states
 from tests.scenarios.agent_calls import BULK, VERSION, ask, bound_key, call, done, post, refusal
 from tests.servers.api import Api
@@ -123,6 +123,9 @@ def test_a_plan_becomes_one_job_however_often_it_is_published(api: Api) -> None:
     jobs.add(done(api, "publish_posts", {"plan_id": plan["plan_id"]}, key=key)["job"]["id"])
     assert len(jobs) == 1
     assert len(api.posts()) == 2
+    assert api.post(f"/jobs/{jobs.pop()}/cancel").status_code == 202
+    now = done(api, "publish_posts", {"plan_id": plan["plan_id"]}, key=key)["job"]
+    assert now["state"] == "cancelled", "the job as it is, not as it was accepted"
     operations = [entry["operation"] for entry in api.get("/audit").json["items"]]
     assert operations.count("bulk_publish") == 1
 
@@ -174,6 +177,20 @@ def test_an_unknown_outcome_is_one(api: Api) -> None:
     assert job["failures"][0]["may_be_live"] == 1
     listed = done(api, "list_posts", {"job_id": shown["job_id"]})
     assert [each["outcome"] for each in listed["posts"]] == ["outcome_unknown", "pending"]
+
+
+def test_posts_are_shown_whose_timeline_is_kept_no_longer(api: Api) -> None:
+    """And a person's word on such a post, given after a look at it, counts until it changes."""
+    job_id = make_job(api, 2)
+    set_states(api, "failed", error_code=CANCELLED_LATE, error_message="No answer")
+    with api.services.database.transaction() as session:
+        session.execute(delete(Event))
+    shown = done(api, "list_posts", {"job_id": job_id})["posts"][0]
+    assert (shown["timeline"], shown["outcome"]) == ([], "outcome_unknown")
+    seen = done(api, "get_post", {"post_id": shown["id"]})["post"]
+    word = {"post_id": seen["id"], "as_of": seen["as_of"]}
+    assert done(api, "retry_missing_post", word)["post"]["state"] == "pending"
+    assert "changed_meanwhile" in refusal(api, "retry_missing_post", word)
 
 
 def test_another_tenant_s_things_are_not_there(api: Api) -> None:

@@ -1,5 +1,6 @@
 """From folders and CSV files to rows, with the line of each mistake."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,20 @@ def test_captions_of_a_csv_come_first_and_in_its_order(folder: Path) -> None:
     ]
 
 
+def test_a_clip_that_a_csv_names_by_another_path_has_one_row(folder: Path) -> None:
+    table = folder / "captions.csv"
+    table.write_text(f"file,caption\n{folder}/logo.png,One\n../{folder.name}/clip-10.mp4,Ten\n")
+    relative = Path(os.path.relpath(folder))
+    assert said(read_rows(relative, table, ["a"])) == [
+        ("logo.png", "One"),
+        ("clip-10.mp4", "Ten"),
+        ("clip-2.MP4", "Hällo\nthere"),
+    ]
+    table.write_text(f"file,caption\nlogo.png,One\n{folder}/logo.png,Two\n")
+    with pytest.raises(CliFailure, match="line 3: logo"):
+        read_rows(folder, table, ["a"])
+
+
 def test_a_csv_has_a_row_for_each_post(folder: Path) -> None:
     table = folder / "posts.csv"
     table.write_text(
@@ -71,6 +86,7 @@ def test_a_csv_has_a_row_for_each_post(folder: Path) -> None:
         ("file,caption\nlogo.png,A,B\n", "line 2: more cells than columns"),
         ('file,caption\nlogo.png,"A\n', "is not CSV"),
         ("file,caption\n,A\n", "line 2: no file is named"),
+        (f"file,caption\n{'long ' * 100}.mp4,A\n", "line 2: there is no .*long long"),
         ("file,caption\n", "has no rows"),
     ],
 )
