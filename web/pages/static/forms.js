@@ -1,4 +1,5 @@
-// `<form data-call="PATCH /path">` sends its fields to the API as JSON.
+// `<form method="dialog" data-call="PATCH /path">` sends its fields to the API as JSON.
+// `method="dialog"`: without this script it sends nothing, above all nothing into the address.
 // On the form: data-profile, data-ask and data-dry as of buttons; data-next: where to go afterwards,
 //   with `{name}` for a field of the answer; without it the page is shown anew. A listener of
 //   `pressroom:done` gets the answer, and prevents both with preventDefault.

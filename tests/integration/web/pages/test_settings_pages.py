@@ -48,6 +48,7 @@ def test_a_role_sees_its_pages_and_no_button_that_it_may_not_press(
         reply = browser.open("GET", path.format(**ids))
         assert reply.status_code == (200 if path in MAY[role] else 403), (path, reply.text)
         assert "Strangers" not in reply.text and "beta" not in reply.text, path
+        assert not re.search(r"<form(?![^>]* method=)", reply.text), "else it sends to its address"
     schedule = browser.open("GET", f"/schedules/{ids['schedule']}").text
     assert "started" in schedule and ("Run now" in schedule) == (role != "viewer")
     profile = browser.open("GET", "/profiles/acme").text
