@@ -1,9 +1,8 @@
 """Pages that are used as nobody meant: without their scripts, twice, too late, or as another."""
 
 from collections.abc import Callable
-from typing import Any
 
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.people import call, make_profile
 from tests.servers.stacks import RunningStack
