@@ -1,6 +1,6 @@
 // Calls of the API as the person who is signed in, and the page's status line.
 
-const csrf = document.querySelector('meta[name="csrf"]').content;
+const csrf = document.querySelector('meta[name="csrf"]');
 const notice = document.getElementById("notice");
 
 /** Words in the page's status line, which screen readers read out. */
@@ -34,9 +34,14 @@ export class ApiError extends Error {
 /** An Idempotency-Key: with the same one, a call that is repeated is not done again. */
 export const newId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
+const keys = {};
+
+/** Of these words one key for as long as the page is shown: who presses again after a lost answer repeats the call. */
+export const keyOf = (...words) => (keys[words] ??= newId());
+
 /** Headers of every call; `profile`: the one that it is for. */
 export function callHeaders(profile) {
-  return { "X-CSRF-Token": csrf, ...(profile ? { "X-Profile-Id": profile } : {}) };
+  return { "X-CSRF-Token": csrf.content, ...(profile ? { "X-Profile-Id": profile } : {}) };
 }
 
 /** The answer's JSON. `body`: an object, or undefined for none. Throws ApiError. */
@@ -54,6 +59,14 @@ export async function call(method, path, body, { profile = "", headers = {}, sig
   return readReply(reply);
 }
 
+/** Who has signed in anew, in another tab, goes on here: but not as somebody else. */
+async function renew() {
+  const { user, signed_in_key: key, csrf_token: token } = await (await fetch("/api/v1/session")).json();
+  if (csrf.dataset.person !== (user ? `user ${user.id}` : `key ${key?.id}`)) throw new ApiError("Somebody else has signed in in this browser. Load this page anew.", { status: 403 });
+  csrf.content = token;
+  throw new ApiError("You have signed in anew. Try again.");
+}
+
 /** The JSON of a reply to `fetch`; throws ApiError where it is a refusal. */
 export async function readReply(reply) {
   const text = await reply.text();
@@ -67,6 +80,7 @@ export async function readReply(reply) {
   if (reply.status === 401) {
     throw new ApiError("You are no longer signed in. Sign in again in another tab, then go on here.", reply);
   }
+  if (answer.code === "csrf") await renew();
   const words = answer.detail || answer.title || `It was refused (${reply.status}).`;
   throw new ApiError(words, { status: reply.status, code: answer.code, fields: answer.errors ?? [] });
 }

@@ -9,7 +9,7 @@ function lookForChannels() {
   const words = waiting.querySelector("[role=status]");
   whileBusy(null, async () => {
     const found = await call("GET", "/api/v1/postiz/integrations", undefined, waiting.dataset);
-    if (found.length) return window.location.reload();
+    if (found.length) return location.reload();
     words.textContent = "Its Postiz has no channels yet. Connect them in Postiz, then look again.";
   }, ({ message }) => (words.textContent = message));
 }

@@ -1,6 +1,7 @@
 // The list of a draft's rows: each with its files, captions, time, channels and thread.
 
 import { countCaption } from "./captions.js";
+import { put } from "./forms.js";
 import { byId, copyOf, textElement } from "./templates.js";
 
 const LOCAL = /^\d{4}-\d\d-\d\dT\d\d:\d\d$/;
@@ -11,12 +12,6 @@ export const nameOf = (item) => item.media.map((each) => each.name).join(", ") |
 
 /** Of a fault's field the input that it is about: `items.3.schedule_date` is `at`. */
 const inputOf = (field) => field.replace(/^items\.\d+\./, "").replace("captions_per_platform", "captions").replace("schedule_date", "at").replace(/^settings.*/, "settings");
-
-function put(item, path, value) {
-  const names = path.split(".");
-  const last = names.pop();
-  names.reduce((place, name) => place[name], item)[last] = value;
-}
 
 /** `host`: {draft, facts, count, problems, uploads, changed(), redraw(id), addFile(item)}. */
 export class ItemList {

@@ -3,7 +3,7 @@
 
 import { call, say, whileBusy } from "./api.js";
 import { readForm, showErrors } from "./forms.js";
-import { textElement as make } from "./templates.js";
+import { byId, textElement as make } from "./templates.js";
 import { zone } from "./times.js";
 
 document.addEventListener("pressroom:done", (event) => {
@@ -12,7 +12,7 @@ document.addEventListener("pressroom:done", (event) => {
   if (!name) return;
   event.preventDefault();
   const value = event.detail[name];
-  const words = value.startsWith("/") ? window.location.origin + value : value;
+  const words = value.startsWith("/") ? location.origin + value : value;
   const secret = make("code", words, { className: "secret" });
   const copy = make("button", "Copy", { type: "button" });
   copy.addEventListener("click", async () => {
@@ -20,12 +20,12 @@ document.addEventListener("pressroom:done", (event) => {
       await navigator.clipboard.writeText(words);
       say("Copied.");
     } catch {
-      window.getSelection().selectAllChildren(secret);
+      getSelection().selectAllChildren(secret);
       say("Copy the marked text.");
     }
   });
   const done = make("button", "I have it", { type: "button" });
-  done.addEventListener("click", () => window.location.reload());
+  done.addEventListener("click", () => location.reload());
   const box = make("div", "", { className: "problem", tabIndex: -1 });
   box.append(make("p", form.dataset.onceWords), secret, make("p", ""));
   box.lastChild.append(copy, " ", done);
@@ -33,7 +33,7 @@ document.addEventListener("pressroom:done", (event) => {
   box.focus();
 });
 
-const found = document.getElementById("found");
+const found = byId("found");
 
 function showFound(reply) {
   const names = (reply.integrations ?? []).map((each) => `${each.name} (${each.identifier})`);
@@ -63,7 +63,7 @@ function showEffect({ in_effect: effect }) {
 async function savePostiz(own, postiz) {
   const saved = await call("PATCH", own, { tts_settings: { postiz } });
   showEffect(saved);
-  document.getElementById("saved").hidden = false;
+  byId("saved").hidden = false;
 }
 
 const form = document.querySelector("form[data-postiz]");
@@ -80,7 +80,7 @@ form?.addEventListener("submit", (event) => {
       return showErrors(form, Object.assign(new Error("It was not saved."), { fields }));
     }
     await savePostiz(form.dataset.postiz, postiz);
-    if (form.dataset.next) return window.location.assign(form.dataset.next);
+    if (form.dataset.next) return location.assign(form.dataset.next);
     form.elements.api_key.value = "";
   });
 });
@@ -99,7 +99,7 @@ document.addEventListener("click", (event) => {
     form.requestSubmit();
   }
   if (trySaved) busy(button, () => tryOut(trySaved, {}));
-  if (dropPostiz && window.confirm("Forget this key, and use the settings of the environment?"))
+  if (dropPostiz && confirm("Forget this key, and use the settings of the environment?"))
     busy(button, () => savePostiz(dropPostiz, null));
 });
 

@@ -8,7 +8,7 @@ const AT_ONCE = 2;
 const HASHED = 128 * 1024 ** 2;
 
 async function hashOf(file) {
-  if (!window.crypto.subtle || file.size > HASHED) return null;
+  if (!crypto.subtle || file.size > HASHED) return null;
   const digest = await crypto.subtle.digest("SHA-256", await file.arrayBuffer());
   return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
