@@ -121,3 +121,39 @@ def sign_in_as_before(stack: RunningStack, other: Page, page: Page) -> None:
     other.get_by_label("Password").fill("correct horse battery")
     other.get_by_role("button", name="Sign in").click()
     other.get_by_role("heading", name="What needs me").wait_for()
+
+
+def test_a_plan_is_of_what_stands_on_the_page_and_faults_stay_with_their_rows(
+    stack: RunningStack, signed_in: OpenPage, larch: str
+) -> None:
+    page = signed_in("publisher", [larch])
+    page.goto("/compose")
+    page.get_by_label("Demo on X").check()
+    for words in ("x" * 300, "Right", "y" * 300):
+        page.get_by_role("button", name="add a post without a clip").click()
+        page.locator(".item").last.get_by_label("Caption", exact=True).fill(words)
+    page.get_by_role("button", name="Show the plan").click()
+    expect(page.locator("#plan-state")).to_contain_text("2 rows have errors")
+    page.locator("#row-0").get_by_role("button", name="Remove").click()
+    expect(page.locator(".item.wrong")).to_have_count(1)
+    expect(page.locator(".item").get_by_label("Caption", exact=True)).to_have_value("y" * 300)
+    page.locator(".item").get_by_label("Caption", exact=True).fill("Mended")
+    page.get_by_label("leave out the rows with errors").check()
+    expect(page.locator("#publish")).to_be_disabled()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/bulk-publish?dry_run=true", hold)
+    page.get_by_label("only rows with errors").uncheck()
+    with page.expect_request("**/bulk-publish?dry_run=true"):
+        page.get_by_role("button", name="Show the plan").click()
+    page.locator(".item").first.get_by_label("Caption", exact=True).fill("Typed meanwhile")
+    held[0].continue_()
+    expect(page.locator("#plan-state")).to_contain_text("Something has changed since the plan")
+    expect(page.locator("#publish")).to_be_disabled()
+    page.unroute("**/bulk-publish?dry_run=true")
+    page.get_by_role("button", name="Show the plan").click()
+    expect(page.locator("#plan-state")).to_contain_text("This is what will go out")
+    expect(page.locator("#publish")).to_be_enabled()

@@ -8,7 +8,7 @@ import { filesOf, takenFiles } from "./dropped_files.js";
 import { ItemList, nameOf, readSetting, showSettings } from "./items.js";
 import { showPlan } from "./plan_view.js";
 import { askPlan, fetchAddresses, publish } from "./publishing.js";
-import { byId } from "./templates.js";
+import { byId, textElement } from "./templates.js";
 import { Uploads } from "./uploads.js";
 
 const AT_ONCE = 25;
@@ -25,7 +25,7 @@ const { draft } = host;
 const allMedia = () => draft.items.flatMap((item) => item.media);
 const state = (words) => (byId("plan-state").textContent = words);
 /** Of the rows that are listed: all, or those with errors. */
-const listed = () => [...draft.items.keys()].filter((index) => !(byId("only-wrong").checked && host.problems.size) || host.problems.has(index));
+const listed = () => [...draft.items.keys()].filter((index) => !(byId("only-wrong").checked && host.problems.size) || host.problems.has(draft.items[index]));
 
 host.uploads = new Uploads(profile, (medium) => {
   list.show(medium);
@@ -137,8 +137,8 @@ function inWords(each) {
 function noteFaults(faults) {
   host.problems.clear();
   for (const fault of faults.map(inWords)) {
-    const index = Number(/^items\.(\d+)/.exec(fault.field)?.[1] ?? -1);
-    if (index >= 0) host.problems.set(index, [...(host.problems.get(index) ?? []), fault]);
+    const item = draft.items[/^items\.(\d+)/.exec(fault.field)?.[1]];
+    if (item) host.problems.set(item, [...(host.problems.get(item) ?? []), fault]);
   }
   byId("only-wrong").checked = host.problems.size > 0;
   page = 0;
@@ -181,6 +181,7 @@ async function makePlan() {
     plan.warnings = plan.warnings.map(inWords);
     showPlan(plan, { zone: draft.times.zone, nameOf: (index) => nameOf(draft.items[index]), go: goTo });
     tellPlan(plan.posts);
+    if (JSON.stringify(bulkBody(draft)) !== planned) changed(); // typed while the plan was made
   } catch (error) {
     noteFaults(error.fields ?? []);
     state("There is no plan yet.");
@@ -216,7 +217,7 @@ async function send() {
   try {
     const job = await publish(sending, profile, (error) => state(`${error.message} It is asked again; nothing is published twice.`));
     store.clear();
-    window.location.assign(`/jobs/${job.id}`);
+    location.assign(`/jobs/${job.id}`);
   } catch (error) {
     if (error.isUnclear) return offerAgain(error);
     draft.sending = null;
@@ -232,7 +233,7 @@ async function send() {
 function offerAgain(error) {
   const place = byId("unsent");
   place.hidden = false;
-  place.replaceChildren(`${error.message} Nobody knows yet whether these posts were accepted. `, Object.assign(document.createElement("button"), { type: "button", textContent: "Ask again", onclick: send }), " It is never published twice.");
+  place.replaceChildren(`${error.message} Nobody knows yet whether these posts were accepted. `, textElement("button", "Ask again", { type: "button", onclick: send }), " It is never published twice.");
   byId("make-plan").disabled = true;
   place.scrollIntoView({ block: "center" });
 }
@@ -313,9 +314,9 @@ const actions = {
     showUploads();
   },
   clear: () => {
-    if (!window.confirm("Forget all rows and what was typed? Files that are here stay under Media.")) return;
+    if (!confirm("Forget all rows and what was typed? Files that are here stay under Media.")) return;
     store.clear();
-    window.location.reload();
+    location.reload();
   },
   "make-plan": makePlan,
   publish: () => {
@@ -326,12 +327,12 @@ const actions = {
 };
 for (const [id, act] of Object.entries(actions)) byId(id).addEventListener("click", act);
 byId("only-wrong").addEventListener("change", () => redraw());
-byId("skip").addEventListener("change", () => (byId("publish").disabled = !byId("skip").checked || !Number(byId("publish").dataset.posts)));
+byId("skip").addEventListener("change", () => (byId("publish").disabled = planned === null || !byId("skip").checked || !Number(byId("publish").dataset.posts)));
 byId("pager").addEventListener("click", ({ target: button }) => {
   page += Number(button.dataset.page ?? 0);
   redraw("items");
 });
-window.addEventListener("beforeunload", (event) => host.uploads.busy && !draft.sending && event.preventDefault());
+addEventListener("beforeunload", (event) => host.uploads.busy && !draft.sending && event.preventDefault());
 
 for (const medium of allMedia()) if (!medium.id) Object.assign(medium, { state: "waiting", words: "", sent: 0 });
 for (const box of byId("channels").querySelectorAll(".channel input")) box.checked = draft.channels.includes(box.value) && !box.disabled;
