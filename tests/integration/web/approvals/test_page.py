@@ -85,6 +85,8 @@ def test_the_page_shows_exactly_what_goes_out(api: Api) -> None:
     assert "logo & co.png, image/png" in unescape(page.text)
     assert page.headers["Referrer-Policy"] == "no-referrer"
     assert page.headers["Cache-Control"] == "no-store"
+    [lasts] = re.findall(r"Max-Age=(\d+)", page.headers["Set-Cookie"])
+    assert int(lasts) >= links.LONGEST.total_seconds(), "while the page stays open"
     assert "script-src 'self'" in page.headers["Content-Security-Policy"]
     image = Browser(api).open("GET", f"{path}/media/{picture}")
     assert (image.mimetype, image.data) == ("image/png", FILES.png(3))
