@@ -124,9 +124,10 @@ def sign_in_as_before(stack: RunningStack, other: Page, page: Page) -> None:
 
 
 def test_a_plan_is_of_what_stands_on_the_page_and_faults_stay_with_their_rows(
-    stack: RunningStack, signed_in: OpenPage, larch: str
+    stack: RunningStack, signed_in: OpenPage
 ) -> None:
-    page = signed_in("publisher", [larch])
+    make_profile(stack, "tamarack")
+    page = signed_in("publisher", ["tamarack"])
     page.goto("/compose")
     page.get_by_label("Demo on X").check()
     for words in ("x" * 300, "Right", "y" * 300):
@@ -156,4 +157,18 @@ def test_a_plan_is_of_what_stands_on_the_page_and_faults_stay_with_their_rows(
     page.unroute("**/bulk-publish?dry_run=true")
     page.get_by_role("button", name="Show the plan").click()
     expect(page.locator("#plan-state")).to_contain_text("This is what will go out")
-    expect(page.locator("#publish")).to_be_enabled()
+    page.get_by_label("at times of the day").check()
+    page.get_by_role("textbox", name="Times of the day").fill("09:00")
+    page.get_by_text("More about times").click()
+    page.get_by_label("Posts of a channel a day, at most").fill("1")
+    page.get_by_role("button", name="Show the plan").click()
+    expect(page.locator("#plan-state")).to_contain_text("This is what will go out")
+    body = {"items": [{"caption": "Sooner"}], "integration_ids": ["int-x"], "slots": ["09:00"]}
+    call(stack, "POST", "/postiz/bulk-publish", body, profile="tamarack")
+    page.locator("#publish").click()
+    expect(page.locator("#notice")).to_contain_text("times of the plan have passed or were taken")
+    page.get_by_role("button", name="Show the plan").click()
+    expect(page.locator("#plan-state")).to_contain_text("This is what will go out")
+    page.locator("#publish").click()
+    page.wait_for_url("**/jobs/*")
+    call(stack, "POST", "/profiles/tamarack/cancel")

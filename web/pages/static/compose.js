@@ -180,7 +180,7 @@ async function makePlan() {
     save();
     plan.warnings = plan.warnings.map(inWords);
     showPlan(plan, { zone: draft.times.zone, nameOf: (index) => nameOf(draft.items[index]), go: goTo });
-    tellPlan(plan.posts);
+    tellPlan(plan);
     if (JSON.stringify(bulkBody(draft)) !== planned) changed(); // typed while the plan was made
   } catch (error) {
     noteFaults(error.fields ?? []);
@@ -192,12 +192,12 @@ async function makePlan() {
   }
 }
 
-function tellPlan(posts) {
+function tellPlan({ posts, times_tag: tag }) {
   const wrong = host.problems.size;
   const button = byId("publish");
   byId("skip-row").hidden = !wrong;
   byId("skip").checked = false;
-  button.dataset.posts = posts;
+  Object.assign(button.dataset, { posts, tag });
   button.textContent = `Publish ${posts} post${posts === 1 ? "" : "s"}`;
   button.disabled = wrong > 0 || !posts;
   state(wrong ? `${wrong} row${wrong === 1 ? " has" : "s have"} errors: mend them above, then show the plan again.` : "This is what will go out.");
@@ -320,7 +320,7 @@ const actions = {
   },
   "make-plan": makePlan,
   publish: () => {
-    draft.sending = { body: JSON.parse(planned), key: draft.id, skip: byId("skip").checked };
+    draft.sending = { body: JSON.parse(planned), key: draft.id, skip: byId("skip").checked, tag: byId("publish").dataset.tag };
     save();
     send();
   },

@@ -35,7 +35,7 @@ function tell() {
 async function look() {
   timer = 0;
   lookedAt = Date.now();
-  if (isBusy()) return plan();
+  if (isBusy()) return void plan();
   let newer;
   try {
     const reply = await fetch(location.href);
@@ -43,9 +43,9 @@ async function look() {
     newer = new DOMParser().parseFromString(await reply.text(), "text/html").getElementById("live");
   } catch {
     how.textContent = "Pressroom does not answer: this page may be old.";
-    return undefined;
+    return;
   }
-  if (!newer || isBusy()) return plan();
+  if (!newer || isBusy()) return void plan();
   const focused = document.activeElement?.closest("[data-call]")?.dataset.call;
   const scrolled = live().querySelector(".wide")?.scrollLeft ?? 0;
   live().replaceWith(newer);
@@ -55,7 +55,6 @@ async function look() {
   if (focused) [...newer.querySelectorAll("[data-call]")].find((each) => each.dataset.call === focused)?.focus();
   tell();
   if ("over" in newer.dataset) stop();
-  return undefined;
 }
 
 function plan() {

@@ -14,8 +14,7 @@ document.addEventListener("pressroom:done", (event) => {
   const value = event.detail[name];
   const words = value.startsWith("/") ? location.origin + value : value;
   const secret = make("code", words, { className: "secret" });
-  const copy = make("button", "Copy", { type: "button" });
-  copy.addEventListener("click", async () => {
+  const copy = async () => {
     try {
       await navigator.clipboard.writeText(words);
       say("Copied.");
@@ -23,12 +22,11 @@ document.addEventListener("pressroom:done", (event) => {
       getSelection().selectAllChildren(secret);
       say("Copy the marked text.");
     }
-  });
-  const done = make("button", "I have it", { type: "button" });
-  done.addEventListener("click", () => location.reload());
+  };
+  const button = (text, onclick) => make("button", text, { type: "button", onclick });
   const box = make("div", "", { className: "problem", tabIndex: -1 });
   box.append(make("p", form.dataset.onceWords), secret, make("p", ""));
-  box.lastChild.append(copy, " ", done);
+  box.lastChild.append(button("Copy", copy), " ", button("I have it", () => location.reload()));
   form.replaceWith(box);
   box.focus();
 });
