@@ -31,8 +31,10 @@ export class ApiError extends Error {
   }
 }
 
+export const hex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
 /** An Idempotency-Key: with the same one, a call that is repeated is not done again. */
-export const newId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+export const newId = () => hex(crypto.getRandomValues(new Uint8Array(16)));
 
 const keys = {};
 
@@ -47,8 +49,8 @@ export function callHeaders(profile) {
 /** The answer's JSON. `body`: an object, or undefined for none. Throws ApiError. */
 export async function call(method, path, body, { profile = "", headers = {}, signal } = {}) {
   const sent = { ...callHeaders(profile), ...headers };
-  if (body !== undefined) sent["Content-Type"] = "application/json";
-  const text = body === undefined ? undefined : JSON.stringify(body);
+  const text = JSON.stringify(body);
+  if (text) sent["Content-Type"] = "application/json";
   let reply;
   try {
     reply = await fetch(path, { method, headers: sent, body: text, signal });

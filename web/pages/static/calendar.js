@@ -30,7 +30,7 @@ const explain = (error) => [error.message, ...(error.fields ?? []).map((each) =>
 
 /** Of a drag: {entry, pointerId, x, y, day, moving, left}. By mouse from anywhere on an entry; by finger or pen from its
  * button, so that the page still scrolls under them. */
-let held = null;
+let held;
 
 function mark(day) {
   held.day?.classList.remove("target");

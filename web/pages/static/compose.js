@@ -18,7 +18,7 @@ const store = new DraftStore(facts.person, profile);
 const times = byId("times");
 let page = 0;
 let planned = null; // the body that the shown plan is of, as text
-let target = null; // the row that the next chosen file is added to
+let target; // the row that the next chosen file is added to
 
 const host = { draft: store.load(), facts, count: captionCounter(facts.counting), problems: new Map() };
 const { draft } = host;
@@ -332,6 +332,7 @@ byId("pager").addEventListener("click", ({ target: button }) => {
   page += Number(button.dataset.page ?? 0);
   redraw("items");
 });
+addEventListener("storage", ({ key }) => key === store.key && say("This draft is open in another tab too: close one.", { wrong: true }));
 addEventListener("beforeunload", (event) => host.uploads.busy && !draft.sending && event.preventDefault());
 
 for (const medium of allMedia()) if (!medium.id) Object.assign(medium, { state: "waiting", words: "", sent: 0 });

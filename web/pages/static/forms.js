@@ -83,7 +83,7 @@ export function clearErrors(form) {
 /** Shows each fault at its field; what has none is said in the status line. */
 export function showErrors(form, error) {
   const others = [];
-  let first = null;
+  let first;
   for (const { field, message } of error.fields ?? []) {
     const input = [...form.elements].find((each) => [each.name, each.dataset.field].includes(field));
     if (!input) {

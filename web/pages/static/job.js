@@ -10,7 +10,7 @@ const TELL = 20_000; // screen readers are told so often at most
 const live = () => byId("live");
 const how = byId("how");
 const told = byId("told");
-let stream = null; // of the page that is seen: its AbortController
+let stream; // of the page that is seen: its AbortController
 let timer = 0;
 let retry = 0;
 let lookedAt = 0;
@@ -35,7 +35,7 @@ function tell() {
 async function look() {
   timer = 0;
   lookedAt = Date.now();
-  if (isBusy()) return void plan();
+  if (isBusy()) return plan();
   let newer;
   try {
     const reply = await fetch(location.href);
@@ -45,7 +45,7 @@ async function look() {
     how.textContent = "Pressroom does not answer: this page may be old.";
     return;
   }
-  if (!newer || isBusy()) return void plan();
+  if (!newer || isBusy()) return plan();
   const focused = document.activeElement?.closest("[data-call]")?.dataset.call;
   const scrolled = live().querySelector(".wide")?.scrollLeft ?? 0;
   live().replaceWith(newer);
