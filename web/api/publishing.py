@@ -21,7 +21,7 @@ from web.openapi.bulk_body import ROWS
 from web.request_parsing import live_integrations
 from web.request_parsing.bulk_request import BulkRequest, read_bulk
 from web.request_parsing.known_target import answer_for_target, with_approval
-from web.request_parsing.shown_plan import require_as_shown
+from web.request_parsing.shown_plan import require_as_shown, require_times
 from web.schemas.publishing import (
     BulkJobReply,
     BulkQuery,
@@ -89,7 +89,7 @@ def bulk_publish(query: BulkQuery) -> Response:
     return _check_and_answer(
         partial(_build_bulk_order, sent),
         integrations_of(sent.body),
-        partial(_accept_bulk_order, skip_invalid=query.skip_invalid),
+        partial(_accept_bulk_order, query),
         content=sent.content,
     )
 
@@ -114,9 +114,10 @@ def _plan_response(sent: BulkRequest) -> Response:
     return Reply(body=PlanReply(plan=plan)).response()
 
 
-def _accept_bulk_order(session: Session, checked: Checked, *, skip_invalid: bool) -> Reply:
+def _accept_bulk_order(query: BulkQuery, session: Session, checked: Checked) -> Reply:
     require_as_shown(checked)
-    validation.require_faultless(checked, skip_invalid=skip_invalid)
+    require_times(checked, query.times_tag)
+    validation.require_faultless(checked, skip_invalid=query.skip_invalid)
     job, wake = validation.accept_order(session, checked, current_services().settings)
     shown = BulkJobReply(
         job=accepted_job_view(session, job, checked),

@@ -22,6 +22,7 @@ from shared.models import ApprovalLink, Media, Post
 from shared.models.base import is_id
 from web.audit_trail import begin_link_change
 from web.http_layer import problems
+from web.media.files import stream_medium
 from web.people.page_blueprint import create_page_blueprint
 from web.people.rendering import Field, answer_page, read_form
 from web.services import current_services
@@ -35,6 +36,8 @@ _DECISION, _NOTE = Field("decision", "Decision"), Field("note", "Note")
 _APPROVE, _REJECT = "approve", "reject"
 _PICTURES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 _PIECE = 65_536
+#: Of a clip, in bytes: what one answer holds of it.
+_PART = 4 * 1024**2
 _SOON = "Approved: it goes out at its time"
 _VERDICTS: Mapping[PostState, str] = {
     PostState.WAITING_APPROVAL: "Its channel is not known yet: come back in some minutes",
@@ -182,18 +185,31 @@ def _answer(title: str, problem: str, *, code: str, status: int, **values: objec
 
 
 @pages.get(f"{_RULE}/media/<media_id>")
-def show_picture(token: str, media_id: str) -> Response:
-    """A picture of a post of the link's job; its type is what we have recognised."""
+def show_medium(token: str, media_id: str) -> Response:
+    """A picture or clip of a post of the link's job; its type is what we have recognised."""
     ours = current_services()
     with ours.database.transaction() as session:
-        medium = shown_posts.find_shown_medium(session, _open_link(session, token), media_id)
-    if not _is_picture(medium):
-        raise NotFound("There is no such picture")
+        link = _open_link(session, token)
+        medium = shown_posts.find_shown_medium(session, link, media_id)
+    if not (_is_picture(medium) or _is_clip(medium)):
+        raise NotFound("There is no such file")
+    key = medium.storage_key or ""
     try:
-        file = ours.storage.open(medium.storage_key or "")
+        if _is_clip(medium):
+            _bound_range()
+            return stream_medium(medium, key, f"approval-link {link.id}")
+        return Response(_read_pieces(ours.storage.open(key)), mimetype=medium.mime)
     except FileMissing as error:
-        raise NotFound("The picture is not kept any more") from error
-    return Response(_read_pieces(file), mimetype=medium.mime)
+        raise NotFound("The file is not kept any more") from error
+
+
+def _bound_range() -> None:
+    """A player that asks for all of a clip gets a part: it asks on, and holds nothing meanwhile."""
+    asked = request.range.ranges if request.range else ()
+    for begin, end in asked[:1]:
+        last = min(end or begin + _PART, begin + _PART) - 1
+        if begin >= 0:
+            request.environ["HTTP_RANGE"] = f"bytes={begin}-{last}"
 
 
 def _read_pieces(file: BinaryIO) -> Iterator[bytes]:
@@ -204,6 +220,10 @@ def _read_pieces(file: BinaryIO) -> Iterator[bytes]:
 
 def _is_picture(medium: Media) -> bool:
     return medium.storage_key is not None and medium.mime in _PICTURES
+
+
+def _is_clip(medium: Media) -> bool:
+    return medium.storage_key is not None and medium.mime == "video/mp4"
 
 
 def _describe_medium(medium: Media) -> str:
@@ -243,6 +263,7 @@ _ENVIRONMENT.globals.update(
     describe=_describe_medium,
     in_words=_describe_verdict,
     in_zone=_format_time,
+    is_clip=_is_clip,
     is_picture=_is_picture,
     max_note=decisions.MAX_NOTE,
 )

@@ -1,5 +1,6 @@
 """The file of a medium, and a small picture of it."""
 
+from collections.abc import Hashable
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 from urllib.parse import quote
@@ -46,9 +47,14 @@ def send_file(path: IdPath) -> Response:
 
 def file_response(media_id: str) -> Response:
     """Raises `NotFound`, and `Conflict` for one that is not fetched yet."""
-    ours = current_services()
     medium, key = _load_stored(media_id)
-    give_back = ours.downloads.take(current_caller().holder)
+    return stream_medium(medium, key, current_caller().holder)
+
+
+def stream_medium(medium: Media, key: str, holder: Hashable) -> Response:
+    """`holder`: whose share of the downloads it takes. Raises `FileMissing`, and as these."""
+    ours = current_services()
+    give_back = ours.downloads.take(holder)
     try:
         size, file = ours.storage.size(key), ours.storage.open(key)
         response = _stream_file(medium, file, size)

@@ -12,7 +12,6 @@ from shared.models import Media
 from shared.profiles import listing
 from web.auth import current_caller
 from web.http_layer.pagination import decode_number, encode_cursor, next_cursor
-from web.http_layer.request import is_clean
 from web.pages.layout import create_reader_blueprint, show
 from web.services import current_services
 
@@ -55,9 +54,7 @@ def show_media() -> Response:
 
 
 def _read_filter(name: str) -> str:
-    """What cannot be in the database, nothing there is like."""
-    value = request.args.get(name, "")[:_LONGEST]
-    return value if is_clean(value) else "\N{REPLACEMENT CHARACTER}"
+    return request.args.get(name, "")[:_LONGEST]
 
 
 def _read_media(

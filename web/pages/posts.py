@@ -17,7 +17,7 @@ from shared.intake.post_edits import current_values
 from shared.media import post_media
 from shared.models import Integration, Media, Post, Profile
 from shared.models.base import is_id
-from shared.posts import edits, post_queries
+from shared.posts import cancel_retry, edits, post_queries
 from shared.posts.post_queries import PostFilter
 from shared.profiles import listing
 from web.auth import current_caller
@@ -38,6 +38,7 @@ FILTERS = ("state", "error_code", "channel", "profile", "job", "from", "to", "tz
 _LONGEST = 200
 #: Channels and profiles that are offered, the first by their names; others are written.
 _OFFERED = 200
+_ENDED = (PostState.FAILED, PostState.CANCELLED, PostState.HELD)
 
 
 @pages.get(POSTS)
@@ -142,6 +143,12 @@ def name_clips(session: Session, posts: Sequence[PostView]) -> Mapping[str, str]
     return {str(row.id): row.name for row in session.execute(named)}
 
 
+def _is_overdue(post: PostView) -> bool:
+    """Postiz has it waiting though its time is over."""
+    code = post.error.code if post.error else None
+    return post.state == PostState.SCHEDULED and code in cancel_retry.OVERDUE_CODES
+
+
 @pages.get(f"{POSTS}/<post_id>")
 def show_post(post_id: str) -> Response:
     with current_services().database.transaction() as session:
@@ -158,6 +165,8 @@ def show_post(post_id: str) -> Response:
         post=post,
         media={str(medium.id): medium for medium in media},
         editable=editable,
+        may_retry=post.state in _ENDED or _is_overdue(post),
         settings=json.dumps(settings, indent=1, ensure_ascii=False),
+        seen_at=max((event.at.isoformat() for event in post.timeline), default=None),
         describe_event=describe_event,
     )

@@ -2,8 +2,9 @@
 
 from flask import Blueprint, Response, request
 
-from shared.errors import PressroomError
+from shared.errors import InvalidRequest, PressroomError
 from web.http_layer import problems
+from web.http_layer.request import is_clean
 from web.people.page_session import SIGN_IN
 from web.people.rendering import Link, show_page
 
@@ -14,6 +15,7 @@ MOST_BYTES = 16_384
 def create_page_blueprint(name: str) -> Blueprint:
     pages = Blueprint(name, __name__)
     pages.before_request(_bound_form)
+    pages.before_request(_refuse_unclean)
     pages.register_error_handler(PressroomError, _show_problem)
     for error_class in problems.DATABASE_ERRORS:
         pages.register_error_handler(error_class, _show_outage)
@@ -23,6 +25,12 @@ def create_page_blueprint(name: str) -> Blueprint:
 def _bound_form() -> None:
     """Nobody is known yet, so no body may be long; one of unknown length counts as long."""
     request.max_content_length = 0 if "Transfer-Encoding" in request.headers else MOST_BYTES
+
+
+def _refuse_unclean() -> None:
+    """No page compares with its rows what no row can hold."""
+    if not all(is_clean(value) for _, value in request.args.items(multi=True)):
+        raise InvalidRequest("The address of this page holds what no text can hold: open it anew")
 
 
 def _show_outage(error: Exception) -> Response:

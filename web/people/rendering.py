@@ -16,7 +16,8 @@ from web.http_layer.request import is_clean
 
 #: Of a browser that is not signed in, so that nobody signs it in as somebody else.
 FORM_COOKIE = "pressroom_form"
-_FORM_SECONDS = 24 * 3600
+#: As long as an approval link at most: its page may stay open for days, with a note half typed.
+_FORM_SECONDS = 90 * 24 * 3600
 _TEMPLATE = Environment(autoescape=True).from_string(
     (Path(__file__).parent / "page.html").read_text(encoding="utf-8")
 )

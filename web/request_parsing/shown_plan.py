@@ -10,6 +10,7 @@ from shared.domain.publishing.planner import LATE
 from shared.errors import Conflict
 from shared.intake.validation import Checked
 from shared.posts.late_policy import LatePolicy
+from web.serializers.plans import compute_times_tag
 
 #: Where a request that we make to ourselves has its plan; no header can set it.
 SHOWN_PLAN = "pressroom.shown_plan"
@@ -40,6 +41,12 @@ def require_as_shown(checked: Checked) -> None:
         raise _outdated(
             f"times of the plan passed more than {minutes} minutes ago (late_policy {policy})"
         )
+
+
+def require_times(checked: Checked, tag: str) -> None:
+    """`tag`: of the plan; empty: any times. Raises `Conflict` if the times are others by now."""
+    if tag and tag != compute_times_tag(checked):
+        raise _outdated("times of the plan have passed or were taken meanwhile")
 
 
 def _outdated(why: str) -> Conflict:

@@ -15,6 +15,9 @@ class BulkQuery(BaseModel):
 
     dry_run: bool = Field(default=False, description="Answer with the plan, and write nothing")
     skip_invalid: bool = Field(default=False, description="Leave out the rows that are at fault")
+    times_tag: str = Field(
+        "", description="Of a plan: accept only while its rows have these times (`plan_outdated`)"
+    )
 
 
 class FaultOfRow(BaseModel):
@@ -79,6 +82,7 @@ class Plan(BaseModel):
     )
     handoff: Handovers
     jitter_seed: int | None = Field(description="Of the times, where there is jitter")
+    times_tag: str = Field(description="For `?times_tag=`; empty where times are counted from now")
     warnings: list[PlanWarning]
     rows: list[PlannedRow]
 

@@ -5,11 +5,13 @@ from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
+from shared.crypto import hash_secret
 from shared.domain.publishing.handoff import CALENDAR
 from shared.domain.publishing.planner import Forecast, forecast_posts
 from shared.domain.rows.post_rows import CheckedRow
 from shared.domain.timing.spacing import LATEST
 from shared.intake import forecast_inputs
+from shared.intake.schemas import BulkPublishRequest
 from shared.intake.validation import Checked
 from shared.posts.late_policy import LatePolicy
 from web.schemas.publishing import FaultOfRow, Handovers, Plan, PlannedRow, PlanWarning
@@ -47,9 +49,17 @@ def plan_view(session: Session, checked: Checked) -> Plan:
         requires_approval=checked.requires_approval,
         handoff=Handovers(calendar=posts) if in_calendar else Handovers(staged=posts),
         jitter_seed=checked.order.options.get("jitter_seed"),
+        times_tag=compute_times_tag(checked),
         warnings=[*_late_warnings(checked, totals), *planned_posts.warning_views(checked)],
         rows=[_row_view(checked, row) for row in checked.rows],
     )
+
+
+def compute_times_tag(checked: Checked) -> str:
+    """The same for the same times; empty where all are counted from now, and move with it."""
+    body = checked.order.body
+    stand = isinstance(body, BulkPublishRequest) and (body.slots or body.schedule_date)
+    return hash_secret(*(str(row.row.publish_at) for row in checked.rows))[:16] if stand else ""
 
 
 def _row_view(checked: Checked, row: CheckedRow) -> PlannedRow:

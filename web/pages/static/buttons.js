@@ -2,7 +2,7 @@
 // data-body: JSON to send; data-ask: a question before; data-profile: for which profile;
 // data-dry: first asks what would be changed; data-next: where to go afterwards.
 
-import { call, say, whileBusy } from "./api.js";
+import { call, keyOf, say, whileBusy } from "./api.js";
 
 /** How many posts a call for many would change, in words. */
 function describe(plan) {
@@ -12,9 +12,8 @@ function describe(plan) {
 
 /** Whether the reader wants what a call for many would change. */
 export async function confirmPlan(method, path, body, options) {
-  const separator = path.includes("?") ? "&" : "?";
-  const plan = await call(method, `${path}${separator}dry_run=true`, body, options);
-  if (plan.would_change > 0) return window.confirm(describe(plan));
+  const plan = await call(method, `${path}?dry_run=true`, body, options);
+  if (plan.would_change > 0) return confirm(describe(plan));
   say(["Nothing would be changed.", ...plan.refused.map((each) => each.message)].join(" "));
   return false;
 }
@@ -23,10 +22,11 @@ async function press(button) {
   const { call: wanted, ask, profile, next } = button.dataset;
   const [method, path] = wanted.split(" ");
   const body = button.dataset.body ? JSON.parse(button.dataset.body) : undefined;
-  if (ask && !window.confirm(ask)) return;
+  if (ask && !confirm(ask)) return;
   await whileBusy(button, async () => {
     if ("dry" in button.dataset && !(await confirmPlan(method, path, body, { profile }))) return;
-    await call(method, path, body, { profile });
+    const headers = { "Idempotency-Key": keyOf(wanted, button.dataset.body) };
+    await call(method, path, body, { profile, headers });
     if (next) location.assign(next);
     else location.reload();
   });

@@ -1,6 +1,7 @@
 // The calendar: in the reader's zone unless another is named; posts are moved by dragging or by a form.
 
 import { call, say, whileBusy } from "./api.js";
+import { byId } from "./templates.js";
 import { zone } from "./times.js";
 
 const address = new URL(location.href);
@@ -10,7 +11,7 @@ if (!address.searchParams.get("tz") && zone !== "UTC") {
 }
 
 const days = document.querySelector(".days");
-const dialog = document.getElementById("move");
+const dialog = byId("move");
 /** Pixels: of a press that is no drag yet, and of the window's edges where the page goes on. */
 const SLOP = 6;
 const EDGE = 60;
@@ -29,7 +30,7 @@ const explain = (error) => [error.message, ...(error.fields ?? []).map((each) =>
 
 /** Of a drag: {entry, pointerId, x, y, day, moving, left}. By mouse from anywhere on an entry; by finger or pen from its
  * button, so that the page still scrolls under them. */
-let held = null;
+let held;
 
 function mark(day) {
   held.day?.classList.remove("target");
@@ -48,7 +49,7 @@ function letGo() {
 function scrollOn() {
   if (!held?.moving) return;
   const { innerHeight } = window;
-  if (held.y < EDGE || held.y > innerHeight - EDGE) window.scrollBy(0, held.y < EDGE ? -8 : 8);
+  if (held.y < EDGE || held.y > innerHeight - EDGE) scrollBy(0, held.y < EDGE ? -8 : 8);
   mark(document.elementFromPoint(held.x, held.y)?.closest(".day"));
   requestAnimationFrame(scrollOn);
 }
@@ -101,8 +102,8 @@ days.addEventListener("click", (event) => {
   const { elements } = dialog.querySelector("form");
   elements.day.value = day;
   elements.time.value = time.slice(0, 5);
-  document.getElementById("what").textContent = entry.querySelector("a").textContent;
-  document.getElementById("move-wrong").hidden = true;
+  byId("what").textContent = entry.querySelector("a").textContent;
+  byId("move-wrong").hidden = true;
   dialog.entry = entry;
   dialog.showModal();
 });
@@ -111,7 +112,7 @@ dialog?.addEventListener("submit", (event) => {
   if (event.submitter?.value !== "move") return;
   event.preventDefault();
   const { day, time } = event.target.elements;
-  const wrong = document.getElementById("move-wrong");
+  const wrong = byId("move-wrong");
   whileBusy(null, () => move(dialog.entry, `${day.value}T${time.value}`), (error) => {
     wrong.textContent = explain(error);
     wrong.hidden = false;

@@ -8,7 +8,7 @@ import { filesOf, takenFiles } from "./dropped_files.js";
 import { ItemList, nameOf, readSetting, showSettings } from "./items.js";
 import { showPlan } from "./plan_view.js";
 import { askPlan, fetchAddresses, publish } from "./publishing.js";
-import { byId } from "./templates.js";
+import { byId, textElement } from "./templates.js";
 import { Uploads } from "./uploads.js";
 
 const AT_ONCE = 25;
@@ -18,14 +18,14 @@ const store = new DraftStore(facts.person, profile);
 const times = byId("times");
 let page = 0;
 let planned = null; // the body that the shown plan is of, as text
-let target = null; // the row that the next chosen file is added to
+let target; // the row that the next chosen file is added to
 
 const host = { draft: store.load(), facts, count: captionCounter(facts.counting), problems: new Map() };
 const { draft } = host;
 const allMedia = () => draft.items.flatMap((item) => item.media);
 const state = (words) => (byId("plan-state").textContent = words);
 /** Of the rows that are listed: all, or those with errors. */
-const listed = () => [...draft.items.keys()].filter((index) => !(byId("only-wrong").checked && host.problems.size) || host.problems.has(index));
+const listed = () => [...draft.items.keys()].filter((index) => !(byId("only-wrong").checked && host.problems.size) || host.problems.has(draft.items[index]));
 
 host.uploads = new Uploads(profile, (medium) => {
   list.show(medium);
@@ -42,7 +42,7 @@ const list = new ItemList(byId("items"), host);
 
 function save() {
   store.save(draft);
-  if (!store.isKept) state("This draft is too large to survive a reload of the page: publish it before you leave.");
+  if (!store.isKept) state("This draft is too large to survive a reload: publish it before you leave.");
 }
 
 /** Something was typed: it is kept, and the plan is no longer of it. */
@@ -137,8 +137,8 @@ function inWords(each) {
 function noteFaults(faults) {
   host.problems.clear();
   for (const fault of faults.map(inWords)) {
-    const index = Number(/^items\.(\d+)/.exec(fault.field)?.[1] ?? -1);
-    if (index >= 0) host.problems.set(index, [...(host.problems.get(index) ?? []), fault]);
+    const item = draft.items[/^items\.(\d+)/.exec(fault.field)?.[1]];
+    if (item) host.problems.set(item, [...(host.problems.get(item) ?? []), fault]);
   }
   byId("only-wrong").checked = host.problems.size > 0;
   page = 0;
@@ -164,7 +164,7 @@ function faultsOf(plan) {
 }
 
 async function makePlan() {
-  if (!draft.items.length) return say("There is nothing to plan yet: add clips, or a post without one.", { wrong: true });
+  if (!draft.items.length) return say("Nothing to plan yet: add clips, or a post without one.", { wrong: true });
   if (!draft.channels.length && draft.items.every((item) => !item.channels)) return say("No channel is chosen yet: choose some under 1. Channels.", { wrong: true });
   say("");
   byId("make-plan").disabled = true;
@@ -180,7 +180,8 @@ async function makePlan() {
     save();
     plan.warnings = plan.warnings.map(inWords);
     showPlan(plan, { zone: draft.times.zone, nameOf: (index) => nameOf(draft.items[index]), go: goTo });
-    tellPlan(plan.posts);
+    tellPlan(plan);
+    if (JSON.stringify(bulkBody(draft)) !== planned) changed(); // typed while the plan was made
   } catch (error) {
     noteFaults(error.fields ?? []);
     state("There is no plan yet.");
@@ -191,12 +192,12 @@ async function makePlan() {
   }
 }
 
-function tellPlan(posts) {
+function tellPlan({ posts, times_tag: tag }) {
   const wrong = host.problems.size;
   const button = byId("publish");
   byId("skip-row").hidden = !wrong;
   byId("skip").checked = false;
-  button.dataset.posts = posts;
+  Object.assign(button.dataset, { posts, tag });
   button.textContent = `Publish ${posts} post${posts === 1 ? "" : "s"}`;
   button.disabled = wrong > 0 || !posts;
   state(wrong ? `${wrong} row${wrong === 1 ? " has" : "s have"} errors: mend them above, then show the plan again.` : "This is what will go out.");
@@ -232,7 +233,7 @@ async function send() {
 function offerAgain(error) {
   const place = byId("unsent");
   place.hidden = false;
-  place.replaceChildren(`${error.message} Nobody knows yet whether these posts were accepted. `, Object.assign(document.createElement("button"), { type: "button", textContent: "Ask again", onclick: send }), " It is never published twice.");
+  place.replaceChildren(`${error.message} Nobody knows yet whether these posts were accepted. `, textElement("button", "Ask again", { type: "button", onclick: send }), " It is never published twice.");
   byId("make-plan").disabled = true;
   place.scrollIntoView({ block: "center" });
 }
@@ -313,25 +314,26 @@ const actions = {
     showUploads();
   },
   clear: () => {
-    if (!window.confirm("Forget all rows and what was typed? Files that are here stay under Media.")) return;
+    if (!confirm("Forget all rows and what was typed? Files that are here stay under Media.")) return;
     store.clear();
     location.reload();
   },
   "make-plan": makePlan,
   publish: () => {
-    draft.sending = { body: JSON.parse(planned), key: draft.id, skip: byId("skip").checked };
+    draft.sending = { body: JSON.parse(planned), key: draft.id, skip: byId("skip").checked, tag: byId("publish").dataset.tag };
     save();
     send();
   },
 };
 for (const [id, act] of Object.entries(actions)) byId(id).addEventListener("click", act);
 byId("only-wrong").addEventListener("change", () => redraw());
-byId("skip").addEventListener("change", () => (byId("publish").disabled = !byId("skip").checked || !Number(byId("publish").dataset.posts)));
+byId("skip").addEventListener("change", () => (byId("publish").disabled = planned === null || !byId("skip").checked || !Number(byId("publish").dataset.posts)));
 byId("pager").addEventListener("click", ({ target: button }) => {
   page += Number(button.dataset.page ?? 0);
   redraw("items");
 });
-window.addEventListener("beforeunload", (event) => host.uploads.busy && !draft.sending && event.preventDefault());
+addEventListener("storage", ({ key }) => key === store.key && say("This draft is open in another tab too: close one.", { wrong: true }));
+addEventListener("beforeunload", (event) => host.uploads.busy && !draft.sending && event.preventDefault());
 
 for (const medium of allMedia()) if (!medium.id) Object.assign(medium, { state: "waiting", words: "", sent: 0 });
 for (const box of byId("channels").querySelectorAll(".channel input")) box.checked = draft.channels.includes(box.value) && !box.disabled;

@@ -25,7 +25,7 @@ export class DraftStore {
 
   load() {
     try {
-      const kept = JSON.parse(window.localStorage.getItem(this.key) ?? "null");
+      const kept = JSON.parse(localStorage.getItem(this.key) ?? "null");
       if (kept?.id) return { ...newDraft(), ...kept };
     } catch {
       // what cannot be read is begun anew
@@ -36,7 +36,7 @@ export class DraftStore {
   /** Of a file that was under way, all but what a later try needs is left out. */
   save(draft) {
     try {
-      window.localStorage.setItem(this.key, JSON.stringify(draft));
+      localStorage.setItem(this.key, JSON.stringify(draft));
       this.isKept = true;
     } catch {
       this.isKept = false; // the browser's room is full
@@ -44,7 +44,7 @@ export class DraftStore {
   }
 
   clear() {
-    window.localStorage.removeItem(this.key);
+    localStorage.removeItem(this.key);
     return newDraft();
   }
 }

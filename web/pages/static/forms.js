@@ -1,5 +1,6 @@
-// `<form data-call="PATCH /path">` sends its fields to the API as JSON.
-// On the form: data-profile, data-ask and data-dry as of buttons; data-next: where to go afterwards,
+// `<form method="dialog" data-call="PATCH /path">` sends its fields to the API as JSON.
+// `method="dialog"`: without this script it sends nothing, above all nothing into the address.
+// On the form: data-profile and data-ask as of buttons; data-next: where to go afterwards,
 //   with `{name}` for a field of the answer; without it the page is shown anew. A listener of
 //   `pressroom:done` gets the answer, and prevents both with preventDefault.
 // On a field: its name says where its value goes (`a.b` is in an object); data-type is one of
@@ -8,8 +9,8 @@
 //   make a list where they have values (left out with data-optional where none is chosen), and true or
 //   false where they have none.
 
-import { ApiError, call, say, whileBusy } from "./api.js";
-import { confirmPlan } from "./buttons.js";
+import { ApiError, call, keyOf, newId, say, whileBusy } from "./api.js";
+import { textElement } from "./templates.js";
 
 function readValue(field) {
   const text = field.value;
@@ -31,7 +32,8 @@ function readValue(field) {
   }
 }
 
-function put(body, name, value) {
+/** `a.b` is in an object. */
+export function put(body, name, value) {
   const parts = name.split(".");
   const last = parts.pop();
   let place = body;
@@ -58,7 +60,19 @@ export function readForm(form) {
   return body;
 }
 
-function clearErrors(form) {
+export function isTouched({ options, type, value, defaultValue, checked, defaultChecked }) {
+  if (options) return [...options].some((each) => each.selected !== each.defaultSelected);
+  return checked !== defaultChecked || (type !== "checkbox" && value !== defaultValue);
+}
+
+/** Of an edit only what was touched: the rest stays as it is, whoever changed it meanwhile. */
+export function readTouched(form) {
+  const body = readForm(form);
+  const touched = [...form.elements].filter(isTouched).map((each) => each.name.split(".")[0]);
+  return Object.fromEntries(Object.entries(body).filter(([name]) => touched.includes(name)));
+}
+
+export function clearErrors(form) {
   for (const each of form.querySelectorAll(".field-error")) each.remove();
   for (const each of form.querySelectorAll("[aria-invalid]")) {
     each.removeAttribute("aria-invalid");
@@ -69,17 +83,14 @@ function clearErrors(form) {
 /** Shows each fault at its field; what has none is said in the status line. */
 export function showErrors(form, error) {
   const others = [];
-  let first = null;
+  let first;
   for (const { field, message } of error.fields ?? []) {
-    const input = [...form.elements].find((each) => each.name && [each.name, each.dataset.field].includes(field));
+    const input = [...form.elements].find((each) => [each.name, each.dataset.field].includes(field));
     if (!input) {
       others.push(`${field}: ${message}`);
       continue;
     }
-    const words = document.createElement("small");
-    words.className = "field-error";
-    words.id = `error-${Math.random().toString(36).slice(2)}`;
-    words.textContent = message;
+    const words = textElement("small", message, { className: "field-error", id: `error-${newId()}` });
     input.after(words);
     input.setAttribute("aria-invalid", "true");
     input.setAttribute("aria-describedby", words.id);
@@ -98,16 +109,17 @@ function finish(form, answer) {
 }
 
 async function send(form) {
-  const { call: wanted, ask, profile } = form.dataset;
+  const { call: wanted, ask, once, profile } = form.dataset;
   const [method, path] = wanted.split(" ");
   clearErrors(form);
   say("");
-  if (ask && !window.confirm(ask)) return;
+  if (ask && !confirm(ask)) return;
   const pressed = form.querySelector("button[type=submit], button:not([type])");
   const work = async () => {
-    const body = readForm(form);
-    if ("dry" in form.dataset && !(await confirmPlan(method, path, body, { profile }))) return;
-    finish(form, await call(method, path, body, { profile }));
+    const body = method === "PATCH" ? readTouched(form) : readForm(form);
+    // a secret is shown once: who asks again gets another one
+    const headers = once ? {} : { "Idempotency-Key": keyOf(wanted, JSON.stringify(body)) };
+    finish(form, await call(method, path, body, { profile, headers }));
   };
   await whileBusy(pressed, work, (error) => showErrors(form, error));
 }

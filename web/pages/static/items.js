@@ -1,6 +1,7 @@
 // The list of a draft's rows: each with its files, captions, time, channels and thread.
 
 import { countCaption } from "./captions.js";
+import { put } from "./forms.js";
 import { byId, copyOf, textElement } from "./templates.js";
 
 const LOCAL = /^\d{4}-\d\d-\d\dT\d\d:\d\d$/;
@@ -11,12 +12,6 @@ export const nameOf = (item) => item.media.map((each) => each.name).join(", ") |
 
 /** Of a fault's field the input that it is about: `items.3.schedule_date` is `at`. */
 const inputOf = (field) => field.replace(/^items\.\d+\./, "").replace("captions_per_platform", "captions").replace("schedule_date", "at").replace(/^settings.*/, "settings");
-
-function put(item, path, value) {
-  const names = path.split(".");
-  const last = names.pop();
-  names.reduce((place, name) => place[name], item)[last] = value;
-}
 
 /** `host`: {draft, facts, count, problems, uploads, changed(), redraw(id), addFile(item)}. */
 export class ItemList {
@@ -53,12 +48,16 @@ export class ItemList {
 
   act(button) {
     const [item, index] = this.itemAt(button);
-    const { draft, uploads } = this.host;
+    const { draft, problems, uploads } = this.host;
     const number = Number(button.dataset.number);
     const actions = {
       up: () => draft.items.splice(index - 1, 0, ...draft.items.splice(index, 1)),
       down: () => draft.items.splice(index + 1, 0, ...draft.items.splice(index, 1)),
-      remove: () => draft.items.splice(index, 1)[0].media.forEach((each) => uploads.forget(each)),
+      remove: () => {
+        draft.items.splice(index, 1);
+        problems.delete(item);
+        item.media.forEach((each) => uploads.forget(each));
+      },
       "add-part": () => item.thread.push({ caption: "", delay: 0 }),
       "remove-part": () => item.thread.splice(number, 1),
       "take-out": () => uploads.forget(item.media.splice(number, 1)[0]),
@@ -98,7 +97,7 @@ export class ItemList {
     at(".own-time input").type = !item.at || LOCAL.test(item.at) ? "datetime-local" : "text";
     at(".own-settings").hidden = !item.settings;
     for (const [name, value] of Object.entries({ caption: item.caption, at: item.at, settings: item.settings ?? "" })) at(`[data-bind=${name}]`).value = value;
-    this.markFaults(card, this.host.problems.get(index) ?? []);
+    this.markFaults(card, this.host.problems.get(item) ?? []);
     this.recount(card);
     return card;
   }

@@ -1,15 +1,16 @@
 // A job's page follows its events: one stream while the page is seen, else a look now and then; so it
 // does too while Postiz has posts of a job whose events have ended.
 
+import { byId } from "./templates.js";
 import { showTimes } from "./times.js";
 
 const PAUSE = 1500; // between two looks at the page, however many events come
 const POLL = 10_000; // where no stream is free
 const TELL = 20_000; // screen readers are told so often at most
-const live = () => document.getElementById("live");
-const how = document.getElementById("how");
-const told = document.getElementById("told");
-let stream = null; // of the page that is seen: its AbortController
+const live = () => byId("live");
+const how = byId("how");
+const told = byId("told");
+let stream; // of the page that is seen: its AbortController
 let timer = 0;
 let retry = 0;
 let lookedAt = 0;
@@ -37,12 +38,12 @@ async function look() {
   if (isBusy()) return plan();
   let newer;
   try {
-    const reply = await fetch(location.href, { credentials: "same-origin" });
+    const reply = await fetch(location.href);
     if (!reply.ok || reply.redirected) throw new Error(String(reply.status));
     newer = new DOMParser().parseFromString(await reply.text(), "text/html").getElementById("live");
   } catch {
     how.textContent = "Pressroom does not answer: this page may be old.";
-    return undefined;
+    return;
   }
   if (!newer || isBusy()) return plan();
   const focused = document.activeElement?.closest("[data-call]")?.dataset.call;
@@ -54,7 +55,6 @@ async function look() {
   if (focused) [...newer.querySelectorAll("[data-call]")].find((each) => each.dataset.call === focused)?.focus();
   tell();
   if ("over" in newer.dataset) stop();
-  return undefined;
 }
 
 function plan() {
@@ -122,5 +122,5 @@ document.addEventListener("visibilitychange", () => {
     follow();
   }
 });
-window.addEventListener("pagehide", stop);
-window.addEventListener("pageshow", follow);
+addEventListener("pagehide", stop);
+addEventListener("pageshow", follow);

@@ -18,14 +18,14 @@ function warningLine({ message, remedy, indexes }) {
 }
 
 function dayBox(day, rows, { nameOf, timeOf, late }) {
-  const list = document.createElement("ul");
+  const list = textElement("ul", "");
   for (const row of rows.slice(0, PER_DAY)) {
     const line = textElement("li", `${timeOf(row)} `);
     line.append(rowLink(row.index, nameOf(row.index)), ` × ${row.posts.length}${late.has(row.index) ? " (late)" : ""}`);
     list.append(line);
   }
   if (rows.length > PER_DAY) list.append(textElement("li", `and ${rows.length - PER_DAY} more`));
-  const box = document.createElement("li");
+  const box = textElement("li", "");
   box.append(textElement("h4", `${day}: ${rows.length} row${rows.length === 1 ? "" : "s"}`), list);
   return box;
 }

@@ -1,20 +1,16 @@
 // The form that edits a post. Who saves second sees the newer text, and keeps what they typed.
 
-import { ApiError, call, whileBusy } from "./api.js";
-import { readForm, showErrors } from "./forms.js";
-import { zone } from "./times.js";
+import { call, whileBusy } from "./api.js";
+import { clearErrors, isTouched, readTouched, showErrors } from "./forms.js";
+import { byId, textElement } from "./templates.js";
+import { formatMoment, zone } from "./times.js";
 
-const form = document.getElementById("edit");
-const pad = (number) => String(number).padStart(2, "0");
+const form = byId("edit");
 
 /** As a field for times wants it: on the reader's clock. */
-function onClock(moment) {
-  const day = [moment.getFullYear(), pad(moment.getMonth() + 1), pad(moment.getDate())].join("-");
-  return `${day}T${pad(moment.getHours())}:${pad(moment.getMinutes())}`;
-}
+const onClock = (moment) => new Date(moment - moment.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 
-const when = document.getElementById("when");
-const settings = document.getElementById("settings");
+const when = byId("when");
 
 function readThread() {
   return [...form.querySelectorAll("[data-part]")].map((part) => ({
@@ -24,49 +20,30 @@ function readThread() {
   }));
 }
 
-function isTouched(field) {
-  return field.value !== field.defaultValue;
-}
-
-/** Only what was changed: the rest stays as it is, whoever changed it. */
 function readEdit() {
-  const body = readForm(form);
-  if (!isTouched(form.elements.caption)) delete body.caption;
+  const { settings, ...body } = readTouched(form);
   if (isTouched(when) && when.value) Object.assign(body, { publish_at: when.value, timezone: zone });
-  if ([...form.querySelectorAll("[data-part] textarea, [data-part] input")].some(isTouched)) {
-    body.thread = readThread();
-  }
-  if (isTouched(settings)) {
-    try {
-      body.settings = { [form.dataset.channel]: JSON.parse(settings.value) };
-    } catch {
-      const fields = [{ field: "settings", message: "This is not JSON" }];
-      throw new ApiError("Nothing was saved.", { fields });
-    }
-  }
-  return body;
+  if ([...form.querySelectorAll("[data-part] textarea, [data-part] input")].some(isTouched)) body.thread = readThread();
+  if (settings) body.settings = { [form.dataset.channel]: settings };
+  return { ...body, revision: Number(form.elements.revision.value) };
 }
 
 /** Somebody else has saved meanwhile: shows what they wrote; another press saves over it. */
 async function showNewer() {
   const newer = await call("GET", form.dataset.path);
-  const box = document.getElementById("newer");
-  const words = document.createElement("p");
-  words.textContent =
-    "Somebody else has changed this post meanwhile, and nothing of yours was saved. Its text is now:";
-  const text = document.createElement("p");
-  text.className = "content";
-  text.textContent = newer.content || "(without text)";
-  const hint = document.createElement("p");
-  hint.textContent = `It is due ${new Date(newer.publish_at).toLocaleString()}. What you typed is still below: change it, and save again to replace theirs.`;
-  box.replaceChildren(words, text, hint);
+  const box = byId("newer");
+  box.replaceChildren(
+    textElement("p", "Somebody else has changed this post meanwhile, and nothing of yours was saved. Its text is now:"),
+    textElement("p", newer.content || "(without text)", { className: "content" }),
+    textElement("p", `It is due ${formatMoment(new Date(newer.publish_at))}. What you typed is still below: change it, and save again to replace theirs.`),
+  );
   box.hidden = false;
   box.scrollIntoView({ block: "nearest" });
   form.elements.revision.value = newer.revision;
 }
 
 function save() {
-  for (const each of form.querySelectorAll(".field-error")) each.remove();
+  clearErrors(form);
   const tell = (error) => showErrors(form, error);
   const work = async () => {
     await call("PATCH", form.dataset.path, readEdit());
@@ -80,7 +57,7 @@ function save() {
 
 if (form) {
   when.value = when.defaultValue = onClock(new Date(when.dataset.at));
-  document.getElementById("zone-of-time").textContent = `in ${zone}`;
+  byId("zone-of-time").textContent = `in ${zone}`;
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     save();

@@ -16,10 +16,10 @@ export async function askPlan(body, profile) {
 const isUnclear = ({ status, code }) => status === 0 || status >= 500 || status === 429 || code === "still_under_way";
 
 /** The job; throws ApiError, `isUnclear` where it has to be asked again. */
-export async function publish({ body, key, skip }, profile, onBreak) {
+export async function publish({ body, key, skip, tag }, profile, onBreak) {
   for (let tries = 1; ; tries += 1) {
     try {
-      const address = skip ? `${BULK}?skip_invalid=true` : BULK;
+      const address = `${BULK}?skip_invalid=${skip}&times_tag=${tag}`;
       return (await call("POST", address, body, { profile, headers: { "Idempotency-Key": key } })).job;
     } catch (error) {
       error.isUnclear = isUnclear(error) || error.status === 401;

@@ -3,7 +3,7 @@
 
 import { call, say, whileBusy } from "./api.js";
 import { readForm, showErrors } from "./forms.js";
-import { textElement as make } from "./templates.js";
+import { byId, textElement as make } from "./templates.js";
 import { zone } from "./times.js";
 
 document.addEventListener("pressroom:done", (event) => {
@@ -14,26 +14,24 @@ document.addEventListener("pressroom:done", (event) => {
   const value = event.detail[name];
   const words = value.startsWith("/") ? location.origin + value : value;
   const secret = make("code", words, { className: "secret" });
-  const copy = make("button", "Copy", { type: "button" });
-  copy.addEventListener("click", async () => {
+  const copy = async () => {
     try {
       await navigator.clipboard.writeText(words);
       say("Copied.");
     } catch {
-      window.getSelection().selectAllChildren(secret);
+      getSelection().selectAllChildren(secret);
       say("Copy the marked text.");
     }
-  });
-  const done = make("button", "I have it", { type: "button" });
-  done.addEventListener("click", () => location.reload());
+  };
+  const button = (text, onclick) => make("button", text, { type: "button", onclick });
   const box = make("div", "", { className: "problem", tabIndex: -1 });
   box.append(make("p", form.dataset.onceWords), secret, make("p", ""));
-  box.lastChild.append(copy, " ", done);
+  box.lastChild.append(button("Copy", copy), " ", button("I have it", () => location.reload()));
   form.replaceWith(box);
   box.focus();
 });
 
-const found = document.getElementById("found");
+const found = byId("found");
 
 function showFound(reply) {
   const names = (reply.integrations ?? []).map((each) => `${each.name} (${each.identifier})`);
@@ -63,7 +61,7 @@ function showEffect({ in_effect: effect }) {
 async function savePostiz(own, postiz) {
   const saved = await call("PATCH", own, { tts_settings: { postiz } });
   showEffect(saved);
-  document.getElementById("saved").hidden = false;
+  byId("saved").hidden = false;
 }
 
 const form = document.querySelector("form[data-postiz]");
@@ -99,7 +97,7 @@ document.addEventListener("click", (event) => {
     form.requestSubmit();
   }
   if (trySaved) busy(button, () => tryOut(trySaved, {}));
-  if (dropPostiz && window.confirm("Forget this key, and use the settings of the environment?"))
+  if (dropPostiz && confirm("Forget this key, and use the settings of the environment?"))
     busy(button, () => savePostiz(dropPostiz, null));
 });
 

@@ -17,7 +17,7 @@ const TRIES = 8;
 function rest(milliseconds, signal) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, milliseconds);
-    window.addEventListener("online", resolve, { once: true });
+    addEventListener("online", resolve, { once: true });
     signal.addEventListener("abort", () => (clearTimeout(timer), reject(signal.reason)), { once: true });
   });
 }

@@ -1,6 +1,6 @@
 // The uploads of the page: two at a time, known files recognised, all of them paused and continued.
 
-import { call } from "./api.js";
+import { call, hex } from "./api.js";
 import { sendFile } from "./tus.js";
 
 const AT_ONCE = 2;
@@ -8,9 +8,9 @@ const AT_ONCE = 2;
 const HASHED = 128 * 1024 ** 2;
 
 async function hashOf(file) {
-  if (!window.crypto.subtle || file.size > HASHED) return null;
+  if (!crypto.subtle || file.size > HASHED) return null;
   const digest = await crypto.subtle.digest("SHA-256", await file.arrayBuffer());
-  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex(new Uint8Array(digest));
 }
 
 /**

@@ -1,6 +1,6 @@
 // Fields of forms that need the reader's zone, and the form that moves all posts that match.
 
-import { call, newId, whileBusy } from "./api.js";
+import { call, keyOf, whileBusy } from "./api.js";
 import { confirmPlan } from "./buttons.js";
 import { zone } from "./times.js";
 
@@ -8,16 +8,13 @@ for (const field of document.querySelectorAll("input[data-zone]")) {
   if (!field.dataset.zone) field.value = zone;
 }
 
-/** Of this look at the posts: a move that is pressed again after a lost answer moves nothing twice. */
-const look = newId();
-
 function shift(form) {
-  const minutes = Number(form.elements.number.value) * Number(form.elements.unit.value);
+  const minutes = Math.round(form.elements.number.value * form.elements.unit.value);
   const body = { ...JSON.parse(form.dataset.shift), shift_minutes: minutes };
   const path = "/api/v1/posts/reschedule";
   whileBusy(null, async () => {
     if (!(await confirmPlan("POST", path, body))) return;
-    await call("POST", path, body, { headers: { "Idempotency-Key": `${look} ${minutes}` } });
+    await call("POST", path, body, { headers: { "Idempotency-Key": keyOf(minutes) } });
     location.reload();
   });
 }

@@ -143,6 +143,7 @@ def test_a_plan_has_its_shape_and_counts_posts_and_calls(api: Api) -> None:
         "late_posts": 0,
         "requires_approval": False,
         "handoff": {"calendar": 3, "staged": 0},
+        "times_tag": plan["times_tag"],
         "jitter_seed": None,
         "warnings": [],
         "rows": [

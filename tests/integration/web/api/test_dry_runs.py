@@ -178,3 +178,24 @@ def test_a_check_only_reads_also_where_something_was_prepared_before(api: Api) -
         target = targets.recognize_target(session, "acme", None)
         checked = validation.check_order(session, order, target, services.settings)
     assert len(checked.posts) == 4
+
+
+def test_what_is_accepted_of_a_plan_has_its_times_or_nothing_is(api: Api) -> None:
+    body = {"items": [{"caption": "once"}], "integration_ids": ["int-mastodon"]}
+    slots = {"slots": ["09:00", "18:30"], "daily_cap_per_integration": 1}
+    path = "/postiz/bulk-publish"
+
+    def plan(**more: Any) -> str:
+        shown = api.post(f"{path}?dry_run=true", {**body, **more}, profile="acme")
+        return str(shown.json["plan"]["times_tag"])
+
+    assert plan() == "", "it is counted from now"
+    shown = plan(**slots)
+    assert shown == plan(**slots) != plan(schedule_date="2034-05-15T09:00:00Z")
+    other = {**body, **slots, "items": [{"caption": "another"}]}
+    assert api.post(f"{path}?times_tag={shown}", other, profile="acme").status_code == 202
+    refused = api.post(f"{path}?times_tag={shown}", {**body, **slots}, profile="acme")
+    assert (refused.status_code, refused.json["code"]) == (409, "plan_outdated")
+    assert len(api.posts()) == 1
+    newer = f"{path}?times_tag={plan(**slots)}"
+    assert api.post(newer, {**body, **slots}, profile="acme").status_code == 202

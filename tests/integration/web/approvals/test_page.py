@@ -18,6 +18,7 @@ from tests.factories.jobs import make_job
 from tests.servers.api import Api, Reply
 from tests.servers.browsers import Browser
 from tests.servers.limits import low_limits
+from web.approvals import page as approval_page
 
 NEW = "The new <b>text</b> & more"
 #: Wrong links that an address may try in a minute, in the tests of that.
@@ -84,6 +85,8 @@ def test_the_page_shows_exactly_what_goes_out(api: Api) -> None:
     assert "logo & co.png, image/png" in unescape(page.text)
     assert page.headers["Referrer-Policy"] == "no-referrer"
     assert page.headers["Cache-Control"] == "no-store"
+    [lasts] = re.findall(r"Max-Age=(\d+)", page.headers["Set-Cookie"])
+    assert int(lasts) >= links.LONGEST.total_seconds(), "while the page stays open"
     assert "script-src 'self'" in page.headers["Content-Security-Policy"]
     image = Browser(api).open("GET", f"{path}/media/{picture}")
     assert (image.mimetype, image.data) == ("image/png", FILES.png(3))
@@ -92,6 +95,35 @@ def test_the_page_shows_exactly_what_goes_out(api: Api) -> None:
     for unshown in (other, "999999", "x", "../../etc"):
         assert Browser(api).open("GET", f"{path}/media/{unshown}").status_code == 404, unshown
     assert post.state == "waiting_approval"
+
+
+def watch(api: Api, address: str, asked: str) -> Reply:
+    """Read to its end: until it is closed it takes a download's place."""
+    reply = Browser(api).open("GET", address, headers={"Range": asked} if asked else {})
+    reply.get_data()
+    reply.close()
+    return reply
+
+
+def test_a_clip_is_watched_in_parts_before_it_is_approved(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(approval_page, "_PART", 100)
+    content = FILES.mp4(7)
+    clip = api.upload(content, name="a <clip>.mp4", profile="acme").json["media"]["id"]
+    _, path = ask(api, items=[{"media_ids": [clip]}])
+    page = Reader(api, path).page.text
+    assert f'<video controls preload="none" src="{path}/media/{clip}"' in page
+    assert "a &lt;clip&gt;.mp4" in page and "<clip>" not in page
+    address, size = f"{path}/media/{clip}", len(content)
+    for asked, begin, end in (("0-", 0, 100), ("50-69", 50, 70), (f"{size - 9}-", size - 9, size)):
+        part = watch(api, address, f"bytes={asked}")
+        assert (part.status_code, part.data) == (206, content[begin:end]), asked
+        assert part.headers["Content-Range"] == f"bytes {begin}-{end - 1}/{size}"
+        assert part.mimetype == "video/mp4"
+    for odd in ("bytes=-10", "bytes=0-1,5-6", f"bytes={size}-", "bytes=x", "apples=1-2"):
+        assert watch(api, address, odd).status_code in {200, 206, 416}, odd
+    assert watch(api, address, "").data == content
 
 
 def test_a_decision_is_logged_with_the_link_s_name_and_counted(api: Api) -> None:

@@ -96,6 +96,8 @@ def test_filters_stay_in_the_address_and_lists_go_on(api: Api, job: str) -> None
     assert f'href="/posts/{(first or 0) + 1}"' not in listed
     assert '<option value="failed" selected>' in listed
     assert "no such posts" in text_of(browser, "/posts?state=nonsense&channel=nowhere")
+    dated = text_of(browser, "/posts?from=2026-01-01T00:00")
+    assert re.search(r'name="tz" value="UTC" data-zone="2026', dated), "as the times were read"
     home = text_of(browser, "/")
     assert "media refused" in home
     assert "Retry this group" in home

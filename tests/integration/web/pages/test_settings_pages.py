@@ -48,10 +48,14 @@ def test_a_role_sees_its_pages_and_no_button_that_it_may_not_press(
         reply = browser.open("GET", path.format(**ids))
         assert reply.status_code == (200 if path in MAY[role] else 403), (path, reply.text)
         assert "Strangers" not in reply.text and "beta" not in reply.text, path
+        assert not re.search(r"<form(?![^>]* method=)", reply.text), "else it sends to its address"
     schedule = browser.open("GET", f"/schedules/{ids['schedule']}").text
     assert "started" in schedule and ("Run now" in schedule) == (role != "viewer")
     profile = browser.open("GET", "/profiles/acme").text
     assert ("Try and save" in profile) == (role in {"manager", "admin"})
+    assert "Editors" in profile and ("End it" in profile) == (role in {"manager", "admin"})
+    assert browser.post("/calendar-links", {"profile_id": "acme"}).status_code == 201
+    assert "End it" in browser.open("GET", "/profiles/acme").text, "for one's own"
     assert "Create the profile" not in browser.open("GET", "/profiles").text, "bound to one"
     for path in ("/profiles/beta", "/profiles/none", "/schedules/999", "/schedules/x"):
         assert browser.open("GET", path).status_code == 404, path
