@@ -133,10 +133,12 @@ def clean_text(text: str, *, keep_lines: bool = False) -> str:
 
 
 def format_time(moment: str | None, zone: tzinfo | None = None) -> str:
-    """Of a time of the API; in `zone`, else as this machine's clock shows it."""
+    """Of a time of the API; in `zone`, else by this machine's clock and with its offset: so it
+    means the same where it is copied to."""
     if not moment:
         return ""
-    return f"{datetime.fromisoformat(moment).astimezone(zone):%Y-%m-%d %H:%M}"
+    shown = datetime.fromisoformat(moment).astimezone(zone)
+    return f"{shown:%Y-%m-%d %H:%M}" if zone else f"{shown:%Y-%m-%d %H:%M%z}"
 
 
 def shorten(text: str, length: int) -> str:

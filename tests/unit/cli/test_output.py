@@ -1,6 +1,9 @@
 """What is printed: the fields that were asked for, and nothing that a terminal obeys."""
 
 import json
+import time
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -12,7 +15,7 @@ from cli.commands.schedules import RUNS, SCHEDULES
 from cli.commands.servers import SERVERS
 from cli.commands.webhooks import DELIVERIES, WEBHOOKS
 from cli.failures import UsageFailure
-from cli.output import Listing, clean_text, parse_fields, show
+from cli.output import Listing, clean_text, format_time, parse_fields, show
 from web.schemas.accounts import ServerView
 from web.schemas.jobs import JobView, PostView
 from web.schemas.keys import CreatedKey, KeyView
@@ -62,3 +65,19 @@ def test_without_a_terminal_a_row_is_a_line_with_tabs(capsys: pytest.CaptureFixt
 def test_text_from_outside_cannot_steer_a_terminal() -> None:
     assert clean_text("a\x1b]0;x\x07b\u202ec\r\n") == "a ]0;x b c  "
     assert clean_text("a\nb", keep_lines=True) == "a\nb"
+
+
+def test_a_time_that_is_shown_means_the_same_where_it_is_copied_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    due = "2031-08-01T16:30:00Z"
+    try:
+        shown = format_time(due)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert shown == "2031-08-01 12:30-0400"
+    assert datetime.fromisoformat(shown) == datetime.fromisoformat(due)
+    assert format_time(due, ZoneInfo("Europe/Berlin")) == "2031-08-01 18:30"
