@@ -142,11 +142,11 @@ def _webhook(api: Api, url: str, events: list[str]) -> Iterator[dict[str, Any]]:
         made |= api.post("/webhooks", {"url": url, "events": events})
         yield made
     finally:
-        for webhook_id in [made["id"]] if made else _find(api, url):
+        for webhook_id in [made["id"]] if made else _find_at(api, url):
             api.call("DELETE", _path(webhook_id))
 
 
-def _find(api: Api, url: str) -> list[str]:
+def _find_at(api: Api, url: str) -> list[str]:
     with suppress(CliFailure):
         return [row["id"] for row in api.items("/webhooks", MOST) if row["url"] == url]
     return []

@@ -4,6 +4,7 @@ import itertools
 from typing import Any
 
 import requests
+from playwright.sync_api import Page, Route
 
 from tests.servers.stacks import RunningStack
 from tests.timing.patience import PATIENCE
@@ -41,3 +42,25 @@ def invite(stack: RunningStack, role: str, profiles: list[str] | None = None) ->
         person["profile_ids"] = profiles  # type: ignore[assignment]
     link: str = call(stack, "POST", "/users", person)["link"]
     return link
+
+
+def sign_in_with_the_admin_key(stack: RunningStack, page: Page) -> None:
+    """And says yes to whatever the pages ask."""
+    page.goto("/sign-in")
+    page.get_by_label("API key").fill(stack.facts()["admin_key"])
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("heading", name="What needs me").wait_for()
+    page.on("dialog", lambda dialog: dialog.accept())
+
+
+def lose_the_first_answer(page: Page, address: str) -> None:
+    """To what is posted there, dry runs aside: it is done, and the page does not hear of it."""
+    lost: list[str] = []
+
+    def deal(route: Route) -> None:
+        if lost or route.request.method != "POST" or "dry_run" in route.request.url:
+            return route.continue_()
+        lost.append(route.fetch().text())
+        return route.abort()
+
+    page.route(address, deal)

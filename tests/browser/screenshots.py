@@ -15,7 +15,7 @@ import requests
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.conftest import FLAGS, PROGRAM
-from tests.browser.people import call, make_profile
+from tests.browser.people import call, make_profile, sign_in_with_the_admin_key
 from tests.factories.files import FILES
 from tests.servers.stacks import RunningStack
 from tests.timing.patience import PATIENCE, wait_until
@@ -137,10 +137,7 @@ def _ask_for_approval(stack: RunningStack) -> str:
 
 def _sign_in(stack: RunningStack, browser: Browser) -> Page:
     page = browser.new_page(base_url=stack.facts()["web_url"], **WIDE)
-    page.goto("/sign-in")
-    page.get_by_label("API key").fill(stack.facts()["admin_key"])
-    page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("heading", name="What needs me").wait_for()
+    sign_in_with_the_admin_key(stack, page)
     return page
 
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, Route, TimeoutError, expect
 
 from shared.domain.networks.caption_length import plain_length, weighted_length
 from tests.browser.looks import check_page
-from tests.browser.people import call, make_profile
+from tests.browser.people import call, lose_the_first_answer, make_profile
 from tests.factories.files import FILES
 from tests.servers.http_server import http_server
 from tests.servers.stacks import RunningStack
@@ -107,7 +107,7 @@ def test_clips_are_dropped_in_planned_and_published_once(
     page.get_by_text("This is what will go out").wait_for()
     expect(page.locator("[data-fact=posts]")).to_have_text("8")
     expect(page.locator("#days")).to_contain_text("the same as clip 2.mp4")
-    _lose_the_first_answer(page)
+    lose_the_first_answer(page, "**/postiz/bulk-publish*")
     press(page, "Publish 8 posts")
     job = job_of(page)
     wait_until_published(stack, job, 8)
@@ -245,19 +245,6 @@ def _upload_over_a_broken_line(page: Page) -> list[int]:
     page.unroute("**/api/v1/uploads/*")
     assert offsets[1] == offsets[2] > 0
     return offsets
-
-
-def _lose_the_first_answer(page: Page) -> None:
-    """The posts are accepted, and the page does not hear of it."""
-    lost: list[str] = []
-
-    def deal(route: Route) -> None:
-        if lost or "dry_run" in route.request.url:
-            return route.continue_()
-        lost.append(route.fetch().text())
-        return route.abort()
-
-    page.route("**/postiz/bulk-publish*", deal)
 
 
 def test_a_csv_with_three_bad_rows_is_mended_in_place(

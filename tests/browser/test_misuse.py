@@ -5,17 +5,15 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.people import call, make_profile
+from tests.browser.people import (
+    call,
+    lose_the_first_answer,
+    make_profile,
+    sign_in_with_the_admin_key,
+)
 from tests.servers.stacks import RunningStack
 
 OpenPage = Callable[..., Page]
-
-
-def sign_in_with_the_admin_key(stack: RunningStack, page: Page) -> None:
-    page.goto("/sign-in")
-    page.get_by_label("API key").fill(stack.facts()["admin_key"])
-    page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("heading", name="What needs me").wait_for()
 
 
 @pytest.fixture
@@ -54,20 +52,6 @@ def test_a_page_that_is_old_changes_only_what_was_touched_on_it(
     assert {**saved, **meanwhile, "description": "Typed here"} == saved
     with page.expect_navigation():
         page.get_by_role("button", name="Save", exact=True).click()  # of nothing
-
-
-def lose_the_first_answer(page: Page, address: str) -> None:
-    """It is done, but nobody hears of it."""
-    lost: list[str] = []
-
-    def handle(route: Route) -> None:
-        if lost or route.request.method != "POST":
-            return route.continue_()
-        lost.append(route.request.url)
-        route.fetch()
-        return route.abort()
-
-    page.route(address, handle)
 
 
 def test_what_is_pressed_again_after_a_lost_answer_is_done_once(

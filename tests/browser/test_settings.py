@@ -6,7 +6,7 @@ import requests
 from playwright.sync_api import Page, expect
 
 from tests.browser.looks import check_page
-from tests.browser.people import call, make_profile
+from tests.browser.people import call, make_profile, sign_in_with_the_admin_key
 from tests.factories.files import FILES
 from tests.servers.receiver import receiving
 from tests.servers.stacks import RunningStack
@@ -14,14 +14,6 @@ from tests.timing.patience import wait_until
 
 OpenPage = Callable[..., Page]
 WRONG = "not-the-key"
-
-
-def sign_in_with_the_admin_key(stack: RunningStack, page: Page) -> None:
-    page.goto("/sign-in")
-    page.get_by_label("API key").fill(stack.facts()["admin_key"])
-    page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("heading", name="What needs me").wait_for()
-    page.on("dialog", lambda dialog: dialog.accept())
 
 
 def test_a_profile_is_made_its_wrong_key_refused_and_then_mended(

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from shared.approvals import decisions, links, shown_posts
 from shared.approvals.shown_posts import ShownJob, ShownPost
+from shared.domain.networks.media_types import MP4
 from shared.domain.publishing.states import PostState
 from shared.errors import Conflict, FileMissing, InvalidRequest, NotFound, PressroomError
 from shared.models import ApprovalLink, Media, Post
@@ -223,7 +224,7 @@ def _is_picture(medium: Media) -> bool:
 
 
 def _is_clip(medium: Media) -> bool:
-    return medium.storage_key is not None and medium.mime == "video/mp4"
+    return medium.storage_key is not None and medium.mime == MP4.mime
 
 
 def _describe_medium(medium: Media) -> str:
