@@ -16,6 +16,9 @@ ENTRIES = {
     f"pulse-{RELEASE}": _schedule_entry("pressroom.pulse", 10.0, RELEASE, BEAT),
     "clean": _schedule_entry("pressroom.clean", 300.0, UPLOAD),
 }
+#: The header by which a round names the steps that are due. A worker of a version that does not
+#: know it does all of them.
+STEPS = "steps"
 #: While they would find something (worker/clock.py), and no more often than it says here.
 ROUNDS = {
     "tick": _schedule_entry("pressroom.tick", 1.0, RELEASE),

@@ -1,12 +1,14 @@
 """Clock: Celery's scheduler, which besides asks the database each second what is due.
 
 What follows the time alone (`ENTRIES`) is sent as Celery sends it. A round (`ROUNDS`) is sent only
-if it would find something, so an idle installation does next to nothing. Nothing depends on the
-answer alone: if the database cannot be asked, each round is sent as if there were something for it,
-and each is sent now and then in any case.
+if it would find something, and names the steps that would, so an idle installation does next to
+nothing. Nothing depends on the answer alone: if the database cannot be asked, each round is sent
+with all of its steps, and each is sent so now and then in any case.
 """
 
+import copy
 import time
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
@@ -15,15 +17,16 @@ from celery.beat import ScheduleEntry, Scheduler
 from shared.config import read_settings
 from shared.containment import contain_failures, database_may_be_away
 from shared.db import Database
-from worker.beat_schedule import ROUNDS
+from worker.beat_schedule import ROUNDS, STEPS
 from worker.due_work import DueWork
 
 #: Time between two questions (seconds).
 LOOK_SECONDS = 1.0
-#: So long after a round it is sent again in any case (seconds).
+#: So long after a round of all steps it is sent again in any case (seconds).
 ANYWAY_SECONDS = 60.0
 #: The longest wait for an answer (milliseconds).
 STATEMENT_MS = 2_000
+NEVER = float("-inf")
 
 
 class Clock(Scheduler):  # type: ignore[misc]  # Celery brings no types
@@ -32,6 +35,7 @@ class Clock(Scheduler):  # type: ignore[misc]  # Celery brings no types
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._look_at = 0.0
         self._sent_at: dict[str, float] = {}  # by round, on the monotonic clock
+        self._complete_at: dict[str, float] = {}  # when it was sent with all of its steps
         super().__init__(*arguments, **options)
 
     def tick(self, *arguments: Any, **options: Any) -> float:
@@ -49,18 +53,30 @@ class Clock(Scheduler):  # type: ignore[misc]  # Celery brings no types
             due_work.close()
 
     def _send_rounds(self, now: float) -> None:
-        due = self._find_due_rounds()
+        due = self._find_due_steps()
         for entry in self._rounds:
-            since = now - self._sent_at.get(entry.task, float("-inf"))
-            is_time = since > entry.schedule.seconds - LOOK_SECONDS / 2
-            if (entry.task in due and is_time) or since >= ANYWAY_SECONDS:
-                self._sent_at[entry.task] = now
-                self.apply_entry(entry, producer=self.producer)
+            steps = None if due is None else due.get(entry.task, [])
+            since = now - self._sent_at.get(entry.task, NEVER)
+            if now - self._complete_at.get(entry.task, NEVER) >= ANYWAY_SECONDS:
+                self._send_round(entry, None, now)
+            elif steps != [] and since > entry.schedule.seconds - LOOK_SECONDS / 2:
+                self._send_round(entry, steps, now)
 
-    def _find_due_rounds(self) -> set[str]:
-        with database_may_be_away(), contain_failures("find_due_rounds"):
-            return self._due_work.find_due_rounds()
-        return {entry.task for entry in self._rounds}  # nobody knows
+    def _send_round(self, entry: ScheduleEntry, steps: list[str] | None, now: float) -> None:
+        """`steps`: those that are due; None means all."""
+        self._sent_at[entry.task] = now
+        if steps is None:
+            self._complete_at[entry.task] = now
+        else:
+            entry = copy.copy(entry)
+            entry.options = {**entry.options, "headers": {STEPS: steps}}
+        self.apply_entry(entry, producer=self.producer)
+
+    def _find_due_steps(self) -> Mapping[str, list[str]] | None:
+        """By the task of their round; None if the database cannot be asked."""
+        with database_may_be_away(), contain_failures("find_due_steps"):
+            return self._due_work.find_due_steps()
+        return None
 
     @cached_property
     def _rounds(self) -> list[ScheduleEntry]:

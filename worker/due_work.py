@@ -1,10 +1,11 @@
-"""Due work: asks the database, in one statement, which of the rounds would find something.
+"""Due work: asks the database, in one statement, which steps of the rounds would find something.
 
-Each round's queries are those by which its steps find their work, so a round that is not due would
-do nothing. A step that is not named here would be done a minute late, with the next sweep that beat
-sends in any case.
+The queries are those by which the steps find their work, so a step that is not due would do
+nothing. A step that is not named here would be done a minute late, with the next round of all steps
+that beat sends in any case.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -119,18 +120,20 @@ def rescue_queries(settings: Settings) -> Queries:
     return {name: [select(literal(1)).where(*which)] for name, which in conditions.items()}
 
 
-def ask_for_rounds(settings: Settings) -> CompoundSelect[str]:
-    """Answers with the tasks whose rounds are due."""
+def ask_for_steps(settings: Settings) -> CompoundSelect[str, str]:
+    """Answers with the steps that are due, each after the task of its round."""
+    rounds: Mapping[str, Queries] = {
+        "pressroom.tick": tick_queries(),
+        "pressroom.schedules": {"fire": [fire.due_schedules_query()]},
+        "pressroom.sweep": {**waiting_queries(), **rescue_queries(settings)},
+    }
     return union_all(
-        _ask_for_round("pressroom.tick", tick_queries()),
-        _ask_for_round("pressroom.schedules", {"fire": [fire.due_schedules_query()]}),
-        _ask_for_round("pressroom.sweep", {**waiting_queries(), **rescue_queries(settings)}),
+        *(
+            select(literal(task), literal(step)).where(or_(*(query.exists() for query in queries)))
+            for task, steps in rounds.items()
+            for step, queries in steps.items()
+        )
     )
-
-
-def _ask_for_round(task: str, queries: Queries) -> Select[str]:
-    found = [query.exists() for of_step in queries.values() for query in of_step]
-    return select(literal(task)).where(or_(*found))
 
 
 class DueWork:
@@ -142,14 +145,17 @@ class DueWork:
         self._settings = settings
         self._connection: Connection | None = None
 
-    def find_due_rounds(self) -> set[str]:
-        """The tasks whose rounds would find something now.
+    def find_due_steps(self) -> dict[str, list[str]]:
+        """The steps that would find something now, by the task of their round.
 
         Raises `SQLAlchemyError` if the database cannot be asked; the next call connects again.
         """
+        found: dict[str, list[str]] = defaultdict(list)
         try:
             connection = self._connection or self._connect()
-            return set(connection.exec_driver_sql("EXECUTE due_rounds").scalars())
+            for task, step in connection.exec_driver_sql("EXECUTE due_steps"):
+                found[task].append(step)
+            return dict(found)
         except SQLAlchemyError:
             self.close()
             raise
@@ -163,13 +169,13 @@ class DueWork:
     def _connect(self) -> Connection:
         connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         self._connection = connection
-        connection.exec_driver_sql(f"PREPARE due_rounds AS {_write_question(self._settings)}")
+        connection.exec_driver_sql(f"PREPARE due_steps AS {_write_question(self._settings)}")
         return connection
 
 
 @lru_cache(maxsize=4)
 def _write_question(settings: Settings) -> str:
     """To write it takes as long as to ask it twenty times."""
-    question = ask_for_rounds(settings)
+    question = ask_for_steps(settings)
     postgres = dialect()  # type: ignore[no-untyped-call]
     return str(question.compile(dialect=postgres, compile_kwargs={"literal_binds": True}))

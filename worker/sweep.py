@@ -1,6 +1,12 @@
-"""Sweep: searches the database regularly for everything that is due, lost or finished."""
+"""Sweep: searches the database regularly for everything that is due, lost or finished.
 
-from collections.abc import Iterable, Mapping, Sequence
+A round may name the steps for which there is work (worker/due_work.py); the others are left out. A
+round that names none does all of them.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
 from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import Session
@@ -38,6 +44,7 @@ from worker.staging import (
 )
 from worker.webhooks import channel_events, deliver
 
+T = TypeVar("T")
 JOBS_AT_ONCE = 200
 #: Ticks run twice as often as sweeps, and leave half of the places in the queue to them.
 OF_TICKS = MOST_WAITING // 2
@@ -46,34 +53,53 @@ OPEN = [state for state in PostState if state not in DONE]
 Finders = Mapping[str, Step[Iterable[int]]]
 
 
-def run_tick(runtime: Runtime) -> None:
+def run_tick(runtime: Runtime, steps: Collection[str] | None = None) -> None:
     """Every second: wake workers for releases, reconciling, tracking and webhooks that are due."""
-    runtime.waker.release()
-    _wake_found(runtime, DUE_TO_THE_SECOND, most=OF_TICKS)
-    if run_step(runtime, "find_deliveries", lambda _, session: deliver.has_due_deliveries(session)):
+    this = _Round(runtime, steps)
+    if this.includes("pressroom.release"):
+        runtime.waker.release()
+    this.wake_found(DUE_TO_THE_SECOND, most=OF_TICKS)
+    if this.run("find_deliveries", lambda _, session: deliver.has_due_deliveries(session)):
         runtime.waker.deliver()
 
 
-def run_sweep(runtime: Runtime) -> None:
+def run_sweep(runtime: Runtime, steps: Collection[str] | None = None) -> None:
     """Every two seconds: rescue lost work, wake workers for waiting work, and finish jobs."""
-    run_steps(runtime, RESCUES)
-    account_moves.continue_moves(runtime)
-    runtime.waker.uploads(run_step(runtime, "find_uploads", _waiting_uploads) or ())
-    if run_step(runtime, "find_fetches", lambda _, session: fetch_run.has_waiting(session)):
+    this = _Round(runtime, steps)
+    run_steps(runtime, this.choose(RESCUES))
+    if this.includes("find_moves"):
+        account_moves.continue_moves(runtime)
+    runtime.waker.uploads(this.run("find_uploads", _waiting_uploads) or ())
+    if this.run("find_fetches", lambda _, session: fetch_run.has_waiting(session)):
         runtime.waker.fetch()
-    if run_step(
-        runtime, "find_removals", lambda _, session: deletion.list_marked_profiles(session)
-    ):
+    if this.run("find_removals", lambda _, session: deletion.list_marked_profiles(session)):
         runtime.waker.remove_profiles()
-    _wake_found(runtime, WAITING)
-    run_step(runtime, "finish_jobs", _finish_jobs)
+    this.wake_found(WAITING)
+    this.run("finish_jobs", _finish_jobs)
     heartbeats.record_heartbeat(runtime, heartbeats.BEAT)
 
 
-def _wake_found(runtime: Runtime, finders: Finders, *, most: int = MOST_WAITING) -> None:
-    found = run_steps(runtime, finders)
-    wanted = [(task, account_id) for task, ids in found.items() for account_id in ids]
-    runtime.waker.wake_some(wanted, most=most)
+@dataclass(frozen=True)
+class _Round:
+    """`steps`: the names of those to do; None means all."""
+
+    runtime: Runtime
+    steps: Collection[str] | None
+
+    def includes(self, name: str) -> bool:
+        return self.steps is None or name in self.steps
+
+    def choose(self, steps: Mapping[str, Step[T]]) -> dict[str, Step[T]]:
+        return {name: step for name, step in steps.items() if self.includes(name)}
+
+    def run(self, name: str, step: Step[T]) -> T | None:
+        """The step's result; None if it failed, or is left out."""
+        return run_step(self.runtime, name, step) if self.includes(name) else None
+
+    def wake_found(self, finders: Finders, *, most: int = MOST_WAITING) -> None:
+        found = run_steps(self.runtime, self.choose(finders))
+        wanted = [(task, account_id) for task, ids in found.items() for account_id in ids]
+        self.runtime.waker.wake_some(wanted, most=most)
 
 
 def _waiting_uploads(_: Runtime, session: Session) -> Sequence[int]:

@@ -1,6 +1,6 @@
 """The Celery tasks: thin, with readable names for Flower, and only ids as arguments."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import wraps
 from typing import Any
 
@@ -13,6 +13,7 @@ from shared.task_queue import QUEUES
 from worker import heartbeats, sweep
 from worker.accounts import organization_lookup, outage_probe
 from worker.app import app, current_runtime, worker_bulkhead
+from worker.beat_schedule import STEPS
 from worker.media import fetch_run, upload_turns
 from worker.profiles import profile_deletion
 from worker.publishing import cancel, reconcile, track
@@ -117,12 +118,12 @@ def deliver_all() -> None:
 
 @guarded_task("pressroom.tick")
 def wake_due() -> None:
-    sweep.run_tick(current_runtime())
+    sweep.run_tick(current_runtime(), _named_steps(wake_due))
 
 
 @guarded_task("pressroom.sweep")
 def sweep_all() -> None:
-    sweep.run_sweep(current_runtime())
+    sweep.run_sweep(current_runtime(), _named_steps(sweep_all))
 
 
 @guarded_task("pressroom.schedules")
@@ -148,6 +149,12 @@ def answer_heartbeat(sender: str | None = None) -> None:
     if beat says that it sent it."""
     if sender == heartbeats.BEAT:
         heartbeats.record_heartbeat(current_runtime(), heartbeats.BEAT)
+
+
+def _named_steps(round_: Any) -> Collection[str] | None:
+    """The steps that the message of this round names; None means all."""
+    steps: Collection[str] | None = round_.request.get(STEPS)
+    return steps
 
 
 def _run_account_step(step: Callable[[Runtime, int], None], account_id: int) -> None:

@@ -144,16 +144,16 @@ def looks(runtime: Runtime, account_id: int) -> dict[str, Callable[[], Any]]:
     return {
         "tick": lambda: sweep.run_tick(runtime),
         "sweep": lambda: sweep.run_sweep(runtime),
-        "due rounds": lambda: _find_due_rounds(runtime),
+        "due steps": lambda: _find_due_steps(runtime),
         "whose turn": lambda: server_turns.find_releasable(runtime),
         "next call": lambda: _choose(runtime, account_id),
         "next releases": lambda: _lock_next(runtime),
     }
 
 
-def _find_due_rounds(runtime: Runtime) -> set[str]:
+def _find_due_steps(runtime: Runtime) -> set[str]:
     with runtime.database.transaction() as session:
-        return set(session.scalars(due_work.ask_for_rounds(runtime.settings)))
+        return {step for _, step in session.execute(due_work.ask_for_steps(runtime.settings))}
 
 
 def _lock_next(runtime: Runtime) -> int:

@@ -87,7 +87,7 @@ def follow_wake_ups(runtime: Runtime) -> None:
 
 
 class Rounds:
-    """Beat and a worker in one: as with beat, a round without work is left out."""
+    """Beat and a worker in one: as with beat, a step without work is left out."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -96,13 +96,13 @@ class Rounds:
 
     def run_due(self) -> None:
         """What is due, all that follows from it, and a pause."""
-        due = self._due_work.find_due_rounds()
+        due = self._due_work.find_due_steps()
         now = time.monotonic()
         if "pressroom.sweep" in due and now >= self._next_sweep:
             self._next_sweep = now + SWEEP_SECONDS
-            sweep.run_sweep(self._runtime)
+            sweep.run_sweep(self._runtime, due["pressroom.sweep"])
         if "pressroom.tick" in due:
-            sweep.run_tick(self._runtime)
+            sweep.run_tick(self._runtime, due["pressroom.tick"])
         follow_wake_ups(self._runtime)
         time.sleep(LOOK_SECONDS)
 

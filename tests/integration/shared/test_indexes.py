@@ -29,7 +29,7 @@ def crowded(
 
 
 @pytest.mark.parametrize(
-    "name", ["tick", "sweep", "due rounds", "whose turn", "next call", "next releases"]
+    "name", ["tick", "sweep", "due steps", "whose turn", "next call", "next releases"]
 )
 def test_no_look_for_work_reads_all_posts(crowded: Runtime, name: str) -> None:
     for statement, plan in plans(crowded.database, looks(crowded, 1)[name]).items():
@@ -91,7 +91,7 @@ def beside_held(crowded: Runtime) -> tuple[Runtime, dict[str, int]]:
     return crowded, before
 
 
-@pytest.mark.parametrize("name", ["tick", "sweep", "due rounds", "whose turn", "next call"])
+@pytest.mark.parametrize("name", ["tick", "sweep", "due steps", "whose turn", "next call"])
 def test_what_is_held_back_costs_nothing(
     beside_held: tuple[Runtime, dict[str, int]], name: str
 ) -> None:

@@ -3,9 +3,10 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import redis
@@ -23,8 +24,8 @@ from tests.factories.schedules import build_schedule
 from tests.servers.settings import SECRET_KEY
 from tests.timing.patience import wait_until
 from tests.workers.world import World
-from worker import clock, due_work, sweep
-from worker.beat_schedule import ROUNDS
+from worker import clock, due_work, sweep, tasks
+from worker.beat_schedule import ROUNDS, STEPS
 from worker.clock import Clock
 from worker.due_work import DueWork
 
@@ -40,6 +41,7 @@ class Beat:
     def __init__(self, made: Clock, queue: redis.Redis) -> None:
         self._clock = made
         self._queue = queue
+        self.headers: list[dict[str, Any]] = []  # of what the last looks sent
 
     def look(self, times: int = 1) -> Counter[str]:
         """How often each round was sent."""
@@ -48,7 +50,8 @@ class Beat:
             self._clock.tick()
         messages = self._queue.lrange(RELEASE, 0, -1)
         assert isinstance(messages, list)
-        return Counter(json.loads(message)["headers"]["task"] for message in messages)
+        self.headers = [json.loads(message)["headers"] for message in messages]
+        return Counter(headers["task"] for headers in self.headers)
 
 
 @pytest.fixture
@@ -80,7 +83,7 @@ def rested(world: World) -> World:
     world.until_all(PostState.STAGED, staged)
     world.until_all(PostState.PUBLISHED, published)
     with closing(DueWork(world.database.engine, world.settings)) as due:
-        world.until(lambda: not due.find_due_rounds())
+        world.until(lambda: not due.find_due_steps())
     return world
 
 
@@ -105,7 +108,7 @@ def test_whoever_has_nothing_to_do_is_asked_one_statement_and_sent_nothing(
     assert set(beat.look()) == {TICK, SWEEP, SCHEDULES}  # each once at the start
     with counted_statements() as statements:
         assert beat.look(LOOKS) == Counter()
-    assert statements == ["EXECUTE due_rounds"] * LOOKS
+    assert statements == ["EXECUTE due_steps"] * LOOKS
 
 
 def late_release(world: World) -> None:
@@ -145,18 +148,22 @@ def lost_upload(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("happens", "task"),
+    ("happens", "task", "step"),
     [
-        (late_release, TICK),
-        (due_schedule, SCHEDULES),
-        (new_post, SWEEP),
-        (make_stray_draft, SWEEP),
-        (lost_call, SWEEP),
-        (lost_upload, SWEEP),
+        (late_release, TICK, "pressroom.release"),
+        (due_schedule, SCHEDULES, "fire"),
+        (new_post, SWEEP, "pressroom.stage"),
+        (make_stray_draft, SWEEP, "pressroom.litter"),
+        (lost_call, SWEEP, "rescue_calls"),
+        (lost_upload, SWEEP, "rescue_uploads"),
     ],
 )
-def test_what_is_due_gets_its_round_and_no_other(
-    rested: World, start_beat: Callable[[], Beat], happens: Callable[[World], None], task: str
+def test_what_is_due_gets_its_round_with_its_step_and_no_other(
+    rested: World,
+    start_beat: Callable[[], Beat],
+    happens: Callable[[World], None],
+    task: str,
+    step: str,
 ) -> None:
     beat = start_beat()
     beat.look()
@@ -169,6 +176,45 @@ def test_what_is_due_gets_its_round_and_no_other(
 
     wait_until(has_come)
     assert set(sent) == {task}
+    [named] = [set(headers[STEPS]) for headers in beat.headers]
+    assert step in named
+    assert named <= {step, "pressroom.stage"}  # which is asked for posts of later days
+
+
+def test_a_worker_does_the_steps_that_the_message_names(
+    rested: World, start_beat: Callable[[], Beat], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And all of them where it names none."""
+    done: list[Collection[str] | None] = []
+    monkeypatch.setattr(tasks, "current_runtime", lambda: rested.runtime)
+    monkeypatch.setattr(sweep, "run_sweep", lambda _, steps: done.append(steps))
+    beat = start_beat()
+    beat.look()
+    everything = next(each for each in beat.headers if each["task"] == SWEEP)
+    make_stray_draft(rested)
+    wait_until(lambda: beat.look()[SWEEP] == 1)
+    [named] = beat.headers
+    for headers in (everything, named):
+        tasks.sweep_all.push_request(**headers)
+        try:
+            tasks.sweep_all.run()
+        finally:
+            tasks.sweep_all.pop_request()
+    assert done == [None, named[STEPS]]
+    assert "pressroom.litter" in named[STEPS]
+
+
+def test_a_step_that_is_always_due_does_not_put_off_the_round_of_all_steps(
+    rested: World, start_beat: Callable[[], Beat], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beat = start_beat()
+    beat.look()
+    make_stray_draft(rested)
+    monkeypatch.setattr(beat._clock, "_sent_at", {})
+    wait_until(lambda: beat.look()[SWEEP] == 1)
+    monkeypatch.setattr(clock, "ANYWAY_SECONDS", 0.0)
+    assert beat.look()[SWEEP] == 1
+    assert all(STEPS not in headers for headers in beat.headers)
 
 
 def test_a_round_is_not_sent_more_often_than_it_says(

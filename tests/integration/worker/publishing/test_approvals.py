@@ -69,7 +69,7 @@ def test_nothing_of_it_reaches_postiz_before_and_all_of_it_after(
 ) -> None:
     ids = make_waiting(world, ["one", "two"], **how)
     with closing(DueWork(world.database.engine, world.settings)) as due_work:
-        assert due_work.find_due_rounds() == set(), "no round is due for it"
+        assert due_work.find_due_steps() == {}, "no step is due for it"
     assert submissions.prepare_call(world.runtime, world.account().id) is None
     assert world.sandbox.posts() == []
     approve(world, *ids)
