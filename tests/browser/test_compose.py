@@ -267,9 +267,15 @@ def test_a_csv_with_three_bad_rows_is_mended_in_place(
         page, {f"{name}.mp4": FILES.mp4(shade) for name, shade in (("first", 220), ("second", 230))}
     )
     page.get_by_text("2 of 2 files are here").wait_for()
-    page.set_input_files("#files", table)
+    empty, other = tmp_path / "an empty.csv", tmp_path / "other.csv"
+    empty.touch()
+    other.write_text("Text,File\nAnother,first.mp4\n", encoding="utf-8")
+    page.set_input_files("#files", [empty, table, other])
+    page.get_by_text("an empty.csv has no rows").wait_for()
     expect(page.get_by_label("When becomes")).to_have_value("at")
     press(page, "Take over 4 rows")
+    page.get_by_text("other.csv: 1 rows").wait_for()
+    press(page, "Leave it")
     page.get_by_text("3 rows have errors").wait_for()
     expect(page.locator(".item")).to_have_count(3)
     row(page, 2).get_by_label("Time").fill("2026-01-01T10:00")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, g, redirect, request
+from flask import Blueprint, Response, g, request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -16,7 +16,7 @@ from web.http_layer.pagination import PageQuery
 from web.pages import static_files
 from web.paths import PREFIX
 from web.people.page_blueprint import create_page_blueprint
-from web.people.page_session import SECOND_FACTOR, SIGN_IN, current_reader
+from web.people.page_session import SECOND_FACTOR, SIGN_IN, current_reader, lead_to
 from web.serializers.state_words import STATE_WORDS
 
 _HERE = Path(__file__).parent
@@ -63,9 +63,9 @@ def create_reader_blueprint(name: str) -> Blueprint:
 def _admit_reader() -> AnyResponse | None:
     reader = current_reader()
     if reader is None:
-        return redirect(SIGN_IN, 303)
+        return lead_to(SIGN_IN)
     if not reader.is_complete:
-        return redirect(SECOND_FACTOR, 303)
+        return lead_to(SECOND_FACTOR)
     g.caller = reader
     return None
 

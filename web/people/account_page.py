@@ -17,7 +17,9 @@ from web.people.page_session import (
     SIGN_IN,
     complete_session,
     current_session,
+    go_on,
     go_to,
+    lead_to,
 )
 from web.people.rendering import CODE, SEALED, Link, read_form, show_page
 from web.people.sign_in_pages import SIGN_OUT
@@ -32,9 +34,9 @@ def show_account() -> Response:
     known = current_session()
     if known is None:
         signed_in = current_key_session()
-        return go_to(SIGN_IN) if signed_in is None else _key_page(signed_in.key)
+        return lead_to(SIGN_IN) if signed_in is None else _key_page(signed_in.key)
     if not known.is_complete:
-        return go_to(SECOND_FACTOR)
+        return lead_to(SECOND_FACTOR)
     user = known.user
     links = (
         Link(HOME, "Home"),
@@ -125,7 +127,7 @@ def _use_code(known: KnownSession, code: str) -> Response:
         token = complete_session(session, user) if right else None
     if token is None:
         return _second_factor_page(known, problem=WRONG, status=401)
-    return go_to(HOME, token=token)
+    return go_on(token)
 
 
 def _enrol(known: KnownSession, code: str, sealed: str) -> Response:

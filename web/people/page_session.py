@@ -1,6 +1,8 @@
 """The session of whoever looks at a page: found, begun, completed, ended."""
 
-from flask import Response, redirect
+from urllib.parse import urlsplit
+
+from flask import Response, redirect, request
 from sqlalchemy.orm import Session
 
 from shared.models import User
@@ -8,12 +10,17 @@ from shared.people import attempts, key_sessions, sessions
 from web import session_cookie
 from web.audit_trail import begin_personal_change
 from web.auth import Caller, find_session_caller
+from web.http_layer.request import is_clean
 from web.known_sessions import find_known_session
 from web.services import current_services
 
 SIGN_IN, SECOND_FACTOR, ACCOUNT = "/sign-in", "/sign-in/second-factor", "/account"
-#: Where people are led who have signed in.
+#: Where people are led who have signed in, and came from no page.
 HOME = "/"
+#: The page that somebody wanted to see, until they have signed in.
+WANTED_COOKIE = "pressroom_wanted"
+_WANTED_SECONDS = 600
+_LONGEST_PATH = 2000
 
 
 def current_reader() -> Caller | None:
@@ -71,3 +78,27 @@ def go_to(path: str, *, token: str | None = None) -> Response:
     if token is not None:
         session_cookie.set_token(response, token)
     return response
+
+
+def lead_to(path: str) -> Response:
+    """To a step of the sign-in, after which the page of this request is shown."""
+    response = go_to(path)
+    wanted = request.full_path.removesuffix("?")
+    if request.method == "GET" and _is_page_of_ours(wanted):
+        session_cookie.set_cookie(response, WANTED_COOKIE, wanted, seconds=_WANTED_SECONDS)
+    return response
+
+
+def go_on(token: str) -> Response:
+    """After the sign-in whose session has begun: to the page that was wanted, else home."""
+    wanted = request.cookies.get(WANTED_COOKIE, "")
+    response = go_to(wanted if _is_page_of_ours(wanted) else HOME, token=token)
+    if wanted:
+        response.delete_cookie(WANTED_COOKIE)
+    return response
+
+
+def _is_page_of_ours(path: str) -> bool:
+    """Browsers take `//host` and `/\\host` for another host; a cookie may be anybody's."""
+    is_path = path.startswith("/") and "\\" not in path and len(path) <= _LONGEST_PATH
+    return is_path and is_clean(path) and path.isprintable() and not urlsplit(path).netloc

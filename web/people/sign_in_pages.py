@@ -11,11 +11,11 @@ from web.audit_trail import begin_key_change, begin_personal_change
 from web.people import key_sign_in
 from web.people.page_blueprint import create_page_blueprint
 from web.people.page_session import (
-    HOME,
     SIGN_IN,
     begin_session,
     current_session,
     end_session,
+    go_on,
     go_to,
 )
 from web.people.password_check import check_password, password_work
@@ -83,7 +83,7 @@ def _sign_in_with_key(key: str) -> Response:
     except Unauthorized:
         log.info("a sign-in was refused", address=request.remote_addr)
         return sign_in_page(key_sign_in.WRONG, status=401)
-    return go_to(HOME, token=token)
+    return go_on(token)
 
 
 def admit_user(user_id: int, *, password_hash: str | None) -> Response:
@@ -93,7 +93,7 @@ def admit_user(user_id: int, *, password_hash: str | None) -> Response:
         if user.disabled or user.password_hash != password_hash:
             return sign_in_page("Sign in again", status=401)
         token = begin_session(session, user)
-    return go_to(HOME, token=token)
+    return go_on(token)
 
 
 @pages.get(SIGN_OUT)
@@ -153,4 +153,4 @@ def use_link(token: str) -> Response:
         raise
     except RequestError as error:
         return _link_page(token, error.message, status=422)
-    return go_to(HOME, token=session_token)
+    return go_on(session_token)

@@ -102,13 +102,15 @@ function addClips(files) {
 }
 
 async function addFiles(files) {
-  const tables = files.filter((file) => (/\.(csv|tsv)$/i).test(file.name));
-  const clips = files.filter((file) => !tables.includes(file));
+  const isTable = ({ name }) => (/\.[ct]sv$/i).test(name);
+  const clips = files.filter((file) => !isTable(file));
   if (clips.length) addClips(clips);
-  try {
-    if (tables.length) await mapCsv(tables[0], facts, takeRows);
-  } catch (error) {
-    say(error.message, { wrong: true });
+  for (const table of files.filter(isTable)) {
+    try {
+      await mapCsv(table, facts, takeRows);
+    } catch (error) {
+      say(error.message, { wrong: true });
+    }
   }
 }
 

@@ -3,7 +3,7 @@
 import { newItem } from "./draft.js";
 import { byId, copyOf, textElement } from "./templates.js";
 
-const LARGEST = 20 * 1024 ** 2;
+const LARGEST = 2e7;
 
 /** The cells of each row, in quotes or not. Throws an Error with words for people. */
 export function parseCsv(text) {
@@ -15,8 +15,8 @@ export function parseCsv(text) {
   for (let at = text.startsWith("\ufeff") ? 1 : 0; at <= text.length; ) {
     cell.lastIndex = at;
     const [whole, quoted, plain] = cell.exec(text);
-    if (plain?.startsWith('"')) throw new Error(`Row ${rows.length} of the CSV has a quote that does not end as it should.`);
-    row.push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
+    if (plain?.startsWith('"')) throw new Error(`Row ${rows.length} of the CSV has a quote without an end.`);
+    row.push(quoted?.replaceAll('""', '"') ?? plain);
     at += whole.length;
     if (text[at] === separator) {
       at += 1;
@@ -74,7 +74,7 @@ function columnRow(name, examples) {
   const row = copyOf("column");
   const select = row.querySelector("select");
   const plain = name.trim().toLowerCase().replace(/[\s-]+/g, "_");
-  row.querySelector("th").textContent = name || "(without a name)";
+  row.querySelector("th").textContent = name || "(no name)";
   row.querySelector("td.text").textContent = examples.filter(Boolean).join(" · ").slice(0, 120);
   select.setAttribute("aria-label", `${name} becomes`);
   select.value = [...select.options].find(({ dataset }) => dataset.names && new RegExp(`^(${dataset.names})$`).test(plain))?.value ?? "";
@@ -84,26 +84,26 @@ function columnRow(name, examples) {
 async function readRows(file, most) {
   if (file.size > LARGEST) throw new Error(`${file.name} is larger than 20 MB: split it.`);
   const [names = [], ...rows] = parseCsv(await file.text());
-  if (!rows.length) throw new Error(`${file.name} has no rows: the first line names the columns, each other line is a post.`);
+  if (!rows.length) throw new Error(`${file.name} has no rows: its first line names the columns, each other is a post.`);
   if (rows.length > most) throw new Error(`${file.name} has ${rows.length} rows; ${most} are taken at once: split it.`);
   return [names, rows];
 }
 
-/** Shows the columns to map; `take(items)` gets the rows. Throws an Error with words for people. */
+/** Shows the columns to map until one decides; `take(items)` gets the rows. Throws an Error with words for people. */
 export async function mapCsv(file, { channels, most }, take) {
   const [names, rows] = await readRows(file, most.rows);
   const place = byId("mapping");
-  const columns = names.map((name, index) => columnRow(name, rows.slice(0, 3).map((cells) => cells[index])));
+  const columns = names.map((name, at) => columnRow(name, rows.slice(0, 3).map((cells) => cells[at])));
   place.querySelector("h3").textContent = `${file.name}: ${rows.length} rows. What are its columns?`;
   place.querySelector("tbody").replaceChildren(...columns);
   const [go, leave] = place.querySelectorAll("button");
   go.textContent = `Take over ${rows.length} rows`;
-  go.onclick = () => {
-    const meanings = columns.map((row) => row.querySelector("select").value);
-    place.hidden = true;
-    take(rows.map((cells) => itemOf(cells, meanings, channels)));
-  };
-  leave.onclick = () => (place.hidden = true);
   place.hidden = false;
   go.focus();
+  const pressed = await new Promise((decide) => {
+    go.onclick = leave.onclick = ({ target }) => decide(target);
+  });
+  place.hidden = true;
+  const meanings = columns.map((row) => row.querySelector("select").value);
+  if (pressed === go) take(rows.map((cells) => itemOf(cells, meanings, channels)));
 }

@@ -80,7 +80,8 @@ def test_an_admin_enrols_and_then_gives_a_code_at_each_sign_in(bare_api: Api) ->
     assert secret not in page and "data:image" not in page
     assert again.get("/users").json["code"] == "second_factor_needed"
     forget_step(bare_api)
-    assert send(again, fields_of(page), code_of(secret)).location == HOME
+    assert again.open("GET", "/jobs?page=2").location == SECOND_FACTOR
+    assert send(again, fields_of(page), code_of(secret)).location == "/jobs?page=2"
     assert again.get("/users").status_code == 200
     assert Browser(bare_api).open("GET", SECOND_FACTOR).location == SIGN_IN
 

@@ -13,7 +13,7 @@ from tests.servers.browsers import PASSWORD, Browser, is_anybody_waiting, make_u
 from tests.servers.settings import make_settings
 from tests.timing.patience import wait_until
 from web.http_layer.security_headers import PAGE_POLICY
-from web.people.page_session import ACCOUNT, HOME
+from web.people.page_session import ACCOUNT, HOME, WANTED_COOKIE
 from web.people.rendering import FORM_COOKIE
 from web.session_cookie import csrf_token
 
@@ -44,6 +44,43 @@ def test_one_signs_in_with_a_new_token_each_time_and_out(bare_api: Api) -> None:
     assert browser.submit("/sign-out", {}).location == "/sign-in"
     older.token = last or ""
     assert (browser.token, older.get("/session").status_code) == (None, 401)
+
+
+def test_one_comes_to_the_page_that_one_wanted_once(bare_api: Api) -> None:
+    make_user(bare_api)
+    browser = Browser(bare_api)
+    wanted = "/posts?state=failed&q=caf%C3%A9"
+    assert browser.open("GET", wanted).location == "/sign-in"
+    assert browser.submit("/sign-in", {**RIGHT, "password": "not this one"}).status_code == 401
+    assert browser.submit("/sign-in", RIGHT).location == wanted
+    assert browser.submit("/sign-in", RIGHT).location == HOME
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "//evil.example/",
+        "/\\evil.example/",
+        "https://evil.example/",
+        "/\t/evil.example",
+        "posts",
+        "/x" * 2000,
+    ],
+)
+def test_nobody_is_led_elsewhere_by_the_page_that_was_wanted(bare_api: Api, planted: str) -> None:
+    make_user(bare_api)
+    browser = Browser(bare_api)
+    browser.client.set_cookie(WANTED_COOKIE, planted)
+    assert browser.submit("/sign-in", RIGHT).location == HOME
+    assert browser.client.get_cookie(WANTED_COOKIE) is None
+
+
+@pytest.mark.parametrize("path", ["/%2Fevil.example", "//evil.example", "/%5Cevil.example"])
+def test_an_address_that_looks_like_another_host_is_not_kept(bare_api: Api, path: str) -> None:
+    browser = Browser(bare_api)
+    browser.open("GET", path)
+    kept = browser.client.get_cookie(WANTED_COOKIE)
+    assert kept is None
 
 
 @pytest.mark.parametrize("wrong", [{"password": "not this one"}, {"email": "b@example.com"}])
