@@ -6,9 +6,9 @@ that comes later asks anew.
 """
 
 from collections.abc import Sequence
-from functools import partial
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, literal, select
+from sqlalchemy import ColumnElement, exists, literal, select
 from sqlalchemy.orm import Session
 
 from shared.accounts import channel_states
@@ -16,8 +16,8 @@ from shared.db import ROW_LOCK, Database
 from shared.domain.publishing.states import PostState
 from shared.domain.webhook_retries import POST_REJECTED
 from shared.errors import Conflict
-from shared.models import Post
-from shared.posts import transitions
+from shared.models import Event, Post
+from shared.posts import edits, transitions
 from shared.posts.bulk_cancel_retry import Changed, change_all_posts, count_posts
 from shared.posts.post_queries import PostFilter
 from shared.webhooks import outbox
@@ -64,16 +64,30 @@ def reject_post(
     session.refresh(post)
 
 
-def approve_matching_posts(database: Database, wanted: PostFilter, *, by: str) -> Changed:
-    """All that wait now, as they are, of which it is known what goes out."""
+def approve_matching_posts(
+    database: Database, wanted: PostFilter, *, by: str, as_of: datetime | None = None
+) -> Changed:
+    """All that wait now, of which it is known what goes out, and that nobody has edited since
+    `as_of`; None: as they are."""
     changed = Changed(matched=count_posts(database, wanted.conditions()))
-    waiting = [*wanted.conditions(), *_is_ready()]
-    change_all_posts(database, changed, waiting, partial(_approve_posts, by=by))
+    unedited = () if as_of is None else (_is_unedited(as_of),)
+
+    def approve(session: Session, ids: Sequence[int]) -> None:
+        # an edit that was committed just before they were locked is seen by a new statement alone
+        seen = session.scalars(select(Post.id).where(Post.id.in_(ids), *unedited)).all()
+        _approve_posts(session, seen, by=by)
+
+    change_all_posts(database, changed, [*wanted.conditions(), *_is_ready(), *unedited], approve)
     return changed
 
 
 def _is_ready() -> tuple[ColumnElement[bool], ...]:
     return Post.state == PostState.WAITING_APPROVAL, Post.integration_identifier.is_not(None)
+
+
+def _is_unedited(as_of: datetime) -> ColumnElement[bool]:
+    edited = Event.event == edits.EDITED, Event.at > as_of
+    return ~exists().where(Event.post_id == Post.id, *edited)
 
 
 def _lock_waiting(session: Session, post: Post, revision: int | None) -> None:

@@ -43,6 +43,8 @@ from shared.posts.cancel_retry import may_be_live
 
 BATCH = 500
 TOO_LATE = "too_late_to_edit"
+#: In the timeline.
+EDITED = "edited"
 #: States in which an edit replaces the post's values without a state change.
 _IN_PLACE = (
     PostState.PENDING,
@@ -109,7 +111,7 @@ def edit_posts(session: Session, edits: Mapping[int, Edit]) -> None:
         by_names[", ".join(named)].append(post_id)
     for names, ids in by_names.items():
         detail: ColumnElement[Any] = "revision " + cast(Post.revision, Text) + f": {names}"
-        transitions.add_events(session, ids, "edited", detail)
+        transitions.add_events(session, ids, EDITED, detail)
     apply_edits(session, list(edits))
 
 

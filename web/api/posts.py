@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from flask import Response
 from sqlalchemy import func, select
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from shared import db
 from shared.access.visible_profiles import load_visible
 from shared.db import ROW_LOCK
+from shared.domain.timing.local_time import in_utc
 from shared.errors import Conflict
 from shared.intake import post_edits
 from shared.models import Event, Post
@@ -90,8 +91,7 @@ def _require_unchanged(session: Session, post: Post, *, as_of: datetime) -> None
     """Raises `Conflict`. A word about what was seen says nothing of what happened after that."""
     session.refresh(post, with_for_update=ROW_LOCK)
     last = session.scalar(select(func.max(Event.at)).where(Event.post_id == post.id))
-    seen_at = as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
-    if last is not None and last > seen_at:
+    if last is not None and last > in_utc(as_of):
         message = "Something has happened to the post since then: read it again"
         raise Conflict(message, code="changed_meanwhile")
 

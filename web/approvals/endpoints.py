@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from shared.access.visible_profiles import load_visible
 from shared.approvals import decisions, links
+from shared.domain.timing.local_time import in_utc
 from shared.errors import Conflict
 from shared.models import ApprovalLink, Job, Post
 from shared.posts.post_queries import PostFilter
@@ -17,6 +18,7 @@ from web.approvals.schemas import (
     ApprovalLinks,
     ApprovalLinkView,
     CreatedApprovalLink,
+    JobApproval,
     NewApprovalLink,
     Rejection,
 )
@@ -32,17 +34,27 @@ from web.services import current_services
 api = create_blueprint("approvals", "Posts that a person has to approve", write="approve")
 
 
-@api.post("/jobs/<id>/approve", responses={202: JobView, **problem_responses(409)})
+@api.post(
+    "/jobs/<id>/approve",
+    responses={202: JobView, **problem_responses(409)},
+    openapi_extensions=optional_body(JobApproval),
+)
 def approve_job(path: IdPath) -> Response:
-    """Let all posts of a job go out that wait for approval, as they are now
+    """Let all posts of a job go out that wait for approval: as they are now, or as of a moment
 
     Those of which the channel is not known yet go on waiting.
     """
+    as_of = body_or_defaults(JobApproval).as_of
     ours = current_services()
     with ours.database.transaction() as session:
         job = _require_visible_job(session, path.id)
     wanted = PostFilter(visible=current_caller().visible, job_id=job.id)
-    changed = decisions.approve_matching_posts(ours.database, wanted, by=_name_caller())
+    changed = decisions.approve_matching_posts(
+        ours.database,
+        wanted,
+        by=_name_caller(),
+        as_of=None if as_of is None else in_utc(as_of),
+    )
     if not changed.posts:
         message = "The job has no posts that can be approved"
         raise Conflict(message, code=decisions.NOT_WAITING)

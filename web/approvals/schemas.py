@@ -17,6 +17,13 @@ class Approval(NullIsAbsent):
     revision: Revision | None = Field(None, description=_REVISION)
 
 
+class JobApproval(NullIsAbsent):
+    as_of: IsoTime | None = Field(
+        None,
+        description="When you saw them: posts that somebody has edited since go on waiting",
+    )
+
+
 class Rejection(NullIsAbsent):
     note: Annotated[str, Field(max_length=MAX_NOTE)] = Field(
         "", description="Why, and what should be different: `error.message` of the post"

@@ -6,6 +6,7 @@ from flask import Response
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
+from shared import db
 from shared.access.visible_profiles import VisibleProfiles
 from shared.accounts import budget_queries, holds, server_health
 from shared.accounts.budget_queries import AccountRead
@@ -46,6 +47,7 @@ def show_home() -> Response:
             servers=[server for server in health if server.verdict is not Verdict.WELL],
             failures=needs.list_failures(session, visible),
             waiting=needs.list_waiting(session, visible),
+            now=db.read_clock(session),
             posts=posts,
             clips=name_clips(session, posts),
             published=activity.count_published(hours),

@@ -1,6 +1,6 @@
 """Wall-clock times: what they mean in a time zone, also over daylight-saving changes."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 _SECOND = timedelta(seconds=1)
@@ -9,7 +9,7 @@ _SECOND = timedelta(seconds=1)
 EARLIEST, END = datetime(1970, 1, 2, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 
-def in_utc(moment: datetime, zone: ZoneInfo) -> datetime:
+def in_utc(moment: datetime, zone: tzinfo = UTC) -> datetime:
     """`moment` in UTC; without a zone of its own it is a wall-clock time in `zone`.
 
     A wall-clock time that a daylight-saving change skips moves forward by the change; if the time

@@ -137,6 +137,24 @@ def test_an_approval_lets_posts_go_and_is_refused_a_second_time(api: Api) -> Non
     assert again == (409, "not_waiting_for_approval")
 
 
+def test_what_was_edited_since_a_person_looked_goes_on_waiting(api: Api) -> None:
+    job = ask(api, 3)
+    first, second, third = (f"/posts/{post['id']}" for post in posts_of(api, job))
+    seen = {"as_of": api.get(third).json["timeline"][-1]["at"]}
+    assert api.call("PATCH", second, json={"caption": "Nobody saw this"}).status_code == 202
+    whole = api.post(f"/jobs/{job['id']}/approve", seen)
+    assert (whole.status_code, whole.json["counts"]) == (202, {"pending": 2, "waiting_approval": 1})
+    assert [api.get(path).json["state"] for path in (first, second, third)] == [
+        "pending",
+        "waiting_approval",
+        "pending",
+    ]
+    again = refused(api.post(f"/jobs/{job['id']}/approve", seen))
+    assert again == (409, "not_waiting_for_approval")
+    assert refused(api.post(f"/jobs/{job['id']}/approve", {"as_of": "soon"}))[0] == 400
+    assert api.post(f"/jobs/{job['id']}/approve").json["counts"] == {"pending": 3}
+
+
 def test_what_was_rejected_is_edited_and_retried_and_asks_anew(api: Api) -> None:
     [post] = posts_of(api, ask(api))
     path = f"/posts/{post['id']}"
