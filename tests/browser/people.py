@@ -25,6 +25,16 @@ def call(
     return reply.json() if reply.content else None
 
 
+def upload(stack: RunningStack, profile: str, name: str, content: bytes) -> str:
+    """The medium's id."""
+    facts = stack.facts()
+    headers = {"Authorization": f"Bearer {facts['admin_key']}", "X-Profile-Id": profile}
+    url, files = f"{facts['web_url']}/api/v1/postiz/upload", {"file": (name, content)}
+    reply = requests.post(url, headers=headers, files=files, timeout=PATIENCE)
+    assert reply.ok, reply.text
+    return str(reply.json()["media"]["id"])
+
+
 def make_profile(stack: RunningStack, profile: str) -> None:
     """A profile that publishes to the stack's sandbox, which other tests' pages list too.
 

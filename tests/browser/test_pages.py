@@ -1,7 +1,7 @@
 """What a person sees: Flower, the sandbox's page, sign-in and what is planned."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -12,7 +12,8 @@ import requests
 from playwright.sync_api import Dialog, Page, expect
 
 from tests.browser.looks import FINGER, check_page, size_of
-from tests.browser.people import call, make_profile
+from tests.browser.people import call, make_profile, upload
+from tests.factories.files import FILES
 from tests.servers.stacks import RunningStack
 from tests.timing.patience import wait_until
 
@@ -37,8 +38,11 @@ def published(stack: RunningStack) -> dict[str, Any]:
     return post()
 
 
-def publish_bulk(stack: RunningStack, captions: list[str], **more: Any) -> str:
-    body = {"items": [{"caption": each} for each in captions], **more}
+def publish_bulk(
+    stack: RunningStack, captions: list[str], media_ids: Sequence[str] = (), **more: Any
+) -> str:
+    """`media_ids`: of each post."""
+    body = {"items": [{"caption": each, "media_ids": media_ids} for each in captions], **more}
     body["integration_ids"] = ["int-mastodon"]
     made = call(stack, "POST", "/postiz/bulk-publish", body, profile=PROFILE)
     return str(made["job"]["id"])
@@ -100,13 +104,19 @@ PHONE: dict[str, Any] = {
 }
 
 
-def test_a_client_approves_and_rejects_on_a_phone_without_scripts(
+def test_a_client_plays_approves_and_rejects_on_a_phone_without_scripts(
     stack: RunningStack, open_page: OpenPage, published: dict[str, Any]
 ) -> None:
     captions = [f"To approve, {word} {'x' * 60}" for word in ("right", "wrong")]
-    job = publish_bulk(stack, captions, requires_approval=True)
+    clip = upload(stack, PROFILE, "clip.mp4", FILES.mp4(120, "libx264"))
+    job = publish_bulk(stack, captions, [clip], requires_approval=True)
     body = {"name": "Client"}
     link = call(stack, "POST", f"/jobs/{job}/approval-links", body, profile=PROFILE)["url"]
+    page = open_page(**PHONE)
+    page.goto(link)
+    shown = page.locator("video").first
+    shown.evaluate("video => { video.muted = true; return video.play(); }")
+    wait_until(lambda: shown.evaluate("video => video.currentTime") > 0)
     page = open_page(**PHONE, java_script_enabled=False)
     page.goto(link)
     assert size_of(page.locator("html"))[0] <= PHONE["viewport"]["width"]

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 
-import requests
 from playwright.sync_api import Page, expect
 
 from tests.browser.looks import check_page
-from tests.browser.people import call, make_profile, sign_in_with_the_admin_key
+from tests.browser.people import call, make_profile, sign_in_with_the_admin_key, upload
 from tests.factories.files import FILES
 from tests.servers.receiver import receiving
 from tests.servers.stacks import RunningStack
@@ -57,7 +56,7 @@ def test_a_schedule_shows_its_next_times_as_one_types(
 ) -> None:
     make_profile(stack, "maple")
     facts = stack.facts()
-    upload(facts["web_url"], facts["admin_key"], "maple")
+    upload(stack, "maple", "a.png", FILES.png(7))
     page = open_page(timezone_id="Europe/Berlin")
     sign_in_with_the_admin_key(stack, page)
     check_page(page, "/schedules/new?profile=maple")
@@ -85,6 +84,11 @@ def test_a_schedule_shows_its_next_times_as_one_types(
     assert (playlist["caption"], playlist["cooldown_days"]) == ("Good morning", 3)
     page.get_by_text("Change what it publishes").click()
     expect(page.get_by_label("Not after")).to_have_value("2034-05-15T09:30")
+    call(stack, "PATCH", f"/schedules/{saved['id']}", {"playlist": {**playlist, "caption": "Moin"}})
+    page.get_by_label("Caption").fill("Good evening")
+    page.get_by_role("button", name="Check and save").click()
+    page.get_by_text("The schedule was changed since you saw it").wait_for()
+    assert call(stack, "GET", f"/schedules/{saved['id']}")["playlist"]["caption"] == "Moin"
     page.get_by_role("button", name="Pause").click()
     page.get_by_text("it is off").wait_for()
     check_page(page, "/schedules")
@@ -92,13 +96,6 @@ def test_a_schedule_shows_its_next_times_as_one_types(
     page.get_by_role("button", name="Delete").click()
     page.wait_for_url("**/schedules")
     call(stack, "DELETE", "/profiles/maple?force=true")
-
-
-def upload(url: str, key: str, profile: str) -> None:
-    headers = {"Authorization": f"Bearer {key}", "X-Profile-Id": profile}
-    file = {"file": ("a.png", FILES.png(7))}
-    reply = requests.post(f"{url}/api/v1/postiz/upload", headers=headers, files=file, timeout=60)
-    assert reply.ok, reply.text
 
 
 def test_keys_webhooks_and_people_are_made_shown_once_and_ended(

@@ -3,8 +3,11 @@
 import io
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Literal
 
 import av
+
+Codec = Literal["mpeg4", "libx264"]
 
 
 @dataclass
@@ -13,17 +16,18 @@ class Files:
 
     made: dict[str, bytes] = field(default_factory=dict)
 
-    def mp4(self, shade: int = 0) -> bytes:
-        return self.made.setdefault(f"mp4-{shade}", _mp4(shade))
+    def mp4(self, shade: int = 0, codec: Codec = "mpeg4") -> bytes:
+        """`codec`: libx264 for one that browsers play."""
+        return self.made.setdefault(f"mp4-{shade}-{codec}", _mp4(shade, codec))
 
     def png(self, shade: int = 0) -> bytes:
         return self.made.setdefault(f"png-{shade}", _png(shade))
 
 
-def _mp4(shade: int) -> bytes:
+def _mp4(shade: int, codec: Codec) -> bytes:
     target = io.BytesIO()
     with av.open(target, mode="w", format="mp4") as container:
-        stream = container.add_stream("mpeg4", rate=10)
+        stream = container.add_stream(codec, rate=10)
         stream.width, stream.height, stream.pix_fmt = 64, 96, "yuv420p"
         for number in range(20):
             frame = av.VideoFrame(64, 96, "rgb24")

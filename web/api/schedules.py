@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session, defer
 from shared import db, quotas
 from shared.access.visible_profiles import load_visible
 from shared.domain.timing import cron
-from shared.errors import FieldError, InvalidRequest
+from shared.domain.timing.local_time import in_utc
+from shared.errors import Conflict, FieldError, InvalidRequest
 from shared.intake import targets
 from shared.intake.request_rows import integrations_of
 from shared.intake.targets import Target
@@ -181,6 +182,9 @@ def patch_schedule(path: IdPath, body: PatchSchedule) -> Response:
         _know_integrations(profile_id, target, content)
     with current_services().database.transaction() as session:
         row = _require_visible_schedule(session, path.id, lock=True)
+        if body.as_of is not None and row.updated_at > in_utc(body.as_of):
+            message = "The schedule was changed since you saw it, and nothing of yours was saved"
+            raise Conflict(f"{message}: read it again", code="changed_meanwhile")
         checked = _apply_changes(session, row, body, content)
         session.flush()
         session.refresh(row)

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 from shared.domain.timing.cron import normalize_expression
 from shared.intake.schemas import BulkPublishRequest, Playlist
 from web.http_layer.pagination import PageQuery, Query
-from web.schemas.common import Flag, Name, NullIsAbsent, Whole, Zone
+from web.schemas.common import Flag, IsoTime, Name, NullIsAbsent, Whole, Zone
 from web.schemas.jobs import JobView
 from web.schemas.publishing import PlanWarning
 
@@ -54,6 +54,9 @@ class PatchSchedule(NullIsAbsent):
     playlist: Playlist | None = None
     enabled: Flag | None = None
     misfire_grace_seconds: Grace | None = None
+    as_of: IsoTime | None = Field(
+        None, description="The `updated_at` that you saw; if it was changed since, it is a 409"
+    )
 
     @model_validator(mode="after")
     def _has_no_two_contents(self) -> "PatchSchedule":

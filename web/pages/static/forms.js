@@ -62,10 +62,11 @@ export function readForm(form) {
 
 export function isTouched({ options, type, value, defaultValue, checked, defaultChecked }) {
   if (options) return [...options].some((each) => each.selected !== each.defaultSelected);
-  return checked !== defaultChecked || (type !== "checkbox" && value !== defaultValue);
+  return type === "hidden" || checked !== defaultChecked || (type !== "checkbox" && value !== defaultValue);
 }
 
-/** Of an edit only what was touched: the rest stays as it is, whoever changed it meanwhile. */
+/** Of an edit only what was touched, and what is hidden, as the revision that one saw: the rest stays
+ * as it is, whoever changed it meanwhile. */
 export function readTouched(form) {
   const body = readForm(form);
   const touched = [...form.elements].filter(isTouched).map((each) => each.name.split(".")[0]);

@@ -25,7 +25,7 @@ function readEdit() {
   if (isTouched(when) && when.value) Object.assign(body, { publish_at: when.value, timezone: zone });
   if ([...form.querySelectorAll("[data-part] textarea, [data-part] input")].some(isTouched)) body.thread = readThread();
   if (settings) body.settings = { [form.dataset.channel]: settings };
-  return { ...body, revision: Number(form.elements.revision.value) };
+  return body;
 }
 
 /** Somebody else has saved meanwhile: shows what they wrote; another press saves over it. */

@@ -237,6 +237,16 @@ def test_a_refused_change_changes_nothing(api: Api) -> None:
     assert api.get(f"/schedules/{schedule['id']}").json["name"] == "daily"
 
 
+def test_of_two_who_change_it_the_second_is_told(api: Api) -> None:
+    schedule = created(api)
+    first = patch(api, schedule, name="first", as_of=schedule["updated_at"])
+    assert (first.status_code, first.json["name"]) == (200, "first")
+    second = patch(api, schedule, name="second", as_of=schedule["updated_at"])
+    assert (second.status_code, second.json["code"]) == (409, "changed_meanwhile")
+    assert patch(api, schedule, name="third", as_of=first.json["updated_at"]).status_code == 200
+    assert patch(api, schedule, name="whatever was there").status_code == 200
+
+
 def test_a_deleted_schedule_takes_its_runs_along_and_leaves_its_jobs(api: Api) -> None:
     schedule = created(api)
     job = run(api, schedule).json["job"]

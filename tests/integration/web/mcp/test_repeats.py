@@ -49,6 +49,12 @@ def test_the_same_address_gives_the_same_medium_until_it_fails_or_is_gone(
     assert take_in() not in {first, second}
 
 
+def test_a_key_that_may_not_read_gets_the_medium_of_its_first_call(api: Api) -> None:
+    key = bound_key(api, "publish")
+    made = [done(api, "upload_media", CLIP, key=key)["media"]["id"] for _ in range(2)]
+    assert made == [str(each) for each in media_ids(api)] * 2
+
+
 def end_upload(api: Api, medium: int, state: str, of_job: str) -> None:
     with api.services.database.transaction() as session:
         row = session.scalars(select(AccountMedia).where(AccountMedia.media_id == medium)).one()
