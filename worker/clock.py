@@ -55,12 +55,13 @@ class Clock(Scheduler):  # type: ignore[misc]  # Celery brings no types
     def _send_rounds(self, now: float) -> None:
         due = self._find_due_steps()
         for entry in self._rounds:
-            steps = None if due is None else due.get(entry.task, [])
             since = now - self._sent_at.get(entry.task, NEVER)
-            if now - self._complete_at.get(entry.task, NEVER) >= ANYWAY_SECONDS:
+            is_time = since > entry.schedule.seconds - LOOK_SECONDS / 2
+            is_overdue = now - self._complete_at.get(entry.task, NEVER) >= ANYWAY_SECONDS
+            if is_overdue or (is_time and due is None):  # nobody knows
                 self._send_round(entry, None, now)
-            elif steps != [] and since > entry.schedule.seconds - LOOK_SECONDS / 2:
-                self._send_round(entry, steps, now)
+            elif is_time and due and entry.task in due:
+                self._send_round(entry, due[entry.task], now)
 
     def _send_round(self, entry: ScheduleEntry, steps: list[str] | None, now: float) -> None:
         """`steps`: those that are due; None means all."""

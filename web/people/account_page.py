@@ -21,7 +21,7 @@ from web.people.page_session import (
     go_to,
     lead_to,
 )
-from web.people.rendering import CODE, SEALED, Link, read_form, show_page
+from web.people.rendering import CODE, PRESENT_CODE, SEALED, Link, read_form, show_page
 from web.people.sign_in_pages import SIGN_OUT
 from web.services import current_services
 
@@ -98,7 +98,7 @@ def _second_factor_page(
         image=segno.make_qr(enrolment.uri).svg_data_uri(scale=4, light="white"),
         image_label="The secret, for the camera of your phone",
         hidden={SEALED.name: enrolment.sealed},
-        fields=(CODE,),
+        fields=(PRESENT_CODE, CODE) if known.user.has_second_factor else (CODE,),
         button="Turn it on",
         problem=problem,
         status=status,
@@ -107,7 +107,7 @@ def _second_factor_page(
 
 @pages.post(SECOND_FACTOR)
 def give_second_factor() -> Response:
-    code, sealed = read_form(CODE, SEALED)
+    code, present, sealed = read_form(CODE, PRESENT_CODE, SEALED)
     known = current_session()
     if known is None:
         return go_to(SIGN_IN)
@@ -115,7 +115,7 @@ def give_second_factor() -> Response:
         return _second_factor_page(known, sealed=sealed, problem=WRONG, status=429)
     if known.second_factor == "needed":
         return _use_code(known, code)
-    return _enrol(known, code, sealed)
+    return _enrol(known, code, sealed, present=present)
 
 
 def _use_code(known: KnownSession, code: str) -> Response:
@@ -130,15 +130,24 @@ def _use_code(known: KnownSession, code: str) -> Response:
     return go_on(token)
 
 
-def _enrol(known: KnownSession, code: str, sealed: str) -> Response:
-    """All other sessions end: they were begun without this factor."""
+def _enrol(known: KnownSession, code: str, sealed: str, *, present: str) -> Response:
+    """All other sessions end: they were begun without this factor.
+
+    `present`: a code of the factor that it replaces, so that a browser that was left open is not
+    enough to put another's app in its place.
+    """
     ours = current_services()
     with ours.database.transaction() as session:
         user = users.lock_user(session, known.user.id)
         require_going_on(session, known.row.token_hash)
         enrolment = second_factor.open_enrolment(ours.box, user, known.row.token_hash, sealed)
-        codes = enrolment and second_factor.confirm_enrolment(ours.box, user, enrolment, code)
-        if codes:
+        may = not user.has_second_factor or second_factor.use_code(ours.box, user, present)
+        codes = (
+            may and enrolment and second_factor.confirm_enrolment(ours.box, user, enrolment, code)
+        )
+        if not codes:
+            session.rollback()  # the present code is still of use
+        else:
             sessions.end_sessions(session, [user.id])
             token = complete_session(session, user)
     if not codes:

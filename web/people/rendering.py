@@ -41,6 +41,10 @@ SIGN_IN_EMAIL = replace(EMAIL, is_required=False)
 SIGN_IN_PASSWORD = replace(PASSWORD, is_required=False)
 KEY = Field("api_key", "Or an API key", "password", "off", is_required=False)
 CODE = Field("code", "Code", "text", "one-time-code")
+#: Of who puts another app in its place.
+PRESENT_CODE = Field(
+    "present_code", "Code of the app that you have now, or a recovery code", "text", "one-time-code"
+)
 #: Hidden: what an enrolment carries until its first code confirms it.
 SEALED = Field("sealed", "", "hidden")
 

@@ -58,6 +58,12 @@ def code_used_last(api: Api, secret: str) -> str:
     return pyotp.TOTP(secret).generate_otp(step)
 
 
+def allow_codes(api: Api) -> None:
+    """As if none had been wrong."""
+    with api.services.database.transaction() as session:
+        session.execute(update(User).values(code_failures=0, next_code_at=func.now()))
+
+
 def forget_step(api: Api) -> None:
     """As if half a minute had passed since the last code was used."""
     with api.services.database.transaction() as session:
@@ -84,6 +90,29 @@ def test_an_admin_enrols_and_then_gives_a_code_at_each_sign_in(bare_api: Api) ->
     assert send(again, fields_of(page), code_of(secret)).location == "/jobs?page=2"
     assert again.get("/users").status_code == 200
     assert Browser(bare_api).open("GET", SECOND_FACTOR).location == SIGN_IN
+
+
+def test_another_app_takes_its_place_only_with_a_code_of_the_present_one(bare_api: Api) -> None:
+    make_user(bare_api, role="admin")
+    browser = sign_in(bare_api)
+    present, codes = enrol(browser)
+    page = browser.open("GET", SECOND_FACTOR).text
+    assert "Code of the app that you have now" in page
+    form, other = fields_of(page), secret_on(page)
+    for given in ("", "000000", code_of(other)):
+        reply = send(browser, {**form, "present_code": given}, code_of(other))
+        assert reply.status_code == 401
+        allow_codes(bare_api)
+    form["present_code"] = codes[0]
+    assert send(browser, form, "000000").status_code == 401
+    allow_codes(bare_api)
+    assert send(browser, form, code_of(other)).status_code == 200
+    forget_step(bare_api)
+    again = sign_in(bare_api)
+    form = fields_of(again.open("GET", SECOND_FACTOR).text)
+    assert send(again, form, code_of(present)).status_code == 401
+    allow_codes(bare_api)
+    assert send(again, form, code_of(other)).location == HOME
 
 
 def test_the_longest_email_has_room_in_the_picture(bare_api: Api) -> None:
@@ -167,8 +196,7 @@ def test_an_enrolment_is_of_its_session_alone(bare_api: Api) -> None:
     assert reply.status_code == 401
     assert secret_on(reply.text) != secret
     for sealed in ("", "x", bare_api.services.box.seal("[]"), bare_api.services.box.seal("7")):
-        with bare_api.services.database.transaction() as session:
-            session.execute(update(User).values(code_failures=0, next_code_at=func.now()))
+        allow_codes(bare_api)
         assert send(owner, {**form, "sealed": sealed}, code_of(secret)).status_code == 401
     with bare_api.services.database.transaction() as session:
         assert session.scalars(select(User.totp_secret)).all() == [None]
