@@ -60,6 +60,7 @@ def test_one_comes_to_the_page_that_one_wanted_once(bare_api: Api) -> None:
     "planted",
     [
         "//evil.example/",
+        "//[",
         "/\\evil.example/",
         "https://evil.example/",
         "/\t/evil.example",
