@@ -133,7 +133,11 @@ def test_it_waits_for_a_server_that_is_not_there_yet(tmp_path: Path, heard: Hear
         listening.stop()
 
 
-def test_a_broadcast_is_measured_by_who_says_that_it_is_applied(tmp_path: Path) -> None:
+def test_a_broadcast_is_measured_by_who_says_that_it_is_applied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invalidation, "CONFIRM_SECONDS", 3.0)  # enough for a machine that is late
+    monkeypatch.setattr(invalidation, "BROADCAST_SECONDS", 10.0)
     server = Valkey(folder=tmp_path, port=free_port())
     heard = [Heard(), Heard()]
     with running(server.service(), tmp_path / "valkey.log"):
