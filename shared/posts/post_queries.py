@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
 from shared.access.visible_profiles import VisibleProfiles
@@ -83,10 +84,12 @@ def search_newest_posts(
     if before is not None:
         newest = newest.where(Post.id < before)
     looked_at = newest.order_by(Post.id.desc()).limit(LOOKED_AT).subquery()
-    [number, last] = session.execute(select(func.count(), func.min(looked_at.c.id))).one()
     matches = looked_at.c.content.icontains(words, autoescape=True)
-    ids = select(looked_at.c.id).where(matches).order_by(looked_at.c.id.desc()).limit(limit)
-    found = session.scalars(ids).all()
+    ids = func.array_agg(aggregate_order_by(looked_at.c.id, looked_at.c.id.desc())).filter(matches)
+    # in one statement: they are found by looking through many posts of others
+    query = select(func.count(), func.min(looked_at.c.id), ids)
+    number, last, matching = session.execute(query).one()
+    found = (matching or [])[:limit]
     rows = session.scalars(select(Post).where(Post.id.in_(found)).order_by(Post.id.desc())).all()
     if len(found) == limit:
         return Found(posts=rows, behind=found[-1])
