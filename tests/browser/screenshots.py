@@ -11,14 +11,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import requests
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.conftest import FLAGS, PROGRAM
-from tests.browser.people import call, make_profile, sign_in_with_the_admin_key
+from tests.browser.people import call, make_profile, sign_in_with_the_admin_key, upload
 from tests.factories.files import FILES
 from tests.servers.stacks import RunningStack
-from tests.timing.patience import PATIENCE, wait_until
+from tests.timing.patience import wait_until
 
 CLIENTS = ("harbour-bakery", "northwind-bikes")
 CAPTIONS = (
@@ -85,16 +84,10 @@ def _take_all(stack: RunningStack, browser: Browser, folder: Path) -> None:
 
 
 def _upload(stack: RunningStack, profile: str) -> Sequence[str]:
-    facts = stack.facts()
-    headers = {"Authorization": f"Bearer {facts['admin_key']}", "X-Profile-Id": profile}
-    media = []
-    for shade, caption in enumerate(CAPTIONS):
-        file = {"file": (f"{caption.split(',')[0]}.mp4", FILES.mp4(40 * shade))}
-        url = f"{facts['web_url']}/api/v1/postiz/upload"
-        reply = requests.post(url, headers=headers, files=file, timeout=PATIENCE)
-        assert reply.ok, reply.text
-        media.append(str(reply.json()["media"]["id"]))
-    return media
+    return [
+        upload(stack, profile, f"{caption.split(',')[0]}.mp4", FILES.mp4(40 * shade))
+        for shade, caption in enumerate(CAPTIONS)
+    ]
 
 
 def _publish(stack: RunningStack, profile: str) -> tuple[str, str]:

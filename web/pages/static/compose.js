@@ -101,16 +101,15 @@ function addClips(files) {
   addRows(rows);
 }
 
-async function addFiles(files) {
+/** The tables so far: each is mapped after the one before, also if it came later. */
+let mapped = Promise.resolve();
+
+function addFiles(files) {
   const isTable = ({ name }) => (/\.[ct]sv$/i).test(name);
   const clips = files.filter((file) => !isTable(file));
   if (clips.length) addClips(clips);
   for (const table of files.filter(isTable)) {
-    try {
-      await mapCsv(table, facts, takeRows);
-    } catch (error) {
-      say(error.message, { wrong: true });
-    }
+    mapped = mapped.then(() => mapCsv(table, facts, takeRows)).catch((error) => say(error.message, { wrong: true }));
   }
 }
 
