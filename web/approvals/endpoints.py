@@ -56,7 +56,8 @@ def approve_job(path: IdPath) -> Response:
         as_of=None if as_of is None else in_utc(as_of),
     )
     if not changed.posts:
-        message = "The job has no posts that can be approved"
+        seen = "" if as_of is None else " as you saw them: look at it again"
+        message = f"The job has no posts that can be approved{seen}"
         raise Conflict(message, code=decisions.NOT_WAITING)
     control.wake_accounts(changed.account_ids)
     with ours.database.transaction() as session:
