@@ -97,7 +97,7 @@ class Postiz:
 
     base_url: str
     api_key: str = field(repr=False)
-    check: Callable[[], None] = lambda: None
+    check: Callable[[], None] = field(kw_only=True)
     call_seconds: float = 20.0
     route: Route = field(kw_only=True)
 

@@ -1,7 +1,7 @@
 """Finds the Postiz API behind the address that a user gave, and says what is wrong."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from shared.config import Settings
@@ -10,6 +10,7 @@ from shared.errors import (
     InvalidRequest,
     PressroomError,
     PublisherError,
+    SettingsChanged,
     WrongBaseUrl,
 )
 from shared.http_address import MalformedAddress, parse_postiz_address
@@ -71,11 +72,19 @@ def candidate_urls(address: str) -> list[str]:
     return [parsed.origin + path for path in dict.fromkeys(paths)]
 
 
-def probe_postiz(api_url: str, api_key: str, settings: Settings) -> Probe:
+def not_saved() -> None:
+    """The `check` of credentials that are not saved: nothing can replace them."""
+
+
+def probe_postiz(
+    api_url: str, api_key: str, settings: Settings, *, check: Callable[[], None]
+) -> Probe:
     """Try both base paths, then the key, the status route and the integrations.
 
-    Raises `InvalidRequest` for an address that we may not call. A Postiz that is away, whose name
-    does not resolve now, or that refuses, is a result and not an error.
+    `check` is called before each call; it raises `SettingsChanged` where other settings have been
+    saved meanwhile, and so does this. Raises `InvalidRequest` for an address that we may not call.
+    A Postiz that is away, whose name does not resolve now, or that refuses, is a result and not an
+    error.
     """
     route = Route.from_settings(settings)
     server = server_of(api_url)
@@ -87,13 +96,17 @@ def probe_postiz(api_url: str, api_key: str, settings: Settings) -> Probe:
         return _unreachable_probe(error, server)
     failure = Probe(code="unreachable", detail="no address to try", server=server)
     for base_url in candidate_urls(api_url):
-        postiz = Postiz(base_url=base_url, api_key=api_key, call_seconds=5.0, route=route)
+        postiz = Postiz(
+            base_url=base_url, api_key=api_key, check=check, call_seconds=5.0, route=route
+        )
         try:
             return _probe_api(postiz, server)
         except WrongBaseUrl as error:
             failure = Probe(code=error.code, detail=error.message, server=server)
         except CredentialsRejected as error:
             return Probe(code=error.code, detail=error.message, server=server, base_url=base_url)
+        except SettingsChanged:
+            raise
         except PublisherError as error:
             return _unreachable_probe(error, server)
         finally:

@@ -252,7 +252,7 @@ def _own_account(session: Session, profile: Profile, found: Found | None) -> Acc
     return session.get_one(Account, profile.account_id)
 
 
-def version_of(session: Session, profile_id: str) -> int | None:
+def version_of(session: Session | Connection, profile_id: str) -> int | None:
     return session.scalar(select(Profile.settings_version).where(Profile.id == profile_id))
 
 

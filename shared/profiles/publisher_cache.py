@@ -174,7 +174,7 @@ class PublisherFactory:
         credentials, version, account_id, base_url = self._prepare_settings(profile_id)
         if base_url is None:
             with blamed_on_settings(profile_id, version):
-                self._connect_account(profile_id, credentials)
+                self._connect_account(profile_id, version, credentials)
             credentials, version, account_id, base_url = self._prepare_settings(profile_id)
         if base_url is None:
             raise SettingsChanged(f"{profile_id!r} was changed while its Postiz was looked for")
@@ -214,9 +214,14 @@ class PublisherFactory:
         if current != (version, base_url):
             raise SettingsChanged(f"the settings of {profile_id!r} have changed")
 
-    def _connect_account(self, profile_id: str, credentials: profile_settings.Credentials) -> None:
+    def _connect_account(
+        self, profile_id: str, version: int, credentials: profile_settings.Credentials
+    ) -> None:
         """Probe Postiz outside of a transaction; save the result if the credentials still apply."""
-        found = discovery.probe_postiz(credentials.api_url, credentials.api_key, self.settings)
+        check = partial(require_version, self.database, profile_id, version)
+        found = discovery.probe_postiz(
+            credentials.api_url, credentials.api_key, self.settings, check=check
+        )
         if found.integrations is None:
             raise _probe_error(found)
         with self.database.transaction() as session:
@@ -224,6 +229,16 @@ class PublisherFactory:
             if profile_settings.credentials_of(profile, self.settings, self.box) != credentials:
                 return
             profile_settings.connect_account(session, profile, credentials, found)
+
+
+def require_version(database: Database, profile_id: str, version: int) -> None:
+    """Raise `SettingsChanged` unless the profile has this version of its settings.
+
+    The check of calls that are made before the base URL of the profile's account is known.
+    """
+    with database.statements() as connection:  # no commit between answer and call
+        if profile_settings.version_of(connection, profile_id) != version:
+            raise SettingsChanged(f"the settings of {profile_id!r} have changed")
 
 
 def _require_allowed(base_url: str, route: Route) -> None:

@@ -17,6 +17,7 @@ from shared.errors import OutcomeUnknown, PublisherError, Transient
 from shared.net.bounded_body import MAX_BYTES
 from shared.net.outbound_route import Route
 from shared.postiz.client import Postiz
+from shared.postiz.discovery import not_saved
 from shared.postiz.payloads import Element
 from tests.servers.raw_server import Endless, RawServer, answering, body, bomb, head
 
@@ -66,7 +67,9 @@ TOO_MUCH: dict[str, Iterable[bytes]] = {
 
 
 def postiz_of(server: RawServer) -> Postiz:
-    return Postiz(server.url, "key", call_seconds=60, route=Route(allow_private=True))
+    return Postiz(
+        server.url, "key", call_seconds=60, check=not_saved, route=Route(allow_private=True)
+    )
 
 
 def error_in(call: Callable[[Postiz], object], postiz: Postiz) -> PublisherError:
@@ -237,10 +240,12 @@ def test_a_calendar_that_is_too_large_for_one_reply_is_read_in_parts() -> None:
             start, end = more["params"]["startDate"], more["params"]["endDate"]
             chosen = [row for row in rows if start <= str(row["publishDate"]) <= end]
             with answering(body(json.dumps({"posts": chosen}).encode())) as server:
-                asked = Postiz(server.url, "key", route=Route(allow_private=True))
+                asked = Postiz(server.url, "key", check=not_saved, route=Route(allow_private=True))
                 return asked.read_json(path, **more)
 
-    calendar = Calendar("http://127.0.0.1:9", "key", route=Route(allow_private=True))
+    calendar = Calendar(
+        "http://127.0.0.1:9", "key", check=not_saved, route=Route(allow_private=True)
+    )
     found = calendar.window(datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
     assert {row.id for row in found} == {f"p{hour}" for hour in range(10)}
 

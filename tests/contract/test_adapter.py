@@ -20,6 +20,7 @@ from shared.errors import (
 )
 from shared.net.outbound_route import Proxy, Route
 from shared.postiz.client import Postiz
+from shared.postiz.discovery import not_saved
 from shared.postiz.payloads import Element
 from tests.contract.conftest import AddFault
 from tests.servers.certificates import Authority
@@ -84,7 +85,7 @@ def connect(
             route = Route(allow_private=True, proxy=Proxy.parse(proxy.url), ca=ca)
 
         def make(key: str = KEY, path: str = "/public/v1", seconds: float = 10.0) -> Postiz:
-            return Postiz(f"{url}{path}", key, call_seconds=seconds, route=route)
+            return Postiz(f"{url}{path}", key, call_seconds=seconds, check=not_saved, route=route)
 
         yield make
         assert bool(proxy.tunnels) == (request.param == "by CONNECT")

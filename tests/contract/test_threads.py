@@ -15,6 +15,7 @@ from shared.domain.networks.thread_support import takes_threads
 from shared.errors import OutcomeUnknown
 from shared.net.outbound_route import Route
 from shared.postiz.client import Postiz
+from shared.postiz.discovery import not_saved
 from shared.postiz.payloads import Element, ElementPart
 from tests.contract.conftest import AddFault, Caller
 from tests.timing.sandbox_timings import steady_timing
@@ -53,7 +54,9 @@ def fault(sandbox: SandboxProcess) -> Iterator[AddFault]:
 
 @pytest.fixture
 def postiz(sandbox: SandboxProcess, fault: AddFault) -> Iterator[Postiz]:
-    client = Postiz(f"{sandbox.url}/public/v1", KEY, route=Route(allow_private=True))
+    client = Postiz(
+        f"{sandbox.url}/public/v1", KEY, check=not_saved, route=Route(allow_private=True)
+    )
     yield client
     client.close()
 
@@ -180,7 +183,9 @@ def test_parts_go_on_after_a_restart_and_none_twice(
 ) -> None:
     data = tmp_path_factory.mktemp("restarted")
     with start_sandbox(data, timing=QUICK) as first:
-        client = Postiz(f"{first.url}/public/v1", KEY, route=Route(allow_private=True))
+        client = Postiz(
+            f"{first.url}/public/v1", KEY, check=not_saved, route=Route(allow_private=True)
+        )
         [draft] = client.stage(PAST, [thread()]).ids
         client.release(draft)
         wait_for(lambda: len(first.admin.parts()) == 1)

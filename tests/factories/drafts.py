@@ -9,6 +9,7 @@ from shared.domain.publishing.fingerprint import compute_fingerprint
 from shared.models import Account, Profile, Submission
 from shared.net.outbound_route import Route
 from shared.postiz.client import Postiz
+from shared.postiz.discovery import not_saved
 from shared.postiz.payloads import Element
 from shared.profiles import profile_settings
 from tests.workers.world import World
@@ -38,6 +39,6 @@ def make_stray_draft(world: World, content: str = "stray", profile_id: str = "ac
     assert account.base_url is not None
     route = Route.from_settings(world.settings)
     element = Element(integration_id="int-mastodon", content=content, settings={})
-    postiz = Postiz(base_url=account.base_url, api_key=key.api_key, route=route)
+    postiz = Postiz(base_url=account.base_url, api_key=key.api_key, check=not_saved, route=route)
     postiz.stage(call.marker_at, [element])
     return call.marker_at

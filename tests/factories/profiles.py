@@ -7,6 +7,7 @@ from cryptography.fernet import Fernet
 from shared.crypto import SecretBox
 from shared.models import Profile
 from shared.postiz import discovery
+from shared.postiz.discovery import not_saved
 from shared.profiles import profile_settings
 from tests.workers.world import World
 
@@ -34,7 +35,7 @@ def make_profile(
 def save_key(world: World, profile_id: str, *, key: str, api_url: str | None = None) -> None:
     url = api_url or world.api_url
     box = SecretBox.from_settings(world.settings)
-    probe = discovery.probe_postiz(url, key, world.settings)
+    probe = discovery.probe_postiz(url, key, world.settings, check=not_saved)
     with world.database.transaction() as session:
         profile = profile_settings.load_profile(session, profile_id, lock=True)
         postiz = {"postiz": {"api_url": url, "api_key": key}}

@@ -6,6 +6,7 @@ from datetime import datetime
 from shared.errors import PressroomError
 from shared.net.outbound_route import Route
 from shared.postiz.client import Check, Created, Postiz, RemotePost
+from shared.postiz.discovery import not_saved
 from shared.postiz.payloads import Element
 from shared.profiles.publisher_cache import Publisher, Publishers
 from tests.factories.rows import Rows
@@ -16,7 +17,9 @@ class MemoryPostiz(Postiz):
     """Lists what is put into `listed`; each write ends with `error`, if there is one."""
 
     def __init__(self, base_url: str) -> None:
-        super().__init__(base_url, "key-of-memory", route=Route(allow_private=False))
+        super().__init__(
+            base_url, "key-of-memory", check=not_saved, route=Route(allow_private=False)
+        )
         self.listed: list[RemotePost] = []
         self.error: PressroomError | None = None
         self.read_error: PressroomError | None = None

@@ -1,10 +1,15 @@
 """Which Postiz a profile uses: shown without its key, and tried without saving."""
 
+from collections.abc import Callable
+from functools import partial
+
 from flask import Response
 
 from shared.errors import HOW_TO_CONFIGURE, NotConfigured, SecretUnreadable
+from shared.postiz.discovery import not_saved
 from shared.profiles import profile_settings
 from shared.profiles.profile_settings import Credentials
+from shared.profiles.publisher_cache import require_version
 from web.api.resource import create_blueprint
 from web.auth import require_visible_profile
 from web.http_layer.idempotency import Reply
@@ -51,7 +56,8 @@ def get_credentials(path: IdPath) -> Response:
 def validate_credentials(path: IdPath, body: ValidateCredentials) -> Response:
     """Try the given or the saved credentials, and save nothing"""
     try:
-        probe = credential_check.probe_credentials(_credentials_to_try(path.id, body))
+        credentials, check = _credentials_to_try(path.id, body)
+        probe = credential_check.probe_credentials(credentials, check=check)
     except SecretUnreadable as error:
         nothing = ValidationView(
             ok=False, base_url=None, integrations=None, detail=describe_error(error)
@@ -66,8 +72,12 @@ def validate_credentials(path: IdPath, body: ValidateCredentials) -> Response:
     return Reply(body=shown).response()
 
 
-def _credentials_to_try(profile_id: str, body: ValidateCredentials) -> Credentials:
+def _credentials_to_try(
+    profile_id: str, body: ValidateCredentials
+) -> tuple[Credentials, Callable[[], None]]:
     """The given key for the given URL, or for the saved URL; else what is saved.
+
+    With what has to be asked before each call with them.
 
     Raises `NotConfigured`, and `SecretUnreadable`.
     """
@@ -75,8 +85,9 @@ def _credentials_to_try(profile_id: str, body: ValidateCredentials) -> Credentia
     with ours.database.transaction() as session:
         profile = profile_settings.load_profile(session, require_visible_profile(profile_id))
     if body.api_key is None:
-        return profile_settings.require_credentials(profile, ours.settings, ours.box)
+        saved = profile_settings.require_credentials(profile, ours.settings, ours.box)
+        return saved, partial(require_version, ours.database, profile_id, profile.settings_version)
     url = body.api_url or profile_settings.api_url_of(profile, ours.settings)
     if url is None:
         raise NotConfigured(HOW_TO_CONFIGURE.format(id=profile_id))
-    return Credentials(source="profile", api_url=url, api_key=body.api_key)
+    return Credentials(source="profile", api_url=url, api_key=body.api_key), not_saved

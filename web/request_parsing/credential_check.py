@@ -1,9 +1,11 @@
 """Tries Postiz credentials before they are saved: never for long, never in a transaction."""
 
+from collections.abc import Callable
+
 from shared.errors import FieldError, InvalidRequest, Transient, Unprocessable
 from shared.net.outbound_route import UNRESOLVED
 from shared.postiz import discovery
-from shared.postiz.discovery import Probe
+from shared.postiz.discovery import Probe, not_saved
 from shared.profiles.profile_settings import Credentials, environment_credentials
 from web.auth import current_caller
 from web.schemas.profiles import PostizCheck, TtsSettings
@@ -28,8 +30,11 @@ def credentials_to_check(
     return environment_credentials(current_services().settings)
 
 
-def probe_credentials(credentials: Credentials) -> Probe:
+def probe_credentials(credentials: Credentials, *, check: Callable[[], None] = not_saved) -> Probe:
     """The result of trying them. A Postiz that is away is a result, not an error.
+
+    `check`: for credentials that are saved; where others are saved meanwhile, no further call is
+    made, and this is the result.
 
     Raises `InvalidRequest` for an address that we may not call, and for one of the profile's own
     that does not resolve; `Unavailable` if too many ask at once.
@@ -38,7 +43,9 @@ def probe_credentials(credentials: Credentials) -> Probe:
     try:
         probe = ours.calls.within(
             CHECK_SECONDS,
-            lambda: discovery.probe_postiz(credentials.api_url, credentials.api_key, ours.settings),
+            lambda: discovery.probe_postiz(
+                credentials.api_url, credentials.api_key, ours.settings, check=check
+            ),
             holder=current_caller().holder,
         )
     except Transient as error:

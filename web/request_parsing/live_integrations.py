@@ -11,7 +11,7 @@ from typing import Any
 from shared.accounts import channels, identity
 from shared.accounts.identity import Found
 from shared.db import ROW_LOCK
-from shared.errors import NotFound, PublisherError, SettingsChanged, Unavailable, WrongBaseUrl
+from shared.errors import NotFound, PublisherError, Unavailable, WrongBaseUrl
 from shared.intake.targets import Target
 from shared.models import Account, Profile
 from shared.net.outbound_route import Route
@@ -21,7 +21,7 @@ from shared.postiz.discovery import Probe
 from shared.postiz.extras import Question
 from shared.profiles import profile_settings
 from shared.profiles.profile_settings import Credentials
-from shared.profiles.publisher_cache import Publisher, blamed_on_settings
+from shared.profiles.publisher_cache import Publisher, blamed_on_settings, require_version
 from web.auth import current_caller
 from web.services import Services, current_services
 
@@ -107,24 +107,21 @@ def _look_up(
     ours: Services, profile: Profile, credentials: Credentials, base_url: str | None
 ) -> Probe:
     """By a connection of its own: building a publisher may write."""
+    check = partial(require_version, ours.database, profile.id, profile.settings_version)
     if base_url is not None:
         postiz = Postiz(
             base_url=base_url,
             api_key=credentials.api_key,
-            check=partial(_check_version, ours, profile.id, profile.settings_version),
+            check=check,
             call_seconds=ours.settings.call_timeout_seconds,
             route=Route.from_settings(ours.settings),
         )
         with closing(postiz), suppress(WrongBaseUrl):  # Postiz may have moved
             rows = postiz.integrations(seconds=REFRESH_SECONDS)
             return Probe(code="ok", detail="", server=credentials.server, integrations=rows)
-    return discovery.probe_postiz(credentials.api_url, credentials.api_key, ours.settings)
-
-
-def _check_version(ours: Services, profile_id: str, version: int) -> None:
-    with ours.database.reading() as session:
-        if profile_settings.version_of(session, profile_id) != version:
-            raise SettingsChanged(f"the settings of {profile_id!r} have changed")
+    return discovery.probe_postiz(
+        credentials.api_url, credentials.api_key, ours.settings, check=check
+    )
 
 
 def ask_publisher(profile_id: str, seconds: float, question: Question) -> Any:

@@ -10,6 +10,7 @@ from shared.errors import PressroomError
 from shared.log import redact_event
 from shared.net.outbound_route import Route
 from shared.postiz.client import Postiz
+from shared.postiz.discovery import not_saved
 from shared.profiles.profile_settings import Credentials, mask_api_key
 
 KEY = "pz-0123456789abcdef1f3a"
@@ -45,7 +46,9 @@ def test_log_lines_lose_the_values_of_secret_names() -> None:
 def test_what_is_printed_of_our_objects_has_no_key() -> None:
     settings = read_settings({"POSTIZ_API_KEY": KEY, "PRESSROOM_SECRET_KEYS": KEY})
     credentials = Credentials(source="profile", api_url="https://p.example", api_key=KEY)
-    postiz = Postiz("https://p.example/public/v1", KEY, route=Route(allow_private=False))
+    postiz = Postiz(
+        "https://p.example/public/v1", KEY, check=not_saved, route=Route(allow_private=False)
+    )
     assert KEY not in f"{settings!r} {credentials!r} {postiz!r}"
 
 

@@ -21,6 +21,7 @@ from shared.net.guarded_connections import Call, pool_to, under_way
 from shared.net.outbound_route import PROXY_NEEDS_HTTPS, Proxy, Route
 from shared.net.transport import Broken, NotSent, Transport
 from shared.postiz.client import KeyAuth, Postiz
+from shared.postiz.discovery import not_saved
 from tests.factories.posts import make_due, make_posts
 from tests.factories.profiles import KEY, make_profile
 from tests.servers.certificates import Authority
@@ -62,7 +63,7 @@ def through(proxy_url: str, authority: Authority, *, allow_private: bool = True)
 
 
 def postiz_at(url: str, route: Route, **more: Any) -> Postiz:
-    return Postiz(f"{url}/public/v1", KEY, route=route, **more)
+    return Postiz(f"{url}/public/v1", KEY, **{"check": not_saved, **more}, route=route)
 
 
 @pytest.fixture

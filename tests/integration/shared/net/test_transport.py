@@ -28,6 +28,7 @@ from shared.postiz.client import (
     KeyAuth,
     Postiz,
 )
+from shared.postiz.discovery import not_saved
 from shared.postiz.payloads import Element
 from tests.timing.patience import PATIENCE
 
@@ -195,7 +196,7 @@ def test_redirects_are_not_followed() -> None:
 
 def test_the_adapter_calls_a_broken_read_harmless_and_a_broken_write_unknown() -> None:
     with server(cut) as cutting:
-        postiz = Postiz(cutting.url, "key", call_seconds=5, route=OPEN)
+        postiz = Postiz(cutting.url, "key", call_seconds=5, check=not_saved, route=OPEN)
         with pytest.raises(Transient):
             postiz.integrations()
         with pytest.raises(OutcomeUnknown):
@@ -204,7 +205,7 @@ def test_the_adapter_calls_a_broken_read_harmless_and_a_broken_write_unknown() -
 
 def test_json_of_another_shape_is_no_answer_of_postiz() -> None:
     with server(answer_each) as odd:  # {}
-        postiz = Postiz(odd.url, "key", call_seconds=5, route=OPEN)
+        postiz = Postiz(odd.url, "key", call_seconds=5, check=not_saved, route=OPEN)
         for read in (postiz.notifications, lambda: postiz.window(NOW, NOW)):
             with pytest.raises(Transient, match="unexpected shape"):
                 read()
@@ -220,7 +221,7 @@ def test_no_error_repeats_a_key_that_the_answer_repeats() -> None:
         connection.sendall(head.encode() + told)
 
     with server(repeat) as repeating:
-        postiz = Postiz(repeating.url, "the-whole-key", call_seconds=5, route=OPEN)
+        postiz = Postiz(repeating.url, "the-whole-key", call_seconds=5, check=not_saved, route=OPEN)
         with pytest.raises(CredentialsRejected) as caught:
             postiz.integrations()
     assert "the-whole-key" not in str(caught.value)
@@ -232,14 +233,16 @@ def test_a_proxy_that_refuses_the_status_route_does_not_make_postiz_too_old() ->
         connection.sendall(b"HTTP/1.1 403 No\r\nContent-Length: 5\r\n\r\n<html")
 
     with server(refuse) as refusing:
-        postiz = Postiz(refusing.url, "key", call_seconds=5, route=OPEN)
+        postiz = Postiz(refusing.url, "key", call_seconds=5, check=not_saved, route=OPEN)
         with pytest.raises(WrongBaseUrl):
             postiz.has_status_route()
 
 
 def test_a_plain_server_behind_https_is_told_in_words() -> None:
     with server(answer_each) as plain:
-        postiz = Postiz(plain.url.replace("http:", "https:"), "key", call_seconds=5, route=OPEN)
+        postiz = Postiz(
+            plain.url.replace("http:", "https:"), "key", call_seconds=5, check=not_saved, route=OPEN
+        )
         with pytest.raises(Transient, match="TLS failed: ") as caught:
             postiz.integrations()
     assert "Max retries" not in str(caught.value)
@@ -268,7 +271,7 @@ def test_a_file_goes_out_in_few_pieces_of_which_each_is_sent_before_it_stalls() 
         connection.sendall(OK)
 
     with server(take) as taking, pytest.raises(OutcomeUnknown):  # its answer is not of Postiz
-        Postiz(taking.url, "key", route=OPEN).upload("a.mp4", "video/mp4", file)
+        Postiz(taking.url, "key", check=not_saved, route=OPEN).upload("a.mp4", "video/mp4", file)
     assert sum(file.sizes) == size
     assert len(file.sizes) < size / (128 * 1024)
     assert max(file.sizes) < STALLED_UPLOAD_SECONDS * SLOWEST_UPLOAD

@@ -15,6 +15,7 @@ from shared.errors import NoFreeMoment
 from shared.models import Account, Handover, Post, Submission
 from shared.net.outbound_route import Route
 from shared.postiz.client import Postiz
+from shared.postiz.discovery import not_saved
 from shared.postiz.payloads import Element
 from shared.posts import cancel_retry, transitions
 from tests.factories.posts import make_posts
@@ -129,7 +130,9 @@ def test_drafts_of_an_unclear_call_that_cannot_be_deleted_are_left(world: World)
             return session.scalars(abandoned).one()
 
     # the call runs after all, when nobody waits for it any more
-    postiz = Postiz(base_url=world.api_url, api_key=KEY, route=Route(allow_private=True))
+    postiz = Postiz(
+        base_url=world.api_url, api_key=KEY, check=not_saved, route=Route(allow_private=True)
+    )
     element = partial(Element, integration_id="int-mastodon", settings={})
     postiz.stage(call().marker_at, [element(content=content) for content in contents])
     with world.database.transaction() as session:

@@ -12,6 +12,7 @@ from shared.errors import Conflict
 from shared.models import Account, Handover, Post, Submission
 from shared.net.outbound_route import Route
 from shared.postiz.client import Postiz
+from shared.postiz.discovery import not_saved
 from shared.posts import cancel_retry
 from tests.factories.posts import make_posts
 from tests.factories.profiles import KEY, make_profile
@@ -109,7 +110,7 @@ def test_what_lands_after_a_refused_move_is_a_handover(world: World) -> None:
     postiz_id = world.post(post).postiz_post_id
     assert postiz_id is not None
     route = Route(allow_private=True)
-    Postiz(base_url=world.api_url, api_key=KEY, route=route).release(postiz_id)
+    Postiz(base_url=world.api_url, api_key=KEY, check=not_saved, route=route).release(postiz_id)
     world.until_all(PostState.SCHEDULED, [post])
     assert moves(world) == [1]
 

@@ -11,6 +11,7 @@ from shared.errors import ClaimLost, OutcomeUnknown, Paused
 from shared.models import Account, Handover, Submission
 from shared.net.outbound_route import Route
 from shared.postiz.client import Created, Postiz
+from shared.postiz.discovery import not_saved
 from tests.factories.media import make_medium
 from tests.factories.posts import make_due, make_posts, request_cancel
 from tests.factories.profiles import KEY, save_key
@@ -53,7 +54,9 @@ def prepared(world: World) -> submissions.Call:
 
 
 def postiz(world: World) -> Postiz:
-    return Postiz(base_url=world.api_url, api_key=KEY, route=Route(allow_private=True))
+    return Postiz(
+        base_url=world.api_url, api_key=KEY, check=not_saved, route=Route(allow_private=True)
+    )
 
 
 def create(world: World, call: submissions.Call) -> Created:

@@ -10,6 +10,7 @@ from shared.domain.publishing.states import PostState
 from shared.models import Submission
 from shared.net.outbound_route import Route
 from shared.postiz.client import Postiz
+from shared.postiz.discovery import not_saved
 from shared.postiz.payloads import Element
 from shared.posts import transitions
 from tests.factories.posts import make_due, make_posts
@@ -43,7 +44,9 @@ def land_late(world: World) -> None:
     call = abandoned(world)
     element = Element(integration_id="int-mastodon", content="once", settings={})
     route = Route(allow_private=True)
-    Postiz(base_url=world.api_url, api_key=KEY, route=route).stage(call.marker_at, [element])
+    Postiz(base_url=world.api_url, api_key=KEY, check=not_saved, route=route).stage(
+        call.marker_at, [element]
+    )
     with world.database.transaction() as session:
         session.execute(update(Submission).values(litter_at=call.sent_at))
 

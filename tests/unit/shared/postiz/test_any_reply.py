@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from shared.errors import OutcomeUnknown, PublisherError, Transient
 from shared.net.outbound_route import Route
 from shared.postiz.client import Postiz
+from shared.postiz.discovery import not_saved
 from shared.postiz.payloads import Element
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -61,7 +62,9 @@ class Canned:
 
 
 def postiz_that_answers(status: int, content: bytes, headers: dict[str, str]) -> Postiz:
-    postiz = Postiz("https://postiz.example", "key", route=Route(allow_private=True))
+    postiz = Postiz(
+        "https://postiz.example", "key", check=not_saved, route=Route(allow_private=True)
+    )
     postiz._transport = Canned(status, content, headers)  # type: ignore[assignment]
     return postiz
 

@@ -9,6 +9,7 @@ import pytest
 from shared.errors import SettingsChanged, Transient
 from shared.net.outbound_route import Route
 from shared.postiz.client import Postiz
+from shared.postiz.discovery import not_saved
 from shared.profiles.publisher_cache import Publisher, Publishers
 from tests.timing.patience import PATIENCE
 
@@ -25,7 +26,9 @@ class Builder:
         version = self.versions.get(profile_id, 1)
         self.on_build()
         self.built.append((profile_id, version))
-        postiz = Postiz("http://postiz.invalid", "key", route=Route(allow_private=False))
+        postiz = Postiz(
+            "http://postiz.invalid", "key", check=not_saved, route=Route(allow_private=False)
+        )
         return Publisher(profile_id, version, 1, postiz)
 
 
