@@ -34,6 +34,7 @@ from tests.chaos.people import EDITED
 from tests.chaos.stubborn import KILLED, stubborn
 from tests.chaos.timetable import Timetable
 from tests.servers.receiver import Heard
+from tests.timing.delays import Delay, delays_in, is_ours
 
 State = PostState
 #: States of which nothing more is to come.
@@ -62,6 +63,7 @@ class Evidence:
     sends: Sequence[Mapping[str, Any]]
     remote: Mapping[str, Mapping[str, Any]]  # the sandbox's posts by id
     requests: Sequence[Mapping[str, Any]]
+    delays: Sequence[Delay]  # of the machine itself
     other: Mapping[str, Sequence[Mapping[str, Any]]]  # the ledger's other kinds
     orgs: Sequence[Mapping[str, Any]]
 
@@ -149,6 +151,7 @@ def collect(
         events: dict[int, list[Event]] = defaultdict(list)
         for event in session.scalars(select(Event).order_by(Event.id)):
             events[event.post_id].append(event)
+    noted = arena.ledger("request")
     return Evidence(
         accepted=accepted.posts,
         accounts=accounts,
@@ -167,7 +170,8 @@ def collect(
         handovers=handovers,
         sends=arena.ledger("send"),
         remote={row["id"]: row for row in arena.sandbox.posts()},
-        requests=arena.ledger("request"),
+        requests=[row for row in noted if not is_ours(row)],
+        delays=delays_in(noted),
         other={kind: arena.ledger(kind) for kind in OTHER_KINDS},
         orgs=arena.sandbox.stats()["orgs"],
     )

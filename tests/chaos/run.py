@@ -23,6 +23,7 @@ from tests.chaos.people import Mender
 from tests.chaos.troupe import Troupe
 from tests.chaos.wire_faults import Feeder
 from tests.servers.receiver import listening, receiving
+from tests.timing import delays
 
 Say = Callable[[str], None]
 #: A status change that lands so long after it was sent (seconds): its worker has given it up.
@@ -81,8 +82,9 @@ class _Run:
         feeder, mender = self._feeder(), Mender(self.troupe.people)
         approvers = Approvers(self._client, random.Random(f"approvers {options.seed}"), self._diary)
         watcher = _Watcher(self._arena, self._say)
+        lateness = delays.Calls(self._arena.api_url, pause=0.1)
         others = self._others()
-        for thread in (feeder, mender, watcher, approvers, *others):
+        for thread in (feeder, mender, watcher, approvers, lateness, *others):
             thread.start()
         self._perform(bulks, scenes)
         feeder.stop()
@@ -91,8 +93,8 @@ class _Run:
         settled_in = self._settle()
         approvers.stop()
         self._diary.write(self._folder / "diary.txt")
-        mender.stop()
-        watcher.stop()
+        for thread in (mender, watcher, lateness):
+            thread.stop()
         return self._judge(refused=feeder.refused, settled_in=settled_in)
 
     def _others(self) -> list[Neighbour | Dropper]:
