@@ -206,17 +206,25 @@ def ensure_account(
 ) -> Account:
     """The account of the current credentials; looked up again if the environment's have changed.
 
-    Raises what `usable_credentials` raises.
+    It may wait for another writer, whose changes `profile` then has. Raises what
+    `usable_credentials` raises.
     """
     credentials = usable_credentials(profile, settings, box)
-    own = _own_account(session, profile, credentials.found() if credentials else None)
-    if own is not None:
+    if (own := _own_account(session, profile, _found_with(credentials))) is not None:
         return own
     session.refresh(profile, with_for_update=ROW_LOCK)
+    # as they are now: a PATCH that we have waited for may have saved others
+    credentials = usable_credentials(profile, settings, box)
+    if (own := _own_account(session, profile, _found_with(credentials))) is not None:
+        return own
     account = connect_account(session, profile, credentials)
     assert account is not None  # there are credentials
     bump_version(profile)
     return account
+
+
+def _found_with(credentials: Credentials | None) -> Found | None:
+    return credentials.found() if credentials else None
 
 
 def usable_credentials(profile: Profile, settings: Settings, box: SecretBox) -> Credentials | None:
