@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, cast, func, select
 from sqlalchemy.orm import Session
 
 from shared.accounts import holds, identity
@@ -171,6 +171,14 @@ def save_settings(
     profile.tts_settings = merged
     bump_version(profile)
     holds.lift_settings(session, profile.id)
+
+
+def first_version() -> ColumnElement[int]:
+    """For a new profile: above all versions of a deleted one that had the same id.
+
+    Some process may still have a publisher of that one, which has another client's key.
+    """
+    return cast(func.extract("epoch", func.clock_timestamp()) * 1_000_000, BigInteger)
 
 
 def bump_version(profile: Profile) -> None:

@@ -101,6 +101,7 @@ def _insert_profile(
         id=profile_id,
         name=body.name,
         description=body.description,
+        settings_version=profile_settings.first_version(),
         environment_allowed=allowed,
         duplicate_window_hours=body.duplicate_window_hours,
         requires_approval=bool(body.requires_approval),
