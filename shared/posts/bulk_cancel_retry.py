@@ -17,6 +17,7 @@ from shared.errors import HOW_TO_CONFIGURE, NotConfigured, Unavailable
 from shared.models import Post
 from shared.posts import cancel_retry
 from shared.posts.post_queries import PostFilter
+from shared.posts.requested_edits import EditRequest
 
 #: Codes of the reasons why a post is not retried.
 NOT_CONFIGURED, MAY_BE_LIVE = NotConfigured.code, "may_be_live"
@@ -109,14 +110,23 @@ def _request_cancel(session: Session, ids: Sequence[int]) -> None:
     session.execute(update(Post).where(Post.id.in_(ids)).values(take_back=True))
 
 
-def retry_matching_posts(database: Database, wanted: PostFilter, *, confirmed: bool) -> Changed:
+def retry_matching_posts(
+    database: Database,
+    wanted: PostFilter,
+    *,
+    confirmed: bool,
+    request: EditRequest | None = None,
+) -> Changed:
     """Retry posts that have failed until now, and release posts that are held for being late.
+
+    `request`: if it is repeated, only what is as it was when it was sent first. A person's word
+    says nothing of what happened after it.
 
     With `confirmed` (a person says that they were not published) also posts that may be live, and
     overdue ones. Posts of a profile without a Postiz are refused.
     """
     changed = Changed(matched=count_posts(database, wanted.conditions()))
-    which = _Retryable.of(database, wanted)
+    which = _Retryable.of(database, wanted, request)
     held, failed, overdue = which.split(confirmed=confirmed)
     change_all_posts(database, changed, held, cancel_retry.release_held)
     change_all_posts(database, changed, failed, cancel_retry.requeue_posts)
@@ -148,14 +158,17 @@ class _Retryable:
     overdue: Conditions
 
     @classmethod
-    def of(cls, database: Database, wanted: PostFilter) -> "_Retryable":
-        """As they are now: what fails later is not retried."""
+    def of(
+        cls, database: Database, wanted: PostFilter, request: EditRequest | None = None
+    ) -> "_Retryable":
+        """As they are now: what fails later is not retried; nor what has since `request` began."""
         with database.transaction() as session:
-            now = session.scalar(select(func.now()))
-        chosen = wanted.conditions()
+            begun = request and request.read_beginning(session)
+            unchanged = Post.updated_at <= (begun or session.scalar(select(func.now())))
+        chosen = [*wanted.conditions(), unchanged]
         return cls(
             held=[*chosen, Post.state == PostState.HELD],
-            failed=[*chosen, Post.state == PostState.FAILED, Post.updated_at <= now],
+            failed=[*chosen, Post.state == PostState.FAILED],
             overdue=[*chosen, cancel_retry.overdue_condition()],
         )
 

@@ -8,6 +8,7 @@ from shared.accounts import budget_queries
 from shared.posts import bulk_cancel_retry
 from shared.posts.bulk_cancel_retry import Changed, Refused
 from shared.posts.post_queries import PostFilter
+from shared.posts.requested_edits import EditRequest
 from shared.profiles import profile_settings
 from web.api.resource import create_blueprint
 from web.auth import current_caller, require_visible_profile
@@ -46,7 +47,9 @@ def retry_posts(query: DryRunQuery, body: WhichToRetry) -> Response:
     """Try the failed ones of these posts again; what may be live only on your word"""
     wanted, confirmed = filter_from_body(body), body.confirm_not_published
     if not query.dry_run:
-        return answer_continued(lambda _: _retry_failed(wanted, confirmed=confirmed))
+        return answer_continued(
+            lambda request: _retry_failed(wanted, confirmed=confirmed, request=request)
+        )
     database = current_services().database
     return _preview_response(bulk_cancel_retry.preview_retry(database, wanted, confirmed=confirmed))
 
@@ -105,10 +108,12 @@ def _cancel_unpublished(wanted: PostFilter) -> Response:
     return wake_and_respond(changed)
 
 
-def _retry_failed(wanted: PostFilter, *, confirmed: bool) -> Reply:
+def _retry_failed(
+    wanted: PostFilter, *, confirmed: bool, request: EditRequest | None = None
+) -> Reply:
     return _wake_and_reply(
         bulk_cancel_retry.retry_matching_posts(
-            current_services().database, wanted, confirmed=confirmed
+            current_services().database, wanted, confirmed=confirmed, request=request
         )
     )
 

@@ -1,18 +1,21 @@
 """Cancel and retry as their callers use them."""
 
+from datetime import UTC, datetime
+
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from shared.models import Account, Handover, Post, Submission
 from tests.factories.jobs import make_job, set_states
 from tests.servers.api import Api
+from web.http_layer import continued
 
 
 def first_post(api: Api, job_id: str) -> str:
     return str(api.get(f"/jobs/{job_id}/posts").json["items"][0]["id"])
 
 
-def was_released(api: Api) -> None:
+def was_released(api: Api, postiz_id: str = "in-postiz") -> None:
     """The first post was handed over under an id that is still alive."""
     with api.services.database.transaction() as session:
         post = session.scalars(select(Post).order_by(Post.id)).first()
@@ -23,7 +26,7 @@ def was_released(api: Api) -> None:
             account_id=account.id,
             profile_id=post.profile_id,
             server=account.server,
-            marker_at=post.publish_at,
+            marker_at=datetime.now(UTC),
             elements=1,
         )
         session.add(submission)
@@ -33,8 +36,8 @@ def was_released(api: Api) -> None:
                 post_id=post.id,
                 account_id=account.id,
                 submission_id=submission.id,
-                postiz_id="in-postiz",
-                marker_at=post.publish_at,
+                postiz_id=postiz_id,
+                marker_at=submission.marker_at,
                 released_at=post.publish_at,
             )
         )
@@ -136,6 +139,33 @@ def test_a_retry_without_a_postiz_says_how_to_configure_one(api: Api) -> None:
     [why] = many.json["refused"]
     assert (why["code"], why["count"], why["post_id"]) == ("not_configured", 1, post)
     assert "/profiles/acme" in why["message"]
+
+
+def test_a_word_that_is_repeated_says_nothing_of_what_happened_after_it(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Web died before the answer; by the time that the client asks again, the post was handed over
+    once more, and may be on the network."""
+    body = {"job_id": make_job(api), "confirm_not_published": True}
+    unknown = {"error_code": "outcome_unknown", "error_message": "nobody knows"}
+    set_states(api, "failed", **unknown)
+    was_released(api)
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(continued, "_end", die)
+        with pytest.raises(KeyboardInterrupt):
+            api.post("/posts/retry", body, headers={"Idempotency-Key": "once"})
+    assert [post.state for post in api.posts()] == ["pending"]
+    set_states(api, "failed", **unknown, updated_at=func.now())
+    was_released(api, "in-postiz-once-more")
+    again = api.post("/posts/retry", body, headers={"Idempotency-Key": "once"})
+    assert (again.status_code, again.json["changed"]) == (202, 0)
+    assert [post.state for post in api.posts()] == ["failed"]
+    another = api.post("/posts/retry", body, headers={"Idempotency-Key": "another word"})
+    assert another.json["changed"] == 1
 
 
 def test_a_job_is_retried_with_its_failed_posts_only(api: Api) -> None:
