@@ -21,8 +21,10 @@ from shared.posts.requested_edits import EditRequest
 
 #: Codes of the reasons why a post is not retried.
 NOT_CONFIGURED, MAY_BE_LIVE = NotConfigured.code, "may_be_live"
+MEDIA_DELETED = "media_deleted"
 _WHY_REFUSED = {
     NOT_CONFIGURED: HOW_TO_CONFIGURE,
+    MEDIA_DELETED: "Media of it were deleted: give it others (media_ids), and retry it then",
     MAY_BE_LIVE: cancel_retry.MAY_BE_LIVE.replace("{", "{{").replace("}", "}}"),
 }
 BATCH = 500
@@ -123,7 +125,7 @@ def retry_matching_posts(
     says nothing of what happened after it.
 
     With `confirmed` (a person says that they were not published) also posts that may be live, and
-    overdue ones. Posts of a profile without a Postiz are refused.
+    overdue ones. Posts of a profile without a Postiz are refused, and those without their media.
     """
     changed = Changed(matched=count_posts(database, wanted.conditions()))
     which = _Retryable.of(database, wanted, request)
@@ -175,21 +177,25 @@ class _Retryable:
     def split(self, *, confirmed: bool) -> tuple[Conditions, Conditions, Conditions]:
         """Without those that are refused."""
         configured, live = cancel_retry.has_postiz(), cancel_retry.may_be_live()
+        whole = cancel_retry.has_media()
         return (
-            [*self.held, configured],
-            [*self.failed, configured, *([] if confirmed else [~live])],
+            [*self.held, configured, whole],
+            [*self.failed, configured, whole, *([] if confirmed else [~live])],
             [*self.overdue, configured],
         )
 
 
 def _find_refusals(database: Database, which: _Retryable, *, confirmed: bool) -> list[Refused]:
     configured, live = cancel_retry.has_postiz(), cancel_retry.may_be_live()
+    without_media = [configured, ~cancel_retry.has_media(), *([] if confirmed else [~live])]
     found: list[Refused] = []
     with database.transaction() as session:
         for group in (which.held, which.failed, which.overdue):
             found += _refused_by_code(session, NOT_CONFIGURED, [*group, ~configured])
             if not confirmed:
                 found += _refused_by_code(session, MAY_BE_LIVE, [*group, configured, live])
+        for group in (which.held, which.failed):
+            found += _refused_by_code(session, MEDIA_DELETED, [*group, *without_media])
     return found
 
 

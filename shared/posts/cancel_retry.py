@@ -11,7 +11,7 @@ from shared.errors import HOW_TO_CONFIGURE, Conflict, NotConfigured
 from shared.jobs import progress
 from shared.media import upload_queue
 from shared.media.post_media import used_media
-from shared.models import AccountMedia, Handover, Job, JobMedia, Post, Profile
+from shared.models import AccountMedia, Handover, Job, JobMedia, Media, Post, Profile
 from shared.posts import handovers, late_policy, transitions
 
 #: States that are cancelled at once, and those in which a worker first deletes the post in Postiz.
@@ -102,6 +102,14 @@ def _require_postiz(session: Session, post: Post) -> None:
 def has_postiz() -> ColumnElement[bool]:
     """Whether the post's profile has a Postiz account."""
     return exists().where(Profile.id == Post.profile_id, Profile.account_id.is_not(None))
+
+
+def has_media() -> ColumnElement[bool]:
+    """Whether none of the post's media was deleted."""
+    wanted = func.unnest(used_media()).column_valued("wanted")
+    is_kept = exists().where(Media.id == wanted, Media.removed_at.is_(None))
+    gone = select(wanted).where(~is_kept.correlate_except(Media))
+    return ~gone.correlate(Post).exists()
 
 
 def may_be_live() -> ColumnElement[bool]:

@@ -3,9 +3,10 @@
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
-from shared.models import Account, Handover, Post, Submission
+from shared.models import Account, AccountMedia, Handover, Post, Submission
+from tests.factories.files import FILES
 from tests.factories.jobs import make_job, set_states
 from tests.servers.api import Api
 from web.http_layer import continued
@@ -166,6 +167,27 @@ def test_a_word_that_is_repeated_says_nothing_of_what_happened_after_it(
     assert [post.state for post in api.posts()] == ["failed"]
     another = api.post("/posts/retry", body, headers={"Idempotency-Key": "another word"})
     assert another.json["changed"] == 1
+
+
+def test_a_post_whose_media_were_deleted_stops_no_other(api: Api) -> None:
+    medium = api.upload(FILES.png(), profile="acme").json["media"]["id"]
+    items = [{"caption": "one"}, {"caption": "two", "media_ids": [medium]}, {"caption": "three"}]
+    job = make_job(api, items=items)
+    set_states(api, *["failed"] * 3, error_code="rejected_by_postiz", error_message="no")
+    with api.services.database.transaction() as session:
+        session.execute(update(AccountMedia).values(state="uploaded"))
+    assert api.call("DELETE", f"/media/{medium}").status_code == 204
+    dry = api.post("/posts/retry?dry_run=true", {"job_id": job})
+    assert dry.status_code == 200, dry.text
+    many = api.post("/posts/retry", {"job_id": job})
+    assert (many.status_code, many.json["changed"]) == (202, dry.json["would_change"]), many.text
+    assert [post.state for post in api.posts()] == ["pending", "failed", "pending"]
+    for refused in (many.json["refused"], dry.json["refused"]):
+        [why] = refused
+        assert (why["code"], why["count"]) == ("media_deleted", 1)
+        assert why["post_id"] == str(api.posts()[1].id)
+    alone = api.post(f"/jobs/{job}/retry", None)
+    assert (alone.status_code, alone.json["code"]) == (409, "media_deleted")
 
 
 def test_a_job_is_retried_with_its_failed_posts_only(api: Api) -> None:
