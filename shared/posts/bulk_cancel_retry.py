@@ -21,10 +21,12 @@ from shared.posts.requested_edits import EditRequest
 
 #: Codes of the reasons why a post is not retried.
 NOT_CONFIGURED, MAY_BE_LIVE = NotConfigured.code, "may_be_live"
-MEDIA_DELETED = "media_deleted"
+MEDIA_DELETED, APPROVAL_REQUIRED = "media_deleted", "approval_required"
 _WHY_REFUSED = {
     NOT_CONFIGURED: HOW_TO_CONFIGURE,
     MEDIA_DELETED: "Media of it were deleted: give it others (media_ids), and retry it then",
+    APPROVAL_REQUIRED: "Nobody would approve it, and what this key publishes has to be approved: "
+    "have a person retry it",
     MAY_BE_LIVE: cancel_retry.MAY_BE_LIVE.replace("{", "{{").replace("}", "}}"),
 }
 BATCH = 500
@@ -117,18 +119,19 @@ def retry_matching_posts(
     wanted: PostFilter,
     *,
     confirmed: bool,
+    past_approval: bool = True,
     request: EditRequest | None = None,
 ) -> Changed:
     """Retry posts that have failed until now, and release posts that are held for being late.
 
-    `request`: if it is repeated, only what is as it was when it was sent first. A person's word
-    says nothing of what happened after it.
+    `past_approval`: also posts that need none. `request`: if it is repeated, only what is as it was
+    when it was sent first. A person's word says nothing of what happened after it.
 
     With `confirmed` (a person says that they were not published) also posts that may be live, and
     overdue ones. Posts of a profile without a Postiz are refused, and those without their media.
     """
     changed = Changed(matched=count_posts(database, wanted.conditions()))
-    which = _Retryable.of(database, wanted, request)
+    which = _Retryable.of(database, wanted, past_approval=past_approval, request=request)
     held, failed, overdue = which.split(confirmed=confirmed)
     change_all_posts(database, changed, held, cancel_retry.release_held)
     change_all_posts(database, changed, failed, cancel_retry.requeue_posts)
@@ -138,9 +141,11 @@ def retry_matching_posts(
     return changed
 
 
-def preview_retry(database: Database, wanted: PostFilter, *, confirmed: bool) -> Changed:
+def preview_retry(
+    database: Database, wanted: PostFilter, *, confirmed: bool, past_approval: bool = True
+) -> Changed:
     """What `retry_matching_posts` would change now."""
-    which = _Retryable.of(database, wanted)
+    which = _Retryable.of(database, wanted, past_approval=past_approval)
     held, failed, overdue = which.split(confirmed=confirmed)
     return Changed(
         matched=count_posts(database, wanted.conditions()),
@@ -153,15 +158,21 @@ def preview_retry(database: Database, wanted: PostFilter, *, confirmed: bool) ->
 
 @dataclass(frozen=True, kw_only=True)
 class _Retryable:
-    """Conditions for posts that may be retried, with those that are refused."""
+    """Conditions for posts that may be retried, with those that are refused; `allowed`: for all."""
 
+    allowed: Conditions
     held: Conditions
     failed: Conditions
     overdue: Conditions
 
     @classmethod
     def of(
-        cls, database: Database, wanted: PostFilter, request: EditRequest | None = None
+        cls,
+        database: Database,
+        wanted: PostFilter,
+        *,
+        past_approval: bool,
+        request: EditRequest | None = None,
     ) -> "_Retryable":
         """As they are now: what fails later is not retried; nor what has since `request` began."""
         with database.transaction() as session:
@@ -169,6 +180,7 @@ class _Retryable:
             unchanged = Post.updated_at <= (begun or session.scalar(select(func.now())))
         chosen = [*wanted.conditions(), unchanged]
         return cls(
+            allowed=[] if past_approval else [Post.requires_approval.is_(True)],
             held=[*chosen, Post.state == PostState.HELD],
             failed=[*chosen, Post.state == PostState.FAILED],
             overdue=[*chosen, cancel_retry.overdue_condition()],
@@ -176,27 +188,36 @@ class _Retryable:
 
     def split(self, *, confirmed: bool) -> tuple[Conditions, Conditions, Conditions]:
         """Without those that are refused."""
-        configured, live = cancel_retry.has_postiz(), cancel_retry.may_be_live()
-        whole = cancel_retry.has_media()
+        may = [*self.allowed, cancel_retry.has_postiz()]
+        live, whole = cancel_retry.may_be_live(), cancel_retry.has_media()
         return (
-            [*self.held, configured, whole],
-            [*self.failed, configured, whole, *([] if confirmed else [~live])],
-            [*self.overdue, configured],
+            [*self.held, *may, whole],
+            [*self.failed, *may, whole, *([] if confirmed else [~live])],
+            [*self.overdue, *may],
         )
+
+    def refused(self, *, confirmed: bool) -> Iterator[tuple[str, Conditions]]:
+        """With the code of the reason."""
+        configured, live = cancel_retry.has_postiz(), cancel_retry.may_be_live()
+        may = [*self.allowed, configured]
+        without_media = [*may, ~cancel_retry.has_media(), *([] if confirmed else [~live])]
+        for group in (self.held, self.failed, self.overdue):
+            yield NOT_CONFIGURED, [*group, *self.allowed, ~configured]
+            if self.allowed:
+                yield APPROVAL_REQUIRED, [*group, ~Post.requires_approval]
+            if not confirmed:
+                yield MAY_BE_LIVE, [*group, *may, live]
+        yield MEDIA_DELETED, [*self.held, *without_media]
+        yield MEDIA_DELETED, [*self.failed, *without_media]
 
 
 def _find_refusals(database: Database, which: _Retryable, *, confirmed: bool) -> list[Refused]:
-    configured, live = cancel_retry.has_postiz(), cancel_retry.may_be_live()
-    without_media = [configured, ~cancel_retry.has_media(), *([] if confirmed else [~live])]
-    found: list[Refused] = []
     with database.transaction() as session:
-        for group in (which.held, which.failed, which.overdue):
-            found += _refused_by_code(session, NOT_CONFIGURED, [*group, ~configured])
-            if not confirmed:
-                found += _refused_by_code(session, MAY_BE_LIVE, [*group, configured, live])
-        for group in (which.held, which.failed):
-            found += _refused_by_code(session, MEDIA_DELETED, [*group, *without_media])
-    return found
+        return [
+            refused
+            for code, posts in which.refused(confirmed=confirmed)
+            for refused in _refused_by_code(session, code, posts)
+        ]
 
 
 def _refused_by_code(

@@ -10,7 +10,7 @@ from shared.posts.bulk_cancel_retry import Changed, Refused
 from shared.posts.post_queries import PostFilter
 from shared.posts.requested_edits import EditRequest
 from shared.profiles import profile_settings
-from web.api.resource import create_blueprint
+from web.api.resource import create_blueprint, may_pass_approval
 from web.auth import current_caller, require_visible_profile
 from web.http_layer.continued import answer_continued
 from web.http_layer.idempotency import Reply
@@ -51,7 +51,11 @@ def retry_posts(query: DryRunQuery, body: WhichToRetry) -> Response:
             lambda request: _retry_failed(wanted, confirmed=confirmed, request=request)
         )
     database = current_services().database
-    return _preview_response(bulk_cancel_retry.preview_retry(database, wanted, confirmed=confirmed))
+    return _preview_response(
+        bulk_cancel_retry.preview_retry(
+            database, wanted, confirmed=confirmed, past_approval=may_pass_approval()
+        )
+    )
 
 
 @api.post("/profiles/<id>/cancel", responses={202: ChangedView})
@@ -113,7 +117,11 @@ def _retry_failed(
 ) -> Reply:
     return _wake_and_reply(
         bulk_cancel_retry.retry_matching_posts(
-            current_services().database, wanted, confirmed=confirmed, request=request
+            current_services().database,
+            wanted,
+            confirmed=confirmed,
+            past_approval=may_pass_approval(),
+            request=request,
         )
     )
 

@@ -82,6 +82,8 @@ def retry_post(path: IdPath) -> Response:
     def retry(session: Session, post: Post) -> None:
         if body.as_of is not None:
             _require_unchanged(session, post, as_of=body.as_of)
+        if not post.requires_approval:
+            refuse_past_approval()
         cancel_retry.retry_post(session, post, confirmed=body.confirm_not_published)
 
     return _change_post(path.id, retry)
