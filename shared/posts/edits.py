@@ -31,6 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, array
 from sqlalchemy.orm import Session
 
+from shared.accounts import channel_states
 from shared.domain.publishing.reconciliation import CANCEL_AHEAD
 from shared.domain.publishing.states import PostState
 from shared.errors import Conflict
@@ -147,7 +148,7 @@ def apply_edits(session: Session, ids: Collection[int]) -> None:
     _replace_in_place(session, [row.id for row in rows if row.state in _IN_PLACE])
     moved = [row.id for row in rows if _only_moves_release(row)]
     at_its_time = func.greatest(_NEW_VALUES["publish_at"], func.now())  # and settled: see due_posts
-    _update_posts(session, moved, {**_NEW_VALUES, "release_at": at_its_time, "waits_for": ""})
+    _update_posts(session, moved, {**_NEW_VALUES, "release_at": at_its_time, "waits_for": _WAIT})
     staged = {row.id for row in rows if row.state == PostState.STAGED}
     _stage_anew(session, sorted(staged - set(moved)))
     _request_uploads(session, rows)
@@ -184,13 +185,19 @@ _NEW_VALUES: Mapping[str, Any] = {
     "as_draft": func.coalesce(cast(Post.edit["as_draft"].astext, Boolean), Post.as_draft),
     "edit": None,
 }
+#: An edit changes nothing about the post's channel: it goes on waiting for one that is not ready.
+_WAIT = case((channel_states.waits_for_its_channel(), Post.waits_for), else_="")
+_REASON_OF_WAIT: Mapping[str, Any] = {
+    column.key: case((channel_states.waits_for_its_channel(), column))
+    for column in (Post.error_code, Post.error_message, Post.error_hint)
+}
 #: What was true of the old values only.
 _TRIED_ANEW: Mapping[str, Any] = {
     "attempts": 0,
     "unclear_calls": 0,
     "pack_limit": None,
     "next_at": func.now(),
-    "waits_for": "",
+    "waits_for": _WAIT,
     "aside_until": None,
 }
 
@@ -216,7 +223,7 @@ def _stage_anew(session: Session, ids: Sequence[int]) -> None:
         PostState.STAGED,
         PostState.PENDING,
         event="to_stage_anew",
-        values={**transitions.NOT_IN_POSTIZ, **_TRIED_ANEW, **_NEW_VALUES},
+        values={**transitions.NOT_IN_POSTIZ, **_TRIED_ANEW, **_REASON_OF_WAIT, **_NEW_VALUES},
     )
     progress.reopen_jobs(session, ids)
 
