@@ -10,7 +10,7 @@ always one whole revision.
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
 from sqlalchemy import (
@@ -23,6 +23,7 @@ from sqlalchemy import (
     and_,
     case,
     cast,
+    false,
     func,
     literal,
     select,
@@ -37,12 +38,15 @@ from shared.domain.publishing.states import PostState
 from shared.errors import Conflict
 from shared.jobs import progress
 from shared.media import post_media, upload_queue
-from shared.models import Post
-from shared.posts import transitions
+from shared.models import Handover, Post
+from shared.posts import handovers, transitions
 from shared.posts.approval import is_approved
 from shared.posts.cancel_retry import may_be_live
 
 BATCH = 500
+#: A draft that is older when it is released is too old for Postiz's own rescue, which looks back
+#: two days: its date there is up to 12 hours before it was made.
+OLDEST_DRAFT = timedelta(hours=36)
 TOO_LATE = "too_late_to_edit"
 #: In the timeline.
 EDITED = "edited"
@@ -142,7 +146,7 @@ def apply_edits(session: Session, ids: Collection[int]) -> None:
     The posts are locked by this transaction.
     """
     _take_out_of_postiz(session, list(ids))
-    own_time = and_(Post.handoff == "staged", is_approved()).label("own_time")
+    own_time = and_(Post.handoff == "staged", is_approved(), _is_recent_enough()).label("own_time")
     found = select(Post.id, Post.state, Post.profile_id, Post.account_id, Post.edit, own_time)
     rows = session.execute(found.where(Post.id.in_(ids), *_may_take_effect())).all()
     _replace_in_place(session, [row.id for row in rows if row.state in _IN_PLACE])
@@ -158,6 +162,12 @@ def _may_take_effect() -> tuple[ColumnElement[bool], ...]:
     """If the old values may be published, the new ones wait for a person's word (a retry)."""
     ended = Post.state.in_((PostState.FAILED, PostState.CANCELLED))
     return Post.edit.is_not(None), Post.state.not_in(_WAITS), ~(ended & may_be_live())
+
+
+def _is_recent_enough() -> ColumnElement[bool]:
+    """Whether the post's draft is `OLDEST_DRAFT` at most when it is released at its edited time."""
+    made = select(Handover.created_at).where(handovers.is_alive_of_post()).scalar_subquery()
+    return func.coalesce(_NEW_VALUES["publish_at"] <= made + OLDEST_DRAFT, false())
 
 
 def _only_moves_release(row: Row[Any]) -> bool:

@@ -81,6 +81,21 @@ def test_a_staged_post_that_only_moves_costs_no_call(world: World) -> None:
     assert sent(world) == ["moved"]
 
 
+def test_a_draft_that_would_be_too_old_for_postizs_own_rescue_is_not_kept_for_a_later_time(
+    world: World,
+) -> None:
+    """Postiz looks back two days for what it has not sent."""
+    near, far = make_posts(world, "acme", ["near", "far"], in_seconds=600)
+    world.until_all(PostState.STAGED, [near, far])
+    edit(world, [near], publish_at=LATER + 24 * HOUR)
+    edit(world, [far], publish_at=LATER + 48 * HOUR)
+    assert world.states([near, far]) == [PostState.STAGED, PostState.PENDING]
+    world.until(lambda: drafts(world) == ["near"])
+    edit(world, [far], publish_at=datetime.now(UTC).replace(microsecond=0))
+    world.until_all(PostState.PUBLISHED, [far])
+    assert sent(world) == ["far"]
+
+
 def test_an_edited_post_goes_on_waiting_for_its_channel(world: World) -> None:
     in_place, staged, moved = ids = make_posts(
         world, "acme", ["in place", "staged", "moved"], in_seconds=600
