@@ -195,10 +195,12 @@ _NEW_VALUES: Mapping[str, Any] = {
     "as_draft": func.coalesce(cast(Post.edit["as_draft"].astext, Boolean), Post.as_draft),
     "edit": None,
 }
-#: An edit changes nothing about the post's channel: it goes on waiting for one that is not ready.
-_WAIT = case((channel_states.waits_for_its_channel(), Post.waits_for), else_="")
+#: An edit changes nothing about the post's channel: it goes on waiting for one that is not ready,
+#: unless it is only to be a draft now.
+_STILL_WAITS = and_(channel_states.waits_for_its_channel(), ~_NEW_VALUES["as_draft"])
+_WAIT = case((_STILL_WAITS, Post.waits_for), else_="")
 _REASON_OF_WAIT: Mapping[str, Any] = {
-    column.key: case((channel_states.waits_for_its_channel(), column))
+    column.key: case((_STILL_WAITS, column))
     for column in (Post.error_code, Post.error_message, Post.error_hint)
 }
 #: What was true of the old values only.
