@@ -10,13 +10,19 @@ from typing import Any
 import psycopg2
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.exc import (
+    DisconnectionError,
+    InterfaceError,
+    InvalidRequestError,
+    OperationalError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.selectable import ForUpdateArg
 
 from shared.config import Settings
+from shared.errors import NotFound
 from shared.log import lines_held
 
 #: Locks a row against other writers, but not against rows that refer to it (`FOR NO KEY UPDATE`). A
@@ -65,6 +71,17 @@ def connect_args(
         "keepalives_count": count,
         "tcp_user_timeout": gone_ms,
     }
+
+
+def lock_again(session: Session, row: object) -> None:
+    """Read the row anew, locked against other writers.
+
+    Raises `NotFound` if it was deleted since it was read.
+    """
+    try:
+        session.refresh(row, with_for_update=ROW_LOCK)
+    except InvalidRequestError as error:
+        raise NotFound("It was deleted meanwhile") from error
 
 
 def read_clock(session: Session) -> datetime:

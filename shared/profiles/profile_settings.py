@@ -11,7 +11,7 @@ from shared.accounts import holds, identity
 from shared.accounts.identity import Found
 from shared.config import Settings
 from shared.crypto import SecretBox
-from shared.db import ROW_LOCK
+from shared.db import lock_again
 from shared.errors import HOW_TO_CONFIGURE, Conflict, NotConfigured, NotFound, SecretUnreadable
 from shared.models import Account, Profile
 from shared.postiz.discovery import Probe, server_of
@@ -220,7 +220,7 @@ def ensure_account(
     credentials = usable_credentials(profile, settings, box)
     if (own := _own_account(session, profile, _found_with(credentials))) is not None:
         return own
-    session.refresh(profile, with_for_update=ROW_LOCK)
+    lock_again(session, profile)
     # as they are now: a PATCH that we have waited for may have saved others
     credentials = usable_credentials(profile, settings, box)
     if (own := _own_account(session, profile, _found_with(credentials))) is not None:

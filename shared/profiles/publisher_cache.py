@@ -206,7 +206,7 @@ class PublisherFactory:
             try:
                 account = profile_settings.ensure_account(session, profile, self.settings, self.box)
                 credentials = profile_settings.require_credentials(profile, self.settings, self.box)
-            except (NotConfigured, SecretUnreadable) as error:
+            except (NotConfigured, NotFound, SecretUnreadable) as error:
                 raise SettingsChanged(f"{profile_id!r} was changed meanwhile") from error
             return credentials, profile.settings_version, account.id, account.base_url
 
