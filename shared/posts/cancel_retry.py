@@ -186,13 +186,13 @@ def _make_pending(
     }
     to = PostState.PENDING
     transitions.move_posts(session, ids, source, to, event=event, detail=detail, values=values)
+    progress.reopen_jobs(session, ids)
     rows = session.execute(
         select(Post.profile_id, Post.account_id, func.unnest(used_media())).where(Post.id.in_(ids))
     ).all()
-    for profile_id, account_id in {(row[0], row[1]) for row in rows}:
+    for profile_id, account_id in sorted({(row[0], row[1]) for row in rows}):
         wanted = {row[2] for row in rows if row[0] == profile_id}
         upload_queue.request_uploads(session, sorted(wanted), profile_id, account_id)
-    progress.reopen_jobs(session, ids)
 
 
 def _account_of_profile() -> ScalarSelect[int | None]:

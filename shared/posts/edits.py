@@ -125,7 +125,9 @@ def _update_posts(session: Session, ids: Collection[int], values: Mapping[str, A
     session.execute(query, execution_options={"synchronize_session": False})
 
 
-def _take_out_of_postiz(session: Session, ids: Sequence[int]) -> None:
+def _take_out_of_postiz(session: Session, ids: Sequence[int]) -> list[int]:
+    """Returns which."""
+    found: list[int] = []
     for state in _TAKEN_BACK:
         edited = Post.id.in_(ids), Post.state == state, Post.edit.is_not(None)
         taken = session.scalars(select(Post.id).where(*edited)).all()
@@ -137,7 +139,8 @@ def _take_out_of_postiz(session: Session, ids: Sequence[int]) -> None:
             event="rescheduling",
             values={"lease_until": func.now(), "track_at": None},
         )
-        progress.reopen_jobs(session, taken)
+        found += taken
+    return found
 
 
 def apply_edits(session: Session, ids: Collection[int]) -> None:
@@ -145,7 +148,7 @@ def apply_edits(session: Session, ids: Collection[int]) -> None:
 
     The posts are locked by this transaction.
     """
-    _take_out_of_postiz(session, list(ids))
+    taken_back = _take_out_of_postiz(session, list(ids))
     own_time = and_(Post.handoff == "staged", is_approved(), _is_recent_enough()).label("own_time")
     found = select(Post.id, Post.state, Post.profile_id, Post.account_id, Post.edit, own_time)
     rows = session.execute(found.where(Post.id.in_(ids), *_may_take_effect())).all()
@@ -153,8 +156,9 @@ def apply_edits(session: Session, ids: Collection[int]) -> None:
     moved = [row.id for row in rows if _only_moves_release(row)]
     at_its_time = func.greatest(_NEW_VALUES["publish_at"], func.now())  # and settled: see due_posts
     _update_posts(session, moved, {**_NEW_VALUES, "release_at": at_its_time, "waits_for": _WAIT})
-    staged = {row.id for row in rows if row.state == PostState.STAGED}
-    _stage_anew(session, sorted(staged - set(moved)))
+    staged = {row.id for row in rows if row.state == PostState.STAGED} - set(moved)
+    _stage_anew(session, sorted(staged))
+    progress.reopen_jobs(session, [*taken_back, *staged])
     _request_uploads(session, rows)
 
 
@@ -237,7 +241,6 @@ def _stage_anew(session: Session, ids: Sequence[int]) -> None:
         event="to_stage_anew",
         values={**transitions.NOT_IN_POSTIZ, **_TRIED_ANEW, **_REASON_OF_WAIT, **_NEW_VALUES},
     )
-    progress.reopen_jobs(session, ids)
 
 
 def _request_uploads(session: Session, rows: Sequence[Row[Any]]) -> None:

@@ -1,4 +1,4 @@
-"""A job is resumed while its posts are edited: neither request is ended because of the other."""
+"""Requests that want the same rows in different orders: none is ended because of another."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -38,3 +38,21 @@ def test_a_resume_and_an_edit_that_meet_end_both(api: Api) -> None:
         answers = [resumed.result(), edited.result()]
     assert [reply.status_code for reply in answers] == [202, 202], [a.text for a in answers]
     assert {(post.content, post.waits_for) for post in api.posts()} == {("new", "")}
+
+
+def test_two_edits_of_posts_of_the_same_jobs_end_both(api: Api) -> None:
+    """One takes a post of the first job out of the calendar and stages one of the second anew; the
+    other one does so the other way round."""
+    first, second = make_job(api, 2), make_job(api, 2)
+    set_states(api, "scheduled", "staged", "scheduled", "staged")
+    ids = [str(post.id) for post in api.posts()]
+    bodies = [{"ids": [ids[a], ids[b]], "caption": "new"} for a, b in ((0, 3), (2, 1))]
+    with ThreadPoolExecutor(2) as threads:
+        with api.services.database.transaction() as session:
+            jobs = Job.id.in_([int(first), int(second)])
+            session.execute(select(Job.id).where(jobs).with_for_update())
+            asked = [threads.submit(api.post, "/posts/edit", body) for body in bodies]
+            wait_until(lambda: waiting_for_locks(api) == 2)
+        answers = [each.result() for each in asked]
+    assert [reply.status_code for reply in answers] == [202, 202], [a.text for a in answers]
+    assert [post.state for post in api.posts()] == ["rescheduling", "pending"] * 2
