@@ -7,28 +7,20 @@ lock. A repeated request changes nothing more.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, select, update
 from sqlalchemy.orm import Session
 
-from shared.db import Database
+from shared.db import Database, read_clock
 from shared.domain.publishing.states import PostState
-from shared.errors import HOW_TO_CONFIGURE, NotConfigured, Unavailable
-from shared.models import Post
+from shared.errors import Unavailable
+from shared.models import Event, Post
 from shared.posts import cancel_retry
 from shared.posts.post_queries import PostFilter
 from shared.posts.requested_edits import EditRequest
+from shared.posts.retryable import WHY_REFUSED, Conditions, Retryable
 
-#: Codes of the reasons why a post is not retried.
-NOT_CONFIGURED, MAY_BE_LIVE = NotConfigured.code, "may_be_live"
-MEDIA_DELETED, APPROVAL_REQUIRED = "media_deleted", "approval_required"
-_WHY_REFUSED = {
-    NOT_CONFIGURED: HOW_TO_CONFIGURE,
-    MEDIA_DELETED: "Media of it were deleted: give it others (media_ids), and retry it then",
-    APPROVAL_REQUIRED: "Nobody would approve it, and what this key publishes has to be approved: "
-    "have a person retry it",
-    MAY_BE_LIVE: cancel_retry.MAY_BE_LIVE.replace("{", "{{").replace("}", "}}"),
-}
 BATCH = 500
 #: How long to wait for posts that workers have locked (seconds).
 PATIENCE = 20.0
@@ -44,7 +36,6 @@ UNPUBLISHED = (
 )
 
 Change = Callable[[Session, Sequence[int]], object]
-Conditions = Sequence[ColumnElement[bool]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,12 +70,25 @@ def cancel_matching_posts(
     """Cancel all posts that can be cancelled; those being released now, when the release ends."""
     changed = Changed(matched=count_posts(database, wanted.conditions()))
     cancellable, releasing = _cancellable(wanted, states)
+    # once each: one that Postiz is about to publish is soon in a state again that can be cancelled
+    cancellable = [*cancellable, ~_was_refused_since(_read_now(database))]
     # a release may begin or end while the other posts are cancelled
     while change_all_posts(
         database, changed, cancellable, cancel_retry.cancel_posts
     ) + change_all_posts(database, changed, releasing, _request_cancel):
         continue
     return changed
+
+
+def _was_refused_since(moment: datetime) -> ColumnElement[bool]:
+    refusals = (cancel_retry.TOO_LATE_TO_CANCEL, cancel_retry.NOT_CANCELLED)
+    late = Event.event.in_(refusals), Event.at >= moment
+    return exists().where(Event.post_id == Post.id, *late)
+
+
+def _read_now(database: Database) -> datetime:
+    with database.transaction() as session:
+        return read_clock(session)
 
 
 def preview_cancel(database: Database, wanted: PostFilter) -> Changed:
@@ -131,7 +135,7 @@ def retry_matching_posts(
     overdue ones. Posts of a profile without a Postiz are refused, and those without their media.
     """
     changed = Changed(matched=count_posts(database, wanted.conditions()))
-    which = _Retryable.of(database, wanted, past_approval=past_approval, request=request)
+    which = Retryable.of(database, wanted, past_approval=past_approval, request=request)
     held, failed, overdue = which.split(confirmed=confirmed)
     change_all_posts(database, changed, held, cancel_retry.release_held)
     change_all_posts(database, changed, failed, cancel_retry.requeue_posts)
@@ -145,7 +149,7 @@ def preview_retry(
     database: Database, wanted: PostFilter, *, confirmed: bool, past_approval: bool = True
 ) -> Changed:
     """What `retry_matching_posts` would change now."""
-    which = _Retryable.of(database, wanted, past_approval=past_approval)
+    which = Retryable.of(database, wanted, past_approval=past_approval)
     held, failed, overdue = which.split(confirmed=confirmed)
     return Changed(
         matched=count_posts(database, wanted.conditions()),
@@ -156,62 +160,7 @@ def preview_retry(
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Retryable:
-    """Conditions for posts that may be retried, with those that are refused; `allowed`: for all."""
-
-    allowed: Conditions
-    held: Conditions
-    failed: Conditions
-    overdue: Conditions
-
-    @classmethod
-    def of(
-        cls,
-        database: Database,
-        wanted: PostFilter,
-        *,
-        past_approval: bool,
-        request: EditRequest | None = None,
-    ) -> "_Retryable":
-        """As they are now: what fails later is not retried; nor what has since `request` began."""
-        with database.transaction() as session:
-            begun = request and request.read_beginning(session)
-            unchanged = Post.updated_at <= (begun or session.scalar(select(func.now())))
-        chosen = [*wanted.conditions(), unchanged]
-        return cls(
-            allowed=[] if past_approval else [Post.requires_approval.is_(True)],
-            held=[*chosen, Post.state == PostState.HELD],
-            failed=[*chosen, Post.state == PostState.FAILED],
-            overdue=[*chosen, cancel_retry.overdue_condition()],
-        )
-
-    def split(self, *, confirmed: bool) -> tuple[Conditions, Conditions, Conditions]:
-        """Without those that are refused."""
-        may = [*self.allowed, cancel_retry.has_postiz()]
-        live, whole = cancel_retry.may_be_live(), cancel_retry.has_media()
-        return (
-            [*self.held, *may, whole],
-            [*self.failed, *may, whole, *([] if confirmed else [~live])],
-            [*self.overdue, *may],
-        )
-
-    def refused(self, *, confirmed: bool) -> Iterator[tuple[str, Conditions]]:
-        """With the code of the reason."""
-        configured, live = cancel_retry.has_postiz(), cancel_retry.may_be_live()
-        may = [*self.allowed, configured]
-        without_media = [*may, ~cancel_retry.has_media(), *([] if confirmed else [~live])]
-        for group in (self.held, self.failed, self.overdue):
-            yield NOT_CONFIGURED, [*group, *self.allowed, ~configured]
-            if self.allowed:
-                yield APPROVAL_REQUIRED, [*group, ~Post.requires_approval]
-            if not confirmed:
-                yield MAY_BE_LIVE, [*group, *may, live]
-        yield MEDIA_DELETED, [*self.held, *without_media]
-        yield MEDIA_DELETED, [*self.failed, *without_media]
-
-
-def _find_refusals(database: Database, which: _Retryable, *, confirmed: bool) -> list[Refused]:
+def _find_refusals(database: Database, which: Retryable, *, confirmed: bool) -> list[Refused]:
     with database.transaction() as session:
         return [
             refused
@@ -226,7 +175,7 @@ def _refused_by_code(
     count, post_id = session.execute(select(func.count(), func.min(Post.id)).where(*which)).one()
     if count:
         profile_id = session.get_one(Post, post_id).profile_id
-        message = _WHY_REFUSED[code].format(id=profile_id)
+        message = WHY_REFUSED[code].format(id=profile_id)
         yield Refused(code=code, message=message, count=count, post_id=post_id)
 
 

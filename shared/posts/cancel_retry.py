@@ -26,6 +26,8 @@ CANCELLED_BY_WORKER = (
 CANCELLABLE = CANCELLED_AT_ONCE + CANCELLED_BY_WORKER
 #: States in which a retry starts from the beginning.
 RETRYABLE = (PostState.FAILED, PostState.CANCELLED)
+#: Events of posts that are not cancelled: Postiz is about to publish them, or does not delete them.
+TOO_LATE_TO_CANCEL, NOT_CANCELLED = "too_late_to_cancel", "not_cancelled"
 #: Error codes of posts that Postiz should have published by now.
 OVERDUE_CODES = (OVERDUE, UNSCHEDULED)
 MAY_BE_LIVE = (

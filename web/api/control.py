@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from flask import Response
 
 from shared.accounts import budget_queries
-from shared.posts import bulk_cancel_retry
+from shared.posts import bulk_cancel_retry, retryable
 from shared.posts.bulk_cancel_retry import Changed, Refused
 from shared.posts.post_queries import PostFilter
 from shared.posts.requested_edits import EditRequest
@@ -135,7 +135,7 @@ def _wake_and_reply(changed: Changed) -> Reply:
     shown = ChangedView(
         matched=changed.matched,
         changed=changed.posts,
-        may_be_live=changed.count_refused(bulk_cancel_retry.MAY_BE_LIVE),
+        may_be_live=changed.count_refused(retryable.MAY_BE_LIVE),
         refused=refused_views(changed.refused),
     )
     return Reply(body=shown, status=202)
