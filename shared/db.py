@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import psycopg2
-from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import (
     DisconnectionError,
@@ -90,6 +90,16 @@ def read_clock(session: Session) -> datetime:
     return now
 
 
+def read_certain_moment(session: Session) -> datetime:
+    """Whatever was written before it (by `clock_timestamp`) is committed, or never will be.
+
+    Read it before the rows: what they do not show is of a later time. While a transaction that
+    writes is under way, it is no later than the beginning of that.
+    """
+    moment: datetime = session.scalars(text(_CERTAIN_MOMENT)).one()
+    return moment
+
+
 def by_its_clock(session: Session, moment: datetime) -> datetime:
     """A moment of this process's clock, for example of a reply, by the database's clock."""
     return read_clock(session) + (moment - datetime.now(UTC))
@@ -109,6 +119,10 @@ def sqlalchemy_url(url: str) -> str:
     return parsed.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
 
 
+_CERTAIN_MOMENT = """
+SELECT least(clock_timestamp(), min(xact_start)) FROM pg_stat_activity
+WHERE datname = current_database() AND backend_xid IS NOT NULL AND pid <> pg_backend_pid()
+"""
 _THEN = "after_commit"
 _WROTE = "wrote"
 #: A statement that changes rows, also within a WITH; `FOR UPDATE` only locks them.
