@@ -8,15 +8,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 import psycopg2
-from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.exc import (
+    DisconnectionError,
+    InterfaceError,
+    InvalidRequestError,
+    OperationalError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.selectable import ForUpdateArg
 
 from shared.config import Settings
+from shared.errors import NotFound
 from shared.log import lines_held
 
 #: Locks a row against other writers, but not against rows that refer to it (`FOR NO KEY UPDATE`). A
@@ -67,10 +73,31 @@ def connect_args(
     }
 
 
+def lock_again(session: Session, row: object) -> None:
+    """Read the row anew, locked against other writers.
+
+    Raises `NotFound` if it was deleted since it was read.
+    """
+    try:
+        session.refresh(row, with_for_update=ROW_LOCK)
+    except InvalidRequestError as error:
+        raise NotFound("It was deleted meanwhile") from error
+
+
 def read_clock(session: Session) -> datetime:
     """The database's clock, which all processes share; for all that is compared with a column."""
     now: datetime = session.scalars(select(func.clock_timestamp())).one()
     return now
+
+
+def read_certain_moment(session: Session) -> datetime:
+    """Whatever was written before it (by `clock_timestamp`) is committed, or never will be.
+
+    Read it before the rows: what they do not show is of a later time. While a transaction that
+    writes is under way, it is no later than the beginning of that.
+    """
+    moment: datetime = session.scalars(text(_CERTAIN_MOMENT)).one()
+    return moment
 
 
 def by_its_clock(session: Session, moment: datetime) -> datetime:
@@ -92,6 +119,10 @@ def sqlalchemy_url(url: str) -> str:
     return parsed.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
 
 
+_CERTAIN_MOMENT = """
+SELECT least(clock_timestamp(), min(xact_start)) FROM pg_stat_activity
+WHERE datname = current_database() AND backend_xid IS NOT NULL AND pid <> pg_backend_pid()
+"""
 _THEN = "after_commit"
 _WROTE = "wrote"
 #: A statement that changes rows, also within a WITH; `FOR UPDATE` only locks them.

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, and_, any_, exists, func, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from shared.errors import FieldError, Forbidden, NotFound, Unprocessable
@@ -108,13 +108,20 @@ class VisibleProfiles:
         if table in OF_ONE:
             return OF_ONE[table].in_(sorted(self.ids))
         column = OF_MANY[table]
-        return and_(func.cardinality(column) > 0, column.contained_by(sorted(self.ids)))
+        within = func.cardinality(column) > 0, column.contained_by(sorted(self.ids))
+        return and_(*within, _is_of_present_profiles()) if table is AuditEntry else and_(*within)
 
     def concerned_condition(self, table: type[Base]) -> ColumnElement[bool]:
         """Which rows of `table` are about any of these profiles, whomever else they are about."""
         if self.ids is None:
             return true()
         return or_(OF_MANY[table].is_(None), OF_MANY[table].overlap(sorted(self.ids)))
+
+
+def _is_of_present_profiles() -> ColumnElement[bool]:
+    """The audit trail outlives profiles, and their ids may be given to other clients."""
+    younger = Profile.id == any_(AuditEntry.profile_ids), Profile.created_at > AuditEntry.at
+    return ~exists().where(*younger).correlate(AuditEntry)
 
 
 #: Of an unbound key, and of work that serves everybody.

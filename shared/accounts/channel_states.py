@@ -7,7 +7,7 @@ ready again, when a person says so, or when it is its turn to be tried.
 from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import ColumnElement, String, cast, exists, func, literal, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from shared.domain.networks.channel_states import (
     NOT_READY,
@@ -186,8 +186,20 @@ def wait_for(account_id: int, integration_id: str) -> str:
 
 def is_waited_for() -> ColumnElement[bool]:
     """Whether posts wait for the channel."""
-    name = func.concat("channel ", Integration.id, " of ", cast(Integration.account_id, String))
+    name = _in_sql(Integration.id, Integration.account_id)
     return exists().where(Post.waits_for == name, Post.waits_for != "").correlate(Integration)
+
+
+def waits_for_its_channel() -> ColumnElement[bool]:
+    """Of a post."""
+    return Post.waits_for == _in_sql(Post.integration_id, Post.account_id)
+
+
+def _in_sql(
+    integration_id: InstrumentedAttribute[str], account_id: InstrumentedAttribute[int]
+) -> ColumnElement[str]:
+    """As `wait_for`."""
+    return func.concat("channel ", integration_id, " of ", cast(account_id, String))
 
 
 def _is_channel(account_id: int, ids: Collection[str]) -> tuple[ColumnElement[bool], ...]:

@@ -1,10 +1,9 @@
 """Merges two accounts that turn out to be the same Postiz organization."""
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from shared.accounts import channel_states
-from shared.db import ROW_LOCK
 from shared.models import Account, Post
 
 #: Run in this order: references to a row move before the row. Parameters: ids of accounts.
@@ -36,7 +35,7 @@ def merge_accounts(session: Session, duplicate_id: int, winner: Account) -> None
 
     The calls of both count for the budget, because both called the same organization.
     """
-    duplicate = session.get_one(Account, duplicate_id, with_for_update=ROW_LOCK)
+    duplicate = _lock_both(session, duplicate_id, winner)
     for statement in _STATEMENTS:
         session.execute(text(statement), {"winner": winner.id, "duplicate": duplicate_id})
     winner.budget_used += duplicate.budget_used
@@ -51,6 +50,15 @@ def merge_accounts(session: Session, duplicate_id: int, winner: Account) -> None
     session.flush()
     session.expire_all()
     channel_states.hold_back(session, Post.account_id == winner.id)
+
+
+def _lock_both(session: Session, duplicate_id: int, winner: Account) -> Account:
+    """The duplicate. Both are as they are now, so that no call that was charged meanwhile is
+    forgotten; in a common order, because two processes may merge them the other way round."""
+    both = select(Account).where(Account.id.in_((duplicate_id, winner.id))).order_by(Account.id)
+    locked = both.with_for_update(key_share=True).execution_options(populate_existing=True)
+    [duplicate] = [row for row in session.scalars(locked) if row.id == duplicate_id]
+    return duplicate
 
 
 def _merge_owner_settings(winner: Account, duplicate: Account) -> None:

@@ -12,11 +12,23 @@ a channel that is not ready (channel_states.py).
 
 from collections.abc import Collection
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 
-from sqlalchemy import ColumnElement, and_, exists, func, not_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    and_,
+    exists,
+    func,
+    not_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
+from shared.containment import contain_failures
+from shared.db import after_commit
 from shared.domain.networks.failure_reasons import Reason
 from shared.domain.publishing.states import PostState
 from shared.models import Integration, Post
@@ -78,8 +90,23 @@ def set_aside(session: Session, ids: Collection[int], what: str, **values: str |
 
 
 def end_wait(session: Session, what: str) -> None:
-    """End the wait for `what`. Call this after the change that ends it was written."""
-    _clear_waits(session, Post.waits_for == what)
+    """End the wait for `what`. Call this after the change that ends it was written.
+
+    Posts that others have locked are let go after our commit: whoever has them may be waiting for
+    the row that was changed.
+    """
+    free = select(Post.id).where(Post.waits_for == what).order_by(Post.id)
+    unlocked = free.with_for_update(key_share=True, skip_locked=True)
+    if ids := session.scalars(unlocked).all():
+        _clear_waits(session, Post.id.in_(ids))
+    after_commit(session, partial(_let_go_rest, session.get_bind(), what))
+
+
+def _let_go_rest(bind: Engine | Connection, what: str) -> None:
+    """If they stay locked, their wait ends by itself."""
+    with contain_failures("end_wait", what=what), Session(bind) as session, session.begin():
+        if session.scalar(select(Post.id).where(Post.waits_for == what).limit(1)) is not None:
+            _clear_waits(session, Post.waits_for == what)
 
 
 def end_for_channels(session: Session, account_id: int, integration_ids: Collection[str]) -> None:

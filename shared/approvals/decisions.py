@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, exists, literal, select
 from sqlalchemy.orm import Session
 
 from shared.accounts import channel_states
-from shared.db import ROW_LOCK, Database
+from shared.db import Database, lock_again
 from shared.domain.publishing.states import PostState
 from shared.domain.webhook_retries import POST_REJECTED
 from shared.errors import Conflict
@@ -91,7 +91,7 @@ def _is_unedited(as_of: datetime) -> ColumnElement[bool]:
 
 
 def _lock_waiting(session: Session, post: Post, revision: int | None) -> None:
-    session.refresh(post, with_for_update=ROW_LOCK)
+    lock_again(session, post)
     if revision not in {None, post.revision}:
         message = "The post has changed since you saw it: look at it again"
         raise Conflict(message, code=CHANGED)

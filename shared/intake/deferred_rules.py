@@ -18,6 +18,7 @@ from shared.errors import FieldError
 from shared.media import post_media, repository
 from shared.models import Account, Job, Post
 from shared.posts import transitions
+from shared.posts.edits import EDITED
 
 DEFERRED = "late"
 
@@ -51,6 +52,8 @@ def resolve_post(session: Session, post: Post, channel: Channel) -> list[FieldEr
     now = made.content, made.settings, made.thread_json
     if post.requires_approval and now != (post.content, post.settings, post.thread):
         post.revision += 1  # whoever saw the request's own values has not seen these
+        detail = f"revision {post.revision}: as its network has it, which is known now"
+        transitions.add_events(session, [post.id], EDITED, detail)
     post.content, post.settings, post.thread = now
     if made.has_lost_thread:
         transitions.add_events(session, [post.id], "thread_left_out", channel.identifier)

@@ -168,12 +168,18 @@ def _job_batches(
 
 
 def reopen_jobs(session: Session, post_ids: Collection[int]) -> None:
-    """The jobs of these posts have something to wait for again."""
+    """The jobs of these posts have something to wait for again.
+
+    Once in a transaction, and before it asks for uploads: two that change posts of the same jobs
+    then take what both need in the same order.
+    """
     theirs = select(Post.job_id).where(Post.id.in_(post_ids))
-    session.execute(
-        update(Job).where(Job.id.in_(theirs)).values(REOPENED),
-        execution_options={"synchronize_session": False},
-    )
+    ordered = select(Job.id).where(Job.id.in_(theirs)).order_by(Job.id)
+    if ids := session.scalars(ordered.with_for_update(key_share=True)).all():
+        session.execute(
+            update(Job).where(Job.id.in_(ids)).values(REOPENED),
+            execution_options={"synchronize_session": False},
+        )
 
 
 def set_paused(session: Session, job: Job, *, paused: bool) -> None:

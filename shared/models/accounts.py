@@ -25,6 +25,7 @@ class Profile(Base):
     name: Mapped[str]
     description: Mapped[str | None]
     tts_settings: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    #: Never the same again for one id, not even of a profile that was deleted and made anew
     settings_version: Mapped[int] = mapped_column(BigInteger, default=1, server_default=text("1"))
     account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"), index=True)
     key_hash: Mapped[str | None]  # of the key that `account_id` was found with

@@ -7,23 +7,20 @@ lock. A repeated request changes nothing more.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, select, update
 from sqlalchemy.orm import Session
 
-from shared.db import Database
+from shared.db import Database, read_clock
 from shared.domain.publishing.states import PostState
-from shared.errors import HOW_TO_CONFIGURE, NotConfigured, Unavailable
-from shared.models import Post
+from shared.errors import Unavailable
+from shared.models import Event, Post
 from shared.posts import cancel_retry
 from shared.posts.post_queries import PostFilter
+from shared.posts.requested_edits import EditRequest
+from shared.posts.retryable import WHY_REFUSED, Conditions, Retryable
 
-#: Codes of the reasons why a post is not retried.
-NOT_CONFIGURED, MAY_BE_LIVE = NotConfigured.code, "may_be_live"
-_WHY_REFUSED = {
-    NOT_CONFIGURED: HOW_TO_CONFIGURE,
-    MAY_BE_LIVE: cancel_retry.MAY_BE_LIVE.replace("{", "{{").replace("}", "}}"),
-}
 BATCH = 500
 #: How long to wait for posts that workers have locked (seconds).
 PATIENCE = 20.0
@@ -39,7 +36,6 @@ UNPUBLISHED = (
 )
 
 Change = Callable[[Session, Sequence[int]], object]
-Conditions = Sequence[ColumnElement[bool]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,12 +70,25 @@ def cancel_matching_posts(
     """Cancel all posts that can be cancelled; those being released now, when the release ends."""
     changed = Changed(matched=count_posts(database, wanted.conditions()))
     cancellable, releasing = _cancellable(wanted, states)
+    # once each: one that Postiz is about to publish is soon in a state again that can be cancelled
+    cancellable = [*cancellable, ~_was_refused_since(_read_now(database))]
     # a release may begin or end while the other posts are cancelled
     while change_all_posts(
         database, changed, cancellable, cancel_retry.cancel_posts
     ) + change_all_posts(database, changed, releasing, _request_cancel):
         continue
     return changed
+
+
+def _was_refused_since(moment: datetime) -> ColumnElement[bool]:
+    refusals = (cancel_retry.TOO_LATE_TO_CANCEL, cancel_retry.NOT_CANCELLED)
+    late = Event.event.in_(refusals), Event.at >= moment
+    return exists().where(Event.post_id == Post.id, *late)
+
+
+def _read_now(database: Database) -> datetime:
+    with database.transaction() as session:
+        return read_clock(session)
 
 
 def preview_cancel(database: Database, wanted: PostFilter) -> Changed:
@@ -109,14 +118,24 @@ def _request_cancel(session: Session, ids: Sequence[int]) -> None:
     session.execute(update(Post).where(Post.id.in_(ids)).values(take_back=True))
 
 
-def retry_matching_posts(database: Database, wanted: PostFilter, *, confirmed: bool) -> Changed:
+def retry_matching_posts(
+    database: Database,
+    wanted: PostFilter,
+    *,
+    confirmed: bool,
+    past_approval: bool = True,
+    request: EditRequest | None = None,
+) -> Changed:
     """Retry posts that have failed until now, and release posts that are held for being late.
 
+    `past_approval`: also posts that need none. `request`: if it is repeated, only what is as it was
+    when it was sent first. A person's word says nothing of what happened after it.
+
     With `confirmed` (a person says that they were not published) also posts that may be live, and
-    overdue ones. Posts of a profile without a Postiz are refused.
+    overdue ones. Posts of a profile without a Postiz are refused, and those without their media.
     """
     changed = Changed(matched=count_posts(database, wanted.conditions()))
-    which = _Retryable.of(database, wanted)
+    which = Retryable.of(database, wanted, past_approval=past_approval, request=request)
     held, failed, overdue = which.split(confirmed=confirmed)
     change_all_posts(database, changed, held, cancel_retry.release_held)
     change_all_posts(database, changed, failed, cancel_retry.requeue_posts)
@@ -126,9 +145,11 @@ def retry_matching_posts(database: Database, wanted: PostFilter, *, confirmed: b
     return changed
 
 
-def preview_retry(database: Database, wanted: PostFilter, *, confirmed: bool) -> Changed:
+def preview_retry(
+    database: Database, wanted: PostFilter, *, confirmed: bool, past_approval: bool = True
+) -> Changed:
     """What `retry_matching_posts` would change now."""
-    which = _Retryable.of(database, wanted)
+    which = Retryable.of(database, wanted, past_approval=past_approval)
     held, failed, overdue = which.split(confirmed=confirmed)
     return Changed(
         matched=count_posts(database, wanted.conditions()),
@@ -139,45 +160,13 @@ def preview_retry(database: Database, wanted: PostFilter, *, confirmed: bool) ->
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Retryable:
-    """Conditions for posts that may be retried, with those that are refused."""
-
-    held: Conditions
-    failed: Conditions
-    overdue: Conditions
-
-    @classmethod
-    def of(cls, database: Database, wanted: PostFilter) -> "_Retryable":
-        """As they are now: what fails later is not retried."""
-        with database.transaction() as session:
-            now = session.scalar(select(func.now()))
-        chosen = wanted.conditions()
-        return cls(
-            held=[*chosen, Post.state == PostState.HELD],
-            failed=[*chosen, Post.state == PostState.FAILED, Post.updated_at <= now],
-            overdue=[*chosen, cancel_retry.overdue_condition()],
-        )
-
-    def split(self, *, confirmed: bool) -> tuple[Conditions, Conditions, Conditions]:
-        """Without those that are refused."""
-        configured, live = cancel_retry.has_postiz(), cancel_retry.may_be_live()
-        return (
-            [*self.held, configured],
-            [*self.failed, configured, *([] if confirmed else [~live])],
-            [*self.overdue, configured],
-        )
-
-
-def _find_refusals(database: Database, which: _Retryable, *, confirmed: bool) -> list[Refused]:
-    configured, live = cancel_retry.has_postiz(), cancel_retry.may_be_live()
-    found: list[Refused] = []
+def _find_refusals(database: Database, which: Retryable, *, confirmed: bool) -> list[Refused]:
     with database.transaction() as session:
-        for group in (which.held, which.failed, which.overdue):
-            found += _refused_by_code(session, NOT_CONFIGURED, [*group, ~configured])
-            if not confirmed:
-                found += _refused_by_code(session, MAY_BE_LIVE, [*group, configured, live])
-    return found
+        return [
+            refused
+            for code, posts in which.refused(confirmed=confirmed)
+            for refused in _refused_by_code(session, code, posts)
+        ]
 
 
 def _refused_by_code(
@@ -186,7 +175,7 @@ def _refused_by_code(
     count, post_id = session.execute(select(func.count(), func.min(Post.id)).where(*which)).one()
     if count:
         profile_id = session.get_one(Post, post_id).profile_id
-        message = _WHY_REFUSED[code].format(id=profile_id)
+        message = WHY_REFUSED[code].format(id=profile_id)
         yield Refused(code=code, message=message, count=count, post_id=post_id)
 
 

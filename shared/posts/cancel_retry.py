@@ -11,7 +11,7 @@ from shared.errors import HOW_TO_CONFIGURE, Conflict, NotConfigured
 from shared.jobs import progress
 from shared.media import upload_queue
 from shared.media.post_media import used_media
-from shared.models import AccountMedia, Handover, Job, JobMedia, Post, Profile
+from shared.models import AccountMedia, Handover, Job, JobMedia, Media, Post, Profile
 from shared.posts import handovers, late_policy, transitions
 
 #: States that are cancelled at once, and those in which a worker first deletes the post in Postiz.
@@ -26,6 +26,8 @@ CANCELLED_BY_WORKER = (
 CANCELLABLE = CANCELLED_AT_ONCE + CANCELLED_BY_WORKER
 #: States in which a retry starts from the beginning.
 RETRYABLE = (PostState.FAILED, PostState.CANCELLED)
+#: Events of posts that are not cancelled: Postiz is about to publish them, or does not delete them.
+TOO_LATE_TO_CANCEL, NOT_CANCELLED = "too_late_to_cancel", "not_cancelled"
 #: Error codes of posts that Postiz should have published by now.
 OVERDUE_CODES = (OVERDUE, UNSCHEDULED)
 MAY_BE_LIVE = (
@@ -104,6 +106,14 @@ def has_postiz() -> ColumnElement[bool]:
     return exists().where(Profile.id == Post.profile_id, Profile.account_id.is_not(None))
 
 
+def has_media() -> ColumnElement[bool]:
+    """Whether none of the post's media was deleted."""
+    wanted = func.unnest(used_media()).column_valued("wanted")
+    is_kept = exists().where(Media.id == wanted, Media.removed_at.is_(None))
+    gone = select(wanted).where(~is_kept.correlate_except(Media))
+    return ~gone.correlate(Post).exists()
+
+
 def may_be_live() -> ColumnElement[bool]:
     """Whether the post may be published: its current id was released, or it was cancelled late."""
     handed_over = exists().where(handovers.is_alive_of_post(), Handover.released_at.is_not(None))
@@ -178,13 +188,13 @@ def _make_pending(
     }
     to = PostState.PENDING
     transitions.move_posts(session, ids, source, to, event=event, detail=detail, values=values)
+    progress.reopen_jobs(session, ids)
     rows = session.execute(
         select(Post.profile_id, Post.account_id, func.unnest(used_media())).where(Post.id.in_(ids))
     ).all()
-    for profile_id, account_id in {(row[0], row[1]) for row in rows}:
+    for profile_id, account_id in sorted({(row[0], row[1]) for row in rows}):
         wanted = {row[2] for row in rows if row[0] == profile_id}
         upload_queue.request_uploads(session, sorted(wanted), profile_id, account_id)
-    progress.reopen_jobs(session, ids)
 
 
 def _account_of_profile() -> ScalarSelect[int | None]:

@@ -10,7 +10,7 @@ always one whole revision.
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
 from sqlalchemy import (
@@ -23,6 +23,7 @@ from sqlalchemy import (
     and_,
     case,
     cast,
+    false,
     func,
     literal,
     select,
@@ -31,17 +32,21 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, array
 from sqlalchemy.orm import Session
 
+from shared.accounts import channel_states
 from shared.domain.publishing.reconciliation import CANCEL_AHEAD
 from shared.domain.publishing.states import PostState
 from shared.errors import Conflict
 from shared.jobs import progress
 from shared.media import post_media, upload_queue
-from shared.models import Post
-from shared.posts import transitions
+from shared.models import Handover, Post
+from shared.posts import handovers, transitions
 from shared.posts.approval import is_approved
 from shared.posts.cancel_retry import may_be_live
 
 BATCH = 500
+#: A draft that is older when it is released is too old for Postiz's own rescue, which looks back
+#: two days: its date there is up to 12 hours before it was made.
+OLDEST_DRAFT = timedelta(hours=36)
 TOO_LATE = "too_late_to_edit"
 #: In the timeline.
 EDITED = "edited"
@@ -120,7 +125,9 @@ def _update_posts(session: Session, ids: Collection[int], values: Mapping[str, A
     session.execute(query, execution_options={"synchronize_session": False})
 
 
-def _take_out_of_postiz(session: Session, ids: Sequence[int]) -> None:
+def _take_out_of_postiz(session: Session, ids: Sequence[int]) -> list[int]:
+    """Returns which."""
+    found: list[int] = []
     for state in _TAKEN_BACK:
         edited = Post.id.in_(ids), Post.state == state, Post.edit.is_not(None)
         taken = session.scalars(select(Post.id).where(*edited)).all()
@@ -132,7 +139,8 @@ def _take_out_of_postiz(session: Session, ids: Sequence[int]) -> None:
             event="rescheduling",
             values={"lease_until": func.now(), "track_at": None},
         )
-        progress.reopen_jobs(session, taken)
+        found += taken
+    return found
 
 
 def apply_edits(session: Session, ids: Collection[int]) -> None:
@@ -140,16 +148,17 @@ def apply_edits(session: Session, ids: Collection[int]) -> None:
 
     The posts are locked by this transaction.
     """
-    _take_out_of_postiz(session, list(ids))
-    own_time = and_(Post.handoff == "staged", is_approved()).label("own_time")
+    taken_back = _take_out_of_postiz(session, list(ids))
+    own_time = and_(Post.handoff == "staged", is_approved(), _is_recent_enough()).label("own_time")
     found = select(Post.id, Post.state, Post.profile_id, Post.account_id, Post.edit, own_time)
     rows = session.execute(found.where(Post.id.in_(ids), *_may_take_effect())).all()
     _replace_in_place(session, [row.id for row in rows if row.state in _IN_PLACE])
     moved = [row.id for row in rows if _only_moves_release(row)]
     at_its_time = func.greatest(_NEW_VALUES["publish_at"], func.now())  # and settled: see due_posts
-    _update_posts(session, moved, {**_NEW_VALUES, "release_at": at_its_time, "waits_for": ""})
-    staged = {row.id for row in rows if row.state == PostState.STAGED}
-    _stage_anew(session, sorted(staged - set(moved)))
+    _update_posts(session, moved, {**_NEW_VALUES, "release_at": at_its_time, "waits_for": _WAIT})
+    staged = {row.id for row in rows if row.state == PostState.STAGED} - set(moved)
+    _stage_anew(session, sorted(staged))
+    progress.reopen_jobs(session, [*taken_back, *staged])
     _request_uploads(session, rows)
 
 
@@ -157,6 +166,12 @@ def _may_take_effect() -> tuple[ColumnElement[bool], ...]:
     """If the old values may be published, the new ones wait for a person's word (a retry)."""
     ended = Post.state.in_((PostState.FAILED, PostState.CANCELLED))
     return Post.edit.is_not(None), Post.state.not_in(_WAITS), ~(ended & may_be_live())
+
+
+def _is_recent_enough() -> ColumnElement[bool]:
+    """Whether the post's draft is `OLDEST_DRAFT` at most when it is released at its edited time."""
+    made = select(Handover.created_at).where(handovers.is_alive_of_post()).scalar_subquery()
+    return func.coalesce(_NEW_VALUES["publish_at"] <= made + OLDEST_DRAFT, false())
 
 
 def _only_moves_release(row: Row[Any]) -> bool:
@@ -184,13 +199,21 @@ _NEW_VALUES: Mapping[str, Any] = {
     "as_draft": func.coalesce(cast(Post.edit["as_draft"].astext, Boolean), Post.as_draft),
     "edit": None,
 }
+#: An edit changes nothing about the post's channel: it goes on waiting for one that is not ready,
+#: unless it is only to be a draft now.
+_STILL_WAITS = and_(channel_states.waits_for_its_channel(), ~_NEW_VALUES["as_draft"])
+_WAIT = case((_STILL_WAITS, Post.waits_for), else_="")
+_REASON_OF_WAIT: Mapping[str, Any] = {
+    column.key: case((_STILL_WAITS, column))
+    for column in (Post.error_code, Post.error_message, Post.error_hint)
+}
 #: What was true of the old values only.
 _TRIED_ANEW: Mapping[str, Any] = {
     "attempts": 0,
     "unclear_calls": 0,
     "pack_limit": None,
     "next_at": func.now(),
-    "waits_for": "",
+    "waits_for": _WAIT,
     "aside_until": None,
 }
 
@@ -216,9 +239,8 @@ def _stage_anew(session: Session, ids: Sequence[int]) -> None:
         PostState.STAGED,
         PostState.PENDING,
         event="to_stage_anew",
-        values={**transitions.NOT_IN_POSTIZ, **_TRIED_ANEW, **_NEW_VALUES},
+        values={**transitions.NOT_IN_POSTIZ, **_TRIED_ANEW, **_REASON_OF_WAIT, **_NEW_VALUES},
     )
-    progress.reopen_jobs(session, ids)
 
 
 def _request_uploads(session: Session, rows: Sequence[Row[Any]]) -> None:

@@ -5,6 +5,7 @@ Only of a request with an idempotency key, and only until it is answered: the an
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, Delete, delete, insert, select
 from sqlalchemy.orm import Session
@@ -25,6 +26,11 @@ class EditRequest:
 
     caller: str
     key: str
+
+    def read_beginning(self, session: Session) -> datetime | None:
+        """When it was sent first."""
+        own = IdempotencyKey.caller == self.caller, IdempotencyKey.key == self.key
+        return session.scalar(select(IdempotencyKey.created_at).where(*own))
 
     def find_done(self, session: Session) -> set[int]:
         """The posts that it has edited."""

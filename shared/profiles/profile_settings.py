@@ -4,14 +4,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, cast, func, select
 from sqlalchemy.orm import Session
 
 from shared.accounts import holds, identity
 from shared.accounts.identity import Found
 from shared.config import Settings
 from shared.crypto import SecretBox
-from shared.db import ROW_LOCK
+from shared.db import lock_again
 from shared.errors import HOW_TO_CONFIGURE, Conflict, NotConfigured, NotFound, SecretUnreadable
 from shared.models import Account, Profile
 from shared.postiz.discovery import Probe, server_of
@@ -173,6 +173,14 @@ def save_settings(
     holds.lift_settings(session, profile.id)
 
 
+def first_version() -> ColumnElement[int]:
+    """For a new profile: above all versions of a deleted one that had the same id.
+
+    Some process may still have a publisher of that one, which has another client's key.
+    """
+    return cast(func.extract("epoch", func.clock_timestamp()) * 1_000_000, BigInteger)
+
+
 def bump_version(profile: Profile) -> None:
     """Raise the version: publishers of this profile become too old to be used, in all processes."""
     profile.settings_version += 1
@@ -206,17 +214,25 @@ def ensure_account(
 ) -> Account:
     """The account of the current credentials; looked up again if the environment's have changed.
 
-    Raises what `usable_credentials` raises.
+    It may wait for another writer, whose changes `profile` then has. Raises what
+    `usable_credentials` raises.
     """
     credentials = usable_credentials(profile, settings, box)
-    own = _own_account(session, profile, credentials.found() if credentials else None)
-    if own is not None:
+    if (own := _own_account(session, profile, _found_with(credentials))) is not None:
         return own
-    session.refresh(profile, with_for_update=ROW_LOCK)
+    lock_again(session, profile)
+    # as they are now: a PATCH that we have waited for may have saved others
+    credentials = usable_credentials(profile, settings, box)
+    if (own := _own_account(session, profile, _found_with(credentials))) is not None:
+        return own
     account = connect_account(session, profile, credentials)
     assert account is not None  # there are credentials
     bump_version(profile)
     return account
+
+
+def _found_with(credentials: Credentials | None) -> Found | None:
+    return credentials.found() if credentials else None
 
 
 def usable_credentials(profile: Profile, settings: Settings, box: SecretBox) -> Credentials | None:

@@ -194,12 +194,20 @@ class PublisherFactory:
     def _prepare_settings(
         self, profile_id: str
     ) -> tuple[profile_settings.Credentials, int, int, str | None]:
-        """The data that a publisher is built from; creates the profile's account if needed."""
+        """The data that a publisher is built from; creates the profile's account if needed.
+
+        The credentials are read after that, because it may have waited for a PATCH: those and the
+        version belong together.
+        """
         with self.database.transaction() as session:
             profile = _require_profile(session, profile_id)
             with blamed_on_settings(profile_id, profile.settings_version):
+                profile_settings.require_credentials(profile, self.settings, self.box)
+            try:
+                account = profile_settings.ensure_account(session, profile, self.settings, self.box)
                 credentials = profile_settings.require_credentials(profile, self.settings, self.box)
-            account = profile_settings.ensure_account(session, profile, self.settings, self.box)
+            except (NotConfigured, NotFound, SecretUnreadable) as error:
+                raise SettingsChanged(f"{profile_id!r} was changed meanwhile") from error
             return credentials, profile.settings_version, account.id, account.base_url
 
     def check(self, profile_id: str, version: int, base_url: str) -> None:

@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from flask import Response
 
 from shared.accounts import budget_queries
-from shared.posts import bulk_cancel_retry
+from shared.posts import bulk_cancel_retry, retryable
 from shared.posts.bulk_cancel_retry import Changed, Refused
 from shared.posts.post_queries import PostFilter
+from shared.posts.requested_edits import EditRequest
 from shared.profiles import profile_settings
-from web.api.resource import create_blueprint
+from web.api.resource import create_blueprint, may_pass_approval
 from web.auth import current_caller, require_visible_profile
 from web.http_layer.continued import answer_continued
 from web.http_layer.idempotency import Reply
@@ -46,9 +47,15 @@ def retry_posts(query: DryRunQuery, body: WhichToRetry) -> Response:
     """Try the failed ones of these posts again; what may be live only on your word"""
     wanted, confirmed = filter_from_body(body), body.confirm_not_published
     if not query.dry_run:
-        return answer_continued(lambda _: _retry_failed(wanted, confirmed=confirmed))
+        return answer_continued(
+            lambda request: _retry_failed(wanted, confirmed=confirmed, request=request)
+        )
     database = current_services().database
-    return _preview_response(bulk_cancel_retry.preview_retry(database, wanted, confirmed=confirmed))
+    return _preview_response(
+        bulk_cancel_retry.preview_retry(
+            database, wanted, confirmed=confirmed, past_approval=may_pass_approval()
+        )
+    )
 
 
 @api.post("/profiles/<id>/cancel", responses={202: ChangedView})
@@ -105,10 +112,16 @@ def _cancel_unpublished(wanted: PostFilter) -> Response:
     return wake_and_respond(changed)
 
 
-def _retry_failed(wanted: PostFilter, *, confirmed: bool) -> Reply:
+def _retry_failed(
+    wanted: PostFilter, *, confirmed: bool, request: EditRequest | None = None
+) -> Reply:
     return _wake_and_reply(
         bulk_cancel_retry.retry_matching_posts(
-            current_services().database, wanted, confirmed=confirmed
+            current_services().database,
+            wanted,
+            confirmed=confirmed,
+            past_approval=may_pass_approval(),
+            request=request,
         )
     )
 
@@ -122,7 +135,7 @@ def _wake_and_reply(changed: Changed) -> Reply:
     shown = ChangedView(
         matched=changed.matched,
         changed=changed.posts,
-        may_be_live=changed.count_refused(bulk_cancel_retry.MAY_BE_LIVE),
+        may_be_live=changed.count_refused(retryable.MAY_BE_LIVE),
         refused=refused_views(changed.refused),
     )
     return Reply(body=shown, status=202)

@@ -18,7 +18,12 @@ from shared.posts import bulk_cancel_retry, cancel_retry, failure_causes, post_q
 from shared.posts.bulk_cancel_retry import Refused
 from shared.posts.post_queries import PostFilter
 from web.api import control
-from web.api.resource import create_blueprint, problem_responses
+from web.api.resource import (
+    create_blueprint,
+    may_pass_approval,
+    problem_responses,
+    refuse_past_approval,
+)
 from web.auth import current_caller, requested_profiles
 from web.http_layer.idempotency import Reply
 from web.http_layer.optional_body import body_or_defaults, optional_body
@@ -150,7 +155,10 @@ def retry_job(path: IdPath) -> Response:
         return _retry_uploads(job)
     wanted = PostFilter(visible=current_caller().visible, job_id=job.id)
     changed = bulk_cancel_retry.retry_matching_posts(
-        current_services().database, wanted, confirmed=confirmed
+        current_services().database,
+        wanted,
+        confirmed=confirmed,
+        past_approval=may_pass_approval(),
     )
     if not changed.posts:
         _raise_refusal(changed.refused)
@@ -177,12 +185,22 @@ def _retry_uploads(job: Job) -> Response:
 def _set_paused(job_id: str, *, paused: bool) -> Response:
     with current_services().database.transaction() as session:
         job = require_visible_job(session, job_id)
+        if not paused and not may_pass_approval():
+            _require_all_for_approval(session, job)
         progress.set_paused(session, job, paused=paused)
         own = Post.job_id == job.id, current_caller().visible.condition(Post)
         account_ids = session.scalars(select(Post.account_id).where(*own).distinct()).all()
     for account_id in account_ids:
         current_services().waker.look(account_id)
     return _job_response(job.id)
+
+
+def _require_all_for_approval(session: Session, job: Job) -> None:
+    """Raises `Forbidden` for a job with posts that would go out without anybody's approval."""
+    visible = current_caller().visible.condition(Post)
+    past = Post.job_id == job.id, ~Post.requires_approval, visible
+    if session.scalar(select(Post.id).where(*past).limit(1)) is not None:
+        refuse_past_approval()
 
 
 def _job_response(job_id: int) -> Response:

@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 
 from shared import db
 from shared.access.visible_profiles import load_visible
-from shared.db import ROW_LOCK
 from shared.domain.timing.local_time import in_utc
 from shared.errors import Conflict
 from shared.intake import post_edits
@@ -82,6 +81,8 @@ def retry_post(path: IdPath) -> Response:
     def retry(session: Session, post: Post) -> None:
         if body.as_of is not None:
             _require_unchanged(session, post, as_of=body.as_of)
+        if not post.requires_approval:
+            refuse_past_approval()
         cancel_retry.retry_post(session, post, confirmed=body.confirm_not_published)
 
     return _change_post(path.id, retry)
@@ -89,7 +90,7 @@ def retry_post(path: IdPath) -> Response:
 
 def _require_unchanged(session: Session, post: Post, *, as_of: datetime) -> None:
     """Raises `Conflict`. A word about what was seen says nothing of what happened after that."""
-    session.refresh(post, with_for_update=ROW_LOCK)
+    db.lock_again(session, post)
     last = session.scalar(select(func.max(Event.at)).where(Event.post_id == post.id))
     if last is not None and last > in_utc(as_of):
         message = "Something has happened to the post since then: read it again"
@@ -106,7 +107,7 @@ def patch_post(path: IdPath, body: PatchPost) -> Response:
     """
 
     def edit(session: Session, post: Post) -> None:
-        session.refresh(post, with_for_update=ROW_LOCK)
+        db.lock_again(session, post)
         if not post.requires_approval:
             refuse_past_approval()
         if body.revision not in {None, post.revision}:

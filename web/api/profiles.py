@@ -21,7 +21,7 @@ from shared.profiles import deletion, profile_settings
 from shared.profiles.invalidation import Effect
 from web.api.resource import create_blueprint, problem_responses
 from web.auth import current_caller, require_visible_profile
-from web.http_layer.idempotency import Reply, answer_once
+from web.http_layer.idempotency import Reply, answer_once, find_answer
 from web.http_layer.pagination import PageQuery, Query, decode_cursor, next_cursor
 from web.paths import PREFIX
 from web.request_parsing import credential_check, environment_grant, profile_quotas
@@ -82,6 +82,8 @@ def create_profile(body: NewProfile) -> Response:
     if current_caller().is_bound:
         raise Forbidden("This API key is bound to profiles and cannot create others")
     allowed = environment_grant.decide_grant(body, before=False)
+    if (earlier := find_answer()) is not None:
+        return earlier
     probe = credential_check.check_before_saving(body.tts_settings, environment_allowed=allowed)
     return answer_once(lambda session: _insert_profile(session, body, probe, allowed=allowed))
 
@@ -101,6 +103,7 @@ def _insert_profile(
         id=profile_id,
         name=body.name,
         description=body.description,
+        settings_version=profile_settings.first_version(),
         environment_allowed=allowed,
         duplicate_window_hours=body.duplicate_window_hours,
         requires_approval=bool(body.requires_approval),

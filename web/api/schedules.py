@@ -30,7 +30,7 @@ from web.auth import (
     requested_profiles,
     require_visible_profile,
 )
-from web.http_layer.idempotency import Reply, answer_once
+from web.http_layer.idempotency import Reply, answer_once, find_answer
 from web.http_layer.pagination import next_cursor, page_query
 from web.paths import PREFIX
 from web.request_parsing import live_integrations
@@ -62,6 +62,8 @@ api.before_request(refuse_past_approval)
 @api.post("/schedules", responses={201: SavedSchedule, **problem_responses(409, 422)})
 def create_schedule(body: NewSchedule) -> Response:
     """Save what is published at each fire time; it is checked as bulk-publish would check it"""
+    if (earlier := find_answer()) is not None:
+        return earlier
     profile_id = _prepare_profile(body.profile_id, body.bulk or body.playlist)
     return answer_once(lambda session: _insert_schedule(session, profile_id, body))
 

@@ -17,7 +17,7 @@ from shared.net.outbound_route import Route
 from shared.webhooks import outbox, subscriptions
 from web.api.resource import create_blueprint, problem_responses
 from web.auth import current_caller, requested_profiles
-from web.http_layer.idempotency import Reply, answer_once
+from web.http_layer.idempotency import Reply, answer_once, find_answer
 from web.http_layer.pagination import PageQuery, next_cursor, page_query
 from web.paths import PREFIX
 from web.schemas.common import IdPath, Page
@@ -72,6 +72,8 @@ def _view_with_secret(session: Session, row: Webhook, secret: str) -> WebhookWit
 @api.post("/webhooks", responses={201: WebhookWithSecret, **problem_responses(409, 422)})
 def create_webhook(body: NewWebhook) -> Response:
     """Have an address told of events; the secret that signs them is shown this once"""
+    if (earlier := find_answer()) is not None:
+        return earlier
     _check_url(body.url)
     return answer_once(lambda session: _insert_webhook(session, body))
 

@@ -32,6 +32,7 @@ NEXT, ACCOUNTS = 10, 12
 def show_home() -> Response:
     visible = current_caller().visible
     with current_services().database.transaction() as session:
+        seen_at = db.read_certain_moment(session)  # before what is seen
         health = server_health.read_health(session, visible)
         hours = activity.read_hours(session, visible)
         accounts = budget_queries.read_profile_accounts(
@@ -48,6 +49,7 @@ def show_home() -> Response:
             failures=needs.list_failures(session, visible),
             waiting=needs.list_waiting(session, visible),
             now=db.read_clock(session),
+            seen_at=seen_at,
             posts=posts,
             clips=name_clips(session, posts),
             published=activity.count_published(hours),

@@ -90,6 +90,7 @@ def _read_filter(name: str) -> str:
 def show_job(job_id: str) -> Response:
     visible = current_caller().visible
     with current_services().database.transaction() as session:
+        seen_at = db.read_certain_moment(session)  # before what is seen
         job = load_visible(session, Job, job_id, visible)
         wanted = post_queries.PostFilter(visible=visible, job_id=job.id)
         after = decode_number(request.args.get("cursor"))
@@ -104,6 +105,7 @@ def show_job(job_id: str) -> Response:
             job=read_job_view(session, job),
             calendar_end=progress.read_calendar_end(session, job.id),
             now=db.read_clock(session),
+            seen_at=seen_at,
             settle=round(current_services().settings.settle_seconds),
             states=STATES,
             place=place,

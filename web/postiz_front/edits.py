@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 
 from shared import db
 from shared.access.visible_profiles import VisibleProfiles, load_visible
-from shared.db import ROW_LOCK
 from shared.domain.publishing.states import PostState
 from shared.errors import NotFound
 from shared.intake import post_edits
@@ -50,7 +49,9 @@ def change_post(
 
     A time in the past means at once, as in Postiz.
     """
-    session.refresh(post, with_for_update=ROW_LOCK)
+    db.lock_again(session, post)
+    if post.state in GONE:  # since it was found
+        edits.refuse(post)
     if not post.requires_approval:
         refuse_past_approval()
     planned = post_edits.plan_content(session, post, wanted)

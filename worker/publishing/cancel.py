@@ -24,7 +24,7 @@ from shared.domain.publishing.states import PostState
 from shared.errors import PressroomError
 from shared.models import Handover, Post
 from shared.postiz.client import RemotePost
-from shared.posts import edits, handovers, transitions
+from shared.posts import cancel_retry, edits, handovers, transitions
 from worker.accounts import rate_limiter, remote_delete, remote_posts
 from worker.accounts.defects import for_account
 from worker.accounts.eligibility import eligible_accounts_query
@@ -204,7 +204,7 @@ def _return_to_scheduled(runtime: Runtime, subject: remote_posts.Subject) -> Non
             [subject.post_id],
             subject.state,
             PostState.SCHEDULED,
-            event="too_late_to_cancel" if is_cancelled else edits.TOO_LATE,
+            event=cancel_retry.TOO_LATE_TO_CANCEL if is_cancelled else edits.TOO_LATE,
             claim=subject.claim,
             values={"track_at": func.now()},
         )
@@ -255,7 +255,7 @@ def _give_up_delete(session: Session, subject: remote_posts.Subject, reason: str
     if subject.was_released:
         values = {
             "track_at": func.now(),
-            "error_code": "not_cancelled",
+            "error_code": cancel_retry.NOT_CANCELLED,
             "error_message": f"Postiz does not delete it ({reason}): it goes on to be published.",
             "error_hint": "Delete it in Postiz, or cancel it again.",
         }
@@ -282,7 +282,7 @@ def _give_up_delete(session: Session, subject: remote_posts.Subject, reason: str
         [subject.post_id],
         subject.state,
         to,
-        event="not_cancelled" if subject.was_released else "cancelled",
+        event=cancel_retry.NOT_CANCELLED if subject.was_released else "cancelled",
         detail=reason,
         claim=subject.claim,
         values=values,

@@ -1,25 +1,25 @@
 """Restore check of one account: records posts that are in Postiz but not in the older backup."""
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from shared import db
 from shared.db import Database
-from shared.domain.publishing.fingerprint import compute_fingerprint
 from shared.domain.publishing.reconciliation import DRAFT
 from shared.domain.publishing.restore_matching import FoundInPostiz, Theirs, match_posts
 from shared.domain.publishing.states import PostState
-from shared.models import Account, Handover, Post, Submission
+from shared.models import Account, Handover, Post
 from shared.postiz.client import RemotePost
-from shared.posts import handovers, transitions
+from shared.posts import edits, handovers, transitions
 from worker.publishing import unknown_outcomes
 from worker.publishing.park import is_parking_date
-from worker.staging.staged_drafts import draft_signature
+from worker.staging import forgotten_calls
+from worker.staging.forgotten_calls import NOT_IN_BACKUP, ForgottenCalls, remote_fingerprint
+from worker.staging.staged_drafts import edited_signature
 
 #: The states through which a post becomes scheduled, in order.
 STATE_PATH = (
@@ -29,10 +29,10 @@ STATE_PATH = (
     PostState.RELEASING,
     PostState.SCHEDULED,
 )
+#: States of posts that Postiz has, and that would be handed over again were they gone there.
+_IN_POSTIZ = (PostState.STAGED, PostState.RELEASING, PostState.RESCHEDULING)
 #: States of posts that are not in Postiz until a person says so.
 _LEFT_TO_PERSON = (PostState.HELD, PostState.WAITING_APPROVAL)
-NOT_IN_BACKUP = "found in Postiz after an older backup was restored"
-WINDOW = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class Outcome:
 
 def open_posts_condition(account_id: int) -> list[ColumnElement[bool]]:
     """Handovers of posts that would be sent, or sent again by a retry."""
-    states = (PostState.PENDING, PostState.STAGED, PostState.RELEASING, PostState.FAILED)
+    states = (*_IN_POSTIZ, PostState.PENDING, PostState.FAILED)
     own = Post.account_id == account_id, Post.state.in_(states)
     return [Handover.post_id.in_(select(Post.id).where(*own))]
 
@@ -76,7 +76,7 @@ class _AccountComparison:
         self._session = session
         self._now = db.read_clock(session)
         self._account = account
-        self._profile_id = profile_id
+        self._forgotten = ForgottenCalls(session, account, profile_id, self._now)
         self._remote = remote
         known = self._known_ids()
         self._unknown_rows = [row for row in remote.values() if row.id not in known]
@@ -85,14 +85,13 @@ class _AccountComparison:
         found = self._record_released()
         sendable = self._posts_in(PostState.PENDING, *_LEFT_TO_PERSON) + self._vanished_posts()
         verdicts = match_posts(
-            [draft_signature(post) for post in sendable], self._unknown_remote_posts()
+            [edited_signature(post) for post in sendable], self._unknown_remote_posts()
         )
         unclear = 0
         for post in sendable:
             verdict = verdicts.get(post.id)
-            if verdict is not None and post.state in _LEFT_TO_PERSON:
-                # a person has released or approved it since
-                self._move_post(post, PostState.PENDING, {"approved_revision": Post.revision})
+            if verdict is not None:
+                self._let_go(post)
             if isinstance(verdict, FoundInPostiz) and not is_parking_date(
                 verdict.theirs.publish_at
             ):
@@ -106,8 +105,10 @@ class _AccountComparison:
                 self._mark_unclear(post, None)
                 unclear += 1
         self._guard_failed_posts()
-        self._charge_budget()
-        return Outcome(found=found, unclear=unclear, litter=self._mark_orphan_drafts())
+        unclear += self._guard_edited_posts()
+        forgotten_calls.charge_budget(self._account, self._unknown_rows, self._now)
+        litter = self._forgotten.mark_drafts(self._unknown_rows)
+        return Outcome(found=found, unclear=unclear, litter=litter)
 
     def _posts_in(self, *states: PostState) -> list[Post]:
         query = select(Post).where(Post.account_id == self._account.id, Post.state.in_(states))
@@ -139,8 +140,39 @@ class _AccountComparison:
 
     def _vanished_posts(self) -> list[Post]:
         """Posts whose id Postiz no longer lists: staged again after the backup, or deleted."""
-        alive = self._posts_with_handover([PostState.STAGED, PostState.RELEASING])
+        alive = self._posts_with_handover(_IN_POSTIZ)
         return [post for post, handover in alive if handover.postiz_id not in self._remote]
+
+    def _let_go(self, post: Post) -> None:
+        """Postiz has the post, so since the backup a person has released or approved it, or it was
+        handed over anew as it was edited."""
+        if post.state == PostState.RESCHEDULING:
+            transitions.retire_handovers(self._session, [post.id], NOT_IN_BACKUP)
+            self._move_post(post, PostState.PENDING, transitions.NOT_IN_POSTIZ)
+        if post.edit is not None:
+            edits.apply_edits(self._session, [post.id])
+            self._session.refresh(post)
+        if post.state in _LEFT_TO_PERSON:
+            self._move_post(post, PostState.PENDING, {"approved_revision": Post.revision})
+
+    def _guard_edited_posts(self) -> int:
+        """A post that was edited since, and published, does not look like ours any more. So where
+        Postiz has posts of a channel that nobody knows, what should be out there is left to a
+        person; returns how many."""
+        known = self._known_ids()
+        channels = {
+            row.integration_id
+            for row in self._unknown_rows
+            if row.state != DRAFT and row.id not in known and row.publish_at.microsecond
+        }
+        due = [
+            post
+            for post in self._posts_in(PostState.PENDING)
+            if post.integration_id in channels and post.publish_at <= self._now
+        ]
+        for post in due:
+            self._mark_unclear(post, post.publish_at)
+        return len(due)
 
     def _guard_failed_posts(self) -> None:
         """Failed posts may have been retried since: a retry then requires a confirmation."""
@@ -156,7 +188,7 @@ class _AccountComparison:
         theirs = [
             remote for remote in self._unknown_remote_posts() if remote.postiz_id not in known
         ]
-        for post_id, verdict in match_posts(map(draft_signature, failed.values()), theirs).items():
+        for post_id, verdict in match_posts(map(edited_signature, failed.values()), theirs).items():
             is_certain = isinstance(verdict, FoundInPostiz)
             counterpart = verdict.theirs if isinstance(verdict, FoundInPostiz) else verdict.like
             postiz_id = counterpart.postiz_id if is_certain else f"forgotten-{post_id}"
@@ -170,9 +202,7 @@ class _AccountComparison:
 
     def _unknown_remote_posts(self) -> list[Theirs]:
         return [
-            Theirs(
-                postiz_id=row.id, fingerprint=_remote_fingerprint(row), publish_at=row.publish_at
-            )
+            Theirs(postiz_id=row.id, fingerprint=remote_fingerprint(row), publish_at=row.publish_at)
             for row in self._unknown_rows
             if row.state != DRAFT
         ]
@@ -184,7 +214,7 @@ class _AccountComparison:
 
     def _add_handover(self, post: Post, postiz_id: str, marker_at: datetime) -> dict[str, object]:
         transitions.retire_handovers(self._session, [post.id], NOT_IN_BACKUP, discard=False)
-        submission = self._ensure_submission(marker_at)
+        submission = self._forgotten.ensure_submission(marker_at)
         self._session.add(
             Handover(
                 post_id=post.id,
@@ -215,27 +245,6 @@ class _AccountComparison:
             "A backup was restored that is older than what became of this post.",
         )
 
-    def _ensure_submission(self, marker_at: datetime) -> Submission:
-        """The call with this marker; recorded again if it is not in the backup."""
-        query = select(Submission).where(
-            Submission.account_id == self._account.id, Submission.marker_at == marker_at
-        )
-        found = self._session.scalars(query).first()
-        if found is None:
-            found = Submission(
-                account_id=self._account.id,
-                profile_id=self._profile_id,
-                server=self._account.server,
-                marker_at=marker_at,
-                elements=0,
-                state="staged",
-                replied_at=self._now,
-                detail=NOT_IN_BACKUP,
-            )
-            self._session.add(found)
-            self._session.flush()
-        return found
-
     def _advance_to_scheduled(self, post: Post, values: Mapping[str, object]) -> None:
         """Move the post through all states up to scheduled."""
         for state in STATE_PATH[STATE_PATH.index(PostState(post.state)) + 1 :]:
@@ -254,37 +263,3 @@ class _AccountComparison:
             values=values,
         )
         self._session.refresh(post)
-
-    def _own_fingerprints(self) -> Collection[str]:
-        query = select(Post.integration_id, Post.content).where(Post.account_id == self._account.id)
-        return {compute_fingerprint(*row) for row in self._session.execute(query)}
-
-    def _mark_orphan_drafts(self) -> int:
-        """Mark our drafts that are not in the backup for deletion; returns how many."""
-        ours = self._own_fingerprints()
-        drafts = [
-            row
-            for row in self._unknown_rows
-            if row.state == DRAFT
-            and row.publish_at.microsecond
-            and _remote_fingerprint(row) in ours
-        ]
-        for row in drafts:
-            submission = self._ensure_submission(row.publish_at)
-            submission.sent = [*submission.sent, _remote_fingerprint(row)]
-            submission.state, submission.litter_at = "abandoned", self._now
-        return len(drafts)
-
-    def _charge_budget(self) -> None:
-        """Charge calls that are not in the backup to this hour: Postiz may have counted them."""
-        calls = Counter(row.publish_at for row in self._unknown_rows if row.publish_at.microsecond)
-        if not calls:
-            return
-        ends = self._account.window_ends_at
-        alive = ends is not None and ends > self._now
-        self._account.budget_used = (self._account.budget_used if alive else 0) + len(calls)
-        self._account.window_ends_at = ends if alive else self._now + WINDOW
-
-
-def _remote_fingerprint(row: RemotePost) -> str:
-    return compute_fingerprint(row.integration_id, row.content)

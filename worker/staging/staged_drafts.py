@@ -13,6 +13,8 @@ from shared.domain.publishing.fingerprint import compute_fingerprint
 from shared.domain.publishing.restore_matching import Ours
 from shared.domain.publishing.staging_attempts import Patience, double_limit
 from shared.domain.publishing.states import PostState
+from shared.intake import post_edits
+from shared.intake.post_edits import CurrentValues
 from shared.models import Account, Handover, Post, Submission
 from shared.posts import transitions
 from worker.staging.settle_time import has_few_recent_elements
@@ -20,14 +22,23 @@ from worker.staging.settle_time import has_few_recent_elements
 
 def draft_signature(post: Post) -> Ours:
     """The values of the post that are compared with posts in Postiz."""
-    sent = [post.media_ids, post.settings, post.content, post.thread]
+    return _signature(post, post)
+
+
+def edited_signature(post: Post) -> Ours:
+    """The same, as an edit that waits changes them."""
+    return _signature(post, post_edits.current_values(post))
+
+
+def _signature(post: Post, values: Post | CurrentValues) -> Ours:
+    sent = [values.media_ids, values.settings, values.content, values.thread]
     whole = json.dumps(sent, sort_keys=True)
     return Ours(
         post_id=post.id,
-        fingerprint=compute_fingerprint(post.integration_id, post.content),
+        fingerprint=compute_fingerprint(post.integration_id, values.content),
         whole=hashlib.sha256(whole.encode()).hexdigest(),
-        publish_at=post.publish_at,
-        is_thread=bool(post.thread),
+        publish_at=values.publish_at,
+        is_thread=bool(values.thread),
     )
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select, text, update
@@ -10,9 +11,11 @@ from sqlalchemy import select, text, update
 from local.postgres import Postgres
 from shared.approvals import decisions
 from shared.db import sqlalchemy_url
+from shared.domain.publishing.reconciliation import DELETED
 from shared.domain.publishing.states import PostState
-from shared.models import Account, Handover, Post, Schedule, ScheduleRun, Submission
-from shared.posts import cancel_retry, late_policy, transitions
+from shared.models import Account, Handover, Job, Post, Schedule, ScheduleRun, Submission
+from shared.posts import cancel_retry, edits, late_policy, transitions
+from shared.posts.edits import Edit
 from tests.factories.media import make_medium
 from tests.factories.posts import make_posts
 from tests.factories.profiles import KEY, make_profile
@@ -154,6 +157,79 @@ def test_what_was_approved_since_is_not_sent_again(
     world.until_all(PostState.PUBLISHED, [published])
     assert world.states([still]) == [waiting]
     assert sends(world) == {"approved": 1}
+
+
+def edit(world: World, post_id: int, **values: Any) -> None:
+    with world.database.transaction() as session:
+        session.get_one(Post, post_id, with_for_update=True)
+        edits.edit_posts(session, {post_id: Edit(**values)})
+
+
+@pytest.mark.parametrize("is_noted", [True, False])
+def test_what_was_taken_back_and_handed_over_anew_since_is_not_sent_again(
+    world: World, backup: Callable[[], Restore], *, is_noted: bool
+) -> None:
+    """In the backup it is being deleted in Postiz, and what it is to say waits beside it. Postiz
+    lists neither the old post, nor one that looks like it."""
+    make_profile(world, key=KEY)
+    ids = make_posts(world, "acme", ["as it was"], handoff="calendar", in_seconds=3600)
+    world.until_all(PostState.SCHEDULED, ids)
+    edit(world, ids[0], content="as edited", publish_at=datetime.now(UTC))
+    assert world.states(ids) == [PostState.RESCHEDULING]
+    if is_noted:  # the delete was sent when the backup was made
+        with world.database.transaction() as session:
+            session.execute(update(Handover).values(state=DELETED))
+    restore = backup()
+    world.until_all(PostState.PUBLISHED, ids)
+    restore()
+    assert world.states(ids) == [PostState.RESCHEDULING]
+    assert settled(world).found == 1
+    world.until_all(PostState.PUBLISHED, ids)
+    assert world.post(ids[0]).content == "as edited"
+    assert sends(world) == {"as edited": 1}
+
+
+def test_what_was_deleted_since_to_be_edited_again_is_left_to_a_person(
+    world: World, backup: Callable[[], Restore]
+) -> None:
+    make_profile(world, key=KEY)
+    ids = make_posts(world, "acme", ["as it was"], handoff="calendar", in_seconds=3600)
+    world.until_all(PostState.SCHEDULED, ids)
+    edit(world, ids[0], content="as edited")
+    with world.database.transaction() as session:
+        session.execute(update(Handover).values(state=DELETED))
+    restore = backup()
+    edit(world, ids[0], content="as edited once more", publish_at=datetime.now(UTC))
+    world.until_all(PostState.PUBLISHED, ids)
+    restore()
+    assert settled(world).unclear == 1
+    assert world.post(ids[0]).error_code == "outcome_unknown"
+    assert sends(world) == {"as edited once more": 1}
+
+
+def test_what_was_edited_and_published_since_is_left_to_a_person(
+    world: World, backup: Callable[[], Restore]
+) -> None:
+    """It looks like no post of ours; one of another channel, and one for later, go on."""
+    make_profile(world, key=KEY)
+    [edited] = make_posts(world, "acme", ["as it was"])
+    [later] = make_posts(world, "acme", ["later"], handoff="calendar", in_seconds=30 * 86_400)
+    with world.database.transaction() as session:
+        session.execute(update(Job).values(paused=True))
+    [other] = make_posts(world, "acme", ["elsewhere"], integration="int-x", identifier="x")
+    with world.database.transaction() as session:
+        session.execute(update(Job).where(Job.id == world.post(other).job_id).values(paused=True))
+    restore = backup()
+    edit(world, edited, content="as edited")
+    with world.database.transaction() as session:
+        session.execute(update(Job).where(Job.id == world.post(edited).job_id).values(paused=False))
+        session.execute(update(Post).values(waits_for=""))
+    world.until_all(PostState.PUBLISHED, [edited])
+    restore()
+    assert settled(world).unclear == 1
+    assert world.post(edited).error_code == "outcome_unknown"
+    assert world.states([later, other]) == [PostState.PENDING, PostState.PENDING]
+    assert sends(world) == {"as edited": 1}
 
 
 def test_posts_that_look_alike_are_left_to_a_person(

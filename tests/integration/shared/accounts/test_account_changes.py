@@ -118,6 +118,24 @@ def test_of_two_accounts_that_become_one_the_more_careful_wishes_stay(world: Wor
         }
 
 
+def test_a_call_that_is_charged_while_two_accounts_become_one_is_not_forgotten(
+    world: World,
+) -> None:
+    with world.database.transaction() as session:
+        session.add_all(
+            Account(server="s", key_hash=name, budget_used=used)
+            for name, used in (("winner", 5), ("loser", 3))
+        )
+    with world.database.transaction() as session:
+        names = {row.key_hash: row for row in session.scalars(select(Account))}
+        with world.database.transaction() as worker:  # it makes calls of both meanwhile
+            worker.execute(update(Account).values(budget_used=Account.budget_used + 1))
+        merge_accounts(session, names["loser"].id, names["winner"])
+    with world.database.transaction() as session:
+        [winner] = session.scalars(select(Account).where(Account.key_hash == "winner"))
+        assert winner.budget_used == 5 + 1 + 3 + 1
+
+
 def test_a_key_rotated_while_postiz_is_away_moves_nothing(world: World) -> None:
     """Nobody could say whose key it is: the drafts wait where they are, and are released later."""
     make_profile(world, key=KEY)

@@ -1,14 +1,16 @@
 """Many posts taken back, or tried again, at once: in batches, beside workers, and only once."""
 
 import threading
+from collections.abc import Sequence
 
 import pytest
 from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
 
 from shared.access.visible_profiles import EVERY_PROFILE, VisibleProfiles
 from shared.domain.publishing.states import PostState
 from shared.models import Post
-from shared.posts import bulk_cancel_retry
+from shared.posts import bulk_cancel_retry, cancel_retry, transitions
 from shared.posts.post_queries import PostFilter
 from tests.factories.jobs import make_job, set_states
 from tests.factories.posts import make_due, make_posts, make_refused_posts
@@ -175,3 +177,29 @@ def test_a_key_changes_only_what_it_may_see(api: Api) -> None:
     assert api.post("/posts/cancel", {"job_id": job}, key=key).json["changed"] == 0
     assert api.post("/profiles/acme/cancel", None, key=key).status_code == 404
     assert api.get(f"/jobs/{job}").json["counts"] == {"pending": 1}
+
+
+def test_what_postiz_is_about_to_publish_is_asked_for_once(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker finds that it is too late for one post while the others are still being cancelled;
+    so it is for as long as the post is near its time, and the request would end no sooner."""
+    make_job(api, 3)
+    set_states(api, *["scheduled"] * 3)
+    cancel_posts, rounds = cancel_retry.cancel_posts, iter(range(20))
+
+    def cancel_beside_a_worker(session: Session, ids: Sequence[int]) -> list[int]:
+        assert next(rounds, None) is not None, "it goes on for ever"
+        cancelled = cancel_posts(session, ids)
+        late = PostState.CANCELLING, PostState.SCHEDULED
+        event = cancel_retry.TOO_LATE_TO_CANCEL
+        transitions.move_posts(session, cancelled[:1], *late, event=event)
+        return cancelled
+
+    monkeypatch.setattr(bulk_cancel_retry, "BATCH", 1)
+    monkeypatch.setattr(cancel_retry, "cancel_posts", cancel_beside_a_worker)
+    database = api.services.database
+    assert bulk_cancel_retry.cancel_matching_posts(database, EVERYTHING).posts == 3
+    assert [post.state for post in api.posts()] == ["scheduled"] * 3
+    again = bulk_cancel_retry.cancel_matching_posts(database, EVERYTHING)
+    assert again.posts == 3  # who asks again is heard again

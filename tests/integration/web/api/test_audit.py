@@ -103,6 +103,20 @@ def test_who_sees_it(api: Api) -> None:
     assert api.get("/audit", key=api.key("read", "settings", "publish")).status_code == 403
 
 
+def test_a_client_does_not_see_what_was_done_for_another_that_had_its_profiles_id(
+    api: Api,
+) -> None:
+    body = {"name": "Of the first client"}
+    assert api.call("PATCH", "/profiles/acme", json=body).status_code == 200
+    assert api.call("DELETE", "/profiles/acme").status_code == 204
+    assert api.post("/profiles", {"id": "acme", "name": "Another"}).status_code == 201
+    key = api.key("admin", profiles=["acme"])
+    shown = [entry["operation"] for entry in entries(api, key=key)]
+    assert shown == ["create_key", "create_profile"]
+    everything = [entry["operation"] for entry in entries(api)]
+    assert {"patch_profile", "delete_profile"} <= set(everything)
+
+
 def test_it_is_listed_in_pages_and_filtered(api: Api) -> None:
     for number in range(3):
         api.call("PUT", "/profiles/acme", json={"name": f"{number}"})

@@ -1,18 +1,22 @@
 """Cancel and retry as their callers use them."""
 
-import pytest
-from sqlalchemy import select
+from datetime import UTC, datetime
 
-from shared.models import Account, Handover, Post, Submission
+import pytest
+from sqlalchemy import func, select, update
+
+from shared.models import Account, AccountMedia, Handover, Post, Submission
+from tests.factories.files import FILES
 from tests.factories.jobs import make_job, set_states
 from tests.servers.api import Api
+from web.http_layer import continued
 
 
 def first_post(api: Api, job_id: str) -> str:
     return str(api.get(f"/jobs/{job_id}/posts").json["items"][0]["id"])
 
 
-def was_released(api: Api) -> None:
+def was_released(api: Api, postiz_id: str = "in-postiz") -> None:
     """The first post was handed over under an id that is still alive."""
     with api.services.database.transaction() as session:
         post = session.scalars(select(Post).order_by(Post.id)).first()
@@ -23,7 +27,7 @@ def was_released(api: Api) -> None:
             account_id=account.id,
             profile_id=post.profile_id,
             server=account.server,
-            marker_at=post.publish_at,
+            marker_at=datetime.now(UTC),
             elements=1,
         )
         session.add(submission)
@@ -33,8 +37,8 @@ def was_released(api: Api) -> None:
                 post_id=post.id,
                 account_id=account.id,
                 submission_id=submission.id,
-                postiz_id="in-postiz",
-                marker_at=post.publish_at,
+                postiz_id=postiz_id,
+                marker_at=submission.marker_at,
                 released_at=post.publish_at,
             )
         )
@@ -136,6 +140,54 @@ def test_a_retry_without_a_postiz_says_how_to_configure_one(api: Api) -> None:
     [why] = many.json["refused"]
     assert (why["code"], why["count"], why["post_id"]) == ("not_configured", 1, post)
     assert "/profiles/acme" in why["message"]
+
+
+def test_a_word_that_is_repeated_says_nothing_of_what_happened_after_it(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Web died before the answer; by the time that the client asks again, the post was handed over
+    once more, and may be on the network."""
+    body = {"job_id": make_job(api), "confirm_not_published": True}
+    unknown = {"error_code": "outcome_unknown", "error_message": "nobody knows"}
+    set_states(api, "failed", **unknown)
+    was_released(api)
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(continued, "_end", die)
+        with pytest.raises(KeyboardInterrupt):
+            api.post("/posts/retry", body, headers={"Idempotency-Key": "once"})
+    assert [post.state for post in api.posts()] == ["pending"]
+    set_states(api, "failed", **unknown, updated_at=func.now())
+    was_released(api, "in-postiz-once-more")
+    again = api.post("/posts/retry", body, headers={"Idempotency-Key": "once"})
+    assert (again.status_code, again.json["changed"]) == (202, 0)
+    assert [post.state for post in api.posts()] == ["failed"]
+    another = api.post("/posts/retry", body, headers={"Idempotency-Key": "another word"})
+    assert another.json["changed"] == 1
+
+
+def test_a_post_whose_media_were_deleted_stops_no_other(api: Api) -> None:
+    medium = api.upload(FILES.png(), profile="acme").json["media"]["id"]
+    items = [{"caption": "one"}, {"caption": "two", "media_ids": [medium]}, {"caption": "three"}]
+    job = make_job(api, items=items)
+    set_states(api, *["failed"] * 3, error_code="rejected_by_postiz", error_message="no")
+    with api.services.database.transaction() as session:
+        session.execute(update(AccountMedia).values(state="uploaded"))
+    assert api.call("DELETE", f"/media/{medium}").status_code == 204
+    dry = api.post("/posts/retry?dry_run=true", {"job_id": job})
+    assert dry.status_code == 200, dry.text
+    many = api.post("/posts/retry", {"job_id": job})
+    assert (many.status_code, many.json["changed"]) == (202, dry.json["would_change"]), many.text
+    assert [post.state for post in api.posts()] == ["pending", "failed", "pending"]
+    for refused in (many.json["refused"], dry.json["refused"]):
+        [why] = refused
+        assert (why["code"], why["count"]) == ("media_deleted", 1)
+        assert why["post_id"] == str(api.posts()[1].id)
+    alone = api.post(f"/jobs/{job}/retry", None)
+    assert (alone.status_code, alone.json["code"]) == (409, "media_deleted")
 
 
 def test_a_job_is_retried_with_its_failed_posts_only(api: Api) -> None:

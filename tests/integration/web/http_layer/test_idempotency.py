@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text, update
 
+from shared.errors import InvalidRequest
 from shared.models import ApiKey, IdempotencyKey
+from shared.net import outbound_route
+from shared.postiz import discovery
 from tests.factories.files import FILES
 from tests.servers.api import Api, Reply
 from worker.retention import prune
@@ -40,6 +43,33 @@ def test_a_repeated_request_is_answered_as_before(
     assert again.headers["Idempotent-Replayed"] == "true"
     assert again.headers["Location"] == first.headers["Location"]
     assert api.rows() == before
+
+
+def test_what_is_refused_by_now_does_not_hide_the_first_answer(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client whose answer was lost would take the refusal for the outcome, and make another."""
+    url = "http://localhost:9/"
+    postiz = {"api_url": url, "api_key": "another-key"}
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("/webhooks", {"url": url, "events": ["post.published"]}),
+        ("/profiles", {"name": "New", "tts_settings": {"postiz": postiz}}),
+        ("/schedules", {"name": "s", "cron": "0 9 * * *", "bulk": BULK, "profile_id": "acme"}),
+    ]
+    first = [api.post(path, body, headers={"Idempotency-Key": path}) for path, body in calls]
+    assert [reply.status_code for reply in first] == [201] * 3, [reply.text for reply in first]
+
+    def refuse(*_: Any) -> Any:
+        raise InvalidRequest("its name no longer resolves")
+
+    monkeypatch.setattr(outbound_route, "require_allowed", refuse)
+    monkeypatch.setattr(discovery, "require_allowed", refuse)
+    nothing = {"tts_settings": {"postiz": None}}
+    assert api.call("PATCH", "/profiles/acme", json=nothing).status_code == 200
+    for (path, body), made in zip(calls, first, strict=True):
+        again = api.post(path, body, headers={"Idempotency-Key": path})
+        assert (again.status_code, again.json["id"]) == (201, made.json["id"]), again.text
+        assert api.post(path, body).status_code == 400
 
 
 def test_the_order_of_fields_does_not_make_another_request(api: Api) -> None:

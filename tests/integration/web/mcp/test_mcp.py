@@ -237,6 +237,16 @@ def test_nothing_of_a_key_that_needs_approval_goes_out_without_it(api: Api) -> N
     ):
         refused = api.post(path, wanted, key=key)
         assert (refused.status_code, refused.json["code"]) == (403, "approval_required"), path
+    set_states(api, "failed")
+    job_of_others = f"/jobs/{api.posts()[0].job_id}"
+    for path, status in ((f"/posts/{others}/retry", 403), (f"{job_of_others}/retry", 409)):
+        refused = api.post(path, None, key=key)
+        assert (refused.status_code, refused.json["code"]) == (status, "approval_required"), path
+    many = done(api, "retry_posts", {"ids": [others]}, key=key)
+    assert [many["changed"], many["refused"][0]["code"]] == [0, "approval_required"]
+    set_states(api, "pending")
+    assert api.post(f"{job_of_others}/pause", None, key=key).status_code == 202
+    assert api.post(f"{job_of_others}/resume", None, key=key).status_code == 403
     plan = done(api, "plan_posts", BULK, key=key)
     assert plan["requires_approval"]
     job = done(api, "publish_posts", {"plan_id": plan["plan_id"]}, key=key)["job"]

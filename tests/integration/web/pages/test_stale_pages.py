@@ -5,6 +5,9 @@ import re
 from html import unescape
 from typing import Any
 
+from shared.models import Post
+from shared.posts import edits
+from shared.posts.edits import Edit
 from tests.factories.jobs import make_job, set_states
 from tests.servers.api import Api, Reply
 from tests.servers.browsers import Browser, make_user
@@ -44,6 +47,28 @@ def test_nobody_approves_or_rejects_what_was_changed_since_they_looked(api: Api)
     assert api.posts()[0].state == "waiting_approval"
     newer = browser.open("GET", f"/posts/{post.id}").text
     assert press(browser, newer, "Approve").status_code == 202
+
+
+def test_nobody_approves_with_all_of_a_job_an_edit_that_their_page_could_not_show_yet(
+    api: Api,
+) -> None:
+    """It is under way while the page is read, and committed after it."""
+    rows = [{"caption": "seen"}, {"caption": "seen, too"}]
+    body = {**ASKED, "items": rows, "requires_approval": True}
+    job = api.post("/postiz/bulk-publish", body, profile="acme").json["job"]["id"]
+    first, _ = api.posts()
+    browser = Browser.signed_in(api, make_user(api, role="manager"))
+    with api.services.database.transaction() as session:
+        session.get_one(Post, first.id, with_for_update=True)
+        edits.edit_posts(session, {first.id: Edit(content="unseen")})
+        pages = [browser.open("GET", path).text for path in (f"/jobs/{job}", "/")]
+        assert "unseen" not in pages[0]
+    for page, words in zip(pages, ("Approve all that wait", "Approve all of the job"), strict=True):
+        press(browser, page, words)
+        found = {post.content: post.state for post in api.posts()}
+        assert found == {"unseen": "waiting_approval", "seen, too": "pending"}, words
+    again = browser.open("GET", f"/jobs/{job}").text
+    assert press(browser, again, "Approve all that wait").status_code == 202
 
 
 def test_the_word_that_a_post_is_not_published_is_good_for_what_was_seen(api: Api) -> None:

@@ -5,17 +5,21 @@ import threading
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
 
+from shared import db
+from shared.access.visible_profiles import EVERY_PROFILE
 from shared.approvals import decisions
 from shared.domain.publishing.states import PostState
 from shared.errors import Conflict
 from shared.models import Delivery, Handover, Job, Post, Submission, Webhook
 from shared.posts import edits, transitions
 from shared.posts.edits import Edit
+from shared.posts.post_queries import PostFilter
 from tests.factories.posts import make_due, make_posts, request_retry
 from tests.workers.world import World
 from worker import sweep
@@ -278,3 +282,22 @@ def test_whatever_editors_and_approvers_do_what_is_sent_was_approved_as_it_is(
 def reject(world: World, post_id: int) -> None:
     with suppress(Conflict), world.database.transaction() as session:
         decisions.reject_post(session, session.get_one(Post, post_id), by="a test", note="")
+
+
+def test_what_its_network_changed_since_a_person_looked_is_not_approved_with_all_of_a_job(
+    world: World,
+) -> None:
+    """While the channel was not known, the post showed what the request has for no network."""
+    [post_id] = make_waiting(world, ["for any network"], identifier=None, in_seconds=3600)
+    job_id = world.post(post_id).job_id
+    kept = {"0": {"caption": "for any network", "captions": {"mastodon": "for Mastodon"}}}
+    with world.database.transaction() as session:
+        session.get_one(Job, job_id).options = {"late": kept}
+    with world.database.transaction() as session:
+        looked_at = db.read_certain_moment(session)
+    world.until(lambda: world.post(post_id).content == "for Mastodon")
+    of_job = PostFilter(visible=EVERY_PROFILE, job_id=job_id)
+    approve_all = partial(decisions.approve_matching_posts, world.database, of_job, by="a test")
+    assert approve_all(as_of=looked_at).posts == 0
+    assert world.states([post_id]) == [PostState.WAITING_APPROVAL]
+    assert approve_all().posts == 1

@@ -8,9 +8,11 @@ import pytest
 import requests
 from sqlalchemy import func, select, update
 
+from shared.accounts import channel_states
+from shared.domain.networks.channel_states import NOT_READY, ChannelState
 from shared.domain.publishing.states import PostState
 from shared.models import Handover, Post, Submission
-from shared.posts import cancel_retry, edits
+from shared.posts import cancel_retry, edits, handovers
 from shared.posts.edits import Edit
 from tests.factories.posts import make_due, make_posts, request_cancel, request_retry
 from tests.factories.profiles import KEY, leave_account, save_key
@@ -77,6 +79,44 @@ def test_a_staged_post_that_only_moves_costs_no_call(world: World) -> None:
     with world.database.transaction() as session:
         assert len(session.scalars(select(Submission.id)).all()) == 1
     assert sent(world) == ["moved"]
+
+
+def test_a_draft_that_would_be_too_old_for_postizs_own_rescue_is_not_kept_for_a_later_time(
+    world: World,
+) -> None:
+    """Postiz looks back two days for what it has not sent."""
+    near, far = make_posts(world, "acme", ["near", "far"], in_seconds=600)
+    world.until_all(PostState.STAGED, [near, far])
+    edit(world, [near], publish_at=LATER + 24 * HOUR)
+    edit(world, [far], publish_at=LATER + 48 * HOUR)
+    assert world.states([near, far]) == [PostState.STAGED, PostState.PENDING]
+    world.until(lambda: drafts(world) == ["near"])
+    edit(world, [far], publish_at=datetime.now(UTC).replace(microsecond=0))
+    world.until_all(PostState.PUBLISHED, [far])
+    assert sent(world) == ["far"]
+
+
+def test_an_edited_post_goes_on_waiting_for_its_channel(world: World) -> None:
+    in_place, staged, moved = ids = make_posts(
+        world, "acme", ["in place", "staged", "moved"], in_seconds=600
+    )
+    world.until_all(PostState.STAGED, ids)
+    with world.database.transaction() as session:
+        session.execute(update(Post).where(Post.id == in_place).values(state="pending"))
+        handovers.update_alive(session, [in_place], buried_at=func.now(), state="discarded")
+        account_id = session.get_one(Post, in_place).account_id
+        why = ChannelState.DISABLED, "It is disabled"
+        channel_states.mark_not_ready(session, account_id, "int-mastodon", *why)
+    edit(world, [in_place, staged], content="new")
+    edit(world, [moved], publish_at=LATER)
+    posts = [world.post(post_id) for post_id in ids]
+    assert [post.state for post in posts] == ["pending", "pending", "staged"]
+    assert {(post.waits_for, post.error_code) for post in posts} == {
+        (channel_states.wait_for(account_id, "int-mastodon"), NOT_READY)
+    }
+    with world.database.transaction() as session:
+        channel_states.mark_ready(session, account_id, ["int-mastodon"])
+    assert {world.post(post_id).waits_for for post_id in ids} == {""}
 
 
 def test_what_is_in_the_calendar_is_taken_out_before_it_is_handed_over_anew(world: World) -> None:
