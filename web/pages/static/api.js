@@ -4,15 +4,18 @@ const csrf = document.querySelector('meta[name="csrf"]');
 const notice = document.getElementById("notice");
 
 /** Words in the page's status line, which screen readers read out. */
-export function say(words, { wrong = false } = {}) {
+export function say(words, wrong = false) {
   notice.textContent = words;
   notice.classList.toggle("wrong", wrong);
   notice.hidden = !words;
   if (wrong) notice.scrollIntoView({ block: "nearest" });
 }
 
+/** The same, of what went wrong. */
+export const warn = (words) => say(words, true);
+
 /** The button, if there is one, is not pressed twice; `fail(error)` tells what went wrong. */
-export async function whileBusy(button, work, fail = ({ message }) => say(message, { wrong: true })) {
+export async function whileBusy(button, work, fail = ({ message }) => warn(message)) {
   if (button) button.disabled = true;
   try {
     await work();

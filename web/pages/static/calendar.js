@@ -1,6 +1,6 @@
 // The calendar: in the reader's zone unless another is named; posts are moved by dragging or by a form.
 
-import { call, say, whileBusy } from "./api.js";
+import { call, warn, whileBusy } from "./api.js";
 import { byId } from "./templates.js";
 import { zone } from "./times.js";
 
@@ -80,7 +80,7 @@ document.addEventListener("pointerup", ({ pointerId, clientX, clientY }) => {
   if (!moving) return;
   dropped = Date.now();
   if (left || !to || to === before) return;
-  whileBusy(null, () => move(entry, `${to}T${time}`), (error) => say(explain(error), { wrong: true }));
+  whileBusy(null, () => move(entry, `${to}T${time}`), (error) => warn(explain(error)));
 });
 
 document.addEventListener("pointercancel", letGo);
