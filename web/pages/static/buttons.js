@@ -33,7 +33,7 @@ export async function press(button) {
   });
 }
 
-document.addEventListener("click", (event) => {
+addEventListener("click", (event) => {
   const button = event.target.closest("button[data-call]");
   if (button) press(button);
 });

@@ -88,9 +88,11 @@ function addRows(items) {
   changed();
 }
 
-/** A file goes where it is missed by its name, into all rows of a table that name it; else it is a row of its own. */
+/** A file goes where it is missed by its name, into all rows of a table that name it; else it is a row of its own.
+ * One that is here already is none: after a reload one chooses all of a folder again. */
 function addClips(files) {
   const rows = [];
+  let here = 0;
   const media = allMedia();
   const isMissed = ({ url, state }) => !url && ["waiting", "failed"].includes(state);
   for (const file of files.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }))) {
@@ -99,6 +101,10 @@ function addClips(files) {
     const unseen = fits.filter(({ size }) => !size);
     const taken = unseen.length ? unseen : fits.slice(0, 1);
     if (!taken.length) {
+      if (!target && media.some((each) => each.name === name && each.size === file.size)) {
+        here += 1;
+        continue;
+      }
       taken.push({ name });
       if (target) target.media.push(...taken);
       else rows.push(newItem({ media: taken }));
@@ -107,6 +113,7 @@ function addClips(files) {
   }
   target = null;
   addRows(rows);
+  if (here) warn(`In the list already, not added again: ${here}.`);
 }
 
 /** The tables so far: each is mapped after the one before, also if it came later. */
@@ -142,7 +149,7 @@ function takeRows(items) {
 /** A fault or warning in the page's own words, where the API's name its fields. */
 function inWords(each) {
   const [remedy, message] = facts.words[each.code] ?? [];
-  return { ...each, message: message || each.message, remedy: remedy ?? each.remedy };
+  return { ...each, message: (message || each.message).replace(/[^.]$/, "$&."), remedy: remedy ?? each.remedy };
 }
 
 function noteFaults(faults) {
@@ -301,7 +308,7 @@ byId("files").addEventListener("cancel", () => (target = null));
 
 const drop = byId("drop");
 for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
-  document.addEventListener(name, async (event) => {
+  addEventListener(name, async (event) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
     drop.classList.toggle("over", name.endsWith("er")); // of dragenter and dragover

@@ -122,7 +122,7 @@ async function send(form) {
   await whileBusy(pressed, work, (error) => showErrors(form, error));
 }
 
-document.addEventListener("submit", (event) => {
+addEventListener("submit", (event) => {
   const form = event.target;
   if (!form.dataset.call) return;
   event.preventDefault();

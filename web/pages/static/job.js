@@ -117,7 +117,7 @@ async function follow() {
   retry = setTimeout(follow, wait);
 }
 
-document.addEventListener("visibilitychange", () => {
+addEventListener("visibilitychange", () => {
   if (document.hidden) stop();
   else {
     plan();

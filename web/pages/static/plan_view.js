@@ -26,7 +26,7 @@ function dayBox(day, rows, { nameOf, timeOf, late }) {
   }
   if (rows.length > PER_DAY) list.append(textElement("li", `and ${rows.length - PER_DAY} more`));
   const box = textElement("li", "");
-  box.append(textElement("h4", `${day}: ${rows.length} row${rows.length === 1 ? "" : "s"}`), list);
+  box.append(textElement("h4", `${day}, rows: ${rows.length}`), list);
   return box;
 }
 

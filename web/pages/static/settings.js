@@ -6,7 +6,7 @@ import { readForm, showErrors } from "./forms.js";
 import { byId, copyOf, textElement as make } from "./templates.js";
 import { zone } from "./times.js";
 
-document.addEventListener("pressroom:done", (event) => {
+addEventListener("pressroom:done", (event) => {
   const form = event.target;
   const name = form.dataset.once;
   if (!name) return;
@@ -82,7 +82,7 @@ form?.addEventListener("submit", (event) => {
   });
 });
 
-document.addEventListener("click", (event) => {
+addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button) return;
   const { trySaved, dropPostiz, sandbox, key } = button.dataset;

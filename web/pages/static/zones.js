@@ -7,7 +7,7 @@ for (const field of document.querySelectorAll("input[data-zone]")) {
   if (!field.dataset.zone) field.value = zone;
 }
 
-document.addEventListener("submit", (event) => {
+addEventListener("submit", (event) => {
   const { elements, dataset: { shift } } = event.target;
   if (!shift) return;
   event.preventDefault();
