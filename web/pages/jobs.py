@@ -4,13 +4,16 @@ from collections.abc import Mapping, Sequence
 
 from flask import Response, request
 from markupsafe import Markup
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from shared import db
 from shared.access.visible_profiles import load_visible
+from shared.accounts import holds
 from shared.domain.publishing.states import JobState
 from shared.jobs import channel_progress, etas, event_feed, progress
 from shared.jobs.channel_progress import ChannelProgress
-from shared.models import Job
+from shared.models import Account, Job, Profile
 from shared.posts import failure_causes, post_queries
 from shared.profiles import listing
 from web.auth import current_caller
@@ -108,11 +111,19 @@ def show_job(job_id: str) -> Response:
             states=STATES,
             place=place,
             channels=[(channel, _draw_channel(channel)) for channel in channels],
+            held=holds.list_held(session, profile_ids=[job.profile_id]),
+            is_unreachable=_is_unreachable(session, job),
             causes=failure_causes.list_causes(session, job, visible),
             posts=shown,
             clips=name_clips(session, shown),
             cursor=next_cursor(posts, AT_ONCE, lambda row: row.id),
         )
+
+
+def _is_unreachable(session: Session, job: Job) -> bool:
+    """Whether the last call to its Postiz failed."""
+    own = select(Account.healthy).join(Profile, Profile.account_id == Account.id)
+    return session.scalar(own.where(Profile.id == job.profile_id)) is False
 
 
 def _draw_channel(channel: ChannelProgress) -> Markup:

@@ -86,6 +86,6 @@ export async function readReply(reply) {
     throw new ApiError("You are no longer signed in. Sign in again in another tab, then go on here.", reply);
   }
   if (answer.code === "csrf") await renew();
-  const words = answer.detail || answer.title || `The server answered ${reply.status}.`;
+  const words = answer.detail || answer.title || `The server answered ${reply.status}. Try again.`;
   throw new ApiError(words, { status: reply.status, code: answer.code, fields: answer.errors ?? [] });
 }

@@ -142,6 +142,14 @@ def test_a_role_sees_no_button_that_it_may_not_press(
         assert bool(leads) == presses, path
 
 
+def test_a_job_says_why_its_posts_wait(api: Api, job: str) -> None:
+    browser = reader(api)
+    assert "did not answer the last call" not in text_of(browser, f"/jobs/{job}")
+    with api.services.database.transaction() as session:
+        session.execute(update(Account).values(healthy=False))
+    assert "did not answer the last call" in text_of(browser, f"/jobs/{job}")
+
+
 def test_a_button_calls_the_api_as_it_says(api: Api, job: str) -> None:
     browser = reader(api)
     text = text_of(browser, f"/jobs/{job}")
