@@ -9,7 +9,7 @@ import typer
 
 from cli.commands.jobs import JOBS, job_path
 from cli.failures import CliFailure, UsageFailure
-from cli.live.watch import telling_how_to_go_on, telling_that_it_goes_on, watch_job
+from cli.live.watch import telling_that_it_goes_on, watch_job
 from cli.options import JsonFields, ProfileId, connect
 from cli.output import Listing, parse_fields, show
 from cli.publishing.order import Timing, require_times, require_zone
@@ -115,8 +115,7 @@ def publish(
     rows = read_rows(source, captions, split_list(channels or ""))
     require_times(timing, rows)
     wishes = Wishes(source=source, timing=timing, ask=ask, again=again, dry_run=dry_run, more=more)
-    with telling_how_to_go_on():
-        job = publish_rows(api, rows, wishes)
+    job = publish_rows(api, rows, wishes)
     if job is not None and not dry_run:
         _end_with(api, job, json, watch=watch and not approval)
 

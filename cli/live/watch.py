@@ -91,16 +91,6 @@ def _tell_end(api: Api, path: str, job: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def telling_how_to_go_on() -> Iterator[None]:
-    """Whoever stops before it is accepted, or does not know whether it was."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        note("Stopped. The same command goes on from here, and publishes nothing twice")
-        raise
-
-
-@contextmanager
 def telling_that_it_goes_on(job_id: str) -> Iterator[None]:
     """Whoever stops watching does not stop the job."""
     try:

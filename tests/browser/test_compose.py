@@ -87,7 +87,7 @@ def test_clips_are_dropped_in_planned_and_published_once(
 
     page.reload()
     drop(page, {f"clip {number}.mp4": FILES.mp4(210 + number) for number in (10, 2)})
-    page.get_by_text("In the list already, not added again: 2.").wait_for()
+    page.get_by_text("In the list already: 2.").wait_for()
     page.get_by_text("4 of 4 files are here").wait_for()
     expect(row(page, 1).get_by_label("Caption", exact=True)).to_have_value(ODD)
     press(page, "Show the plan")

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 from flask import Response, request
 from markupsafe import Markup
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared import db
@@ -13,10 +12,10 @@ from shared.accounts import holds
 from shared.domain.publishing.states import JobState
 from shared.jobs import channel_progress, etas, event_feed, progress
 from shared.jobs.channel_progress import ChannelProgress
-from shared.models import Account, Job, Profile
+from shared.models import Account, Job
 from shared.posts import failure_causes, post_queries
-from shared.profiles import listing
-from web.auth import current_caller
+from shared.profiles import listing, profile_settings
+from web.auth import current_caller, require_visible_profile
 from web.http_layer.pagination import decode_number, next_cursor
 from web.pages import charts
 from web.pages.charts import Part
@@ -122,8 +121,10 @@ def show_job(job_id: str) -> Response:
 
 def _is_unreachable(session: Session, job: Job) -> bool:
     """Whether the last call to its Postiz failed."""
-    own = select(Account.healthy).join(Profile, Profile.account_id == Account.id)
-    return session.scalar(own.where(Profile.id == job.profile_id)) is False
+    profile = profile_settings.load_profile(session, require_visible_profile(job.profile_id))
+    return (
+        profile.account_id is not None and not session.get_one(Account, profile.account_id).healthy
+    )
 
 
 def _draw_channel(channel: ChannelProgress) -> Markup:

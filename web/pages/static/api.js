@@ -22,7 +22,10 @@ export async function whileBusy(button, work, fail = ({ message }) => warn(messa
   } catch (error) {
     fail(error);
   } finally {
-    if (button) button.disabled = false;
+    if (button) {
+      button.disabled = false;
+      if (document.activeElement === document.body) button.focus?.(); // it lost it when it was disabled
+    }
   }
 }
 

@@ -113,7 +113,7 @@ function addClips(files) {
   }
   target = null;
   addRows(rows);
-  if (here) warn(`In the list already, not added again: ${here}.`);
+  if (here) warn(`In the list already: ${here}.`);
 }
 
 /** The tables so far: each is mapped after the one before, also if it came later. */

@@ -27,6 +27,6 @@ export async function filesOf(transfer) {
 export function sortOut(files) {
   const isTaken = ({ name }) => TAKEN.test(name);
   const others = files.filter((file) => !isTaken(file) && file.name[0] !== ".").map(({ name }) => name);
-  const words = others.length ? `Left out (${others.length}): ${others.slice(0, 5).join(", ")}. Only mp4, jpeg, png, gif, webp and CSV files are taken.` : "";
+  const words = others.length ? `Left out (${others.length}): ${others.slice(0, 5).join(", ")}. Only mp4, jpeg, png, gif, webp and CSV are taken.` : "";
   return [files.filter(isTaken).slice(0, MOST), words];
 }
