@@ -15,7 +15,11 @@ from cli.commands.servers import servers
 from cli.commands.webhooks import webhooks
 from cli.groups import new_app
 
-_ABOUT = "Publish clips through Pressroom, and look after what is published."
+_ABOUT = """Publish clips through Pressroom, and look after what is published.
+
+First: pressroom login --url https://pressroom.example.com. Then pressroom channels shows where to,
+and pressroom publish FOLDER --channels IDS publishes the clips of a folder.
+"""
 _GROUPS = {
     "profiles": profiles,
     "channels": channels,
@@ -45,11 +49,11 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(help=_ABOUT)
 def _root(
     _version: Annotated[
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version"),
     ] = False,
 ) -> None:
-    """Publish clips through Pressroom, and look after what is published."""
+    """Takes the options that stand before a command."""

@@ -19,6 +19,11 @@ def free_port() -> int:
     raise StackError(f"no free port on {LOOPBACK} between {_CHOICE.start} and {_CHOICE.stop}")
 
 
+def same_port(last: int | None) -> int:
+    """The one of the last run if it is free: addresses that people have saved still lead there."""
+    return last if last and is_free(last) else free_port()
+
+
 def is_free(port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

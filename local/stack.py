@@ -12,12 +12,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from urllib.parse import urlsplit
 
 from local.environment import service_environment, without, without_credentials
 from local.errors import StackError
 from local.health import celery_answers, http_answers, http_ok
 from local.home import Home
-from local.ports import LOOPBACK, free_port, wanted_port
+from local.ports import LOOPBACK, free_port, same_port, wanted_port
 from local.postgres import Postgres
 from local.sandbox import timing
 from local.service import Service
@@ -37,13 +38,15 @@ class Ports:
     sandbox: int | None
 
 
-def choose_ports(users: Mapping[str, str]) -> Ports:
+def choose_ports(users: Mapping[str, str], last: Addresses | None = None) -> Ports:
+    """`last`: of the run before."""
+    sandbox = last and last.sandbox_url and urlsplit(last.sandbox_url).port
     return Ports(
         web=wanted_port("PRESSROOM_PORT", users.get("PRESSROOM_PORT", "8000")),
         flower=wanted_port("PRESSROOM_FLOWER_PORT", users.get("PRESSROOM_FLOWER_PORT", "5555")),
         postgres=free_port(),
         valkey=free_port(),
-        sandbox=None if users.get("PRESSROOM_SANDBOX") == "0" else free_port(),
+        sandbox=None if users.get("PRESSROOM_SANDBOX") == "0" else same_port(sandbox or None),
     )
 
 

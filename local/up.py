@@ -13,7 +13,7 @@ from local.errors import StackError
 from local.home import Home
 from local.service import Service
 from local.stack import Stack, choose_ports
-from local.stack_file import Processes
+from local.stack_file import Addresses, Processes
 from local.supervisor import StopRequested, Supervisor
 from shared.access.new_keys import new_key
 from shared.config import read_settings
@@ -26,14 +26,15 @@ def up(home: Home, users: Mapping[str, str]) -> None:
     with home.locked():
         if count := orphans.end(home.running_file):
             logger.info("ended %d processes that an earlier stack had left running", count)
-        ports = choose_ports(users)
-        key, is_new = _admin_key(home, users)
+        last = stack_file.read(home.stack_file)
+        ports = choose_ports(users, last[0] if last else None)
+        key, is_new = _admin_key(last[0] if last else None, users)
         stack = Stack(home, ports=ports, admin_key=key, users=users)
         home.stack_file.unlink(missing_ok=True)
         _Run(home, stack, keep_file=not is_new).run()
 
 
-def _admin_key(home: Home, users: Mapping[str, str]) -> tuple[str, bool]:
+def _admin_key(last: Addresses | None, users: Mapping[str, str]) -> tuple[str, bool]:
     """The user's own, else that of the last run, else a new one; and whether it is new."""
     try:
         given = read_settings(users).admin_key
@@ -41,8 +42,7 @@ def _admin_key(home: Home, users: Mapping[str, str]) -> tuple[str, bool]:
         raise StackError(f"the environment has a setting that is not valid: {error}") from error
     if given is not None:
         return given.get_secret_value(), False
-    last = stack_file.read(home.stack_file)
-    return (last[0].admin_key, False) if last else (new_key(), True)
+    return (last.admin_key, False) if last else (new_key(), True)
 
 
 class _Run:

@@ -75,7 +75,10 @@ def show_job(job: JobId, json: JsonFields = None, profile: ProfileId = None) -> 
 
 @jobs.command("watch")
 def watch(job: JobId, json: JsonFields = None, profile: ProfileId = None) -> None:
-    """Follow a job until it waits for nothing more; exit code 1 if something failed."""
+    """Follow a job until it waits for nothing more.
+
+    The exit code is 1 if something failed, or the job was cancelled.
+    """
     api = connect(profile)
     [ended] = show(JOBS, json, lambda: [watch_job(api, job)])
     if ended["state"] != "completed":

@@ -38,10 +38,12 @@ DefaultProfile = Annotated[
 
 
 def login(url: ServerUrl = None, profile: DefaultProfile = None) -> None:
-    """Keep a key for a server, after a look whether the server takes it.
+    """Keep a key for a server, which is asked whether it takes it.
 
-    The key comes from PRESSROOM_API_KEY, else from a question, else (without a terminal) from
-    standard input. It is never an argument, which other users of the machine could read.
+    An admin makes keys in the pages (Settings, API keys) with the scopes read and publish; where
+    `make up` runs, .pressroom/stack.json has one (admin_key). The key comes from PRESSROOM_API_KEY,
+    else from a question, else (without a terminal) from standard input. It is never an argument,
+    which other users of the machine could read.
     """
     signed_in = SignIn(
         url=parse_server_url(url or _ask_url()), api_key=_read_key(), profile=profile
@@ -54,7 +56,7 @@ def login(url: ServerUrl = None, profile: DefaultProfile = None) -> None:
 
 
 def logout() -> None:
-    """Forget the key that `login` kept on this machine."""
+    """Forget the key that login kept."""
     note("The key is forgotten" if forget_sign_in() else "There was no key")
 
 

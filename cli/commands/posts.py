@@ -145,7 +145,10 @@ def retry(
     json: JsonFields = None,
     profile: ProfileId = None,
 ) -> None:
-    """Try failed posts again; what may be on the network only on your word."""
+    """Try failed posts again.
+
+    What may be on the network is tried again only on your word: --confirm-not-published.
+    """
     _change_each(ids, "retry", {"confirm_not_published": confirm_not_published}, json, profile)
 
 

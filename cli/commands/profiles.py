@@ -56,7 +56,10 @@ def list_profiles(json: JsonFields = None, profile: ProfileId = None, limit: Lim
 
 
 def list_channels(json: JsonFields = None, profile: ProfileId = None) -> None:
-    """List the channels of the profile's Postiz: their ids are what --channels takes."""
+    """List the channels of the profile's Postiz.
+
+    Their ids are what --channels takes.
+    """
     api = connect(profile)
     show(CHANNELS, json, lambda: api.get("/postiz/integrations"))
 

@@ -37,7 +37,8 @@ Captions = Annotated[
     Path | None, typer.Option(metavar="FILE.csv", help="With the columns file,caption")
 ]
 Interval = Annotated[
-    float | None, typer.Option(min=0, metavar="MINUTES", help="Between two posts; 30 by default")
+    float | None,
+    typer.Option(min=0, metavar="MINUTES", help="Between two posts; 30 by default, 0: at once"),
 ]
 Slots = Annotated[
     str | None, typer.Option(metavar="TIMES", help="Times of the day instead, as 09:00,18:30")
@@ -63,7 +64,10 @@ def upload(
     json: JsonFields = None,
     profile: ProfileId = None,
 ) -> None:
-    """Upload files; each goes on after a break, and what is there is not sent again."""
+    """Upload files, each once.
+
+    Each goes on after a break, and what is there is not sent again.
+    """
     parse_fields(UPLOADED, json)
     api = connect(profile)
     clips = read_clips(api, files)
@@ -92,11 +96,12 @@ def publish(
     json: JsonFields = None,
     profile: ProfileId = None,
 ) -> None:
-    """Publish a folder of clips, each once, however often the command is interrupted and run again.
+    """Publish a folder of clips, each once.
 
-    A clip's caption is in the CSV file of --captions, else in NAME.txt beside NAME.mp4. A CSV file
-    in place of the folder has a row for each post: file, caption, and if wanted channels,
-    publish_at, first_comment and caption_NETWORK.
+    However often the command is interrupted and run again, it goes on where it stopped. A clip's
+    caption is in the CSV file of --captions, else in NAME.txt beside NAME.mp4. A CSV file in place
+    of the folder has a row for each post: file, caption, and if wanted channels, publish_at,
+    first_comment and caption_NETWORK.
     """
     parse_fields(JOBS, json)
     require_zone(tz)

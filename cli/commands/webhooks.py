@@ -111,10 +111,11 @@ def listen(
     ] = None,
     profile: ProfileId = None,
 ) -> None:
-    """Hear events on this machine until Ctrl-C: signed deliveries go on to your receiver.
+    """Hear events on this machine until Ctrl-C.
 
-    Makes a webhook of its own, prints its secret, and deletes it at the end. Pressroom has to reach
-    this machine: by --bind, or through a tunnel that --public-url names.
+    Signed deliveries go on to your receiver. It makes a webhook of its own, prints its secret, and
+    deletes it at the end. Pressroom has to reach this machine: by --bind, or through a tunnel that
+    --public-url names.
     """
     _require_address(forward_to)
     api = connect(profile)

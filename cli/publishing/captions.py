@@ -61,7 +61,7 @@ def _parse(path: Path, text: str) -> Iterator[CsvRow]:
         ";" if ";" in text.partition("\n")[0] and "," not in text.partition("\n")[0] else ","
     )
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    names = [name.strip() for name in next(reader, [])]
+    names = [_column(name.strip()) for name in next(reader, [])]
     _require_columns(path, names)
     begins = reader.line_num + 1
     for cells in reader:
@@ -71,6 +71,11 @@ def _parse(path: Path, text: str) -> Iterator[CsvRow]:
         if filled:
             yield CsvRow(begins, filled)
         begins = reader.line_num + 1
+
+
+def _column(name: str) -> str:
+    """Also written as `File`; what names a network or channel stays as it is."""
+    return name.casefold() if name.casefold() in COLUMNS else name
 
 
 def _require_columns(path: Path, names: list[str]) -> None:

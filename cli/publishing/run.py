@@ -3,7 +3,8 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,6 +50,17 @@ class Wishes:
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
+@contextmanager
+def _telling_how_to_go_on() -> Iterator[None]:
+    """Whoever stops before it is accepted, or does not know whether it was."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        note("Stopped. The same command goes on from here, and publishes nothing twice")
+        raise
+
+
+@_telling_how_to_go_on()
 def publish_rows(api: Api, rows: Sequence[PostRow], wishes: Wishes) -> str | None:
     """The id of the job; None if nothing is to be published. Raises `CliFailure`."""
     profile = api.require_profile()

@@ -1,6 +1,8 @@
-"""Calls of the API in the tests of pages, as the admin; and people who are invited."""
+"""What people do in the tests of pages; calls of the API, as the admin; and who is invited."""
 
 import itertools
+from base64 import b64encode
+from collections.abc import Mapping
 from typing import Any
 
 import requests
@@ -9,6 +11,15 @@ from playwright.sync_api import Page, Route
 from tests.servers.stacks import RunningStack
 from tests.timing.patience import PATIENCE
 
+_DROP = """files => {
+    const transfer = new DataTransfer();
+    for (const [name, content] of Object.entries(files)) {
+        const bytes = Uint8Array.from(atob(content), each => each.charCodeAt(0));
+        transfer.items.add(new File([bytes], name));
+    }
+    const event = new DragEvent("drop", {dataTransfer: transfer, bubbles: true, cancelable: true});
+    document.getElementById("drop").dispatchEvent(event);
+}"""
 _numbers = itertools.count(1)
 
 
@@ -74,3 +85,8 @@ def lose_the_first_answer(page: Page, address: str) -> None:
         return route.abort()
 
     page.route(address, deal)
+
+
+def drop(page: Page, files: Mapping[str, bytes]) -> None:
+    """As if they were dragged in from a folder."""
+    page.evaluate(_DROP, {name: b64encode(content).decode() for name, content in files.items()})

@@ -1,8 +1,7 @@
 """Compose and media: from clips that are dropped in, or a CSV, to posts that are published."""
 
 import re
-from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from playwright.sync_api import Page, Route, TimeoutError, expect
 
 from shared.domain.networks.caption_length import plain_length, weighted_length
 from tests.browser.looks import check_page
-from tests.browser.people import call, lose_the_first_answer, make_profile
+from tests.browser.people import call, drop, lose_the_first_answer, make_profile
 from tests.factories.files import FILES
 from tests.servers.http_server import http_server
 from tests.servers.stacks import RunningStack
@@ -24,20 +23,6 @@ expect.set_options(timeout=PATIENCE * 1000)
 ROOM = 3 * 1024**2
 #: What X counts otherwise than its characters, and what it does not.
 ODD = "Ünïcode, 日本語, 👩‍👩‍👧 🇩🇪 ✨ and https://example.com/a/long/address?with=words here"
-_DROP = """files => {
-    const transfer = new DataTransfer();
-    for (const [name, content] of Object.entries(files)) {
-        const bytes = Uint8Array.from(atob(content), each => each.charCodeAt(0));
-        transfer.items.add(new File([bytes], name));
-    }
-    const event = new DragEvent("drop", {dataTransfer: transfer, bubbles: true, cancelable: true});
-    document.getElementById("drop").dispatchEvent(event);
-}"""
-
-
-def drop(page: Page, files: Mapping[str, bytes]) -> None:
-    """As if they were dragged in from a folder."""
-    page.evaluate(_DROP, {name: b64encode(content).decode() for name, content in files.items()})
 
 
 def make_long_clip() -> bytes:
@@ -101,6 +86,8 @@ def test_clips_are_dropped_in_planned_and_published_once(
     page.get_by_label("Minutes between two", exact=True).fill("0")
 
     page.reload()
+    drop(page, {f"clip {number}.mp4": FILES.mp4(210 + number) for number in (10, 2)})
+    page.get_by_text("In the list already: 2.").wait_for()
     page.get_by_text("4 of 4 files are here").wait_for()
     expect(row(page, 1).get_by_label("Caption", exact=True)).to_have_value(ODD)
     press(page, "Show the plan")
@@ -256,17 +243,21 @@ def test_a_csv_with_three_bad_rows_is_mended_in_place(
     page.get_by_label("Demo on X").check()
     table = tmp_path / "clips.csv"
     table.write_text(
-        "Text;File;When;Channels\n"
-        '"Fine; with a semicolon";first.mp4;2026-01-01 9:00;\n'
-        "At no time;first.mp4;tomorrow;int-mastodon\n"
-        f"{'y' * 300};second.mp4;2026-01-01 9:00;\n"
-        "Whose channel;;2026-01-01 9:00;int-nobody\n",
+        "Text;File;When;Channels;Client\n"
+        '"Fine; with a semicolon";first.mp4;2026-01-01 9:00;;Rowan\n'
+        "At no time;first.mp4;tomorrow;int-mastodon;rowan\n"
+        f"{'y' * 300};second.mp4;2026-01-01 9:00;;\n"
+        "Whose channel;;2026-01-01 9:00;int-nobody;\n"
+        "Of another client;first.mp4;2026-01-01 9:00;;Rowan & Sons\n",
         encoding="utf-8",
     )
-    drop(
-        page, {f"{name}.mp4": FILES.mp4(shade) for name, shade in (("first", 220), ("second", 230))}
-    )
-    page.get_by_text("2 of 2 files are here").wait_for()
+    drop(page, {"second.mp4": FILES.mp4(230), "of a phone.mov": b"moov"})
+    expect(page.locator("#notice")).to_contain_text("Left out (1): of a phone.mov.")
+    page.get_by_text("1 of 1 files are here").wait_for()
+    older = tmp_path / "older.csv"
+    older.write_bytes("Text,File\nCafé,first.mp4\n".encode("cp1252"))
+    page.set_input_files("#files", older)
+    page.get_by_text("older.csv is not in UTF-8").wait_for()
     empty, other = tmp_path / "an empty.csv", tmp_path / "other.csv"
     empty.touch()
     other.write_text("Text,File\nAnother,first.mp4\n", encoding="utf-8")
@@ -274,9 +265,14 @@ def test_a_csv_with_three_bad_rows_is_mended_in_place(
     page.get_by_text("an empty.csv has no rows").wait_for()
     expect(page.get_by_label("When becomes")).to_have_value("at")
     page.set_input_files("#files", other)
-    press(page, "Take over 4 rows")
+    press(page, "Take over 5 rows")
     page.get_by_text("other.csv: 1 rows").wait_for()
     press(page, "Leave it")
+    expect(page.locator("#notice")).to_have_text("Rows of other profiles, left out: 1.")
+    page.get_by_text("4 rows have errors").wait_for()
+    drop(page, {"first.mp4": FILES.mp4(220)})
+    page.get_by_text("3 of 3 files are here").wait_for()
+    press(page, "Show the plan")
     page.get_by_text("3 rows have errors").wait_for()
     expect(page.locator(".item")).to_have_count(3)
     row(page, 2).get_by_label("Time").fill("2026-01-01T10:00")

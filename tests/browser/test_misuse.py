@@ -7,10 +7,12 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.browser.people import (
     call,
+    drop,
     lose_the_first_answer,
     make_profile,
     sign_in_with_the_admin_key,
 )
+from tests.factories.files import FILES
 from tests.servers.stacks import RunningStack
 
 OpenPage = Callable[..., Page]
@@ -79,7 +81,12 @@ def test_who_signs_in_anew_goes_on_where_they_were_but_not_as_somebody_else(
     page.get_by_label("Description").fill("Typed before")
     old = page.context.cookies()
     other = page.context.new_page()
-    sign_in_as_before(stack, other, page)
+    compose = page.context.new_page()
+    compose.goto("/compose?profile=larch")
+    sign_in_as_before(stack, other, page, compose)
+    compose.get_by_role("button", name="Try 2 again").click()
+    compose.get_by_text("2 of 2 files are here").wait_for()
+    compose.close()
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("#notice")).to_contain_text("You have signed in anew")
     with page.expect_navigation():
@@ -93,13 +100,15 @@ def test_who_signs_in_anew_goes_on_where_they_were_but_not_as_somebody_else(
     assert call(stack, "GET", "/profiles/larch")["description"] == "Typed before"
 
 
-def sign_in_as_before(stack: RunningStack, other: Page, page: Page) -> None:
-    """In another tab, after the session has ended."""
+def sign_in_as_before(stack: RunningStack, other: Page, page: Page, compose: Page) -> None:
+    """In another tab, after the session has ended while somebody composes."""
     person = page.locator("meta[name=csrf]").get_attribute("data-person") or ""
     email = call(stack, "GET", f"/users/{person.removeprefix('user ')}")["email"]
     call(stack, "POST", f"/users/{person.removeprefix('user ')}/end-sessions")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("#notice")).to_contain_text("You are no longer signed in")
+    drop(compose, {f"{shade}.mp4": FILES.mp4(shade) for shade in (120, 130)})
+    expect(compose.locator("#upload-state")).to_contain_text("2 are missing")
     other.goto("/sign-in")
     other.get_by_label("Email").fill(email)
     other.get_by_label("Password").fill("correct horse battery")
@@ -139,8 +148,13 @@ def test_a_plan_is_of_what_stands_on_the_page_and_faults_stay_with_their_rows(
     expect(page.locator("#plan-state")).to_contain_text("Something has changed since the plan")
     expect(page.locator("#publish")).to_be_disabled()
     page.unroute("**/bulk-publish?dry_run=true")
-    page.get_by_role("button", name="Show the plan").click()
+    page.locator("#row-0").get_by_role("button", name="Move this row down").press("Enter")
+    expect(page.locator("#row-1").get_by_label("Caption", exact=True)).to_be_focused()
+    page.locator("#row-1").get_by_role("button", name="Move this row up").press("Enter")
+    expect(page.locator("#row-0").get_by_label("Caption", exact=True)).to_be_focused()
+    page.get_by_role("button", name="Show the plan").press("Enter")
     expect(page.locator("#plan-state")).to_contain_text("This is what will go out")
+    expect(page.get_by_role("button", name="Show the plan")).to_be_focused()
     other = page.context.new_page()
     other.goto("/compose")
     other.get_by_label("Caption of every clip").fill("Typed in another tab")

@@ -59,12 +59,14 @@ def test_a_stack_is_killed_taken_over_stopped_and_finds_everything_again(
 ) -> None:
     killed = start_stack(tmp_path / "home")
     write_mark_of_postgres(killed)
+    sandbox = killed.facts()["sandbox_url"]
     key, secret_keys = killed.facts()["admin_key"], (killed.home / "secret_keys").read_text()
     family = kill_supervisor(killed)
 
     heir = start_stack(tmp_path / "home")
     assert still_running(family) == []
     assert heir.facts()["admin_key"] == key
+    assert heir.facts()["sandbox_url"] == sandbox, "profiles have saved it"
     assert read_marks(heir)[0] == 42
     wait_until(heir.is_ready, heir.output)
     write_mark_of_valkey(heir)

@@ -21,7 +21,7 @@ from shared.schedules.future_runs import FutureRun
 from web.auth import current_caller
 from web.pages.layout import create_reader_blueprint, show
 from web.pages.posts import list_offered
-from web.request_parsing.reader_zone import read_zone
+from web.request_parsing.reader_zone import read_zone, unknown_zone
 from web.services import current_services
 
 pages = create_reader_blueprint("calendar_pages")
@@ -119,6 +119,7 @@ def show_calendar() -> Response:
         runs=runs,
         today=today,
         zone=zone,
+        unknown_zone=unknown_zone(),
         shown=SHOWN[period.view],
         most=calendar_days.MOST,
         movable=MOVABLE,

@@ -40,6 +40,11 @@ COLUMNS = (
     ("at", "time", "schedule_date|date|time|datetime|when|publish_at|at"),
     ("channels", "channels", "(integration_id|channel)s?"),
     ("thread", "first comment", "(first_)?comment"),
+    (
+        "profile",
+        "profile: only rows of this one are taken",
+        "(profile|client|brand)(_?name|_id)?",
+    ),
     ("external", "your own id", "external_id|id"),
     ("settings", "settings (JSON)", "settings"),
     *((f"thread_{n}", f"part {n + 1} of the thread", f"thread_{n}") for n in range(1, 10)),
@@ -111,6 +116,7 @@ def _facts_of(session: Session, profile: Profile, rows: Sequence[Integration]) -
     return {
         "person": current_caller().reference,
         "profile": profile.id,
+        "names": [profile.id.lower(), profile.name.lower()],
         "requires_approval": profile.requires_approval,
         "counting": {**weighing_patterns(), "link_length": LINK_LENGTH},
         "most": _LIMITS,

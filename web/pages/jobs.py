@@ -4,16 +4,18 @@ from collections.abc import Mapping, Sequence
 
 from flask import Response, request
 from markupsafe import Markup
+from sqlalchemy.orm import Session
 
 from shared import db
 from shared.access.visible_profiles import load_visible
+from shared.accounts import holds
 from shared.domain.publishing.states import JobState
 from shared.jobs import channel_progress, etas, event_feed, progress
 from shared.jobs.channel_progress import ChannelProgress
-from shared.models import Job
+from shared.models import Account, Job
 from shared.posts import failure_causes, post_queries
-from shared.profiles import listing
-from web.auth import current_caller
+from shared.profiles import listing, profile_settings
+from web.auth import current_caller, require_visible_profile
 from web.http_layer.pagination import decode_number, next_cursor
 from web.pages import charts
 from web.pages.charts import Part
@@ -110,11 +112,21 @@ def show_job(job_id: str) -> Response:
             states=STATES,
             place=place,
             channels=[(channel, _draw_channel(channel)) for channel in channels],
+            held=holds.list_held(session, profile_ids=[job.profile_id]),
+            is_unreachable=_is_unreachable(session, job),
             causes=failure_causes.list_causes(session, job, visible),
             posts=shown,
             clips=name_clips(session, shown),
             cursor=next_cursor(posts, AT_ONCE, lambda row: row.id),
         )
+
+
+def _is_unreachable(session: Session, job: Job) -> bool:
+    """Whether the last call to its Postiz failed."""
+    profile = profile_settings.load_profile(session, require_visible_profile(job.profile_id))
+    return (
+        profile.account_id is not None and not session.get_one(Account, profile.account_id).healthy
+    )
 
 
 def _draw_channel(channel: ChannelProgress) -> Markup:

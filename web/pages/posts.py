@@ -23,7 +23,7 @@ from shared.profiles import listing
 from web.auth import current_caller
 from web.http_layer.pagination import decode_number, encode_cursor, next_cursor
 from web.pages.layout import create_reader_blueprint, show
-from web.request_parsing.reader_zone import read_zone
+from web.request_parsing.reader_zone import read_zone, unknown_zone
 from web.schemas.jobs import PostView
 from web.serializers.rows import post_list
 from web.serializers.timeline_words import describe_event
@@ -64,6 +64,7 @@ def show_posts() -> Response:
         offered=offered,
         looked_at=post_queries.LOOKED_AT,
         zone=zone.key,
+        unknown_zone=unknown_zone(),
         cursor=cursor,
         address=urlencode({name: value for name, value in chosen.items() if value}),
     )
@@ -75,11 +76,16 @@ def _filter_of(chosen: Mapping[str, str], zone: ZoneInfo) -> PostFilter:
         visible=visible.narrowed_to(chosen["profile"]) if chosen["profile"] else visible,
         job_id=_read_id(chosen["job"]),
         state=state if state in set(PostState) else None,
-        error_code=chosen["error_code"] or None,
+        error_code=_code_of(chosen["error_code"]),
         integration_id=chosen["channel"] or None,
         since=_read_moment(chosen["from"], zone),
         until=_read_moment(chosen["to"], zone),
     )
+
+
+def _code_of(text: str) -> str | None:
+    """A reason, also as the lists write it: with spaces."""
+    return "_".join(text.lower().split()) or None
 
 
 def _read_id(text: str) -> int | None:

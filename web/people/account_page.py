@@ -28,6 +28,12 @@ from web.services import current_services
 pages = create_page_blueprint("account")
 WRONG = "This code is not right, or was used already, or there were too many attempts: wait a bit"
 
+_WHY = "Your role needs one: besides your password, a code that only your phone knows."
+_HOW = (
+    "Scan this with an authenticator app, or type the secret into it. Then enter the code that it"
+    " shows."
+)
+
 
 @pages.get(ACCOUNT)
 def show_account() -> Response:
@@ -91,10 +97,10 @@ def _second_factor_page(
     enrolment = enrolment or second_factor.new_enrolment(box, known.user, holder)
     return show_page(
         "Set up your second factor",
-        lines=(
-            "Scan this with an authenticator app, or type the secret into it. Then enter its code.",
-            enrolment.secret,
-        ),
+        lines=(*(() if known.is_complete else (_WHY,)), _HOW, enrolment.secret),
+        links=()
+        if known.is_complete
+        else (Link(SIGN_OUT, "Sign out, or sign in with an API key"),),
         image=segno.make_qr(enrolment.uri).svg_data_uri(scale=4, light="white"),
         image_label="The secret, for the camera of your phone",
         hidden={SEALED.name: enrolment.sealed},

@@ -30,10 +30,11 @@ class Field:
     kind: str = "text"
     autocomplete: str = "off"
     is_required: bool = True
+    keeps_what_was_typed: bool = False
 
 
-EMAIL = Field("email", "Email", "email", "username")
-NAME = Field("name", "Name", "text", "name")
+EMAIL = Field("email", "Email", "email", "username", keeps_what_was_typed=True)
+NAME = Field("name", "Name", "text", "name", keeps_what_was_typed=True)
 PASSWORD = Field("password", "Password", "password", "current-password")
 NEW_PASSWORD = Field("password", "New password", "password", "new-password")
 #: Of the sign-in, where either email and password or a key is given.
@@ -86,7 +87,17 @@ def show_page(
         image_label=image_label,
         hidden=hidden,
         problem=problem,
+        typed=_read_typed(fields or ()),
     )
+
+
+def _read_typed(fields: Sequence[Field]) -> Mapping[str, str]:
+    """What a form that is shown again held; secrets and codes are typed anew."""
+    return {
+        field.name: request.form.get(field.name, "")
+        for field in fields
+        if field.keeps_what_was_typed
+    }
 
 
 def answer_page(template: Template, *, status: int, **values: object) -> Response:

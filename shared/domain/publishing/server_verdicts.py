@@ -45,7 +45,11 @@ def judge_server(seen: SeenOfServer) -> tuple[Verdict, str | None]:
         )
         return Verdict.STALLED, reason
     if seen.accounts and seen.failing == seen.accounts:
-        return Verdict.UNREACHABLE, "the last call to each of its accounts failed"
+        reason = (
+            "the last call to each of its accounts failed: is it running, at this address? Posts "
+            "wait, and go on by themselves when it answers"
+        )
+        return Verdict.UNREACHABLE, reason
     if seen.median is not None and seen.median > SLOW:
         seconds = seen.median.total_seconds()
         return Verdict.SLOW, f"half of the posts take longer than {seconds:.0f} s to be published"

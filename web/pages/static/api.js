@@ -4,22 +4,28 @@ const csrf = document.querySelector('meta[name="csrf"]');
 const notice = document.getElementById("notice");
 
 /** Words in the page's status line, which screen readers read out. */
-export function say(words, { wrong = false } = {}) {
+export function say(words, wrong = false) {
   notice.textContent = words;
   notice.classList.toggle("wrong", wrong);
   notice.hidden = !words;
   if (wrong) notice.scrollIntoView({ block: "nearest" });
 }
 
+/** The same, of what went wrong. */
+export const warn = (words) => say(words, true);
+
 /** The button, if there is one, is not pressed twice; `fail(error)` tells what went wrong. */
-export async function whileBusy(button, work, fail = ({ message }) => say(message, { wrong: true })) {
+export async function whileBusy(button, work, fail = ({ message }) => warn(message)) {
   if (button) button.disabled = true;
   try {
     await work();
   } catch (error) {
     fail(error);
   } finally {
-    if (button) button.disabled = false;
+    if (button) {
+      button.disabled = false;
+      if (document.activeElement === document.body) button.focus?.(); // it lost it when it was disabled
+    }
   }
 }
 
@@ -83,6 +89,6 @@ export async function readReply(reply) {
     throw new ApiError("You are no longer signed in. Sign in again in another tab, then go on here.", reply);
   }
   if (answer.code === "csrf") await renew();
-  const words = answer.detail || answer.title || `It was refused (${reply.status}).`;
+  const words = answer.detail || answer.title || `The server answered ${reply.status}. Try again.`;
   throw new ApiError(words, { status: reply.status, code: answer.code, fields: answer.errors ?? [] });
 }

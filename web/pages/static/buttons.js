@@ -11,14 +11,15 @@ function describe(plan) {
 }
 
 /** Whether the reader wants what a call for many would change. */
-export async function confirmPlan(method, path, body, options) {
+async function confirmPlan(method, path, body, options) {
   const plan = await call(method, `${path}?dry_run=true`, body, options);
   if (plan.would_change > 0) return confirm(describe(plan));
   say(["Nothing would be changed.", ...plan.refused.map((each) => each.message)].join(" "));
   return false;
 }
 
-async function press(button) {
+/** `button`: what has such a `dataset`. */
+export async function press(button) {
   const { call: wanted, ask, profile, next } = button.dataset;
   const [method, path] = wanted.split(" ");
   const body = button.dataset.body ? JSON.parse(button.dataset.body) : undefined;
@@ -32,7 +33,7 @@ async function press(button) {
   });
 }
 
-document.addEventListener("click", (event) => {
+addEventListener("click", (event) => {
   const button = event.target.closest("button[data-call]");
   if (button) press(button);
 });

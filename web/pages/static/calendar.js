@@ -1,6 +1,6 @@
 // The calendar: in the reader's zone unless another is named; posts are moved by dragging or by a form.
 
-import { call, say, whileBusy } from "./api.js";
+import { call, warn, whileBusy } from "./api.js";
 import { byId } from "./templates.js";
 import { zone } from "./times.js";
 
@@ -48,7 +48,6 @@ function letGo() {
 /** Near the window's edge the page goes on under a pointer that rests there. */
 function scrollOn() {
   if (!held?.moving) return;
-  const { innerHeight } = window;
   if (held.y < EDGE || held.y > innerHeight - EDGE) scrollBy(0, held.y < EDGE ? -8 : 8);
   mark(document.elementFromPoint(held.x, held.y)?.closest(".day"));
   requestAnimationFrame(scrollOn);
@@ -61,7 +60,7 @@ days.addEventListener("pointerdown", (event) => {
   held = { entry, pointerId, x, y, day: null };
 });
 
-document.addEventListener("pointermove", ({ pointerId, clientX, clientY }) => {
+addEventListener("pointermove", ({ pointerId, clientX, clientY }) => {
   if (pointerId !== held?.pointerId) return;
   const { moving, x, y } = held;
   if (!moving && Math.hypot(clientX - x, clientY - y) <= SLOP) return;
@@ -71,7 +70,7 @@ document.addEventListener("pointermove", ({ pointerId, clientX, clientY }) => {
   scrollOn();
 });
 
-document.addEventListener("pointerup", ({ pointerId, clientX, clientY }) => {
+addEventListener("pointerup", ({ pointerId, clientX, clientY }) => {
   if (pointerId !== held?.pointerId) return;
   const { entry, moving, left } = held;
   const to = document.elementFromPoint(clientX, clientY)?.closest(".day")?.dataset.day;
@@ -80,11 +79,11 @@ document.addEventListener("pointerup", ({ pointerId, clientX, clientY }) => {
   if (!moving) return;
   dropped = Date.now();
   if (left || !to || to === before) return;
-  whileBusy(null, () => move(entry, `${to}T${time}`), (error) => say(explain(error), { wrong: true }));
+  whileBusy(null, () => move(entry, `${to}T${time}`), (error) => warn(explain(error)));
 });
 
-document.addEventListener("pointercancel", letGo);
-document.addEventListener("keydown", ({ key }) => {
+addEventListener("pointercancel", letGo);
+addEventListener("keydown", ({ key }) => {
   if (key === "Escape" && held?.moving) held.left = true;
 });
 /** What ends a drag is no click on the link or button that it began on. */

@@ -1,14 +1,15 @@
 // The page for composing: a draft of rows, their uploads, the plan, and publishing.
 
-import { say } from "./api.js";
+import { say, warn, whileBusy } from "./api.js";
 import { captionCounter } from "./captions.js";
 import { mapCsv } from "./csv_mapping.js";
 import { bulkBody, DraftStore, newItem } from "./draft.js";
-import { filesOf, takenFiles } from "./dropped_files.js";
+import { filesOf, sortOut } from "./dropped_files.js";
 import { ItemList, nameOf, readSetting, showSettings } from "./items.js";
 import { showPlan } from "./plan_view.js";
 import { askPlan, fetchAddresses, publish } from "./publishing.js";
-import { byId, textElement } from "./templates.js";
+import { byId } from "./templates.js";
+import { zone } from "./times.js";
 import { Uploads } from "./uploads.js";
 
 const AT_ONCE = 25;
@@ -20,9 +21,10 @@ let page = 0;
 let planned = null; // the body that the shown plan is of, as text
 let target; // the row that the next chosen file is added to
 
-const host = { draft: store.load(), facts, count: captionCounter(facts.counting), problems: new Map() };
+const host = { draft: store.load(), facts, count: captionCounter(facts.counting), problems: new Map(), changed, redraw, addFile };
 const { draft } = host;
 const allMedia = () => draft.items.flatMap((item) => item.media);
+const failed = () => allMedia().filter((each) => each.state === "failed" && host.uploads.has(each));
 const state = (words) => (byId("plan-state").textContent = words);
 /** Of the rows that are listed: all, or those with errors. */
 const listed = () => [...draft.items.keys()].filter((index) => !(byId("only-wrong").checked && host.problems.size) || host.problems.has(draft.items[index]));
@@ -32,12 +34,6 @@ host.uploads = new Uploads(profile, (medium) => {
   if (medium.state !== "sending" || !medium.sent) save();
   showUploads();
 });
-host.changed = changed;
-host.redraw = redraw;
-host.addFile = (item) => {
-  target = item;
-  byId("files").click();
-};
 const list = new ItemList(byId("items"), host);
 
 function save() {
@@ -73,43 +69,64 @@ function showUploads() {
   if (going) words.push(host.uploads.held ? `${going} are paused` : `${going} are on their way`);
   if (missing) words.push(`${missing} are missing`);
   byId("upload-state").textContent = words.join("; ");
-  byId("hold-uploads").hidden = !going;
-  byId("hold-uploads").textContent = host.uploads.held ? "Go on with the uploads" : "Pause the uploads";
+  const again = going ? 0 : failed().length;
+  byId("hold-uploads").hidden = !going && !again;
+  byId("hold-uploads").textContent = again ? `Try ${again} again` : host.uploads.held ? "Go on with the uploads" : "Pause the uploads";
+}
+
+function addFile(item) {
+  target = item;
+  byId("files").click();
 }
 
 function addRows(items) {
   const room = most.rows - draft.items.length;
-  if (items.length > room) say(`At most ${most.rows} rows: the last ${items.length - room} were left out.`, { wrong: true });
+  if (items.length > room) warn(`At most ${most.rows} rows: the last ${items.length - room} were left out.`);
   draft.items.push(...items.slice(0, room));
   host.problems.clear();
   redraw();
   changed();
 }
 
-/** A file goes where it is missed by its name, else it is a row of its own. */
+/** A file goes where it is missed by its name, into all rows of a table that name it; else it is a row of its own.
+ * One that is here already is none: after a reload one chooses all of a folder again. */
 function addClips(files) {
   const rows = [];
-  const missed = allMedia().filter((each) => !each.url && ["waiting", "failed"].includes(each.state));
+  let here = 0;
+  const media = allMedia();
+  const isMissed = ({ url, state }) => !url && ["waiting", "failed"].includes(state);
   for (const file of files.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }))) {
-    const found = missed.findIndex((each) => each.name === file.name && [undefined, file.size].includes(each.size));
-    const medium = found < 0 ? { name: file.name } : missed.splice(found, 1)[0];
-    if (found < 0 && target) target.media.push(medium);
-    else if (found < 0) rows.push(newItem({ media: [medium] }));
-    host.uploads.add(medium, file);
+    const name = file.name.normalize(); // a Mac and a table may write the same letter in two ways
+    const fits = media.filter((each) => each.name === name && isMissed(each) && [undefined, file.size].includes(each.size));
+    const unseen = fits.filter(({ size }) => !size);
+    const taken = unseen.length ? unseen : fits.slice(0, 1);
+    if (!taken.length) {
+      if (!target && media.some((each) => each.name === name && each.size === file.size)) {
+        here += 1;
+        continue;
+      }
+      taken.push({ name });
+      if (target) target.media.push(...taken);
+      else rows.push(newItem({ media: taken }));
+    }
+    for (const medium of taken) host.uploads.add(medium, file);
   }
   target = null;
   addRows(rows);
+  if (here) warn(`In the list already: ${here}.`);
 }
 
 /** The tables so far: each is mapped after the one before, also if it came later. */
 let mapped = Promise.resolve();
 
-function addFiles(files) {
+function addFiles(all) {
+  const [files, words] = sortOut(all);
+  warn(words);
   const isTable = ({ name }) => (/\.[ct]sv$/i).test(name);
   const clips = files.filter((file) => !isTable(file));
   if (clips.length) addClips(clips);
   for (const table of files.filter(isTable)) {
-    mapped = mapped.then(() => mapCsv(table, facts, takeRows)).catch((error) => say(error.message, { wrong: true }));
+    mapped = mapped.then(() => mapCsv(table, facts, takeRows)).catch((error) => warn(error.message));
   }
 }
 
@@ -132,7 +149,7 @@ function takeRows(items) {
 /** A fault or warning in the page's own words, where the API's name its fields. */
 function inWords(each) {
   const [remedy, message] = facts.words[each.code] ?? [];
-  return { ...each, message: message || each.message, remedy: remedy ?? each.remedy };
+  return { ...each, message: (message || each.message).replace(/[^.]$/, "$&."), remedy: remedy ?? each.remedy };
 }
 
 function noteFaults(faults) {
@@ -165,11 +182,10 @@ function faultsOf(plan) {
 }
 
 async function makePlan() {
-  if (!draft.items.length) return say("Nothing to plan yet: add clips, or a post without one.", { wrong: true });
-  if (!draft.channels.length && draft.items.every((item) => !item.channels)) return say("No channel is chosen yet: choose some under 1. Channels.", { wrong: true });
+  if (!draft.items.length) return warn("Nothing to plan yet: add clips, or a post without one.");
+  if (!draft.channels.length && draft.items.every((item) => !item.channels)) return warn("No channel is chosen yet: choose some under 1. Channels.");
   say("");
-  byId("make-plan").disabled = true;
-  try {
+  await whileBusy(byId("make-plan"), async () => {
     if (host.uploads.busy) state("The plan is made as soon as the uploads have ended …");
     await host.uploads.settled();
     state("The plan is made …");
@@ -183,14 +199,12 @@ async function makePlan() {
     showPlan(plan, { zone: draft.times.zone, nameOf: (index) => nameOf(draft.items[index]), go: goTo });
     tellPlan(plan);
     if (JSON.stringify(bulkBody(draft)) !== planned) changed(); // typed while the plan was made
-  } catch (error) {
+  }, (error) => {
     noteFaults(error.fields ?? []);
     state("There is no plan yet.");
     const others = (error.fields ?? []).filter(({ field }) => !field.startsWith("items.")).map(({ field, message }) => `${field}: ${message}`);
-    say([error.message, ...others].join(" "), { wrong: true });
-  } finally {
-    byId("make-plan").disabled = false;
-  }
+    warn([error.message, ...others].join(" "));
+  });
 }
 
 function tellPlan({ posts, times_tag: tag }) {
@@ -223,8 +237,11 @@ async function send() {
     if (error.isUnclear) return offerAgain(error);
     draft.sending = null;
     byId("unsent").hidden = true;
-    if (error.code === "key_reused") startAnew("This draft was published already, perhaps from another tab: look under Jobs. To publish what is here too, show its plan.");
-    else say(error.message, { wrong: true });
+    if (error.code === "key_reused") {
+      draft.id = store.clear().id;
+      error.message = "This draft was published already, perhaps from another tab: look under Jobs. To publish what is here too, show its plan.";
+    }
+    warn(error.message);
     noteFaults(error.fields ?? []);
     changed();
   }
@@ -234,15 +251,11 @@ async function send() {
 function offerAgain(error) {
   const place = byId("unsent");
   place.hidden = false;
-  place.replaceChildren(`${error.message} Nobody knows yet whether these posts were accepted. `, textElement("button", "Ask again", { type: "button", onclick: send }), " It is never published twice.");
+  const [words, again] = place.children;
+  words.textContent = error.message;
+  again.onclick = send;
   byId("make-plan").disabled = true;
   place.scrollIntoView({ block: "center" });
-}
-
-function startAnew(words) {
-  const { id } = store.clear();
-  draft.id = id;
-  say(words, { wrong: true });
 }
 
 function setMode(mode) {
@@ -254,10 +267,9 @@ function setMode(mode) {
 
 /** The zones to choose from; "each" and the like show only their own fields. */
 function drawTimes() {
-  const here = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
-  draft.times.zone ||= here;
-  const zones = new Set(["UTC", here, draft.times.zone, ...Intl.supportedValuesOf("timeZone")]);
-  times.querySelector("select").append(...[...zones].map((zone) => new Option(zone)));
+  draft.times.zone ||= zone;
+  const zones = new Set(["UTC", zone, draft.times.zone, ...Intl.supportedValuesOf("timeZone")]);
+  times.querySelector("select").append(...[...zones].map((each) => new Option(each)));
 }
 
 /** Fields with `data-draft` show what the draft has there, and write it. */
@@ -287,17 +299,19 @@ byId("channels").addEventListener("change", ({ target: box }) => {
 
 for (const id of ["files", "folder"]) {
   byId(id).addEventListener("change", ({ target: input }) => {
-    addFiles(takenFiles(input.files));
+    addFiles([...input.files]);
     input.value = "";
   });
 }
 
+byId("files").addEventListener("cancel", () => (target = null));
+
 const drop = byId("drop");
 for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
-  document.addEventListener(name, async (event) => {
+  addEventListener(name, async (event) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
-    drop.classList.toggle("over", name.startsWith("drage") || name === "dragover");
+    drop.classList.toggle("over", name.endsWith("er")); // of dragenter and dragover
     if (name === "drop") addFiles(await filesOf(event.dataTransfer));
   });
 }
@@ -310,7 +324,8 @@ const actions = {
     field.value = "";
   },
   "hold-uploads": () => {
-    if (host.uploads.held) host.uploads.goOn();
+    if (!host.uploads.busy) for (const medium of failed()) host.uploads.retry(medium);
+    else if (host.uploads.held) host.uploads.goOn();
     else host.uploads.hold();
     showUploads();
   },
@@ -333,7 +348,7 @@ byId("pager").addEventListener("click", ({ target: button }) => {
   page += Number(button.dataset.page ?? 0);
   redraw("items");
 });
-addEventListener("storage", ({ key }) => key === store.key && say("This draft is open in another tab too: close one.", { wrong: true }));
+addEventListener("storage", ({ key }) => key === store.key && warn("This draft is open in another tab too: close one."));
 addEventListener("beforeunload", (event) => host.uploads.busy && !draft.sending && event.preventDefault());
 
 for (const medium of allMedia()) if (!medium.id) Object.assign(medium, { state: "waiting", words: "", sent: 0 });

@@ -1,5 +1,6 @@
 // A CSV becomes rows of the draft: its columns are mapped, then the rows are mended in the list.
 
+import { warn } from "./api.js";
 import { newItem } from "./draft.js";
 import { byId, copyOf, textElement } from "./templates.js";
 
@@ -34,7 +35,7 @@ const listOf = (cell) => cell.split("|").map((each) => each.trim()).filter(Boole
 function mediumOf(text) {
   if (/^https?:\/\//i.test(text)) return { name: text, url: text, state: "waiting" };
   if (/^\d+$/.test(text)) return { name: `medium ${text}`, id: text, state: "done" };
-  return { name: text.split(/[\\/]/).pop(), state: "waiting" };
+  return { name: text.split(/[\\/]/).pop().normalize(), state: "waiting" };
 }
 
 /** `2026-12-01 9:00` as inputs of times have it; all else is left as it is, for the server to judge. */
@@ -55,6 +56,7 @@ const SETTERS = {
   at: (item, cell) => (item.at = timeOf(cell)),
   channels: (item, cell, channels) => (item.channels = channelsOf(cell, channels)),
   thread: (item, cell) => item.thread.push({ caption: cell, delay: 0 }),
+  profile: (item, cell) => (item.profile = cell.trim().toLowerCase()),
 };
 
 function itemOf(cells, meanings, channels) {
@@ -83,14 +85,16 @@ function columnRow(name, examples) {
 
 async function readRows(file, most) {
   if (file.size > LARGEST) throw new Error(`${file.name} is larger than 20 MB: split it.`);
-  const [names = [], ...rows] = parseCsv(await file.text());
+  const text = await file.text();
+  if (text.includes("\ufffd")) throw new Error(`${file.name} is not in UTF-8: in Excel, save it as “CSV UTF-8”.`);
+  const [names = [], ...rows] = parseCsv(text);
   if (!rows.length) throw new Error(`${file.name} has no rows: its first line names the columns, each other is a post.`);
   if (rows.length > most) throw new Error(`${file.name} has ${rows.length} rows; ${most} are taken at once: split it.`);
   return [names, rows];
 }
 
 /** Shows the columns to map until one decides; `take(items)` gets the rows. Throws an Error with words for people. */
-export async function mapCsv(file, { channels, most }, take) {
+export async function mapCsv(file, { channels, most, names: own }, take) {
   const [names, rows] = await readRows(file, most.rows);
   const place = byId("mapping");
   const columns = names.map((name, at) => columnRow(name, rows.slice(0, 3).map((cells) => cells[at])));
@@ -105,5 +109,9 @@ export async function mapCsv(file, { channels, most }, take) {
   });
   place.hidden = true;
   const meanings = columns.map((row) => row.querySelector("select").value);
-  if (pressed === go) take(rows.map((cells) => itemOf(cells, meanings, channels)));
+  if (pressed !== go) return;
+  const items = rows.map((cells) => itemOf(cells, meanings, channels));
+  const ours = items.filter(({ profile }) => !profile || own.includes(profile));
+  take(ours);
+  if (ours.length < items.length) warn(`Rows of other profiles, left out: ${items.length - ours.length}.`);
 }

@@ -81,17 +81,17 @@ function itemBody(item, mode) {
   const captions = Object.entries(item.captions).filter(([, text]) => text.trim());
   return {
     media_ids: item.media.map((medium) => medium.id ?? medium.name),
-    ...(item.caption.trim() ? { caption: item.caption } : {}),
-    ...(captions.length ? { captions_per_platform: Object.fromEntries(captions) } : {}),
-    ...(item.channels ? { integration_ids: item.channels } : {}),
-    ...(item.at || mode === "each" ? { schedule_date: item.at } : {}),
-    ...(item.thread.length ? { thread: item.thread.map((part) => ({ caption: part.caption, delay_minutes: Number(part.delay) || 0 })) } : {}),
-    ...(item.external ? { external_id: item.external } : {}),
-    ...(item.settings?.trim() ? { settings: parseSettings(item.settings) } : {}),
+    caption: item.caption.trim() ? item.caption : undefined,
+    captions_per_platform: captions.length ? Object.fromEntries(captions) : undefined,
+    integration_ids: item.channels ?? undefined,
+    schedule_date: item.at || mode === "each" ? item.at : undefined,
+    thread: item.thread.length ? item.thread.map((part) => ({ caption: part.caption, delay_minutes: Number(part.delay) || 0 })) : undefined,
+    external_id: item.external || undefined,
+    settings: item.settings?.trim() ? parseSettings(item.settings) : undefined,
   };
 }
 
-/** The body of POST /postiz/bulk-publish. */
+/** The body of POST /postiz/bulk-publish, without what is undefined. */
 export function bulkBody(draft) {
   return JSON.parse(JSON.stringify({
     items: draft.items.map((item) => itemBody(item, draft.times.mode)),

@@ -4,12 +4,12 @@
 //   with `{name}` for a field of the answer; without it the page is shown anew. A listener of
 //   `pressroom:done` gets the answer, and prevents both with preventDefault.
 // On a field: its name says where its value goes (`a.b` is in an object); data-type is one of
-//   number, json, list (a word per line or comma), boolean (of a select), nullable (empty: null).
+//   number, json, list (a word per line or comma), nullable (empty: null).
 //   An empty field is left out, but for nullable ones and those with data-keep. Checkboxes of one name
 //   make a list where they have values (left out with data-optional where none is chosen), and true or
 //   false where they have none.
 
-import { ApiError, call, keyOf, newId, say, whileBusy } from "./api.js";
+import { ApiError, call, keyOf, newId, say, warn, whileBusy } from "./api.js";
 import { textElement } from "./templates.js";
 
 function readValue(field) {
@@ -25,8 +25,6 @@ function readValue(field) {
       }
     case "list":
       return text.split(/[,\n]/).map((each) => each.trim()).filter(Boolean);
-    case "boolean":
-      return text === "true";
     default:
       return text;
   }
@@ -53,7 +51,6 @@ export function readForm(form) {
   const fields = [...form.elements].filter((each) => each.name && !each.disabled);
   for (const field of fields) {
     if (field.type === "checkbox") putCheckbox(body, field, fields);
-    else if (field.type === "radio") field.checked && put(body, field.name, readValue(field));
     else if (field.value !== "" || "keep" in field.dataset) put(body, field.name, readValue(field));
     else if (field.dataset.type === "nullable") put(body, field.name, null);
   }
@@ -97,7 +94,7 @@ export function showErrors(form, error) {
     input.setAttribute("aria-describedby", words.id);
     first ??= input;
   }
-  say([error.message, ...others].join(" "), { wrong: true });
+  warn([error.message, ...others].join(" "));
   first?.focus();
 }
 
@@ -125,9 +122,9 @@ async function send(form) {
   await whileBusy(pressed, work, (error) => showErrors(form, error));
 }
 
-document.addEventListener("submit", (event) => {
-  const form = event.target.closest("form[data-call]");
-  if (!form) return;
+addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.dataset.call) return;
   event.preventDefault();
   send(form);
 });

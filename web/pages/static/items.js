@@ -49,7 +49,7 @@ export class ItemList {
   act(button) {
     const [item, index] = this.itemAt(button);
     const { draft, problems, uploads } = this.host;
-    const number = Number(button.dataset.number);
+    const { do: name, number } = button.dataset;
     const actions = {
       up: () => draft.items.splice(index - 1, 0, ...draft.items.splice(index, 1)),
       down: () => draft.items.splice(index + 1, 0, ...draft.items.splice(index, 1)),
@@ -64,9 +64,14 @@ export class ItemList {
       "add-file": () => this.host.addFile(item),
       retry: () => uploads.retry(item.media[number]),
     };
-    actions[button.dataset.do]();
-    if (button.dataset.do.endsWith("part")) this.redraw(index);
-    else if (!["retry", "add-file"].includes(button.dataset.do)) this.host.redraw();
+    actions[name]();
+    if (name.endsWith("part")) this.redraw(index);
+    else if (!["retry", "add-file"].includes(name)) {
+      this.host.redraw();
+      const to = name === "up" ? index - 1 : name === "down" ? index + 1 : index;
+      const row = byId(`row-${Math.min(to, draft.items.length - 1)}`) ?? this.place.lastElementChild; // who presses keys goes on there
+      (row?.querySelector(`[data-do=${name}]:enabled`) ?? row?.querySelector("textarea"))?.focus();
+    }
     this.host.changed();
   }
 
@@ -96,7 +101,7 @@ export class ItemList {
     at(".own-time").hidden = this.host.draft.times.mode !== "each" && !item.at;
     at(".own-time input").type = !item.at || LOCAL.test(item.at) ? "datetime-local" : "text";
     at(".own-settings").hidden = !item.settings;
-    for (const [name, value] of Object.entries({ caption: item.caption, at: item.at, settings: item.settings ?? "" })) at(`[data-bind=${name}]`).value = value;
+    for (const name of ["caption", "at", "settings"]) at(`[data-bind=${name}]`).value = item[name] ?? "";
     this.markFaults(card, this.host.problems.get(item) ?? []);
     this.recount(card);
     return card;
@@ -116,13 +121,14 @@ export class ItemList {
 
   part(part, number) {
     const made = copyOf("part");
-    made.querySelector("span").textContent = number ? `Part ${number + 2}` : "First comment, or second part of the thread";
-    for (const [name, field] of [["caption", made.querySelector("textarea")], ["delay", made.querySelector("input")]]) {
+    const at = (selector) => made.querySelector(selector);
+    at("span").textContent = number ? `Part ${number + 2}` : "First comment, or second part of the thread";
+    for (const [name, field] of [["caption", at("textarea")], ["delay", at("input")]]) {
       field.dataset.bind = `thread.${number}.${name}`;
       field.value = part[name];
     }
-    made.querySelector("button").dataset.number = number;
-    made.querySelector(".counts").dataset.part = number;
+    at("button").dataset.number = number;
+    at(".counts").dataset.part = number;
     return made;
   }
 
@@ -167,7 +173,7 @@ export class ItemList {
     const mute = this.channelsOf(item).filter((each) => each.threads === false).map((each) => each.identifier);
     const hint = card.querySelector(".no-thread");
     hint.hidden = !(mute.length && item.thread.length);
-    hint.textContent = `${mute.join(", ")}: no replies or comments there. Take these channels out of this row, or leave the thread out.`;
+    hint.firstElementChild.textContent = mute.join(", ");
     card.querySelector("[data-bind=caption]").placeholder = draft.caption;
   }
 

@@ -37,12 +37,14 @@ async function look() {
   lookedAt = Date.now();
   if (isBusy()) return plan();
   let newer;
+  let words = "Pressroom does not answer: this page may be old.";
   try {
     const reply = await fetch(location.href);
+    if (reply.redirected) words = "You are no longer signed in: load this page anew.";
     if (!reply.ok || reply.redirected) throw new Error(String(reply.status));
     newer = new DOMParser().parseFromString(await reply.text(), "text/html").getElementById("live");
   } catch {
-    how.textContent = "Pressroom does not answer: this page may be old.";
+    how.textContent = words;
     return;
   }
   if (!newer || isBusy()) return plan();
@@ -115,7 +117,7 @@ async function follow() {
   retry = setTimeout(follow, wait);
 }
 
-document.addEventListener("visibilitychange", () => {
+addEventListener("visibilitychange", () => {
   if (document.hidden) stop();
   else {
     plan();

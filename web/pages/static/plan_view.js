@@ -7,7 +7,7 @@ const DAYS = 31;
 const MOST_WARNINGS = 50;
 
 /** A button that leads to a row. */
-const rowLink = (index, words) => Object.assign(textElement("button", words), { type: "button", className: "row-link", value: index });
+const rowLink = (index, words) => textElement("button", words, { type: "button", className: "row-link", value: index });
 
 function warningLine({ message, remedy, indexes }) {
   const words = remedy ? `${message} ${remedy}` : message;
@@ -26,7 +26,7 @@ function dayBox(day, rows, { nameOf, timeOf, late }) {
   }
   if (rows.length > PER_DAY) list.append(textElement("li", `and ${rows.length - PER_DAY} more`));
   const box = textElement("li", "");
-  box.append(textElement("h4", `${day}: ${rows.length} row${rows.length === 1 ? "" : "s"}`), list);
+  box.append(textElement("h4", `${day}, rows: ${rows.length}`), list);
   return box;
 }
 
@@ -55,12 +55,8 @@ export function showPlan(plan, { zone, nameOf, go }) {
   byId("warnings").lastElementChild.replaceChildren(...plan.warnings.slice(0, MOST_WARNINGS).map(warningLine));
   const dayOf = formatter({ weekday: "short", day: "numeric", month: "short", year: "numeric" });
   const clock = formatter({ hour: "2-digit", minute: "2-digit" });
-  const days = new Map();
-  for (const row of plan.rows.filter((each) => each.ok && each.publish_at).sort((a, b) => a.publish_at.localeCompare(b.publish_at))) {
-    const day = dayOf(row.publish_at);
-    if (!days.has(day)) days.set(day, []);
-    days.get(day).push(row);
-  }
+  const timed = plan.rows.filter((each) => each.ok && each.publish_at).sort((a, b) => a.publish_at.localeCompare(b.publish_at));
+  const days = Map.groupBy(timed, (row) => dayOf(row.publish_at));
   const late = new Set(plan.warnings.filter((each) => each.code.startsWith("late_")).flatMap((each) => each.indexes));
   const words = { nameOf, timeOf: (row) => clock(row.publish_at), late };
   const cut = days.size > DAYS ? `, the first ${DAYS} of ${days.size} days` : "";

@@ -2,8 +2,8 @@
 
 import { call, whileBusy } from "./api.js";
 import { clearErrors, isTouched, readTouched, showErrors } from "./forms.js";
-import { byId, textElement } from "./templates.js";
-import { formatMoment, zone } from "./times.js";
+import { byId } from "./templates.js";
+import { showTimes, zone } from "./times.js";
 
 const form = byId("edit");
 
@@ -32,11 +32,9 @@ function readEdit() {
 async function showNewer() {
   const newer = await call("GET", form.dataset.path);
   const box = byId("newer");
-  box.replaceChildren(
-    textElement("p", "Somebody else has changed this post meanwhile, and nothing of yours was saved. Its text is now:"),
-    textElement("p", newer.content || "(without text)", { className: "content" }),
-    textElement("p", `It is due ${formatMoment(new Date(newer.publish_at))}. What you typed is still below: change it, and save again to replace theirs.`),
-  );
+  box.querySelector(".content").textContent = newer.content || "(without text)";
+  box.querySelector("time").dateTime = newer.publish_at;
+  showTimes(box);
   box.hidden = false;
   box.scrollIntoView({ block: "nearest" });
   form.elements.revision.value = newer.revision;

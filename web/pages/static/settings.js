@@ -3,18 +3,21 @@
 
 import { call, say, whileBusy } from "./api.js";
 import { readForm, showErrors } from "./forms.js";
-import { byId, textElement as make } from "./templates.js";
+import { byId, copyOf, textElement as make } from "./templates.js";
 import { zone } from "./times.js";
 
-document.addEventListener("pressroom:done", (event) => {
+addEventListener("pressroom:done", (event) => {
   const form = event.target;
   const name = form.dataset.once;
   if (!name) return;
   event.preventDefault();
   const value = event.detail[name];
   const words = value.startsWith("/") ? location.origin + value : value;
-  const secret = make("code", words, { className: "secret" });
-  const copy = async () => {
+  const box = copyOf("once");
+  const [told, secret, , copy, done] = box.children;
+  told.textContent = form.dataset.onceWords;
+  secret.textContent = words;
+  copy.onclick = async () => {
     try {
       await navigator.clipboard.writeText(words);
       say("Copied.");
@@ -23,10 +26,7 @@ document.addEventListener("pressroom:done", (event) => {
       say("Copy the marked text.");
     }
   };
-  const button = (text, onclick) => make("button", text, { type: "button", onclick });
-  const box = make("div", "", { className: "problem", tabIndex: -1 });
-  box.append(make("p", form.dataset.onceWords), secret, make("p", ""));
-  box.lastChild.append(button("Copy", copy), " ", button("I have it", () => location.reload()));
+  done.onclick = () => location.reload();
   form.replaceWith(box);
   box.focus();
 });
@@ -50,12 +50,11 @@ async function tryOut(own, credentials) {
 
 function showEffect({ in_effect: effect }) {
   if (!effect) return;
-  const all = effect.confirmed === effect.processes;
-  const rest = "the others use the new settings at their next call";
-  const words = all
-    ? `Saved. In effect everywhere in ${effect.milliseconds} ms (${effect.processes} processes).`
-    : `Saved. In effect in ${effect.confirmed} of ${effect.processes} processes in ${effect.milliseconds} ms; ${rest}.`;
-  found.append(make("p", words, { className: "well" }));
+  const { confirmed, processes, milliseconds } = effect;
+  const words = confirmed === processes
+    ? `everywhere in ${milliseconds} ms (${processes} processes).`
+    : `in ${confirmed} of ${processes} processes in ${milliseconds} ms; the others use the new settings at their next call.`;
+  found.append(make("p", `Saved. In effect ${words}`, { className: "well" }));
 }
 
 async function savePostiz(own, postiz) {
@@ -83,7 +82,7 @@ form?.addEventListener("submit", (event) => {
   });
 });
 
-document.addEventListener("click", (event) => {
+addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button) return;
   const { trySaved, dropPostiz, sandbox, key } = button.dataset;

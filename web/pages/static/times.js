@@ -5,10 +5,6 @@ const whole = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle:
 
 export const zone = shown.resolvedOptions().timeZone;
 
-export function formatMoment(moment) {
-  return shown.format(moment);
-}
-
 /** Puts every `<time datetime>` below `root` into the reader's zone. */
 export function showTimes(root = document) {
   for (const element of root.querySelectorAll("time[datetime]")) {

@@ -47,6 +47,9 @@ def test_a_post_stands_on_the_day_of_the_readers_zone(api: Api, job: str) -> Non
     assert "data-post=" in days["2034-05-16"]
     nowhere = days_of(browser, f"{WEEK}&tz=Nowhere/At_all")
     assert "post-1" in nowhere["2034-05-15"], "it is read in UTC"
+    for path in (f"{WEEK}&tz=Berlin", "/posts?from=2034-05-15T00:00&tz=Berlin"):
+        told = "There is no time zone “Berlin”: the times are of UTC"
+        assert told in browser.open("GET", path).text
     assert "post-1" not in days_of(browser, f"{WEEK}&channel=int-x")["2034-05-15"]
     assert len(days_of(browser, "/calendar?view=month&date=0001-01-01")) == 42
 

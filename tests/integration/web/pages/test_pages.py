@@ -95,6 +95,8 @@ def test_filters_stay_in_the_address_and_lists_go_on(api: Api, job: str) -> None
     assert f'href="/posts/{first}"' in listed
     assert f'href="/posts/{(first or 0) + 1}"' not in listed
     assert '<option value="failed" selected>' in listed
+    as_listed = text_of(browser, "/posts?error_code=Media+refused")
+    assert f'href="/posts/{first}"' in as_listed
     assert "no such posts" in text_of(browser, "/posts?state=nonsense&channel=nowhere")
     dated = text_of(browser, "/posts?from=2026-01-01T00:00")
     assert re.search(r'name="tz" value="UTC" data-zone="2026', dated), "as the times were read"
@@ -135,6 +137,17 @@ def test_a_role_sees_no_button_that_it_may_not_press(
     browser = reader(api, role)
     for path in (f"/jobs/{job}", f"/posts/{posts_of(api, job)[0]['id']}", "/posts?state=pending"):
         assert ("data-call" in text_of(browser, path)) == presses, path
+    for path in ("/calendar?view=day", "/posts?q=nowhere", "/media"):
+        leads = re.search('<main.*href="/compose', text_of(browser, path), re.DOTALL)
+        assert bool(leads) == presses, path
+
+
+def test_a_job_says_why_its_posts_wait(api: Api, job: str) -> None:
+    browser = reader(api)
+    assert "did not answer the last call" not in text_of(browser, f"/jobs/{job}")
+    with api.services.database.transaction() as session:
+        session.execute(update(Account).values(healthy=False))
+    assert "did not answer the last call" in text_of(browser, f"/jobs/{job}")
 
 
 def test_a_button_calls_the_api_as_it_says(api: Api, job: str) -> None:

@@ -51,7 +51,10 @@ def test_one_comes_to_the_page_that_one_wanted_once(bare_api: Api) -> None:
     browser = Browser(bare_api)
     wanted = "/posts?state=failed&q=caf%C3%A9"
     assert browser.open("GET", wanted).location == "/sign-in"
-    assert browser.submit("/sign-in", {**RIGHT, "password": "not this one"}).status_code == 401
+    refused = browser.submit("/sign-in", {**RIGHT, "password": "not this one"})
+    assert refused.status_code == 401
+    assert 'value="ann@example.com"' in refused.text, "only what was wrong is typed anew"
+    assert "not this one" not in refused.text
     assert browser.submit("/sign-in", RIGHT).location == wanted
     assert browser.submit("/sign-in", RIGHT).location == HOME
 

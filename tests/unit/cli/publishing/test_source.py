@@ -35,7 +35,7 @@ def test_a_folder_is_read_in_the_order_of_its_numbers(
 
 def test_captions_of_a_csv_come_first_and_in_its_order(folder: Path) -> None:
     table = folder / "captions.csv"
-    table.write_text('file,caption\nlogo.png,"One, with a comma"\nclip-10.mp4,Ten\n')
+    table.write_text('File,Caption\nlogo.png,"One, with a comma"\nclip-10.mp4,Ten\n')
     assert said(read_rows(folder, table, ["a"])) == [
         ("logo.png", "One, with a comma"),
         ("clip-10.mp4", "Ten"),
