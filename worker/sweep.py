@@ -124,7 +124,9 @@ def _finish_jobs(_: Runtime, session: Session) -> None:
         .limit(JOBS_AT_ONCE)
         .with_for_update(key_share=True, skip_locked=True)
     ).all()
-    ended = progress.read_outcomes(session, unfinished)
+    outcomes = progress.read_outcomes(session, unfinished)
+    # one may have been reopened just before its row was locked, after the query had looked
+    ended = [outcome for outcome in outcomes if outcome.finished_at is not None]
     for outcome in ended:
         outcome.job.state = outcome.state
         outcome.job.finished_at = outcome.finished_at

@@ -2,13 +2,14 @@
 
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from shared.crypto import SecretBox
 from shared.domain.publishing.states import PostState
 from shared.domain.webhook_retries import EVENTS
 from shared.intake import job_creation
-from shared.models import Account, Delivery, Webhook
+from shared.models import Account, Delivery, Job, Webhook
 from shared.profiles import deletion
 from shared.webhooks import subscriptions
 from tests.factories.media import make_medium
@@ -88,6 +89,20 @@ def test_an_upload_that_is_there_already_is_a_finished_job_at_once(world: World)
     sweep.run_sweep(world.runtime)
     last = noted(world, "job.completed")[1:]
     assert [(one["id"], one["state"]) for one in last] == [(str(job.id), "completed")]
+
+
+def test_a_job_that_is_reopened_before_its_row_is_locked_has_not_ended(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listen(world, "http://127.0.0.1:1/")
+    make_profile(world, key=KEY)
+    make_posts(world, "acme", ["retried"], in_seconds=3600)
+    monkeypatch.setattr(sweep, "ended_jobs_query", lambda: select(Job))  # as it looked before that
+    sweep.run_sweep(world.runtime)
+    assert noted(world, "job.completed") == []
+    with world.database.transaction() as session:
+        [job] = session.scalars(select(Job))
+        assert job.finished_at is None
 
 
 def test_a_block_is_told_once_however_often_it_is_met(world: World) -> None:
