@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from shared import db
 from shared.access.visible_profiles import load_visible
 from shared.accounts import holds
+from shared.domain.publishing.handoff import CALENDAR
 from shared.domain.publishing.states import JobState
 from shared.jobs import channel_progress, etas, event_feed, progress
 from shared.jobs.channel_progress import ChannelProgress
@@ -105,6 +106,7 @@ def show_job(job_id: str) -> Response:
             title=f"Job {job_id}",
             path=JOBS,
             job=read_job_view(session, job),
+            in_calendar=job.handoff == CALENDAR,
             calendar_end=progress.read_calendar_end(session, job.id),
             now=db.read_clock(session),
             seen_at=seen_at,

@@ -150,6 +150,16 @@ def test_a_job_says_why_its_posts_wait(api: Api, job: str) -> None:
     assert "did not answer the last call" in text_of(browser, f"/jobs/{job}")
 
 
+def test_a_job_for_the_calendar_says_when_all_is_there_and_not_that_it_ends_then(api: Api) -> None:
+    late = (datetime.now(UTC) + timedelta(days=60)).isoformat()
+    item = {"caption": "far ahead", "schedule_date": late}
+    body = {"items": [item], "integration_ids": ["int-mastodon"], "handoff": "calendar"}
+    made = api.post("/postiz/bulk-publish", body, profile="acme").json["job"]["id"]
+    shown = text_of(reader(api), f"/jobs/{made}")
+    assert "All in Postiz's calendar about" in unescape(shown)
+    assert "Ends about" not in shown
+
+
 def test_a_button_calls_the_api_as_it_says(api: Api, job: str) -> None:
     browser = reader(api)
     text = text_of(browser, f"/jobs/{job}")
