@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from shared.domain.rows.post_rows import Row
-from shared.domain.timing.local_time import whole_second
+from shared.domain.timing.local_time import ClockChange, clock_change_at, whole_second
 from shared.domain.timing.spacing import LATEST, Spread, Taken, Wish, assign_times
 from shared.domain.timing.spacing_conflicts import find_conflicts
 from shared.errors import FieldError, Unprocessable
@@ -25,6 +25,7 @@ def single_row(body: PublishRequest, now: datetime) -> Row:
         media_ids=body.media_ids,
         integration_ids=body.integration_ids,
         publish_at=_normalize_time(body.schedule_date, body, "schedule_date") or whole_second(now),
+        clock_change=_clock_change_at(body.schedule_date, body),
         external_id=body.external_id,
     )
 
@@ -114,9 +115,14 @@ def _bulk_row(
         media_ids=body.media_ids if item.media_ids is None else item.media_ids,
         integration_ids=wish.integration_ids,
         publish_at=moment,
+        clock_change=_clock_change_at(item.schedule_date, body),
         external_id=item.external_id,
         faults=[_too_far(f"{path}schedule_date")] if moment >= LATEST else [],
     )
+
+
+def _clock_change_at(moment: datetime | None, body: Defaults) -> ClockChange | None:
+    return None if moment is None else clock_change_at(moment, ZoneInfo(body.timezone))
 
 
 def _text_fields(body: Defaults) -> dict[str, Any]:

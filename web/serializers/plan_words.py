@@ -19,6 +19,7 @@ class PageWords(NamedTuple):
 
 _SETTINGS = "Choose it under 1. Channels, “What the networks ask for”."
 _CHANNELS = "Choose channels under 1. Channels, or in this row, under “Other captions …”."
+_CLOCK = "The plan shows the time that it is. Choose another one if that is not meant."
 _TIMES = "Clear the times of these rows: they then get the next free times."
 
 #: By the code of the fault or warning.
@@ -48,6 +49,8 @@ PLAN_WORDS: Mapping[str, PageWords] = {
     "too_many_posts": PageWords(
         "Spread them: “More about times” has how many posts of a channel a day are allowed."
     ),
+    "time_is_skipped": PageWords(_CLOCK),
+    "time_comes_twice": PageWords(_CLOCK),
     "over_daily_cap": PageWords(_TIMES),
     "under_min_gap": PageWords(_TIMES),
     DUPLICATE: PageWords(

@@ -23,6 +23,7 @@ from shared.domain.rows.thread_parts import (
     find_thread_faults,
     plan_parts,
 )
+from shared.domain.timing.local_time import ClockChange
 from shared.errors import FieldError
 
 YOUTUBE = "youtube"
@@ -46,6 +47,7 @@ class Row:
     media_ids: Sequence[str] = ()
     integration_ids: Sequence[str] = ()
     publish_at: datetime
+    clock_change: ClockChange | None = None  # of the row's own time, as it was written
     external_id: str | None = None
     thread: Sequence[RowPart] = ()  # what comes under it
     drops_thread: bool = False  # where the network has neither replies nor comments

@@ -19,6 +19,7 @@ from shared.domain.networks.rate_windows import NO_ROW, Dated, find_excess_rows
 from shared.domain.networks.thread_support import explain_no_threads
 from shared.domain.networks.video_warnings import find_video_warnings
 from shared.domain.networks.warning import RowWarning, WarningText, limit_warning
+from shared.domain.rows.clock_changes import CLOCK_CHANGES
 from shared.domain.rows.earlier_posts import EarlierPost
 from shared.domain.rows.post_rows import CheckedRow, Known, PlannedPost, Row
 
@@ -73,6 +74,8 @@ class _Checker:
         texts = [post.content, *(part.content for part in post.thread)]
         if any("<" in text for text in texts):
             yield _HTML
+        if post.row.clock_change:
+            yield CLOCK_CHANGES[post.row.clock_change]
         if post.has_lost_thread:
             yield _lost_thread_warning(post)
         if identifier is None:

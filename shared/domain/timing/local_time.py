@@ -1,6 +1,7 @@
 """Wall-clock times: what they mean in a time zone, also over daylight-saving changes."""
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 _SECOND = timedelta(seconds=1)
@@ -17,6 +18,24 @@ def in_utc(moment: datetime, zone: tzinfo = UTC) -> datetime:
     """
     aware = moment if moment.tzinfo else moment.replace(tzinfo=zone)
     return aware.astimezone(UTC)
+
+
+class ClockChange(StrEnum):
+    """What a daylight-saving change does to a wall-clock time of its day."""
+
+    SKIPPED = "skipped"
+    REPEATED = "repeated"
+
+
+def clock_change_at(moment: datetime, zone: tzinfo) -> ClockChange | None:
+    """None for a time with an offset of its own, and for one that the clock shows once."""
+    if moment.tzinfo is not None:
+        return None
+    before, after = (moment.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1))
+    assert before is not None and after is not None
+    if before == after:
+        return None
+    return ClockChange.SKIPPED if after > before else ClockChange.REPEATED
 
 
 def in_calendar(moment: datetime) -> datetime:

@@ -87,6 +87,20 @@ def test_a_dry_run_needs_no_transaction_that_could_write(read_only: Api) -> None
     assert real.status_code == 500
 
 
+def test_a_time_that_the_clock_skips_or_shows_twice_is_warned_of(api: Api) -> None:
+    wishes = ["2031-03-30T02:30:00", "2031-03-30T03:30:00", "2031-10-26T02:30:00"]
+    wishes += ["2031-03-30T02:30:00+01:00"]  # an offset of its own leaves no doubt
+    items = [{"caption": str(n), "schedule_date": wish} for n, wish in enumerate(wishes)]
+    body = {"items": items, "integration_ids": ["int-mastodon"], "timezone": "Europe/Berlin"}
+    planned = plan(api, "acme", body)
+    told = {
+        (said["code"], tuple(said["indexes"]))
+        for said in planned["warnings"]
+        if said["code"].startswith("time_")
+    }
+    assert told == {("time_is_skipped", (0,)), ("time_comes_twice", (2,))}
+
+
 def test_a_dry_run_changes_no_row(api: Api) -> None:
     before = fingerprint(api)
     plan(api, "acme")
