@@ -65,6 +65,8 @@ _WARNINGS = {
     "aspect_ratio": "the video does not have the shape that the network advises",
     "not_a_short": "an upright video is too long for a Short, and becomes a normal video",
     "too_many_posts": "more posts in a period than a channel accepts, earlier ones included",
+    "time_is_skipped": "on that day the clock does not show this time: it is put forward",
+    "time_comes_twice": "on that day the clock shows this time twice: the first is meant",
     "caption_is_changed": "Postiz reads a caption with `<` as HTML, and changes it",
     "caption_may_be_too_long": "X may count a bare address in the caption as a link",
     "thread_left_out": "the network has neither replies nor comments, so the thread is left out",
