@@ -156,7 +156,7 @@ def test_a_job_for_the_calendar_says_when_all_is_there_and_not_that_it_ends_then
     body = {"items": [item], "integration_ids": ["int-mastodon"], "handoff": "calendar"}
     made = api.post("/postiz/bulk-publish", body, profile="acme").json["job"]["id"]
     shown = text_of(reader(api), f"/jobs/{made}")
-    assert "All in Postiz's calendar about" in unescape(shown)
+    assert "all to Postiz's calendar, about" in unescape(shown)
     assert "Ends about" not in shown
 
 
