@@ -31,8 +31,7 @@ def clock_change_at(moment: datetime, zone: tzinfo) -> ClockChange | None:
     """None for a time with an offset of its own, and for one that the clock shows once."""
     if moment.tzinfo is not None:
         return None
-    before, after = (moment.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1))
-    assert before is not None and after is not None
+    before, after = _offsets_around(moment.replace(tzinfo=zone))
     if before == after:
         return None
     return ClockChange.SKIPPED if after > before else ClockChange.REPEATED
@@ -60,12 +59,18 @@ def on_day(day: date, wall: time, zone: ZoneInfo) -> datetime:
     If the clock jumps over that time, it is the moment after the jump.
     """
     first = datetime.combine(day, wall, tzinfo=zone)
-    before, after = first.utcoffset(), first.replace(fold=1).utcoffset()
-    assert before is not None and after is not None
+    before, after = _offsets_around(first)
     if after <= before:
         return first.astimezone(UTC)  # there once, or twice
     naive = first.replace(tzinfo=UTC)
     return _find_clock_change(naive - after, naive - before, zone)
+
+
+def _offsets_around(wall: datetime) -> tuple[timedelta, timedelta]:
+    """Before and after a clock change that skips or repeats this time; else the same twice."""
+    before, after = wall.replace(fold=0).utcoffset(), wall.replace(fold=1).utcoffset()
+    assert before is not None and after is not None
+    return before, after
 
 
 def _find_clock_change(low: datetime, high: datetime, zone: ZoneInfo) -> datetime:
