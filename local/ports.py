@@ -11,17 +11,34 @@ LOOPBACK = "127.0.0.1"
 # finds its port free, and a client that keeps dialling a dead server never connects to itself.
 _CHOICE = range(20_000, 32_000)
 
+# A server listens seconds after its port was chosen. Until then nothing is seen on the port, so who
+# chooses one keeps the UDP port of the same number, which nothing here uses, until it ends: no two
+# choices are the same one, neither of one process nor of two.
+_kept: list[socket.socket] = []
+
 
 def free_port() -> int:
+    """One that is free, and that nobody else gets from here while this process lives."""
     for port in random.sample(_CHOICE, k=200):
-        if is_free(port):
+        if is_free(port) and _keep(port):
             return port
     raise StackError(f"no free port on {LOOPBACK} between {_CHOICE.start} and {_CHOICE.stop}")
 
 
 def same_port(last: int | None) -> int:
     """The one of the last run if it is free: addresses that people have saved still lead there."""
-    return last if last and is_free(last) else free_port()
+    return last if last and is_free(last) and _keep(last) else free_port()
+
+
+def _keep(port: int) -> bool:
+    keeper = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        keeper.bind((LOOPBACK, port))
+    except OSError:
+        keeper.close()
+        return False
+    _kept.append(keeper)
+    return True
 
 
 def is_free(port: int) -> bool:
