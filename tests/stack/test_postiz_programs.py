@@ -1,8 +1,8 @@
 """Programs that were written for Postiz, as they are, on a whole stack: answers are lost on both
 sides of Pressroom, and each post is published once.
 
-npm `postiz` runs here. PyPI `postiz-agent` brings 400 MB of other packages, so it runs where
-`PRESSROOM_POSTIZ_AGENT` names a Python that has it. `PRESSROOM_PROGRAM_POSTS=200` for a long run.
+npm `postiz` and PyPI `postiz-agent`, in the versions that tests/servers names;
+`PRESSROOM_PROGRAM_POSTS=200` for a long run.
 """
 
 import json
@@ -10,6 +10,7 @@ import os
 import random
 import re
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,6 +21,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from local.child import ROOT
 from local.sandbox.process import Admin
 from tests.browser.people import call
 from tests.factories.files import FILES
@@ -29,7 +31,6 @@ from tests.servers.stacks import RunningStack
 from tests.timing.patience import PATIENCE, wait_until
 
 POSTS = int(os.environ.get("PRESSROOM_PROGRAM_POSTS", "8"))
-AGENT = os.environ.get("PRESSROOM_POSTIZ_AGENT")
 NOW = datetime.now(UTC)
 WINDOW = [f"{NOW + timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}" for days in (-1, 1)]
 
@@ -105,11 +106,26 @@ def npm_postiz(program: str, url: str, key: str) -> Ask:
     return ask
 
 
+@pytest.fixture(scope="module")
+def agent_program(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The folder from which Python imports it."""
+    folder = str(tmp_path_factory.mktemp("pypi") / "client")
+    names = str(ROOT / "tests/servers/postiz_agent_py/requirements.txt")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command = [*pip, "--no-deps", "--no-compile", "--target", folder, "--requirement", names]
+    installed = subprocess.run(command, timeout=PATIENCE, check=False)
+    if installed.returncode and not npm_projects.REQUIRED:
+        pytest.skip("pip does not reach its packages here")
+    assert installed.returncode == 0
+    return folder
+
+
 @contextmanager
-def postiz_agent(url: str, key: str) -> Iterator[Ask]:
-    command = [AGENT or "python", "-c", _AGENT, url, key]
+def postiz_agent(program: str, url: str, key: str) -> Iterator[Ask]:
+    command = [sys.executable, "-c", _AGENT, url, key]
+    environ = {**os.environ, "PYTHONPATH": program}
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as agent:
+    with subprocess.Popen(command, env=environ, stdin=pipe, stdout=pipe, text=True) as agent:
         assert agent.stdin is not None
         assert agent.stdout is not None
         tell, hear = agent.stdin, agent.stdout
@@ -130,8 +146,6 @@ def postiz_agent(url: str, key: str) -> Iterator[Ask]:
 def test_each_post_is_published_once_though_answers_are_lost(
     stack: RunningStack, tmp_path: Path, program: str, request: pytest.FixtureRequest
 ) -> None:
-    if program == "agent" and not AGENT:
-        pytest.skip("PRESSROOM_POSTIZ_AGENT names no Python that has postiz-agent")
     sandbox = Admin(stack.facts()["sandbox_url"])
     if POSTS > 50:  # so many at once meet Temporal's limit, and some would stay in QUEUE for ever
         sandbox.change_timing(search_rate=1000, search_burst=1000)
@@ -143,7 +157,8 @@ def test_each_post_is_published_once_though_answers_are_lost(
         if program == "npm":
             ask = npm_postiz(request.getfixturevalue("npm_program"), url, key)
         else:
-            ask = ends.enter_context(postiz_agent(url, key))
+            installed = request.getfixturevalue("agent_program")
+            ask = ends.enter_context(postiz_agent(installed, url, key))
         channel = f"int-by-{program}"
         assert channel in str(ask("channels"))
         (tmp_path / "clip.mp4").write_bytes(FILES.mp4(230))
