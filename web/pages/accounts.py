@@ -8,6 +8,7 @@ from flask import Response, request
 from shared.accounts import budget_queries
 from shared.accounts.budget_queries import AccountRead
 from shared.jobs import etas
+from shared.profiles import listing
 from web.api.accounts import account_view
 from web.auth import current_caller
 from web.http_layer.pagination import decode_number, next_cursor
@@ -37,10 +38,12 @@ def show_accounts() -> Response:
         )
         drained = etas.drain_times(session, _list_quick(rows), current_services().settings)
         accounts = [account_view(row, drained) for row in rows]
+        names = listing.names_of(session, (name for row in rows for name in row.profile_ids))
     return show(
         "accounts.html",
         title="Accounts",
         path="/channels",
         accounts=accounts,
+        names=names,
         cursor=next_cursor(rows, AT_ONCE, lambda row: row.account.id),
     )

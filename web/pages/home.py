@@ -14,6 +14,7 @@ from shared.accounts.holds import HeldProfile
 from shared.domain.publishing.server_verdicts import Verdict
 from shared.overview import activity, needs, next_posts
 from shared.overview.activity import Hour
+from shared.profiles import listing
 from web.auth import current_caller
 from web.pages import charts
 from web.pages.charts import Part
@@ -39,19 +40,24 @@ def show_home() -> Response:
             session, visible, after=None, limit=ACCOUNTS
         )
         posts = post_list(session, next_posts.list_next_posts(session, visible, limit=NEXT))
+        held = _list_held(session, visible)
+        waiting = needs.list_waiting(session, visible)
+        shared_by = [name for read in accounts for name in read.profile_ids]
+        rows = [row.profile_id for rows in (posts, held, waiting) for row in rows]
         return show(
             "home.html",
             title="What needs me",
             path="/",
-            held=_list_held(session, visible),
+            held=held,
             channels=needs.list_channels(session, visible),
             servers=[server for server in health if server.verdict is not Verdict.WELL],
             failures=needs.list_failures(session, visible),
-            waiting=needs.list_waiting(session, visible),
+            waiting=waiting,
             now=db.read_clock(session),
             seen_at=seen_at,
             posts=posts,
             clips=name_clips(session, posts),
+            names=listing.names_of(session, [*rows, *shared_by]),
             published=activity.count_published(hours),
             is_bounded=any(hour.published >= activity.MOST for hour in hours),
             hours=hours,

@@ -69,11 +69,14 @@ def show_jobs() -> Response:
             shown = etas.with_etas(session, shown, current_services().settings)
         jobs = [job_view(row) for row in shown]
         profiles = listing.list_by_name(session, visible, limit=OFFERED)
+        names = listing.names_of(session, (job.profile_id for job in jobs))
     return show(
         "jobs.html",
         title="Jobs",
         path=JOBS,
         jobs=jobs,
+        in_calendar={str(row.job.id) for row in shown if row.job.handoff == CALENDAR},
+        names=names,
         states=STATES,
         chosen=state,
         kinds=KINDS,
@@ -119,6 +122,7 @@ def show_job(job_id: str) -> Response:
             causes=failure_causes.list_causes(session, job, visible),
             posts=shown,
             clips=name_clips(session, shown),
+            names=listing.names_of(session, [job.profile_id]),
             cursor=next_cursor(posts, AT_ONCE, lambda row: row.id),
         )
 

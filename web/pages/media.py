@@ -42,7 +42,7 @@ def show_media() -> Response:
             title="Media",
             path=MEDIA,
             profiles=profiles,
-            names={profile.id: profile.name for profile in profiles},
+            names=listing.names_of(session, (row.profile_id for row in rows)),
             media=rows,
             uses=uses,
             needed={*uses, *media_use.find_other_uses(session, [row.id for row in rows])},

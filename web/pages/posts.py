@@ -50,6 +50,7 @@ def show_posts() -> Response:
         rows, cursor = _read_page(session, wanted, chosen["q"])
         posts = post_list(session, rows)
         clips = name_clips(session, posts)
+        names = listing.names_of(session, (post.profile_id for post in posts))
         offered = list_offered(session, current_caller().visible)
     return show(
         "posts.html",
@@ -57,6 +58,7 @@ def show_posts() -> Response:
         path=POSTS,
         posts=posts,
         clips=clips,
+        names=names,
         states=list(PostState),
         chosen=chosen,
         filtered={name: value for name, value in chosen.items() if value and name != "tz"},
@@ -164,11 +166,13 @@ def show_post(post_id: str) -> Response:
         kept = Media.id.in_(post_media.list_media(row)), Media.profile_id == row.profile_id
         media = session.scalars(select(Media).where(*kept)).all()
         settings = current_values(row).settings
+        names = listing.names_of(session, [row.profile_id])
     return show(
         "post.html",
         title=f"Post {post_id}",
         path=POSTS,
         post=post,
+        names=names,
         media={str(medium.id): medium for medium in media},
         editable=editable,
         may_retry=post.state in _ENDED or _is_overdue(post),

@@ -63,11 +63,13 @@ def show_schedules() -> Response:
     with current_services().database.transaction() as session:
         rows = session.scalars(query.options(defer(Schedule.body))).all()
         schedules = [schedule_summary(row) for row in rows]
+        names = listing.names_of(session, (row.profile_id for row in rows))
     return show(
         "schedules.html",
         title="Schedules",
         path=SCHEDULES,
         schedules=schedules,
+        names=names,
         cursor=next_cursor(rows, AT_ONCE, lambda row: row.id),
     )
 
@@ -117,6 +119,7 @@ def show_schedule(schedule_id: str) -> Response:
             title=row.name,
             path=SCHEDULES,
             schedule=schedule_view(row),
+            names=listing.names_of(session, [row.profile_id]),
             runs=[run_view(run) for run in newest],
             kept=kept,
             channels=_list_channels(session, row.profile_id) if kept else (),

@@ -11,7 +11,8 @@ from sqlalchemy import func, select, update
 
 from shared.accounts import channel_states
 from shared.domain.networks.channel_states import ChannelState
-from shared.models import Account, Media, Post
+from shared.models import Account, Media, Post, Profile
+from shared.profiles import listing
 from tests.servers.api import Api
 from tests.servers.browsers import Browser, make_user
 from web.pages import media, static_files
@@ -105,6 +106,21 @@ def test_filters_stay_in_the_address_and_lists_go_on(api: Api, job: str) -> None
     assert "Retry this group" in home
 
 
+def test_lists_call_profiles_by_their_names(api: Api, job: str) -> None:
+    assert api.call("PATCH", "/profiles/acme", json={"name": "Acme & Sons"}).status_code == 200
+    browser = reader(api)
+    post = posts_of(api, job)[0]["id"]
+    for path in ("/", "/jobs", f"/jobs/{job}", "/posts", f"/posts/{post}", "/accounts"):
+        assert "Acme &amp; Sons" in text_of(browser, path), path
+    with api.services.database.transaction() as session:
+        session.add(Profile(id="another", name="Acme & Sons"))
+        session.flush()
+        assert listing.names_of(session, ["acme", "another", "gone"]) == {
+            "acme": "Acme & Sons (acme)",
+            "another": "Acme & Sons (another)",
+        }
+
+
 def test_a_channel_that_posts_wait_for_stands_first(api: Api, job: str) -> None:
     with api.services.database.transaction() as session:
         account = session.scalars(select(Account.id).order_by(Account.id)).first()
@@ -155,7 +171,9 @@ def test_a_job_for_the_calendar_says_when_all_is_there_and_not_that_it_ends_then
     item = {"caption": "far ahead", "schedule_date": late}
     body = {"items": [item], "integration_ids": ["int-mastodon"], "handoff": "calendar"}
     made = api.post("/postiz/bulk-publish", body, profile="acme").json["job"]["id"]
-    shown = text_of(reader(api), f"/jobs/{made}")
+    browser = reader(api)
+    shown = text_of(browser, f"/jobs/{made}")
+    assert "handed over about" in text_of(browser, "/jobs")
     assert "all to Postiz's calendar, about" in unescape(shown)
     assert "Ends about" not in shown
 
