@@ -11,9 +11,10 @@ LOOPBACK = "127.0.0.1"
 # finds its port free, and a client that keeps dialling a dead server never connects to itself.
 _CHOICE = range(20_000, 32_000)
 
-# A server listens seconds after its port was chosen. Until then nothing is seen on the port, so who
-# chooses one keeps the UDP port of the same number, which nothing here uses, until it ends: no two
-# choices are the same one, neither of one process nor of two.
+# A server listens seconds after its port was chosen, and until then nothing is seen on that port.
+# So who chooses one holds a UDP port for it, so many numbers lower, until it ends: no two choices
+# are the same, neither of one process nor of two. (HTTP/3 needs the UDP port of the same number.)
+_LOWER = 12_000
 _kept: list[socket.socket] = []
 
 
@@ -31,9 +32,11 @@ def same_port(last: int | None) -> int:
 
 
 def _keep(port: int) -> bool:
+    if port not in _CHOICE:
+        return False
     keeper = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
-        keeper.bind((LOOPBACK, port))
+        keeper.bind((LOOPBACK, port - _LOWER))
     except OSError:
         keeper.close()
         return False
