@@ -5,6 +5,7 @@ Whatever stands between two steps here may be overtaken by anything else.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from shared.domain.publishing.reconciliation import DRAFT, ERROR, PUBLISHED, QUEUE
@@ -106,6 +107,7 @@ class Request(NamedTuple):
 NO_CALL = Request("none", -1)
 
 
+@cache
 def advance(request: Request, remote: Remote) -> tuple[str, Request, Remote]:
     """The request's next step: in words, and what it makes of the request and of the post."""
     words, change = REQUESTS[request.kind][request.done]
@@ -131,8 +133,13 @@ def look(remote: Remote) -> tuple[str, bool] | None:
 # what Postiz does by itself
 
 
-def own_steps(remote: Remote, *, sweeps: bool, due: bool = True) -> Iterator[RemoteStep]:
+@cache
+def own_steps(remote: Remote, *, sweeps: bool, due: bool = True) -> Sequence[RemoteStep]:
     """`due`: its date has come; until then a workflow sleeps, and no search finds it late."""
+    return tuple(_own_steps(remote, sweeps=sweeps, due=due))
+
+
+def _own_steps(remote: Remote, *, sweeps: bool, due: bool) -> Iterator[RemoteStep]:
     if due or remote.workflow != At.ASLEEP:
         yield from _workflow_steps(remote)
     if remote.loose:

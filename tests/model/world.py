@@ -15,11 +15,12 @@ class World(NamedTuple):
 
     def with_worker(self, index: int, worker: Worker) -> "World":
         others = self.workers[:index] + self.workers[index + 1 :]
-        return self._replace(workers=tuple(sorted((*others, worker))))
+        workers = tuple(sorted((*others, worker)))
+        return World(self.row, workers, self.drafts, self.adrift, self.faults)
 
     def with_draft(self, number: int, remote: Remote) -> "World":
         drafts = (*self.drafts[:number], remote, *self.drafts[number + 1 :])
-        return self._replace(drafts=drafts)
+        return World(self.row, self.workers, drafts, self.adrift, self.faults)
 
     def with_call(self, index: int, doing: str, request: Request) -> "World":
         """A worker makes a call, and awaits its reply."""
@@ -32,7 +33,8 @@ class World(NamedTuple):
         adrift = self.adrift
         if not call.is_over:
             adrift = tuple(sorted((*adrift, call)))
-        return self.with_worker(index, Worker())._replace(adrift=adrift)
+        idle = self.with_worker(index, Worker())
+        return World(idle.row, idle.workers, idle.drafts, adrift, idle.faults)
 
     def claimed(self, index: int, worker: Worker, row: Row) -> "World":
         """A new claim: from here on every older one is worth nothing."""
@@ -41,4 +43,4 @@ class World(NamedTuple):
         return fresh.with_worker(index, worker._replace(holds=True))
 
     def hurt(self) -> "World":
-        return self._replace(faults=self.faults - 1)
+        return World(self.row, self.workers, self.drafts, self.adrift, self.faults - 1)
