@@ -79,10 +79,10 @@ class FolderMemory:
 
 
 @contextmanager
-def remembering(url: str, profile: str, source: Path) -> Iterator[FolderMemory]:
+def remembering(server: str, profile: str, source: Path) -> Iterator[FolderMemory]:
     """While no other command publishes from the same source. Raises `CliFailure`."""
     place = str(source.resolve())
-    whose = f"{url}\n{profile}\n{place}".encode(errors="surrogateescape")
+    whose = f"{server}\n{profile}\n{place}".encode(errors="surrogateescape")
     name = hashlib.sha256(whose).hexdigest()[:16]
     path = state_folder() / "published" / f"{name}.json"
     with _alone(path.with_suffix(".lock"), place):
