@@ -20,7 +20,7 @@ def main() -> None:
 
 def _run() -> None:
     from cli.app import app  # noqa: PLC0415  a Ctrl-C while this is read ends without a traceback
-    from cli.failures import CliFailure  # noqa: PLC0415
+    from cli.failures import FAILED, CliFailure  # noqa: PLC0415
     from cli.output import print_failure  # noqa: PLC0415
 
     try:
@@ -28,6 +28,9 @@ def _run() -> None:
     except CliFailure as failure:
         print_failure(failure)
         sys.exit(failure.exit_code)
+    except OSError as error:  # of a path that cannot be, or may not be looked at
+        print_failure(CliFailure(f"{error.filename or 'A file'}: {error.strerror or error}"))
+        sys.exit(FAILED)
 
 
 if __name__ == "__main__":

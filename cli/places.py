@@ -3,10 +3,13 @@
 import json
 import os
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 _NAME = "pressroom"
+#: The server answers a repeated request alike for a day at least.
+_REPEATABLE = timedelta(hours=23)
 
 
 def config_folder() -> Path:
@@ -21,6 +24,15 @@ def _folder(variable: str, default: str) -> Path:
     """A relative path in the variable counts as none, as the specification has it."""
     named = Path(os.environ.get(variable, ""))
     return (named if named.is_absolute() else Path.home() / default) / _NAME
+
+
+def why_forgotten(began_at: str, by_key: str, key_mark: str) -> str | None:
+    """Why the server does not know a request that began then and was sent `by_key`, in words; None
+    if it does. `key_mark`: of the API key by now."""
+    if by_key not in {"", key_mark}:
+        return "with another API key, whose requests the server does not take for yours"
+    age = datetime.now(UTC) - datetime.fromisoformat(began_at)
+    return "too long ago for the server to know" if age >= _REPEATABLE else None
 
 
 def write_privately(path: Path, content: Any) -> None:

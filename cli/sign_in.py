@@ -13,6 +13,7 @@ URL, KEY = "PRESSROOM_URL", "PRESSROOM_API_KEY"
 PREFIX = "/api/v1"
 _HOW = f"pressroom login --url https://…, or set {URL} and {KEY}"
 _LOCAL = {"localhost", "127.0.0.1", "::1"}
+_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,17 +71,19 @@ def _read_kept() -> SignIn | None:
     path = _path()
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
-        return SignIn(url=kept["url"], api_key=kept["api_key"], profile=kept.get("profile"))
+        url = parse_server_url(kept["url"])
+        return SignIn(url=url, api_key=kept["api_key"], profile=kept.get("profile"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, UsageFailure) as error:
         raise SignInFailure(
             f"{path} cannot be read", hint="pressroom login writes it anew"
         ) from error
 
 
 def parse_server_url(text: str) -> str:
-    """`https://host[:port][/path]`, whatever form of it is given. Raises `UsageFailure`."""
+    """`https://host[:port][/path]`, alike for whatever form of it is given: by it is known what was
+    published there. Raises `UsageFailure`."""
     text = text.strip().rstrip("/").removesuffix(PREFIX).rstrip("/")
     if "://" not in text:
         scheme = "http" if text.partition(":")[0] in _LOCAL else "https"
@@ -93,10 +96,24 @@ def parse_server_url(text: str) -> str:
         known = None
     if not known or parts.username or parts.query or parts.fragment:
         raise UsageFailure(f"{text!r} is not the address of a server: say https://host")
-    return text
+    host, port = parts.netloc.lower(), parts.port
+    if port == _PORTS[parts.scheme]:
+        host = host.rpartition(":")[0]
+    return f"{parts.scheme}://{host}{parts.path}"
+
+
+def name_server(url: str) -> str:
+    """The same for all names of this machine, by which what was published there is remembered."""
+    parts = urlsplit(url)
+    if not is_local(url):
+        return url
+    return parts._replace(netloc=f"127.0.0.1{f':{parts.port}' if parts.port else ''}").geturl()
+
+
+def is_local(url: str) -> bool:
+    return urlsplit(url).hostname in _LOCAL
 
 
 def is_readable_on_the_way(url: str) -> bool:
     """Whether the key would go over a network unencrypted."""
-    parts = urlsplit(url)
-    return parts.scheme == "http" and parts.hostname not in _LOCAL
+    return urlsplit(url).scheme == "http" and not is_local(url)

@@ -1,14 +1,17 @@
 """`pressroom jobs`: accepted requests, each with its posts or uploads."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
 
+from cli.failures import CliFailure
 from cli.groups import new_group
-from cli.live.watch import watch_job
+from cli.http.api import Api
+from cli.live.watch import UPLOADS, watch_job
 from cli.options import MOST, JsonFields, Limit, ProfileId, connect
-from cli.output import Listing, format_time, show
+from cli.output import Listing, Row, format_time, show
+from cli.words import Word, give_word
 
 JOBS = Listing(
     fields=(
@@ -105,10 +108,38 @@ def retry(
     json: JsonFields = None,
     profile: ProfileId = None,
 ) -> None:
-    """Try again what failed of a job."""
+    """Try again what failed of a job.
+
+    If the answer to your word is lost, the same command does not give it again for what was
+    released on it.
+    """
     api = connect(profile)
-    body = {"confirm_not_published": confirm_not_published}
-    show(JOBS, json, lambda: [api.post(f"{job_path(job)}/retry", body)])
+    retry_it = _retry_on_word if confirm_not_published else _retry
+    show(JOBS, json, lambda: [retry_it(api, job)])
+
+
+def _retry(api: Api, job: str) -> Row:
+    retried: Row = api.post(f"{job_path(job)}/retry")
+    return retried
+
+
+def _retry_on_word(api: Api, job: str) -> Row:
+    shown: Row = api.get(job_path(job))
+    if shown["kind"] in UPLOADS:
+        return _retry(api, job)
+    api.profile = shown["profile_id"]
+    body = {"job_id": shown["id"], "confirm_not_published": True}
+
+    def send(word: Word) -> dict[str, Any]:
+        changed: dict[str, Any] = api.post("/posts/retry", body, key=word.key)
+        return changed
+
+    done = give_word(api, f"job {shown['id']}", None, send)
+    if not done["changed"]:
+        refused = done["refused"]
+        raise CliFailure(refused[0]["message"] if refused else "The job has no failed posts")
+    retried: Row = api.get(job_path(job))
+    return retried
 
 
 def job_path(job: str) -> str:

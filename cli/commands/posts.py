@@ -1,6 +1,6 @@
 """`pressroom posts`: what is, was or will be published."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -11,9 +11,11 @@ from cli.commands.jobs import job_path
 from cli.failures import CliFailure, UsageFailure
 from cli.groups import new_group
 from cli.http.answers import ApiFailure
+from cli.http.api import Api
 from cli.options import MOST, JsonFields, Limit, ProfileId, connect
 from cli.output import Listing, Row, format_time, note, print_failure, shorten, show
 from cli.publishing.captions import read_caption_file
+from cli.words import Word, give_word
 
 POSTS = Listing(
     fields=(
@@ -135,7 +137,7 @@ def edit(
 @posts.command("cancel")
 def cancel(ids: PostIds, json: JsonFields = None, profile: ProfileId = None) -> None:
     """Take posts back."""
-    _change_each(ids, "cancel", None, json, profile)
+    _change_each(ids, lambda api, post: api.post(f"{_path(post)}/cancel"), json, profile)
 
 
 @posts.command("retry")
@@ -147,13 +149,32 @@ def retry(
 ) -> None:
     """Try failed posts again.
 
-    What may be on the network is tried again only on your word: --confirm-not-published.
+    What may be on the network is tried again only on your word: --confirm-not-published. If its
+    answer is lost, the same command does not give it again, but says what has happened since.
     """
-    _change_each(ids, "retry", {"confirm_not_published": confirm_not_published}, json, profile)
+    change = _retry_on_word if confirm_not_published else _retry
+    _change_each(ids, change, json, profile)
+
+
+def _retry(api: Api, post: str) -> Row:
+    retried: Row = api.post(f"{_path(post)}/retry")
+    return retried
+
+
+def _retry_on_word(api: Api, post: str) -> Row:
+    """The word is about what there was when it was given."""
+    timeline = api.get(_path(post))["timeline"]
+
+    def send(word: Word) -> Row:
+        seen = {} if word.as_of is None else {"as_of": word.as_of}
+        retried: Row = api.post(f"{_path(post)}/retry", {"confirm_not_published": True, **seen})
+        return retried
+
+    return give_word(api, f"post {post}", timeline[-1]["at"] if timeline else None, send)
 
 
 def _change_each(
-    ids: Sequence[str], verb: str, body: Any, json: JsonFields, profile: ProfileId
+    ids: Sequence[str], change_one: Callable[[Api, str], Row], json: JsonFields, profile: ProfileId
 ) -> None:
     """Whatever becomes of the others; those that were changed are shown."""
     api, failed = connect(profile), []
@@ -161,7 +182,7 @@ def _change_each(
     def change() -> Iterator[Row]:
         for post in ids:
             try:
-                yield api.post(f"{_path(post)}/{verb}", body)
+                yield change_one(api, post)
             except CliFailure as failure:
                 print_failure(failure)
                 failed.append(failure)

@@ -10,8 +10,9 @@ from requests.auth import AuthBase
 
 from cli.failures import CliFailure, LineBroken, UsageFailure
 from cli.http.answers import ApiFailure, read_json, require_success
+from cli.http.lines import describe_break, proxies_for
 from cli.http.patience import Patience, seconds_of_environment
-from cli.sign_in import PREFIX, SignIn
+from cli.sign_in import PREFIX, SignIn, name_server
 
 #: Seconds until a connection is made, and between two pieces of an answer.
 TIMEOUT = (10.0, 60.0)
@@ -31,11 +32,13 @@ class _Bearer(AuthBase):
 
 
 class Api:
-    """Thread-safe. `profile`: whose posts and files; None: the only one of the key. `key_mark`: by
-    which the key is known again, and which tells nothing of it."""
+    """Thread-safe. `profile`: whose posts and files; None: the only one of the key. `server`: by
+    which what was done there is remembered. `key_mark`: by which the key is known again, and which
+    tells nothing of it."""
 
     def __init__(self, signed_in: SignIn, profile: str | None = None) -> None:
         self.url = signed_in.url
+        self.server = name_server(signed_in.url)
         self.profile = profile or signed_in.profile
         self.stop = threading.Event()
         self._auth = _Bearer(signed_in.api_key)
@@ -138,11 +141,11 @@ class Api:
                 timeout=timeout,
                 stream=True,
                 allow_redirects=False,
+                proxies=proxies_for(self.url),
                 **more,
             )
         except (requests.ConnectionError, requests.Timeout) as error:
-            message = f"{self.url} cannot be reached, or the line broke"
-            raise LineBroken(message, hint="Is the server running, and the network up?") from error
+            raise describe_break(self.url, error) from error
         except (requests.RequestException, UnicodeEncodeError) as error:
             raise CliFailure(f"{self.url} cannot be called: {error}") from error
 

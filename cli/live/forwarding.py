@@ -9,6 +9,8 @@ from typing import Protocol
 
 import requests
 
+from cli.http.lines import proxies_for
+
 #: Bytes of a delivery, and seconds until its receiver has to answer: Pressroom itself waits 10.
 _LARGEST = 16 * 1024**2
 _SECONDS = 9.0
@@ -74,6 +76,7 @@ def _send_on(forward_to: str, body: bytes, headers: dict[str, str]) -> tuple[int
             headers=headers,
             timeout=_SECONDS,
             allow_redirects=False,
+            proxies=proxies_for(forward_to),
             stream=True,
         ) as reply:
             return reply.status_code, str(reply.status_code)

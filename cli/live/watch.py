@@ -14,7 +14,7 @@ from cli.output import clean_text, note, notes
 
 #: Seconds between two looks at the job's counts, and between two lines without a terminal.
 _LOOK, _LINE = 1.0, 5.0
-_UPLOADS = frozenset({"upload", "bulk_upload"})
+UPLOADS = frozenset({"upload", "bulk_upload"})
 
 
 def watch_job(api: Api, job_id: str) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,13 @@ from cli.failures import CliFailure
 from cli.places import state_folder, write_privately
 
 _VERSION = 1
-#: The server answers a repeated request alike for a day at least.
-_REPEATABLE = timedelta(hours=23)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pending:
     """A request that may or may not have arrived. `rows`: keys of its posts. `asked`: what the user
-    wanted, by which the same command is known again. `by_key`: mark of the API key that sent it."""
+    wanted, by which the same command is known again. `by_key`: mark of the API key that sent it.
+    `times_tag`: of the times that were agreed to, if they do not move with the clock."""
 
     key: str
     rows: list[str]
@@ -29,13 +27,7 @@ class Pending:
     body: dict[str, Any]
     began_at: str
     by_key: str = ""
-
-    def forgotten_because(self, by_key: str) -> str | None:
-        """Why the server does not know it again, in words; None if it does."""
-        if self.by_key not in {"", by_key}:
-            return "with another API key, whose requests the server does not take for yours"
-        age = datetime.now(UTC) - datetime.fromisoformat(self.began_at)
-        return "too long ago for the server to know" if age >= _REPEATABLE else None
+    times_tag: str = ""
 
 
 @dataclass(kw_only=True)
@@ -79,10 +71,10 @@ class FolderMemory:
 
 
 @contextmanager
-def remembering(url: str, profile: str, source: Path) -> Iterator[FolderMemory]:
+def remembering(server: str, profile: str, source: Path) -> Iterator[FolderMemory]:
     """While no other command publishes from the same source. Raises `CliFailure`."""
     place = str(source.resolve())
-    whose = f"{url}\n{profile}\n{place}".encode(errors="surrogateescape")
+    whose = f"{server}\n{profile}\n{place}".encode(errors="surrogateescape")
     name = hashlib.sha256(whose).hexdigest()[:16]
     path = state_folder() / "published" / f"{name}.json"
     with _alone(path.with_suffix(".lock"), place):

@@ -15,6 +15,7 @@ from cli.failures import CliFailure
 from cli.http.answers import ApiFailure
 from cli.http.api import Api
 from cli.output import note
+from cli.places import why_forgotten
 from cli.publishing.memory import FolderMemory, Pending, remembering
 from cli.publishing.order import (
     Timing,
@@ -32,6 +33,9 @@ _PATH = "/postiz/bulk-publish"
 #: or because a key may no longer do it, says nothing of a try before.
 _REFUSED = frozenset({400, 409, 413, 415, 422})
 _DONE_BEFORE = frozenset({"key_reused", "secret_unreadable"})
+#: Of a request whose times are others by now: nothing was published.
+_OUTDATED = "plan_outdated"
+_MOST_PLANS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +69,7 @@ def publish_rows(api: Api, rows: Sequence[PostRow], wishes: Wishes) -> str | Non
     """The id of the job; None if nothing is to be published. Raises `CliFailure`."""
     profile = api.require_profile()
     require_known_channels(api, rows)
-    with remembering(api.url, profile, wishes.source) as memory:
+    with remembering(api.server, profile, wishes.source) as memory:
         paths = list(dict.fromkeys(path for row in rows for path in row.files))
         clips = dict(zip(paths, read_clips(api, paths), strict=True))
         asked = _fingerprint(rows, clips, wishes)
@@ -73,19 +77,30 @@ def publish_rows(api: Api, rows: Sequence[PostRow], wishes: Wishes) -> str | Non
         fresh = _leave_out_published(memory, rows, clips, wishes)
         if not fresh:
             return memory.last_job([*_keys(rows, clips, wishes), *(row.key(clips) for row in rows)])
-        body = _prepare(api, fresh, clips, wishes)
-        if body is None:
-            return None
-        pending = Pending(
-            key=uuid4().hex,
-            rows=_keys(fresh, clips, wishes),
-            asked=asked,
-            body=body,
-            began_at=datetime.now(UTC).isoformat(),
-            by_key=api.key_mark,
-        )
-        memory.begin(pending)
-        return _send(api, memory, pending)
+        keys, body = _keys(fresh, clips, wishes), _prepare(api, fresh, clips, wishes)
+        for _ in range(_MOST_PLANS):
+            plan = _plan_and_ask(api, body, fresh, wishes)
+            if plan is None:
+                return None
+            pending = _new_request(api, keys, asked, body, plan)
+            memory.begin(pending)
+            if (job := _send(api, memory, pending)) is not None:
+                return job
+        raise CliFailure("The times of each plan were over, or taken, before it was published")
+
+
+def _new_request(
+    api: Api, keys: list[str], asked: str, body: dict[str, Any], plan: Mapping[str, Any]
+) -> Pending:
+    return Pending(
+        key=uuid4().hex,
+        rows=keys,
+        asked=asked,
+        body=body,
+        began_at=datetime.now(UTC).isoformat(),
+        by_key=api.key_mark,
+        times_tag=plan["times_tag"],
+    )
 
 
 def _keys(rows: Sequence[PostRow], clips: Mapping[Path, Clip], wishes: Wishes) -> list[str]:
@@ -121,7 +136,8 @@ def _fingerprint(rows: Sequence[PostRow], clips: Mapping[Path, Clip], wishes: Wi
 
 
 def _settle_pending(api: Api, memory: FolderMemory, asked: str, wishes: Wishes) -> None:
-    """Ends what a run before left open: the server answers the same request once more, or does it.
+    """Ends what a run before left open: the server answers the same request once more, or does it;
+    if its times are over by now, it is open no more, and is planned like all that is new.
 
     Raises `CliFailure` where it is not certain that the user still wants it.
     """
@@ -131,7 +147,8 @@ def _settle_pending(api: Api, memory: FolderMemory, asked: str, wishes: Wishes) 
     if wishes.again:
         memory.forget_pending()
         return
-    if (why := pending.forgotten_because(api.key_mark)) is not None:
+    why = why_forgotten(pending.began_at, pending.by_key, api.key_mark)
+    if why is not None:
         raise CliFailure(
             f"A run at {pending.began_at} was interrupted while it published {len(pending.rows)} "
             f"posts, {why}",
@@ -176,8 +193,8 @@ def _left_of(
 
 def _prepare(
     api: Api, rows: Sequence[PostRow], clips: Mapping[Path, Clip], wishes: Wishes
-) -> dict[str, Any] | None:
-    """Uploads, plans and asks. None if it stops at that. Raises `CliFailure`."""
+) -> dict[str, Any]:
+    """Uploads. The request that publishes them. Raises `CliFailure`."""
     used = {path: clips[path] for row in rows for path in row.files}
     delivered = deliver_clips(api, used.values())
     refused = [each for each in delivered.values() if each.media_id is None]
@@ -185,33 +202,38 @@ def _prepare(
         lines = "\n".join(f"  {each.clip.path}: {each.reason}" for each in refused)
         raise CliFailure(f"Nothing is published, because the server refused:\n{lines}")
     media = {path: delivered[clip.sha256].media_id or "" for path, clip in used.items()}
-    body = build_body(rows, media, wishes.timing, wishes.more)
+    return build_body(rows, media, wishes.timing, wishes.more)
 
+
+def _plan_and_ask(
+    api: Api, body: dict[str, Any], rows: Sequence[PostRow], wishes: Wishes
+) -> dict[str, Any] | None:
     def make_plan() -> dict[str, Any]:
         dry = {"dry_run": "true"}
         plan: dict[str, Any] = api.call("POST", _PATH, body=body, params=dry)["plan"]
         require_faultless(plan, rows)
         return plan
 
-    return body if is_agreed(make_plan, rows, wishes) else None
+    return agree_on(make_plan, rows, wishes)
 
 
-def is_agreed(
+def agree_on(
     make_plan: Callable[[], dict[str, Any]], rows: Sequence[PostRow], wishes: Wishes
-) -> bool:
-    """Shows the plan and asks; again if its times are others by the time of the answer."""
+) -> dict[str, Any] | None:
+    """Shows the plan and asks; again if its times are others by the time of the answer. None if it
+    stops at that."""
     made_at, plan = time.monotonic(), make_plan()
     while True:
         show_plan(plan, rows, wishes.timing.zone)
         if wishes.dry_run or wishes.ask is None:
-            return not wishes.dry_run
+            return None if wishes.dry_run else plan
         if not wishes.ask(f"Publish {_count_posts(plan['posts'])}?"):
             note("Nothing is published")
-            return False
+            return None
         shown, shown_at = plan, made_at
         made_at, plan = time.monotonic(), make_plan()
         if not has_other_times(shown, plan, later_by=made_at - shown_at):
-            return True
+            return plan
         note("Meanwhile times of this plan are over, or taken. The plan is now:")
 
 
@@ -219,14 +241,21 @@ def _count_posts(number: int) -> str:
     return f"{number:,} post{'' if number == 1 else 's'}"
 
 
-def _send(api: Api, memory: FolderMemory, pending: Pending) -> str:
-    """However often it is sent with this key, the server publishes it once."""
+def _send(api: Api, memory: FolderMemory, pending: Pending) -> str | None:
+    """The job. However often it is sent with this key, the server publishes it once.
+
+    None if it was not published before, and its times are others than were agreed to.
+    """
+    tag = {"times_tag": pending.times_tag} if pending.times_tag else None
     try:
-        reply = api.post(_PATH, pending.body, key=pending.key)
+        reply = api.call("POST", _PATH, body=pending.body, params=tag, key=pending.key)
     except ApiFailure as failure:
         if _is_certain(failure):
             memory.forget_pending()
-        raise
+        if failure.code != _OUTDATED:
+            raise
+        note("Nothing was published yet: its times are over by now, or taken")
+        return None
     job = str(reply["job"]["id"])
     memory.note_published(job)
     note(f"Accepted as job {job}")

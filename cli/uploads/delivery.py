@@ -47,7 +47,7 @@ def read_clips(api: Api, paths: Sequence[Path]) -> list[Clip]:
 def deliver_clips(api: Api, clips: Iterable[Clip]) -> dict[str, Delivered]:
     """By checksum: of files with the same content, one is sent."""
     distinct = list({clip.sha256: clip for clip in clips}.values())
-    memory = UploadMemory(api.url, api.require_profile())
+    memory = UploadMemory(api.server, api.require_profile())
     with Display("Uploading", sum(clip.size for clip in distinct)) as display:
         done = do_abreast(distinct, lambda clip: _deliver(api, memory, clip, display), api.stop)
     return {delivered.clip.sha256: delivered for delivered in done}

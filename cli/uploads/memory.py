@@ -32,8 +32,8 @@ class Begun:
 class UploadMemory:
     """Of one server and profile. Writing raises `CliFailure`."""
 
-    def __init__(self, url: str, profile: str) -> None:
-        whose = hashlib.sha256(f"{url}\n{profile}".encode()).hexdigest()[:16]
+    def __init__(self, server: str, profile: str) -> None:
+        whose = hashlib.sha256(f"{server}\n{profile}".encode()).hexdigest()[:16]
         self._folder = state_folder() / "uploads" / whose
         self._forget_old()
 

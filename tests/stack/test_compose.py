@@ -24,12 +24,15 @@ from local import compose_secrets, guard, valkey
 from local.child import ROOT
 from local.ports import free_port
 from local.postgres import Postgres
+from shared.config import Settings
 from tests.factories.files import FILES
 from tests.servers.buckets import Bucket, running_bucket
 from tests.timing.patience import PATIENCE
 
 TEXT = (ROOT / "docker-compose.yml").read_text()
-COMPOSE: dict[str, Any] = yaml.safe_load(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", TEXT))
+COMPOSE: dict[str, Any] = yaml.safe_load(
+    re.sub(r"\$\{\w+:-([^}]*)\}", lambda found: found[1] or '""', TEXT)
+)
 SERVICES: dict[str, Any] = COMPOSE["services"]
 OURS = [name for name, service in SERVICES.items() if service["image"] == "pressroom"]
 AWS_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -75,12 +78,13 @@ class Host:
         path = os.pathsep.join([str(Path(sys.executable).parent), os.defpath])
         container = {"PATH": path, "HOSTNAME": socket.gethostname(), "HOME": str(self.folder)}
         container[guard.MARKS] = os.environ[guard.MARKS]
-        # a variable that is not set is empty there, and read as null here
+        # null: a variable that is passed on where it is set
         own = {
-            name: self.here("" if value is None else str(value))
+            name: self.here(str(value))
             for name, value in service["environment"].items()
+            if value is not None
         }
-        assert self.chosen.keys() <= own.keys()
+        assert self.chosen.keys() <= service["environment"].keys()
         return {**container, **own, **self.chosen}
 
     def start(self, name: str, log: Path) -> "subprocess.Popen[bytes]":
@@ -241,8 +245,29 @@ def test_our_services_wait_for_the_migration() -> None:
     assert SERVICES["migrate"]["depends_on"]["postgres"]["condition"] == "service_healthy"
 
 
+def test_every_setting_reaches_the_processes_that_read_it() -> None:
+    """One that .env names and that is not passed on would be without effect, and nobody told."""
+    known = {field.alias for field in Settings.model_fields.values()}
+    elsewhere = {"PRESSROOM_ADMIN_KEY", "PRESSROOM_SANDBOX_URL"}  # of migrate, and of `make up`
+    of_web = {
+        "PRESSROOM_PUBLIC_URL",
+        "PRESSROOM_FLOWER_URL",
+        "PRESSROOM_OIDC_ISSUER",
+        "PRESSROOM_OIDC_CLIENT_ID",
+        "PRESSROOM_OIDC_CLIENT_SECRET",
+        "PRESSROOM_METRICS_TOKEN",
+        "PRESSROOM_TRUSTED_PROXIES",
+    }
+    for name in ("web", "worker-publish", "worker-upload", "worker-webhooks"):
+        given = {each.removesuffix("_FILE") for each in SERVICES[name]["environment"]}
+        missing = known - given - elsewhere - (set() if name == "web" else of_web)
+        assert missing == set(), name
+    example = (ROOT / ".env.example").read_text()
+    assert [each for each in re.findall(r"\$\{(\w+):-", TEXT) if each not in example] == []
+
+
 def test_no_secret_is_in_the_file() -> None:
-    secret = re.compile(r"PASSWORD|KEY|DATABASE_URL|REDIS_URL")
+    secret = re.compile(r"PASSWORD|(?<!_PER)_KEYS?(_FILE)?$|DATABASE_URL|REDIS_URL")
     for service in SERVICES.values():
         for name, value in service.get("environment", {}).items():
             if secret.search(name):

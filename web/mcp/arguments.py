@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, Field, model_validator
+from pydantic import AfterValidator, AliasChoices, Field, model_validator
 
 from shared.domain.publishing.states import PostState
+from shared.errors import NotFound
 from shared.intake.schemas import BulkPublishRequest
 from web.auth import PROFILE_ID
 from web.schemas.common import Body, IsoTime
@@ -17,8 +18,16 @@ ProfileId = Annotated[
     Annotated[str, Field(pattern=f"^{PROFILE_ID.pattern}$")] | None,
     Field(description="Needed only by a key that is bound to several profiles, or to none"),
 ]
-#: It goes into a path.
-_Id = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+def _require_one_step(given: str) -> str:
+    """It goes into a path, where a slash in it would lead to something else."""
+    if "/" in given:
+        raise NotFound(f"There is nothing with the id {given!r}")
+    return given
+
+
+_Id = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_require_one_step)]
 
 
 class OfProfile(Body):

@@ -24,6 +24,11 @@ KEPT = timedelta(minutes=15)
 #: Plans of a caller that may still be published.
 MOST = 100
 _NEXT = "call plan_posts again, and publish the new plan_id"
+#: Where the same words as above could have it published twice.
+_LOOK_FIRST = (
+    "If publish_posts was called with it before, it may have been published: look with list_posts, "
+    f"and only if its posts are not there, {_NEXT}"
+)
 _BULK, _TIMES = "bulk", "times"
 
 
@@ -89,8 +94,10 @@ def load_plan(plan_id: str) -> KeptPlan:
     with current_services().database.reading() as session:
         plan = session.scalar(select(AgentPlan).where(AgentPlan.id == plan_id, *mine))
         if plan is None:
-            raise NotFound(f"There is no plan {plan_id[:80]!r} of this key: {_NEXT}")
+            raise NotFound(f"There is no plan {plan_id[:80]!r} of this key. {_LOOK_FIRST}")
         now, is_published = read_clock(session), bool(session.scalar(select(was_published)))
+        if plan.expires_at <= now and not is_published and _may_be_forgotten(plan, now):
+            raise Conflict(f"The plan expired days ago. {_LOOK_FIRST}", code="plan_expired")
         if plan.expires_at <= now and not is_published:
             message = f"The plan expired, and nothing of it was published: {_NEXT}"
             raise Conflict(message, code="plan_expired")
@@ -105,3 +112,9 @@ def load_plan(plan_id: str) -> KeptPlan:
             now=now,
             is_published=is_published,
         )
+
+
+def _may_be_forgotten(plan: AgentPlan, now: datetime) -> bool:
+    """Whether the idempotency key of a publication could have been deleted by now."""
+    kept = timedelta(days=current_services().settings.idempotency_retention_days)
+    return now > plan.expires_at - KEPT + kept

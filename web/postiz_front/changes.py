@@ -73,7 +73,7 @@ def put_settings(id: str) -> Response:
             body = {"message": "Post not found", "error": "Not Found", "statusCode": 404}
             raise replies.Refused(404, body)
         if settings:
-            wanted = EditedContent(settings={post.integration_id: settings})
+            wanted = edits.read_content({"settings": {post.integration_id: settings}}, "")
             edits.change_post(session, post, wanted)
         account_id, date = post.account_id, post.publish_at
     current_services().waker.look(account_id)

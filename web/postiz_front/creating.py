@@ -19,11 +19,11 @@ from shared.domain.timing.local_time import whole_second
 from shared.domain.timing.spacing import LATEST
 from shared.errors import FieldError
 from shared.intake import validation
-from shared.intake.post_edits import EditedContent
 from shared.intake.schemas import Defaults
 from shared.intake.targets import Target
 from shared.intake.validation import Checked, Order, Placed, WakeUps
 from shared.models import Job, Post
+from shared.models.base import is_id
 from web.auth import current_profile
 from web.http_layer.idempotency import Reply, find_answer
 from web.postiz_front import bodies, edits, media_paths, repeats, replies
@@ -108,7 +108,7 @@ def _make_posts(
     if call.date >= LATEST:
         raise replies.bad_request([f"date must lie before {LATEST:%Y}"])
     for number in sorted(work.edited, key=lambda each: work.edited[each].id):
-        _edit_post(session, work, call.elements[number], work.edited[number])
+        _edit_post(session, work, number)
     job, wake, made = _accept_others(session, work, target)
     ids = {**{number: post.id for number, post in work.edited.items()}, **made}
     shown = [
@@ -132,14 +132,18 @@ def _wake(account_id: int, wake: WakeUps | None, has_edited: bool) -> None:
 
 
 def _find_edited(session: Session, profile_id: str, call: PostCall) -> dict[int, Post]:
-    """As in Postiz an unknown id means a new post; but not where the call only updates posts, and
-    what somebody has deleted is not published by an edit that did not know of it."""
+    """As in Postiz an unknown id means a new post; but not where the call only updates posts, nor
+    one that we have given: of a post that was deleted meanwhile, or of another profile, which may
+    be on the same channel. It would be published twice."""
     found: dict[int, Post] = {}
     for number, element in enumerate(call.elements):
         known = element.post_id
         post = edits.find_post(session, profile_id, known) if known is not None else None
         if post is None and known is not None and edits.was_deleted(session, profile_id, known):
             raise replies.bad_request([f"posts.{number}.value.0.id Post not found: it was deleted"])
+        if post is None and known is not None and is_id(known):
+            words = "Post not found: this key has none of that id. Leave the id out for a new post"
+            raise replies.bad_request([f"posts.{number}.value.0.id {words}"])
         if post is None and call.kind == UPDATE:
             raise replies.bad_request(f"posts.{number}.value.0.id Post not found")
         if post is not None and post.integration_id != element.channel_id:
@@ -152,7 +156,8 @@ def _find_edited(session: Session, profile_id: str, call: PostCall) -> dict[int,
     return found
 
 
-def _edit_post(session: Session, work: Work, element: Element, post: Post) -> None:
+def _edit_post(session: Session, work: Work, number: int) -> None:
+    element, post = work.call.elements[number], work.edited[number]
     first, *later = element.parts
     has_thread = takes_threads(post.integration_identifier or "")
     values: dict[str, Any] = {"caption": first.content, "media_ids": work.media_ids(first)}
@@ -170,7 +175,7 @@ def _edit_post(session: Session, work: Work, element: Element, post: Post) -> No
     edits.change_post(
         session,
         post,
-        EditedContent.model_validate(values),
+        edits.read_content(values, f"posts.{number}.value.0."),
         publish_at=work.publish_at,
         as_draft=None if work.call.kind == UPDATE else work.call.is_draft,
     )

@@ -1,8 +1,11 @@
 """Changes of posts that were accepted before, in the protocol of `PATCH /api/v1/posts/ID`."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -15,6 +18,8 @@ from shared.intake.post_edits import EditedContent
 from shared.models import Post
 from shared.posts import cancel_retry, day_caps, edits
 from web.api.resource import refuse_past_approval
+from web.http_layer import problems
+from web.postiz_front import replies
 
 #: What Postiz no longer knows.
 GONE = (PostState.CANCELLING, PostState.CANCELLED)
@@ -35,6 +40,18 @@ def was_deleted(session: Session, profile_id: str, post_id: str) -> bool:
     except NotFound:
         return False
     return post.state in GONE
+
+
+def read_content(values: Mapping[str, Any], place: str) -> EditedContent:
+    """Raises `Refused` for what no post can hold. `place`: where a client has it."""
+    try:
+        return EditedContent.model_validate(values)
+    except ValidationError as error:
+        faults = [
+            f"{place}{each.field.replace('caption', 'content')} {each.message}"
+            for each in problems.field_errors(error)
+        ]
+        raise replies.bad_request(faults) from error
 
 
 def change_post(

@@ -51,8 +51,8 @@ def delete_old_idempotency_keys(session: Session, settings: Settings) -> int:
 
 
 def delete_old_plans(session: Session, settings: Settings) -> int:
-    """No sooner than their idempotency keys, by which a repeated call gets the same job."""
-    old = AgentPlan.created_at < _days_ago(settings.idempotency_retention_days)
+    """A day after their idempotency keys, by which a repeated call gets the same job, are over."""
+    old = AgentPlan.created_at < _days_ago(settings.idempotency_retention_days + 1)
     batch = select(AgentPlan.id).where(old).limit(BATCH).with_for_update(skip_locked=True)
     return _delete_rows(session, delete(AgentPlan).where(AgentPlan.id.in_(batch)))
 

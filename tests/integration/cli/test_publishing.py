@@ -51,7 +51,7 @@ class _BehindProxy(Api):
 
     def send(self, method: str, path: str, **more: Any) -> requests.Response:
         reply = super().send(method, path, **more)
-        if path != "/postiz/bulk-publish" or more.get("params"):
+        if path != "/postiz/bulk-publish" or "dry_run" in (more.get("params") or {}):
             return reply
         assert reply.json()["job"]["id"]
         return requests.get(self.proxy, stream=True, timeout=60)

@@ -23,6 +23,8 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("localhost:8000", "http://localhost:8000"),
         ("http://127.0.0.1:8000/api/v1/", "http://127.0.0.1:8000"),
         ("https://a.example/press/api/v1", "https://a.example/press"),
+        ("HTTPS://A.Example:443/Press", "https://a.example/Press"),
+        ("http://[::1]:80", "http://[::1]"),
     ],
 )
 def test_an_address_may_have_any_form(given: str, meant: str) -> None:

@@ -42,3 +42,13 @@ def test_no_value_of_any_field_of_any_tool_is_more_than_a_refusal(api: Api) -> N
                     wrong.append((tool["name"], field, value, answer.status_code))
     assert wrong == []
     assert api.posts() == []
+
+
+def test_an_id_is_no_path_to_something_else(api: Api) -> None:
+    made = api.post("/postiz/bulk-publish", BULK, profile="acme").json["job"]["id"]
+    for name, field in (("get_job", "job_id"), ("get_post", "post_id"), ("list_posts", "job_id")):
+        for wrong in (f"{made}/posts", f"{made}/failures", f"..\\jobs\\{made}", f"{made}#"):
+            params = {"name": name, "arguments": {field: wrong}}
+            answer = ask(api, "tools/call", params, key=bound_key(api))
+            assert answer.status_code == 200, (name, wrong)
+            assert answer.json["result"]["isError"], (name, wrong)

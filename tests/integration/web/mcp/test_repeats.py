@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm.attributes import flag_modified
 
 from shared.domain.publishing.reconciliation import CANCELLED_LATE
-from shared.models import AccountMedia, AgentPlan, Job, JobMedia, Media
+from shared.models import AccountMedia, AgentPlan, IdempotencyKey, Job, JobMedia, Media
 from tests.factories.jobs import make_job, set_states
 from tests.scenarios.agent_calls import BULK, bound_key, call, done, refusal
 from tests.servers.api import Api
@@ -47,6 +47,23 @@ def test_the_same_address_gives_the_same_medium_until_it_fails_or_is_gone(
     assert take_in() == second
     assert api.call("DELETE", f"/media/{second}").status_code == 204
     assert take_in() not in {first, second}
+
+
+@pytest.mark.parametrize("forgotten", [(IdempotencyKey,), (IdempotencyKey, AgentPlan)])
+def test_no_answer_has_a_plan_published_twice_that_is_known_no_more(
+    api: Api, key: str, forgotten: tuple[Any, ...]
+) -> None:
+    plan = {"plan_id": done(api, "plan_posts", BULK, key=key)["plan_id"]}
+    done(api, "publish_posts", plan, key=key)
+    days = api.services.settings.idempotency_retention_days
+    with api.services.database.transaction() as session:
+        [kept] = session.scalars(select(AgentPlan))
+        kept.expires_at -= timedelta(days=days, hours=1)
+        for rows in forgotten:
+            session.execute(delete(rows))
+    told = refusal(api, "publish_posts", plan, key=key)
+    assert "look with list_posts" in told
+    assert "nothing of it was published" not in told
 
 
 def test_a_key_that_may_not_read_gets_the_medium_of_its_first_call(api: Api) -> None:

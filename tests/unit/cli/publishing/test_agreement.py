@@ -7,7 +7,7 @@ import pytest
 
 from cli.publishing.order import Timing
 from cli.publishing.rows import PostRow
-from cli.publishing.run import Wishes, is_agreed
+from cli.publishing.run import Wishes, agree_on
 
 ROWS = [PostRow(files=[Path("a.mp4")], caption="a", channels=["c"], place="a.mp4")] * 2
 MORNING, EVENING, TOMORROW = (
@@ -33,9 +33,9 @@ def agree(plans: list[dict[str, Any]], *answers: bool) -> bool:
         again=False,
         dry_run=False,
     )
-    agreed = is_agreed(lambda: plans.pop(0), ROWS, wishes)
+    agreed = agree_on(lambda: plans.pop(0), ROWS, wishes)
     assert given == []
-    return agreed
+    return agreed is not None
 
 
 def test_a_plan_whose_slot_went_by_meanwhile_is_shown_and_asked_again(
