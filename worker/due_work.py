@@ -90,10 +90,10 @@ def waiting_queries() -> Queries:
     }
 
 
-def rescue_queries(settings: Settings) -> Queries:
-    unreachable = unreachable_posts.is_unreachable(settings.outcome_unknown_seconds)
+def rescue_queries(lease_seconds: float, outcome_unknown_seconds: float) -> Queries:
+    unreachable = unreachable_posts.is_unreachable(outcome_unknown_seconds)
     conditions: Mapping[str, Sequence[ColumnElement[bool]]] = {
-        "rescue_calls": lost_calls.is_lost(settings.lease_seconds),
+        "rescue_calls": lost_calls.is_lost(lease_seconds),
         "give_up_calls": lost_calls.is_hopeless(),
         "look_again": waits.is_expired(),
         "take_back": [bulk_cancel_retry.is_cancel_due()],
@@ -101,9 +101,7 @@ def rescue_queries(settings: Settings) -> Queries:
         "give_up_scheduled": blocked_reasons.is_given_up(),
         "cancel_left_drafts": unreachable_posts.is_left_draft(),
         "give_up_unreachable": unreachable,
-        "give_up_taken_back": unreachable_posts.is_taken_back_unseen(
-            settings.outcome_unknown_seconds
-        ),
+        "give_up_taken_back": unreachable_posts.is_taken_back_unseen(outcome_unknown_seconds),
         "give_up_old": unreachable_posts.is_old(),
         "apply_edits": edits.is_due(),
         "drop_edits": waiting_edits.is_unreachable(),
@@ -120,12 +118,15 @@ def rescue_queries(settings: Settings) -> Queries:
     return {name: [select(literal(1)).where(*which)] for name, which in conditions.items()}
 
 
-def ask_for_steps(settings: Settings) -> CompoundSelect[str, str]:
+def ask_for_steps(lease_seconds: float, outcome_unknown_seconds: float) -> CompoundSelect[str, str]:
     """Answers with the steps that are due, each after the task of its round."""
     rounds: Mapping[str, Queries] = {
         "pressroom.tick": tick_queries(),
         "pressroom.schedules": {"fire": [fire.due_schedules_query()]},
-        "pressroom.sweep": {**waiting_queries(), **rescue_queries(settings)},
+        "pressroom.sweep": {
+            **waiting_queries(),
+            **rescue_queries(lease_seconds, outcome_unknown_seconds),
+        },
     }
     return union_all(
         *(
@@ -169,13 +170,14 @@ class DueWork:
     def _connect(self) -> Connection:
         connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         self._connection = connection
-        connection.exec_driver_sql(f"PREPARE due_steps AS {_write_question(self._settings)}")
+        ages = self._settings.lease_seconds, self._settings.outcome_unknown_seconds
+        connection.exec_driver_sql(f"PREPARE due_steps AS {_write_question(*ages)}")
         return connection
 
 
 @lru_cache(maxsize=4)
-def _write_question(settings: Settings) -> str:
+def _write_question(lease_seconds: float, outcome_unknown_seconds: float) -> str:
     """To write it takes as long as to ask it twenty times."""
-    question = ask_for_steps(settings)
+    question = ask_for_steps(lease_seconds, outcome_unknown_seconds)
     postgres = dialect()  # type: ignore[no-untyped-call]
     return str(question.compile(dialect=postgres, compile_kwargs={"literal_binds": True}))

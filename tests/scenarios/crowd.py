@@ -153,7 +153,8 @@ def looks(runtime: Runtime, account_id: int) -> dict[str, Callable[[], Any]]:
 
 def _find_due_steps(runtime: Runtime) -> set[str]:
     with runtime.database.transaction() as session:
-        return {step for _, step in session.execute(due_work.ask_for_steps(runtime.settings))}
+        ages = runtime.settings.lease_seconds, runtime.settings.outcome_unknown_seconds
+        return {step for _, step in session.execute(due_work.ask_for_steps(*ages))}
 
 
 def _lock_next(runtime: Runtime) -> int:

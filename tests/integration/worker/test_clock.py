@@ -281,6 +281,6 @@ def assert_sends_all(beat: Beat, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_step_of_a_round_is_asked_for(world: World) -> None:
     assert {entry["task"] for entry in ROUNDS.values()} == {TICK, SWEEP, SCHEDULES}
-    assert due_work.rescue_queries(world.settings).keys() == sweep.RESCUES.keys()
+    assert due_work.rescue_queries(60, 60).keys() == sweep.RESCUES.keys()
     assert due_work.waiting_queries().keys() > sweep.WAITING.keys()
     assert due_work.tick_queries().keys() > sweep.DUE_TO_THE_SECOND.keys()

@@ -38,7 +38,7 @@ def owners(world: World) -> tuple[set[str], set[str]]:
 
 
 def is_due(world: World) -> bool:
-    [query] = due_work.rescue_queries(world.settings)["expire_uploads"]
+    [query] = due_work.rescue_queries(60, 60)["expire_uploads"]
     with world.database.transaction() as session:
         return bool(session.scalars(query).all())
 
