@@ -130,9 +130,12 @@ def _handle_fire_time(session: Session, schedule: Schedule, context: RunContext)
     """Record missed fire times, run the one that is due, and set the next one."""
     due = _find_due_fire_times(session, schedule, timedelta(seconds=schedule.misfire_grace_seconds))
     _record_missed(session, schedule, due.missed)
-    definitions.set_next_fire_at(schedule, due.next_at)
+    schedule.next_fire_at = due.next_at
     run = due.fire_at and _record_run_start(session, schedule, due.fire_at)
-    return _start_run(session, schedule, run, context) if run else None
+    wake = _start_run(session, schedule, run, context) if run else None
+    if not schedule.ended:  # only now: the last fire time before its end is still due
+        definitions.set_next_fire_at(schedule, schedule.next_fire_at)
+    return wake
 
 
 def skip_due_fire_times(session: Session) -> int:
