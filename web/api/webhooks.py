@@ -92,6 +92,7 @@ def _insert_webhook(session: Session, body: NewWebhook) -> Reply:
     )
     session.add(row)
     session.flush()
+    subscriptions.require_room(session, row)
     session.refresh(row)
     headers = {"Location": f"{PREFIX}/webhooks/{row.id}"}
     return Reply(body=_view_with_secret(session, row, secret), status=201, headers=headers)
@@ -130,7 +131,7 @@ def get_webhook(path: IdPath) -> Response:
     return Reply(body=shown).response()
 
 
-@api.patch("/webhooks/<id>", responses={200: WebhookView, **problem_responses(422)})
+@api.patch("/webhooks/<id>", responses={200: WebhookView, **problem_responses(409, 422)})
 def patch_webhook(path: IdPath, body: PatchWebhook) -> Response:
     """Change a webhook, or switch it off or on"""
     if body.url is not None:
@@ -153,6 +154,8 @@ def _apply_changes(session: Session, row: Webhook, body: PatchWebhook) -> None:
     if "profile_ids" in body.model_fields_set:
         visible = current_caller().visible
         row.profile_ids = keep_visible_profiles(session, body.profile_ids, visible)
+        session.flush()
+        subscriptions.require_room(session, row)
         subscriptions.drop_foreign(session, row)
     if body.enabled is not None:
         subscriptions.set_enabled(row, enabled=body.enabled)
