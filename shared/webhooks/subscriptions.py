@@ -11,6 +11,7 @@ from standardwebhooks import Webhook as Signer
 
 from shared.access.visible_profiles import VisibleProfiles
 from shared.crypto import SecretBox
+from shared.db import Database
 from shared.domain.webhook_retries import WEBHOOK_TEST
 from shared.errors import Conflict, SecretUnreadable
 from shared.models import Delivery, Webhook
@@ -20,6 +21,8 @@ BOTH_VALID = timedelta(hours=24)
 #: Limits the length of the signature header after many rotations.
 MOST_SECRETS = 5
 ON_DEMAND = "switched off"
+#: Of the log of a webhook that is deleted: a long one takes longer than a statement may.
+DELETED_AT_ONCE = 5000
 #: Webhooks of a profile, and those of all profiles: each event is written for each of them, some
 #: by what serves many clients.
 MOST = 50
@@ -185,6 +188,15 @@ def requeue_delivery(session: Session, webhook: Webhook, delivery: Delivery) -> 
         execution_options={"synchronize_session": False},
     )
     session.refresh(delivery)
+
+
+def delete_some_deliveries(database: Database, webhook_id: int) -> bool:
+    """A part of the log of a webhook that is being deleted; False once nothing is left."""
+    some = select(Delivery.id).where(Delivery.webhook_id == webhook_id).limit(DELETED_AT_ONCE)
+    with database.transaction() as session:
+        ids = session.scalars(some.order_by(Delivery.id)).all()
+        session.execute(delete(Delivery).where(Delivery.id.in_(ids)))
+        return bool(ids)
 
 
 def forget_profile(session: Session, profile_id: str) -> None:

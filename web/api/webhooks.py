@@ -164,7 +164,13 @@ def _apply_changes(session: Session, row: Webhook, body: PatchWebhook) -> None:
 @api.delete("/webhooks/<id>", responses={204: None})
 def delete_webhook(path: IdPath) -> Response:
     """Delete a webhook and its log: nothing more is sent to it"""
-    with current_services().database.transaction() as session:
+    database = current_services().database
+    with database.transaction() as session:
+        webhook = _require_visible_webhook(session, path.id, lock=True)
+        subscriptions.set_enabled(webhook, enabled=False)  # from here on no event waits for it
+    while subscriptions.delete_some_deliveries(database, webhook.id):
+        pass
+    with database.transaction() as session:
         session.delete(_require_visible_webhook(session, path.id, lock=True))
     return Response(status=204)
 

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -328,6 +329,27 @@ def test_a_webhook_that_is_being_deleted_does_not_disturb_a_move(
     with runtime.database.transaction() as session:
         states = session.scalars(select(Post.state).where(Post.id.in_(ids))).all()
     assert states == ["scheduled"] * 2
+    assert rows(runtime.database) == []
+
+
+def test_a_long_log_that_is_being_deleted_does_not_hold_up_a_move(
+    bare_api: Api, runtime: Runtime
+) -> None:
+    """A delivery that somebody has locked stands for as many rows as it takes."""
+    made = hook(bare_api, "http://127.0.0.1:1/")
+    scheduled(runtime.database)
+    ids = some_posts(runtime.database, 2)
+    path = f"/webhooks/{made['id']}"
+    with ThreadPoolExecutor(1) as threads:
+        with runtime.database.transaction() as session:
+            session.scalars(select(Delivery).with_for_update()).one()
+            deleting = threads.submit(bare_api.call, "DELETE", path)
+            until_somebody_waits_for_a_lock(runtime.database)
+            with runtime.database.transaction() as moving:
+                moving.execute(text("SET LOCAL lock_timeout = '500ms'"))
+                transitions.move_posts(moving, ids, S.RELEASING, S.SCHEDULED, event=S.SCHEDULED)
+        assert deleting.result().status_code == 204
+    assert bare_api.get(path).status_code == 404
     assert rows(runtime.database) == []
 
 
