@@ -43,6 +43,7 @@ class Runtime:
     last_heartbeats: dict[str, float] = field(default_factory=dict)
     #: Account, profile: its last upload
     last_uploads: dict[int | str, float] = field(default_factory=dict)
+    last_fires: dict[str, float] = field(default_factory=dict)  # profile: its last schedule
     last_led: dict[str, float] = field(default_factory=dict)  # profile: when it last led a call
     #: Account: number of its counted calls; profile: number of its releases
     counts: Counter[int | str] = field(default_factory=Counter)

@@ -4,7 +4,7 @@ Posts that a worker has locked are edited last. Each post is planned and refused
 """
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from shared.errors import Conflict, RequestError, Unavailable
 from shared.models import Post
 from shared.posts import edits
 from shared.posts.bulk_cancel_retry import BATCH, PATIENCE, Refused
-from shared.posts.day_caps import FindTarget, find_full_days
+from shared.posts.day_caps import BatchedMoves, FindTarget, find_full_days
 from shared.posts.edits import Edit
 from shared.posts.post_queries import PostFilter
 from shared.posts.requested_edits import EditRequest
@@ -65,8 +65,9 @@ def find_editable(database: Database, ids: Sequence[int]) -> list[int]:
 
 def within_day_caps(
     database: Database, ids: Sequence[int], find_target: FindTarget, plan: PlanEdit
-) -> PlanEdit:
-    """As `plan`, and refused where it moves one of `ids` to a day that is full."""
+) -> tuple[PlanEdit, BatchedMoves]:
+    """As `plan`, and refused where it moves one of `ids` to a day that is full; and those that are
+    moved, for `BulkEdit`."""
     with database.transaction() as session:
         full = find_full_days(session, ids, find_target)
 
@@ -76,7 +77,7 @@ def within_day_caps(
             full.refuse(post)
         return edit
 
-    return plan_within
+    return plan_within, BatchedMoves(full)
 
 
 def read_times(database: Database, ids: Collection[int]) -> list[datetime]:
@@ -87,10 +88,12 @@ def read_times(database: Database, ids: Collection[int]) -> list[datetime]:
 
 @dataclass(frozen=True, kw_only=True)
 class BulkEdit:
-    """`request`: what it has edited before is left as it is, and counted."""
+    """`moves`: those that keep to daily caps. `request`: what it has edited before is left as it
+    is, and counted."""
 
     plan: PlanEdit
     dry_run: bool
+    moves: BatchedMoves | None = None
     request: EditRequest | None = None
 
 
@@ -159,6 +162,8 @@ def _edit_unlocked(
     undone = set(posts) if work.request is None else work.request.keep_undone(session, posts)
     edited.changed += len(posts) - len(undone)  # the same request, sent twice at once
     planned = _plan_edits(session, [posts[post_id] for post_id in undone], work, edited)
+    if not work.dry_run:
+        _refuse_full_days(session, posts, planned, work, edited)
     edited.changed += len(planned)
     if work.dry_run:
         return planned, []
@@ -166,6 +171,26 @@ def _edit_unlocked(
     if work.request is not None:
         work.request.note_done(session, planned)
     return planned, _keep_existing(session, [post_id for post_id in ids if post_id not in posts])
+
+
+def _refuse_full_days(
+    session: Session,
+    posts: Mapping[int, Post],
+    planned: dict[int, Edit],
+    work: BulkEdit,
+    edited: Edited,
+) -> None:
+    """Take out of `planned` what others have left no room for since it was planned."""
+    times = {id_: edit.publish_at for id_, edit in planned.items() if edit.publish_at is not None}
+    if work.moves is None or not times:
+        return
+    full = work.moves.find_full(session, times)
+    for post_id in full.places:
+        try:
+            full.refuse(posts[post_id])
+        except RequestError as error:
+            edited.refuse(post_id, error)
+            del planned[post_id]
 
 
 def _keep_existing(session: Session, ids: Sequence[int]) -> list[int]:

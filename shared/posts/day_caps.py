@@ -1,9 +1,9 @@
 """Daily caps of posts that are moved: a bulk's `daily_cap_per_integration` holds for them too."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import DateTime, Integer, cast, func, select
@@ -17,6 +17,7 @@ from shared.posts import occupancy
 
 OVER_CAP = "over_daily_cap"
 _READ_AT_ONCE = 5000
+_AROUND = timedelta(days=3)
 #: A channel of an account (their ids), and a day in a zone (its name).
 _Place = tuple[int, str, str, date]
 #: The new time of a post, by its id and the present time; None: it keeps it.
@@ -40,11 +41,19 @@ class _Move:
         return self.account_id, self.channel_id, self.zone, local_day(moment, zone)
 
 
+#: A post, the day that it leaves, and the one to which it is moved.
+_Placed = tuple[_Move, _Place, _Place]
+
+
 @dataclass(frozen=True)
 class FullDays:
-    """`places`: by post, the day to which it cannot be moved, and how many it may have."""
+    """`places`: by post, the day to which it cannot be moved, and how many it may have.
+
+    `moves`: the others, which can.
+    """
 
     places: dict[int, tuple[_Place, int]]
+    moves: Sequence[_Placed] = ()
 
     def refuse(self, post: Post) -> None:
         """Raises `Unprocessable` for one of these posts."""
@@ -78,21 +87,66 @@ def find_full_days(session: Session, ids: Sequence[int], find_target: FindTarget
     since = db.read_clock(session) - timedelta(days=2)
     moves = list(_read_moves(session, ids))
     taken = _count_taken(session, moves, since)
-    waiting: list[tuple[_Move, _Place, _Place]] = []
+    waiting: list[_Placed] = []
     for move in sorted(moves, key=lambda each: (each.due_at, each.post_id)):
         moment = find_target(move.post_id, move.wanted)
         if moment is not None:
             waiting.append((move, move.place_at(move.due_at), move.place_at(moment)))
+    placed = list(waiting)
     while left := _move_where_there_is_room(waiting, taken):
         if len(left) == len(waiting):
             break
         waiting = left[::-1]  # who moves later makes room for who came before it, and the reverse
-    return FullDays({move.post_id: (target, move.most) for move, _, target in left})
+    full = {move.post_id: (target, move.most) for move, _, target in left}
+    return FullDays(full, [each for each in placed if each[0].post_id not in full])
 
 
-def _move_where_there_is_room(
-    waiting: Sequence[tuple[_Move, _Place, _Place]], taken: Counter[_Place]
-) -> list[tuple[_Move, _Place, _Place]]:
+class BatchedMoves:
+    """Posts that move together, in transactions of their own: others may take a place meanwhile.
+
+    So each batch looks again. A place that one of a later batch is about to leave counts as free.
+    """
+
+    def __init__(self, planned: FullDays) -> None:
+        self._planned = {placed[0].post_id: placed for placed in planned.moves}
+        self._leaving = Counter(source for _, source, target in planned.moves if source != target)
+
+    def find_full(self, session: Session, times: Mapping[int, datetime]) -> FullDays:
+        """Which of a batch cannot be moved now, by their new times; called once for each post.
+
+        Until the transaction ends nobody else chooses a time of these accounts.
+        """
+        batch: list[_Placed] = []
+        for post_id in sorted(times.keys() & self._planned.keys()):
+            move, source, _ = self._planned.pop(post_id)
+            if source != (target := move.place_at(times[post_id])):
+                batch.append((move, source, target))
+        return self._find_full(session, batch) if batch else FullDays({})
+
+    def _find_full(self, session: Session, batch: Sequence[_Placed]) -> FullDays:
+        for account_id in sorted({move.account_id for move, *_ in batch}):
+            occupancy.lock_account(session, account_id)
+        taken = _count_taken(session, [move for move, *_ in batch], *_span_of(batch))
+        full = {}
+        for move, source, target in batch:
+            self._leaving[source] -= 1
+            if taken[target] - self._leaving[target] >= move.most:
+                full[move.post_id] = (target, move.most)
+                continue
+            taken[source] -= 1
+            taken[target] += 1
+        return FullDays(full)
+
+
+def _span_of(batch: Sequence[_Placed]) -> tuple[datetime, datetime]:
+    """Around all days to which these are moved, whatever their zones."""
+    days = [target[-1] for *_, target in batch]
+    first = max(min(days), date.min + _AROUND) - _AROUND
+    last = min(max(days), date.max - _AROUND) + _AROUND
+    return datetime.combine(first, time(), UTC), datetime.combine(last, time(), UTC)
+
+
+def _move_where_there_is_room(waiting: Sequence[_Placed], taken: Counter[_Place]) -> list[_Placed]:
     """Returns those for which there is none."""
     left = []
     for move, source, target in waiting:
@@ -104,13 +158,15 @@ def _move_where_there_is_room(
     return left
 
 
-def _count_taken(session: Session, moves: Sequence[_Move], since: datetime) -> Counter[_Place]:
+def _count_taken(
+    session: Session, moves: Sequence[_Move], since: datetime, until: datetime | None = None
+) -> Counter[_Place]:
     taken: Counter[_Place] = Counter()
     kinds = {(move.account_id, move.channel_id, move.zone) for move in moves}
     for account_id in sorted({account_id for account_id, _, _ in kinds}):
         zones = {(name, zone) for account, name, zone in kinds if account == account_id}
         names = {name for name, _ in zones}
-        times = occupancy.read_due_times(session, account_id, names, since=since)
+        times = occupancy.read_due_times(session, account_id, names, since=since, until=until)
         for name, zone in zones:
             known = ZoneInfo(zone)
             taken.update(

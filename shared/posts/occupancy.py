@@ -50,12 +50,15 @@ def read_due_times(
     integration_ids: Collection[str],
     *,
     since: datetime,
+    until: datetime | None = None,
 ) -> dict[str, list[datetime]]:
-    """The same without the lock."""
+    """The same without the lock, and only until `until`, where it is given."""
     found: dict[str, list[datetime]] = defaultdict(list)
     query = select(Post.integration_id, Post.publish_at).where(
         _will_be_published(account_id, integration_ids), Post.publish_at >= since
     )
+    if until is not None:
+        query = query.where(Post.publish_at < until)
     for integration_id, moment in session.execute(query):
         found[integration_id].append(moment)
     return found

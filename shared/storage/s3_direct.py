@@ -20,7 +20,11 @@ _WHOLE = "whole"
 
 
 class DirectObject(IncomingObject):
-    """An object that is complete under a temporary name: of it nothing more is to be written."""
+    """An object that is complete under a temporary name: of it nothing more is to be written.
+
+    Nobody sends it again, so it stays until its upload has ended, whatever became of a request
+    that wanted to finish it. Then it goes with all that is left of the upload.
+    """
 
     @classmethod
     def standing(cls, client: "S3Client", bucket: str, root: str, name: str, size: int) -> Self:
@@ -33,6 +37,9 @@ class DirectObject(IncomingObject):
 
     def finish(self) -> None:
         """It is durable already."""
+
+    def discard(self) -> None:
+        """It is not this request's alone: another one may be reading it."""
 
 
 class BucketDirectUploads:

@@ -5,12 +5,13 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, select, text, update
 from sqlalchemy.orm import Session
 from standardwebhooks import Webhook as Signer
 
 from shared.access.visible_profiles import VisibleProfiles
 from shared.crypto import SecretBox
+from shared.db import Database
 from shared.domain.webhook_retries import WEBHOOK_TEST
 from shared.errors import Conflict, SecretUnreadable
 from shared.models import Delivery, Webhook
@@ -20,10 +21,50 @@ BOTH_VALID = timedelta(hours=24)
 #: Limits the length of the signature header after many rotations.
 MOST_SECRETS = 5
 ON_DEMAND = "switched off"
+#: Of the log of a webhook that is deleted: a long one takes longer than a statement may.
+DELETED_AT_ONCE = 5000
+#: Webhooks of a profile, and those of all profiles: each event is written for each of them, some
+#: by what serves many clients.
+MOST = 50
+
+
+#: What is about a deleted profile and others goes to webhooks of these, without a word of it.
+_DELIVERIES_OF_OTHERS = text("""
+UPDATE deliveries
+SET profile_ids = array_remove(profile_ids, :profile_id),
+    data = CASE WHEN data ? 'profile_ids'
+        THEN jsonb_set(data, '{profile_ids}', (data->'profile_ids') - CAST(:profile_id AS text))
+        ELSE data END
+WHERE :profile_id = ANY(profile_ids)
+""")
 
 
 def new_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def require_room(session: Session, webhook: Webhook) -> None:
+    """Call it after its profiles are written. Raises `Conflict` if one has too many webhooks now.
+
+    Nobody else adds any until the transaction ends.
+    """
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("webhooks", 12))))
+    every = Webhook.profile_ids.is_(None)
+    count = select(func.count(Webhook.id))
+    if webhook.profile_ids is None:
+        if (session.scalar(count.where(every)) or 0) > MOST:
+            raise _too_many("There are", "for all profiles")
+        return
+    each = select(Webhook.id, func.unnest(Webhook.profile_ids).label("name")).subquery()
+    own = select(each.c.name).where(each.c.name.in_(webhook.profile_ids)).group_by(each.c.name)
+    full = session.scalar(own.having(func.count(each.c.id.distinct()) > MOST).limit(1))
+    if full is not None:
+        raise _too_many(f"The profile {full} has", "that are for it")
+
+
+def _too_many(subject: str, which: str) -> Conflict:
+    message = f"{subject} {MOST} webhooks {which}: delete one that is not needed any more"
+    return Conflict(message, code="too_many_webhooks")
 
 
 def replace_secret(webhook: Webhook, box: SecretBox, now: datetime) -> str:
@@ -149,6 +190,15 @@ def requeue_delivery(session: Session, webhook: Webhook, delivery: Delivery) -> 
     session.refresh(delivery)
 
 
+def delete_some_deliveries(database: Database, webhook_id: int) -> bool:
+    """A part of the log of a webhook that is being deleted; False once nothing is left."""
+    some = select(Delivery.id).where(Delivery.webhook_id == webhook_id).limit(DELETED_AT_ONCE)
+    with database.transaction() as session:
+        ids = session.scalars(some.order_by(Delivery.id)).all()
+        session.execute(delete(Delivery).where(Delivery.id.in_(ids)))
+        return bool(ids)
+
+
 def forget_profile(session: Session, profile_id: str) -> None:
     """A profile is being deleted: delete its own webhooks, and remove it from the others."""
     only_its_own = VisibleProfiles.only({profile_id}).condition(Webhook)
@@ -158,3 +208,4 @@ def forget_profile(session: Session, profile_id: str) -> None:
     session.execute(update(Webhook).where(bound).values(profile_ids=fewer))
     about = Delivery.profile_ids == [profile_id]
     session.execute(delete(Delivery).where(about))
+    session.execute(_DELIVERIES_OF_OTHERS, {"profile_id": profile_id})

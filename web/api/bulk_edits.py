@@ -97,8 +97,10 @@ def _edit_once(wanted: PostFilter, plan_all: PlanAll, *, dry_run: bool) -> Respo
         ids = bulk_edits.find_matching_posts(database, wanted)
         left = bulk_edits.find_editable(database, [each for each in ids if each not in done])
         planned = plan_all(left, done)
-        plan = bulk_edits.within_day_caps(database, left, planned.find_target, planned.of_each)
-        work = BulkEdit(plan=plan, dry_run=dry_run, request=request)
+        plan, moves = bulk_edits.within_day_caps(
+            database, left, planned.find_target, planned.of_each
+        )
+        work = BulkEdit(plan=plan, moves=moves, dry_run=dry_run, request=request)
         return _edited_reply(bulk_edits.edit_matching_posts(database, ids, work, done), work)
 
     return edit(None).response() if dry_run else answer_continued(edit)

@@ -92,6 +92,7 @@ def _insert_webhook(session: Session, body: NewWebhook) -> Reply:
     )
     session.add(row)
     session.flush()
+    subscriptions.require_room(session, row)
     session.refresh(row)
     headers = {"Location": f"{PREFIX}/webhooks/{row.id}"}
     return Reply(body=_view_with_secret(session, row, secret), status=201, headers=headers)
@@ -130,7 +131,7 @@ def get_webhook(path: IdPath) -> Response:
     return Reply(body=shown).response()
 
 
-@api.patch("/webhooks/<id>", responses={200: WebhookView, **problem_responses(422)})
+@api.patch("/webhooks/<id>", responses={200: WebhookView, **problem_responses(409, 422)})
 def patch_webhook(path: IdPath, body: PatchWebhook) -> Response:
     """Change a webhook, or switch it off or on"""
     if body.url is not None:
@@ -153,6 +154,8 @@ def _apply_changes(session: Session, row: Webhook, body: PatchWebhook) -> None:
     if "profile_ids" in body.model_fields_set:
         visible = current_caller().visible
         row.profile_ids = keep_visible_profiles(session, body.profile_ids, visible)
+        session.flush()
+        subscriptions.require_room(session, row)
         subscriptions.drop_foreign(session, row)
     if body.enabled is not None:
         subscriptions.set_enabled(row, enabled=body.enabled)
@@ -161,7 +164,13 @@ def _apply_changes(session: Session, row: Webhook, body: PatchWebhook) -> None:
 @api.delete("/webhooks/<id>", responses={204: None})
 def delete_webhook(path: IdPath) -> Response:
     """Delete a webhook and its log: nothing more is sent to it"""
-    with current_services().database.transaction() as session:
+    database = current_services().database
+    with database.transaction() as session:
+        webhook = _require_visible_webhook(session, path.id, lock=True)
+        subscriptions.set_enabled(webhook, enabled=False)  # from here on no event waits for it
+    while subscriptions.delete_some_deliveries(database, webhook.id):
+        pass
+    with database.transaction() as session:
         session.delete(_require_visible_webhook(session, path.id, lock=True))
     return Response(status=204)
 

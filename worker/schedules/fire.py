@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
@@ -59,7 +59,11 @@ class Fired:
 
 
 def due_schedules_query() -> Select[Schedule]:
-    return select(Schedule).where(Schedule.next_fire_at <= func.now())
+    return select(Schedule).where(is_due())
+
+
+def is_due() -> ColumnElement[bool]:
+    return Schedule.next_fire_at <= func.now()
 
 
 def fire_due(runtime: Runtime) -> None:
@@ -67,22 +71,55 @@ def fire_due(runtime: Runtime) -> None:
     context = RunContext(settings=runtime.settings, box=SecretBox.from_settings(runtime.settings))
     until = time.monotonic() + SLICE_SECONDS
     uploads: dict[int, list[int]] = defaultdict(list)
-    waiting: set[int] = set()
-    while time.monotonic() < until and (fired := fire_next(runtime.database, context, waiting)):
-        if fired.is_blocked:
-            waiting.add(fired.schedule_id)
+    for fired in _fire_in_turn(runtime, context, until):
         if fired.wake:
             uploads[fired.wake.account_id] += fired.wake.uploads
     for account_id, media in uploads.items():
         WakeUps(account_id=account_id, uploads=media).send(runtime.waker)
 
 
+def _fire_in_turn(runtime: Runtime, context: RunContext, until: float) -> Iterator[Fired]:
+    """One of each profile after the other, first of the profile whose turn is longest ago.
+
+    So the many or long runs of one profile, or those that wait for a lock, delay no other's.
+    """
+    blocked: set[int] = set()
+    went_on = True
+    while went_on:
+        went_on = False
+        for profile_id in _find_turns(runtime, blocked):
+            if time.monotonic() >= until:
+                return
+            runtime.last_fires[profile_id] = time.monotonic()
+            fired = fire_next(runtime.database, context, blocked, profile_id)
+            if fired is None:
+                continue  # another process has it
+            went_on = True
+            if fired.is_blocked:
+                blocked.add(fired.schedule_id)
+            yield fired
+
+
+def _find_turns(runtime: Runtime, skipped_ids: Collection[int]) -> list[str]:
+    """Profiles with due schedules."""
+    first = func.min(Schedule.next_fire_at).label("first")
+    due = select(Schedule.profile_id, first).where(is_due(), Schedule.id.not_in(skipped_ids))
+    with runtime.database.transaction() as session:
+        rows = session.execute(due.group_by(Schedule.profile_id).order_by(first)).all()
+    last = runtime.last_fires
+    return sorted((row.profile_id for row in rows), key=lambda each: last.get(each, 0.0))
+
+
 def fire_next(
-    database: Database, context: RunContext, skipped_ids: Collection[int] = ()
+    database: Database,
+    context: RunContext,
+    skipped_ids: Collection[int] = (),
+    profile_id: str | None = None,
 ) -> Fired | None:
-    """Handle the fire time that has waited longest; None if none is due."""
+    """Handle the fire time that has waited longest, of the profile or of all; None if none is
+    due."""
     with brief_transaction(database) as session:
-        schedule = _claim_schedule(session, skipped_ids)
+        schedule = _claim_schedule(session, skipped_ids, profile_id)
         if schedule is None:
             return None
         fired = _fire_schedule(session, schedule, context)
@@ -92,8 +129,12 @@ def fire_next(
     return fired
 
 
-def _claim_schedule(session: Session, skipped_ids: Collection[int] = ()) -> Schedule | None:
+def _claim_schedule(
+    session: Session, skipped_ids: Collection[int] = (), profile_id: str | None = None
+) -> Schedule | None:
     due = due_schedules_query().where(Schedule.id.not_in(skipped_ids))
+    if profile_id is not None:
+        due = due.where(Schedule.profile_id == profile_id)
     first = due.order_by(Schedule.next_fire_at).limit(1)
     return session.scalar(first.with_for_update(key_share=True, skip_locked=True))
 
@@ -130,9 +171,12 @@ def _handle_fire_time(session: Session, schedule: Schedule, context: RunContext)
     """Record missed fire times, run the one that is due, and set the next one."""
     due = _find_due_fire_times(session, schedule, timedelta(seconds=schedule.misfire_grace_seconds))
     _record_missed(session, schedule, due.missed)
-    definitions.set_next_fire_at(schedule, due.next_at)
+    schedule.next_fire_at = due.next_at
     run = due.fire_at and _record_run_start(session, schedule, due.fire_at)
-    return _start_run(session, schedule, run, context) if run else None
+    wake = _start_run(session, schedule, run, context) if run else None
+    if not schedule.ended:  # only now: the last fire time before its end is still due
+        definitions.set_next_fire_at(schedule, schedule.next_fire_at)
+    return wake
 
 
 def skip_due_fire_times(session: Session) -> int:
@@ -140,8 +184,7 @@ def skip_due_fire_times(session: Session) -> int:
 
     Returns the number of schedules.
     """
-    due_now = select(Schedule).where(Schedule.next_fire_at <= func.now())
-    schedules = session.scalars(due_now.with_for_update(key_share=True)).all()
+    schedules = session.scalars(due_schedules_query().with_for_update(key_share=True)).all()
     for schedule in schedules:
         with _contain_schedule_error(session, schedule):
             due = _find_due_fire_times(session, schedule, timedelta(0))

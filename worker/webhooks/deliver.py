@@ -37,6 +37,9 @@ LEASE = timedelta(seconds=60)
 #: How long a run claims new deliveries; short enough to finish within a warm shutdown (seconds).
 SLICE_SECONDS = 10.0
 THREADS = 32
+#: The part of them that may wait for receivers whose last attempt failed: however many of these
+#: there are, the others have threads.
+FAILING_SHARE = 0.5
 #: Deliveries to a receiver at a time, if it has answered within `QUICK_SECONDS`.
 MAX_PER_RECEIVER = 8
 QUICK_SECONDS = 1.0
@@ -76,6 +79,7 @@ class DeliveryRun:
         self._box = SecretBox.from_settings(runtime.settings)
         self._under_way: dict[Future[FinishedAttempt], int] = {}
         self._quick: set[int] = set()
+        self._failing: set[int] = set()
 
     def run_slice(self) -> None:
         deadline = time.monotonic() + SLICE_SECONDS
@@ -96,7 +100,7 @@ class DeliveryRun:
         with self._runtime.database.transaction() as session:
             due_now = session.scalars(due_webhooks_query().order_by(func.random())).all()
         for webhook in due_now:
-            room = min(self._free_slots(webhook), THREADS - len(self._under_way))
+            room = min(self._free_slots(webhook), self._free_threads(webhook))
             for claimed in self._try_claim(webhook, room) if room > 0 else ():
                 future = threads.submit(attempt_delivery, claimed, self._box, route)
                 self._under_way[future] = webhook.id
@@ -104,6 +108,15 @@ class DeliveryRun:
     def _free_slots(self, webhook: Webhook) -> int:
         most = MAX_PER_RECEIVER if webhook.id in self._quick and not webhook.failures else 1
         return most - sum(webhook_id == webhook.id for webhook_id in self._under_way.values())
+
+    def _free_threads(self, webhook: Webhook) -> int:
+        free = THREADS - len(self._under_way)
+        if not webhook.failures:
+            self._failing.discard(webhook.id)
+            return free
+        self._failing.add(webhook.id)
+        waiting = sum(webhook_id in self._failing for webhook_id in self._under_way.values())
+        return min(free, int(THREADS * FAILING_SHARE) - waiting)
 
     def _try_claim(self, webhook: Webhook, room: int) -> list[ClaimedDelivery]:
         """Claim deliveries of the webhook; after an error only this webhook pauses."""

@@ -58,6 +58,22 @@ def test_only_one_of_two_gets_the_last_place_of_a_day(
     assert sorted(days(api)) == [1, 2, 2, 3, 3]
 
 
+def test_moves_of_many_at_once_keep_to_the_cap_together(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both look before either moves."""
+    _, ids = capped(api, 5)
+    look_together = leaving_together(occupancy.read_due_times)
+    monkeypatch.setattr(occupancy, "read_due_times", look_together)
+    there = {"publish_at": "2031-08-03T23:30", "timezone": "Europe/Berlin"}
+    moves = [partial(api.post, "/posts/edit", {**there, "ids": ids[at : at + 2]}) for at in (0, 2)]
+    replies = do_at_once(*moves)
+    assert sum(reply.json["changed"] for reply in replies) == 1
+    reasons = [reason["code"] for reply in replies for reason in reply.json["refused"]]
+    assert set(reasons) == {"over_daily_cap"}
+    assert days(api).count(3) == 2
+
+
 def test_a_client_of_postiz_is_refused_too(api: Api) -> None:
     _, [first, *_] = capped(api, 4)
     key = api.key("read", "publish", profiles=["acme"])

@@ -111,6 +111,23 @@ def test_a_fire_time_that_finds_nothing_is_recorded_and_the_next_one_comes(
     assert (after["enabled"], after["runs_left"]) == (True, 8)
 
 
+def test_the_last_fire_time_before_its_end_is_published(
+    api: Api, runtime: Runtime, media: list[str]
+) -> None:
+    until = (datetime.now(UTC) + timedelta(days=3)).isoformat()
+    schedule = save(api, media, loop=True, until=until)
+    with api.services.database.transaction() as session:
+        soon = func.now() + timedelta(seconds=1)
+        session.execute(update(Schedule).values(next_fire_at=func.now(), until=soon))
+    context = RunContext(settings=runtime.settings, box=SecretBox.from_settings(runtime.settings))
+    assert fire.fire_next(runtime.database, context)
+    [ran] = api.get(f"/schedules/{schedule['id']}/runs").json["items"]
+    assert (ran["state"], ran["error"]) == ("started", None)
+    assert published(api) == [(media[0], FIRST)]
+    after = shown(api, schedule)
+    assert (after["enabled"], after["ended"]) == (False, True)
+
+
 def test_two_playlists_at_once_do_not_publish_the_same_medium(
     api: Api, media: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

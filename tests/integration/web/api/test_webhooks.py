@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from shared.models import Webhook
@@ -40,6 +41,31 @@ def test_the_secret_is_shown_once_and_kept_encrypted(bare_api: Api) -> None:
         assert "whsec_" not in reply.text
     shown = {name: one.json[name] for name in ("url", "events", "profile_ids", "enabled")}
     assert shown == {**NEW, "profile_ids": None, "enabled": True}
+
+
+def test_a_profile_has_only_so_many_webhooks(
+    bare_api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each costs every event something: also those of others, where it is an account's."""
+    monkeypatch.setattr("shared.webhooks.subscriptions.MOST", 2)
+    profiles(bare_api, "acme", "beta")
+    own = {"profile_ids": ["acme"]}
+    made = [bare_api.post("/webhooks", {**NEW, **own}) for _ in range(2)]
+    assert [reply.status_code for reply in made] == [201, 201]
+    for wanted in (own, {"profile_ids": ["beta", "acme"]}):
+        refused = bare_api.post("/webhooks", {**NEW, **wanted})
+        assert (refused.status_code, refused.json["code"]) == (409, "too_many_webhooks")
+        assert "acme" in refused.json["detail"]
+    others = [
+        bare_api.post("/webhooks", {**NEW, "profile_ids": ["beta"]}),
+        bare_api.post("/webhooks", NEW),
+    ]
+    assert [reply.status_code for reply in others] == [201, 201]
+    path = f"/webhooks/{others[0].json['id']}"
+    assert bare_api.call("PATCH", path, json=own).json["code"] == "too_many_webhooks"
+    assert bare_api.get(path).json["profile_ids"] == ["beta"]
+    assert bare_api.call("DELETE", f"/webhooks/{made[0].json['id']}").status_code == 204
+    assert bare_api.call("PATCH", path, json=own).status_code == 200
 
 
 def test_a_repeated_request_makes_one_webhook_and_shows_its_secret_no_more(bare_api: Api) -> None:

@@ -1,6 +1,7 @@
 """Uploads straight into a bucket: checked as a whole before they are anything."""
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import requests
 from sqlalchemy import update
 
 from shared.models import IncomingUpload
+from shared.storage.s3_direct import DirectObject
 from tests.factories.files import FILES
 from tests.integration.web.uploads.test_resumable import TUS, created, head, patch, uploads
 from tests.servers.api import Api, Reply
@@ -125,6 +127,44 @@ def test_a_crash_after_the_parts_were_joined_is_gone_on_from(api: Api, bucket: B
     direct.complete(row.owner, row.remote_id, row.size)
     assert complete(api, begun).status_code == 202
     assert len(bucket.names()) == 1
+
+
+def test_what_cannot_be_finished_now_is_finished_later_without_being_sent_again(
+    api: Api, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another request goes on with it meanwhile; or the profile has no room left."""
+    content = film(PART + 5000)
+    begun = begin(api, content)
+    send(begun, content)
+    with monkeypatch.context() as copying:
+        copying.setattr(DirectObject, "prepare", overtaken(api, DirectObject.prepare))
+        assert complete(api, begun).json["code"] == "claim_lost"
+    allow_bytes(api, 1)
+    assert complete(api, begun).json["code"] == "quota_exceeded"
+    allow_bytes(api, 10**9)
+    done = complete(api, begun)
+    assert done.status_code == 202, done.text
+    assert bucket.names() == [f"media/acme/{sha256_of(content)[:2]}/{sha256_of(content)}"]
+
+
+def allow_bytes(api: Api, most: int) -> None:
+    quotas = {"quotas": {"media_bytes": most}}
+    assert api.call("PATCH", "/profiles/acme", json=quotas).status_code == 200
+
+
+def overtaken(api: Api, prepare: Callable[[DirectObject, str], None]) -> Any:
+    """The copy takes so long that the claim ends, and another request has it."""
+
+    def prepare_slowly(incoming: DirectObject, key: str) -> None:
+        prepare(incoming, key)
+        with api.services.database.transaction() as session:
+            session.execute(update(IncomingUpload).values(claim=1, lease_until=None))
+
+    return prepare_slowly
+
+
+def sha256_of(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def test_a_resumable_upload_keeps_its_pieces_in_the_bucket(

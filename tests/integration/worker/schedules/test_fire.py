@@ -17,12 +17,15 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from local.child import ROOT
+from local.sandbox.process import SandboxProcess
 from shared import db
 from shared.crypto import SecretBox
 from shared.db import ROW_LOCK
 from shared.models import Job, Post, Profile, Schedule, ScheduleRun
+from shared.schedules import definitions
 from shared.schedules.definitions import RunContext
 from tests.factories.files import FILES
+from tests.integration.conftest import DEMO_KEY
 from tests.servers.api import Api
 from tests.servers.settings import SECRET_KEY
 from tests.timing.patience import PATIENCE, wait_until
@@ -45,10 +48,10 @@ def context(runtime: Runtime) -> RunContext:
     return RunContext(settings=runtime.settings, box=SecretBox.from_settings(runtime.settings))
 
 
-def minutely(api: Api, **body: Any) -> int:
+def minutely(api: Api, *, profile: str = "acme", **body: Any) -> int:
     default = {} if "playlist" in body else {"bulk": BULK}
     body = {"name": "m", "cron": "* * * * *", **default, **body}
-    reply = api.post("/schedules", body, profile="acme")
+    reply = api.post("/schedules", body, profile=profile)
     assert reply.status_code == 201, reply.text
     return int(reply.json["id"])
 
@@ -240,6 +243,30 @@ def test_who_holds_a_schedule_keeps_no_other_from_running(api: Api, runtime: Run
         assert runs(api, held) == []
     all_due(runtime)
     assert runs(api, held) != []
+
+
+def test_many_long_runs_of_one_profile_delay_no_other(
+    api: Api, postiz: SandboxProcess, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes longer than a tick has, and all of them are due before the other's."""
+    many = [minutely(api) for _ in range(6)]
+    credentials = {"api_url": postiz.api_url, "api_key": DEMO_KEY}
+    body = {"id": "other", "name": "Other", "tts_settings": {"postiz": credentials}}
+    assert api.post("/profiles", body).status_code == 201
+    other = minutely(api, profile="other")
+    due_since(api, 4, *many)
+    due_since(api, 1, other)
+    monkeypatch.setattr(fire, "SLICE_SECONDS", 0.05)
+    start_run = definitions.start_run
+
+    def start_slowly(*args: Any) -> Any:
+        time.sleep(0.1)
+        return start_run(*args)
+
+    monkeypatch.setattr(definitions, "start_run", start_slowly)
+    while sum(len(runs(api, each)) for each in (*many, other)) < 2:
+        fire.fire_due(runtime)
+    assert [run.state for run in runs(api, other)] == ["started"]
 
 
 class NotingWaker(InlineWaker):

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,17 @@ from local.child import ROOT
 from local.valkey import Valkey
 from shared.db import Database
 from shared.domain.publishing.states import PostState
-from shared.domain.webhook_retries import JOB_COMPLETED, PATIENCE, POST_PUBLISHED, POST_SCHEDULED
+from shared.domain.webhook_retries import (
+    JOB_COMPLETED,
+    PATIENCE,
+    POST_PUBLISHED,
+    POST_SCHEDULED,
+    SERVER_STALLED,
+)
 from shared.errors import ClaimLost
 from shared.models import Account, Delivery, Job, Post, Profile, Webhook
 from shared.posts import transitions
-from shared.webhooks import subscriptions
+from shared.webhooks import outbox, subscriptions
 from tests.servers.api import Api
 from tests.servers.receiver import Receiver, Say, receiving
 from tests.servers.settings import SECRET_KEY
@@ -273,6 +280,24 @@ def test_a_slow_receiver_delays_no_other(
     assert {row.attempts for row in rows(runtime.database)} == {1}
 
 
+def test_many_silent_receivers_delay_no_other(
+    bare_api: Api, runtime: Runtime, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They have not answered before, and do only once the other has everything."""
+    monkeypatch.setattr(deliver, "THREADS", 4)
+    with receiving([Say(once=lambda: len(receiver.heard) == 5)] * 40) as silent:
+        for _ in range(40):
+            hook(bare_api, silent.url)
+        with runtime.database.transaction() as session:
+            session.execute(update(Webhook).values(failures=3, failing_since=func.now()))
+        hook(bare_api, receiver.url)
+        scheduled(runtime.database, 5)
+        deliver.send_due_deliveries(runtime)
+        assert len(receiver.heard) == 5
+    tried = [entry for row in rows(runtime.database) for entry in row.tried]
+    assert [entry["error"] for entry in tried if entry["error"]] == []
+
+
 def test_a_receiver_that_does_not_answer_is_cut_off_and_rests(
     bare_api: Api, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -304,6 +329,27 @@ def test_a_webhook_that_is_being_deleted_does_not_disturb_a_move(
     with runtime.database.transaction() as session:
         states = session.scalars(select(Post.state).where(Post.id.in_(ids))).all()
     assert states == ["scheduled"] * 2
+    assert rows(runtime.database) == []
+
+
+def test_a_long_log_that_is_being_deleted_does_not_hold_up_a_move(
+    bare_api: Api, runtime: Runtime
+) -> None:
+    """A delivery that somebody has locked stands for as many rows as it takes."""
+    made = hook(bare_api, "http://127.0.0.1:1/")
+    scheduled(runtime.database)
+    ids = some_posts(runtime.database, 2)
+    path = f"/webhooks/{made['id']}"
+    with ThreadPoolExecutor(1) as threads:
+        with runtime.database.transaction() as session:
+            session.scalars(select(Delivery).with_for_update()).one()
+            deleting = threads.submit(bare_api.call, "DELETE", path)
+            until_somebody_waits_for_a_lock(runtime.database)
+            with runtime.database.transaction() as moving:
+                moving.execute(text("SET LOCAL lock_timeout = '500ms'"))
+                transitions.move_posts(moving, ids, S.RELEASING, S.SCHEDULED, event=S.SCHEDULED)
+        assert deleting.result().status_code == 204
+    assert bare_api.get(path).status_code == 404
     assert rows(runtime.database) == []
 
 
@@ -593,6 +639,29 @@ def test_a_webhook_restricted_to_other_profiles_gets_nothing_of_before(
     others = bare_api.key("settings", profiles=["other"])
     listed = bare_api.get(f"/webhooks/{made['id']}/deliveries", key=others).json["items"]
     assert [entry["message_id"] for entry in listed] == [receiver.heard[0].id]
+
+
+def test_what_was_also_about_a_profile_that_is_deleted_reaches_the_others(
+    bare_api: Api, runtime: Runtime, receiver: Receiver
+) -> None:
+    """Without a word of the deleted one."""
+    for name in ("acme", "other"):
+        some_posts(runtime.database, 1, name)
+    both = ["acme", "other"]
+    made = hook(bare_api, receiver.url, SERVER_STALLED, profile_ids=both)
+    with runtime.database.transaction() as session:
+        session.execute(
+            update(Profile).values(account_id=select(func.min(Account.id)).scalar_subquery())
+        )
+        outbox.enqueue_server_event(session, "http://nowhere", SERVER_STALLED)
+        told = session.scalars(select(Delivery)).one()
+        assert (told.profile_ids, told.data["profile_ids"]) == (both, both)
+        subscriptions.forget_profile(session, "acme")
+    deliver.send_due_deliveries(runtime)
+    assert [one.payload["data"]["profile_ids"] for one in receiver.heard] == [["other"]]
+    others = bare_api.key("settings", profiles=["other"])
+    listed = bare_api.get(f"/webhooks/{made['id']}/deliveries", key=others).json["items"]
+    assert [entry["state"] for entry in listed] == ["delivered"]
 
 
 def test_a_cancel_that_came_too_late_is_not_told_as_news(bare_api: Api, runtime: Runtime) -> None:
