@@ -267,7 +267,7 @@ def test_every_setting_reaches_the_processes_that_read_it() -> None:
 
 
 def test_no_secret_is_in_the_file() -> None:
-    secret = re.compile(r"PASSWORD|(?<!_PER)_KEYS?(_FILE)?$|DATABASE_URL|REDIS_URL")
+    secret = re.compile(r"PASSWORD|(?<!_PER_)KEY(?!S_PER_)|DATABASE_URL|REDIS_URL")
     for service in SERVICES.values():
         for name, value in service.get("environment", {}).items():
             if secret.search(name):
