@@ -1,5 +1,6 @@
 """Where files of the command line are kept, by the XDG base directory specification."""
 
+import hashlib
 import json
 import os
 import tempfile
@@ -24,6 +25,12 @@ def _folder(variable: str, default: str) -> Path:
     """A relative path in the variable counts as none, as the specification has it."""
     named = Path(os.environ.get(variable, ""))
     return (named if named.is_absolute() else Path.home() / default) / _NAME
+
+
+def memory_name(*whose: str) -> str:
+    """Of what is remembered of this server, profile, folder …; a path may hold any bytes."""
+    text = "\n".join(whose).encode(errors="surrogateescape")
+    return hashlib.sha256(text).hexdigest()[:16]
 
 
 def why_forgotten(began_at: str, by_key: str, key_mark: str) -> str | None:

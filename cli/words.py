@@ -4,7 +4,6 @@ The same command, run again, must not give it anew: what was released on the fir
 the network by then, and nobody has looked for that.
 """
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -17,7 +16,7 @@ from cli.failures import CliFailure
 from cli.http.answers import ApiFailure
 from cli.http.api import Api
 from cli.output import format_time, note
-from cli.places import state_folder, why_forgotten, write_privately
+from cli.places import memory_name, state_folder, why_forgotten, write_privately
 
 T = TypeVar("T")
 
@@ -37,8 +36,7 @@ def give_word(api: Api, about: str, as_of: str | None, send: Callable[[Word], T]
 
     Raises what `send` raises, and `CliFailure` for a word of which the server knows nothing more.
     """
-    name = hashlib.sha256(f"{api.server}\n{about}".encode()).hexdigest()[:16]
-    path = state_folder() / "words" / f"{name}.json"
+    path = state_folder() / "words" / f"{memory_name(api.server, about)}.json"
     word = _recall(path)
     if word is None:
         now = datetime.now(UTC).isoformat()

@@ -1,6 +1,5 @@
 """Remembers what of a folder or CSV file was published, so that nothing is published twice."""
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.failures import CliFailure
-from cli.places import state_folder, write_privately
+from cli.places import memory_name, state_folder, write_privately
 
 _VERSION = 1
 
@@ -74,9 +73,7 @@ class FolderMemory:
 def remembering(server: str, profile: str, source: Path) -> Iterator[FolderMemory]:
     """While no other command publishes from the same source. Raises `CliFailure`."""
     place = str(source.resolve())
-    whose = f"{server}\n{profile}\n{place}".encode(errors="surrogateescape")
-    name = hashlib.sha256(whose).hexdigest()[:16]
-    path = state_folder() / "published" / f"{name}.json"
+    path = state_folder() / "published" / f"{memory_name(server, profile, place)}.json"
     with _alone(path.with_suffix(".lock"), place):
         yield _load(path, place)
 

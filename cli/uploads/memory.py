@@ -5,7 +5,6 @@ server is asked, with the idempotency key of the question: however often it is a
 begins one upload.
 """
 
-import hashlib
 import json
 import time
 from contextlib import suppress
@@ -14,7 +13,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from cli.failures import CliFailure
-from cli.places import state_folder, write_privately
+from cli.places import memory_name, state_folder, write_privately
 from cli.uploads.clip import Clip
 
 #: Seconds; the server keeps what is unfinished for a day.
@@ -33,8 +32,7 @@ class UploadMemory:
     """Of one server and profile. Writing raises `CliFailure`."""
 
     def __init__(self, server: str, profile: str) -> None:
-        whose = hashlib.sha256(f"{server}\n{profile}".encode()).hexdigest()[:16]
-        self._folder = state_folder() / "uploads" / whose
+        self._folder = state_folder() / "uploads" / memory_name(server, profile)
         self._forget_old()
 
     def recall(self, clip: Clip) -> Begun:
