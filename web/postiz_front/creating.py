@@ -23,7 +23,6 @@ from shared.intake.schemas import Defaults
 from shared.intake.targets import Target
 from shared.intake.validation import Checked, Order, Placed, WakeUps
 from shared.models import Job, Post
-from shared.models.base import is_id
 from web.auth import current_profile
 from web.http_layer.idempotency import Reply, find_answer
 from web.postiz_front import bodies, edits, media_paths, repeats, replies
@@ -132,18 +131,14 @@ def _wake(account_id: int, wake: WakeUps | None, has_edited: bool) -> None:
 
 
 def _find_edited(session: Session, profile_id: str, call: PostCall) -> dict[int, Post]:
-    """As in Postiz an unknown id means a new post; but not where the call only updates posts, nor
-    one that we have given: of a post that was deleted meanwhile, or of another profile, which may
-    be on the same channel. It would be published twice."""
+    """As in Postiz an unknown id means a new post; but not where the call only updates posts, and
+    what somebody has deleted is not published by an edit that did not know of it."""
     found: dict[int, Post] = {}
     for number, element in enumerate(call.elements):
         known = element.post_id
         post = edits.find_post(session, profile_id, known) if known is not None else None
         if post is None and known is not None and edits.was_deleted(session, profile_id, known):
             raise replies.bad_request([f"posts.{number}.value.0.id Post not found: it was deleted"])
-        if post is None and known is not None and is_id(known):
-            words = "Post not found: this key has none of that id. Leave the id out for a new post"
-            raise replies.bad_request([f"posts.{number}.value.0.id {words}"])
         if post is None and call.kind == UPDATE:
             raise replies.bad_request(f"posts.{number}.value.0.id Post not found")
         if post is not None and post.integration_id != element.channel_id:

@@ -8,7 +8,6 @@ import pytest
 from shared.errors import InvalidRequest
 from shared.net import outbound_route
 from tests.factories.jobs import set_states
-from tests.integration.conftest import DEMO_KEY
 from tests.servers.api import Api, Reply
 from web.http_layer.idempotency import HEADER
 from web.postiz_front.repeats import REPEAT_OF, WARNING
@@ -54,21 +53,6 @@ def test_a_known_id_is_an_edit_and_keeps_the_id(api: Api, key: str) -> None:
     unknown = send(api, key, body("Of nobody", kind="update", id="987654321"))
     assert unknown.status_code == 400
     assert [words for _, words in contents(api)] == ["As it stays"]
-
-
-def test_an_edit_of_what_is_not_there_makes_no_new_post(api: Api, key: str) -> None:
-    """Both profiles publish through one Postiz: a new post would be the second on its channel."""
-    postiz = {"api_url": api.get("/profiles/acme").json["tts_settings"]["postiz"]["api_url"]}
-    credentials = {"postiz": {**postiz, "api_key": DEMO_KEY}}
-    beta = {"id": "beta", "name": "Beta", "tts_settings": credentials}
-    assert api.post("/profiles", beta).status_code == 201
-    [made] = send(api, key, body("Of Acme")).json
-    of_beta = api.key("read", "publish", profiles=["beta"])
-    for id in (made["postId"], "987654321"):
-        refused = send(api, of_beta, body("Of Acme, better", id=id))
-        assert (refused.status_code, "Post not found" in refused.text) == (400, True)
-    assert send(api, of_beta, body("New", id="an-id-of-the-client")).status_code == 201
-    assert sorted(post.content for post in api.posts()) == ["New", "Of Acme"]
 
 
 def test_an_edit_that_no_post_can_hold_is_refused_in_words(api: Api, key: str) -> None:
