@@ -28,7 +28,8 @@ DELETED_AT_ONCE = 5000
 MOST = 50
 
 
-#: What is about a deleted profile and others goes to webhooks of these, without a word of it.
+#: What is about a deleted profile and others goes to webhooks of these, without a word of it. (To
+#: those of all profiles it goes in any case.)
 _DELIVERIES_OF_OTHERS = text("""
 UPDATE deliveries
 SET profile_ids = array_remove(profile_ids, :profile_id),
@@ -36,6 +37,7 @@ SET profile_ids = array_remove(profile_ids, :profile_id),
         THEN jsonb_set(data, '{profile_ids}', (data->'profile_ids') - CAST(:profile_id AS text))
         ELSE data END
 WHERE :profile_id = ANY(profile_ids)
+    AND webhook_id IN (SELECT id FROM webhooks WHERE profile_ids IS NOT NULL)
 """)
 
 
