@@ -8,7 +8,7 @@ it: no setting of the environment, no retry, no redirect, no other pool.
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -45,12 +45,12 @@ class Call:
         *,
         total: float | None,
         stall: float,
-        checks: Sequence[Callable[[], None] | None] = (),
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         self.sent = True
         self.expired = False
         self._stall = stall
-        self._checks = checks
+        self._check = check
         self._carrier: object | None = None
         self._sock: socket.socket | None = None
         self._own: socket.socket | None = None
@@ -85,11 +85,10 @@ class Call:
             return  # this is the rest of the same request
         self.begin(connection)
         self._sock = sock
-        for check in filter(None, self._checks):
-            try:
-                check()
-            except Exception as error:
-                raise Forbidden from error
+        try:
+            self._check()
+        except Exception as error:
+            raise Forbidden from error
         self._require_time()
         sock.settimeout(self._stall)
         self.sent = True

@@ -96,7 +96,6 @@ class Transport:
         *,
         total: float | None,
         stall: float,
-        check: Callable[[], None] | None = None,
         last_check: Callable[[], None] | None = None,
         headers: dict[str, str] | None = None,
         most: int = MAX_BYTES,
@@ -104,17 +103,15 @@ class Transport:
     ) -> requests.Response:
         """The reply, read to its end. `total` and `stall`: seconds in all, and without progress.
 
-        `check` is an additional check, for this call alone, before the one of all calls, whose
-        answer must not grow old; `last_check` replaces both.
+        `last_check` replaces `check` for this call: of two, the first answer would grow old while
+        the second is asked for.
         `most`: bytes of the reply's body.
 
         Raises `NotSent` if certainly nothing was sent, `Broken` if something may have been
-        (`TooLarge` if the reply was too large to be read), and whatever the checks raise.
+        (`TooLarge` if the reply was too large to be read), and whatever the check raises.
         """
         prepared = self._prepare_request(method, url, headers=headers or {}, **kwargs)
-        return self.send(
-            prepared, total=total, stall=stall, check=check, last_check=last_check, most=most
-        )
+        return self.send(prepared, total=total, stall=stall, last_check=last_check, most=most)
 
     def send(
         self,
@@ -122,13 +119,11 @@ class Transport:
         *,
         total: float | None,
         stall: float,
-        check: Callable[[], None] | None = None,
         last_check: Callable[[], None] | None = None,
         most: int = MAX_BYTES,
     ) -> requests.Response:
         """As `request`, for what somebody else has prepared."""
-        checks = (last_check,) if last_check is not None else (check, self._check)
-        call = Call(total=total, stall=stall, checks=checks)
+        call = Call(total=total, stall=stall, check=last_check or self._check)
         try:
             with under_way(call):
                 reply = self._exchange(prepared, stall=stall, most=most)

@@ -92,7 +92,8 @@ class KeyAuth(requests.auth.AuthBase):
 class Postiz:
     """One organization's API at `base_url` (`…/public/v1`). Raises `PublisherError`s only.
 
-    `check` is called before each call; calls that send something new take one more. Thread-safe.
+    `check` is called before each call. Calls that send something new take a `last_check` in its
+    place, which must compare the settings, too. Thread-safe.
     """
 
     base_url: str
@@ -179,7 +180,9 @@ class Postiz:
 
     # writes: if the outcome is unknown, OutcomeUnknown
 
-    def upload(self, name: str, mime: str, stream: Readable, check: Check = None) -> RemoteMedia:
+    def upload(
+        self, name: str, mime: str, stream: Readable, *, last_check: Check = None
+    ) -> RemoteMedia:
         """Send a file without holding it in memory. A second upload only leaves an unused file."""
         form = MultipartEncoder({"file": (name, stream, mime)})
         reply = self._call_api(
@@ -188,26 +191,25 @@ class Postiz:
             total=UPLOAD_SECONDS + form.len / SLOWEST_UPLOAD,
             stall=STALLED_UPLOAD_SECONDS,
             data=form,
-            check=check,
+            last_check=last_check,
             headers={"Content-Type": form.content_type},
         )
         row = self.parse_json(reply, write=True)
         with values.expect_shape(OutcomeUnknown):
             return RemoteMedia(id=values.read_id(row["id"]), path=values.read_path(row["path"]))
 
-    def stage(self, date: datetime, elements: Sequence[Element], check: Check = None) -> Created:
+    def stage(
+        self, date: datetime, elements: Sequence[Element], *, last_check: Check = None
+    ) -> Created:
         """Create drafts, all with one `date`; counted once."""
-        return self._send_posts("draft", date, elements, check)
+        return self._send_posts("draft", date, elements, last_check)
 
     def move(self, date: datetime, elements: Sequence[Element]) -> Created:
         """Change the dates of existing posts in place, as parking does; counted once."""
         return self._send_posts("update", date, elements)
 
     def release(self, postiz_id: str, *, last_check: Check = None) -> int:
-        """Schedule a draft; never twice for one id. A 200 proves little: read the post after it.
-
-        `last_check` replaces our own `check`: it must compare the settings, too.
-        """
+        """Schedule a draft; never twice for one id. A 200 proves little: read the post after it."""
         path = f"/posts/{postiz_id}/status"
         reply = self.send_write("PUT", path, {"status": "schedule"}, last_check=last_check)
         return reply.status_code
@@ -217,9 +219,10 @@ class Postiz:
         self.send_write("DELETE", f"/posts/{postiz_id}", None)
 
     def _send_posts(
-        self, kind: str, date: datetime, elements: Sequence[Element], check: Check = None
+        self, kind: str, date: datetime, elements: Sequence[Element], last_check: Check = None
     ) -> Created:
-        reply = self.send_write("POST", "/posts", call_body(kind, date, elements), check)
+        body = call_body(kind, date, elements)
+        reply = self.send_write("POST", "/posts", body, last_check=last_check)
         rows = self.parse_json(reply, write=True)
         with values.expect_shape(OutcomeUnknown):
             ids = values.read_new_ids(rows, number=len(elements))
@@ -243,14 +246,12 @@ class Postiz:
             failed.status = error.status
             raise failed from error
 
-    def send_write(
-        self, method: str, path: str, body: Any, check: Check = None, **options: Any
-    ) -> requests.Response:
+    def send_write(self, method: str, path: str, body: Any, **options: Any) -> requests.Response:
         if body is not None:
             options["data"] = encode_json(body)
             options["headers"] = {"Content-Type": "application/json"}
         options["total"] = options["stall"] = self.call_seconds
-        return self._call_api(method, path, check=check, **options)
+        return self._call_api(method, path, **options)
 
     def _call_api(
         self, method: str, path: str, *, most: int = REPLY_BYTES, **kwargs: Any

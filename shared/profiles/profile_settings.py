@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, cast, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, cast, func, select
 from sqlalchemy.orm import Session
 
 from shared.accounts import holds, identity
@@ -276,9 +276,14 @@ def version_and_base_url(
     session: Session | Connection, profile_id: str
 ) -> tuple[int, str | None] | None:
     """The data that a publisher of the profile is built from."""
-    row = session.execute(
-        select(Profile.settings_version, Account.base_url)
+    row = session.execute(version_and_base_url_query(profile_id)).first()
+    return (row[0], row[1]) if row else None
+
+
+def version_and_base_url_query(profile_id: str, *more: ColumnElement[Any]) -> Select[Any]:
+    """`settings_version` and `base_url`, and what else is to be read in the same statement."""
+    return (
+        select(Profile.settings_version, Account.base_url, *more)
         .outerjoin(Account, Account.id == Profile.account_id)
         .where(Profile.id == profile_id)
-    ).first()
-    return (row.settings_version, row.base_url) if row else None
+    )

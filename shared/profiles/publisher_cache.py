@@ -65,6 +65,11 @@ class Publisher:
             return False
         return True
 
+    def require_current(self, current: tuple[int, str | None] | None) -> None:
+        """Raise `SettingsChanged` unless this is the version and the base URL that the database
+        has, `ProfileGone` if it has none: for a call whose own last check reads them."""
+        _require_current(self.profile_id, (self.version, self.postiz.base_url), current)
+
 
 class Publishers:
     """Builds on demand with `build(profile_id)`, one build at a time per profile; thread-safe.
@@ -217,10 +222,7 @@ class PublisherFactory:
         """
         with self.database.statements() as connection:  # no commit between answer and call
             current = profile_settings.version_and_base_url(connection, profile_id)
-        if current is None:
-            raise ProfileGone(f"There is no profile {profile_id!r} any more")
-        if current != (version, base_url):
-            raise SettingsChanged(f"the settings of {profile_id!r} have changed")
+        _require_current(profile_id, (version, base_url), current)
 
     def _connect_account(
         self, profile_id: str, version: int, credentials: profile_settings.Credentials
@@ -237,6 +239,15 @@ class PublisherFactory:
             if profile_settings.credentials_of(profile, self.settings, self.box) != credentials:
                 return
             profile_settings.connect_account(session, profile, credentials, found)
+
+
+def _require_current(
+    profile_id: str, used: tuple[int, str], current: tuple[int, str | None] | None
+) -> None:
+    if current is None:
+        raise ProfileGone(f"There is no profile {profile_id!r} any more")
+    if current != used:
+        raise SettingsChanged(f"the settings of {profile_id!r} have changed")
 
 
 def require_version(database: Database, profile_id: str, version: int) -> None:

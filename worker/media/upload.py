@@ -24,10 +24,11 @@ from shared.errors import (
 )
 from shared.media.post_media import uses_any_of
 from shared.models import Account, AccountMedia, Job, JobMedia, Media, Post, Profile
-from shared.postiz.client import Postiz
 from shared.postiz.payloads import RemoteMedia
 from shared.posts import transitions
+from shared.profiles import profile_settings
 from shared.profiles.credential_ref import CredentialRef
+from shared.profiles.publisher_cache import Publisher
 from shared.task_queue import UPLOAD
 from worker import heartbeats
 from worker.accounts import leases, postiz_call
@@ -124,11 +125,19 @@ def may_start() -> ColumnElement[bool]:
     return and_(own[0], or_(not_(own[1]), own[2]))
 
 
-def _check_before_send(runtime: Runtime, upload: Upload) -> None:
-    """The last check before the first byte of the file. Raises `Paused`."""
-    with runtime.database.transaction() as session:
-        may = session.scalar(select(may_start()).where(AccountMedia.id == upload.id))
-    if not may:
+def _check_before_send(runtime: Runtime, upload: Upload, publisher: Publisher) -> None:
+    """The last check before the first byte of the file, in one statement.
+
+    Raises `SettingsChanged`, `ProfileGone` or `Paused`.
+    """
+    may = select(may_start()).where(AccountMedia.id == upload.id).scalar_subquery()
+    query = profile_settings.version_and_base_url_query(
+        upload.credentials.profile_id, may.label("may")
+    )
+    with runtime.database.statements() as connection:  # no commit between answer and call
+        row = connection.execute(query).one_or_none()
+    publisher.require_current(row and (row.settings_version, row.base_url))
+    if not (row and row.may):
         raise Paused("held back before it was uploaded")
 
 
@@ -184,13 +193,14 @@ def _transfer_medium(runtime: Runtime, upload: Upload, beat: Heartbeat) -> None:
     name = f"{upload.media_id}.{mime.rsplit('/', 1)[1]}"
     size = runtime.storage.size(key)
 
-    def send_file(postiz: Postiz) -> RemoteMedia:
+    def send_file(publisher: Publisher) -> RemoteMedia:
         with runtime.storage.open(key) as file:
-            check = partial(_check_before_send, runtime, upload)
-            return postiz.upload(name, mime, HeartbeatFile(file, size, beat), check=check)
+            check = partial(_check_before_send, runtime, upload, publisher)
+            stream = HeartbeatFile(file, size, beat)
+            return publisher.postiz.upload(name, mime, stream, last_check=check)
 
     failpoints.hit("upload.before_call")
-    remote = postiz_call.make_call(runtime, upload.credentials, send_file)
+    remote = postiz_call.make_checked_call(runtime, upload.credentials, send_file)
     failpoints.hit("upload.after_call")
     account_id = upload.credentials.account_id
     with runtime.database.transaction() as session:

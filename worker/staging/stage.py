@@ -56,13 +56,13 @@ def _run_call(runtime: Runtime, call: Call) -> None:
 def _send_call(runtime: Runtime, call: Call) -> None:
     failpoints.hit("stage.before_call")
     try:
-        created = postiz_call.make_call(
+        created = postiz_call.make_checked_call(
             runtime,
             call.credentials,
-            lambda postiz: postiz.stage(
-                _find_empty_marker(runtime, call, postiz),
+            lambda publisher: publisher.postiz.stage(
+                _find_empty_marker(runtime, call, publisher.postiz),
                 call.elements,
-                check=lambda: check_before_send(runtime, call),
+                last_check=lambda: check_before_send(runtime, call, publisher),
             ),
         )
     except PressroomError as error:

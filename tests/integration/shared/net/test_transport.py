@@ -133,7 +133,7 @@ def test_the_last_question_is_asked_when_the_connection_stands_and_before_any_by
         with pytest.raises(SettingsChanged):
             put(Transport(KeyAuth("k"), route=OPEN, check=forbid), recording.url)
         with pytest.raises(SettingsChanged):
-            put(Transport(KeyAuth("k"), route=OPEN), recording.url, check=forbid)
+            put(Transport(KeyAuth("k"), route=OPEN), recording.url, last_check=forbid)
         deadline = time.monotonic() + PATIENCE
         while len(seen) < 2 and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -164,7 +164,8 @@ def test_a_connection_that_rested_is_not_used_though_another_was_in_use(
         def put_two() -> None:
             both_open = threading.Barrier(2)
             puts = [
-                threads.submit(put, transport, counting.url, check=both_open.wait) for _ in range(2)
+                threads.submit(put, transport, counting.url, last_check=both_open.wait)
+                for _ in range(2)
             ]
             for future in puts:
                 future.result()

@@ -116,6 +116,7 @@ def test_a_source_that_is_too_slow_is_tried_later(
 ) -> None:
     world, (_, slow) = two_profiles, dripping
     monkeypatch.setattr(download, "PACE_SECONDS", 0.5)
+    monkeypatch.setattr(upload, "backoff_seconds", lambda _attempts: 60.0)  # chance may give none
     medium = from_address(world, "acme", slow.url)
     fetch_run.fetch_waiting(world.runtime)
     row = upload_row(world, medium)

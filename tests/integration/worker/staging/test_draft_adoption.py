@@ -167,8 +167,9 @@ def test_a_worker_that_was_taken_for_dead_can_neither_make_its_call_nor_note_its
     ids = make_posts(world, "acme", ["one", "two"], in_seconds=600)
     call = prepared(world)
     take_for_dead(world)
+    publisher = world.runtime.publishers.get("acme", call.credentials.version)
     with pytest.raises(Paused):
-        submissions.check_before_send(world.runtime, call)
+        submissions.check_before_send(world.runtime, call, publisher)
     created = create(world, call)
     look(world)
     adopted = alive(world)
