@@ -70,12 +70,31 @@ class FolderMemory:
 
 
 @contextmanager
-def remembering(server: str, profile: str, source: Path) -> Iterator[FolderMemory]:
-    """While no other command publishes from the same source. Raises `CliFailure`."""
+def remembering(
+    server: str, profile: str, source: Path, *, url: str | None = None
+) -> Iterator[FolderMemory]:
+    """While no other command publishes from the same source. Raises `CliFailure`.
+
+    `url`: the server's address as it is written, by which its memory was named before
+    all names of this machine were one.
+    """
     place = str(source.resolve())
-    path = state_folder() / "published" / f"{memory_name(server, profile, place)}.json"
+    path, former = (_path(each, profile, place) for each in (server, url or server))
     with _alone(path.with_suffix(".lock"), place):
+        if former.exists() and not path.exists():
+            _rename(former, path)
         yield _load(path, place)
+
+
+def _rename(former: Path, path: Path) -> None:
+    try:
+        former.rename(path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _path(server: str, profile: str, place: str) -> Path:
+    return state_folder() / "published" / f"{memory_name(server, profile, place)}.json"
 
 
 def _load(path: Path, source: str) -> FolderMemory:

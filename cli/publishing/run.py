@@ -69,7 +69,7 @@ def publish_rows(api: Api, rows: Sequence[PostRow], wishes: Wishes) -> str | Non
     """The id of the job; None if nothing is to be published. Raises `CliFailure`."""
     profile = api.require_profile()
     require_known_channels(api, rows)
-    with remembering(api.server, profile, wishes.source) as memory:
+    with remembering(api.server, profile, wishes.source, url=api.url) as memory:
         paths = list(dict.fromkeys(path for row in rows for path in row.files))
         clips = dict(zip(paths, read_clips(api, paths), strict=True))
         asked = _fingerprint(rows, clips, wishes)
