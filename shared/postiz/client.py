@@ -92,8 +92,7 @@ class KeyAuth(requests.auth.AuthBase):
 class Postiz:
     """One organization's API at `base_url` (`…/public/v1`). Raises `PublisherError`s only.
 
-    `check` is called before each call. Calls that send something new take a `last_check` in its
-    place, which must compare the settings, too. Thread-safe.
+    `check` is called before each call, unless the call has a `last_check` of its own. Thread-safe.
     """
 
     base_url: str

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
+from shared.errors import ProfileGone, SettingsChanged
 from shared.models import Profile
 
 
@@ -23,3 +24,16 @@ class CredentialRef:
             account_id=account_id,
             key_hash=profile.key_hash,
         )
+
+
+def require_current(
+    profile_id: str, used: tuple[int, str], current: tuple[int, str | None] | None
+) -> None:
+    """For the settings' version and the base URL with which a call would be made.
+
+    Raises `SettingsChanged` if others are current, and `ProfileGone` if there are none.
+    """
+    if current is None:
+        raise ProfileGone(f"There is no profile {profile_id!r} any more")
+    if current != used:
+        raise SettingsChanged(f"the settings of {profile_id!r} have changed")

@@ -36,6 +36,7 @@ from shared.net.outbound_route import Route
 from shared.postiz import discovery
 from shared.postiz.client import Postiz
 from shared.profiles import profile_settings
+from shared.profiles.credential_ref import require_current
 
 MAX_PUBLISHERS = 500
 #: Maximum age of a publisher (seconds), in case an invalidation went wrong.
@@ -64,11 +65,6 @@ class Publisher:
         except SettingsChanged:
             return False
         return True
-
-    def require_current(self, current: tuple[int, str | None] | None) -> None:
-        """Raise `SettingsChanged` unless this is the version and the base URL that the database
-        has, `ProfileGone` if it has none: for a call whose own last check reads them."""
-        _require_current(self.profile_id, (self.version, self.postiz.base_url), current)
 
 
 class Publishers:
@@ -222,7 +218,7 @@ class PublisherFactory:
         """
         with self.database.statements() as connection:  # no commit between answer and call
             current = profile_settings.version_and_base_url(connection, profile_id)
-        _require_current(profile_id, (version, base_url), current)
+        require_current(profile_id, (version, base_url), current)
 
     def _connect_account(
         self, profile_id: str, version: int, credentials: profile_settings.Credentials
@@ -239,15 +235,6 @@ class PublisherFactory:
             if profile_settings.credentials_of(profile, self.settings, self.box) != credentials:
                 return
             profile_settings.connect_account(session, profile, credentials, found)
-
-
-def _require_current(
-    profile_id: str, used: tuple[int, str], current: tuple[int, str | None] | None
-) -> None:
-    if current is None:
-        raise ProfileGone(f"There is no profile {profile_id!r} any more")
-    if current != used:
-        raise SettingsChanged(f"the settings of {profile_id!r} have changed")
 
 
 def require_version(database: Database, profile_id: str, version: int) -> None:

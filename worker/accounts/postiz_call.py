@@ -1,12 +1,14 @@
 """Calls Postiz with a profile's current settings, never with older ones."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement
 
 from shared.errors import PressroomError, SettingsChanged
 from shared.postiz.client import Postiz, RemoteIntegration
 from shared.profiles import profile_settings
-from shared.profiles.credential_ref import CredentialRef
+from shared.profiles.credential_ref import CredentialRef, require_current
 from shared.profiles.publisher_cache import Publisher
 from worker.accounts import leases
 from worker.accounts.defects import translate_defects
@@ -40,6 +42,20 @@ def make_checked_call(
     So the settings are compared once, just before the first byte, and not before that.
     """
     return _make_call(runtime, credentials, make, ask=False)
+
+
+def ask_with_settings(runtime: Runtime, publisher: Publisher, asked: ColumnElement[Any]) -> Any:
+    """The value of `asked`, for the last check before the first byte of `make_checked_call`.
+
+    One statement reads it and the settings: of two, the first answer would grow old while the
+    second is asked for. Raises `SettingsChanged`, or `ProfileGone`.
+    """
+    query = profile_settings.version_and_base_url_query(publisher.profile_id, asked.label("asked"))
+    with runtime.database.statements() as connection:  # no commit between answer and call
+        row = connection.execute(query).one_or_none()
+    current, answer = ((row[0], row[1]), row[2]) if row else (None, None)
+    require_current(publisher.profile_id, (publisher.version, publisher.postiz.base_url), current)
+    return answer
 
 
 def _make_call(

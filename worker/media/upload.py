@@ -26,7 +26,6 @@ from shared.media.post_media import uses_any_of
 from shared.models import Account, AccountMedia, Job, JobMedia, Media, Post, Profile
 from shared.postiz.payloads import RemoteMedia
 from shared.posts import transitions
-from shared.profiles import profile_settings
 from shared.profiles.credential_ref import CredentialRef
 from shared.profiles.publisher_cache import Publisher
 from shared.task_queue import UPLOAD
@@ -126,18 +125,12 @@ def may_start() -> ColumnElement[bool]:
 
 
 def _check_before_send(runtime: Runtime, upload: Upload, publisher: Publisher) -> None:
-    """The last check before the first byte of the file, in one statement.
+    """The last check before the file's first byte.
 
     Raises `SettingsChanged`, `ProfileGone` or `Paused`.
     """
     may = select(may_start()).where(AccountMedia.id == upload.id).scalar_subquery()
-    query = profile_settings.version_and_base_url_query(
-        upload.credentials.profile_id, may.label("may")
-    )
-    with runtime.database.statements() as connection:  # no commit between answer and call
-        row = connection.execute(query).one_or_none()
-    publisher.require_current(row and (row.settings_version, row.base_url))
-    if not (row and row.may):
+    if not postiz_call.ask_with_settings(runtime, publisher, may):
         raise Paused("held back before it was uploaded")
 
 

@@ -4,7 +4,6 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
@@ -16,10 +15,9 @@ from shared.errors import NoFreeMoment, Paused
 from shared.models import Account, Post, Profile, Submission
 from shared.postiz.payloads import Element
 from shared.posts import transitions
-from shared.profiles import profile_settings
 from shared.profiles.credential_ref import CredentialRef
 from shared.profiles.publisher_cache import Publisher
-from worker.accounts import leases
+from worker.accounts import leases, postiz_call
 from worker.accounts.eligibility import eligible_accounts_query, may_go, waits_for_staging
 from worker.runtime import Runtime
 from worker.staging.batch_selection import Chosen, choose_posts
@@ -84,21 +82,8 @@ def _earliest_time(chosen: Sequence[Chosen]) -> datetime:
 def check_before_send(runtime: Runtime, call: Call, publisher: Publisher) -> None:
     """The last check before the first byte: may each post still be sent, with exactly this key?
 
-    One statement answers all of it, so that no part of the answer grows old while another is asked
-    for.
-
-    Raises `SettingsChanged` if the settings are not the current ones, `ProfileGone` if there is no
-    such profile, and `Paused` if a post may not be sent.
+    Raises `SettingsChanged`, `ProfileGone`, and `Paused` if a post may not be sent.
     """
-    with runtime.database.statements() as connection:  # no commit between answer and call
-        row = connection.execute(_before_send_query(call)).one_or_none()
-    publisher.require_current(row and (row.settings_version, row.base_url))
-    held_back = len(call.post_ids) - (row.ready if row else 0)
-    if held_back:
-        raise Paused(f"{held_back} of {len(call.post_ids)} posts were held back before the call")
-
-
-def _before_send_query(call: Call) -> Select[Any]:
     owner = aliased(Profile)
     same_key = exists().where(
         owner.id == Post.profile_id,
@@ -112,9 +97,10 @@ def _before_send_query(call: Call) -> Select[Any]:
         same_key.correlate(Post),
         _is_call_open(call.submission_id),
     )
-    return profile_settings.version_and_base_url_query(
-        call.credentials.profile_id, ready.scalar_subquery().label("ready")
-    )
+    asked = postiz_call.ask_with_settings(runtime, publisher, ready.scalar_subquery())
+    held_back = len(call.post_ids) - asked
+    if held_back:
+        raise Paused(f"{held_back} of {len(call.post_ids)} posts were held back before the call")
 
 
 def _is_call_open(submission_id: int) -> ColumnElement[bool]:
