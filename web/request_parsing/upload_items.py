@@ -1,5 +1,6 @@
 """The items of an upload request: each a file or an address, accepted or refused."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from shared import quotas
 from shared.errors import FieldError, InvalidRequest, RequestError
+from shared.http_address import HttpAddress
 from shared.intake import job_creation, targets
 from shared.intake.job_creation import Upload
 from shared.media import repository
@@ -21,6 +23,9 @@ from web.http_layer.multipart import Part
 from web.schemas.uploads import ItemError, UploadByUrl, UploadedItem
 from web.serializers.rows import media_view
 from web.services import current_services
+
+#: For the names of all addresses of one request; a server of names may leave each without answer.
+LOOKUP_SECONDS = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,26 +72,44 @@ def received_item(
 
 
 def url_items(profile_id: str, rows: Sequence[UploadByUrl]) -> list[Item]:
-    """Each host is checked once, however many rows have it."""
-    allowed: set[str] = set()
+    origins = _Origins(Route.from_settings(current_services().settings))
     return [
-        _url_item(profile_id, index, row, _url_refusal(row.url, allowed))
+        _url_item(profile_id, index, row, _url_refusal(row.url, origins))
         for index, row in enumerate(rows)
     ]
 
 
-def _url_refusal(url: str, allowed: set[str]) -> InvalidRequest | None:
-    """Why the address is malformed or may not be fetched, or None.
+class _Origins:
+    """Those of one request: each is looked up once, while there is time for it.
 
-    `allowed`: the origins that are already checked.
+    What is not looked up is left to the worker that fetches the file, which checks in any case.
     """
+
+    def __init__(self, route: Route) -> None:
+        self._route = route
+        self._seen: dict[str, InvalidRequest | None] = {}
+        self._ends = time.monotonic() + LOOKUP_SECONDS
+
+    def require_allowed(self, address: HttpAddress) -> None:
+        """Raise `InvalidRequest` for one that may not be fetched, or does not resolve."""
+        if address.origin not in self._seen and time.monotonic() < self._ends:
+            self._seen[address.origin] = self._find_refusal(address)
+        refusal = self._seen.get(address.origin)
+        if refusal is not None:
+            raise refusal
+
+    def _find_refusal(self, address: HttpAddress) -> InvalidRequest | None:
+        try:
+            outbound_route.require_allowed(address, self._route)
+        except InvalidRequest as refusal:
+            return refusal
+        return None
+
+
+def _url_refusal(url: str, origins: _Origins) -> InvalidRequest | None:
+    """Why the address is malformed or may not be fetched, or None."""
     try:
-        address = outbound_route.require_address(url)
-        if address.origin not in allowed:
-            outbound_route.require_allowed(
-                address, Route.from_settings(current_services().settings)
-            )
-            allowed.add(address.origin)
+        origins.require_allowed(outbound_route.require_address(url))
     except InvalidRequest as error:
         error.fields = (FieldError(field="url", message=error.message, code=error.code),)
         return error

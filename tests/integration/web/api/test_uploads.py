@@ -2,7 +2,9 @@
 
 import io
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,12 @@ from sqlalchemy import select, update
 from shared.errors import InvalidRequest, QuotaExceeded, Transient, UnsupportedMedia
 from shared.media import repository
 from shared.models import AccountMedia, Job, Media
+from shared.net import address_policy
 from shared.net.outbound_route import Route
 from tests.factories.files import FILES
 from tests.servers.api import Api
 from tests.servers.settings import make_settings
+from web.request_parsing import upload_items
 
 MOV = b"\0\0\0\x20ftypqt  " + b"\0" * 100
 
@@ -328,23 +332,60 @@ def test_a_private_address_is_refused_at_once_and_again_when_fetched(api: Api, s
 PRIVATE = ("127.0.0.1", "10.1.2.3", "169.254.169.254", "[::1]", "0.0.0.0", "[::ffff:10.0.0.1]")
 
 
-def test_private_addresses_are_a_400_where_they_are_not_allowed(
-    database_url: str, redis_url: str, tmp_path: Path
-) -> None:
+@pytest.fixture
+def strict(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Api]:
+    """It looks every name up; the profile's Postiz is at an address that needs no looking up."""
     environ = {"POSTIZ_API_URL": "http://203.0.113.1", "POSTIZ_API_KEY": "k"}
-    strict = Api(
-        make_settings(
-            database_url, tmp_path, REDIS_URL=redis_url, PRESSROOM_ALLOW_PRIVATE_URLS="0", **environ
-        )
-    )
-    try:
-        strict.post("/profiles", {"id": "acme", "name": "A"})
-        for host in PRIVATE:
-            reply = strict.post("/postiz/upload", {"url": f"http://{host}/a"}, profile="acme")
-            assert (reply.status_code, reply.json["code"]) == (400, "private_address"), host
-        assert strict.rows()["media"] == 0
-    finally:
-        strict.close()
+    private = {"PRESSROOM_ALLOW_PRIVATE_URLS": "0"}
+    settings = make_settings(database_url, tmp_path, REDIS_URL=redis_url, **private, **environ)
+    with closing(Api(settings)) as made:
+        made.post("/profiles", {"id": "acme", "name": "A"})
+        yield made
+
+
+def test_private_addresses_are_a_400_where_they_are_not_allowed(strict: Api) -> None:
+    for host in PRIVATE:
+        reply = strict.post("/postiz/upload", {"url": f"http://{host}/a"}, profile="acme")
+        assert (reply.status_code, reply.json["code"]) == (400, "private_address"), host
+    assert strict.rows()["media"] == 0
+
+
+def looked_up(
+    monkeypatch: pytest.MonkeyPatch, *, seconds: float, found: Sequence[str]
+) -> list[str]:
+    """The names that are asked for from now on; each answer takes so long."""
+    asked: list[str] = []
+
+    def resolve(host: str, _port: int) -> list[str]:
+        asked.append(host)
+        time.sleep(seconds)
+        return list(found)
+
+    monkeypatch.setattr(address_policy, "resolve_host", resolve)
+    return asked
+
+
+def test_a_name_is_looked_up_once_for_all_rows_that_have_it(
+    strict: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = looked_up(monkeypatch, seconds=0.0, found=[])
+    items = [{"url": f"http://dead.example/{number}.png"} for number in range(1000)]
+    reply = strict.post("/postiz/bulk-upload", {"items": items}, profile="acme")
+    assert reply.status_code == 422, reply.text
+    assert asked == ["dead.example"]
+
+
+def test_names_that_nobody_answers_for_do_not_keep_a_request(
+    strict: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are accepted, and looked up by the worker that fetches them."""
+    monkeypatch.setattr(upload_items, "LOOKUP_SECONDS", 0.5)
+    asked = looked_up(monkeypatch, seconds=0.1, found=[])
+    items = [{"url": f"http://host{number}.example/a.png"} for number in range(200)]
+    reply = strict.post("/postiz/bulk-upload", {"items": items}, profile="acme")
+    accepted = [item["ok"] for item in reply.json["items"]]
+    assert 1 <= len(asked) <= 6
+    assert accepted == [False] * len(asked) + [True] * (200 - len(asked))
 
 
 def test_several_urls_are_accepted_or_refused_one_by_one(api: Api, source: str) -> None:
