@@ -166,7 +166,8 @@ def test_a_plan_is_of_what_stands_on_the_page_and_faults_stay_with_their_rows(
     page.get_by_label("Posts of a channel a day, at most").fill("1")
     page.get_by_role("button", name="Show the plan").click()
     expect(page.locator("#plan-state")).to_contain_text("This is what will go out")
-    body = {"items": [{"caption": "Sooner"}], "integration_ids": ["int-x"], "slots": ["09:00"]}
+    times = {"slots": ["09:00"], "daily_cap_per_integration": 1}  # else it may be of another day
+    body = {"items": [{"caption": "Sooner"}], "integration_ids": ["int-x"], **times}
     call(stack, "POST", "/postiz/bulk-publish", body, profile="tamarack")
     page.locator("#publish").click()
     expect(page.locator("#notice")).to_contain_text("times of the plan have passed or were taken")
