@@ -123,11 +123,21 @@ def _delete_discarded(
             note=record_try,
             orphan=not discarded.was_released,
         )
-    except (OutcomeUnknown, PostRejected):
-        if _is_listed(runtime, discarded):
+    except PressroomError as error:
+        if not may_have_run(error):
+            _take_back_try(runtime, discarded)
+            raise
+        # a read that fails raises, too: the delete was made, and counts
+        if not isinstance(error, OutcomeUnknown | PostRejected) or _is_listed(runtime, discarded):
             raise
         delete_slice.failed = 0
         return True
+
+
+def _take_back_try(runtime: Runtime, discarded: Discarded) -> None:
+    with runtime.database.transaction() as session:
+        row = update(Handover).where(Handover.id == discarded.handover_id)
+        session.execute(row.values(tries=discarded.tries))
 
 
 def _is_listed(runtime: Runtime, discarded: Discarded) -> bool:
@@ -149,10 +159,8 @@ def _record_failure(
     log.warning("discarded post not deleted", post=discarded.postiz_id, why=error.message)
     with runtime.database.transaction() as session:
         remote_delete.record_failure(session, delete_slice, discarded.credentials, error)
-        if not may_have_run(error):
-            row = update(Handover).where(Handover.id == discarded.handover_id)
-            session.execute(row.values(tries=discarded.tries))
-        elif ORPHAN_DELETES.pause(discarded.tries + 1) is None:
+        tries = session.get_one(Handover, discarded.handover_id).tries
+        if ORPHAN_DELETES.pause(tries) is None:
             _leave_in_postiz(session, discarded, error.message)
 
 

@@ -105,6 +105,17 @@ def test_a_discarded_draft_that_cannot_be_deleted_rests_nobody_and_is_left(world
         assert orphan_drafts.find_due_accounts(session) == []
 
 
+def test_deletes_end_though_nothing_can_be_read_after_them(world: World) -> None:
+    """The delete was made: only one that was certainly not sent is no try."""
+    post = staged(world, "stays")
+    discarded(world, [post])
+    world.sandbox.add_fault("error_500_before", route=DELETE, contains="stays")
+    world.sandbox.add_fault("error_500_before", route="GET /posts")
+    world.until(lambda: handovers(world, post)[0].state == "left")
+    assert calls(world, "DELETE") == FEW
+    assert world.timeline(post)[-1] == "draft_left_in_postiz"
+
+
 @pytest.mark.parametrize("kind", ["error_500_before", "hang"])
 def test_a_server_that_deletes_nothing_lets_its_account_rest(world: World, kind: str) -> None:
     object.__setattr__(world.settings, "call_timeout_seconds", 0.3)
