@@ -35,6 +35,11 @@ def plan(stack: RunningStack, captions: list[str], due: str) -> str:
     return str(made["job"]["id"])
 
 
+def soon() -> str:
+    """When a busy machine, too, has opened the page that shows what happens then."""
+    return (datetime.now(UTC) + timedelta(seconds=20)).isoformat()
+
+
 def posts_of(stack: RunningStack, job: str) -> list[dict[str, Any]]:
     return list(call(stack, "GET", f"/jobs/{job}/posts")["items"])
 
@@ -71,10 +76,9 @@ def accept_all(page: Page) -> list[str]:
 def test_a_job_is_followed_and_the_group_that_failed_is_tried_again(
     stack: RunningStack, signed_in: SignIn, profile: str
 ) -> None:
-    soon = (datetime.now(UTC) + timedelta(seconds=8)).isoformat()
     page = signed_in("publisher", [profile])
     with refused(stack, "unlucky"):
-        job = plan(stack, ["Lucky, one", "Lucky, two", "So unlucky"], soon)
+        job = plan(stack, ["Lucky, one", "Lucky, two", "So unlucky"], soon())
         page.goto(f"/jobs/{job}")
         page.evaluate("window.stays = true")
         expect(page.get_by_text("This page follows the job by itself.")).to_be_visible()
@@ -101,11 +105,10 @@ def test_a_job_is_followed_and_the_group_that_failed_is_tried_again(
 def test_a_completed_job_is_looked_at_until_postiz_has_published_what_stands_in_its_calendar(
     stack: RunningStack, signed_in: SignIn, profile: str
 ) -> None:
-    soon = (datetime.now(UTC) + timedelta(seconds=12)).isoformat()
-    item = {"caption": "From the calendar", "schedule_date": soon}
-    body = {"items": [item], "integration_ids": ["int-mastodon"], "handoff": "calendar"}
     page = signed_in("publisher", [profile])
     page.clock.install()
+    item = {"caption": "From the calendar", "schedule_date": soon()}
+    body = {"items": [item], "integration_ids": ["int-mastodon"], "handoff": "calendar"}
     made = call(stack, "POST", "/postiz/bulk-publish", body, profile=PROFILE)
     job = made["job"]["id"]
     page.goto(f"/jobs/{job}")
