@@ -9,9 +9,8 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 RUNS := $(VENV)/.installed-local
 DEVELOPS := $(VENV)/.installed-dev
-# Files of tests that run at once: those with whole stacks use the processors, the others wait for
-# something most of their time.
-STACKS_AT_ONCE := 4
+# Files of tests that run at once, those with whole stacks first: what they leave idle at their end,
+# the others use.
 AT_ONCE := 5
 ALONE := $(shell grep -rl --include='test_*.py' 'mark\.alone' tests)
 TOGETHER := --dist loadfile --no-loadscope-reorder -m "not alone"
@@ -59,12 +58,11 @@ else
 test: $(DEVELOPS) ## The whole test suite, with real Valkey and PostgreSQL (T=path: only these tests)
 	@echo "all tests, with embedded servers: first what is judged to the millisecond, with nothing beside"
 	@$(PY) -m pytest -m alone $(ALONE)
-	@echo "then those with whole stacks, and those of web, $(STACKS_AT_ONCE) files at a time"
-	@$(PY) -m pytest -n $(STACKS_AT_ONCE) $(TOGETHER) --durations=5 \
+	@echo "then all others, $(AT_ONCE) files at a time; the slowest are listed at the end"
+	@$(PY) -m pytest -n $(AT_ONCE) $(TOGETHER) --durations=15 \
 		tests/chaos tests/stack tests/attacks tests/browser tests/model \
-		tests/integration/cli tests/integration/local tests/integration/web
-	@echo "then the others, $(AT_ONCE) files at a time; the slowest are listed at the end"
-	@$(PY) -m pytest -n $(AT_ONCE) $(TOGETHER) --durations=15 $(STEP_TESTS) $(if $(ONCE),,$(FAST_TESTS))
+		tests/integration/cli tests/integration/local tests/integration/web \
+		$(STEP_TESTS) $(if $(ONCE),,$(FAST_TESTS))
 endif
 
 coverage: $(DEVELOPS) ## Print which lines of the rules and the workers no test runs; fails below 90 %
