@@ -161,8 +161,11 @@ def test_a_post_is_moved_by_dragging_and_by_the_keyboard_and_all_that_match_by_h
 
 
 def drag_by_touch(page: Page, start: Locator, end: Locator) -> None:
-    """A finger goes down where one begins, and up again on the middle of the other."""
-    end.scroll_into_view_if_needed()
+    """A finger goes down where one begins, and up again on the middle of the other.
+
+    Which is far from the window's edges: there the page would go on under the finger.
+    """
+    end.evaluate("element => element.scrollIntoView({block: 'center'})")
     first, last = start.bounding_box(), end.bounding_box()
     assert first is not None
     assert last is not None
