@@ -8,7 +8,7 @@ import pytest
 from tests.chaos.options import Options
 from tests.chaos.run import Outcome, run
 
-short_run = partial(Options, patience=150.0, outcome_unknown=45.0)
+short_run = partial(Options, patience=600.0, outcome_unknown=45.0)
 #: These take a minute or two to their end: see test_each_fault.py.
 SLOW = frozenset({"undeletable", "undeletable when cancelled", "unmovable", "stall"})
 
@@ -17,7 +17,7 @@ def counts(outcome: Outcome) -> list[str]:
     return [f"{violation.kind}: {violation.what}" for violation in outcome.verdict.violations]
 
 
-@pytest.mark.timeout(600)  # on a slow machine; it waits for everything to settle
+@pytest.mark.timeout(1800)  # on a slow machine; it waits for everything to settle
 def test_whatever_dies_hangs_or_repeats_nothing_is_lost_and_nothing_is_sent_twice(
     tmp_path: Path,
 ) -> None:
@@ -38,7 +38,7 @@ def test_whatever_dies_hangs_or_repeats_nothing_is_lost_and_nothing_is_sent_twic
     assert len(outcome.evidence.accepted) == 100
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_the_audit_condemns_workers_that_stage_anew_without_parking(tmp_path: Path) -> None:
     options = short_run(
         seed=42,
