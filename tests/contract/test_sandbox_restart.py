@@ -32,7 +32,7 @@ def test_released_post_is_published_after_a_kill(sandbox: SandboxProcess) -> Non
 
 def test_scheduled_post_keeps_its_date_over_a_restart(sandbox: SandboxProcess) -> None:
     who = Caller(sandbox, "sandbox-demo-key")
-    soon = time.strftime("%Y-%m-%dT%H:%M:%S.500Z", time.gmtime(time.time() + 2))
+    soon = time.strftime("%Y-%m-%dT%H:%M:%S.500Z", time.gmtime(time.time() + 5))
     who.create(kind="schedule", date=soon)
     wait_for(lambda: sandbox.admin.stats()["workflows"]["running"] == 1)
     sandbox.stop()

@@ -110,13 +110,12 @@ def test_draft_is_never_published_by_itself(demo: Demo) -> None:
 
 def test_scheduled_post_waits_for_its_date(demo: Demo) -> None:
     who = demo()
-    soon = time.strftime("%Y-%m-%dT%H:%M:%S.500Z", time.gmtime(time.time() + 2))
-    (created,) = who.create(kind="schedule", date=soon).json()
+    due = int(time.time()) + 3.5
+    date = time.strftime("%Y-%m-%dT%H:%M:%S.500Z", time.gmtime(due))
+    (created,) = who.create(kind="schedule", date=date).json()
     wait_for_state(who, created["postId"], "PUBLISHED")
     (send,) = sends(who, created["postId"])
-    assert send["time"] >= time.time() - 30
-    (entry,) = who.sandbox.admin.ledger(kind="created")
-    assert send["time"] - entry["time"] > 1
+    assert send["time"] >= due
 
 
 def test_deleted_draft_is_not_published_by_a_release_that_lands_late(demo: Demo) -> None:
@@ -190,16 +189,16 @@ def test_released_again_after_publishing_it_publishes_again(demo: Demo) -> None:
 
 
 def test_released_again_while_being_sent_it_publishes_twice(demo: Demo) -> None:
-    who = demo(steady_timing(queue_to_start=0, send_delay=0, network_delay=1.5, publish_delay=0.1))
+    who = demo(steady_timing(queue_to_start=0, send_delay=0, network_delay=5, publish_delay=0.1))
     post = who.draft(date=PAST)
     who.release(post)
-    time.sleep(0.3)
+    time.sleep(1)  # it is on its way to the network now
     who.release(post)
     wait_for_sends(who, post, 2)
 
 
 def test_two_releases_at_once_publish_once(demo: Demo) -> None:
-    who = demo(steady_timing(send_delay=1.5, publish_delay=0.1))
+    who = demo(steady_timing(send_delay=4, publish_delay=0.1))
     post = who.draft(date=PAST)
     with ThreadPoolExecutor(2) as both:
         answers = list(both.map(who.release, [post, post]))
@@ -209,21 +208,21 @@ def test_two_releases_at_once_publish_once(demo: Demo) -> None:
 
 
 def test_deletion_before_the_last_read_stops_a_release(demo: Demo) -> None:
-    who = demo(steady_timing(send_delay=2, publish_delay=0.1))
+    who = demo(steady_timing(send_delay=4, publish_delay=0.1))
     post = who.draft(date=PAST)
     who.release(post)
     who.delete(post)
     wait_for(lambda: settled(who))
-    time.sleep(2.5)
+    time.sleep(4.5)
     assert sends(who, post) == []
     assert row(who, post)["state"] == "QUEUE"
 
 
 def test_deletion_after_the_last_read_stops_nothing(demo: Demo) -> None:
-    who = demo(steady_timing(queue_to_start=0, send_delay=0, network_delay=1.5, publish_delay=0.1))
+    who = demo(steady_timing(queue_to_start=0, send_delay=0, network_delay=5, publish_delay=0.1))
     post = who.draft(date=PAST)
     who.release(post)
-    time.sleep(0.3)
+    time.sleep(1)  # it is on its way to the network now
     assert who.delete(post).json() == {"error": True}
     wait_for_sends(who, post, 1)
     assert who.window(PAST) == []
@@ -231,7 +230,7 @@ def test_deletion_after_the_last_read_stops_nothing(demo: Demo) -> None:
 
 
 def test_release_taken_back_to_draft_is_not_published(demo: Demo) -> None:
-    who = demo(steady_timing(send_delay=1.5))
+    who = demo(steady_timing(send_delay=4))
     post = who.draft(date=PAST)
     who.release(post)
     back = who.call("PUT", f"/posts/{post}/status", json={"status": "draft"})
