@@ -23,7 +23,11 @@ from tests.workers.memory_postiz import MemoryPostiz, put_behind
 from tests.workers.runtimes import make_runtime
 from tests.workers.world import World
 from web.api import profiles as profiles_api
+from worker.profiles import account_moves
+from worker.publishing import cancel, reconcile, track
 from worker.runtime import Runtime
+from worker.schedules import fire
+from worker.staging import orphan_drafts, stage
 
 DEMO_KEY = "sandbox-demo-key"
 
@@ -96,6 +100,13 @@ def receiver() -> Iterator[Receiver]:
     """Of webhooks."""
     with receiving() as started:
         yield started
+
+
+@pytest.fixture(autouse=True)
+def whole_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step ends with its work, and not where a busy machine has used up the step's second."""
+    for module in (account_moves, cancel, fire, orphan_drafts, reconcile, stage, track):
+        monkeypatch.setattr(module, "SLICE_SECONDS", PATIENCE)
 
 
 @pytest.fixture(scope="session")

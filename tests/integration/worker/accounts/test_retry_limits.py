@@ -118,7 +118,6 @@ def test_deletes_end_though_nothing_can_be_read_after_them(world: World) -> None
 
 @pytest.mark.parametrize("kind", ["error_500_before", "hang"])
 def test_a_server_that_deletes_nothing_lets_its_account_rest(world: World, kind: str) -> None:
-    object.__setattr__(world.settings, "call_timeout_seconds", 0.3)
     ids = make_posts(world, "acme", ["a", "b", "c", "d"], in_seconds=600)
     world.until_all(PostState.STAGED, ids)
     discarded(world, ids)

@@ -14,7 +14,6 @@ from shared.errors import ClaimLost, OutcomeUnknown, PostRejected, PressroomErro
 from shared.models import Post
 from shared.postiz.client import RemotePost
 from tests.factories.rows import LONG_AGO, Rows
-from tests.timing.patience import PATIENCE
 from tests.workers.memory_postiz import MemoryPostiz
 from tests.workers.runtimes import make_runtime
 from worker.accounts import remote_posts
@@ -45,12 +44,6 @@ def runtime(
     )
     yield made
     made.close()
-
-
-@pytest.fixture(autouse=True)
-def unhurried_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is due is looked at in one turn, however long the machine takes for it."""
-    monkeypatch.setattr(reconcile, "SLICE_SECONDS", PATIENCE)
 
 
 def releasing(rows: Rows, *, age: timedelta = timedelta(0), **values: Any) -> int:
